@@ -1,0 +1,46 @@
+# islet: `make run` and `make test` need nothing before them.
+PYTHON ?= python3
+PY := .venv/bin/python
+RUFF := .venv/bin/ruff
+
+# The variables of `make run`; each set one becomes an option of the twin: SEED=3 -> --seed '3'.
+VARIABLES := SCENARIO SECONDS SPEED SEED BOARD RECORD
+OPTIONS = $(foreach v,$(VARIABLES),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
+
+.PHONY: help run test bench soak lint format clean distclean setup-% python
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: setup-run ## the box in its simulated house (SCENARIO= SECONDS= SPEED= SEED= BOARD= RECORD=)
+	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
+
+test: setup-test ## all tests but the long ones
+	@exec $(PY) -m pytest -n 2 --no-header $(ARGS)
+
+soak: setup-test ## the long tests
+	@exec $(PY) -m pytest -n 2 --no-header -m soak --timeout 7200 $(ARGS)
+
+bench: setup-bench ## measure speed and memory
+	@exec $(PY) -m tools.bench $(ARGS)
+
+lint: setup-test ## style and types, as the tests check them
+	@exec $(PY) -m tools.setup.lint
+
+format: setup-test ## put the code into shape
+	@$(RUFF) check --fix --quiet . ; $(RUFF) format .
+
+clean: ## remove what tests and runs left
+	@rm -rf .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './.cache/*' -prune -exec rm -rf {} +
+
+distclean: clean ## back to the state of a fresh clone
+	@rm -rf .cache .venv lib
+
+setup-%: python
+	@$(PYTHON) -m tools.setup $*
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'islet needs Python 3.11 or newer: apt-get install python3 (Debian 12 or later),' \
+	  'or name one: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }

@@ -1,0 +1,49 @@
+"""What every host test may ask for: our MicroPython, and a way to run a script in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MICROPYTHON = ROOT / ".cache" / "bin" / "micropython"
+
+RunDevice = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def micropython() -> Path:
+    """Our interpreter; `make test` builds it."""
+    assert MICROPYTHON.exists(), "no interpreter: run `make test`, which builds it"
+    return MICROPYTHON
+
+
+@pytest.fixture(scope="session")
+def run_device(micropython: Path) -> RunDevice:
+    """Run a script (a path, or the text itself) in MicroPython; returns what it printed.
+
+    sys.path is `path` (folders that shadow, if any), the repository and lib.
+    """
+
+    def run(script: Path | str, *path: Path, timeout: float = 60, heap: str = "4m") -> str:
+        folders = [*path, ROOT, ROOT / "lib"]
+        env = {**os.environ, "MICROPYPATH": ":".join(map(str, folders)) + ":.frozen"}
+        command = [str(micropython), "-X", f"heapsize={heap}"]
+        command += [str(script)] if isinstance(script, Path) else ["-c", script]
+        done = subprocess.run(
+            command,
+            env=env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run

@@ -1,0 +1,59 @@
+"""Device packages: pinned, checked, importable."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests_host.conftest import RunDevice
+from tools.setup import packages
+from tools.setup.console import SetupError
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from umodbus import functions",
+        "from umqtt.simple import MQTTClient",
+        "from microdot import Microdot",
+    ],
+)
+def test_package_imports_on_the_device(run_device: RunDevice, statement: str) -> None:
+    run_device(statement)
+
+
+def pin_of(folder: Path) -> packages.Pin:
+    """A package of one file, packed into `folder`, with the right hash."""
+    pin = packages.Pin("thing", "1.0", "", {"src/thing": "thing", "LICENSE": "thing/LICENSE"})
+    with tarfile.open(folder / pin.archive, "w:gz") as tar:
+        for name in ("src/thing/__init__.py", "src/thing/../../evil.py", "LICENSE", "setup.py"):
+            entry = tarfile.TarInfo(f"thing-1.0/{name}")
+            entry.size = 5
+            tar.addfile(entry, io.BytesIO(b"x = 1"))
+    return replace(pin, sha256=sha256((folder / pin.archive).read_bytes()).hexdigest())
+
+
+def test_takes_only_what_is_listed(tmp_path: Path) -> None:
+    pin = pin_of(tmp_path)
+    packages.unpack(pin, tmp_path / pin.archive, tmp_path / "lib")
+    files = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
+    assert files == {
+        Path(pin.archive),
+        Path("lib/thing/__init__.py"),
+        Path("lib/thing/LICENSE"),
+    }
+
+
+def test_a_wrong_hash_stops_with_a_clear_error(tmp_path: Path) -> None:
+    pin = replace(pin_of(tmp_path), sha256="0" * 64)
+    with pytest.raises(SetupError) as caught:
+        packages.unpack(pin, tmp_path / pin.archive, tmp_path / "lib")
+    assert "thing-1.0.tar.gz is not what the lock file pins" in str(caught.value)
+    assert "0" * 64 in str(caught.value)
+    assert caught.value.remedy
+    assert not (tmp_path / "lib").exists()

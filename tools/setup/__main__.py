@@ -1,0 +1,49 @@
+"""Prepare a fresh machine for a command: python3 -m tools.setup run|test|bench."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tools.setup.console import CACHE, SetupError
+from tools.setup.steps import PROFILES, STEPS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m tools.setup", description=__doc__)
+    parser.add_argument("profile", choices=PROFILES)
+    profile = parser.parse_args().profile
+    try:
+        with only_one():
+            for step in STEPS:
+                if profile in step.profiles:
+                    step.perform(profile)
+    except SetupError as error:
+        print(f"setup: error: {error}", file=sys.stderr)
+        if error.remedy:
+            print(f"  remedy: {error.remedy}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nsetup: stopped; the next run goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Two makes at once must not build into the same folders."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("setup: waiting for another setup to finish", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""Style and types of everything: what `make lint` and the tests run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tools.setup.console import ROOT
+
+TOOLS = ROOT / ".venv" / "bin"
+CHECKS = (
+    ("ruff", "check", "--quiet", "."),
+    ("ruff", "format", "--check", "."),
+    ("pyright",),
+    ("pyright", "-p", "pyright-device.json"),
+)
+
+
+def check(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run one of the checks in the repository; the caller reads the outcome."""
+    argv = [str(TOOLS / command[0]), *command[1:]]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def main() -> int:
+    failed = 0
+    for command in CHECKS:
+        done = check(command)
+        print(f"{'ok    ' if done.returncode == 0 else 'FAILED'} {' '.join(command)}")
+        if done.returncode:
+            failed = 1
+            print(done.stdout + done.stderr)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

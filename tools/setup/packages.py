@@ -1,0 +1,97 @@
+"""Device packages into lib/: pinned by version and sha256, never edited, never committed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.setup.console import CACHE, ROOT, Console, SetupError
+
+LOCK = Path(__file__).with_name("packages.lock.json")
+ARCHIVES = CACHE / "src"
+LIB = ROOT / "lib"
+
+
+@dataclass(frozen=True)
+class Pin:
+    name: str
+    version: str
+    sha256: str
+    take: dict[str, str]  # path in the archive -> path in lib
+
+    @property
+    def archive(self) -> str:
+        return f"{self.name}-{self.version}.tar.gz"
+
+
+def pins() -> list[Pin]:
+    return [Pin(**entry) for entry in json.loads(LOCK.read_text())]
+
+
+def install(console: Console) -> None:
+    """Fetch what is not there yet, check all of it, and only then replace lib/."""
+    wanted = pins()
+    console.say("device packages into lib/: " + ", ".join(f"{p.name} {p.version}" for p in wanted))
+    ARCHIVES.mkdir(parents=True, exist_ok=True)
+    fresh = CACHE / "lib.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    for pin in wanted:
+        archive = ARCHIVES / pin.archive
+        if not archive.exists():
+            fetch(console, pin)
+        unpack(pin, archive, fresh)
+    shutil.rmtree(LIB, ignore_errors=True)
+    fresh.replace(LIB)
+
+
+def fetch(console: Console, pin: Pin) -> None:
+    """Two of them have no setup.py, so pip refuses them; unearth only downloads."""
+    request = [f"{pin.name}=={pin.version}", "--no-binary", "--download", ARCHIVES]
+    remedy = "see that pip can reach its package index, then again"
+    console.run([ROOT / ".venv/bin/unearth", *request, *index_options()], remedy=remedy)
+
+
+def index_options() -> list[str]:
+    """unearth does not read pip's configuration; the address of the index is there."""
+    pip = [ROOT / ".venv/bin/python", "-m", "pip", "config", "list"]
+    listed = subprocess.run(pip, capture_output=True, text=True, check=True).stdout
+    values = dict(line.split("=", 1) for line in listed.splitlines() if "=" in line)
+    for key in (":env:.index-url", "global.index-url"):
+        if key in values:
+            return ["--index-url", values[key].strip("'\"")]
+    return []
+
+
+def unpack(pin: Pin, archive: Path, lib: Path) -> None:
+    """Check the archive and take its files; a wrong one leaves no trace in lib."""
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if digest != pin.sha256:
+        archive.unlink()
+        raise SetupError(
+            f"{pin.archive} is not what the lock file pins\n"
+            f"    sha256 expected {pin.sha256}\n    sha256 received {digest}",
+            "again, which downloads it anew; if it stays so, do not trust that package index",
+        )
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            _, _, path = member.name.partition("/")
+            if member.isfile() and (target := destination(pin, path)):
+                file = lib / target
+                file.parent.mkdir(parents=True, exist_ok=True)
+                content = tar.extractfile(member)
+                file.write_bytes(content.read() if content else b"")
+
+
+def destination(pin: Pin, path: str) -> str | None:
+    """Where in lib a file of the archive goes; most go nowhere."""
+    for source, target in pin.take.items():
+        if path == source:
+            return target
+        if path.startswith(f"{source}/") and ".." not in path:
+            return target + path.removeprefix(source)
+    return None

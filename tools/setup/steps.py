@@ -1,0 +1,143 @@
+"""The table of what has to be there, for which command, and how it gets there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.micropython import build
+from tools.setup import debian, packages
+from tools.setup.console import CACHE, ROOT, Console
+
+PROFILES = ("run", "test", "bench")
+STAMPS = CACHE / "stamps"
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+# Bytecode is written at first use: compiling it all takes as long as the whole installation.
+PIP = [PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
+REQUIREMENTS = ROOT / "requirements.lock"
+STUBS = CACHE / "stubs"
+STUBS_LOCK = ROOT / "requirements-stubs.lock"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Done when its product is there and its stamp still matches its inputs."""
+
+    name: str
+    profiles: Iterable[str]
+    about: float  # usual seconds, for the bar
+    inputs: Callable[[str], Iterable[object]]
+    product: Callable[[], bool]
+    action: Callable[[Console, str], None]
+
+    def perform(self, profile: str) -> None:
+        stamp = STAMPS / self.name
+        state = fingerprint(self.inputs(profile))
+        if self.product() and stamp.exists() and stamp.read_text() == state:
+            return
+        stamp.unlink(missing_ok=True)
+        self.action(Console(self.name, self.about), profile)
+        STAMPS.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(fingerprint(self.inputs(profile)))
+
+
+def fingerprint(inputs: Iterable[object]) -> str:
+    """One hash of files (by content) and other values (by text)."""
+    digest = hashlib.sha256()
+    for value in inputs:
+        digest.update(value.read_bytes() if isinstance(value, Path) else repr(value).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def debian_packages(console: Console, profile: str) -> None:
+    if wanted := debian.missing(profile):
+        debian.install(console, wanted)
+
+
+def python_packages(console: Console, _profile: str) -> None:
+    console.say("Python packages of requirements.lock into .venv")
+    console.run([sys.executable, "-m", "venv", "--clear", VENV])
+    console.run([*PIP, "-r", REQUIREMENTS], remedy="see that pip can reach its package index")
+
+
+def micropython(console: Console, _profile: str) -> None:
+    origin = "MPY_TREE" if build.external_tree() else "Debian's source package"
+    console.say(f"MicroPython 1.25 on virtual time, from {origin}")
+    remedy = "see the log; MPY_TREE=/path/to/micropython builds from an upstream 1.25 tree"
+    console.run([sys.executable, "-m", "tools.micropython.build"], remedy=remedy)
+    console.say(f"  built with {build.bits()} bits: .cache/bin/micropython")
+
+
+def device_packages(console: Console, _profile: str) -> None:
+    packages.install(console)
+
+
+def packed_data(console: Console, _profile: str) -> None:
+    console.run([PYTHON, "-m", "tools.pack"], remedy="the log names the file and the field")
+
+
+def data_sources() -> Iterable[Path]:
+    """What `tools.pack` reads, and the packer itself."""
+    folders = ("firmware/boards", "firmware/devices", "firmware/gridcodes", "firmware/web")
+    for folder in folders:
+        yield from sorted(p for p in (ROOT / folder).glob("*") if p.suffix in (".json", ".html"))
+    yield from sorted((ROOT / "tools/pack").glob("*.py"))
+
+
+def device_stubs(console: Console, _profile: str) -> None:
+    console.say("type stubs of the device's modules into .cache/stubs")
+    shutil.rmtree(STUBS, ignore_errors=True)
+    console.run([*PIP, "--target", STUBS, "-r", STUBS_LOCK])
+    (STUBS / "__builtins__.pyi").unlink()  # ours, in tools/micropython/typings, knows viper too
+
+
+STEPS = (
+    Step(
+        "debian",
+        PROFILES,
+        60,
+        lambda profile: [os.geteuid() == 0, *(p.name for p in debian.missing(profile))],
+        lambda: True,
+        debian_packages,
+    ),
+    Step(
+        "python",
+        PROFILES,
+        25,
+        lambda _: [REQUIREMENTS, sys.version, str(ROOT)],
+        PYTHON.exists,
+        python_packages,
+    ),
+    Step(
+        "lib",
+        PROFILES,
+        3,
+        lambda _: [packages.LOCK],
+        packages.LIB.exists,
+        device_packages,
+    ),
+    Step(
+        "micropython",
+        PROFILES,
+        40,
+        lambda _: [build.key()],
+        lambda: all((build.BIN / name).exists() for name in build.PROGRAMS),
+        micropython,
+    ),
+    Step(
+        "data",
+        PROFILES,
+        1,
+        lambda _: data_sources(),
+        (CACHE / "data" / "islet_data.py").exists,
+        packed_data,
+    ),
+    Step("stubs", ["test"], 3, lambda _: [STUBS_LOCK], STUBS.exists, device_stubs),
+)
