@@ -1,0 +1,2 @@
+# islet firmware
+# GPL-3.0-or-later

@@ -1,0 +1,428 @@
+# islet: the process image, declared once as tables.
+# GPL-3.0-or-later
+#
+# Five flat arrays of 32-bit integers, as in a PLC. A cycle latches the live readings, decides,
+# and leaves its commands; so a trace, a replay, the exchange with the twin and the published
+# state are all copies of a buffer.
+#
+#   site      what the installer declared; constant while the firmware runs   (config)
+#   readings  what the instruments say, with their ages                       (sense, bus, board)
+#   requests  what people, policy and the network operator want               (policy, net)
+#   commands  what core decides, and every claim that led to it               (core)
+#   trips     what the guard saw and did                                      (guard)
+#
+# Sign: load convention, + is drawn. Units stand in the names. Ages are in ms and saturate.
+# A field is one row: its name is the index constant, so `readings[PILOT_HIGH_MV]` reads it and
+# `readings[NODE_MA + node * LEGS + leg]` an element of a block.
+
+from array import array
+
+try:
+    from micropython import const
+except ImportError:  # CPython
+
+    def const(value):
+        return value
+
+
+LEGS = const(3)
+NODES = const(32)
+DEVICES = const(2)  # the devices islet commands
+SOURCES = const(6)  # who may claim a limit, strictest first
+GRID_TRIPS = const(10)  # rows of a grid code's trip table
+
+AGE_MAX_MS = const(1_000_000_000)  # ages and timers saturate here; below 2**30, so no box
+UNKNOWN = const(-1)
+
+
+class Table:
+    """One section of the image: rows of (name, index, count, unit, low, high, start, text)."""
+
+    def __init__(self, name):
+        self.name = name
+        self.rows = []
+        self.size = 0
+
+    def field(self, name, unit, low, high, text, count=1, start=0):
+        """Declare a field or a block of `count` fields; return its index."""
+        index = self.size
+        self.rows.append((name, index, count, unit, low, high, start, text))
+        self.size = index + count
+        return index
+
+    def new(self):
+        """A fresh array('i') with every field at its start value."""
+        buffer = array("i", [0] * self.size)
+        for _, index, count, _, _, _, start, _ in self.rows:
+            for i in range(index, index + count):
+                buffer[i] = start
+        return buffer
+
+
+# --- names for small integers ---------------------------------------------------------------
+
+# devices
+EVSE = const(0)  # AC charging point: its claims are mA per leg, 0 or 6 000 and up
+INVERTER = const(1)  # bidirectional inverter or DC gateway: its claims are W, signed
+DEVICE_NAMES = ("evse", "inverter")
+
+# sources of a claim, in the arbiter's order: an earlier one is never overruled by a later one
+HARDWARE = const(0)  # pilot, cable, ratings, relays, device state
+GRID_CODE = const(1)
+PANEL = const(2)
+OPERATOR = const(3)  # network operator: reductions only
+RESERVE = const(4)  # the owner's energy reserve
+MARKET = const(5)  # the owner's goal: sun, tariff, export
+SOURCE_NAMES = ("hardware", "grid_code", "panel", "operator", "reserve", "market")
+
+# why a claim is what it is; the sentences are in net/words.py
+REASON_NONE = const(0)
+REASON_RATING = const(1)  # the device's or the site's own rating
+REASON_NO_VEHICLE = const(2)
+REASON_NOT_READY = const(3)  # vehicle has not asked for power (B)
+REASON_CABLE = const(4)  # cable rating, value in mA
+REASON_PILOT_FAULT = const(5)
+REASON_NOT_AUTHORISED = const(6)
+REASON_VENTILATION = const(7)
+REASON_PROTECTION = const(8)  # emergency stop, RCD, over-temperature
+REASON_CONTACTOR = const(9)  # contactor fault or still moving
+REASON_TRIP = const(10)  # the guard has tripped, value is the trip mask
+REASON_DEVICE_FAULT = const(11)  # inverter reports a fault or is not connected
+REASON_DEVICE_SILENT = const(12)  # inverter not answering, value is the age in ms
+REASON_GRID_ABNORMAL = const(13)
+REASON_GRID_WAIT = const(14)  # enter-service delay, value is ms left
+REASON_GRID_RAMP = const(15)
+REASON_ISLAND = const(16)  # transfer under way or islanded
+REASON_BREAKER = const(17)  # node and leg at its rating, value is the headroom in mA
+REASON_BUSBAR = const(18)  # node's busbar, value is the headroom in mA
+REASON_EXPORT = const(19)  # export limit, value in W
+REASON_METER_STALE = const(20)  # node's instrument is stale, value is the age in ms
+REASON_STATIC_BACKFEED = const(21)  # static rule of the busbar
+REASON_PAUSE = const(22)  # held at zero after a stop, value is ms left
+REASON_GROWTH = const(23)  # growing slowly towards the limit
+REASON_OPERATOR = const(24)
+REASON_RESERVE = const(25)  # SoC at or below the reserve, value in permille
+REASON_SOC_UNKNOWN = const(26)
+REASON_GOAL = const(27)  # the owner's goal
+REASON_NO_GOAL = const(28)  # no fresh wish: stand still
+REASON_NOT_FOLLOWED = const(29)  # the vehicle drew more than offered
+REASON_TOPOLOGY = const(30)  # this kind of site does not allow it (T1, T3 discharge)
+REASON_BOOT = const(31)  # state of the site not sensed yet
+
+# outputs: bits of PERMITS, OUTPUTS; the guard alone writes their pins
+OUT_CONTACTOR = const(1)  # charging contactor
+OUT_ISLAND = const(2)  # islanding switch: 1 closes the house to the grid
+OUT_BOND = const(4)  # neutral-earth bond of the island
+OUT_ENABLE = const(8)  # the inverter's hard-wired enable
+OUT_LOADS = const(16)  # sheddable loads connected
+OUTPUT_NAMES = ("contactor", "island", "bond", "enable", "loads")
+
+# inputs: bits of INPUTS
+IN_CONTACTOR = const(1)  # auxiliary contact: contactor closed
+IN_ISLAND_OPEN = const(2)  # mirror contact: all live poles of the islanding switch open
+IN_BOND = const(4)  # bond closed
+IN_ENABLE = const(8)  # enable seen at the inverter
+IN_ESTOP = const(16)  # 1 = emergency stop pressed (coil supply broken in hardware)
+IN_RCD = const(32)  # 1 = RCD tripped
+IN_OVERTEMP = const(64)  # 1 = too hot
+IN_VENTILATION = const(128)  # 1 = ventilation confirmed
+IN_ISLAND_DEAD = const(256)  # hardware permissive: island side dead
+INPUT_NAMES = (
+    "contactor",
+    "island_open",
+    "bond",
+    "enable",
+    "estop",
+    "rcd",
+    "overtemp",
+    "ventilation",
+    "island_dead",
+)
+PROTECTION_INPUTS = const(16 + 32 + 64)
+
+# trips: bits of TRIPPED, set by the guard, cleared when core acknowledges and the cause is gone
+TRIP_OVERCURRENT = const(1)
+TRIP_PILOT = const(2)  # pilot left C/D or was lost while the contactor was permitted
+TRIP_DEAD_GRID = const(4)
+TRIP_PROTECTION = const(8)
+TRIP_STALE_PERMIT = const(16)  # core's beat older than 300 ms
+TRIP_INTERLOCK = const(32)  # bond and islanding switch closed together, or forming while closed
+TRIP_SAMPLING = const(64)  # samples stopped or lost their phase
+TRIP_NAMES = (
+    "overcurrent",
+    "pilot",
+    "dead_grid",
+    "protection",
+    "stale_permit",
+    "interlock",
+    "sampling",
+)
+
+# faults: bits of FAULTS, found by core; each states its way out in net/words.py
+FAULT_PILOT = const(1)  # short, odd level or state F/E
+FAULT_DIODE = const(2)
+FAULT_WELD = const(4)  # contactor closed without command
+FAULT_STUCK_OPEN = const(8)  # contactor did not close
+FAULT_CABLE = const(16)
+FAULT_ISLAND_OPEN = const(32)  # islanding switch did not open
+FAULT_ISLAND_CLOSE = const(64)
+FAULT_BOND = const(128)  # bond did not follow
+FAULT_FORMING = const(256)  # forming without right, or did not start
+FAULT_NOT_FOLLOWED = const(512)  # vehicle ignored the offer
+FAULT_NOT_DEAD = const(1024)  # island side stayed live
+FAULT_NAMES = (
+    "pilot",
+    "diode",
+    "weld",
+    "stuck_open",
+    "cable",
+    "island_open",
+    "island_close",
+    "bond",
+    "forming",
+    "not_followed",
+    "not_dead",
+)
+
+# what measures a node
+INSTRUMENT_NONE = const(0)
+INSTRUMENT_CT = const(1)  # mains CTs with their voltage references
+INSTRUMENT_METER = const(2)  # Modbus house meter
+INSTRUMENT_INVERTER = const(3)  # the inverter's own measurement
+INSTRUMENT_EVSE = const(4)  # the charging point's own CTs (unsigned: it only draws)
+
+# what the inverter is asked to be, and says it is
+INVERTER_STOP = const(0)
+INVERTER_FOLLOW = const(1)
+INVERTER_FORM = const(2)
+
+# kinds of a grid code's trip rows
+GRID_OV = const(1)  # over-voltage above LEVEL (permille of nominal)
+GRID_UV = const(2)
+GRID_OF = const(3)  # over-frequency above LEVEL (mHz)
+GRID_UF = const(4)
+
+# states, printed by their rooms' tables
+PILOT_NAMES = ("unknown", "A", "B", "C", "D", "E", "F", "diode")
+PILOT_UNKNOWN, PILOT_A, PILOT_B, PILOT_C = const(0), const(1), const(2), const(3)
+PILOT_D, PILOT_E, PILOT_F, PILOT_DIODE = const(4), const(5), const(6), const(7)
+
+CONTACTOR_NAMES = ("open", "closing", "closed", "emptying", "opening", "fault")
+CONTACTOR_OPEN, CONTACTOR_CLOSING, CONTACTOR_CLOSED = const(0), const(1), const(2)
+CONTACTOR_EMPTYING, CONTACTOR_OPENING, CONTACTOR_FAULT = const(3), const(4), const(5)
+
+GRID_NAMES = ("unknown", "dead", "abnormal", "waiting", "in_service")
+GRID_UNKNOWN, GRID_DEAD, GRID_ABNORMAL = const(0), const(1), const(2)
+GRID_WAITING, GRID_IN_SERVICE = const(3), const(4)
+
+ISLAND_NAMES = (
+    "sensing",
+    "grid",
+    "stopping",
+    "opening",
+    "bonding",
+    "starting",
+    "islanded",
+    "ending",
+    "dark",
+    "unbonding",
+    "closing",
+    "lockout",
+)
+ISLAND_SENSING, ISLAND_GRID, ISLAND_STOPPING = const(0), const(1), const(2)
+ISLAND_OPENING, ISLAND_BONDING, ISLAND_STARTING = const(3), const(4), const(5)
+ISLAND_ISLANDED, ISLAND_ENDING, ISLAND_DARK = const(6), const(7), const(8)
+ISLAND_UNBONDING, ISLAND_CLOSING, ISLAND_LOCKOUT = const(9), const(10), const(11)
+
+# --- site -----------------------------------------------------------------------------------
+
+_MA = const(2_000_000)  # widest current, mA
+_W = const(1_000_000)  # widest power, W
+_MS = AGE_MAX_MS
+
+SITE = Table("site")
+_f = SITE.field
+TOPOLOGY = _f("TOPOLOGY", "", 1, 3, "1 AC charging point, 2 DC gateway, 3 car's own inverter", start=1)
+LEG_COUNT = _f("LEG_COUNT", "", 1, 3, "1 single, 2 split, 3 three phase", start=1)
+NOMINAL_MV = _f("NOMINAL_MV", "mV", 100_000, 260_000, "nominal voltage leg to neutral", start=230_000)
+NOMINAL_MHZ = _f("NOMINAL_MHZ", "mHz", 50_000, 60_000, "nominal frequency", start=50_000)
+NODE_COUNT = _f("NODE_COUNT", "", 0, NODES, "nodes of the circuit tree; node 0 is the service")
+NODE_PARENT = _f("NODE_PARENT", "", -1, NODES, "index of the feeding node", NODES, -1)
+NODE_RATING_MA = _f("NODE_RATING_MA", "mA", 0, _MA, "breaker or conductor rating, per leg", NODES)
+NODE_CONTINUOUS_PERMILLE = _f(
+    "NODE_CONTINUOUS_PERMILLE", "permille", 500, 1000, "continuous-load factor", NODES, 1000
+)
+NODE_BUS_MA = _f("NODE_BUS_MA", "mA", 0, _MA, "busbar this node feeds, 0 none", NODES)
+NODE_BUS_PERMILLE = _f(
+    "NODE_BUS_PERMILLE", "permille", 1000, 1200, "static rule: 1000 or 1200", NODES, 1000
+)
+NODE_INSTRUMENT = _f("NODE_INSTRUMENT", "", 0, 4, "what measures the node", NODES)
+NODE_SOURCE_MA = _f("NODE_SOURCE_MA", "mA", 0, _MA, "nameplate of sources islet does not command, on this node itself, per leg", NODES)
+EXPORT_LIMIT_W = _f("EXPORT_LIMIT_W", "W", -1, _W, "most the site may export, -1 no limit", start=-1)
+COORDINATED = _f("COORDINATED", "", 0, 1, "backfeed above the static rule is allowed and declared")
+EVSE_NODE = _f("EVSE_NODE", "", -1, NODES, "node of the charging point, -1 none", start=-1)
+EVSE_LEGS = _f("EVSE_LEGS", "", 1, 3, "legs the charging point uses, from L1", start=1)
+EVSE_MAX_MA = _f("EVSE_MAX_MA", "mA", 6_000, 80_000, "rating of the charging point", start=6_000)
+EVSE_PAUSE_MS = _f("EVSE_PAUSE_MS", "ms", 0, _MS, "shortest pause after a stop for lack of current", start=300_000)
+EVSE_RESPONSE_MS = _f("EVSE_RESPONSE_MS", "ms", 1_000, 30_000, "time a car may take to follow a lower offer", start=5_000)
+CONTACTOR_OPEN_MS = _f("CONTACTOR_OPEN_MS", "ms", 1, 60, "declared drop-out time", start=30)
+CONTACTOR_CLOSE_MS = _f("CONTACTOR_CLOSE_MS", "ms", 1, 200, "declared pull-in time", start=80)
+CONTACTOR_BREAKING_MA = _f("CONTACTOR_BREAKING_MA", "mA", 0, _MA, "declared breaking capacity", start=200_000)
+AUTH_REQUIRED = _f("AUTH_REQUIRED", "", 0, 1, "charge only for an authorised user")
+INVERTER_NODE = _f("INVERTER_NODE", "", -1, NODES, "node of the inverter, -1 none", start=-1)
+INVERTER_LEGS = _f("INVERTER_LEGS", "", 1, 3, "legs the inverter uses, from L1", start=1)
+INVERTER_CHARGE_W = _f("INVERTER_CHARGE_W", "W", 0, _W, "most it may draw")
+INVERTER_DISCHARGE_W = _f("INVERTER_DISCHARGE_W", "W", 0, _W, "most it may deliver")
+INVERTER_RESPONSE_MS = _f("INVERTER_RESPONSE_MS", "ms", 0, 60_000, "declared response to a setpoint", start=2_000)
+INVERTER_REVERT_MS = _f("INVERTER_REVERT_MS", "ms", 0, 600_000, "its own time-out without a setpoint", start=10_000)
+ISLAND_CAPABLE = _f("ISLAND_CAPABLE", "", 0, 1, "all hardware interlocks declared: may island")
+ISLAND_AUTO = _f("ISLAND_AUTO", "", 0, 1, "island by itself on an outage")
+ISLAND_MAX_W = _f("ISLAND_MAX_W", "W", 0, _W, "most the island can carry")
+BOND_NEEDED = _f("BOND_NEEDED", "", 0, 1, "the island needs its own neutral-earth bond")
+SHED_NEEDED = _f("SHED_NEEDED", "", 0, 1, "sheddable loads must be off before forming")
+RELAY_FEEDBACK_MS = _f("RELAY_FEEDBACK_MS", "ms", 20, 1_000, "relay confirmation time-out", start=150)
+TRIP_KIND = _f("TRIP_KIND", "", 0, 4, "grid code: kind of trip row, 0 unused", GRID_TRIPS)
+TRIP_LEVEL = _f("TRIP_LEVEL", "permille or mHz", 0, 70_000, "grid code: level", GRID_TRIPS)
+TRIP_TIME_MS = _f("TRIP_TIME_MS", "ms", 0, _MS, "grid code: time beyond the level", GRID_TRIPS)
+ENTER_LOW_PERMILLE = _f("ENTER_LOW_PERMILLE", "permille", 500, 1000, "enter service: lowest voltage", start=900)
+ENTER_HIGH_PERMILLE = _f("ENTER_HIGH_PERMILLE", "permille", 1000, 1200, "enter service: highest voltage", start=1087)
+ENTER_LOW_MHZ = _f("ENTER_LOW_MHZ", "mHz", 45_000, 60_000, "enter service: lowest frequency", start=49_900)
+ENTER_HIGH_MHZ = _f("ENTER_HIGH_MHZ", "mHz", 50_000, 65_000, "enter service: highest frequency", start=50_100)
+ENTER_DELAY_MS = _f("ENTER_DELAY_MS", "ms", 0, _MS, "enter service: delay", start=300_000)
+ENTER_RAMP_MS = _f("ENTER_RAMP_MS", "ms", 0, _MS, "enter service: ramp from zero to rating", start=300_000)
+GRID_LOSS_MS = _f("GRID_LOSS_MS", "ms", 20, 60_000, "dead grid confirmed for islanding", start=1_000)
+DEAD_GRID_MS = _f("DEAD_GRID_MS", "ms", 0, 2_000, "guard: grid dead for so long drops the enable", start=100)
+
+# --- readings -------------------------------------------------------------------------------
+
+READINGS = Table("readings")
+_f = READINGS.field
+WALL_MIN = _f("WALL_MIN", "min", -1, 50_000_000, "minutes since 2020-01-01 UTC, -1 unknown", start=-1)
+INPUTS = _f("INPUTS", "bits", 0, 511, "feedback contacts and protective inputs (IN_*)")
+INPUTS_AGE_MS = _f("INPUTS_AGE_MS", "age", 0, _MS, "age of INPUTS", start=_MS)
+PILOT_HIGH_MV = _f("PILOT_HIGH_MV", "mV", -16_000, 16_000, "high plateau of the control pilot")
+PILOT_LOW_MV = _f("PILOT_LOW_MV", "mV", -16_000, 16_000, "low plateau; equals the high one without PWM")
+PILOT_AGE_MS = _f("PILOT_AGE_MS", "age", 0, _MS, "age of the plateaus", start=_MS)
+PROXIMITY_OHM = _f("PROXIMITY_OHM", "ohm", -1, 1_000_000, "proximity pilot to earth, -1 unknown", start=-1)
+PROXIMITY_AGE_MS = _f("PROXIMITY_AGE_MS", "age", 0, _MS, "age of PROXIMITY_OHM", start=_MS)
+EVSE_MA = _f("EVSE_MA", "mA", 0, _MA, "RMS current of the charging point, per leg", LEGS)
+EVSE_AGE_MS = _f("EVSE_AGE_MS", "age", 0, _MS, "age of EVSE_MA", start=_MS)
+FAST_MA = _f("FAST_MA", "mA", 0, _MA, "charging point, RMS of the last 20 ms, for the guard", LEGS)
+FAST_GRID_MV = _f("FAST_GRID_MV", "mV", 0, 600_000, "grid side, RMS of the last 20 ms, for the guard", LEGS)
+FAST_AGE_MS = _f("FAST_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
+GRID_MV = _f("GRID_MV", "mV", 0, 600_000, "RMS voltage on the grid's side of the islanding switch, per leg", LEGS)
+GRID_MHZ = _f("GRID_MHZ", "mHz", 0, 70_000, "its frequency, 0 unknown")
+GRID_AGE_MS = _f("GRID_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
+HOUSE_MV = _f("HOUSE_MV", "mV", 0, 600_000, "RMS voltage on the house's side, per leg", LEGS)
+HOUSE_MHZ = _f("HOUSE_MHZ", "mHz", 0, 70_000, "its frequency, 0 unknown")
+HOUSE_AGE_MS = _f("HOUSE_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
+NODE_MA = _f("NODE_MA", "mA", -_MA, _MA, "current with the sign of its active power, [node][leg]", NODES * LEGS)
+NODE_W = _f("NODE_W", "W", -_W, _W, "active power, [node][leg]", NODES * LEGS)
+NODE_AGE_MS = _f("NODE_AGE_MS", "age", 0, _MS, "age of the node's instrument's sample", NODES, _MS)
+INVERTER_W = _f("INVERTER_W", "W", -_W, _W, "inverter active power")
+INVERTER_MA = _f("INVERTER_MA", "mA", -_MA, _MA, "inverter current, signed, per leg", LEGS)
+INVERTER_MODE = _f("INVERTER_MODE", "", 0, 2, "what it says it is (INVERTER_*)")
+INVERTER_FAULT = _f("INVERTER_FAULT", "", 0, 1, "it reports a fault")
+INVERTER_PLUGGED = _f("INVERTER_PLUGGED", "", 0, 1, "T2: car connected and locked; T1: battery connected")
+INVERTER_CHARGE_MAX_W = _f("INVERTER_CHARGE_MAX_W", "W", 0, _W, "what it can draw now")
+INVERTER_DISCHARGE_MAX_W = _f("INVERTER_DISCHARGE_MAX_W", "W", 0, _W, "what it can deliver now")
+INVERTER_AGE_MS = _f("INVERTER_AGE_MS", "age", 0, _MS, "age of its last answer", start=_MS)
+SOC_PERMILLE = _f("SOC_PERMILLE", "permille", -1, 1000, "state of charge behind the inverter, -1 unknown", start=-1)
+SOC_AGE_MS = _f("SOC_AGE_MS", "age", 0, _MS, "age of SOC_PERMILLE", start=_MS)
+
+# --- requests -------------------------------------------------------------------------------
+# Each is a range with a source, a reason and a time to live. The writer raises _SEQ whenever it
+# says something (again); core counts the age since _SEQ changed.
+
+REQUESTS = Table("requests")
+_f = REQUESTS.field
+OPERATOR_LOW = _f("OPERATOR_LOW", "mA or W", -_MA, 0, "network operator: lowest, per device", DEVICES)
+OPERATOR_HIGH = _f("OPERATOR_HIGH", "mA or W", 0, _MA, "highest, per device", DEVICES)
+OPERATOR_TTL_MS = _f("OPERATOR_TTL_MS", "ms", -1, _MS, "0 none, -1 until released", DEVICES)
+OPERATOR_SEQ = _f("OPERATOR_SEQ", "", 0, _MS, "raised by each message", DEVICES)
+MARKET_LOW = _f("MARKET_LOW", "mA or W", -_MA, _MA, "the owner's goal: lowest, per device", DEVICES)
+MARKET_HIGH = _f("MARKET_HIGH", "mA or W", -_MA, _MA, "highest, per device", DEVICES)
+MARKET_TTL_MS = _f("MARKET_TTL_MS", "ms", 0, _MS, "a goal always expires; 0 none", DEVICES)
+MARKET_SEQ = _f("MARKET_SEQ", "", 0, _MS, "raised by each message", DEVICES)
+RESERVE_PERMILLE = _f("RESERVE_PERMILLE", "permille", 0, 1000, "owner's reserve, grid-tied", start=1000)
+OUTAGE_RESERVE_PERMILLE = _f("OUTAGE_RESERVE_PERMILLE", "permille", 0, 1000, "owner's reserve in an outage", start=1000)
+AUTHORISED = _f("AUTHORISED", "", 0, 1, "the user of this session is authorised")
+ISLAND_WISH = _f("ISLAND_WISH", "", -1, 1, "-1 never island, 0 as configured, 1 island now")
+ACKNOWLEDGE_SEQ = _f("ACKNOWLEDGE_SEQ", "", 0, _MS, "raised when a person acknowledges faults and trips")
+
+# --- commands -------------------------------------------------------------------------------
+
+COMMANDS = Table("commands")
+_f = COMMANDS.field
+BEAT = _f("BEAT", "", 0, _MS, "changes with every control cycle; keeps permits alive")
+PERMITS = _f("PERMITS", "bits", 0, 31, "outputs core permits (OUT_*)")
+PILOT_DUTY_PERMILLE = _f("PILOT_DUTY_PERMILLE", "permille", 0, 1000, "0 steady -12 V, 1000 steady +12 V", start=1000)
+SETPOINT_W = _f("SETPOINT_W", "W", -_W, _W, "inverter setpoint")
+SETPOINT_MODE = _f("SETPOINT_MODE", "", 0, 2, "what the inverter shall be (INVERTER_*)")
+OFFER_MA = _f("OFFER_MA", "mA", 0, 80_000, "current offered to the car, 0 none")
+PILOT_STATE = _f("PILOT_STATE", "", 0, 7, "PILOT_*")
+CABLE_MA = _f("CABLE_MA", "mA", -1, 80_000, "cable rating, -1 unknown", start=-1)
+CONTACTOR_STATE = _f("CONTACTOR_STATE", "", 0, 5, "CONTACTOR_*")
+GRID_STATE = _f("GRID_STATE", "", 0, 4, "GRID_*")
+GRID_REMAIN_MS = _f("GRID_REMAIN_MS", "ms", 0, _MS, "enter-service time left")
+ISLAND_STATE = _f("ISLAND_STATE", "", 0, 11, "ISLAND_*")
+FAULTS = _f("FAULTS", "bits", 0, 2047, "FAULT_*")
+TRIP_ACK = _f("TRIP_ACK", "bits", 0, 127, "trips the guard may clear")
+ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
+ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
+ALARM_MA = _f("ALARM_MA", "mA", 0, _MA, "by how much")
+CLAIM_LOW = _f("CLAIM_LOW", "mA or W", -_MA, _MA, "[source][device]", SOURCES * DEVICES)
+CLAIM_HIGH = _f("CLAIM_HIGH", "mA or W", -_MA, _MA, "[source][device]", SOURCES * DEVICES)
+CLAIM_REASON = _f("CLAIM_REASON", "", 0, 31, "[source][device] why HIGH, REASON_*", SOURCES * DEVICES)
+CLAIM_LOW_REASON = _f("CLAIM_LOW_REASON", "", 0, 31, "[source][device] why LOW", SOURCES * DEVICES)
+CLAIM_NODE = _f("CLAIM_NODE", "", -1, NODES, "[source][device] node of the reason, -1", SOURCES * DEVICES, -1)
+CLAIM_LEG = _f("CLAIM_LEG", "", -1, LEGS, "[source][device] leg of the reason, -1", SOURCES * DEVICES, -1)
+CLAIM_VALUE = _f("CLAIM_VALUE", "", -_MS, _MS, "[source][device] value of the reason", SOURCES * DEVICES)
+GRANT_LOW = _f("GRANT_LOW", "mA or W", -_MA, _MA, "what all claims leave, per device", DEVICES)
+GRANT_HIGH = _f("GRANT_HIGH", "mA or W", -_MA, _MA, "what all claims leave, per device", DEVICES)
+WINNER_LOW = _f("WINNER_LOW", "", 0, 5, "source whose claim set GRANT_LOW, per device", DEVICES)
+WINNER_HIGH = _f("WINNER_HIGH", "", 0, 5, "source whose claim set GRANT_HIGH, per device", DEVICES)
+
+# --- trips ----------------------------------------------------------------------------------
+
+TRIPS = Table("trips")
+_f = TRIPS.field
+TRIPPED = _f("TRIPPED", "bits", 0, 127, "TRIP_*, latched until core acknowledges")
+OUTPUTS = _f("OUTPUTS", "bits", 0, 31, "what the guard wrote to the pins (OUT_*)")
+BEAT_AGE_MS = _f("BEAT_AGE_MS", "ms", 0, _MS, "time since core's beat changed", start=_MS)
+GUARD_TICKS = _f("GUARD_TICKS", "", 0, _MS, "guard ticks, wraps at its maximum")
+TRIP_COUNT = _f("TRIP_COUNT", "", 0, _MS, "trips since start, saturates")
+TRIP_VALUE = _f("TRIP_VALUE", "", -_MS, _MS, "mA, mV or ms of the last trip")
+
+TABLES = (SITE, READINGS, REQUESTS, COMMANDS, TRIPS)
+
+
+def copy(source, target):
+    """Copy one section's buffer into another of the same size, without allocating."""
+    for i in range(len(target)):
+        target[i] = source[i]
+
+
+class Image:
+    """The five sections, and `live`: the readings as sense and bus write them between cycles."""
+
+    def __init__(self):
+        self.site = SITE.new()
+        self.live = READINGS.new()
+        self.readings = READINGS.new()
+        self.requests = REQUESTS.new()
+        self.commands = COMMANDS.new()
+        self.trips = TRIPS.new()
+        spans = [(row[1], row[2]) for row in READINGS.rows if row[3] == "age"]
+        self._ages = array("h", [i for first, count in spans for i in range(first, first + count)])
+
+    def age(self, dt_ms):
+        """Every age among the live readings grows by dt_ms and saturates."""
+        live = self.live
+        for i in self._ages:
+            age_ms = live[i] + dt_ms
+            live[i] = age_ms if age_ms < AGE_MAX_MS else AGE_MAX_MS
+
+    def latch(self):
+        """Take the live readings for this cycle."""
+        copy(self.live, self.readings)
