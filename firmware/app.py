@@ -12,15 +12,36 @@ import asyncio
 import gc
 import time
 
+import islet_data
 from firmware import config as configuration
+from firmware.bus.inverter import Inverter
+from firmware.bus.line import Line
+from firmware.bus.meter import Meter
 from firmware.core import Core
 from firmware.guard import Guard
-from firmware.image import GUARD_TICKS, PILOT_DUTY_PERMILLE, Image
+from firmware.image import (
+    GUARD_TICKS,
+    INSTRUMENT_METER,
+    INVERTER_NODE,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    PILOT_DUTY_PERMILLE,
+    WALL_MIN,
+    Image,
+)
+from firmware.ledger import Ledger
+from firmware.net.commands import Commands
+from firmware.net.events import Events
+from firmware.net.http import Http
+from firmware.net.mqtt import Mqtt
+from firmware.net.state import State
+from firmware.policy import Policy
 from firmware.sense import Sense
 
 CONTROL_MS = 100
 POLICY_MS = 1000
 WATCHDOG_MS = 2000
+LINK_AGAIN_MS = 5000
 _LATE_LIMIT_MS = 1000  # a longer gap counts as this much: ages then say "stale" all the same
 
 
@@ -30,8 +51,16 @@ class Health:
     def __init__(self):
         self.control_late_ms = 0
         self.guard_gap_us = 0
-        self.task_failures = 0
+        self.link_failures = 0
         self.heap_low_bytes = gc.mem_free()
+
+    def state(self):
+        """For the published state."""
+        return {
+            "control_late_ms": self.control_late_ms,
+            "guard_gap_us": self.guard_gap_us,
+            "link_failures": self.link_failures,
+        }
 
 
 class App:
@@ -45,9 +74,76 @@ class App:
         self.sense = Sense(self.image, board.analog)
         self.guard = Guard(self.image, board)
         self.core = Core(self.image)
+        self.events = Events(self.image)
+        self.state = State(
+            self.image,
+            self.config.settings["name"],
+            self.config.nodes,
+            self.config.errors,
+            self._extras,
+        )
+        self.links = []  # (name, coroutine function that runs for ever)
+        self.slow_parts = []
+        self.reports = [("health", self.health.state)]
+        if not self.config.errors:
+            self._add_parts()
+        self._add_page()
         self._guard_ticks = 0
         self._guard_us = time.ticks_us()
-        self._links = []
+
+    # --- wiring --------------------------------------------------------------------------
+
+    def _add_parts(self):
+        """What a unit with a good configuration has besides guard, core and page."""
+        settings = self.config.settings
+        policy = Policy(self.image, settings)
+        self.commands = Commands(self.image, policy)
+        self.ledger = Ledger(self.board.storage, self.image)
+        self.slow_parts += [policy, self.ledger]
+        self.reports += [("policy", policy.state), ("ledger", self.ledger.state)]
+        self._add_bus(settings)
+        if settings["mqtt.host"]:
+            mqtt = Mqtt(settings, self.commands, self.state, self.events)
+            self.links.append(("mqtt", mqtt.run))
+            self.reports.append(("mqtt", mqtt.counters))
+
+    def _add_bus(self, settings):
+        """Meter and inverter on one RS-485 line, if the site has either."""
+        site = self.image.site
+        metered = [
+            node
+            for node in range(site[NODE_COUNT])
+            if site[NODE_INSTRUMENT + node] == INSTRUMENT_METER
+        ]
+        if not metered and site[INVERTER_NODE] < 0:
+            return
+        baud, parity = settings["bus.baud"], settings["bus.parity"]
+        uart = self.board.uart(baud, parity)
+        line = Line(uart, baud, 10 if parity == "N" else 11)
+        if metered:
+            profile = islet_data.DEVICES[settings["meter.profile"]]
+            Meter(self.image, line, profile, settings["meter.address"], metered[0])
+        if site[INVERTER_NODE] >= 0:
+            Inverter(self.image, line, settings["inverter.address"], settings["inverter.base"])
+        self.links.append(("bus", line.run))
+        self.reports.append(("bus", line.report))
+
+    def _add_page(self):
+        """The page is there even when the configuration is not, to mend it."""
+        settings = self.config.settings
+        if settings["http.port"] is None or self.config.errors:
+            settings["http.port"] = self.board.http_port
+        if not settings["http.port"]:
+            return
+        commands = None if self.config.errors else self.commands
+        ledger = None if self.config.errors else self.ledger
+        http = Http(settings, self.state, commands, self.events, ledger)
+        self.links.append(("page", http.run))
+        self.reports.append(("http", http.counters))
+
+    def _extras(self):
+        """Further sections of the published state."""
+        return {name: report() for name, report in self.reports}
 
     # --- guard ---------------------------------------------------------------------------
 
@@ -81,8 +177,8 @@ class App:
             self.board.feed_watchdog()
 
     async def control(self):
-        last = time.ticks_ms()
-        due = last
+        """Every 100 ms for ever. Without a good configuration nothing is ever permitted."""
+        last = due = time.ticks_ms()
         while True:
             now = time.ticks_ms()
             late_ms = time.ticks_diff(now, due)
@@ -102,35 +198,45 @@ class App:
 
     # --- policy, links -------------------------------------------------------------------
 
-    async def slow(self, parts):
+    async def slow(self):
         """The parts that think once a second."""
+        health = self.health
         while True:
-            for part in parts:
+            self.image.live[WALL_MIN] = self.board.wall_minute()
+            for part in self.slow_parts:
                 part.step(POLICY_MS)
+            self.events.poll()
             gc.collect()  # here, where nobody waits, instead of in the middle of something
             free = gc.mem_free()
-            if free < self.health.heap_low_bytes:
-                self.health.heap_low_bytes = free
+            if free < health.heap_low_bytes:
+                health.heap_low_bytes = self.state.heap_low_bytes = free
             await asyncio.sleep_ms(POLICY_MS)
 
-    async def supervised(self, name, start):
+    async def supervised(self, name, run):
         """Run a link for ever; one that fails is reported and started again."""
         while True:
             try:
-                await start()
+                await run()
             except Exception as error:  # a link may fail in any way; control must not
-                self.health.task_failures += 1
-                self.board.log("{}: {} {}".format(name, type(error).__name__, error))
-            await asyncio.sleep_ms(5000)
+                self.health.link_failures += 1
+                text = "{}: {} {}".format(name, type(error).__name__, error)
+                self.events.add("link", text)
+                self.board.log(text)
+            await asyncio.sleep_ms(LINK_AGAIN_MS)
 
     async def run(self):
+        """Everything, until control fails: then nothing renews the permits and the guard drops
+        them, and the watchdog, no longer fed, starts afresh."""
         self.board.start_sampling(self.on_block)
         self.board.start_watchdog(WATCHDOG_MS)
-        control = asyncio.create_task(self.control())
-        await control
+        for name, start in self.links:
+            asyncio.create_task(self.supervised(name, start))
+        asyncio.create_task(self.slow())
+        await self.control()
 
 
 def main():
+    """Build the board, load the configuration, run."""
     from firmware.boards import current
 
     board = current()

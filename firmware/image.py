@@ -234,6 +234,7 @@ ISLAND_OPENING, ISLAND_BONDING, ISLAND_STARTING = const(3), const(4), const(5)
 ISLAND_ISLANDED, ISLAND_ENDING, ISLAND_DARK = const(6), const(7), const(8)
 ISLAND_UNBONDING, ISLAND_CLOSING, ISLAND_LOCKOUT = const(9), const(10), const(11)
 
+# fmt: off
 # --- site -----------------------------------------------------------------------------------
 
 _MA = const(2_000_000)  # widest current, mA
@@ -393,6 +394,8 @@ BEAT_AGE_MS = _f("BEAT_AGE_MS", "ms", 0, _MS, "time since core's beat changed", 
 GUARD_TICKS = _f("GUARD_TICKS", "", 0, _MS, "guard ticks, wraps at its maximum")
 TRIP_COUNT = _f("TRIP_COUNT", "", 0, _MS, "trips since start, saturates")
 TRIP_VALUE = _f("TRIP_VALUE", "", -_MS, _MS, "mA, mV or ms of the last trip")
+
+# fmt: on
 
 TABLES = (SITE, READINGS, REQUESTS, COMMANDS, TRIPS)
 

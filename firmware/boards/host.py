@@ -1,0 +1,161 @@
+# islet: the board in the simulated house: a chip whose pins and converter a twin drives.
+# GPL-3.0-or-later
+#
+# Written against `machine` and `adcstream` as for a chip. Only what a real board has no use for
+# (the trace, the log, where the site's files lie on a PC) goes past them.
+
+import os
+import time
+
+import adcstream
+import hostlink
+import islet_data
+from firmware.boards.circuit import GUARD_SOFT, Circuit
+from firmware.image import (
+    INPUTS,
+    INPUTS_AGE_MS,
+    OUT_BOND,
+    OUT_CONTACTOR,
+    OUT_ENABLE,
+    OUT_ISLAND,
+    OUT_LOADS,
+)
+from machine import PWM, RTC, UART, WDT, Pin
+
+_PARITY = {"N": None, "E": 0, "O": 1}
+_PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
+_DAYS_BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+
+
+class Board:
+    def __init__(self):
+        circuit = Circuit(islet_data.BOARD_HOST)
+        self._circuit = circuit
+        self.name = circuit.name
+        self.analog = circuit.analog
+        self.sample_rate_hz = circuit.rate_hz
+        guarded = circuit.guard != GUARD_SOFT
+        self.can_own_contactor = guarded and circuit.has_outputs(OUT_CONTACTOR)
+        island = OUT_ISLAND | OUT_BOND | OUT_ENABLE | OUT_LOADS
+        self.can_island = guarded and circuit.has_outputs(island)
+        self.storage = os.getenv("ISLET_STORAGE") or "."
+        self.http_port = int(os.getenv("ISLET_HTTP_PORT") or 0)
+        self._inputs = [
+            (bit, Pin(pin, Pin.IN, _PULL[pull])) for bit, pin, pull in circuit.inputs
+        ]
+        # Off, as the pull-downs hold them. One that holds its state stays undriven until it is
+        # first permitted: a reset must not open the islanding switch (INV-12).
+        self._outputs = [
+            [bit, Pin(pin) if hold else Pin(pin, Pin.OUT, value=0), hold]
+            for bit, pin, hold in circuit.outputs
+        ]
+        self._level = 0
+        self._held = 0
+        for bit, _, hold in circuit.outputs:
+            self._held |= bit if hold else 0
+        self._duty_permille = 1000  # steady +12 V: nothing offered
+        self._pwm = PWM(Pin(circuit.pilot_pin), freq=circuit.pilot_hz, duty_u16=65535)
+        self._rtc = RTC()
+        self._watchdog = None
+
+    # --- power: the guard alone calls this -------------------------------------------------
+
+    def write_outputs(self, bits):
+        """Set the output pins (OUT_*); called by the guard alone, allocates nothing."""
+        changed = bits ^ self._level
+        if not changed:
+            return
+        self._level = bits
+        for output in self._outputs:
+            bit = output[0]
+            if not changed & bit:
+                continue
+            if self._held & bit:
+                self._held &= ~bit
+                output[1].init(Pin.OUT, value=1)
+            else:
+                output[1].value(1 if bits & bit else 0)
+
+    # --- signals ---------------------------------------------------------------------------
+
+    def read_inputs(self):
+        """Contacts and protective inputs now (IN_*)."""
+        bits = 0
+        for entry in self._inputs:
+            if entry[1].value():
+                bits |= entry[0]
+        return bits
+
+    def sample_inputs(self, image):
+        """Inputs into the live readings, fresh."""
+        live = image.live
+        live[INPUTS] = self.read_inputs()
+        live[INPUTS_AGE_MS] = 0
+
+    def start_sampling(self, on_block):
+        """Call on_block(samples, frames) every 10 ms from the sampling interrupt."""
+        channels = list(range(self.analog.count))
+        adcstream.start(channels, self.sample_rate_hz, self._circuit.frames, on_block)
+
+    def pilot(self, duty_permille):
+        """Duty of the control pilot: 0 steady -12 V, 1000 steady +12 V."""
+        if duty_permille != self._duty_permille:
+            self._duty_permille = duty_permille
+            self._pwm.duty_u16(duty_permille * 65535 // 1000)
+
+    def uart(self, baud, parity="N", stop=1):
+        """The RS-485 line as a stream for asyncio; parity N, E or O."""
+        if parity not in _PARITY:
+            raise ValueError("parity: {!r} is not one of N, E, O".format(parity))
+        circuit = self._circuit
+        return UART(
+            circuit.uart,
+            baudrate=baud,
+            bits=8,
+            parity=_PARITY[parity],
+            stop=stop,
+            tx=Pin(circuit.uart_tx),
+            rx=Pin(circuit.uart_rx),
+            txbuf=512,
+            rxbuf=512,
+        )
+
+    # --- time ------------------------------------------------------------------------------
+
+    def ticks_ms(self):
+        return time.ticks_ms()
+
+    def wall_minute(self):
+        """Minutes since 2020-01-01 UTC, -1 while the clock is not set."""
+        year, month, day, _, hour, minute, _, _ = self._rtc.datetime()
+        if year < 2020:
+            return -1
+        years = year - 2020
+        days = years * 365 + (years + 3) // 4 + _DAYS_BEFORE_MONTH[month - 1] + day - 1
+        if month > 2 and year % 4 == 0:
+            days += 1
+        return (days * 24 + hour) * 60 + minute
+
+    def start_watchdog(self, timeout_ms):
+        self._watchdog = WDT(timeout=timeout_ms)
+
+    def feed_watchdog(self):
+        if self._watchdog is not None:
+            self._watchdog.feed()
+
+    # --- what a PC has besides ---------------------------------------------------------------
+
+    def read_config(self):
+        """The site's configuration as text, "" when there is none."""
+        path = os.getenv("ISLET_SITE")
+        if not path:
+            return ""
+        with open(path) as file:
+            return file.read()
+
+    def record(self, image, dt_ms=100):
+        """Hand the image of the step just taken to the recorder; nothing on a real board."""
+        hostlink.record(image, dt_ms)
+
+    def log(self, text):
+        hostlink.log(text)

@@ -1,0 +1,155 @@
+# islet: one RS-485 line: who may speak next.
+# GPL-3.0-or-later
+#
+# A job is one request. A line runs one job at a time, the lowest rank that is due first; within a
+# rank the one that waited longest, so that polls take turns. A changed setpoint therefore waits
+# for at most the one request under way.
+
+from firmware.bus.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK, Peer, Rtu
+
+SETPOINT, HEARTBEAT, POLL = 0, 1, 2  # ranks
+_IDLE_MS = 20  # longest sleep: a new setpoint is seen after so long
+
+
+class Job:
+    """One kind of request of a device, due every period_ms while it is on."""
+
+    def __init__(self, device, rank, period_ms, run):
+        self.peer = device.peer
+        self.rank = rank
+        self.period_ms = period_ms
+        self.run = run  # coroutine function: makes at most one request
+        self.on = True
+        self.next_ms = ticks_ms()
+
+    def late_ms(self, now):
+        """How long it has been due; negative: not yet."""
+        return ticks_diff(now, self.next_ms)
+
+    def after(self, ms):
+        """Due in so many ms."""
+        self.next_ms = ticks_add(ticks_ms(), ms)
+
+    def started(self, now, late_ms):
+        """Keep the rhythm, but do not run after lost time."""
+        base = self.next_ms if late_ms < self.period_ms else now
+        self.next_ms = ticks_add(base, self.period_ms)
+
+
+class Device:
+    """What all devices on a line have: a peer, jobs, and a list of what is wrong by name."""
+
+    def __init__(self, name, address, timeout_ms):
+        self.name = name
+        self.peer = Peer(name, address, timeout_ms)
+        self.jobs = []
+        self.errors = {}  # field -> sentence; formatted when it arises, not while it lasts
+
+    def wrong(self, field, text, *values):
+        """Note an error of the named field; False, for a caller's return."""
+        if field not in self.errors:
+            self.errors[field] = text.format(*values)
+        return False
+
+    def right(self, field):
+        """The field is good again; True, for a caller's return."""
+        if field in self.errors:
+            del self.errors[field]
+        return True
+
+    def watch(self, now):
+        """Called before each choice of a job; may make a job due."""
+
+    def state(self):
+        """One word for people."""
+        return "silent" if self.peer.silences else "ok"
+
+    def report(self):
+        """Small dict for diagnosis: state, errors, last refusal, counters."""
+        peer = self.peer
+        report = {"address": peer.address, "state": self.state(), "last": CODE_NAMES[peer.code]}
+        report["turnaround_ms"] = peer.turnaround_ms
+        report["errors"] = [field + ": " + text for field, text in self.errors.items()]
+        if peer.code == EXCEPTION:
+            report["exception"] = peer.exception
+        for i in range(len(CODE_NAMES)):
+            report[CODE_NAMES[i]] = peer.counts[i]
+        return report
+
+
+class Line:
+    """An RS-485 line with its devices; `run` is its only task.
+
+    uart: write(buf), any(), readinto(buf). char_bits: 10 for 8N1, 11 with parity or two stop bits.
+    """
+
+    def __init__(self, uart, baud, char_bits, echo=False):
+        self.rtu = Rtu(uart, baud, char_bits, echo)
+        self.devices = []
+        self.busy_ms = 0  # spent in requests, for the line's load; wraps
+
+    def add(self, device):
+        """A device joins; its address must be its own."""
+        for other in self.devices:
+            if other.peer.address == device.peer.address:
+                raise ValueError(
+                    "{}.address: {} is taken by the {}".format(
+                        device.name, device.peer.address, other.name
+                    )
+                )
+        self.devices.append(device)
+
+    async def run(self):
+        """Serve the devices for ever."""
+        for device in self.devices:
+            for job in device.jobs:
+                job.next_ms = ticks_ms()
+        while True:
+            await self.slot()
+
+    async def slot(self):
+        """Make the next request, or wait a little if none is due."""
+        now = ticks_ms()
+        for device in self.devices:
+            device.watch(now)
+        job = self._choose(now)
+        if job is None:
+            await sleep_ms(self._idle_ms(now))
+            return
+        job.started(now, job.late_ms(now))
+        await job.run()
+        self.busy_ms = (self.busy_ms + ticks_diff(ticks_ms(), now)) & 0x3FFFFFF
+
+    def _choose(self, now):
+        best, best_ms = None, -1
+        for device in self.devices:
+            for job in device.jobs:
+                late_ms = job.late_ms(now)
+                if not job.on or late_ms < 0:
+                    continue
+                if job.rank != SETPOINT and job.peer.resting(now):
+                    continue
+                if best is None or job.rank < best.rank or (
+                    job.rank == best.rank and late_ms > best_ms
+                ):
+                    best, best_ms = job, late_ms
+        return best
+
+    def _idle_ms(self, now):
+        """Until the next job may be due."""
+        wait_ms = _IDLE_MS
+        for device in self.devices:
+            for job in device.jobs:
+                if job.on and -wait_ms < job.late_ms(now) < 0:
+                    wait_ms = -job.late_ms(now)
+        return wait_ms
+
+    def report(self):
+        """Counters and errors by device's name, and bytes that nobody waited for."""
+        report = {device.name: device.report() for device in self.devices}
+        report["stray_bytes"] = self.rtu.stray
+        return report
+
+
+__all__ = ("HEARTBEAT", "OK", "POLL", "SETPOINT", "Device", "Job", "Line")

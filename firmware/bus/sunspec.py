@@ -1,0 +1,161 @@
+# islet: discovery of a SunSpec device: where its models are, one read at a time.
+# GPL-3.0-or-later
+#
+# "SunS" stands at 40000, 0 or 50000; behind it models follow each other as (id, length, points),
+# closed by id 0xFFFF (SunSpec Device Information Model Specification; pysunspec2's client).
+# Offsets count from the model's id, as in pysunspec2's model files, where they were read.
+
+from firmware.bus.pdu import READ_HOLDING
+from firmware.bus.rtu import EXCEPTION, OK
+
+BASES = (40_000, 0, 50_000)
+END = 0xFFFF
+LONGEST_CHAIN = 60  # models; a ring of bad lengths must end
+LAST = 0xFFFF  # register
+
+NOT_INT16 = -0x8000  # "not implemented"; also of scale factors
+NOT_UINT16 = 0xFFFF
+NOT_UINT32 = 0xFFFF  # both words
+
+# model, lengths it may have (without id and length)
+MODELS = (
+    (1, (65, 66)),
+    (701, (153,)),
+    (702, (50,)),
+    (704, (65,)),
+    (713, (7,)),
+    (715, (7,)),
+)
+
+WALKING, FOUND, REFUSED = 0, 1, 2
+
+
+def _lengths(model):
+    for known, lengths in MODELS:
+        if known == model:
+            return lengths
+    return ()
+
+
+class Walk:
+    """Discovery: call `step` until it returns FOUND or REFUSED; then ask `models` or `error`.
+
+    base: the configured one, tried first. A step that gets no answer is repeated by the next.
+    """
+
+    def __init__(self, rtu, peer, base):
+        self.rtu = rtu
+        self.peer = peer
+        self.bases = [base] + [other for other in BASES if other != base]
+        self.restart()
+
+    def restart(self):
+        self.models = {}  # id -> register of its id
+        self.error = ""
+        self._base = 0  # index into bases
+        self._at = -1  # register of the next model's id; -1: marker not found yet
+        self._count = 0
+
+    async def step(self):
+        """Make one read; WALKING, FOUND or REFUSED."""
+        if self._at < 0:
+            return await self._marker()
+        return await self._model()
+
+    async def _marker(self):
+        base = self.bases[self._base]
+        rtu = self.rtu
+        code = await rtu.read(self.peer, READ_HOLDING, base, 2)
+        if code == OK and rtu.unsigned16(0) == 0x5375 and rtu.unsigned16(1) == 0x6E53:
+            self._at = base + 2
+        elif code in (OK, EXCEPTION):  # somebody is there, but not here
+            self._base += 1
+            if self._base == len(self.bases):
+                return self._refuse("base: no SunS marker at {}", self.bases)
+        return WALKING
+
+    async def _model(self):
+        rtu = self.rtu
+        code = await rtu.read(self.peer, READ_HOLDING, self._at, 2)
+        if code == EXCEPTION:
+            return self._refuse("register {}: no model and no end marker", self._at)
+        if code != OK:
+            return WALKING
+        model, length = rtu.unsigned16(0), rtu.unsigned16(1)
+        if model == END:
+            return self._complete()
+        lengths = _lengths(model)
+        if lengths and length not in lengths:
+            return self._refuse("model {}.L: {}, allowed {}", model, length, lengths)
+        self._count += 1
+        if length == 0 or self._at + length + 2 > LAST or self._count > LONGEST_CHAIN:
+            return self._refuse("model {}.L: {} leads nowhere", model, length)
+        if lengths and model not in self.models:
+            self.models[model] = self._at
+        self._at += length + 2
+        return WALKING
+
+    def _complete(self):
+        for model, _ in MODELS:
+            if model not in self.models:
+                return self._refuse("model {}: missing", model)
+        return FOUND
+
+    def _refuse(self, text, *values):
+        self.error = text.format(*values)
+        return REFUSED
+
+
+class Scales:
+    """Scale factors, read once per discovery: a power of ten each, refused outside its range."""
+
+    # name, model, offset, lowest, highest
+    ROWS = (
+        ("A", 701, 113, -3, 2),
+        ("V", 701, 114, -3, 1),
+        ("Hz", 701, 115, -4, 1),
+        ("W", 701, 116, -3, 4),
+        ("W", 702, 45, -3, 4),
+        ("WSet", 704, 55, -3, 4),
+        ("WH", 713, 7, -3, 5),
+        ("Pct", 713, 8, -3, 0),
+    )
+
+    def __init__(self, rtu, peer, models):
+        self.rtu = rtu
+        self.peer = peer
+        self.models = models
+        self.error = ""
+        self._values = [0] * len(self.ROWS)
+        self._next = 0
+
+    async def step(self):
+        """Read the next factor; WALKING, FOUND or REFUSED."""
+        name, model, offset, low, high = self.ROWS[self._next]
+        code = await self.rtu.read(self.peer, READ_HOLDING, self.models[model] + offset, 1)
+        if code == EXCEPTION:
+            return self._refuse("{}.{}_SF: refused by the device", model, name)
+        if code != OK:
+            return WALKING
+        value = self.rtu.signed16(0)
+        if not low <= value <= high:
+            return self._refuse("{}.{}_SF: {}, allowed {}…{}", model, name, value, low, high)
+        self._values[self._next] = value
+        self._next += 1
+        return FOUND if self._next == len(self.ROWS) else WALKING
+
+    def _refuse(self, text, *values):
+        self.error = text.format(*values)
+        return REFUSED
+
+    def exponent(self, model, name):
+        """Power of ten of a point's raw value."""
+        for i in range(len(self.ROWS)):
+            if self.ROWS[i][0] == name and self.ROWS[i][1] == model:
+                return self._values[i]
+        raise ValueError("{}.{}_SF: not read".format(model, name))
+
+    def factor(self, model, name, unit):
+        """(num, den) from raw to the unit which is 10**-unit of the point's own: 3 for milli."""
+        power = self.exponent(model, name) + unit
+        return (10**power, 1) if power >= 0 else (1, 10**-power)

@@ -1,0 +1,253 @@
+# islet: the grid's side: is it dead, abnormal, being waited for, or in service.
+# GPL-3.0-or-later
+#
+# The numbers are data (firmware/gridcodes/*.json, packed into SITE). The inverter is certified and
+# trips by itself; this room only decides what may be asked of it, and never claims to be its
+# protection. Ride-through: once in service an excursion changes nothing until a trip row's time
+# has run out, so islet does not take away power that the code obliges to stay.
+
+from array import array
+
+from firmware.image import (
+    AGE_MAX_MS,
+    DEAD_GRID_MS,
+    ENTER_DELAY_MS,
+    ENTER_HIGH_MHZ,
+    ENTER_HIGH_PERMILLE,
+    ENTER_LOW_MHZ,
+    ENTER_LOW_PERMILLE,
+    ENTER_RAMP_MS,
+    EVSE,
+    EVSE_MAX_MA,
+    GRID_ABNORMAL,
+    GRID_AGE_MS,
+    GRID_CODE,
+    GRID_DEAD,
+    GRID_IN_SERVICE,
+    GRID_MHZ,
+    GRID_MV,
+    GRID_OF,
+    GRID_OV,
+    GRID_REMAIN_MS,
+    GRID_STATE,
+    GRID_TRIPS,
+    GRID_UF,
+    GRID_UNKNOWN,
+    GRID_UV,
+    GRID_WAITING,
+    INVERTER,
+    INVERTER_CHARGE_W,
+    INVERTER_DISCHARGE_W,
+    ISLAND_GRID,
+    ISLAND_ISLANDED,
+    ISLAND_SENSING,
+    ISLAND_STARTING,
+    ISLAND_STATE,
+    LEG_COUNT,
+    NOMINAL_MV,
+    REASON_BOOT,
+    REASON_GRID_ABNORMAL,
+    REASON_GRID_RAMP,
+    REASON_GRID_WAIT,
+    REASON_ISLAND,
+    REASON_NONE,
+    TRIP_KIND,
+    TRIP_LEVEL,
+    TRIP_TIME_MS,
+    const,
+)
+
+_STALE_MS = const(500)  # sense refreshes every 100 ms; five lost in a row is no measurement
+_RESTART_MS = const(50)  # an excursion this long restarts the delay (UL 1741 SB test: 50-100 ms)
+_DEAD_PERMILLE = const(100)  # all legs below: dead
+_FREQUENCY_PERMILLE = const(300)  # below it a frequency means nothing (IEEE 1547 accuracy range)
+
+
+class GridCode:
+    """GRID_STATE and GRID_REMAIN_MS from the grid-side readings; claims as source GRID_CODE."""
+
+    def __init__(self, image, limits):
+        self.image = image
+        self.limits = limits
+        self._beyond_ms = array("i", [0] * GRID_TRIPS)  # time beyond each trip row's level
+        self._state = GRID_UNKNOWN
+        self._outside_ms = 0  # outside the enter-service window
+        self._dead_ms = 0
+        self._waited_ms = 0  # inside the window, without interruption
+        self._ramp_ms = 0  # since in service
+        self._tied = False  # the house was on the grid in the last step
+        self._excursion = False  # beyond some trip level now, whatever its time
+
+    def step(self, dt_ms):
+        image = self.image
+        tied = image.commands[ISLAND_STATE] == ISLAND_GRID
+        if tied and not self._tied:
+            self._restart()  # INV-7: after closing, the full delay governs the sources
+        self._tied = tied
+        self._state = self._next(dt_ms)
+        commands = image.commands
+        commands[GRID_STATE] = self._state
+        commands[GRID_REMAIN_MS] = self._remain_ms()
+        self._claim_inverter()
+        self._claim_evse()
+
+    # --- state ------------------------------------------------------------------------------
+
+    def _next(self, dt_ms):
+        readings = self.image.readings
+        if readings[GRID_AGE_MS] > _STALE_MS:
+            self._restart()
+            return GRID_UNKNOWN
+        tripped = self._watch_trips(dt_ms)
+        outside = self._outside()
+        self._outside_ms = self._grow(self._outside_ms, dt_ms) if outside else 0
+        dead = self._dead()
+        self._dead_ms = self._grow(self._dead_ms, dt_ms) if dead else 0
+
+        if self._state == GRID_IN_SERVICE:
+            # Riding through needs sources that were running: not so while the house is apart.
+            lost = tripped or self._dead_ms >= self._dead_after_ms()
+            if not lost and (self._tied or self._outside_ms < _RESTART_MS):
+                self._ramp_ms = self._grow(self._ramp_ms, dt_ms)
+                return GRID_IN_SERVICE
+        if dead:
+            self._restart()
+            return GRID_DEAD
+        if tripped or self._outside_ms >= _RESTART_MS:
+            self._restart()
+            return GRID_ABNORMAL
+        if outside:  # shorter than 50 ms: the delay stands still
+            return GRID_WAITING if self._state == GRID_WAITING else GRID_ABNORMAL
+        if self._state == GRID_WAITING:
+            self._waited_ms = self._grow(self._waited_ms, dt_ms)
+            if self._waited_ms >= self.image.site[ENTER_DELAY_MS]:
+                self._ramp_ms = 0
+                return GRID_IN_SERVICE
+        return GRID_WAITING
+
+    def _restart(self):
+        self._waited_ms = 0
+        self._ramp_ms = 0
+        if self._state == GRID_IN_SERVICE:
+            self._state = GRID_WAITING
+
+    def _dead_after_ms(self):
+        after_ms = self.image.site[DEAD_GRID_MS]
+        return after_ms if after_ms > 1 else 1
+
+    def _grow(self, timer_ms, dt_ms):
+        timer_ms += dt_ms
+        return timer_ms if timer_ms < AGE_MAX_MS else AGE_MAX_MS
+
+    def _remain_ms(self):
+        if self._state == GRID_IN_SERVICE:
+            return 0
+        return max(0, self.image.site[ENTER_DELAY_MS] - self._waited_ms)
+
+    # --- what the readings say ----------------------------------------------------------------
+
+    def _any_leg(self, low_mv, high_mv):
+        """Some configured leg is below low_mv or above high_mv (single-leg loss counts)."""
+        readings = self.image.readings
+        for leg in range(self.image.site[LEG_COUNT]):
+            mv = readings[GRID_MV + leg]
+            if mv < low_mv or mv > high_mv:
+                return True
+        return False
+
+    def _all_below(self, permille):
+        readings = self.image.readings
+        level_mv = self.image.site[NOMINAL_MV] * permille // 1000
+        for leg in range(self.image.site[LEG_COUNT]):
+            if readings[GRID_MV + leg] >= level_mv:
+                return False
+        return True
+
+    def _dead(self):
+        return self._all_below(_DEAD_PERMILLE)
+
+    def _outside(self):
+        """Outside the enter-service window. An unknown frequency (0) is outside."""
+        site = self.image.site
+        nominal_mv = site[NOMINAL_MV]
+        mhz = self.image.readings[GRID_MHZ]
+        if mhz < site[ENTER_LOW_MHZ] or mhz > site[ENTER_HIGH_MHZ]:
+            return True
+        low_mv = nominal_mv * site[ENTER_LOW_PERMILLE] // 1000
+        return self._any_leg(low_mv, nominal_mv * site[ENTER_HIGH_PERMILLE] // 1000)
+
+    def _watch_trips(self, dt_ms):
+        """Advance each trip row's timer; True when one has run out."""
+        site = self.image.site
+        beyond_ms = self._beyond_ms
+        frequency_valid = not self._all_below(_FREQUENCY_PERMILLE)
+        tripped = False
+        self._excursion = False
+        for row in range(GRID_TRIPS):
+            kind = site[TRIP_KIND + row]
+            if kind == 0 or not self._beyond(kind, site[TRIP_LEVEL + row], frequency_valid):
+                beyond_ms[row] = 0
+                continue
+            self._excursion = True
+            beyond_ms[row] = self._grow(beyond_ms[row], dt_ms)
+            if beyond_ms[row] >= site[TRIP_TIME_MS + row]:
+                tripped = True
+        return tripped
+
+    def _beyond(self, kind, level, frequency_valid):
+        if kind == GRID_OV:
+            return self._any_leg(0, self.image.site[NOMINAL_MV] * level // 1000)
+        if kind == GRID_UV:
+            return self._any_leg(self.image.site[NOMINAL_MV] * level // 1000, AGE_MAX_MS)
+        if not frequency_valid:
+            return False
+        mhz = self.image.readings[GRID_MHZ]
+        if kind == GRID_OF:
+            return mhz > level
+        return kind == GRID_UF and mhz < level
+
+    # --- claims -------------------------------------------------------------------------------
+
+    def _claim_inverter(self):
+        limits = self.limits
+        site = self.image.site
+        charge_w = site[INVERTER_CHARGE_W]
+        discharge_w = site[INVERTER_DISCHARGE_W]
+        island = self.image.commands[ISLAND_STATE]
+        if island == ISLAND_ISLANDED or island == ISLAND_STARTING:
+            # It forms; the grid's rules bind it again when the switch has closed.
+            limits.claim(GRID_CODE, INVERTER, -discharge_w, charge_w, REASON_NONE)
+        elif island != ISLAND_GRID:
+            limits.claim(GRID_CODE, INVERTER, 0, 0, self._apart(island))
+        elif self._state == GRID_WAITING:
+            limits.claim(GRID_CODE, INVERTER, 0, 0, REASON_GRID_WAIT, value=self._remain_ms())
+        elif self._state != GRID_IN_SERVICE:
+            limits.claim(GRID_CODE, INVERTER, 0, 0, REASON_GRID_ABNORMAL)
+        else:
+            share = self._ramp_permille()
+            low_w = discharge_w // 1000 * share + discharge_w % 1000 * share // 1000
+            why = REASON_GRID_RAMP if share < 1000 else REASON_NONE
+            limits.claim(
+                GRID_CODE, INVERTER, -low_w, charge_w, REASON_NONE, value=low_w, low_reason=why
+            )
+
+    def _apart(self, island):
+        return REASON_BOOT if island == ISLAND_SENSING else REASON_ISLAND
+
+    def _ramp_permille(self):
+        unit_ms = self.image.site[ENTER_RAMP_MS] // 1000  # ms per permille: no product to overflow
+        if unit_ms == 0:
+            return 1000
+        return min(1000, self._ramp_ms // unit_ms)
+
+    def _claim_evse(self):
+        """A load needs no enter-service delay, and may stay on between window and trip levels."""
+        island = self.image.commands[ISLAND_STATE]
+        if island != ISLAND_GRID:
+            self.limits.claim(GRID_CODE, EVSE, 0, 0, self._apart(island))
+        elif self._state == GRID_UNKNOWN or self._state == GRID_DEAD:
+            self.limits.claim(GRID_CODE, EVSE, 0, 0, REASON_GRID_ABNORMAL)
+        elif self._state == GRID_ABNORMAL and self._excursion:
+            self.limits.claim(GRID_CODE, EVSE, 0, 0, REASON_GRID_ABNORMAL)
+        else:
+            self.limits.claim(GRID_CODE, EVSE, 0, self.image.site[EVSE_MAX_MA], REASON_NONE)

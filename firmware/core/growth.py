@@ -1,0 +1,91 @@
+# islet: how commands follow their limits: shed at once, grow slowly.
+# GPL-3.0-or-later
+#
+# The panel is measured late: the car may take 5 s to follow, a meter a second to answer. Growing
+# by the whole headroom each time would overshoot and swing (seen in the field: 6 to 16 A with
+# unity gain and one late sample). So growth is slower than the slowest answer.
+
+from firmware.image import (
+    AGE_MAX_MS,
+    CLAIM_HIGH,
+    CLAIM_LEG,
+    CLAIM_NODE,
+    DEVICES,
+    EVSE,
+    EVSE_LEGS,
+    EVSE_PAUSE_MS,
+    HARDWARE,
+    MARKET,
+    OFFER_MA,
+    PANEL,
+    REASON_PAUSE,
+    const,
+)
+
+LEAST_MA = 6_000  # IEC 61851-1: no smaller current can be offered
+_RAISE_MA = const(2_000)  # a raise, shared by the legs: three legs move the sum three times
+_RAISE_MS = const(5_000)  # PWM changes at most so often; a car has followed by then
+_REST_MS = const(3_000)  # steady +12 V for so long before PWM comes again
+
+
+def ramp(now, target, step):
+    """Next setpoint: towards zero at once, away from it by at most `step` (all W)."""
+    if target > 0:
+        grown = (now if now > 0 else 0) + step
+        return grown if grown < target else target
+    grown = (now if now < 0 else 0) - step
+    return grown if grown > target else target
+
+
+class Offer:
+    """OFFER_MA from the grant: 0, or 6 A and up; a stop for lack of current lasts a while."""
+
+    def __init__(self, image):
+        self._image = image
+        self._changed_ms = AGE_MAX_MS
+        self._pause_ms = 0
+
+    def claim_pause(self, dt_ms, limits):
+        """While the pause lasts, it is the PANEL's claim."""
+        left_ms = self._pause_ms - dt_ms
+        self._pause_ms = left_ms if left_ms > 0 else 0
+        if left_ms > 0:
+            slot = PANEL * DEVICES + EVSE
+            commands = self._image.commands
+            node = commands[CLAIM_NODE + slot]
+            limits.claim(
+                PANEL, EVSE, 0, 0, REASON_PAUSE, node, commands[CLAIM_LEG + slot], left_ms
+            )
+
+    def step(self, dt_ms, granted_ma):
+        """Write OFFER_MA."""
+        commands = self._image.commands
+        changed_ms = self._changed_ms + dt_ms
+        self._changed_ms = changed_ms if changed_ms < AGE_MAX_MS else AGE_MAX_MS
+        offer_ma = commands[OFFER_MA]
+        next_ma = self._next(offer_ma, granted_ma if granted_ma >= LEAST_MA else 0)
+        if next_ma == offer_ma:
+            return
+        if next_ma == 0 and self._lacks_current():
+            self._pause_ms = self._image.site[EVSE_PAUSE_MS]
+        self._changed_ms = 0
+        commands[OFFER_MA] = next_ma
+
+    def _next(self, offer_ma, target_ma):
+        if target_ma <= offer_ma:
+            return target_ma
+        if offer_ma == 0:
+            return LEAST_MA if self._changed_ms >= _REST_MS else 0
+        if self._changed_ms < _RAISE_MS:
+            return offer_ma
+        grown_ma = offer_ma + _RAISE_MA // self._image.site[EVSE_LEGS]
+        return grown_ma if grown_ma < target_ma else target_ma
+
+    def _lacks_current(self):
+        """Car and owner would go on; the panel cannot carry 6 A."""
+        commands = self._image.commands
+        return (
+            commands[CLAIM_HIGH + HARDWARE * DEVICES + EVSE] >= LEAST_MA
+            and commands[CLAIM_HIGH + MARKET * DEVICES + EVSE] >= LEAST_MA
+            and commands[CLAIM_HIGH + PANEL * DEVICES + EVSE] < LEAST_MA
+        )

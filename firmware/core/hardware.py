@@ -1,0 +1,239 @@
+# islet: what the hardware leaves to each device: pilot, cable, ratings, relays, device state.
+# GPL-3.0-or-later
+#
+# A device may do nothing while any row of its table holds; the first that holds is the reason.
+# An event returns True, or the value its reason shows.
+
+from firmware.core.contactor import asks_for_power, gateway_ready, unprotected
+from firmware.image import (
+    AUTH_REQUIRED,
+    AUTHORISED,
+    CABLE_MA,
+    CONTACTOR_CLOSED,
+    CONTACTOR_EMPTYING,
+    CONTACTOR_FAULT,
+    CONTACTOR_OPENING,
+    CONTACTOR_STATE,
+    EVSE,
+    EVSE_AGE_MS,
+    EVSE_MAX_MA,
+    EVSE_NODE,
+    FAULT_NOT_FOLLOWED,
+    FAULTS,
+    HARDWARE,
+    INVERTER,
+    INVERTER_AGE_MS,
+    INVERTER_CHARGE_MAX_W,
+    INVERTER_CHARGE_W,
+    INVERTER_DISCHARGE_MAX_W,
+    INVERTER_DISCHARGE_W,
+    INVERTER_FAULT,
+    INVERTER_NODE,
+    INVERTER_PLUGGED,
+    ISLAND_GRID,
+    ISLAND_ISLANDED,
+    ISLAND_SENSING,
+    ISLAND_STATE,
+    PILOT_A,
+    PILOT_B,
+    PILOT_C,
+    PILOT_D,
+    PILOT_STATE,
+    REASON_BOOT,
+    REASON_CABLE,
+    REASON_CONTACTOR,
+    REASON_DEVICE_FAULT,
+    REASON_DEVICE_SILENT,
+    REASON_ISLAND,
+    REASON_METER_STALE,
+    REASON_NO_VEHICLE,
+    REASON_NOT_AUTHORISED,
+    REASON_NOT_FOLLOWED,
+    REASON_PILOT_FAULT,
+    REASON_PROTECTION,
+    REASON_RATING,
+    REASON_TOPOLOGY,
+    REASON_TRIP,
+    REASON_VENTILATION,
+    TOPOLOGY,
+    TRIP_DEAD_GRID,
+    TRIP_INTERLOCK,
+    TRIP_PROTECTION,
+    TRIP_SAMPLING,
+    TRIP_STALE_PERMIT,
+    TRIPPED,
+    const,
+)
+
+_GATEWAY = const(2)  # T2
+_CARS_INVERTER = const(3)  # T3
+_STALE_MS = const(2_000)  # INV-4
+_LEAST_MA = const(6_000)
+_ENABLE_TRIPS = (
+    TRIP_DEAD_GRID + TRIP_PROTECTION + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING
+)
+
+
+# --- either device --------------------------------------------------------------------------
+
+
+def _sensing(image):
+    return image.commands[ISLAND_STATE] == ISLAND_SENSING
+
+
+# --- charging point -------------------------------------------------------------------------
+
+
+def _no_charging_point(image):
+    return image.site[EVSE_NODE] < 0 or image.site[TOPOLOGY] == _GATEWAY
+
+
+def _any_trip(image):
+    return image.trips[TRIPPED]
+
+
+def _off_grid(image):
+    return image.commands[ISLAND_STATE] != ISLAND_GRID
+
+
+def _not_followed(image):
+    return image.commands[FAULTS] & FAULT_NOT_FOLLOWED != 0
+
+
+def _contactor_busy(image):
+    state = image.commands[CONTACTOR_STATE]
+    return state == CONTACTOR_FAULT or state == CONTACTOR_EMPTYING or state == CONTACTOR_OPENING
+
+
+def _no_vehicle(image):
+    return image.commands[PILOT_STATE] == PILOT_A
+
+
+def _pilot_fault(image):
+    state = image.commands[PILOT_STATE]
+    return state != PILOT_B and state != PILOT_C and state != PILOT_D
+
+
+def _no_cable(image):
+    return image.commands[CABLE_MA] < _LEAST_MA
+
+
+def _not_ventilated(image):
+    return image.commands[PILOT_STATE] == PILOT_D and not asks_for_power(image)
+
+
+def _not_authorised(image):
+    return image.site[AUTH_REQUIRED] == 1 and image.requests[AUTHORISED] == 0
+
+
+def _evse_unmeasured(image):
+    age_ms = image.readings[EVSE_AGE_MS]
+    return age_ms if age_ms > _STALE_MS else False
+
+
+EVSE_BLOCKS = (
+    (REASON_TOPOLOGY, _no_charging_point, "no charging point, or the gateway owns its pilot"),
+    (REASON_BOOT, _sensing, "state of the site not sensed yet"),
+    (REASON_PROTECTION, unprotected, "emergency stop, RCD, over-temperature, or not known"),
+    (REASON_TRIP, _any_trip, "a trip waits to be acknowledged"),
+    (REASON_NOT_FOLLOWED, _not_followed, "the car drew more than offered"),
+    (REASON_CONTACTOR, _contactor_busy, "contactor faulty or opening"),
+    (REASON_NO_VEHICLE, _no_vehicle, "pilot in A"),
+    (REASON_PILOT_FAULT, _pilot_fault, "pilot not in B, C, D"),
+    (REASON_CABLE, _no_cable, "cable rating unknown"),
+    (REASON_VENTILATION, _not_ventilated, "D without ventilation"),
+    (REASON_NOT_AUTHORISED, _not_authorised, "nobody authorised"),
+    (REASON_ISLAND, _off_grid, "house not on the grid"),
+    (REASON_METER_STALE, _evse_unmeasured, "its current is not measured"),
+)
+
+
+# --- inverter -------------------------------------------------------------------------------
+
+
+def _no_inverter(image):
+    return image.site[INVERTER_NODE] < 0
+
+
+def _enable_tripped(image):
+    return image.trips[TRIPPED] & _ENABLE_TRIPS
+
+
+def _transfer(image):
+    state = image.commands[ISLAND_STATE]
+    return state != ISLAND_GRID and state != ISLAND_ISLANDED
+
+
+def _silent(image):
+    age_ms = image.readings[INVERTER_AGE_MS]
+    return age_ms if age_ms > _STALE_MS else False
+
+
+def _faulty(image):
+    return image.readings[INVERTER_FAULT] != 0 or image.readings[INVERTER_PLUGGED] == 0
+
+
+def _isolated(image):
+    return (
+        image.site[TOPOLOGY] == _GATEWAY
+        and image.site[EVSE_NODE] >= 0
+        and (image.commands[CONTACTOR_STATE] != CONTACTOR_CLOSED or not gateway_ready(image))
+    )
+
+
+INVERTER_BLOCKS = (
+    (REASON_TOPOLOGY, _no_inverter, "no inverter"),
+    (REASON_BOOT, _sensing, "state of the site not sensed yet"),
+    (REASON_PROTECTION, unprotected, "emergency stop, RCD, over-temperature, or not known"),
+    (REASON_TRIP, _enable_tripped, "a trip that drops its enable waits to be acknowledged"),
+    (REASON_DEVICE_SILENT, _silent, "no answer for 2 s"),
+    (REASON_DEVICE_FAULT, _faulty, "it reports a fault, or nothing is connected to it"),
+    (REASON_ISLAND, _transfer, "house neither on the grid nor islanded"),
+    (REASON_CONTACTOR, _isolated, "T2: its AC contactor is not closed"),
+)
+
+
+def claim_evse(image, limits):
+    """HARDWARE claim of the charging point, mA per leg; in B an offer stands as PWM."""
+    for reason, holds, _ in EVSE_BLOCKS:
+        value = holds(image)
+        if value:
+            limits.claim(HARDWARE, EVSE, 0, 0, reason, -1, -1, 0 if value is True else value)
+            return
+    high_ma = image.site[EVSE_MAX_MA]
+    cable_ma = image.commands[CABLE_MA]
+    if cable_ma < high_ma:
+        limits.claim(HARDWARE, EVSE, 0, cable_ma, REASON_CABLE, -1, -1, cable_ma)
+    else:
+        limits.claim(HARDWARE, EVSE, 0, high_ma, REASON_RATING, -1, -1, high_ma)
+
+
+def claim_inverter(image, limits):
+    """HARDWARE claim of the inverter, W: the lesser of its declared and its present ability."""
+    for reason, holds, _ in INVERTER_BLOCKS:
+        value = holds(image)
+        if value:
+            limits.claim(HARDWARE, INVERTER, 0, 0, reason, -1, -1, 0 if value is True else value)
+            return
+    site = image.site
+    readings = image.readings
+    high_w = site[INVERTER_CHARGE_W]
+    if readings[INVERTER_CHARGE_MAX_W] < high_w:
+        high_w = readings[INVERTER_CHARGE_MAX_W]
+    low_w = site[INVERTER_DISCHARGE_W]
+    if readings[INVERTER_DISCHARGE_MAX_W] < low_w:
+        low_w = readings[INVERTER_DISCHARGE_MAX_W]
+    low_reason = REASON_RATING
+    if site[TOPOLOGY] == _CARS_INVERTER:  # until ISO 15118-20 or SAE J3072 authorises the car
+        low_w = 0
+        low_reason = REASON_TOPOLOGY
+    limits.claim(HARDWARE, INVERTER, -low_w, high_w, REASON_RATING, -1, -1, high_w, low_reason)
+
+
+def table():
+    """Why a device may do nothing, as lines of markdown."""
+    lines = []
+    for title, rows in (("charging point", EVSE_BLOCKS), ("inverter", INVERTER_BLOCKS)):
+        lines += ["| %s at zero while | reason |" % title, "|---|---|"]
+        lines += ["| %s | %d |" % (text, reason) for reason, _, text in rows] + [""]
+    return lines

@@ -1,0 +1,248 @@
+# islet: limits and wishes as ranges with a source and a reason; the arbiter.
+# GPL-3.0-or-later
+#
+# Every limiting source's range contains zero, so standing still is always allowed; only MARKET,
+# the wish, may exclude zero. GRID_CODE and PANEL claim from their own files.
+
+from array import array
+
+from firmware.core.growth import Offer, ramp
+from firmware.core.hardware import claim_evse, claim_inverter
+from firmware.image import (
+    AGE_MAX_MS,
+    CLAIM_HIGH,
+    CLAIM_LEG,
+    CLAIM_LOW,
+    CLAIM_LOW_REASON,
+    CLAIM_NODE,
+    CLAIM_REASON,
+    CLAIM_VALUE,
+    DEVICES,
+    EVSE,
+    GRANT_HIGH,
+    GRANT_LOW,
+    HARDWARE,
+    INVERTER,
+    INVERTER_CHARGE_W,
+    INVERTER_DISCHARGE_W,
+    INVERTER_PLUGGED,
+    INVERTER_RESPONSE_MS,
+    ISLAND_ISLANDED,
+    ISLAND_STARTING,
+    ISLAND_STATE,
+    MARKET,
+    MARKET_HIGH,
+    MARKET_LOW,
+    MARKET_SEQ,
+    MARKET_TTL_MS,
+    OPERATOR,
+    OPERATOR_HIGH,
+    OPERATOR_LOW,
+    OPERATOR_SEQ,
+    OPERATOR_TTL_MS,
+    OUTAGE_RESERVE_PERMILLE,
+    REASON_GOAL,
+    REASON_NO_GOAL,
+    REASON_NONE,
+    REASON_OPERATOR,
+    REASON_RESERVE,
+    REASON_SOC_UNKNOWN,
+    RESERVE,
+    RESERVE_PERMILLE,
+    SETPOINT_W,
+    SOC_AGE_MS,
+    SOC_PERMILLE,
+    SOURCES,
+    UNKNOWN,
+    WINNER_HIGH,
+    WINNER_LOW,
+    const,
+)
+
+OPEN = const(2_000_000)  # wider than any current in mA or power in W: no limit
+_SOC_STALE_MS = const(120_000)  # INV-11
+_SOC_JUMP_PERMILLE = const(100)  # no battery moves so far between two readings
+_SOC_DOUBT_MS = const(60_000)
+_RESERVE_GAP_PERMILLE = const(10)  # above the reserve before discharge begins again
+_RAMP_MS = const(10_000)  # zero to rating, at least; and at least five responses
+_LONGEST_STEP_MS = const(1_000)  # keeps W * ms below 2**30
+
+
+def _clamp(value, low, high):
+    if value < low:
+        return low
+    return high if value > high else value
+
+
+class Limits:
+    """Collects the claims of all sources in the image and decides SETPOINT_W and OFFER_MA."""
+
+    def __init__(self, image):
+        self._image = image
+        self._offer = Offer(image)
+        self._market = _Ages(image, MARKET_SEQ)
+        self._operator = _Ages(image, OPERATOR_SEQ)
+        self._reserve = Reserve(image)
+
+    def claim(
+        self, source, device, low, high, reason, node=-1, leg=-1, value=0, low_reason=UNKNOWN
+    ):
+        """State a range for a device: mA per leg (EVSE) or W (INVERTER).
+
+        `reason` says why `high`, and also why `low` unless `low_reason` does.
+        """
+        if source != MARKET:
+            if low > 0:
+                low = 0
+            if high < 0:
+                high = 0
+        commands = self._image.commands
+        slot = source * DEVICES + device
+        commands[CLAIM_LOW + slot] = low if low > -OPEN else -OPEN
+        commands[CLAIM_HIGH + slot] = high if high < OPEN else OPEN
+        commands[CLAIM_REASON + slot] = reason
+        commands[CLAIM_LOW_REASON + slot] = reason if low_reason < 0 else low_reason
+        commands[CLAIM_NODE + slot] = node
+        commands[CLAIM_LEG + slot] = leg
+        commands[CLAIM_VALUE + slot] = value
+
+    def step(self, dt_ms):
+        """Claim for HARDWARE, OPERATOR, RESERVE and MARKET, then arbitrate."""
+        image = self._image
+        self._market.step(dt_ms)
+        self._operator.step(dt_ms)
+        claim_evse(image, self)
+        claim_inverter(image, self)
+        for device in range(DEVICES):
+            self._claim_operator(device)
+            self._claim_market(device)
+        self.claim(RESERVE, EVSE, -OPEN, OPEN, REASON_NONE)
+        self._reserve.claim(dt_ms, self)
+        self._offer.claim_pause(dt_ms, self)
+        self.arbitrate()
+        self._setpoint(dt_ms)
+        self._offer.step(dt_ms, image.commands[GRANT_HIGH + EVSE])
+
+    def arbitrate(self):
+        """Intersect all claims in the order of their sources; remember who moved each end."""
+        commands = self._image.commands
+        for device in range(DEVICES):
+            low = commands[CLAIM_LOW + device]
+            high = commands[CLAIM_HIGH + device]
+            low_winner = HARDWARE
+            high_winner = HARDWARE
+            for source in range(1, SOURCES):
+                slot = source * DEVICES + device
+                claimed = _clamp(commands[CLAIM_LOW + slot], low, high)
+                top = _clamp(commands[CLAIM_HIGH + slot], low, high)
+                if claimed > low:
+                    low = claimed
+                    low_winner = source
+                if top < high:
+                    high = top
+                    high_winner = source
+            commands[GRANT_LOW + device] = low
+            commands[GRANT_HIGH + device] = high
+            commands[WINNER_LOW + device] = low_winner
+            commands[WINNER_HIGH + device] = high_winner
+
+    def _claim_operator(self, device):
+        """INV-8: a restriction with TTL -1 holds until released, another until its time is up."""
+        requests = self._image.requests
+        ttl_ms = requests[OPERATOR_TTL_MS + device]
+        if ttl_ms < 0 or self._operator.age_ms(device) < ttl_ms:
+            high = requests[OPERATOR_HIGH + device]
+            low = requests[OPERATOR_LOW + device]
+            self.claim(OPERATOR, device, low, high, REASON_OPERATOR, -1, -1, high)
+        else:
+            self.claim(OPERATOR, device, -OPEN, OPEN, REASON_NONE)
+
+    def _claim_market(self, device):
+        """INV-8: a wish expires, and then the device stands still."""
+        requests = self._image.requests
+        if self._market.age_ms(device) >= requests[MARKET_TTL_MS + device]:
+            self.claim(MARKET, device, 0, 0, REASON_NO_GOAL)
+            return
+        high = requests[MARKET_HIGH + device]
+        low = requests[MARKET_LOW + device] if device != EVSE else 0
+        if high < low:
+            high = low
+        self.claim(MARKET, device, low, high, REASON_GOAL, -1, -1, high)
+
+    def _setpoint(self, dt_ms):
+        image = self._image
+        commands = image.commands
+        target_w = _clamp(0, commands[GRANT_LOW + INVERTER], commands[GRANT_HIGH + INVERTER])
+        rating_w = image.site[INVERTER_CHARGE_W if target_w > 0 else INVERTER_DISCHARGE_W]
+        ramp_ms = 5 * image.site[INVERTER_RESPONSE_MS]
+        if ramp_ms < _RAMP_MS:
+            ramp_ms = _RAMP_MS
+        step_w = rating_w * (dt_ms if dt_ms < _LONGEST_STEP_MS else _LONGEST_STEP_MS) // ramp_ms
+        commands[SETPOINT_W] = ramp(commands[SETPOINT_W], target_w, step_w if step_w else 1)
+
+
+class _Ages:
+    """Time since each device's request was last said, by its sequence number."""
+
+    def __init__(self, image, sequence):
+        self._image = image
+        self._sequence = sequence
+        self._seen = array("i", [0] * DEVICES)
+        self._age_ms = array("i", [AGE_MAX_MS] * DEVICES)
+
+    def age_ms(self, device):
+        return self._age_ms[device]
+
+    def step(self, dt_ms):
+        for device in range(DEVICES):
+            said = self._image.requests[self._sequence + device]
+            age_ms = self._age_ms[device] + dt_ms
+            if said != self._seen[device]:
+                self._seen[device] = said
+                age_ms = 0
+            self._age_ms[device] = age_ms if age_ms < AGE_MAX_MS else AGE_MAX_MS
+
+
+class Reserve:
+    """INV-11: no discharge at or below the owner's reserve, or when the charge is not known."""
+
+    def __init__(self, image):
+        self._image = image
+        self._reached = True
+        self._last = UNKNOWN
+        self._doubt_ms = 0
+
+    def claim(self, dt_ms, limits):
+        image = self._image
+        soc = self._plausible(dt_ms)
+        if soc < 0:
+            self._reached = True
+            limits.claim(RESERVE, INVERTER, 0, OPEN, REASON_SOC_UNKNOWN)
+            return
+        state = image.commands[ISLAND_STATE]
+        outage = state == ISLAND_ISLANDED or state == ISLAND_STARTING
+        reserve = image.requests[OUTAGE_RESERVE_PERMILLE if outage else RESERVE_PERMILLE]
+        if soc <= reserve:
+            self._reached = True
+        elif soc >= reserve + _RESERVE_GAP_PERMILLE or soc == 1000:
+            self._reached = False
+        low = 0 if self._reached else -OPEN
+        limits.claim(RESERVE, INVERTER, low, OPEN, REASON_RESERVE, -1, -1, soc)
+
+    def _plausible(self, dt_ms):
+        """SoC in permille, or -1: unknown, old, or jumped while the same car was connected."""
+        readings = self._image.readings
+        soc = readings[SOC_PERMILLE]
+        if soc < 0 or soc > 1000 or readings[SOC_AGE_MS] > _SOC_STALE_MS:
+            self._last = UNKNOWN
+            return UNKNOWN
+        if not readings[INVERTER_PLUGGED]:
+            self._last = soc
+            self._doubt_ms = 0
+            return soc
+        doubt_ms = self._doubt_ms - dt_ms
+        if self._last >= 0 and abs(soc - self._last) > _SOC_JUMP_PERMILLE:
+            doubt_ms = _SOC_DOUBT_MS
+        self._doubt_ms = doubt_ms if doubt_ms > 0 else 0
+        self._last = soc
+        return soc if doubt_ms <= 0 else UNKNOWN

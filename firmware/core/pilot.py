@@ -1,0 +1,200 @@
+# islet: the control pilot, from plateaus to states and from amperes to duty.
+# GPL-3.0-or-later
+#
+# Levels, gaps and the duty code are those of IEC 61851-1 Annex A as quoted by open firmware;
+# the detection windows are general knowledge and were not checked against the standard's text.
+
+from array import array
+
+from firmware.image import (
+    ACKNOWLEDGE_SEQ,
+    AGE_MAX_MS,
+    EVSE_NODE,
+    FAULT_DIODE,
+    FAULT_PILOT,
+    FAULTS,
+    OFFER_MA,
+    PILOT_A,
+    PILOT_AGE_MS,
+    PILOT_B,
+    PILOT_C,
+    PILOT_D,
+    PILOT_DIODE,
+    PILOT_DUTY_PERMILLE,
+    PILOT_E,
+    PILOT_F,
+    PILOT_HIGH_MV,
+    PILOT_LOW_MV,
+    PILOT_NAMES,
+    PILOT_STATE,
+    PILOT_UNKNOWN,
+    TOPOLOGY,
+    const,
+)
+
+_GATEWAY = const(2)  # topology T2: the gateway owns its pilot
+_STALE_MS = const(200)
+_SETTLE_MS = const(40)  # a plateau belongs to the present PWM only if sampled this long after
+_DIODE_LOW_MV = const(-13_000)  # with a diode the car leaves the low plateau alone
+_DIODE_HIGH_MV = const(-11_000)
+_STEADY_HIGH = const(1000)  # permille: X1, steady +12 V
+
+# From the top: a level at or above `floor` is `state`. In a gap between two windows a car that
+# was in the one above stays there; anybody else is put where less is allowed.
+LEVELS = (
+    # floor mV, state, stays if it was, meaning
+    (13_001, PILOT_UNKNOWN, PILOT_UNKNOWN, "above any level"),
+    (11_000, PILOT_A, PILOT_A, "no vehicle, 12 V"),
+    (10_001, PILOT_A, PILOT_B, "gap"),
+    (8_000, PILOT_B, PILOT_B, "vehicle connected, 9 V"),
+    (7_001, PILOT_B, PILOT_C, "gap"),
+    (5_000, PILOT_C, PILOT_C, "asks for power, 6 V"),
+    (4_001, PILOT_D, PILOT_C, "gap"),
+    (2_000, PILOT_D, PILOT_D, "asks for power and ventilation, 3 V"),
+    (1_001, PILOT_E, PILOT_D, "gap"),
+    (-1_000, PILOT_E, PILOT_E, "shorted or without supply, 0 V"),
+    (-10_999, PILOT_UNKNOWN, PILOT_UNKNOWN, "no such level"),
+    (-13_000, PILOT_F, PILOT_F, "not available, -12 V"),
+    (-1_000_000, PILOT_UNKNOWN, PILOT_UNKNOWN, "below any level"),
+)
+FLOOR_MV = array("i", [row[0] for row in LEVELS])
+STATE = bytes([row[1] for row in LEVELS])
+STAYS = bytes([row[2] for row in LEVELS])
+
+# Steps a new state must be seen, by PILOT_*: what takes power away acts at once.
+DEBOUNCE = bytes([1, 1, 2, 2, 2, 1, 1, 2])
+
+# duty = base + current / step. Codes between 51 and 52.5 A do not exist: 51 A is offered.
+DUTY = (
+    # from mA, base permille, mA per permille, rule
+    (6_000, 0, 60, "I = 0.6 A per percent, 6 to 51 A"),
+    (51_000, 850, 1_000_000, "no code: 51 A"),
+    (52_500, 640, 250, "I = 2.5 A * (percent - 64), to 80 A"),
+    (80_000, 960, 1_000_000, "no code above 80 A"),
+)
+_DUTY_FROM_MA = array("i", [row[0] for row in DUTY])
+_DUTY_BASE = array("i", [row[1] for row in DUTY])
+_DUTY_STEP_MA = array("i", [row[2] for row in DUTY])
+
+
+def classify(high_mv, previous):
+    """State (PILOT_*) of a high plateau in mV, given the state before."""
+    i = 0
+    while high_mv < FLOOR_MV[i]:
+        i += 1
+    return previous if previous == STAYS[i] else STATE[i]
+
+
+def duty_permille(offer_ma):
+    """Duty of the PWM that offers at most `offer_ma` per leg; below 6 A steady +12 V."""
+    if offer_ma < _DUTY_FROM_MA[0]:
+        return _STEADY_HIGH
+    i = len(_DUTY_FROM_MA) - 1
+    while offer_ma < _DUTY_FROM_MA[i]:
+        i -= 1
+    return _DUTY_BASE[i] + offer_ma // _DUTY_STEP_MA[i]
+
+
+def table():
+    """The levels and the duty code as lines of markdown."""
+    lines = ["| level | state | stays if it was | steps | meaning |", "|---|---|---|---|---|"]
+    for floor_mv, state, stays, text in LEVELS:
+        kept = PILOT_NAMES[stays] if stays != state else ""
+        lines.append(
+            "| from %d mV | %s | %s | %d | %s |"
+            % (floor_mv, PILOT_NAMES[state], kept, DEBOUNCE[state], text)
+        )
+    lines += ["", "| offer | duty | rule |", "|---|---|---|"]
+    for from_ma, base, step_ma, text in DUTY:
+        duty = "%d" % base if step_ma > from_ma else "%d + mA / %d" % (base, step_ma)
+        lines.append("| from %d mA | %s permille | %s |" % (from_ma, duty, text))
+    return lines
+
+
+class Pilot:
+    """Vehicle state from the plateaus; the duty from the offer.
+
+    `state` is PILOT_*; `diode_ok` says that a valid low plateau was seen in this connection.
+    """
+
+    def __init__(self, image):
+        self._image = image
+        self.state = PILOT_UNKNOWN
+        self.diode_ok = False
+        self._diode_fault = False  # until the car is unplugged or a person acknowledges
+        self._candidate = PILOT_UNKNOWN
+        self._steps = 0
+        self._pwm_ms = 0
+        self._acknowledged = 0
+
+    def step(self, dt_ms):
+        """Write PILOT_STATE and the pilot's faults."""
+        image = self._image
+        commands = image.commands
+        if image.site[TOPOLOGY] == _GATEWAY or image.site[EVSE_NODE] < 0:
+            commands[PILOT_STATE] = PILOT_UNKNOWN
+            return
+        self._time_pwm(dt_ms)
+        fresh = image.readings[PILOT_AGE_MS] <= _STALE_MS
+        self._debounce(self._look() if fresh else PILOT_UNKNOWN)
+        self._remember()
+        seen = self._candidate
+        faults = commands[FAULTS] & ~(FAULT_PILOT | FAULT_DIODE)
+        if self._diode_fault:
+            faults |= FAULT_DIODE
+        if fresh and (seen == PILOT_UNKNOWN or seen == PILOT_E or seen == PILOT_F):
+            faults |= FAULT_PILOT
+        commands[FAULTS] = faults
+        commands[PILOT_STATE] = self.state
+
+    def drive(self):
+        """Write PILOT_DUTY_PERMILLE from OFFER_MA."""
+        commands = self._image.commands
+        commands[PILOT_DUTY_PERMILLE] = duty_permille(commands[OFFER_MA])
+
+    def _time_pwm(self, dt_ms):
+        duty = self._image.commands[PILOT_DUTY_PERMILLE]
+        if 0 < duty < _STEADY_HIGH:
+            pwm_ms = self._pwm_ms + dt_ms
+            self._pwm_ms = pwm_ms if pwm_ms < AGE_MAX_MS else AGE_MAX_MS
+        else:
+            self._pwm_ms = 0
+
+    def _look(self):
+        readings = self._image.readings
+        level = classify(readings[PILOT_HIGH_MV], self.state)
+        if level != PILOT_B and level != PILOT_C and level != PILOT_D:
+            return level
+        if self._diode_fault:
+            return PILOT_DIODE
+        if self._pwm_ms <= readings[PILOT_AGE_MS] + _SETTLE_MS:
+            return level  # no PWM, or sampled before it began: says nothing about the diode
+        if _DIODE_LOW_MV <= readings[PILOT_LOW_MV] <= _DIODE_HIGH_MV:
+            if level == self.state:
+                self.diode_ok = True
+            return level
+        return PILOT_DIODE
+
+    def _debounce(self, seen):
+        if seen == self._candidate:
+            if self._steps < DEBOUNCE[seen]:
+                self._steps += 1
+        else:
+            self._candidate = seen
+            self._steps = 1
+        if self._steps >= DEBOUNCE[seen]:
+            self.state = seen
+
+    def _remember(self):
+        """What outlives a step: the diode proved in this connection, the diode found missing."""
+        acknowledged = self._image.requests[ACKNOWLEDGE_SEQ] != self._acknowledged
+        self._acknowledged = self._image.requests[ACKNOWLEDGE_SEQ]
+        if self.state == PILOT_DIODE:
+            self._diode_fault = not acknowledged
+            if acknowledged:
+                self.state = PILOT_UNKNOWN  # look afresh
+        state = self.state
+        if state == PILOT_A:
+            self._diode_fault = False
+        if state != PILOT_B and state != PILOT_C and state != PILOT_D:
+            self.diode_ok = False

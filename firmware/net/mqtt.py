@@ -1,0 +1,420 @@
+# islet: MQTT over umqtt.simple, so that no call can block the loop.
+# GPL-3.0-or-later
+#
+# umqtt.simple 1.3.4 makes its socket blocking after the first byte, spins for acknowledgements and
+# has no deadline anywhere. So it gets no socket at all: it writes its packets into a buffer and reads
+# from packets that have arrived whole (`Packets`), and the bytes travel over asyncio streams here.
+# At the point where umqtt would wait it finds nothing to read, and we leave it (`_WouldWait`). Its
+# checks are `assert`s, which an optimised build drops; whatever matters is checked here.
+#
+#   prefix/state   retained, at a change (once a second at most) and every 10 s
+#   prefix/limits  retained, with it
+#   prefix/event   each event; the newest 32 survive a lost broker
+#   prefix/answer  to each command, QoS 1, kept until the broker has acknowledged it
+#   prefix/online  retained, "1"; the broker says "0" when we are gone
+#   prefix/set/+   commands, see commands.py
+#
+# Only one task writes to the stream: MicroPython's `drain` forgets what another adds meanwhile.
+# Time is counted in the loop's own ticks, so virtual time and a wrapping clock are no matter.
+
+import asyncio
+import json
+import sys
+
+from firmware.image import OUT_CONTACTOR, PERMITS, SETPOINT_W
+
+_TICK_MS = 200
+_DEADLINE_S = 5  # connecting, and any single write
+_PING_MS = 10_000  # silence before we ask
+_SILENT_MS = 15_000  # silence before we give up
+_KEEPALIVE_S = 30  # the broker's view of the same
+_SETTLED_MS = 10_000  # a connection that lasted so long resets the back-off
+_BACKOFF_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000)
+_STATE_MIN_MS = 1_000
+_STATE_MAX_MS = 10_000
+_LARGEST = 1024  # bytes of a packet we keep; the rest is read and thrown away
+_ANSWERS = 16
+_PREFIX_MAX = 64  # umqtt's subscribe has one byte for the length
+
+_REFUSALS = (
+    "",
+    "protocol version not accepted",
+    "client id rejected",
+    "broker unavailable",
+    "bad user name or password",
+    "not authorised",
+)
+_DEVICE = sys.implementation.name == "micropython"
+
+
+class _WouldWait(Exception):
+    """umqtt has written its packet and would now wait for the answer."""
+
+
+class _Wire:
+    """What umqtt takes for a socket: collects what it writes, gives what has arrived."""
+
+    def __init__(self):
+        self.sent = bytearray()
+        self.arrived = b""
+
+    def connect(self, address):
+        pass
+
+    def setblocking(self, blocking):
+        pass
+
+    def write(self, data, count=None):
+        self.sent.extend(data if count is None else data[:count])
+
+    def read(self, count):
+        if len(self.arrived) < count:
+            raise _WouldWait
+        data = self.arrived[:count]
+        self.arrived = self.arrived[count:]
+        return data
+
+
+class _Sockets:
+    """What umqtt imports as `usocket`."""
+
+    socket = _Wire
+
+    @staticmethod
+    def getaddrinfo(host, port):
+        return ((None,),)
+
+
+def _umqtt():
+    """umqtt.simple with our stand-in for its socket module; everybody else keeps theirs."""
+    import binascii
+    import struct
+
+    stand_ins = {"usocket": _Sockets, "ustruct": struct, "ubinascii": binascii}
+    before = {name: sys.modules.get(name) for name in stand_ins}
+    for name in stand_ins:
+        sys.modules[name] = stand_ins[name]
+    try:
+        from umqtt import simple
+    finally:
+        for name in before:
+            if before[name] is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = before[name]
+    return simple
+
+
+class Packets(_umqtt().MQTTClient):
+    """umqtt.simple as a maker and reader of packets."""
+
+    def build(self, call, *arguments):
+        """The bytes that one of umqtt's methods writes."""
+        if self.sock:
+            self.sock.sent = bytearray()
+        if self.pid >= 65_000:
+            self.pid = 0
+        try:
+            call(*arguments)
+        except _WouldWait:
+            pass
+        return self.sock.sent
+
+    def take(self, head, body):
+        """Deliver one PUBLISH packet to the callback; returns the acknowledgement to send."""
+        qos = head >> 1 & 3
+        topic = body[0] << 8 | body[1] if len(body) >= 2 else 0
+        if head >> 4 != 3 or qos > 1 or len(body) < 2 + topic + 2 * qos:
+            raise ValueError("malformed packet from the broker")
+        size = len(body)
+        self.sock.arrived = bytes((head, size & 0x7F | 0x80, size >> 7)) + body
+        return self.build(self.wait_msg)
+
+
+class Link:
+    """One TCP connection, never blocking. `quiet` tells when a name may be resolved (INV-9)."""
+
+    def __init__(self, quiet):
+        self.quiet = quiet
+        self.reader = self.writer = None
+
+    async def open(self, host, port, first):
+        """Connect and send the bytes `first`."""
+        if not _DEVICE:
+            self.reader, self.writer = await asyncio.open_connection(host, port)
+            self.writer.write(first)
+            return
+        import socket
+        from errno import EINPROGRESS
+
+        if not host.replace(".", "").isdigit() and not self.quiet():
+            raise OSError("waiting for zero power to look up " + host)
+        info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+        sock = socket.socket(info[0], info[1], info[2])
+        self.reader = self.writer = asyncio.StreamReader(sock)  # closed by `close` in any case
+        sock.setblocking(False)
+        try:
+            sock.connect(info[-1])
+        except OSError as error:
+            if error.errno != EINPROGRESS:
+                raise
+        self.writer.out_buf = first  # drain waits until the socket is connected, then writes
+        await self.writer.drain()
+
+    async def send(self, data):
+        self.writer.write(data)
+        await asyncio.wait_for(self.writer.drain(), _DEADLINE_S)
+
+    async def close(self):
+        if not self.writer:
+            return
+        if _DEVICE:
+            self.writer.s.close()
+        else:
+            self.writer.transport.abort()  # `close` would wait for a peer that hangs
+        self.reader = self.writer = None
+
+
+if _DEVICE:
+    _sleep_ms = asyncio.sleep_ms
+else:
+
+    def _sleep_ms(ms):
+        return asyncio.sleep(ms / 1000)
+
+
+def quiet(image):
+    """True at zero power: what holds the loop for long may happen now (INV-9)."""
+    commands = image.commands
+    return commands[PERMITS] & OUT_CONTACTOR == 0 and commands[SETPOINT_W] == 0
+
+
+class Mqtt:
+    """The link to a broker; `await run()` for ever.
+
+    settings: "mqtt.host", "mqtt.port", "mqtt.user", "mqtt.password", "mqtt.prefix" by path.
+    commands: Commands; state: State; events: Events.
+    """
+
+    def __init__(self, settings, commands, state, events):
+        self.host = settings["mqtt.host"]
+        self.port = settings["mqtt.port"]
+        self.prefix = settings["mqtt.prefix"].encode()
+        if not 1 <= len(self.prefix) <= _PREFIX_MAX or b"#" in self.prefix or b"+" in self.prefix:
+            raise ValueError(
+                "mqtt.prefix: needs 1 to {} bytes without + and #".format(_PREFIX_MAX)
+            )
+        self.commands = commands
+        self.state = state
+        self.events = events
+        self.connected = False
+        self.error = "not connected yet"
+        self.connections = 0
+        self.refused = 0  # commands beyond what the box of answers holds
+        user = settings["mqtt.user"].encode() or None
+        password = settings["mqtt.password"].encode()
+        identity = b"islet-" + self.prefix.replace(b"/", b"-")
+        self._packets = Packets(identity, "", 0, user, password, _KEEPALIVE_S)
+        self._packets.set_callback(self._on_message)
+        self._packets.set_last_will(self._topic("online"), b"0", True, 1)
+        self._answers = []  # [packet id or 0, payload]
+        self._acknowledgements = bytearray()  # of commands, for the writer to send
+        self._events_sent = 0
+        self._failure = None
+        self._attempt = 0
+
+    def counters(self):
+        """For the published state."""
+        return {
+            "connected": self.connected,
+            "error": self.error,
+            "connections": self.connections,
+            "answers_waiting": len(self._answers),
+            "commands_refused": self.refused,
+        }
+
+    def _topic(self, name):
+        return self.prefix + b"/" + name.encode()
+
+    # --- connection ---------------------------------------------------------------------------
+
+    async def run(self):
+        """Connect, serve, and after a loss try again: after 1 s, then ever slower up to 60 s."""
+        while True:
+            link = Link(lambda: quiet(self.state.image))
+            try:
+                await asyncio.wait_for(self._connect(link), _DEADLINE_S)
+                await self._serve(link)
+            except (OSError, EOFError, ValueError, asyncio.TimeoutError) as error:
+                self.error = self._words(error)
+            finally:
+                self.connected = False
+                await link.close()
+            await _sleep_ms(_BACKOFF_MS[self._attempt])
+            self._attempt = min(self._attempt + 1, len(_BACKOFF_MS) - 1)
+
+    def _words(self, error):
+        where = "{}:{} ".format(self.host, self.port)
+        if isinstance(error, EOFError):
+            return where + "closed the connection"
+        if isinstance(error, asyncio.TimeoutError):
+            return where + "did not answer in {} s".format(_DEADLINE_S)
+        return where + str(error)
+
+    async def _connect(self, link):
+        packets = self._packets
+        await link.open(self.host, self.port, bytes(packets.build(packets.connect)))
+        answer = await link.reader.readexactly(4)
+        if answer[0] != 0x20 or answer[1] != 2:
+            raise ValueError("is not an MQTT broker")
+        if answer[3]:
+            known = answer[3] < len(_REFUSALS)
+            raise ValueError(_REFUSALS[answer[3]] if known else "refused: {}".format(answer[3]))
+        await link.send(packets.build(packets.publish, self._topic("online"), b"1", True))
+        await link.send(packets.build(packets.subscribe, self._topic("set/+"), 1))
+
+    async def _serve(self, link):
+        self.connected = True
+        self.error = ""
+        self.connections += 1
+        self._failure = None
+        self._silent_ms = 0
+        self._acknowledgements = bytearray()
+        for answer in self._answers:
+            answer[0] = 0  # to be sent again
+        reader = asyncio.create_task(self._receive(link))
+        try:
+            await self._talk(link)
+        finally:
+            reader.cancel()
+            try:
+                await reader
+            except asyncio.CancelledError:
+                pass
+
+    async def _talk(self, link):
+        """The only writer: acknowledgements, answers, events, state; and the ping."""
+        since_ms = _STATE_MAX_MS
+        lasted_ms = 0
+        signature = None
+        asked = False
+        while True:
+            if self._failure:
+                raise self._failure
+            if self._silent_ms >= _SILENT_MS:
+                raise OSError("silent for {} s".format(_SILENT_MS // 1000))
+            if self._silent_ms < _PING_MS:
+                asked = False
+            elif not asked:
+                asked = True
+                await link.send(self._packets.build(self._packets.ping))
+            await self._send_waiting(link)
+            present = self.state.signature()
+            changed = present != signature and since_ms >= _STATE_MIN_MS
+            if changed or since_ms >= _STATE_MAX_MS:
+                signature = present
+                since_ms = 0
+                await self._send_state(link)
+            await _sleep_ms(_TICK_MS)
+            since_ms += _TICK_MS
+            lasted_ms += _TICK_MS
+            self._silent_ms += _TICK_MS
+            if lasted_ms >= _SETTLED_MS:
+                self._attempt = 0
+
+    # --- sending ------------------------------------------------------------------------------
+
+    async def _publish(self, link, name, payload, retain=False, qos=0):
+        packets = self._packets
+        await link.send(packets.build(packets.publish, self._topic(name), payload, retain, qos))
+
+    async def _send_waiting(self, link):
+        if self._acknowledgements:
+            acknowledgements, self._acknowledgements = self._acknowledgements, bytearray()
+            await link.send(acknowledgements)
+        for answer in list(self._answers):
+            if not answer[0]:
+                answer[0] = self._packets.pid + 1 if self._packets.pid < 65_000 else 1
+                await self._publish(link, "answer", answer[1], False, 1)
+        self.events.poll()
+        _, texts = self.events.after(self._events_sent)
+        for text in texts:
+            await self._publish(link, "event", text.encode())
+        self._events_sent = self.events.count
+
+    async def _send_state(self, link):
+        """Piece by piece, so that others run in between."""
+        parts = []
+        for piece in self.state.take().pieces(("limits",)):
+            parts.append(piece.encode())
+            await _sleep_ms(0)
+        await self._publish(link, "state", b"".join(parts), True)
+        parts = []
+        for piece in self.state.limits_pieces():
+            parts.append(piece.encode())
+            await _sleep_ms(0)
+        await self._publish(link, "limits", b"".join(parts), True)
+
+    # --- receiving ----------------------------------------------------------------------------
+
+    async def _receive(self, link):
+        try:
+            while True:
+                head = (await link.reader.readexactly(1))[0]
+                body = await self._body(link.reader)
+                self._silent_ms = 0
+                self._packet(head, body)
+        except (OSError, EOFError, ValueError) as error:
+            self._failure = error
+
+    async def _body(self, reader):
+        """The first _LARGEST bytes of the packet's body; what is beyond is thrown away."""
+        size = shift = 0
+        while True:
+            byte = (await reader.readexactly(1))[0]
+            size |= (byte & 0x7F) << shift
+            if not byte & 0x80:
+                break
+            shift += 7
+            if shift > 21:
+                raise ValueError("malformed length from the broker")
+        body = await reader.readexactly(min(size, _LARGEST))
+        size -= len(body)
+        while size:
+            size -= len(await reader.readexactly(min(size, 256)))
+        return body
+
+    def _packet(self, head, body):
+        kind = head >> 4
+        if kind == 3:
+            self._retained = head & 1
+            self._acknowledgements.extend(self._packets.take(head, body))
+        elif kind == 4 and len(body) == 2:
+            number = body[0] << 8 | body[1]
+            self._answers = [answer for answer in self._answers if answer[0] != number]
+        elif kind == 9 and body[2:] == b"\x80":
+            raise ValueError("refused the subscription to {}/set/+".format(self.prefix.decode()))
+
+    def _on_message(self, topic, payload):
+        """A command: carried out only if there is room for its answer."""
+        waiting = len(self._answers)
+        if waiting >= _ANSWERS:
+            self.refused += 1
+            text = "too many commands at once: {} refused since start".format(self.refused)
+            answer = {"ok": False, "command": "", "field": "command", "error": text}
+            answer["allowed"] = "at most {} waiting for their answer".format(_ANSWERS)
+            if waiting == _ANSWERS:
+                self._answers.append([0, b""])
+            self._answers[-1] = [0, json.dumps(answer).encode()]
+            return
+        try:
+            name = topic[len(self.prefix) + 5 :].decode()
+        except UnicodeError:
+            name = "?"
+        if self._retained:
+            answer = {"ok": False, "command": name, "field": "retain"}
+            answer["error"] = "a retained command would be repeated at every connection"
+            answer["allowed"] = "retain false"
+        else:
+            answer = self.commands.handle(name, payload)
+        self._answers.append([0, json.dumps(answer).encode()])

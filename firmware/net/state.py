@@ -1,0 +1,431 @@
+# islet: the published state, built from the image: one dict per section, integers with their units.
+# GPL-3.0-or-later
+#
+# It serves slow links, so it may allocate, but it must not hold the loop: `take` copies the
+# buffers in one go and `pieces` then makes the JSON text section by section, so the caller can let
+# others run in between and the whole is still of one moment. Voltages are mV, currents mA,
+# powers W; a reading of an instrument that never spoke is null, its age too.
+
+import gc
+import json
+
+from firmware import image as im
+from firmware.image import (
+    AGE_MAX_MS, ALARM_LEG, ALARM_MA, ALARM_NODE, AUTHORISED, CABLE_MA, CLAIM_HIGH, CLAIM_LEG,
+    CLAIM_LOW, CLAIM_LOW_REASON, CLAIM_NODE, CLAIM_REASON, CLAIM_VALUE, CONTACTOR_STATE,
+    DEVICE_NAMES, DEVICES, EVSE, EVSE_AGE_MS, EVSE_MA, EVSE_NODE, FAULTS, GRANT_HIGH, GRANT_LOW,
+    GRID_AGE_MS, GRID_IN_SERVICE, GRID_MHZ, GRID_MV, GRID_REMAIN_MS, GRID_STATE, GRID_WAITING,
+    HOUSE_AGE_MS, HOUSE_MHZ, HOUSE_MV, INPUT_NAMES, INPUTS, INPUTS_AGE_MS, INVERTER,
+    INVERTER_AGE_MS, INVERTER_FAULT, INVERTER_MA, INVERTER_MODE, INVERTER_NODE, INVERTER_PLUGGED,
+    INVERTER_W, ISLAND_GRID, ISLAND_STATE, ISLAND_WISH, LEG_COUNT, LEGS, MARKET, NODE_AGE_MS,
+    NODE_CONTINUOUS_PERMILLE, NODE_COUNT, NODE_INSTRUMENT, NODE_MA, NODE_PARENT, NODE_RATING_MA,
+    NODE_W, NOMINAL_MHZ, NOMINAL_MV, OFFER_MA, OUTAGE_RESERVE_PERMILLE, OUTPUT_NAMES, OUTPUTS,
+    PERMITS, PILOT_B, PILOT_C, PILOT_D, PILOT_STATE, REASON_GRID_WAIT, RESERVE_PERMILLE, SETPOINT_MODE,
+    SETPOINT_W, SOC_AGE_MS, SOC_PERMILLE, SOURCE_NAMES, SOURCES, TOPOLOGY, TRIP_COUNT, TRIPPED,
+    WALL_MIN, WINNER_HIGH, WINNER_LOW,
+)  # fmt: skip
+from firmware.net import words
+
+SCHEMA = 1  # raised when a field changes its meaning
+MODE_NAMES = ("stop", "follow", "form")
+INSTRUMENT_NAMES = ("none", "ct", "meter", "inverter", "evse")
+UNITS = ("ma", "w")  # of a device's claims, by DEVICE_NAMES
+
+# What counts as a change worth publishing at once: (field, count, step).
+CHANGES = (
+    (PERMITS, 1, 1), (SETPOINT_W, 1, 100), (OFFER_MA, 1, 500), (PILOT_STATE, 1, 1),
+    (CONTACTOR_STATE, 1, 1), (GRID_STATE, 1, 1), (ISLAND_STATE, 1, 1), (FAULTS, 1, 1),
+    (ALARM_NODE, 1, 1), (CLAIM_REASON, SOURCES * DEVICES, 1), (WINNER_LOW, DEVICES, 1),
+    (WINNER_HIGH, DEVICES, 1),
+)  # fmt: skip
+READING_CHANGES = (
+    (INPUTS, 1, 1), (NODE_W, LEGS, 250), (INVERTER_W, 1, 250), (SOC_PERMILLE, 1, 10),
+    (EVSE_MA, LEGS, 1000),
+)  # fmt: skip
+
+
+def _bits(mask, names):
+    return [name for bit, name in enumerate(names) if mask & (1 << bit)]
+
+
+def _age(age_ms):
+    return None if age_ms >= AGE_MAX_MS else age_ms
+
+
+class State:
+    """Builds the published state of `image`.
+
+    name, nodes  the site's name and its nodes' names, as configured
+    errors       configuration errors, sentences; empty if the unit runs
+    extras       callable returning a dict of further sections (bus counters, ledger, policy), or None
+    """
+
+    sections = (
+        "site", "why", "alerts", "grid", "house", "nodes", "evse", "inverter", "island", "outputs",
+        "requests", "limits", "unit",
+    )  # fmt: skip
+
+    def __init__(self, image, name="islet", nodes=(), errors=(), extras=None):
+        self.image = image
+        self.name = name
+        self.nodes = nodes
+        self.errors = errors
+        self.extras = extras
+        self.heap_low_bytes = None
+        self.readings = im.READINGS.new()
+        self.requests = im.REQUESTS.new()
+        self.commands = im.COMMANDS.new()
+        self.trips = im.TRIPS.new()
+
+    # --- taking and writing ---------------------------------------------------------------
+
+    def take(self):
+        """Copy the image, so that what is built next is of one moment."""
+        image = self.image
+        for target, source in (
+            (self.readings, image.readings),
+            (self.requests, image.requests),
+            (self.commands, image.commands),
+            (self.trips, image.trips),
+        ):
+            target[:] = source
+        return self
+
+    def build(self):
+        """The whole state as a dict, of the moment of the last `take`."""
+        return {name: getattr(self, "_" + name)() for name in self.sections}
+
+    def pieces(self, without=()):
+        """The same as JSON text, in pieces of one section each."""
+        yield '{"schema":' + str(SCHEMA)
+        for name in self.sections:
+            if name in without:
+                continue
+            yield ',"' + name + '":' + json.dumps(getattr(self, "_" + name)())
+        if self.extras:
+            for name, value in self.extras().items():
+                yield ',"' + name + '":' + json.dumps(value)
+        yield "}"
+
+    def limits_pieces(self):
+        """The limits alone as JSON text, a piece per device."""
+        lead = "{"
+        for device in self._devices():
+            yield '{}"{}":'.format(lead, DEVICE_NAMES[device]) + json.dumps(
+                self._device_limits(device)
+            )
+            lead = ","
+        yield "}" if lead == "," else "{}"
+
+    def signature(self):
+        """An integer that changes when something worth telling has changed; reads the image."""
+        total = self.image.trips[TRIPPED]
+        for rows, buffer in (
+            (CHANGES, self.image.commands),
+            (READING_CHANGES, self.image.readings),
+        ):
+            for first, count, step in rows:
+                for i in range(first, first + count):
+                    total = (total * 31 + buffer[i] // step) & 0xFFFFF
+        return total
+
+    # --- sections -------------------------------------------------------------------------
+
+    def _site(self):
+        site = self.image.site
+        wall = self.readings[WALL_MIN]
+        return {
+            "name": self.name,
+            "topology": "T{}".format(site[TOPOLOGY]),
+            "legs": site[LEG_COUNT],
+            "nominal_mv": site[NOMINAL_MV],
+            "nominal_mhz": site[NOMINAL_MHZ],
+            "config_errors": list(self.errors),
+            "wall_min": None if wall < 0 else wall,
+            "time": wall_text(wall),
+        }
+
+    def _why(self):
+        """The one sentence that matters most now, and one per device."""
+        why = {DEVICE_NAMES[d]: self.explain(d) for d in self._devices()}
+        why["text"] = self.headline()
+        return why
+
+    def _alerts(self):
+        commands = self.commands
+        node = commands[ALARM_NODE]
+        alarm = None
+        if node >= 0:
+            alarm = {
+                "node": self.node_name(node),
+                "leg": commands[ALARM_LEG],
+                "over_ma": commands[ALARM_MA],
+                "text": words.alarm_text(
+                    self.node_name(node), commands[ALARM_LEG], commands[ALARM_MA]
+                ),
+            }
+        return {
+            "faults": words.fault_texts(commands[FAULTS]),
+            "trips": words.trip_texts(self.trips[TRIPPED]),
+            "trip_count": self.trips[TRIP_COUNT],
+            "alarm": alarm,
+        }
+
+    def _grid(self):
+        name, text = words.grid_text(self.commands[GRID_STATE])
+        section = self._voltage(GRID_MV, GRID_MHZ, GRID_AGE_MS)
+        section["state"] = name
+        section["text"] = text
+        section["enter_service_ms"] = self.commands[GRID_REMAIN_MS]
+        return section
+
+    def _house(self):
+        return self._voltage(HOUSE_MV, HOUSE_MHZ, HOUSE_AGE_MS)
+
+    def _voltage(self, mv, mhz, age):
+        readings = self.readings
+        legs = self.image.site[LEG_COUNT]
+        return {
+            "mv": [readings[mv + leg] for leg in range(legs)],
+            "mhz": readings[mhz],
+            "age_ms": _age(readings[age]),
+        }
+
+    def _nodes(self):
+        return [self._node(node) for node in range(self.image.site[NODE_COUNT])]
+
+    def _node(self, node):
+        site, readings = self.image.site, self.readings
+        parent = site[NODE_PARENT + node]
+        rows = range(node * LEGS, node * LEGS + site[LEG_COUNT])
+        heard = readings[NODE_AGE_MS + node] < AGE_MAX_MS
+        return {
+            "name": self.node_name(node),
+            "parent": None if parent < 0 else self.node_name(parent),
+            "limit_ma": site[NODE_RATING_MA + node] * site[NODE_CONTINUOUS_PERMILLE + node] // 1000,
+            "instrument": INSTRUMENT_NAMES[site[NODE_INSTRUMENT + node]],
+            "ma": [readings[NODE_MA + row] for row in rows] if heard else None,
+            "w": [readings[NODE_W + row] for row in rows] if heard else None,
+            "age_ms": _age(readings[NODE_AGE_MS + node]),
+        }
+
+    def _evse(self):
+        if self.image.site[EVSE_NODE] < 0:
+            return None
+        readings, commands = self.readings, self.commands
+        pilot, pilot_text = words.pilot_text(commands[PILOT_STATE])
+        contactor, contactor_text = words.contactor_text(commands[CONTACTOR_STATE])
+        return {
+            "pilot": pilot,
+            "pilot_text": pilot_text,
+            "contactor": contactor,
+            "contactor_text": contactor_text,
+            "offer_ma": commands[OFFER_MA],
+            "cable_ma": commands[CABLE_MA],
+            "ma": [readings[EVSE_MA + leg] for leg in range(self.image.site[LEG_COUNT])],
+            "age_ms": _age(readings[EVSE_AGE_MS]),
+        }
+
+    def _inverter(self):
+        if self.image.site[INVERTER_NODE] < 0:
+            return None
+        readings, commands = self.readings, self.commands
+        soc = readings[SOC_PERMILLE]
+        return {
+            "w": readings[INVERTER_W],
+            "ma": [readings[INVERTER_MA + leg] for leg in range(self.image.site[LEG_COUNT])],
+            "setpoint_w": commands[SETPOINT_W],
+            "mode": MODE_NAMES[readings[INVERTER_MODE]],
+            "mode_asked": MODE_NAMES[commands[SETPOINT_MODE]],
+            "fault": readings[INVERTER_FAULT] != 0,
+            "plugged": readings[INVERTER_PLUGGED] != 0,
+            "age_ms": _age(readings[INVERTER_AGE_MS]),
+            "soc_permille": None if soc < 0 else soc,
+            "soc_age_ms": _age(readings[SOC_AGE_MS]),
+        }
+
+    def _island(self):
+        name, text = words.island_text(self.commands[ISLAND_STATE])
+        return {"state": name, "text": text}
+
+    def _outputs(self):
+        return {
+            "on": _bits(self.trips[OUTPUTS], OUTPUT_NAMES),
+            "permitted": _bits(self.commands[PERMITS], OUTPUT_NAMES),
+            "inputs": _bits(self.readings[INPUTS], INPUT_NAMES),
+            "inputs_age_ms": _age(self.readings[INPUTS_AGE_MS]),
+        }
+
+    def _requests(self):
+        requests = self.requests
+        return {
+            "reserve_permille": requests[RESERVE_PERMILLE],
+            "outage_reserve_permille": requests[OUTAGE_RESERVE_PERMILLE],
+            "authorised": requests[AUTHORISED] != 0,
+            "island": ("never", "auto", "now")[requests[ISLAND_WISH] + 1],
+        }
+
+    def _unit(self):
+        """The controller itself: its heap, where the runtime can tell."""
+        if not hasattr(gc, "mem_free"):
+            return {"heap_free_bytes": None, "heap_low_bytes": None}
+        free = gc.mem_free()
+        if self.heap_low_bytes is None or free < self.heap_low_bytes:
+            self.heap_low_bytes = free
+        return {"heap_free_bytes": free, "heap_low_bytes": self.heap_low_bytes}
+
+    # --- limits ---------------------------------------------------------------------------
+
+    def _limits(self):
+        """Per device: the grant, who set it, and every source's claim with its sentence.
+
+        low and high are mA for the evse, W for the inverter (`unit`).
+        """
+        return {DEVICE_NAMES[d]: self._device_limits(d) for d in self._devices()}
+
+    def _device_limits(self, device):
+        commands = self.commands
+        return {
+            "unit": ("mA", "W")[device],
+            "grant_low_" + UNITS[device]: commands[GRANT_LOW + device],
+            "grant_high_" + UNITS[device]: commands[GRANT_HIGH + device],
+            "winner_low": SOURCE_NAMES[commands[WINNER_LOW + device]],
+            "winner_high": SOURCE_NAMES[commands[WINNER_HIGH + device]],
+            "why": self.explain(device),
+            "claims": [self.claim(source, device) for source in range(SOURCES)],
+        }
+
+    def claim(self, source, device):
+        """One source's claim as a dict; `text` says why HIGH, `low_text` why LOW."""
+        commands = self.commands
+        at = source * DEVICES + device
+        leg = commands[CLAIM_LEG + at]
+        node = commands[CLAIM_NODE + at]
+        return {
+            "source": SOURCE_NAMES[source],
+            "low_" + UNITS[device]: commands[CLAIM_LOW + at],
+            "high_" + UNITS[device]: commands[CLAIM_HIGH + at],
+            "reason": commands[CLAIM_REASON + at],
+            "text": self._sentence(at, CLAIM_REASON),
+            "low_reason": commands[CLAIM_LOW_REASON + at],
+            "low_text": self._sentence(at, CLAIM_LOW_REASON),
+            "node": self.node_name(node) if node >= 0 else None,
+            "leg": leg if leg >= 0 else None,
+            "value": commands[CLAIM_VALUE + at],
+        }
+
+    def _sentence(self, at, which):
+        commands = self.commands
+        node = commands[CLAIM_NODE + at]
+        return words.reason_text(
+            commands[which + at],
+            self.node_name(node) if node >= 0 else None,
+            commands[CLAIM_LEG + at],
+            commands[CLAIM_VALUE + at],
+        )
+
+    def explain(self, device):
+        """One sentence: why this device does what it does.
+
+        The wish is what is asked; if the grant cuts it short, the source that cut it says why.
+        """
+        commands = self.commands
+        wish = MARKET * DEVICES + device
+        if device == EVSE:
+            source, which = commands[WINNER_HIGH + device], CLAIM_REASON
+        elif commands[CLAIM_LOW + wish] > commands[GRANT_HIGH + device]:
+            source, which = commands[WINNER_HIGH + device], CLAIM_REASON
+        elif commands[CLAIM_HIGH + wish] < commands[GRANT_LOW + device]:
+            source, which = commands[WINNER_LOW + device], CLAIM_LOW_REASON
+        else:
+            source, which = MARKET, CLAIM_REASON
+        return self._sentence(source * DEVICES + device, which)
+
+    def headline(self):
+        """The sentence for a person who looks for one second: the worst first."""
+        commands = self.commands
+        if self.errors:
+            return "Nothing is switched on: the configuration has an error."
+        for rows in (
+            words.fault_texts(commands[FAULTS]),
+            words.trip_texts(self.trips[TRIPPED]),
+        ):
+            if rows:
+                return rows[0]["text"]
+        if commands[ISLAND_STATE] != ISLAND_GRID:
+            return words.island_text(commands[ISLAND_STATE])[1]
+        node = commands[ALARM_NODE]
+        if node >= 0:
+            return words.alarm_text(
+                self.node_name(node), commands[ALARM_LEG], commands[ALARM_MA]
+            )
+        if commands[GRID_STATE] == GRID_WAITING:
+            return words.reason_text(REASON_GRID_WAIT, value=commands[GRID_REMAIN_MS])
+        if commands[GRID_STATE] != GRID_IN_SERVICE:
+            return "Grid: {}.".format(words.grid_text(commands[GRID_STATE])[1])
+        return self._device_headline()
+
+    def _device_headline(self):
+        """The device that is cut short speaks before the one that does as asked."""
+        commands = self.commands
+        for device in self._devices():
+            wish = MARKET * DEVICES + device
+            low, high = commands[CLAIM_LOW + wish], commands[CLAIM_HIGH + wish]
+            cut = low > commands[GRANT_HIGH + device] or high < commands[GRANT_LOW + device]
+            if device == EVSE:
+                cut = high > 0 and high > commands[GRANT_HIGH + device]
+            if cut and (device == INVERTER or commands[PILOT_STATE] in (PILOT_B, PILOT_C, PILOT_D)):
+                name = "The car: " if device == EVSE else "The battery: "
+                return name + self.explain(device)
+        return "All is well."
+
+    # --- helpers --------------------------------------------------------------------------
+
+    def node_name(self, node):
+        """The configured name, or the number where there is none."""
+        return self.nodes[node] if 0 <= node < len(self.nodes) else "node {}".format(node)
+
+    def _devices(self):
+        site = self.image.site
+        return [
+            device
+            for device, field in ((EVSE, EVSE_NODE), (INVERTER, INVERTER_NODE))
+            if site[field] >= 0
+        ]
+
+
+def wall_text(wall_min):
+    """Minutes since 2020-01-01 UTC as 'YYYY-MM-DDTHH:MMZ', None if unknown."""
+    if wall_min < 0:
+        return None
+    days, minutes = wall_min // 1440, wall_min % 1440
+    year = 2020
+    while days >= 365 + (year % 4 == 0):  # right until 2100
+        days -= 365 + (year % 4 == 0)
+        year += 1
+    month = 0
+    lengths = (31, 28 + (year % 4 == 0), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    while days >= lengths[month]:
+        days -= lengths[month]
+        month += 1
+    return "{}-{:02d}-{:02d}T{:02d}:{:02d}Z".format(
+        year, month + 1, days + 1, minutes // 60, minutes % 60
+    )
+
+
+def raw(image):
+    """The image decoded by its tables: pairs of a section's name and its (field, dict) pairs."""
+    for table, buffer in (
+        (im.SITE, image.site),
+        (im.READINGS, image.readings),
+        (im.REQUESTS, image.requests),
+        (im.COMMANDS, image.commands),
+        (im.TRIPS, image.trips),
+    ):
+        yield table.name, _fields(table, buffer)
+
+
+def _fields(table, buffer):
+    for name, index, count, unit, _, _, _, _ in table.rows:
+        value = buffer[index] if count == 1 else list(buffer[index : index + count])
+        yield name, {"value": value, "unit": unit}

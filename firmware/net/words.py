@@ -1,0 +1,261 @@
+# islet: the sentences people read for reasons, trips, faults and states.
+# GPL-3.0-or-later
+#
+# Core speaks in integers (code, node, leg, value); here they become plain English. Each sentence is
+# one row of a table, a fault's row also states the way out. Pure functions without imports beyond
+# the image, so the page, MQTT and a live view on a PC print the same words.
+
+from firmware.image import (
+    CONTACTOR_NAMES,
+    FAULT_NAMES,
+    GRID_NAMES,
+    ISLAND_NAMES,
+    PILOT_NAMES,
+    TRIP_NAMES,
+)
+
+# One row per REASON_*, in its order: unit of the value, sentence.
+# {where} is the circuit and its leg, {value} the value with its unit.
+REASONS = (
+    ("", "Nothing limits it."),
+    ("", "At its own rating."),
+    ("", "No car is plugged in."),
+    ("", "The car is plugged in and has not asked for power."),
+    ("mA", "The charging cable carries at most {value}."),
+    ("", "The control pilot reads a fault, so the charging point stays off."),
+    ("", "Waiting for somebody authorised to start charging."),
+    ("", "The car asks for ventilation and none is confirmed."),
+    ("", "Emergency stop, residual current device or over-temperature has cut the power."),
+    ("", "The charging contactor is still moving or has a fault."),
+    ("trips", "Protection has tripped: {value}"),
+    ("", "The inverter reports a fault, or nothing is connected to it."),
+    ("ms", "The inverter has not answered for {value}."),
+    ("", "The grid is outside its normal voltage or frequency."),
+    ("ms", "The grid is back; waiting {value} more, as the grid code asks."),
+    ("", "The grid is back; power returns slowly, as the grid code asks."),
+    ("", "The house runs, or is about to run, without the grid."),
+    ("mA", "{where} is near its rating: {value} left."),
+    ("mA", "The busbar of {where} is near its rating: {value} left."),
+    ("W", "The house may send at most {value} to the grid."),
+    ("ms", "No measurement of {where} for {value}, so the worst is assumed."),
+    ("", "The busbar of {where} allows no more power back into it."),
+    ("ms", "Paused for {value} after a stop for lack of current."),
+    ("", "Rising slowly towards the limit."),
+    ("", "The network operator limits it."),
+    ("permille", "The battery is at its reserve of {value}."),
+    ("", "The battery's charge is not known, so it counts as at its reserve."),
+    ("", "As you asked."),
+    ("", "Nothing is asked of it."),
+    ("", "The car draws more than it was offered."),
+    ("", "This kind of site does not allow it."),
+    ("", "Just started; still looking at the state of the house."),
+)
+
+# One row per trip bit, in TRIP_NAMES' order: what happened, the way out.
+TRIPS = (
+    (
+        "The car drew far more than allowed, so the contactor was opened.",
+        "Unplug the car, have it and the cable checked, then acknowledge.",
+    ),
+    (
+        "The car was unplugged or stopped while charging, so the contactor was opened at once.",
+        "Clears by itself once the pilot reads well; plug the car in again.",
+    ),
+    (
+        "The grid went dead, so the inverter was cut off.",
+        "Clears by itself when the grid is back.",
+    ),
+    (
+        "Emergency stop, residual current device or over-temperature cut the power.",
+        "Release the stop or reset the device after finding the cause, then acknowledge.",
+    ),
+    (
+        "The controller was late, so its permissions were dropped.",
+        "Clears by itself; if it comes back, note the event and report it.",
+    ),
+    (
+        "The neutral-earth bond and the islanding switch were closed together.",
+        "Have an electrician check the two switches, then acknowledge.",
+    ),
+    (
+        "The measurements stopped, so everything was switched off.",
+        "Clears by itself when measurements are back; if not, restart the unit.",
+    ),
+)
+
+# One row per fault bit, in FAULT_NAMES' order: what is wrong, the way out.
+FAULTS = (
+    (
+        "The control pilot is shorted or at an impossible level.",
+        "Unplug the car and try another cable; then acknowledge.",
+    ),
+    (
+        "The car's pilot diode is missing, so this may not be a car.",
+        "Unplug; charge only a car whose inlet is sound.",
+    ),
+    (
+        "The charging contactor stays closed although it was switched off.",
+        "Do not touch the plug. Switch off the breaker of the charging point and call an "
+        "electrician; the contactor must be replaced.",
+    ),
+    (
+        "The charging contactor did not close.",
+        "Check the coil supply and the emergency stop, then acknowledge.",
+    ),
+    (
+        "The charging cable's rating cannot be read.",
+        "Unplug and plug in again, or use another cable.",
+    ),
+    (
+        "The islanding switch did not open, so the house stays without backup.",
+        "Have an electrician check the switch and its mirror contact, then acknowledge.",
+    ),
+    (
+        "The islanding switch did not close, so the house is still off the grid.",
+        "Check that the house side is dead and the switch moves, then acknowledge.",
+    ),
+    (
+        "The neutral-earth bond did not follow.",
+        "Have an electrician check the bond relay and its contact, then acknowledge.",
+    ),
+    (
+        "The inverter supplied the house when it must not, or did not when it should.",
+        "Check the inverter, then acknowledge.",
+    ),
+    (
+        "The car drew more than it was offered, so it was switched off.",
+        "Unplug the car and plug it in again.",
+    ),
+    (
+        "The house side stayed live after everything was switched off.",
+        "Find the other source (a second inverter, a generator), switch it off, then acknowledge.",
+    ),
+)
+
+PILOT = (
+    "not read yet",
+    "no car",
+    "car plugged in",
+    "car asks for power",
+    "car asks for power with ventilation",
+    "no pilot (E)",
+    "charging point not available (F)",
+    "not a car (no diode)",
+)
+CONTACTOR = ("open", "closing", "closed", "waiting for the car to stop drawing", "opening", "fault")
+GRID = ("not measured yet", "no power from the grid", "abnormal", "back, waiting", "present")
+ISLAND = (
+    "Looking at the state of the house.",
+    "The house is on the grid.",
+    "The grid is gone: stopping the inverter before leaving it.",
+    "The grid is gone: opening the switch to it.",
+    "Preparing to run alone: earthing the neutral.",
+    "Preparing to run alone: starting the inverter.",
+    "The house runs on the battery, without the grid.",
+    "The grid is back: stopping the inverter.",
+    "The battery is at its reserve: the house is dark until the grid is back.",
+    "The grid is back: removing the house's own earthing.",
+    "The grid is back: closing the switch to it.",
+    "Running alone is locked after a fault.",
+)
+MODE = ("stopped", "following the grid", "forming the island")
+
+
+def amount(value, unit):
+    """`value` in `unit` (mA, mV, W, Wh, ms, permille, trips) as a person writes it."""
+    if unit == "mA":
+        return _tenths(value, 1000) + " A"
+    if unit == "mV":
+        return "{} V".format((value + 500) // 1000)
+    if unit in ("W", "Wh"):
+        return _tenths(value, 1000) + " k" + unit if abs(value) >= 1000 else str(value) + " " + unit
+    if unit == "ms":
+        return _duration(value // 1000)
+    if unit == "permille":
+        return "{} %".format((value + 5) // 10)
+    if unit == "trips":
+        return " ".join(row[0] for row in _set_bits(value, TRIPS))
+    return str(value)
+
+
+def _tenths(value, scale):
+    tenths = (abs(value) * 10 + scale // 2) // scale
+    return "{}{}.{}".format("-" if value < 0 and tenths else "", tenths // 10, tenths % 10)
+
+
+def _duration(seconds):
+    if seconds < 120:
+        return "{} s".format(seconds)
+    if seconds < 7200:
+        return "{} min".format(seconds // 60)
+    if seconds < 172800:
+        return "{} h".format(seconds // 3600)
+    return "a long time"
+
+
+def _set_bits(mask, rows):
+    return [row for bit, row in enumerate(rows) if mask & (1 << bit)]
+
+
+def where_text(node_name, leg):
+    """A circuit and its leg (0…2, -1 none)."""
+    name = "Circuit " + node_name if node_name else "A circuit"
+    return name if leg < 0 else "{} (L{})".format(name, leg + 1)
+
+
+def reason_text(code, node_name=None, leg=-1, value=0):
+    """The sentence for a REASON_* with its node's name, leg (0…2, -1) and value."""
+    if not 0 <= code < len(REASONS):
+        return "Reason {} is not known to this version.".format(code)
+    unit, text = REASONS[code]
+    where = where_text(node_name, leg)
+    if not text.startswith("{where}"):
+        where = where[0].lower() + where[1:]
+    return text.format(where=where, value=amount(value, unit))
+
+
+def fault_texts(mask):
+    """For each bit of FAULTS: {"fault", "text", "way_out"}."""
+    return _alerts("fault", mask, FAULT_NAMES, FAULTS)
+
+
+def trip_texts(mask):
+    """For each bit of TRIPPED: {"trip", "text", "way_out"}."""
+    return _alerts("trip", mask, TRIP_NAMES, TRIPS)
+
+
+def _alerts(kind, mask, names, rows):
+    return [
+        {kind: name, "text": row[0], "way_out": row[1]}
+        for name, row in zip(_set_bits(mask, names), _set_bits(mask, rows))
+    ]
+
+
+def state_text(names, texts, value):
+    """(short name, plain words) of a state, also of one this version does not know."""
+    if 0 <= value < len(texts):
+        return names[value], texts[value]
+    return str(value), "state {} is not known to this version".format(value)
+
+
+def pilot_text(value):
+    return state_text(PILOT_NAMES, PILOT, value)
+
+
+def contactor_text(value):
+    return state_text(CONTACTOR_NAMES, CONTACTOR, value)
+
+
+def grid_text(value):
+    return state_text(GRID_NAMES, GRID, value)
+
+
+def island_text(value):
+    return state_text(ISLAND_NAMES, ISLAND, value)
+
+
+def alarm_text(node_name, leg, over_ma):
+    """Overload by loads that islet does not control."""
+    return "{} is overloaded by {} by loads islet does not control: switch something off.".format(
+        where_text(node_name, leg), amount(over_ma, "mA")
+    )

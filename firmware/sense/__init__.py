@@ -1,0 +1,318 @@
+# islet: raw samples to RMS, power, frequency, pilot plateaus and the cable's resistor.
+# GPL-3.0-or-later
+#
+# Runs in the sampling interrupt: no allocation, no float, every number within 30 bits.
+# A channel that is stuck (all codes equal) or clipped does not make its reading fresh: the age
+# grows, and core treats it as stale. Accuracy holds where 100 ms are whole cycles, 50 or 60 Hz;
+# 1 % beside them adds up to 0.5 %.
+
+from array import array
+
+from firmware.image import (
+    EVSE_AGE_MS,
+    EVSE_LEGS,
+    EVSE_MA,
+    EVSE_NODE,
+    FAST_AGE_MS,
+    FAST_GRID_MV,
+    FAST_MA,
+    GRID_AGE_MS,
+    GRID_MHZ,
+    GRID_MV,
+    HOUSE_AGE_MS,
+    HOUSE_MHZ,
+    HOUSE_MV,
+    INSTRUMENT_CT,
+    INSTRUMENT_EVSE,
+    LEG_COUNT,
+    LEGS,
+    NODE_AGE_MS,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    NODE_MA,
+    NODE_W,
+    NOMINAL_MV,
+    PILOT_AGE_MS,
+    PILOT_HIGH_MV,
+    PILOT_LOW_MV,
+    PROXIMITY_AGE_MS,
+    PROXIMITY_OHM,
+)
+from firmware.sense import kernel, scale
+from firmware.sense.frequency import Frequency
+from firmware.sense.power import Power
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+BLOCKS = const(10)  # of 10 ms in a window of 100 ms
+
+_MIDDLE = const(2048)
+_OFFSET_MOST = const(128 * 256)  # a front end may be off by so many codes/256
+_OFFSET_SHARE = const(4)  # an offset moves by 1/16 of the difference per window
+_RAIL = const(4095)
+_CLIPPED = const(3)  # samples at a rail in a block, from which on it is clipped
+_BAD_MOST = const(2)  # bad blocks a window may have
+_SWING = const(205)  # 1.5 V: less is no PWM but noise
+_RISES = const(2)  # of a PWM in a block; one rise is a change of state
+_OPEN_OHM = const(1_000_000)
+
+# rows of kernel.scan's result, per channel
+_SUM, _SQUARES, _LOWEST, _HIGHEST, _FIELDS = const(0), const(1), const(2), const(3), const(4)
+
+
+class Sense:
+    """Turns blocks of 10 ms into the live readings of an image.
+
+    `analog` describes the channels (firmware/boards/circuit.py, class Analog)."""
+
+    def __init__(self, image, analog):
+        self._site = image.site
+        self._live = image.live
+        self._analog = analog
+        self._frames = analog.frames
+        self._stride = count = analog.count
+        self._pilot = analog.find("pilot")
+        self._proximity = analog.find("proximity")
+        self._evse = self._legs("evse_ct")
+        self._main = self._legs("main_ct")
+        self._grid = self._legs("grid_v")
+        self._house = self._legs("house_v")
+        self._block = 0
+        self._middle256 = array("i", [_MIDDLE * 256] * count)
+        self._middle = array("i", [_MIDDLE] * count)
+        self._settled = array("i", [0] * count)
+        self._scan = array("i", [0] * (count * 4))
+        self._before = array("i", [0] * count)  # squares of the block before
+        self._sums = array("i", [0] * count)  # of the window
+        self._squares = array("i", [0] * count)
+        self._bad = array("i", [0] * count)  # bad blocks of the window
+        self._bad_now = array("i", [0] * count)
+        self._plateaus = array("i", [0] * 5)
+        self._grid_frequency = Frequency(analog.rate_hz, analog.frames)
+        self._house_frequency = Frequency(analog.rate_hz, analog.frames)
+        self._power = [Power(analog, self._grid[leg], self._main[leg]) for leg in range(LEGS)]
+        self._gain = array("i", [0] * count)
+        self._shift = array("i", [0] * count)
+        self.calibrate()
+
+    def _legs(self, name):
+        return array("i", [self._analog.find(name, leg) for leg in range(LEGS)])
+
+    def calibrate(self):
+        """Take the scales and the calibration of `analog` into the integer factors."""
+        analog = self._analog
+        window = (BLOCKS * self._frames / 16) ** 0.5
+        for c in range(self._stride):
+            gain = 1 + analog.gain_ppm[c] / 1_000_000
+            if c == self._pilot:  # of code/16; gain below 2**14, as codes/16 have 16 bits
+                value = (analog.high[c] - analog.low[c]) / (_RAIL * 16) * gain
+                self._gain[c], self._shift[c] = scale.factor(value, 16384)
+            elif c != self._proximity:
+                value = analog.high[c] / 2047 / window * gain
+                self._gain[c], self._shift[c] = scale.factor(value)
+        for power in self._power:
+            power.calibrate()
+
+    # --- every 10 ms -----------------------------------------------------------------------
+
+    def on_block(self, samples, frames):
+        """One block: `frames` frames of interleaved 16-bit codes. Allocates nothing."""
+        if frames != self._frames:
+            return
+        kernel.scan(samples, frames, self._stride, self._middle, self._scan)
+        self._check(samples)
+        self._fast()
+        if self._pilot >= 0:
+            self._plateau(samples)
+        self._accumulate(samples)
+        self._block += 1
+        if self._block == BLOCKS:
+            self._block = 0
+            self._window()
+
+    def _check(self, samples):
+        """Mark the channels that are stuck or clipped."""
+        scan, bad, bad_now = self._scan, self._bad, self._bad_now
+        for c in range(self._stride):
+            lowest = scan[c * _FIELDS + _LOWEST]
+            highest = scan[c * _FIELDS + _HIGHEST]
+            now = 1 if lowest == highest else 0
+            if lowest == 0 or highest == _RAIL:
+                if kernel.rails(samples, self._frames, self._stride, c) >= _CLIPPED:
+                    now = 1
+            bad_now[c] = now
+            bad[c] += now
+
+    def _fast(self):
+        """RMS of the last 20 ms, for the guard; clipped currents count, but are not fresh."""
+        live, site = self._live, self._site
+        legs = site[EVSE_LEGS] if site[EVSE_NODE] >= 0 else 0
+        fresh = self._fast_group(self._evse, legs, FAST_MA)
+        if self._fast_group(self._grid, site[LEG_COUNT], FAST_GRID_MV) and fresh:
+            live[FAST_AGE_MS] = 0
+        before, scan = self._before, self._scan
+        for c in range(self._stride):
+            before[c] = scan[c * _FIELDS + _SQUARES]
+
+    def _fast_group(self, channels, legs, field):
+        fresh = True
+        for leg in range(legs):
+            c = channels[leg]
+            if c < 0:
+                return False
+            # two blocks count as ten: the factors are those of a window
+            squares = (self._before[c] + self._scan[c * _FIELDS + _SQUARES]) * 5
+            self._live[field + leg] = scale.rms(squares, self._gain[c], self._shift[c])
+            if self._bad_now[c]:
+                fresh = False
+        return fresh
+
+    def _plateau(self, samples):
+        """Both plateaus of the pilot; without PWM the mean is both."""
+        live, c, scan = self._live, self._pilot, self._scan
+        if self._bad_now[c]:
+            return
+        lowest, highest = scan[c * _FIELDS + _LOWEST], scan[c * _FIELDS + _HIGHEST]
+        found = self._plateaus
+        kernel.plateaus(samples, self._frames, self._stride, c, lowest, highest, found)
+        if highest - lowest < _SWING or found[4] < _RISES:
+            live[PILOT_HIGH_MV] = self._pilot_mv(scan[c * _FIELDS + _SUM], self._frames)
+            live[PILOT_LOW_MV] = live[PILOT_HIGH_MV]
+        else:
+            live[PILOT_HIGH_MV] = self._pilot_mv(found[0], found[1])
+            live[PILOT_LOW_MV] = self._pilot_mv(found[2], found[3])
+        live[PILOT_AGE_MS] = 0
+
+    def _pilot_mv(self, total, count):
+        c = self._pilot
+        code16 = total * 16 // count + self._analog.zero_code16[c]
+        return ((code16 * self._gain[c]) >> self._shift[c]) + self._analog.low[c]
+
+    def _accumulate(self, samples):
+        sums, squares, scan = self._sums, self._squares, self._scan
+        for c in range(self._stride):
+            sums[c] += scan[c * _FIELDS + _SUM]
+            squares[c] += scan[c * _FIELDS + _SQUARES]
+        stride, middle = self._stride, self._middle
+        for leg in range(self._site[LEG_COUNT]):
+            self._power[leg].on_block(samples, self._frames, stride, middle)
+        side = self._grid_frequency
+        if side.channel >= 0:
+            side.on_block(samples, stride, middle[side.channel])
+        side = self._house_frequency
+        if side.channel >= 0:
+            side.on_block(samples, stride, middle[side.channel])
+
+    # --- every 100 ms ----------------------------------------------------------------------
+
+    def _window(self):
+        live, site = self._live, self._site
+        legs = site[LEG_COUNT]
+        if self._rms(self._evse, site[EVSE_LEGS], EVSE_MA):
+            live[EVSE_AGE_MS] = 0
+        if self._rms(self._grid, legs, GRID_MV):
+            live[GRID_AGE_MS] = 0
+            live[GRID_MHZ] = self._frequency(self._grid_frequency, self._grid, GRID_MV)
+        if self._rms(self._house, legs, HOUSE_MV):
+            live[HOUSE_AGE_MS] = 0
+            live[HOUSE_MHZ] = self._frequency(self._house_frequency, self._house, HOUSE_MV)
+        if self._proximity >= 0:
+            self._cable()
+        for node in range(site[NODE_COUNT]):
+            if site[NODE_INSTRUMENT + node] == INSTRUMENT_CT:
+                self._mains(node, legs)
+            elif site[NODE_INSTRUMENT + node] == INSTRUMENT_EVSE:
+                self._charger(node)
+        self._track_offsets()
+        for leg in range(legs):
+            self._power[leg].total = self._power[leg].total_late = 0
+        for c in range(self._stride):
+            self._sums[c] = self._squares[c] = self._bad[c] = 0
+
+    def _good(self, c):
+        return c >= 0 and self._bad[c] <= _BAD_MOST
+
+    def _rms(self, channels, legs, field):
+        """RMS of the window into live[field...]; False and unchanged when a leg is invalid."""
+        for leg in range(legs):
+            if not self._good(channels[leg]):
+                return False
+        for leg in range(legs):
+            c = channels[leg]
+            self._live[field + leg] = scale.rms(self._squares[c], self._gain[c], self._shift[c])
+        return True
+
+    def _frequency(self, side, channels, field):
+        """Of the first leg with at least a tenth of the nominal voltage, 0 when there is none."""
+        nominal_mv = self._site[NOMINAL_MV]
+        for leg in range(self._site[LEG_COUNT]):
+            if self._live[field + leg] * 10 >= nominal_mv:
+                c = channels[leg]
+                # armed below 5 % of the nominal peak
+                side.follow(c, nominal_mv * 71 // 1000 * 2047 // self._analog.high[c])
+                side.update()
+                return side.mhz
+        side.follow(-1, 0)
+        return 0
+
+    def _cable(self):
+        """Proximity resistor to earth; open counts as a million ohm."""
+        c, live = self._proximity, self._live
+        code16 = self._sums[c] * 16 // (BLOCKS * self._frames) + self._analog.zero_code16[c]
+        if code16 >= (_RAIL - 1) * 16:
+            live[PROXIMITY_OHM] = _OPEN_OHM  # at the rail, where a converter may well stand still
+        elif self._bad[c] > _BAD_MOST and code16 > 16:
+            return
+        else:
+            ohm = code16 * self._analog.high[c] // (_RAIL * 16 - code16) if code16 > 0 else 0
+            live[PROXIMITY_OHM] = ohm if ohm < _OPEN_OHM else _OPEN_OHM
+        live[PROXIMITY_AGE_MS] = 0
+
+    def _mains(self, node, legs):
+        """Current of the mains CTs with the direction of its power: + into the house."""
+        live = self._live
+        for leg in range(legs):
+            if not self._good(self._main[leg]) or not self._good(self._grid[leg]):
+                return
+            c = self._main[leg]
+            current_ma = scale.rms(self._squares[c], self._gain[c], self._shift[c])
+            dead = live[GRID_MV + leg] * 10 < self._site[NOMINAL_MV]
+            if dead and current_ma * 50 > self._analog.high[c]:
+                return  # a current without a voltage has no direction
+            power_w = 0 if dead else self._power[leg].watts()
+            live[NODE_W + node * LEGS + leg] = power_w
+            live[NODE_MA + node * LEGS + leg] = current_ma if power_w >= 0 else -current_ma
+        live[NODE_AGE_MS + node] = 0
+
+    def _charger(self, node):
+        """A node measured by the charging point's own CTs; it only draws, at cos phi 1."""
+        live = self._live
+        if live[EVSE_AGE_MS]:
+            return
+        for leg in range(self._site[EVSE_LEGS]):
+            current_ma = live[EVSE_MA + leg]
+            live[NODE_MA + node * LEGS + leg] = current_ma
+            live[NODE_W + node * LEGS + leg] = current_ma * (live[HOUSE_MV + leg] // 1000) // 1000
+        live[NODE_AGE_MS + node] = 0
+
+    def _track_offsets(self):
+        """The middle of each alternating channel follows its slow mean."""
+        count = BLOCKS * self._frames
+        for c in range(self._stride):
+            if c == self._pilot or c == self._proximity or self._bad[c]:
+                continue
+            mean256 = self._sums[c] * 256 // count
+            step = mean256 - self._middle256[c]
+            if self._settled[c]:
+                step >>= _OFFSET_SHARE
+            self._settled[c] = 1
+            middle = self._middle256[c] + step - _MIDDLE * 256
+            middle = max(-_OFFSET_MOST, min(_OFFSET_MOST, middle)) + _MIDDLE * 256
+            self._middle256[c] = middle
+            self._middle[c] = (middle + 128) >> 8

@@ -1,0 +1,203 @@
+# islet: the inner loops over the samples, in viper, on integers.
+# GPL-3.0-or-later
+#
+# The same text runs on CPython, where the decorator and the pointers mean nothing; kernel_plain.py
+# says the same in few words, and both are tested for equality.
+#
+# A block is `frames` frames of `stride` 16-bit codes (0...4095). A sample's value is its code less
+# the channel's offset, so |value| <= 4095 and a block's sum of squares or products, at most
+# 60 * 2**24, fits 30 bits up to 60 frames a block; what is kept is shifted right by SHIFT, so that
+# ten blocks fit as well.
+
+try:
+    import micropython
+except ImportError:
+
+    class micropython:  # what CPython makes of it
+        @staticmethod
+        def viper(function):
+            return function
+
+    def _same(buffer):
+        return buffer
+
+    ptr16 = ptr32 = _same
+
+SHIFT = 4
+
+
+@micropython.viper
+def scan(samples, frames: int, stride: int, offsets, result):
+    """Per channel c: result[4c...] = sum of codes, sum of squares >> 4, lowest, highest code."""
+    codes = ptr16(samples)
+    middles = ptr32(offsets)
+    out = ptr32(result)
+    c = 0
+    while c < stride:
+        middle = middles[c]
+        total = 0
+        squares = 0
+        lowest = 4095
+        highest = 0
+        i = c
+        n = 0
+        while n < frames:
+            code = codes[i]
+            total += code
+            if code < lowest:
+                lowest = code
+            if code > highest:
+                highest = code
+            x = code - middle
+            squares += x * x
+            i += stride
+            n += 1
+        out[4 * c] = total
+        out[4 * c + 1] = squares >> 4
+        out[4 * c + 2] = lowest
+        out[4 * c + 3] = highest
+        c += 1
+
+
+@micropython.viper
+def rails(samples, frames: int, stride: int, c: int) -> int:
+    """How many samples of channel c are at an end of the converter's range."""
+    codes = ptr16(samples)
+    count = 0
+    n = 0
+    while n < frames:
+        code = codes[c]
+        if code == 0:
+            count += 1
+        if code == 4095:
+            count += 1
+        c += stride
+        n += 1
+    return count
+
+
+@micropython.viper
+def product(samples, frames: int, stride: int, a: int, b: int, a0: int, b0: int) -> int:
+    """Sum of a[n] * b[n], >> 4. Offsets a0, b0."""
+    codes = ptr16(samples)
+    total = 0
+    n = 0
+    while n < frames:
+        total += (codes[a] - a0) * (codes[b] - b0)
+        a += stride
+        b += stride
+        n += 1
+    return total >> 4
+
+
+@micropython.viper
+def product_late(samples, frames: int, stride: int, a: int, b: int, a0: int, b0: int, before: int) -> int:
+    """Sum of a[n-1] * b[n], >> 4; `before` is the code of a before this block."""
+    codes = ptr16(samples)
+    total = 0
+    x = before - a0
+    n = 0
+    while n < frames:
+        total += x * (codes[b] - b0)
+        x = codes[a] - a0
+        a += stride
+        b += stride
+        n += 1
+    return total >> 4
+
+
+@micropython.viper
+def crossing(samples, frames: int, stride: int, c: int, middle: int, hysteresis: int, state) -> int:
+    """Where channel c crosses its middle upwards: 1/256 frames from one frame before the block,
+    or -1. state = [last code, armed]; it arms below -hysteresis. At most one a block counts."""
+    codes = ptr16(samples)
+    memory = ptr32(state)
+    last = memory[0] - middle
+    armed = memory[1]
+    found = -1
+    n = 0
+    while n < frames:
+        x = codes[c] - middle
+        if armed:
+            if x >= 0:
+                armed = 0
+                if found < 0 and last < 0:
+                    # a quotient without //, which viper lacks: (0 - last) * 256 / (x - last)
+                    rest = 0 - last
+                    span = x - last
+                    part = 0
+                    bit = 0
+                    while bit < 8:
+                        rest = rest << 1
+                        part = part << 1
+                        if rest >= span:
+                            rest -= span
+                            part += 1
+                        bit += 1
+                    found = (n << 8) + part
+        elif x < 0 - hysteresis:
+            armed = 1
+        last = x
+        c += stride
+        n += 1
+    memory[0] = last + middle
+    memory[1] = armed
+    return found
+
+
+@micropython.viper
+def plateaus(samples, frames: int, stride: int, c: int, lowest: int, highest: int, result):
+    """Split channel c at the middle of its range and average each side's plateau.
+
+    result = [sum, count] of the codes within an eighth of the range below the highest, then
+    above the lowest, then how often it rose through the middle. An edge caught by a sample lies
+    outside both eighths."""
+    codes = ptr16(samples)
+    out = ptr32(result)
+    middle = (lowest + highest) >> 1
+    margin = (highest - lowest) >> 3
+    top = highest - margin
+    bottom = lowest + margin
+    high_sum = 0
+    high_count = 0
+    low_sum = 0
+    low_count = 0
+    rises = 0
+    above = 1
+    n = 0
+    while n < frames:
+        code = codes[c]
+        if code > middle:
+            if not above:
+                rises += 1
+            above = 1
+        else:
+            above = 0
+        if code >= top:
+            high_sum += code
+            high_count += 1
+        if code <= bottom:
+            low_sum += code
+            low_count += 1
+        c += stride
+        n += 1
+    out[0] = high_sum
+    out[1] = high_count
+    out[2] = low_sum
+    out[3] = low_count
+    out[4] = rises
+
+
+@micropython.viper
+def root(square: int) -> int:
+    """Integer square root, rounded down, of 0 <= square < 2**30."""
+    result = 0
+    bit = 1 << 28
+    while bit:
+        step = result + bit
+        result = result >> 1
+        if square >= step:
+            square -= step
+            result += bit
+        bit = bit >> 2
+    return result

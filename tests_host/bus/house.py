@@ -1,0 +1,91 @@
+"""A line with a meter and an inverter on it, ready to run."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from firmware.bus.inverter import Inverter
+from firmware.bus.line import Line
+from firmware.bus.meter import Meter
+from firmware.bus.rtu import sleep_ms
+from firmware.image import (
+    BEAT,
+    INSTRUMENT_INVERTER,
+    INSTRUMENT_METER,
+    INVERTER_LEGS,
+    INVERTER_NODE,
+    INVERTER_REVERT_MS,
+    ISLAND_GRID,
+    ISLAND_STATE,
+    LEG_COUNT,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    SETPOINT_MODE,
+    SETPOINT_W,
+    Image,
+)
+from tests_host.bus.wire import Devices, SunSpecDevice, Uart, for_seconds, meter_device, set_meter
+from tools.pack.__main__ import pack_file
+
+PROFILES = Path(__file__).resolve().parents[2] / "firmware" / "devices"
+
+
+def profile(name: str = "sdm630") -> bytes:
+    return pack_file(PROFILES / f"{name}.json", "devices")
+
+
+class House:
+    """Node 0 is measured by the meter, node 1 by the inverter; ages grow, core beats."""
+
+    def __init__(
+        self,
+        legs: int = 3,
+        baud: int = 19_200,
+        base: int = 40_000,
+        configured: int = 40_000,
+        meter: bool = True,
+        inverter: bool = True,
+    ) -> None:
+        self.image = Image()
+        site = self.image.site
+        site[LEG_COUNT] = site[INVERTER_LEGS] = legs
+        site[NODE_COUNT], site[INVERTER_NODE] = 2, 1
+        site[NODE_INSTRUMENT], site[NODE_INSTRUMENT + 1] = INSTRUMENT_METER, INSTRUMENT_INVERTER
+        site[INVERTER_REVERT_MS] = 10_000
+        self.image.commands[ISLAND_STATE] = ISLAND_GRID
+        self.sunspec = SunSpecDevice(2, base)
+        self.devices = Devices(meter_device(1), self.sunspec.device)
+        self.sunspec.live_in(self.devices)
+        self.registers = self.devices.registers(1)
+        set_meter(self.registers, [10, 5, 0], [2200, -1100, 0])
+        self.uart = Uart(self.devices, baud)
+        self.line = Line(self.uart, baud, 10)
+        if meter:
+            self.meter = Meter(self.image, self.line, profile(), 1, 0)
+        if inverter:
+            self.inverter = Inverter(self.image, self.line, 2, configured)
+        self.core_beats = True
+        self.jitter = True  # a real meter's voltage never stands
+
+    async def live(self) -> None:
+        """What the rest of the firmware does meanwhile."""
+        last = round(self.uart.time() * 1000)
+        while True:
+            await sleep_ms(100)
+            now = round(self.uart.time() * 1000)
+            self.image.age(now - last)
+            last = now
+            if self.core_beats:
+                self.image.commands[BEAT] += 1
+            if self.jitter:
+                self.registers[1] ^= 1
+
+    async def run(self, seconds: float) -> None:
+        beside = asyncio.ensure_future(self.live())
+        await for_seconds(seconds, self.line.run())
+        beside.cancel()
+
+    def ask(self, mode: int, w: int) -> None:
+        self.image.commands[SETPOINT_MODE] = mode
+        self.image.commands[SETPOINT_W] = w

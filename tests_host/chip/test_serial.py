@@ -1,0 +1,218 @@
+"""The simulated UART: byte timing both ways, FIFO wake-ups, idle interrupt."""
+
+from __future__ import annotations
+
+import os
+import pty
+import threading
+import tty
+
+from tests_host.chip.stub_twin import Message, StubTwin
+
+OPEN = """
+import asyncio, hostlink, time
+from machine import UART, Pin
+uart = UART(1, 19200, parity=0, tx=Pin(8), rx=Pin(9), rxbuf=64, txbuf=64)
+def now():
+    return hostlink.now_ms() * 1000 + hostlink.now_us % 1000
+"""
+CHAR_US = 573  # 11 bits at 19 200
+
+
+def run(script: str, twin: StubTwin | None = None) -> StubTwin:
+    twin = (twin or StubTwin(quit_us=300_000)).run(OPEN + script)
+    assert twin.code == 0, twin.stderr
+    return twin
+
+
+def sent(twin: StubTwin) -> list[tuple[int, bytes]]:
+    return [(m.t_us, p[1:]) for m in twin.messages for p in m.all(3)]
+
+
+def test_bytes_leave_at_once_and_flush_waits_for_the_line() -> None:
+    twin = run("""
+time.sleep_ms(5)
+n = uart.write(b"12345678")
+print(n, uart.txdone(), now())
+uart.flush()
+print(uart.txdone(), now())
+""")
+    assert twin.stdout == f"8 False 5000\nTrue {5000 + 8 * CHAR_US}\n"
+    assert sent(twin) == [(5000, b"12345678")]
+    assert [m.why for m in twin.messages if m.all(3)] == [3]
+
+
+def test_a_second_frame_starts_where_the_first_ends() -> None:
+    twin = run('uart.write(b"abc"); uart.write(b"de"); uart.flush(); print(now())')
+    assert sent(twin) == [(0, b"abc"), (3 * CHAR_US, b"de")]
+    assert twin.stdout == f"{5 * CHAR_US}\n"
+
+
+def test_a_full_buffer_takes_what_fits() -> None:
+    twin = run("print(uart.write(bytes(200)), uart.write(b'x'))")
+    assert twin.stdout == "96 None\n"
+
+
+def test_characters_arrive_one_by_one() -> None:
+    twin = StubTwin(quit_us=300_000)
+    twin.serial(20_000, CHAR_US, bytes(range(10)))
+    run(
+        """
+for us in (19_999, 1, 572, 1, 573 * 3, 573 * 5):
+    time.sleep_us(us)
+    print(uart.any(), end=" ")
+buf = bytearray(20)
+print(uart.readinto(buf), bytes(buf[:10]) == bytes(range(10)), uart.readinto(buf))
+""",
+        twin,
+    )
+    assert twin.stdout == "0 1 1 2 5 10 10 True None\n"
+
+
+def test_a_waiting_task_is_woken_as_by_the_fifo() -> None:
+    """After four characters, and when the line has been idle for 32 bits."""
+    twin = StubTwin(quit_us=300_000)
+    twin.serial(20_000, CHAR_US, b"abcdefghij")
+    run(
+        """
+async def main():
+    reader = asyncio.StreamReader(uart)
+    while True:
+        data = await reader.read(64)
+        print(now(), data)
+asyncio.run(main())
+""",
+        twin,
+    )
+    times = [int(line.split()[0]) for line in twin.stdout.splitlines()]
+    texts = b"".join(eval(line.split()[1]) for line in twin.stdout.splitlines())
+    assert texts == b"abcdefghij"
+    assert times[0] == 20_000 + 3 * CHAR_US
+    last = 20_000 + 9 * CHAR_US
+    assert last <= times[-1] <= last + 1_720
+    assert len(times) <= 5
+
+
+def test_idle_interrupt_comes_once_per_frame() -> None:
+    twin = StubTwin(quit_us=300_000)
+    twin.serial(20_000, CHAR_US, b"abcdefghi")
+    twin.serial(60_000, CHAR_US, b"k")
+    run(
+        """
+hits = []
+uart.irq(lambda u: hits.append((now(), u.any())), UART.IRQ_RXIDLE)
+time.sleep_ms(90)
+print(hits)
+""",
+        twin,
+    )
+    hits = eval(twin.stdout)
+    assert [count for _, count in hits] == [9, 10]
+    for (t, _), end in zip(hits, (20_000 + 8 * CHAR_US, 60_000), strict=True):
+        assert 1_600 <= t - end <= 1_750
+
+
+def test_an_answer_cut_by_an_edge_goes_on() -> None:
+    """Characters before the edge have come, the rest is announced again; none twice."""
+    twin = StubTwin(quit_us=300_000)
+    twin.serial(20_000, CHAR_US, bytes(range(20)))
+    run(
+        """
+pin = Pin(2, Pin.OUT)
+for i in range(9):
+    time.sleep_ms(3)
+    pin.toggle()
+time.sleep_ms(20)
+print(uart.read() == bytes(range(20)))
+""",
+        twin,
+    )
+    assert twin.stdout == "True\n"
+
+
+def test_the_receive_buffer_overflows_as_on_the_chip() -> None:
+    twin = StubTwin(quit_us=300_000)
+    twin.serial(10_000, CHAR_US, bytes(range(100)))
+    run("time.sleep_ms(100); print(uart.any(), uart.read()[-1])", twin)
+    assert twin.stdout == "64 63\n"
+
+
+def test_read_waits_for_its_time_out() -> None:
+    twin = StubTwin(quit_us=300_000)
+    twin.serial(10_000, CHAR_US, b"ab")
+    run(
+        """
+uart.init(timeout=20, timeout_char=3)
+print(uart.read(5), now())
+print(uart.read(5), now())
+""",
+        twin,
+    )
+    first, second = twin.stdout.splitlines()
+    assert first.startswith("b'ab' ")
+    assert 13_000 <= int(first.split()[1]) <= 14_000
+    assert second == f"None {int(first.split()[1]) + 20_000}"
+
+
+def test_request_and_answer_in_lockstep() -> None:
+    """The answer is decided when the request's last bit has arrived, between two messages."""
+
+    def react(twin: StubTwin, message: Message) -> None:
+        for payload in message.all(3):
+            end = message.t_us + (len(payload) - 1) * CHAR_US
+            twin.serial(end + 4_000 + CHAR_US, CHAR_US, payload[:0:-1])
+
+    twin = StubTwin(quit_us=300_000, react=react)
+    run(
+        """
+async def main():
+    for text in (b"one", b"three"):
+        uart.write(text)
+        await asyncio.sleep_ms(20)
+        print(uart.read())
+asyncio.run(main())
+""",
+        twin,
+    )
+    assert twin.stdout == "b'eno'\nb'eerht'\n"
+
+
+def test_real_time_uses_the_real_line() -> None:
+    """At SPEED=1 the UART is a pseudo-terminal; clock and samples are real."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+
+    def echo() -> None:
+        os.write(master, os.read(master, 100)[::-1])
+
+    thread = threading.Thread(target=echo)
+    thread.start()
+    twin = StubTwin(
+        quit_us=250_000, env={"ISLET_SPEED": "1", "ISLET_PTY": os.ttyname(slave)}
+    ).run(OPEN + """
+import adcstream
+blocks = []
+adcstream.start(range(14), 4800, 48, lambda s, f: blocks.append(s[0]))
+async def main():
+    uart.write(b"hallo")
+    reader = asyncio.StreamReader(uart)
+    data = b""
+    while len(data) < 5:
+        data += await reader.read(64)
+    print(data)
+    start = time.ticks_ms()
+    await asyncio.sleep_ms(120)
+    print(time.ticks_diff(time.ticks_ms(), start) >= 119)
+    print(blocks == [48 * i for i in range(len(blocks))], len(blocks) >= 11)
+    await asyncio.sleep(9)
+asyncio.run(main())
+""")
+    thread.join()
+    os.close(master)
+    os.close(slave)
+    assert twin.stdout == "b'ollah'\nTrue\nTrue True\n", twin.stderr
+    assert twin.code == 0
+    assert [m.t_us for m in twin.messages][-1] == 250_000
+    assert not sent(twin)
+
+

@@ -1,0 +1,91 @@
+"""Process images for tests: fields by name, and a healthy house to start from."""
+
+from __future__ import annotations
+
+from array import array
+
+from firmware import image as fields
+from firmware.image import Image
+
+HEALTHY_SITE = {
+    "TOPOLOGY": 1,
+    "LEG_COUNT": 3,
+    "NODE_COUNT": 3,
+    "NODE_PARENT": (-1, 0, 0),
+    "NODE_RATING_MA": (63_000, 40_000, 32_000),
+    "NODE_INSTRUMENT": (
+        fields.INSTRUMENT_METER,
+        fields.INSTRUMENT_EVSE,
+        fields.INSTRUMENT_INVERTER,
+    ),
+    "EVSE_NODE": 1,
+    "EVSE_LEGS": 1,
+    "EVSE_MAX_MA": 32_000,
+    "INVERTER_NODE": 2,
+    "INVERTER_LEGS": 3,
+    "INVERTER_CHARGE_W": 5_000,
+    "INVERTER_DISCHARGE_W": 5_000,
+    "ENTER_DELAY_MS": 1_000,
+    "ENTER_RAMP_MS": 0,
+}
+HEALTHY_READINGS = {
+    "PILOT_HIGH_MV": 12_000,
+    "PILOT_LOW_MV": 12_000,
+    "PROXIMITY_OHM": 220,
+    "FAST_GRID_MV": (230_000, 230_000, 230_000),
+    "GRID_MV": (230_000, 230_000, 230_000),
+    "GRID_MHZ": 50_000,
+    "HOUSE_MV": (230_000, 230_000, 230_000),
+    "HOUSE_MHZ": 50_000,
+    "INVERTER_MODE": fields.INVERTER_FOLLOW,
+    "INVERTER_PLUGGED": 1,
+    "INVERTER_CHARGE_MAX_W": 5_000,
+    "INVERTER_DISCHARGE_MAX_W": 5_000,
+    "SOC_PERMILLE": 600,
+}
+HEALTHY_REQUESTS = {"RESERVE_PERMILLE": 300, "OUTAGE_RESERVE_PERMILLE": 100}
+
+
+def put(section: array[int], **values: int | tuple[int, ...]) -> None:
+    """Set fields by their names; a tuple fills a block from its start."""
+    for name, value in values.items():
+        index = getattr(fields, name)
+        for offset, item in enumerate(value if isinstance(value, tuple) else (value,)):
+            section[index + offset] = item
+
+
+def make_fresh(section: array[int]) -> None:
+    """Every age among the readings becomes 0."""
+    for _, index, count, unit, *_ in fields.READINGS.rows:
+        if unit == "age":
+            for i in range(index, index + count):
+                section[i] = 0
+
+
+def healthy(**site: int | tuple[int, ...]) -> Image:
+    """A three-phase T1 house, nothing plugged in, everything measured just now, on the grid."""
+    image = Image()
+    put(image.site, **{**HEALTHY_SITE, **site})
+    put(image.live, **HEALTHY_READINGS)
+    make_fresh(image.live)
+    put(image.requests, **HEALTHY_REQUESTS)
+    put(image.commands, ISLAND_STATE=fields.ISLAND_GRID, GRID_STATE=fields.GRID_IN_SERVICE)
+    image.latch()
+    return image
+
+
+def wish(image: Image, device: int, low: int, high: int, ttl_ms: int = 600_000) -> None:
+    """The owner's goal, as policy says it."""
+    _say(image, "MARKET", device, low, high, ttl_ms)
+
+
+def order(image: Image, device: int, low: int, high: int, ttl_ms: int = -1) -> None:
+    """A network operator's limit; TTL -1 until released, 0 releases."""
+    _say(image, "OPERATOR", device, low, high, ttl_ms)
+
+
+def _say(image: Image, who: str, device: int, low: int, high: int, ttl_ms: int) -> None:
+    requests = image.requests
+    for name, value in (("LOW", low), ("HIGH", high), ("TTL_MS", ttl_ms)):
+        requests[getattr(fields, f"{who}_{name}") + device] = value
+    requests[getattr(fields, f"{who}_SEQ") + device] += 1

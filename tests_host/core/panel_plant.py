@@ -1,0 +1,283 @@
+# islet: a random house around a Panel: circuit tree, loads, meters and devices that answer late.
+# GPL-3.0-or-later
+"""The truth is kept apart from what the panel is shown: it sees meters that sample seldom and
+report late, and devices that follow after a delay."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from firmware.core.panel import Panel
+from firmware.image import (
+    AGE_MAX_MS,
+    CLAIM_HIGH,
+    CLAIM_LOW,
+    COORDINATED,
+    DEVICES,
+    EVSE,
+    EVSE_AGE_MS,
+    EVSE_LEGS,
+    EVSE_MA,
+    EVSE_MAX_MA,
+    EVSE_NODE,
+    GRID_AGE_MS,
+    GRID_MV,
+    HARDWARE,
+    INSTRUMENT_EVSE,
+    INSTRUMENT_INVERTER,
+    INSTRUMENT_METER,
+    INVERTER,
+    INVERTER_AGE_MS,
+    INVERTER_CHARGE_W,
+    INVERTER_DISCHARGE_W,
+    INVERTER_LEGS,
+    INVERTER_MA,
+    INVERTER_NODE,
+    INVERTER_REVERT_MS,
+    INVERTER_W,
+    LEGS,
+    MARKET,
+    NODE_AGE_MS,
+    NODE_BUS_MA,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    NODE_MA,
+    NODE_PARENT,
+    NODE_RATING_MA,
+    NODE_SOURCE_MA,
+    NODE_W,
+    OFFER_MA,
+    OPERATOR,
+    PANEL,
+    SETPOINT_W,
+    Image,
+)
+from tests_host.core.fakes import FakeLimits
+
+STEP_MS = 100
+VOLTS = 230
+TOLERANCE_MA = 400  # an inverter's W are whole, a leg's share is rounded
+WORST_MS = 1_300  # a meter's period and its reporting delay
+
+
+@dataclass
+class Tree:
+    """Node 0 is the service; the EVSE and the inverter have the last two nodes."""
+
+    parent: list[int]
+    rating_ma: list[int]
+    bus_ma: list[int]
+    evse_legs: int
+    inverter_legs: int
+    response_ms: int
+    period_ms: int
+
+    @property
+    def evse(self) -> int:
+        return len(self.parent) - 2
+
+    @property
+    def inverter(self) -> int:
+        return len(self.parent) - 1
+
+    def path(self, node: int) -> list[int]:
+        nodes = []
+        while node >= 0:
+            nodes.append(node)
+            node = self.parent[node]
+        return nodes
+
+
+def random_tree(chance: random.Random) -> Tree:
+    feeders = chance.randint(1, 6)
+    parent = [-1] + [chance.randrange(node) for node in range(1, feeders)]
+    rating = [chance.choice([25_000, 40_000, 63_000])]
+    rating += [chance.choice([16_000, 20_000, 32_000]) for _ in range(1, feeders)]
+    parent += [chance.randrange(feeders), chance.randrange(feeders)]
+    rating += [chance.choice([20_000, 32_000]), chance.choice([16_000, 25_000])]
+    bus = [rating[0] if chance.random() < 0.3 else 0] + [0] * (len(parent) - 1)
+    return Tree(
+        parent,
+        rating,
+        bus,
+        evse_legs=chance.choice([1, 3]),
+        inverter_legs=chance.choice([1, 3]),
+        response_ms=chance.choice([200, 1_000, 2_000]),
+        period_ms=chance.choice([200, 500, 1_000]),
+    )
+
+
+@dataclass
+class House:
+    """Steps the truth and the panel together; `spoil` may plant a mistake in the panel."""
+
+    tree: Tree
+    chance: random.Random
+    spoil: Callable[[Panel], None] | None = None
+    coordinated: bool = False
+    sources_ma: int = 0  # nameplate declared at the service
+    evse_wish_ma: int = 16_000
+    wish_w: int = 0
+    stale: set[int] = field(default_factory=set)  # nodes whose meter fell silent
+    frozen: set[int] = field(default_factory=set)  # nodes whose meter repeats itself
+
+    def __post_init__(self) -> None:
+        self.image = Image()
+        self.now_ms = 0
+        nodes = len(self.tree.parent)
+        self.load_ma = [[0] * LEGS for _ in range(nodes)]
+        self.evse_ma = [0] * LEGS
+        self.inverter_ma = [0] * LEGS
+        self.orders: list[tuple[int, int, int]] = []
+        self.meters = [[(0, [0] * LEGS)] for _ in range(nodes)]
+        self.offer_ms = 0
+        self._declare()
+        self.panel = Panel(self.image, FakeLimits(self.image))  # type: ignore[arg-type]
+        if self.spoil:
+            self.spoil(self.panel)
+
+    def _declare(self) -> None:
+        site, tree = self.image.site, self.tree
+        site[NODE_COUNT] = len(tree.parent)
+        for node, parent in enumerate(tree.parent):
+            site[NODE_PARENT + node] = parent
+            site[NODE_RATING_MA + node] = tree.rating_ma[node]
+            site[NODE_BUS_MA + node] = tree.bus_ma[node]
+            site[NODE_INSTRUMENT + node] = INSTRUMENT_METER
+        site[NODE_SOURCE_MA] = self.sources_ma
+        site[NODE_INSTRUMENT + tree.evse] = INSTRUMENT_EVSE
+        site[NODE_INSTRUMENT + tree.inverter] = INSTRUMENT_INVERTER
+        site[EVSE_NODE], site[EVSE_LEGS], site[EVSE_MAX_MA] = tree.evse, tree.evse_legs, 32_000
+        site[INVERTER_NODE], site[INVERTER_LEGS] = tree.inverter, tree.inverter_legs
+        site[INVERTER_CHARGE_W] = site[INVERTER_DISCHARGE_W] = 5_000 * tree.inverter_legs
+        site[COORDINATED], site[INVERTER_REVERT_MS] = int(self.coordinated), 10_000
+
+    # --- truth --------------------------------------------------------------------------------
+
+    def foreign_ma(self, node: int, leg: int) -> int:
+        """What flows through a node but for islet's devices."""
+        total = self.load_ma[node][leg]
+        for child, parent in enumerate(self.tree.parent):
+            if parent == node:
+                total += self.foreign_ma(child, leg)
+        return total
+
+    def own_ma(self, node: int, leg: int) -> tuple[int, int]:
+        """(EVSE, inverter) through a node."""
+        evse = self.evse_ma[leg] if node in self.tree.path(self.tree.evse) else 0
+        inverter = self.inverter_ma[leg] if node in self.tree.path(self.tree.inverter) else 0
+        return evse, inverter
+
+    def flow_ma(self, node: int, leg: int) -> int:
+        return self.foreign_ma(node, leg) + sum(self.own_ma(node, leg))
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def run(self, ms: int, each: Callable[[], None] | None = None) -> None:
+        for _ in range(ms // STEP_MS):
+            self.now_ms += STEP_MS
+            self._move_devices()
+            self._measure()
+            self.panel.step(STEP_MS)
+            self._arbitrate()
+            if each:
+                each()
+
+    def _move_devices(self) -> None:
+        """Offer and setpoint become current after the response time."""
+        late = [order for order in self.orders if order[0] <= self.now_ms - self.tree.response_ms]
+        offer_ma, setpoint_ma = (late[-1][1], late[-1][2]) if late else (0, 0)
+        self.orders = self.orders[max(0, len(late) - 1) :]
+        self.evse_ma = [offer_ma if leg < self.tree.evse_legs else 0 for leg in range(LEGS)]
+        legs = self.tree.inverter_legs
+        self.inverter_ma = [setpoint_ma if leg < legs else 0 for leg in range(LEGS)]
+
+    def _measure(self) -> None:
+        readings = self.image.readings
+        readings[GRID_AGE_MS] = readings[EVSE_AGE_MS] = readings[INVERTER_AGE_MS] = 0
+        for leg in range(LEGS):
+            readings[GRID_MV + leg] = VOLTS * 1_000
+            readings[EVSE_MA + leg] = self.evse_ma[leg]
+            readings[INVERTER_MA + leg] = self.inverter_ma[leg]
+        readings[INVERTER_W] = sum(self.inverter_ma) * VOLTS // 1_000
+        for node in range(len(self.tree.parent)):
+            self._meter(node)
+
+    def _meter(self, node: int) -> None:
+        """A sample each period, reported 100 ms later, its age counted from the sample."""
+        samples = self.meters[node]
+        if node not in self.stale and self.now_ms % self.tree.period_ms == 0:
+            flow = [self.flow_ma(node, leg) for leg in range(LEGS)]
+            samples.append((self.now_ms, samples[-1][1] if node in self.frozen else flow))
+        while len(samples) > 1 and samples[1][0] <= self.now_ms - 100:
+            samples.pop(0)
+        at_ms, flow = samples[0]
+        self.image.readings[NODE_AGE_MS + node] = min(AGE_MAX_MS, self.now_ms - at_ms)
+        for leg in range(LEGS):
+            self.image.readings[NODE_MA + node * LEGS + leg] = flow[leg]
+            self.image.readings[NODE_W + node * LEGS + leg] = flow[leg] * VOLTS // 1_000
+
+    def claim(self, device: int, source: int = PANEL) -> tuple[int, int]:
+        slot = source * DEVICES + device
+        return self.image.commands[CLAIM_LOW + slot], self.image.commands[CLAIM_HIGH + slot]
+
+    def _arbitrate(self) -> None:
+        """Down at once, up slowly: the offer each 5 s, the setpoint over 10 s."""
+        commands = self.image.commands
+        for source in (HARDWARE, OPERATOR, MARKET):
+            commands[CLAIM_HIGH + source * DEVICES + EVSE] = self.evse_wish_ma
+        target_ma = min(self.claim(EVSE)[1], self.evse_wish_ma)
+        target_ma = target_ma if target_ma >= 6_000 else 0
+        if target_ma < commands[OFFER_MA] or self.now_ms >= self.offer_ms:
+            commands[OFFER_MA] = target_ma
+            self.offer_ms = self.now_ms + 5_000
+        low_w, high_w = self.claim(INVERTER)
+        target_w = max(low_w, min(high_w, self.wish_w))
+        step_w = 50 * self.tree.inverter_legs
+        now_w = max(low_w, min(high_w, commands[SETPOINT_W]))
+        commands[SETPOINT_W] = max(now_w - step_w, min(now_w + step_w, target_w))
+        if abs(target_w) < abs(now_w):
+            commands[SETPOINT_W] = target_w
+        legs = self.tree.inverter_legs
+        setpoint_ma = commands[SETPOINT_W] * 1_000 // (VOLTS * legs)
+        self.orders.append((self.now_ms, commands[OFFER_MA], setpoint_ma))
+
+    # --- INV-3 --------------------------------------------------------------------------------
+
+    def breaches(self) -> list[str]:
+        """Legs over a limit to which islet adds more than nothing; positive parts only, so that
+        the trip of a delivering device cannot overload a leg either."""
+        found = []
+        for node, limit_ma in enumerate(self.tree.rating_ma):
+            for leg in range(LEGS):
+                evse, inverter = self.own_ma(node, leg)
+                foreign = self.foreign_ma(node, leg)
+                drawn = evse + max(0, inverter)
+                if drawn > TOLERANCE_MA and foreign + drawn > limit_ma + TOLERANCE_MA:
+                    found.append(f"node {node} leg {leg}: {foreign} + {drawn} > {limit_ma} mA")
+                back = max(0, -inverter)
+                if back > TOLERANCE_MA and back - foreign > limit_ma + TOLERANCE_MA:
+                    found.append(f"node {node} leg {leg}: {foreign} - {back} < -{limit_ma} mA")
+        return found
+
+
+def upset(house: House) -> list[str]:
+    """Let the house run, change all loads at once, and report what is wrong after INV-3's time."""
+    chance = house.chance
+    found: list[str] = []
+    for _ in range(3):
+        for node in range(len(house.tree.parent) - 2):
+            for leg in range(LEGS):
+                house.load_ma[node][leg] = chance.choice([0, 0, 3_000, 9_000, 15_000, -12_000])
+        house.evse_wish_ma = chance.choice([0, 16_000, 32_000])
+        house.wish_w = chance.choice([-15_000, -5_000, 0, 5_000, 15_000])
+        house.run(WORST_MS + 100 + house.tree.response_ms)
+        house.run(12_000, each=lambda: found.extend(house.breaches()))
+    return found
+
+
+def seeded(seed: int, spoil: Callable[[Panel], None] | None = None) -> House:
+    chance = random.Random(seed)
+    return House(random_tree(chance), chance, spoil)

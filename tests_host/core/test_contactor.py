@@ -1,0 +1,259 @@
+"""The contactor alone: INV-1 condition by condition, zero current first, confirmation, welds."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware import image as f
+from firmware.core import contactor
+from firmware.core.contactor import Contactor
+from tests_host.core.builders import healthy, put
+
+OPEN, CLOSING, CLOSED, EMPTYING, OPENING, FAULT = range(6)
+
+
+class FakePilot:
+    diode_ok = True
+
+
+class Room:
+    """A contactor with everything in favour of closing; `step` is one control cycle."""
+
+    def __init__(self, **site: int) -> None:
+        self.image = healthy(**site)
+        self.pilot = FakePilot()
+        self.part = Contactor(self.image, self.pilot)
+        self.auxiliary: bool | None = None  # None: follows the permit without delay
+        self.inputs = 0
+        put(self.image.commands, PILOT_STATE=f.PILOT_C, CABLE_MA=32_000, OFFER_MA=16_000)
+
+    def step(self, steps: int = 1, **commands: int) -> int:
+        put(self.image.commands, **commands)
+        for _ in range(steps):
+            closed = self.part.permit != 0 if self.auxiliary is None else self.auxiliary
+            put(self.image.readings, INPUTS=self.inputs | (f.IN_CONTACTOR if closed else 0))
+            self.part.step(100)
+        return self.part.state
+
+    def charge(self) -> Room:
+        assert self.step(3) == CLOSED
+        put(self.image.readings, EVSE_MA=15_000)
+        return self
+
+    def faults(self) -> int:
+        return self.image.commands[f.FAULTS]
+
+
+def test_closes_and_opens() -> None:
+    room = Room()
+    assert room.step() == CLOSING
+    assert room.part.permit == f.OUT_CONTACTOR
+    assert room.step() == CLOSED
+    put(room.image.readings, EVSE_MA=0)
+    assert room.step(OFFER_MA=0) == EMPTYING
+    assert room.step() == OPENING
+    assert room.part.permit == 0
+    assert room.step() == OPEN
+
+
+REFUSALS = {
+    "pilot A": {"commands": {"PILOT_STATE": f.PILOT_A}},
+    "pilot B": {"commands": {"PILOT_STATE": f.PILOT_B}},
+    "pilot D, not ventilated": {"commands": {"PILOT_STATE": f.PILOT_D}},
+    "pilot lost": {"commands": {"PILOT_STATE": f.PILOT_UNKNOWN}},
+    "pilot E": {"commands": {"PILOT_STATE": f.PILOT_E}},
+    "pilot F": {"commands": {"PILOT_STATE": f.PILOT_F}},
+    "no diode": {"commands": {"PILOT_STATE": f.PILOT_DIODE}},
+    "cable unknown": {"commands": {"CABLE_MA": -1}},
+    "no offer": {"commands": {"OFFER_MA": 0}},
+    "islanded": {"commands": {"ISLAND_STATE": f.ISLAND_ISLANDED}},
+    "site not sensed": {"commands": {"ISLAND_STATE": f.ISLAND_SENSING}},
+    "cable fault": {"commands": {"FAULTS": f.FAULT_CABLE}},
+    "tripped": {"trips": {"TRIPPED": f.TRIP_OVERCURRENT}},
+    "emergency stop": {"inputs": f.IN_ESTOP},
+    "rcd": {"inputs": f.IN_RCD},
+    "too hot": {"inputs": f.IN_OVERTEMP},
+    "inputs stale": {"readings": {"INPUTS_AGE_MS": 301}},
+    "current not measured": {"readings": {"EVSE_AGE_MS": 2_001}},
+    "nobody authorised": {"site": {"AUTH_REQUIRED": 1}},
+    "no charging point": {"site": {"EVSE_NODE": -1}},
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_inv_1_each_condition_alone_refuses(case: str) -> None:
+    """INV-1"""
+    refusal = REFUSALS[case]
+    room = Room(**refusal.get("site", {}))
+    for section in ("commands", "trips", "readings"):
+        put(getattr(room.image, section), **refusal.get(section, {}))
+    room.inputs = refusal.get("inputs", 0)
+    assert room.step(20) == OPEN
+    assert room.part.permit == 0
+
+
+def test_inv_1_diode_not_verified() -> None:
+    """INV-1"""
+    room = Room()
+    room.pilot.diode_ok = False
+    assert room.step(20) == OPEN
+
+
+def test_inv_1_d_with_ventilation_and_an_authorised_user() -> None:
+    """INV-1"""
+    room = Room(AUTH_REQUIRED=1)
+    room.inputs = f.IN_VENTILATION
+    put(room.image.requests, AUTHORISED=1)
+    assert room.step(2, PILOT_STATE=f.PILOT_D) == CLOSED
+
+
+def test_zero_current_first() -> None:
+    room = Room().charge()
+    assert room.step(OFFER_MA=0) == EMPTYING
+    assert room.step(20) == EMPTYING
+    assert room.part.permit == f.OUT_CONTACTOR
+    put(room.image.readings, EVSE_MA=(0, 0, 999))
+    assert room.step() == OPENING
+
+
+def test_current_on_any_leg_is_current() -> None:
+    room = Room().charge()
+    put(room.image.readings, EVSE_MA=(0, 0, 1_000))
+    assert room.step(10, OFFER_MA=0) == EMPTYING
+
+
+def test_a_car_that_does_not_stop_is_opened_after_six_seconds() -> None:
+    room = Room().charge()
+    assert room.step(60, OFFER_MA=0) == EMPTYING
+    assert room.step() == OPENING
+
+
+def test_stale_current_is_not_zero() -> None:
+    room = Room().charge()
+    put(room.image.readings, EVSE_MA=0, EVSE_AGE_MS=1_000)
+    assert room.step(10, OFFER_MA=0) == EMPTYING
+
+
+@pytest.mark.parametrize("state", "unknown A B E F diode".split())
+def test_pilot_gone_opens_at_once(state: str) -> None:
+    """INV-2, the part of core: the guard is faster."""
+    room = Room().charge()
+    assert room.step(PILOT_STATE=f.PILOT_NAMES.index(state)) == OPENING
+    assert room.part.permit == 0
+
+
+@pytest.mark.parametrize("bit", [f.IN_ESTOP, f.IN_RCD, f.IN_OVERTEMP])
+def test_protection_opens_at_once_even_while_emptying(bit: int) -> None:
+    room = Room().charge()
+    room.step(OFFER_MA=0)
+    room.inputs = bit
+    assert room.step() == OPENING
+
+
+def test_welded_before_closing_is_found_and_never_closed() -> None:
+    """INV-1: no weld"""
+    room = Room()
+    room.auxiliary = True
+    put(room.image.commands, OFFER_MA=0)
+    assert room.step(3) == FAULT
+    assert room.faults() & f.FAULT_WELD
+    assert room.step(50, OFFER_MA=16_000) == FAULT
+    put(room.image.requests, ACKNOWLEDGE_SEQ=1)
+    assert room.step(5) == FAULT  # acknowledged while still closed: nothing gained
+    room.auxiliary = None
+    assert room.step(5, PILOT_STATE=f.PILOT_A) == FAULT
+    put(room.image.requests, ACKNOWLEDGE_SEQ=2)
+    assert room.step() == OPEN
+    assert not room.faults()
+
+
+def test_welded_while_opening() -> None:
+    room = Room().charge()
+    room.auxiliary = True
+    assert room.step(PILOT_STATE=f.PILOT_A) == OPENING
+    assert room.step(2) == FAULT
+    assert room.faults() == f.FAULT_WELD
+
+
+def test_stuck_open_is_cured_by_replugging() -> None:
+    room = Room()
+    room.auxiliary = False
+    assert room.step(4) == FAULT
+    assert room.faults() == f.FAULT_STUCK_OPEN
+    assert room.part.permit == 0
+    assert room.step(5) == FAULT
+    assert room.step(PILOT_STATE=f.PILOT_A) == OPEN
+
+
+def test_dropped_out_is_named() -> None:
+    room = Room().charge()
+    room.auxiliary = False
+    assert room.step(3) == FAULT
+    assert room.faults() == f.FAULT_STUCK_OPEN
+
+
+def test_a_car_that_draws_more_than_offered() -> None:
+    """INV-3: response enforced by escalation."""
+    room = Room().charge()
+    put(room.image.readings, EVSE_MA=18_200)  # 110 % of 16 A + 0.5 A is 18.1 A
+    room.step(70)
+    assert not room.faults()
+    room.step(3)
+    assert room.faults() == f.FAULT_NOT_FOLLOWED
+    room.step(70, OFFER_MA=0)  # the arbiter answers with no offer
+    assert room.part.state == OPEN
+    put(room.image.readings, EVSE_MA=0)
+    assert room.step(5, OFFER_MA=16_000) == OPEN
+    room.step(PILOT_STATE=f.PILOT_A)
+    assert not room.faults()
+
+
+def test_an_allowed_excess_is_not_escalated() -> None:
+    room = Room().charge()
+    put(room.image.readings, EVSE_MA=18_100)
+    room.step(300)
+    assert not room.faults()
+
+
+def test_overdraw_is_cleared_by_acknowledging_when_open() -> None:
+    room = Room().charge()
+    put(room.image.readings, EVSE_MA=30_000)
+    room.step(75)
+    put(room.image.requests, ACKNOWLEDGE_SEQ=1)
+    room.step()
+    assert room.faults() == f.FAULT_NOT_FOLLOWED
+    room.step(70, OFFER_MA=0)
+    put(room.image.readings, EVSE_MA=0)
+    room.step()
+    put(room.image.requests, ACKNOWLEDGE_SEQ=2)
+    room.step()
+    assert not room.faults()
+
+
+def gateway() -> Room:
+    return Room(TOPOLOGY=2)
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [{"INVERTER_PLUGGED": 0}, {"INVERTER_FAULT": 1}, {"INVERTER_AGE_MS": 2_001}],
+)
+def test_inv_1_gateway_must_report_ready(readings: dict[str, int]) -> None:
+    """INV-1 (T2); the pilot is not ours."""
+    room = gateway()
+    put(room.image.commands, PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
+    put(room.image.readings, **readings)
+    assert room.step(10) == OPEN
+    room = gateway()
+    put(room.image.commands, PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
+    assert room.step(2) == CLOSED
+    put(room.image.readings, INVERTER_MA=(-9_000, -9_000, -9_000))
+    put(room.image.readings, **readings)
+    assert room.step() == EMPTYING
+    assert room.step(61) == OPENING
+
+
+def test_table_prints_itself_and_every_state_has_a_way_out() -> None:
+    lines = contactor.table()
+    assert "| fault | mended | open | open, and acknowledged or replugged |" in lines
+    assert {row[0] for row in contactor.TABLE} == set(range(len(f.CONTACTOR_NAMES)))

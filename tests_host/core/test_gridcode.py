@@ -1,0 +1,371 @@
+# islet: grid codes as data, and the grid-side state machine.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+import json
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware.core.gridcode import GridCode
+from firmware.image import (
+    AGE_MAX_MS,
+    CLAIM_HIGH,
+    CLAIM_LOW,
+    CLAIM_LOW_REASON,
+    CLAIM_REASON,
+    CLAIM_VALUE,
+    DEAD_GRID_MS,
+    DEVICES,
+    ENTER_DELAY_MS,
+    ENTER_LOW_PERMILLE,
+    ENTER_RAMP_MS,
+    EVSE,
+    EVSE_MAX_MA,
+    GRID_ABNORMAL,
+    GRID_AGE_MS,
+    GRID_CODE,
+    GRID_DEAD,
+    GRID_IN_SERVICE,
+    GRID_LOSS_MS,
+    GRID_MHZ,
+    GRID_MV,
+    GRID_OV,
+    GRID_REMAIN_MS,
+    GRID_STATE,
+    GRID_TRIPS,
+    GRID_UNKNOWN,
+    GRID_UV,
+    GRID_WAITING,
+    INVERTER,
+    INVERTER_CHARGE_W,
+    INVERTER_DISCHARGE_W,
+    ISLAND_CLOSING,
+    ISLAND_GRID,
+    ISLAND_ISLANDED,
+    ISLAND_STATE,
+    LEG_COUNT,
+    LEGS,
+    REASON_GRID_ABNORMAL,
+    REASON_GRID_RAMP,
+    REASON_GRID_WAIT,
+    REASON_ISLAND,
+    SITE,
+    TRIP_KIND,
+    TRIP_LEVEL,
+    TRIP_TIME_MS,
+    Image,
+)
+from tests_host.core.fakes import FakeLimits
+from tools.pack import PackError
+from tools.pack.gridcodes import fields, pack
+
+FOLDER = Path(__file__).resolve().parents[2] / "firmware" / "gridcodes"
+CODES = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def document(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def load(image: Image, name: str) -> None:
+    """Copy a packed code into the site, as config does."""
+    packed = pack(document(name))
+    numbers = struct.unpack(f"<{len(packed) // 4}i", packed)
+    image.site[TRIP_KIND : TRIP_KIND + len(numbers)] = type(image.site)("i", numbers)
+
+
+class Grid:
+    """A GridCode behind a grid that a test can bend."""
+
+    def __init__(self, code: str = "en50549", legs: int = 3) -> None:
+        self.image = Image()
+        load(self.image, code)
+        site = self.image.site
+        site[LEG_COUNT] = legs
+        site[INVERTER_CHARGE_W] = 6_000
+        site[INVERTER_DISCHARGE_W] = 5_000
+        site[EVSE_MAX_MA] = 16_000
+        self.image.commands[ISLAND_STATE] = ISLAND_GRID
+        self.room = GridCode(self.image, FakeLimits(self.image))
+        self.set(230_000, 50_000)
+
+    def set(self, mv: int, mhz: int | None = None, leg: int | None = None) -> None:
+        for at in range(LEGS) if leg is None else (leg,):
+            self.image.readings[GRID_MV + at] = mv
+        if mhz is not None:
+            self.image.readings[GRID_MHZ] = mhz
+        self.image.readings[GRID_AGE_MS] = 0
+
+    def run(self, ms: int, dt_ms: int = 100) -> int:
+        for _ in range(ms // dt_ms):
+            self.room.step(dt_ms)
+        return self.state
+
+    @property
+    def state(self) -> int:
+        return self.image.commands[GRID_STATE]
+
+    def claim(self, device: int) -> tuple[int, int]:
+        slot = GRID_CODE * DEVICES + device
+        return self.image.commands[CLAIM_LOW + slot], self.image.commands[CLAIM_HIGH + slot]
+
+    def serve(self) -> None:
+        assert self.run(self.image.site[ENTER_DELAY_MS] + 200) == GRID_IN_SERVICE
+
+
+# --- the data ---------------------------------------------------------------------------------
+
+
+def test_the_codes_of_the_contract_are_there() -> None:
+    assert CODES == [
+        "as4777a", "default_50hz", "default_60hz", "en50549", "g99", "ieee1547_cat2",
+        "ieee1547_cat3", "rule21", "vde4105",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_packed_code_fills_the_site_in_order(name: str) -> None:
+    image = Image()
+    load(image, name)
+    code = document(name)
+    for number, row in enumerate(code["trips"]):
+        assert image.site[TRIP_LEVEL + number] == row.get("permille", row.get("mhz"))
+        assert image.site[TRIP_TIME_MS + number] == row["time_ms"]
+    assert image.site[ENTER_LOW_PERMILLE] == code["enter"]["low_permille"]
+    assert image.site[ENTER_DELAY_MS] == code["enter"]["delay_ms"]
+    assert image.site[GRID_LOSS_MS] == code["grid_loss"]["ms"]
+    assert image.site[DEAD_GRID_MS] == code["dead_grid"]["ms"]
+    assert len(pack(code)) == 4 * sum(count for _, count, _, _ in fields())
+    for row in SITE.rows:
+        for at in range(row[1], row[1] + row[2]):
+            if row[0].startswith(("TRIP_", "ENTER_", "GRID_LOSS", "DEAD_GRID")):
+                assert row[4] <= image.site[at] <= row[5], row[0]
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_islanding_and_the_guard_never_cut_a_ride_through_short(name: str) -> None:
+    code = document(name)
+    assert code["dead_grid"]["ms"] >= code["ride_through_dead_ms"]
+    assert code["grid_loss"]["ms"] >= code["dead_grid"]["ms"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("nominal_mhz", 55_000, "nominal_mhz"),
+        ("trips.0.kind", "rocof", "trips[0].kind"),
+        ("trips.0.permille", 1_100, "trips[0].permille"),
+        ("trips.0.time_ms", 1.5, "trips[0].time_ms"),
+        ("trips.0.source", "hearsay", "trips[0].source"),
+        ("trips.0.tiem_ms", 3, "trips[0].tiem_ms"),
+        ("trips", [], "trips"),
+        ("enter.delay_ms", -1, "enter.delay_ms"),
+        ("enter.low_permille", 800, "trips[0].permille"),
+        ("enter.low_mhz", 50_100, "enter.low_mhz"),
+        ("dead_grid.ms", 100, "dead_grid.ms"),
+        ("grid_loss.ms", 500, "grid_loss.ms"),
+        ("grid_loss", None, "grid_loss"),
+        ("surprise", 1, "surprise"),
+    ],
+)
+def test_a_bad_code_is_refused_with_the_field(path: str, value: object, field: str) -> None:
+    code = copy.deepcopy(document("en50549"))
+    at: object = code
+    *parents, last = path.split(".")
+    for step in parents:
+        at = at[int(step)] if isinstance(at, list) else at[step]  # type: ignore[index]
+    at[last] = value  # type: ignore[index]
+    with pytest.raises(PackError) as refused:
+        pack(code)
+    assert refused.value.field == field
+
+
+# --- the state --------------------------------------------------------------------------------
+
+
+def test_unknown_dead_waiting_in_service() -> None:
+    grid = Grid()
+    grid.image.readings[GRID_AGE_MS] = AGE_MAX_MS
+    assert grid.run(1_000) == GRID_UNKNOWN
+    grid.set(0, 0)
+    assert grid.run(100) == GRID_DEAD
+    grid.set(230_000, 50_000)
+    assert grid.run(60_000) == GRID_WAITING
+    assert grid.image.commands[GRID_REMAIN_MS] <= 100
+    assert grid.run(200) == GRID_IN_SERVICE
+
+
+def test_an_excursion_restarts_the_delay() -> None:
+    grid = Grid()
+    grid.run(59_000)
+    grid.set(255_000, leg=1)
+    assert grid.run(100) == GRID_ABNORMAL
+    grid.set(230_000)
+    assert grid.run(59_900) == GRID_WAITING
+    grid.run(400)
+    assert grid.state == GRID_IN_SERVICE
+
+
+def test_an_excursion_below_50_ms_only_pauses_it() -> None:
+    grid = Grid()
+    grid.run(50_000)
+    grid.set(255_000)
+    grid.run(40, dt_ms=10)
+    grid.set(230_000)
+    grid.run(100)
+    assert grid.state == GRID_WAITING
+    assert grid.image.commands[GRID_REMAIN_MS] <= 10_000
+
+
+@pytest.mark.parametrize("leg", range(3))
+def test_loss_of_a_single_leg_trips(leg: int) -> None:
+    grid = Grid()
+    grid.serve()
+    grid.set(0, leg=leg)
+    assert grid.run(100) == GRID_IN_SERVICE, "riding through"
+    assert grid.run(200) == GRID_ABNORMAL, "0.70 Un for 0.2 s"
+
+
+def test_an_unused_leg_does_not_count() -> None:
+    grid = Grid(legs=1)
+    grid.set(0, leg=1)
+    grid.set(0, leg=2)
+    grid.serve()
+
+
+def test_ride_through_keeps_service_and_claims() -> None:
+    grid = Grid("ieee1547_cat3")
+    grid.image.site[LEG_COUNT] = 1
+    grid.set(230_000, 60_000)
+    grid.serve()
+    grid.run(400_000)
+    before = grid.claim(INVERTER)
+    grid.set(0, 0)
+    assert grid.run(1_000) == GRID_IN_SERVICE, "momentary cessation lasts 1 s"
+    assert grid.claim(INVERTER) == before
+    grid.set(230_000, 60_000)
+    assert grid.run(1_000) == GRID_IN_SERVICE
+    grid.set(0, 0)
+    assert grid.run(1_300) == GRID_DEAD
+
+
+@pytest.mark.parametrize("row", range(9))
+def test_every_trip_row_counts_after_its_time_and_not_before(row: int) -> None:
+    grid = Grid()
+    site = grid.image.site
+    grid.serve()
+    kind, level = site[TRIP_KIND + row], site[TRIP_LEVEL + row]
+    time_ms = site[TRIP_TIME_MS + row]
+    for other in range(GRID_TRIPS):
+        if other != row:
+            site[TRIP_KIND + other] = 0
+    if kind in (GRID_OV, GRID_UV):
+        grid.set(230 * level + (2_000 if kind == GRID_OV else -2_000))
+    else:
+        grid.set(230_000, level + (20 if level > 50_000 else -20))
+    if time_ms > 100:
+        assert grid.run(time_ms - 100) == GRID_IN_SERVICE
+        grid.run(100)
+    else:
+        grid.run(100)
+    assert grid.state == GRID_ABNORMAL
+
+
+# --- claims -----------------------------------------------------------------------------------
+
+
+def test_claims_follow_the_state_with_their_reasons() -> None:
+    grid = Grid()
+    commands, slot = grid.image.commands, GRID_CODE * DEVICES + INVERTER
+    grid.run(100)
+    assert grid.claim(INVERTER) == (0, 0) and grid.claim(EVSE) == (0, 16_000)
+    assert commands[CLAIM_REASON + slot] == REASON_GRID_WAIT
+    assert commands[CLAIM_VALUE + slot] == commands[GRID_REMAIN_MS]
+    grid.set(0, 0)
+    grid.run(100)
+    assert grid.claim(INVERTER) == (0, 0) and grid.claim(EVSE) == (0, 0)
+    assert commands[CLAIM_REASON + slot] == REASON_GRID_ABNORMAL
+
+
+def test_discharge_ramps_and_charging_does_not_wait_for_it() -> None:
+    grid = Grid()
+    commands, slot = grid.image.commands, GRID_CODE * DEVICES + INVERTER
+    grid.serve()
+    low, high = grid.claim(INVERTER)
+    assert -50 <= low <= 0 and high == 6_000
+    assert commands[CLAIM_LOW_REASON + slot] == REASON_GRID_RAMP
+    grid.run(grid.image.site[ENTER_RAMP_MS] // 2)
+    assert -2_550 <= grid.claim(INVERTER)[0] <= -2_450
+    grid.run(grid.image.site[ENTER_RAMP_MS] // 2 + 1_000)
+    assert grid.claim(INVERTER) == (-5_000, 6_000)
+
+
+def test_a_load_may_stay_on_between_window_and_trip_levels() -> None:
+    grid = Grid("default_50hz")
+    grid.set(230_000, 49_850)
+    assert grid.run(100) == GRID_ABNORMAL
+    assert grid.claim(EVSE) == (0, 16_000)
+    grid.set(180_000)
+    grid.run(100)
+    assert grid.claim(EVSE) == (0, 0)
+
+
+def test_islanded_the_grid_is_still_watched_and_the_delay_starts_anew_after_closing() -> None:
+    """INV-7: the full enter-service delay governs the sources after the switch has closed."""
+    grid = Grid()
+    commands, slot = grid.image.commands, GRID_CODE * DEVICES + EVSE
+    commands[ISLAND_STATE] = ISLAND_ISLANDED
+    grid.serve()
+    assert grid.claim(INVERTER) == (-5_000, 6_000) and grid.claim(EVSE) == (0, 0)
+    assert commands[CLAIM_REASON + slot] == REASON_ISLAND
+    grid.set(0, 0)
+    assert grid.run(100) == GRID_DEAD, "no ride-through while the house is apart"
+    grid.set(230_000, 50_000)
+    grid.serve()
+    commands[ISLAND_STATE] = ISLAND_CLOSING
+    grid.run(300)
+    assert grid.claim(INVERTER) == (0, 0)
+    commands[ISLAND_STATE] = ISLAND_GRID
+    grid.run(100)
+    assert grid.state == GRID_WAITING and commands[GRID_REMAIN_MS] >= 59_900
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 20_000, 150_000, 200_000, 230_000, 252_000, 256_000, 280_000]),
+            st.sampled_from([0, 47_000, 49_400, 50_000, 50_300, 53_000]),
+            st.integers(1, 40),
+            st.booleans(),
+        ),
+        max_size=12,
+    )
+)
+def test_never_in_service_without_an_uninterrupted_delay(
+    stretches: list[tuple[int, int, int, bool]],
+) -> None:
+    grid = Grid("vde4105")
+    site = grid.image.site
+    site[ENTER_DELAY_MS] = 2_000
+    inside_ms = 0
+    before = GRID_UNKNOWN
+    for mv, mhz, steps, stale in [(230_000, 50_000, 25, False), *stretches]:
+        for _ in range(steps):
+            grid.set(mv, mhz)
+            grid.image.readings[GRID_AGE_MS] = AGE_MAX_MS if stale else 0
+            grid.run(100)
+            good = 195_500 <= mv <= 253_000 and 47_500 <= mhz <= 50_100 and not stale
+            inside_ms = inside_ms + 100 if good else 0
+            if grid.state == GRID_IN_SERVICE and before != GRID_IN_SERVICE:
+                assert inside_ms >= 2_000
+            if grid.state != GRID_IN_SERVICE:
+                assert grid.claim(INVERTER) == (0, 0)
+            if stale:
+                assert grid.state == GRID_UNKNOWN
+            before = grid.state

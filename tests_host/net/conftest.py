@@ -1,0 +1,220 @@
+"""A small site for the links' tests, and a broker of our own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware import image as im
+from tests_host.conftest import ROOT
+
+if str(ROOT / "lib") not in sys.path:  # the device packages, as on the chip
+    sys.path.append(str(ROOT / "lib"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def make_site() -> im.Image:
+    """Three legs; service, wallbox, battery; on the grid, a car charging below its wish."""
+    image = im.Image()
+    site, readings, commands = image.site, image.readings, image.commands
+    site[im.LEG_COUNT] = 3
+    site[im.NODE_COUNT] = 3
+    for node, rating in enumerate((25_000, 20_000, 20_000)):
+        site[im.NODE_RATING_MA + node] = rating
+        site[im.NODE_PARENT + node] = 0 if node else -1
+    site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
+    site[im.EVSE_NODE] = 1
+    site[im.EVSE_MAX_MA] = 16_000
+    site[im.INVERTER_NODE] = 2
+    site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5000
+    readings[im.NODE_AGE_MS] = 300
+    readings[im.NODE_MA + 1] = 24_000
+    readings[im.WALL_MIN] = 3_000_000
+    commands[im.ISLAND_STATE] = im.ISLAND_GRID
+    commands[im.GRID_STATE] = im.GRID_IN_SERVICE
+    commands[im.PILOT_STATE] = im.PILOT_C
+    commands[im.OFFER_MA] = 9_000
+    claim(image, im.HARDWARE, im.EVSE, 0, 16_000, im.REASON_RATING)
+    claim(image, im.PANEL, im.EVSE, 0, 9_000, im.REASON_BREAKER, 0, 1, 1000)
+    claim(image, im.MARKET, im.EVSE, 0, 16_000, im.REASON_GOAL)
+    commands[im.GRANT_HIGH + im.EVSE] = 9_000
+    commands[im.WINNER_HIGH + im.EVSE] = im.PANEL
+    claim(image, im.RESERVE, im.INVERTER, 0, 5000, im.REASON_RATING, value=300)
+    commands[im.CLAIM_LOW_REASON + im.RESERVE * im.DEVICES + im.INVERTER] = im.REASON_RESERVE
+    claim(image, im.MARKET, im.INVERTER, -2000, -2000, im.REASON_GOAL)
+    commands[im.GRANT_HIGH + im.INVERTER] = 0
+    commands[im.WINNER_LOW + im.INVERTER] = im.RESERVE
+    image.requests[im.RESERVE_PERMILLE] = 300
+    image.requests[im.OUTAGE_RESERVE_PERMILLE] = 100
+    return image
+
+
+def claim(
+    image: im.Image,
+    source: int,
+    device: int,
+    low: int,
+    high: int,
+    reason: int,
+    node: int = -1,
+    leg: int = -1,
+    value: int = 0,
+) -> None:
+    at = source * im.DEVICES + device
+    commands = image.commands
+    commands[im.CLAIM_LOW + at], commands[im.CLAIM_HIGH + at] = low, high
+    commands[im.CLAIM_REASON + at] = commands[im.CLAIM_LOW_REASON + at] = reason
+    commands[im.CLAIM_NODE + at], commands[im.CLAIM_LEG + at] = node, leg
+    commands[im.CLAIM_VALUE + at] = value
+
+
+class PolicyDouble:
+    """Notes what it was told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[object, ...]] = []
+
+    def set_goal(self, name: str) -> None:
+        self.said.append(("goal", name))
+
+    def set_wish(self, device: int, value: int, ttl_ms: int) -> None:
+        self.said.append(("wish", device, value, ttl_ms))
+
+
+class Broker:
+    """mosquitto where installed, else amqtt; on a private port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+        if mosquitto:
+            config = self._folder / "mosquitto.conf"
+            config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
+            command = [mosquitto, "-c", str(config)]
+        else:
+            config = self._folder / "amqtt.yaml"
+            config.write_text(
+                f"listeners:\n  default:\n    type: tcp\n    bind: 127.0.0.1:{self.port}\n"
+                "auth:\n  allow-anonymous: true\n"
+            )
+            command = [str(Path(sys.executable).parent / "amqtt"), "-c", str(config)]
+        log = (self._folder / "broker.log").open("ab")
+        self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        while True:
+            assert self._process.poll() is None, (self._folder / "broker.log").read_text()
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    it = Broker(tmp_path)
+    it.start()
+    yield it
+    it.stop()
+
+
+@pytest.fixture
+def site() -> im.Image:
+    return make_site()
+
+
+class Device:
+    """device/links.py in our interpreter, seen through its own page."""
+
+    token = "correct horse"
+    output = ""
+
+    def __init__(self, micropython: Path, mqtt_port: int = 0, fast: bool = True) -> None:
+        self.port = free_port()
+        environment = {
+            **os.environ,
+            "MICROPYPATH": f"{ROOT}:{ROOT / 'lib'}:.frozen",
+            "ISLET_TEST_HTTP": str(self.port),
+            "ISLET_TEST_MQTT": str(mqtt_port),
+            "ISLET_TEST_FAST": str(int(fast)),
+            "ISLET_TEST_TOKEN": self.token,
+        }
+        script = ROOT / "tests_host/net/device/links.py"
+        self._process = subprocess.Popen(
+            [str(micropython), "-X", "heapsize=1m", str(script)],
+            env=environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout
+        assert self._process.stdout.readline() == "ready\n", self._process.stdout.read()
+
+    def request(
+        self, method: str, path: str, body: str | bytes | None = None, token: str | None = None
+    ) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        headers = {"Authorization": "Bearer " + token} if token else {}
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        kind = response.getheader("Content-Type", "")
+        return response.status, json.loads(text) if "json" in kind else text
+
+    def state(self) -> dict[str, Any]:
+        status, state = self.request("GET", "/api/state")
+        assert status == 200
+        return state
+
+    def until(self, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Ask until the state fulfils a condition; pytest's timeout ends it."""
+        while not true(state := self.state()):
+            time.sleep(0.05)
+        return state
+
+    def stop(self) -> str:
+        """End it; what it printed after "ready"."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self.output, _ = self._process.communicate()
+        return self.output
+
+
+@pytest.fixture
+def devices(micropython: Path) -> Iterator[Callable[..., Device]]:
+    running: list[Device] = []
+
+    def start(mqtt_port: int = 0, fast: bool = True) -> Device:
+        running.append(Device(micropython, mqtt_port, fast))
+        return running[-1]
+
+    yield start
+    for device in running:
+        device.stop()

@@ -1,0 +1,36 @@
+# islet test: the table of hostile payloads on the device; prints the field each is refused by.
+# GPL-3.0-or-later
+import json
+
+from firmware import image as im
+from firmware.net.commands import Commands
+
+
+class Policy:
+    def set_goal(self, name):
+        raise AssertionError(name)
+
+    def set_wish(self, device, value, ttl_ms):
+        raise AssertionError(value)
+
+
+image = im.Image()
+image.site[im.EVSE_NODE] = 1
+image.site[im.EVSE_MAX_MA] = 16000
+image.site[im.INVERTER_NODE] = 2
+image.site[im.INVERTER_CHARGE_W] = image.site[im.INVERTER_DISCHARGE_W] = 5000
+image.requests[im.RESERVE_PERMILLE] = 300
+image.requests[im.OUTAGE_RESERVE_PERMILLE] = 100
+commands = Commands(image, Policy())
+before = bytes(image.requests)
+with open("tests_host/net/hostile.json") as file:
+    rows = json.load(file)
+for name, payload, _ in rows:
+    data = payload.encode()
+    if data[:1] == b"\xed":  # stands for bytes that are no UTF-8
+        data = b"\xff\xfe"
+    answer = commands.handle(name, data)
+    assert not answer["ok"], answer
+    json.dumps(answer)
+    print(answer["field"], answer["error"])
+assert bytes(image.requests) == before

@@ -1,0 +1,146 @@
+# islet test: the links of a small site on the device, beside a ticker; for ever.
+# GPL-3.0-or-later
+#
+# Environment: ISLET_TEST_HTTP, ISLET_TEST_MQTT ports (0 none), ISLET_TEST_FAST 1 shortens the
+# deadlines. The state's section "test" tells the ticks and every socket call that could block.
+import asyncio
+import io
+import os
+import socket
+import sys
+
+from firmware import image as im
+from firmware.net import mqtt as mqtt_module
+from firmware.net.commands import Commands
+from firmware.net.events import Events
+from firmware.net.http import Http
+from firmware.net.mqtt import Mqtt
+from firmware.net.state import State
+from firmware.policy import Policy
+
+SETTINGS = {
+    "owner.goal": "hold",
+    "owner.charge_a": 16,
+    "owner.charge_w": 3000,
+    "owner.discharge_w": 2000,
+    "http.host": "127.0.0.1",
+    "http.port": int(os.getenv("ISLET_TEST_HTTP")),
+    "http.token": os.getenv("ISLET_TEST_TOKEN"),
+    "mqtt.host": "127.0.0.1",
+    "mqtt.port": int(os.getenv("ISLET_TEST_MQTT")),
+    "mqtt.user": "",
+    "mqtt.password": "",
+    "mqtt.prefix": "islet/test",
+}
+calls = [0]
+blocking = []
+
+
+class Traced(io.IOBase):
+    """A socket that reports each call made while it could block."""
+
+    def __init__(self, *arguments):
+        self.sock = socket.socket(*arguments)
+        self.may_block = True
+
+    def _note(self, name):
+        calls[0] += 1
+        if self.may_block:
+            blocking.append(name)
+
+    def setblocking(self, flag):
+        self.may_block = bool(flag)
+        self.sock.setblocking(flag)
+
+    def settimeout(self, seconds):
+        self.may_block = seconds != 0
+        self.sock.settimeout(seconds)
+
+    def connect(self, address):
+        self._note("connect")
+        self.sock.connect(address)
+
+    def read(self, count=-1):
+        self._note("read")
+        return self.sock.read(count)
+
+    def write(self, data):
+        self._note("write")
+        return self.sock.write(data)
+
+    def close(self):
+        self.sock.close()
+
+    def ioctl(self, request, argument):
+        if request == 10:  # the descriptor, so that poll is the real one
+            return self.sock.fileno()
+        return 0
+
+
+class TracedModule:
+    SOCK_STREAM = socket.SOCK_STREAM
+    getaddrinfo = socket.getaddrinfo
+    socket = Traced
+
+
+image = im.Image()
+site = image.site
+site[im.LEG_COUNT] = 3
+site[im.NODE_COUNT] = 3
+site[im.EVSE_NODE] = 1
+site[im.EVSE_MAX_MA] = 16000
+site[im.INVERTER_NODE] = 2
+site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5000
+image.requests[im.RESERVE_PERMILLE] = 300
+image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
+policy = Policy(image, SETTINGS)
+events = Events(image)
+commands = Commands(image, policy)
+links = {}
+ticks = [0]
+
+
+def extras():
+    out = {"test": {"ticks": ticks[0], "calls": calls[0], "blocking": blocking}}
+    out["policy"] = policy.state()
+    for name in links:
+        out[name] = links[name].counters()
+    return out
+
+
+state = State(image, "test", ("service", "wallbox", "battery"), (), extras)
+if os.getenv("ISLET_TEST_FAST") == "1":
+    mqtt_module._DEADLINE_S = 1
+    mqtt_module._PING_MS = 400
+    mqtt_module._SILENT_MS = 1200
+    mqtt_module._SETTLED_MS = 0
+    mqtt_module._BACKOFF_MS = (100, 200)
+
+
+async def ticker():
+    while True:
+        ticks[0] += 1
+        await asyncio.sleep_ms(5)
+
+
+async def policy_task():
+    while True:
+        policy.step(1000)
+        await asyncio.sleep_ms(1000)
+
+
+async def main():
+    asyncio.create_task(ticker())
+    asyncio.create_task(policy_task())
+    links["http"] = Http(SETTINGS, state, commands, events)
+    server = asyncio.create_task(links["http"].run())
+    await asyncio.sleep_ms(50)
+    if SETTINGS["mqtt.port"]:
+        sys.modules["socket"] = TracedModule
+        links["mqtt"] = Mqtt(SETTINGS, commands, state, events)
+        asyncio.create_task(links["mqtt"].run())
+    print("ready")
+    await server
+
+
+asyncio.run(main())

@@ -1,0 +1,255 @@
+"""The page and its JSON: by microdot's test client, and over real sockets on the device."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from firmware import image as im
+from firmware.net.commands import Commands
+from firmware.net.events import Events
+from firmware.net.http import Http
+from firmware.net.state import State
+from tests_host.conftest import ROOT
+from tests_host.net.conftest import Device, PolicyDouble
+from tools.pack import web
+
+PAGE = ROOT / "firmware/web/index.html"
+SETTINGS = {"http.host": "127.0.0.1", "http.port": 0, "http.token": "sesame"}
+NAMES = ("service", "wallbox", "battery")
+RIGHT = {"Authorization": "Bearer sesame"}
+
+
+def ask(
+    image: im.Image,
+    method: str,
+    path: str,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+    token: str = "sesame",
+    errors: tuple[str, ...] = (),
+) -> Any:
+    from microdot.test_client import TestClient
+
+    state = State(image, "home", NAMES, errors)
+    commands = None if errors else Commands(image, PolicyDouble())
+    http = Http({**SETTINGS, "http.token": token}, state, commands, Events(image))
+
+    async def go() -> Any:
+        return await TestClient(http.app).request(method, path, dict(headers or {}), body)
+
+    return asyncio.run(go())
+
+
+def test_state_limits_image_and_log(site: im.Image) -> None:
+    state = ask(site, "GET", "/api/state").json
+    assert state["why"]["text"].startswith("The car: Circuit service (L2)")
+    assert ask(site, "GET", "/api/limits").json == state["limits"]
+    raw = ask(site, "GET", "/api/image").json
+    assert raw["readings"]["NODE_MA"]["value"][1] == 24_000
+    assert ask(site, "GET", "/api/log").json == []
+    assert ask(site, "GET", "/api/sessions").json == []
+
+
+def test_configuration_errors_are_shown_and_commands_wait(site: im.Image) -> None:
+    errors = ("legs: is missing",)
+    assert ask(site, "GET", "/api/state", errors=errors).json["site"]["config_errors"] == [
+        "legs: is missing"
+    ]
+    response = ask(site, "POST", "/api/command", {"command": "goal"}, RIGHT, errors=errors)
+    assert (response.status_code, response.json["field"]) == (503, "configuration")
+
+
+def test_a_command(site: im.Image) -> None:
+    response = ask(site, "POST", "/api/command", {"command": "acknowledge", "id": 3}, RIGHT)
+    assert response.status_code == 200
+    assert response.json["ok"] and response.json["id"] == 3
+    assert site.requests[im.ACKNOWLEDGE_SEQ] == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "token", "status", "field"),
+    [
+        ({}, "sesame", 401, "Authorization"),
+        ({"Authorization": "Bearer sesam"}, "sesame", 401, "Authorization"),
+        ({"Authorization": "Bearer sesame2"}, "sesame", 401, "Authorization"),
+        ({"Authorization": "Bearer "}, "sesame", 401, "Authorization"),
+        ({"Authorization": "Basic sesame"}, "sesame", 401, "Authorization"),
+        ({"Cookie": "token=sesame"}, "sesame", 401, "Authorization"),
+        (RIGHT, "", 403, "token"),
+        ({"Authorization": "Bearer "}, "", 403, "token"),
+    ],
+)
+def test_without_the_token_nothing_is_done(
+    site: im.Image, headers: dict[str, str], token: str, status: int, field: str
+) -> None:
+    response = ask(site, "POST", "/api/command", {"command": "acknowledge"}, headers, token)
+    assert (response.status_code, response.json["field"]) == (status, field)
+    assert response.json["error"].endswith(("read-only", "wrong"))
+    assert site.requests[im.ACKNOWLEDGE_SEQ] == 0
+
+
+BODIES = [
+    (b"", "body"),
+    (b"{", "body"),
+    (b"\xff", "body"),
+    (b"[]", "command"),
+    (b"{}", "command"),
+    (b'{"command": 5}', "command"),
+    (b'{"command": "nonsense"}', "command"),
+    (b'{"command": "goal"}', "goal"),
+    (b'{"command": "goal", "goal": "loud"}', "goal"),
+    (b'{"command": "target_w", "target_w": "x"}', "target_w"),
+    (b'{"command": "operator", "device": "evse", "release": true}', "command"),
+    (b"[" * 900, "body"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), BODIES)
+def test_bad_bodies_name_the_field(site: im.Image, body: bytes, field: str) -> None:
+    before = bytes(site.requests)
+    response = ask(site, "POST", "/api/command", body, dict(RIGHT))
+    assert (response.status_code, response.json["field"]) == (400, field)
+    assert response.json["allowed"]
+    assert bytes(site.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/../firmware/config.py", 404),
+        ("POST", "/api/state", 405),
+        ("GET", "/api/command", 405),
+        ("DELETE", "/", 405),
+    ],
+)
+def test_errors_are_json(site: im.Image, method: str, path: str, status: int) -> None:
+    response = ask(site, method, path)
+    assert response.status_code == status
+    assert response.json["ok"] is False and response.json["allowed"]
+
+
+def test_page(site: im.Image) -> None:
+    response = ask(site, "GET", "/")
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    text = PAGE.read_text()
+    assert len(text.encode()) < 20_000
+    assert "http://" not in text and "https://" not in text, "no external resources"
+    for name in "why banner islanded alerts car battery house grid legs limits token answer".split():
+        assert f'id="{name}"' in text
+    packed = web.pack(PAGE)
+    assert packed == web.pack(PAGE) and len(packed) < 8_000
+
+
+# --- on the device --------------------------------------------------------------------------------
+
+
+def raw(device: Device, data: bytes) -> bytes:
+    """Send bytes, read the answer to its end."""
+    with socket.create_connection(("127.0.0.1", device.port), 20) as sock:
+        sock.sendall(data)
+        answer = b""
+        try:
+            while more := sock.recv(4096):
+                answer += more
+        except ConnectionResetError:
+            pass
+    return answer
+
+
+def test_on_the_device(devices: Callable[..., Device]) -> None:
+    device = devices()
+    status, page = device.request("GET", "/")
+    assert status == 200 and page == PAGE.read_text()
+    state = device.state()
+    assert state["unit"]["heap_free_bytes"] > 0
+    assert set(device.request("GET", "/api/image")[1]) == {t.name for t in im.TABLES}
+    body = json.dumps({"command": "goal", "goal": "charge"})
+    assert device.request("POST", "/api/command", body)[0] == 401
+    assert device.request("POST", "/api/command", body, device.token)[1]["ok"]
+    assert device.state()["policy"]["goal"] == "charge"
+    for bad, field in BODIES:
+        status, answer = device.request("POST", "/api/command", bad, device.token)
+        assert (status, answer["field"]) == (400, field), bad
+    status, answer = device.request("POST", "/api/command", b"x" * 5000, device.token)
+    assert (status, answer["field"]) == (413, "body")
+    assert device.request("GET", "/nowhere")[0] == 404
+    assert device.request("PUT", "/")[0] == 405
+    assert device.stop() == "", "a traceback or other noise"
+
+
+def test_broken_requests_do_no_harm(devices: Callable[..., Device]) -> None:
+    device = devices()
+    for data in (
+        b"\r\n\r\n",
+        b"\xff\xfe\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon here\r\n\r\n",
+        b"POST /api/command HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"POST /api/command HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 3000 + b"\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
+    ):
+        raw(device, data)
+    with socket.create_connection(("127.0.0.1", device.port)) as sock:  # leaves half way
+        sock.sendall(b"POST /api/command HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf")
+    state = device.until(lambda s: s["http"]["clients"] == 1)
+    assert state["test"]["ticks"] > 0
+    assert device.stop() == "", "a traceback or other noise"
+
+
+def test_silent_clients_are_bounded_and_dropped(devices: Callable[..., Device]) -> None:
+    """Clients that connect and say nothing hold no place for long, and nobody else waits."""
+    device = devices()
+    before = device.state()["test"]["ticks"]
+    silent = [socket.create_connection(("127.0.0.1", device.port)) for _ in range(5)]
+    assert device.state()["http"]["clients"] == 6
+    silent += [socket.create_connection(("127.0.0.1", device.port)) for _ in range(20)]
+    device_free = threading.Event()
+
+    def wait() -> None:
+        for sock in silent:
+            sock.settimeout(30)
+            try:
+                sock.recv(1)
+            except OSError:
+                pass
+        device_free.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    assert device_free.wait(60)
+    state = device.state()
+    assert state["http"]["clients"] == 1 and state["http"]["dropped"] >= 20
+    assert state["test"]["ticks"] > before + 100
+
+
+def test_events(devices: Callable[..., Device]) -> None:
+    device = devices()
+    streams = []
+    for _ in range(3):
+        sock = socket.create_connection(("127.0.0.1", device.port), 20)
+        sock.sendall(b"GET /api/events HTTP/1.1\r\n\r\n")
+        streams.append((sock, sock.makefile("rb")))
+    for _, file in streams:
+        lines = [file.readline() for _ in range(4)]
+        assert lines[0].startswith(b"HTTP/1.0 200")
+        while not (line := file.readline()).startswith(b"data: "):
+            pass
+        assert json.loads(line[6:])["site"]["name"] == "test"
+    status, answer = device.request("GET", "/api/events")
+    assert (status, answer["allowed"]) == (503, "use /api/state")
+    for sock, file in streams:
+        file.close()
+        sock.close()
+    # the places come free again as the device notices
+    device.until(lambda s: s["http"]["streams"] == 0)
+    assert device.request("GET", "/api/limits")[0] == 200

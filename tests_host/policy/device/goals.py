@@ -1,0 +1,39 @@
+# islet test: an hour of goals; prints every wish, to be the same in both runtimes.
+# GPL-3.0-or-later
+from firmware import image as im
+from firmware.policy import GOALS, Policy
+
+image = im.Image()
+site = image.site
+site[im.EVSE_NODE] = 1
+site[im.INVERTER_NODE] = 2
+site[im.NODE_RATING_MA] = 25000
+site[im.EVSE_MAX_MA] = 16000
+site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5000
+image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
+readings = image.readings
+policy = Policy(
+    image,
+    {
+        "owner.goal": "solar",
+        "owner.charge_a": 13.5,
+        "owner.charge_w": 2000,
+        "owner.discharge_w": 900,
+    },
+)
+said = []
+for second in range(3600):
+    readings[im.NODE_AGE_MS] = second % 700 * 10
+    readings[im.INVERTER_AGE_MS] = 100
+    readings[im.SOC_AGE_MS] = 100
+    readings[im.SOC_PERMILLE] = 1000 - second // 4
+    readings[im.NODE_W] = (second * 37) % 9000 - 6000
+    readings[im.NODE_MA] = readings[im.NODE_W] * 4
+    readings[im.EVSE_MA] = second % 16000
+    if second % 900 == 899:
+        policy.set_goal(GOALS[second // 900][0])
+    policy.step(1000)
+    if second % 60 == 0:
+        said.append(image.requests[im.MARKET_LOW + im.INVERTER])
+        said.append(image.requests[im.MARKET_HIGH + im.EVSE])
+print(*said)

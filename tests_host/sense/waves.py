@@ -1,0 +1,106 @@
+"""Samples as the host board's front end makes them, with numpy; the truth beside them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firmware.boards.circuit import Circuit
+from firmware.image import (
+    EVSE_LEGS,
+    EVSE_NODE,
+    INSTRUMENT_CT,
+    LEG_COUNT,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    Image,
+)
+from firmware.sense import Sense
+from tools.pack.boards import pack
+
+ROOT = Path(__file__).resolve().parents[2]
+BOARD = json.loads((ROOT / "firmware/boards/host.json").read_text())
+RATE_HZ, FRAMES, CHANNELS, SKEW_S = 4800, 48, 14, 5e-6
+CP, PP, EVSE, MAIN, GRID, HOUSE = 0, 1, 2, 5, 8, 11
+PEAK = {EVSE: 120.0, MAIN: 400.0, GRID: 450.0, HOUSE: 450.0}
+BLOCKS_PER_S = 100
+
+
+@dataclass
+class Wave:
+    """An RMS value with a phase, a fraction of fifth harmonic, and an offset in codes."""
+
+    rms: float
+    phase: float = 0.0
+    fifth: float = 0.0
+    offset: float = 0.0
+
+    def at(self, t: np.ndarray, hz: float) -> np.ndarray:
+        w = 2 * np.pi * hz * t + self.phase
+        peak = self.rms * np.sqrt(2) / np.sqrt(1 + self.fifth**2)
+        return peak * (np.sin(w) + self.fifth * np.sin(5 * w))
+
+
+class Bench:
+    """A Sense with its image on CPython, fed with waves per channel."""
+
+    def __init__(self, legs: int = 3, seed: int = 1) -> None:
+        self.image = Image()
+        site = self.image.site
+        site[LEG_COUNT] = site[EVSE_LEGS] = legs
+        site[EVSE_NODE] = 0
+        site[NODE_COUNT] = 1
+        site[NODE_INSTRUMENT] = INSTRUMENT_CT
+        self.analog = Circuit(pack(BOARD)).analog
+        self.sense = Sense(self.image, self.analog)
+        self.random = np.random.default_rng(seed)
+        self.block = 0
+        self.hz = 50.0
+        self.noise = 1.5
+        self.waves = {c + leg: Wave(0.0) for c in PEAK for leg in range(3)}
+        self.pilot = lambda t: np.full_like(t, 12.0)
+        self.pp_ohm = np.inf
+
+    def codes(self, blocks: int) -> np.ndarray:
+        """[frame][channel] of the next `blocks` blocks."""
+        n = np.arange(self.block * FRAMES, (self.block + blocks) * FRAMES)
+        self.block += blocks
+        out = np.empty((len(n), CHANNELS))
+        for c in range(CHANNELS):
+            t = n / RATE_HZ + c * SKEW_S
+            if c == CP:
+                out[:, c] = (self.pilot(t) + 15) / 30 * 4095
+            elif c == PP:
+                out[:, c] = 4095 / (1 + 1000 / self.pp_ohm) if self.pp_ohm else 0
+            else:
+                wave = self.waves[c]
+                peak = PEAK[(c - 2) // 3 * 3 + 2]
+                out[:, c] = 2048 + wave.offset + wave.at(t, self.hz) * 2047 / peak
+        out += self.random.normal(0, self.noise, out.shape) if self.noise else 0
+        return np.clip(np.rint(out), 0, 4095).astype("<u2")
+
+    def run(self, seconds: float) -> None:
+        blocks = round(seconds * BLOCKS_PER_S)
+        self.feed(self.codes(blocks))
+
+    def feed(self, codes: np.ndarray) -> None:
+        for at in range(0, len(codes), FRAMES):
+            self.image.age(10)
+            block = np.ascontiguousarray(codes[at : at + FRAMES]).reshape(-1)
+            self.sense.on_block(memoryview(block), FRAMES)
+
+
+def pwm(duty: float, high: float, low: float = -12.0, hz: float = 1000.0):
+    """A control pilot with edges of 2 µs."""
+
+    def volts(t: np.ndarray) -> np.ndarray:
+        phase = (t * hz) % 1.0
+        edge = 2e-6 * hz
+        up = np.clip(phase / edge, 0, 1)
+        down = np.clip((phase - duty) / edge, 0, 1)
+        return low + (high - low) * np.where(phase < duty, up, 1 - down)
+
+    return volts

@@ -1,0 +1,129 @@
+# islet: tests of `python -m tools.twin`: its options, its errors, its picture.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from firmware import image as tables
+from tests_host.twin.test_record import recorded
+from tools.twin import __main__ as cli
+from tools.twin import events, live
+from tools.twin.process import ROOT
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_wrong_options_name_the_allowed_values(capsys):
+    assert "--speed: invalid choice: '2'" in refused(capsys, "--speed", "2")
+    assert "allowed above 0" in refused(capsys, "--seconds", "-1")
+    assert "allowed above 0" in refused(capsys, "--seconds", "ten")
+    assert "allowed 0" in refused(capsys, "--seed", "x")
+
+
+def test_a_scenario_that_is_missing_or_wrong_is_told_without_a_traceback(capsys, tmp_path):
+    assert cli.main(["--scenario", str(tmp_path / "none.json")]) == 2
+    assert "none.json" in capsys.readouterr().err
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"name": 3}')
+    assert cli.main(["--scenario", str(bad)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("islet: ") and "name" in error
+
+
+def test_an_unknown_board_names_those_there_are(capsys):
+    assert cli.main(["--board", "toaster"]) == 2
+    assert "'toaster', allowed" in capsys.readouterr().err
+
+
+def test_replay_prints_its_speed_and_says_when_something_differs(capsys, tmp_path):
+    path = tmp_path / "r.islet"
+    recorded(path)
+    assert cli.main(["replay", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "200 steps" in said and "times real time" in said
+    assert cli.main(["replay", str(tmp_path / "none")]) == 2
+    assert "none" in capsys.readouterr().err
+
+
+def test_help_works_from_the_command_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.twin", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "--scenario" in done.stdout
+
+
+# --- the picture -----------------------------------------------------------------------------
+
+SITE = {
+    "legs": 3,
+    "topology": "T1",
+    "nodes": [
+        {"name": "service", "rating_a": 25},
+        {"name": "wallbox", "rating_a": 20},
+        {"name": "battery", "rating_a": 16},
+    ],
+    "evse": {"node": "wallbox"},
+}
+TRUTH = {
+    "grid_w": -1230.0, "grid_hz": 50.01, "grid_present": True, "pv_w": -4200.0,
+    "pv_connected": True, "loads_w": 850.0, "car_w": 2100.0, "car_state": "C",
+    "car_plugged": True, "car_soc_percent": 54.2, "inverter_w": 20.0, "inverter_mode": "follow",
+    "soc_percent": 71.0, "house_source": "grid", "contactor_closed": True, "island_closed": True,
+    **{f"grid_l{i}_v": 231.0 for i in (1, 2, 3)}, **{f"main_l{i}_a": -1.8 for i in (1, 2, 3)},
+    **{f"wallbox_l{i}_a": 9.1 for i in (1, 2, 3)}, "battery_l1_a": 17.0, "battery_l2_a": 13.5,
+    "battery_l3_a": 0.0,
+}  # fmt: skip
+
+
+def view() -> live.View:
+    image = tables.Image()
+    commands = image.commands
+    commands[tables.OFFER_MA], commands[tables.PILOT_STATE] = 10_000, tables.PILOT_C
+    commands[tables.WINNER_HIGH] = tables.PANEL
+    commands[tables.CLAIM_REASON + tables.PANEL * tables.DEVICES] = tables.REASON_BREAKER
+    commands[tables.CLAIM_NODE + tables.PANEL * tables.DEVICES] = 0
+    commands[tables.CLAIM_LEG + tables.PANEL * tables.DEVICES] = 0
+    commands[tables.CLAIM_VALUE + tables.PANEL * tables.DEVICES] = 2_000
+    values = {name: getattr(image, name) for name in events.SECTION_NAMES}
+    tail = [(i * 1_000_000, "core", f"offer {i} A -> {i + 1} A") for i in range(30)]
+    return live.View("sunny day", SITE, datetime(2026, 6, 15, 9, tzinfo=UTC), 61_000_000,
+                     page="http://127.0.0.1:40123/", truth=TRUTH, values=values,
+                     events=tail)  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+def test_the_picture_fits_the_terminal_and_says_what_matters(width, height):
+    file = io.StringIO()
+    console = Console(width=width, height=height, file=file)
+    console.print(live.draw(view(), width, height))
+    lines = file.getvalue().splitlines()
+    assert len(lines) <= height
+    assert max(len(line.rstrip()) for line in lines) <= width
+    text = "\n".join(lines)
+    for words in ("http://127.0.0.1:40123/", "1.23 kW", "4.20 kW", "service", "wallbox",
+                  "offer", "10 A", "panel", "contactor", "09:01:01", "C  54 %",
+                  "offer 29 A"):  # fmt: skip
+        assert words in text, words
+    assert "Circuit service (L1) is near its rating" in text
+
+
+def test_the_picture_as_svg(tmp_path):
+    live.snapshot_svg(tmp_path / "live.svg", view())
+    svg = (tmp_path / "live.svg").read_text()
+    assert svg.startswith("<svg") and "islet" in svg
+
+
+def test_reasons_have_names():
+    assert events.REASONS[tables.REASON_BREAKER] == "breaker"
+    assert len(events.REASONS) == 32

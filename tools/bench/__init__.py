@@ -1,0 +1,1 @@
+"""Figures with their method, their target and a rival measured in the same run."""

@@ -1,0 +1,38 @@
+# islet: `make bench`.
+# GPL-3.0-or-later
+"""python -m tools.bench [--quick] [PART ...]: measure, print method, figure, target and rival."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+
+from tools.bench import loop, size, step, virtual
+from tools.bench.table import Figure, show
+
+PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
+    "step": step.measure,
+    "loop": loop.measure,
+    "virtual": virtual.measure,
+    "size": size.measure,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter runs, rougher figures")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)} (all)")
+    options = parser.parse_args()
+    for part in options.parts or PARTS:
+        if part not in PARTS:
+            parser.error(f"{part} is not one of {', '.join(PARTS)}")
+        show(part, PARTS[part](options.quick))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

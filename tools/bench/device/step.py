@@ -1,0 +1,97 @@
+# islet: time and heap of core.step(), measured by the interpreter that runs it.
+# GPL-3.0-or-later
+#
+# Prints one line: nodes, steps, µs a step, bytes allocated a step, heap_locked (1 when the whole
+# measurement ran with the heap locked, so that any allocation would have raised MemoryError).
+
+import gc
+import sys
+import time
+
+from firmware import image as im
+from firmware.core import Core
+
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:  # CPython, the rival
+    heap_lock = heap_unlock = None
+
+
+def site(image, nodes):
+    """A three-phase site with `nodes` nodes in a chain of sub-panels, everything metered."""
+    s = image.site
+    s[im.TOPOLOGY], s[im.LEG_COUNT], s[im.NODE_COUNT] = 1, 3, nodes
+    for i in range(nodes):
+        s[im.NODE_PARENT + i] = (i - 1) // 2 if i else -1
+        s[im.NODE_RATING_MA + i] = 63_000
+        s[im.NODE_INSTRUMENT + i] = im.INSTRUMENT_METER
+    s[im.EVSE_NODE], s[im.EVSE_LEGS], s[im.EVSE_MAX_MA] = nodes - 1, 3, 16_000
+    s[im.INVERTER_NODE], s[im.INVERTER_LEGS] = nodes - 2, 3
+    s[im.INVERTER_CHARGE_W] = s[im.INVERTER_DISCHARGE_W] = 5_000
+    s[im.TRIP_KIND], s[im.TRIP_LEVEL], s[im.TRIP_TIME_MS] = im.GRID_UV, 800, 1_000
+
+
+def readings(image):
+    """A charging car and a working inverter on a healthy grid."""
+    live = image.live
+    for i in image._ages:
+        live[i] = 0
+    live[im.INPUTS] = im.IN_CONTACTOR | im.IN_ENABLE
+    live[im.PILOT_HIGH_MV], live[im.PILOT_LOW_MV], live[im.PROXIMITY_OHM] = 6_000, -12_000, 220
+    live[im.GRID_MHZ] = live[im.HOUSE_MHZ] = 50_000
+    for leg in range(3):
+        live[im.GRID_MV + leg] = live[im.HOUSE_MV + leg] = 231_000
+        live[im.EVSE_MA + leg] = 10_000
+        live[im.INVERTER_MA + leg] = -2_000
+        for node in range(image.site[im.NODE_COUNT]):
+            live[im.NODE_MA + node * 3 + leg] = 12_000 + 37 * node
+            live[im.NODE_W + node * 3 + leg] = 2_700
+    live[im.INVERTER_PLUGGED], live[im.SOC_PERMILLE] = 1, 600
+    live[im.INVERTER_MODE] = im.INVERTER_FOLLOW
+    live[im.INVERTER_CHARGE_MAX_W] = live[im.INVERTER_DISCHARGE_MAX_W] = 5_000
+
+
+def ask(image):
+    q = image.requests
+    for device, high in ((im.EVSE, 16_000), (im.INVERTER, -2_000)):
+        q[im.MARKET_LOW + device] = min(0, high)
+        q[im.MARKET_HIGH + device] = high
+        q[im.MARKET_TTL_MS + device] = 5_000
+        q[im.MARKET_SEQ + device] += 1
+    q[im.RESERVE_PERMILLE] = 200
+
+
+def cycle(image, core):
+    """What app.control_step does around the core, with fresh readings."""
+    for i in image._ages:
+        image.live[i] = 0
+    image.latch()
+    core.step(100)
+
+
+def measure(nodes, steps):
+    image = im.Image()
+    site(image, nodes)
+    readings(image)
+    core = Core(image)
+    for i in range(100):  # warm up, and get through the start states
+        if i % 10 == 0:
+            ask(image)
+        cycle(image, core)
+    clock_us = getattr(time, "ticks_us", None) or (lambda: time.perf_counter_ns() // 1000)
+    gc.collect()
+    before = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+    if heap_lock:
+        heap_lock()
+    start_us = clock_us()
+    for _ in range(steps):
+        core.step(100)
+    total_us = clock_us() - start_us
+    if heap_unlock:
+        heap_unlock()
+    after = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+    print(nodes, steps, total_us / steps, (after - before) / steps, 1 if heap_lock else 0)
+
+
+for argument in sys.argv[1:]:
+    measure(int(argument), 1000)

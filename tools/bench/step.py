@@ -1,0 +1,38 @@
+# islet: time and heap of core.step().
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.bench.table import Figure
+from tools.twin.process import MICROPYTHON, ROOT
+
+SCRIPT = Path(__file__).parent / "device" / "step.py"
+NODES = (3, 10, 30)
+
+
+def run(program: str, nodes: int) -> tuple[float, float]:
+    """(µs, bytes) of one step under an interpreter."""
+    environment = {**os.environ, "MICROPYPATH": f"{ROOT}:.frozen", "PYTHONPATH": str(ROOT)}
+    command = [program, str(SCRIPT), str(nodes)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    _, _, step_us, heap, _ = done.stdout.split()
+    return float(step_us), float(heap)
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    for nodes in NODES:
+        step_us, heap = run(str(MICROPYTHON), nodes)
+        rival_us, _ = run(sys.executable, nodes)
+        yield Figure(
+            f"core.step(), {nodes} nodes",
+            f"{step_us:.0f} µs, {heap:.0f} B",
+            "0 B",
+            f"CPython {rival_us:.0f} µs",
+            "mean of 1000 steps, charging car and working inverter, heap locked, "
+            "32-bit MicroPython on this PC (the chip is slower: not measured here)",
+        )

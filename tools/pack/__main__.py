@@ -1,0 +1,88 @@
+# islet: `python -m tools.pack` writes islet_data.py; with --check it only validates.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+
+from tools.pack import PackError
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGET = ROOT / ".cache" / "data" / "islet_data.py"
+
+# folder of JSON files, its packer, prefix of the constants, dict of all by name
+KINDS = (
+    ("firmware/boards", "boards", "BOARD_", "BOARDS"),
+    ("firmware/devices", "devices", "DEVICE_", "DEVICES"),
+    ("firmware/gridcodes", "gridcodes", "GRIDCODE_", "GRIDCODES"),
+)
+HEADER = """\
+# islet: data packed by `python -m tools.pack`; do not edit.
+# GPL-3.0-or-later
+"""
+
+
+def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON silently keeps the last of two equal keys; a limit given twice is a mistake."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise PackError(next(n for n in names if names.count(n) > 1), "given twice")
+    return document
+
+
+def pack_file(path: Path, packer: str) -> bytes:
+    """One JSON file as bytes; PackError names the field."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", path.stem):
+        raise PackError("file name", f"{path.stem!r} is not lower case letters, digits and _")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise PackError(f"line {error.lineno}", f"is not JSON: {error.msg}") from error
+    if not isinstance(document, dict):
+        raise PackError("document", "is not a JSON object")
+    return importlib.import_module(f"tools.pack.{packer}").pack(document)
+
+
+def build(root: Path) -> tuple[str, list[str]]:
+    """The text of islet_data.py from the JSON files below root, and what is wrong with them."""
+    lines, errors = [HEADER], []
+    for folder, packer, prefix, names in KINDS:
+        entries = []
+        for path in sorted((root / folder).glob("*.json")):
+            constant = prefix + path.stem.upper()
+            try:
+                lines.append(f"{constant} = {pack_file(path, packer)!r}")
+            except PackError as error:
+                errors.append(f"{path.relative_to(root)}: {error}")
+            entries.append(f'"{path.stem}": {constant}')
+        lines.append(f"{names} = {{{', '.join(entries)}}}\n")
+    return "\n".join(lines), errors
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="tools.pack", description="Pack the device's data.")
+    parser.add_argument("--check", action="store_true", help="validate only, write nothing")
+    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
+    parser.add_argument("--target", type=Path, default=TARGET, help="file to write")
+    options = parser.parse_args(arguments)
+    module, errors = build(options.root)
+    for error in errors:
+        print(error, file=sys.stderr)
+    if errors:
+        return 1
+    target: Path = options.target
+    if not options.check and not (target.exists() and target.read_text() == module):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(".part")
+        part.write_text(module)
+        part.replace(target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

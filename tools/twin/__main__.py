@@ -1,0 +1,114 @@
+# islet: `python -m tools.twin`: the firmware in its simulated house, or a replay of a recording.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.twin import record
+
+HERE = Path(__file__).resolve().parent
+DEFAULT = HERE / "scenarios" / "sunny_day.json"
+OK, DIFFERS, FAILED = 0, 1, 2
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m tools.twin",
+        description="Run the firmware against the simulated house. `replay FILE` replays a "
+        "recording through core.step().",
+    )
+    made.add_argument("--scenario", default=str(DEFAULT), help="scenario file, or a shipped name")
+    made.add_argument("--seconds", type=_seconds, help="end after so long")
+    made.add_argument("--speed", choices=("1", "max"), default="1", help="real or virtual time")
+    made.add_argument("--seed", type=_seed, default=1, help="of everything random")
+    made.add_argument("--board", default="host", help="circuit board, by its JSON's name")
+    made.add_argument("--record", type=Path, help="write a recording to this file")
+    made.add_argument("--events", type=Path, help="write the event log to this file")
+    return made
+
+
+def replay_parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m tools.twin replay", description="Replay a recording through core.step()."
+    )
+    made.add_argument("file", type=Path)
+    made.add_argument(
+        "--micropython", action="store_true", help="under the MicroPython interpreter"
+    )
+    return made
+
+
+def _seconds(text: str) -> float:
+    value = float(text) if text.replace(".", "", 1).isdigit() else 0.0
+    if not 0 < value <= 4_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r}, allowed above 0 up to 4000000")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r}, allowed 0…2**63-1")
+    return int(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] == "replay":
+        return replay(replay_parser().parse_args(arguments[1:]))
+    return simulate(parser().parse_args(arguments))
+
+
+def simulate(options: argparse.Namespace) -> int:
+    from tools.twin import port, process, run, scenario, scene
+
+    path = Path(options.scenario)
+    if not path.exists() and (shipped := HERE / "scenarios" / f"{path.name}.json").exists():
+        path = shipped
+    try:
+        story = scenario.load(path)
+        port.read_board(options.board)
+        process.firmware_command()
+    except (scenario.ScenarioError, port.BoardError, OSError) as error:
+        print(f"islet: {error}", file=sys.stderr)
+        return FAILED
+    chosen = run.Options(
+        str(path),
+        options.seconds,
+        options.speed,
+        options.seed,
+        options.board,
+        options.record,
+        options.events,
+    )
+    stage = run.Run(chosen, lambda c: scene.build(c, story), process.firmware_command)
+    return stage.go()
+
+
+def replay(options: argparse.Namespace) -> int:
+    try:
+        recording = record.Recording(options.file)
+        if options.micropython:
+            result = record.replay_micropython(recording)
+        else:
+            result = record.replay(recording)
+    except (record.RecordingError, OSError) as error:
+        print(f"islet: {error}", file=sys.stderr)
+        return FAILED
+    print(
+        f"{result.steps} steps, {result.simulated_ms / 1000:.1f} s of the house in "
+        f"{result.core_s:.2f} s of core.step(): {result.speed:.0f} times real time"
+    )
+    if result.difference is not None:
+        print(f"differs at {result.difference}")
+        return DIFFERS
+    print("every command is the same, to the byte")
+    return OK
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as for Ctrl-C
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What hangs on the house's wires: Modbus devices served by pymodbus, and MQTT brokers."""

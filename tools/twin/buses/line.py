@@ -1,0 +1,157 @@
+# islet: the RS-485 line in virtual time: pymodbus decodes and answers, byte times are true.
+# GPL-3.0-or-later
+"""At SPEED=max pymodbus' own framer, decoder and datastore are called in lockstep.
+
+A request is complete when its last character and 3.5 characters of silence have passed (Modbus
+over serial line V1.02, 2.5.1.1); the device then answers after its turn-around time. Faults are
+those of a real line: silence, a late answer, a wrong CRC, an exception, noise, another's answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pymodbus.constants import ExcCodes
+from pymodbus.exceptions import ModbusException
+from pymodbus.framer import FramerRTU
+from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+from pymodbus.simulator import SimDevice
+from pymodbus.simulator.simcore import SimCore
+
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+
+FAULTS = ("silent", "late", "crc", "exception", "noise", "other")
+TURNAROUND_US = 4_000  # a device's own delay before it answers
+LATE_US = 900_000  # far beyond any sensible time-out
+
+
+@dataclass
+class Timing:
+    """Byte timing of the line: 8 data bits, start and stop bits, parity."""
+
+    baud: int = 19_200
+    parity: str = "N"
+
+    @property
+    def char_us(self) -> int:
+        return round((11 if self.parity != "N" else 10) * 1_000_000 / self.baud)
+
+    @property
+    def silence_us(self) -> int:
+        """3.5 characters, fixed at 1750 µs above 19 200 baud."""
+        return 1_750 if self.baud > 19_200 else self.char_us * 7 // 2
+
+
+def run_now(work: Coroutine[Any, Any, Any]) -> Any:
+    """Result of a coroutine that never really waits (pymodbus' datastore)."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("the datastore waited for something")
+
+
+class Responder:
+    """Requests in, answers out, by pymodbus; and the faults of each device."""
+
+    def __init__(self, devices: dict[str, SimDevice], seed: int = 0) -> None:
+        self.framer = FramerRTU(DecodePDU(True))
+        self._core = SimCore(list(devices.values()))
+        self._names = {device.id: name for name, device in devices.items()}
+        self._faults: dict[str, tuple[str, int]] = {}
+        self._random = random.Random(seed)
+        self.now_us: Callable[[], int] = lambda: 0  # the house's time, for the real-time cable
+        self.log: Callable[[int, str], None] = lambda t_us, text: None
+
+    def fault(self, name: str, kind: str, until_us: int) -> None:
+        """Make a device (or "all") behave badly until a time. Errors name what is allowed."""
+        names = [*self._names.values(), "all"]
+        if name not in names:
+            raise ValueError(f"bus: {name!r} is not one of {', '.join(names)}")
+        if kind not in FAULTS:
+            raise ValueError(f"fault: {kind!r} is not one of {', '.join(FAULTS)}")
+        for each in self._names.values() if name == "all" else [name]:
+            self._faults[each] = (kind, until_us)
+
+    def active_fault(self, name: str, t_us: int) -> str:
+        kind, until_us = self._faults.get(name, ("", 0))
+        return kind if t_us < until_us else ""
+
+    def name_of(self, request: bytes) -> str:
+        """The device a request is for, "" if none."""
+        return self._names.get(request[0], "") if request else ""
+
+    def answer(self, t_us: int, request: bytes) -> tuple[int, bytes] | None:
+        """(delay µs, bytes) for a complete request, None for silence."""
+        try:
+            _, pdu = self.framer.handleFrame(request, 0, 0)
+        except ModbusException:
+            return None
+        if pdu is None or pdu.dev_id not in self._names:
+            return None
+        name = self._names[pdu.dev_id]
+        kind = self.active_fault(name, t_us)
+        if kind:
+            self.log(t_us, f"{name}: {kind}")
+        if kind == "silent":
+            return None
+        return self._spoilt(kind, pdu)
+
+    def _spoilt(self, kind: str, pdu: ModbusPDU) -> tuple[int, bytes]:
+        delay_us = TURNAROUND_US
+        if kind == "exception":
+            reply: ModbusPDU = ExceptionResponse(pdu.function_code, ExcCodes.DEVICE_FAILURE)
+        else:
+            reply = run_now(pdu.datastore_update(cast(Any, self._core), pdu.dev_id))
+        reply.dev_id = pdu.dev_id
+        if kind == "other":
+            reply.dev_id = pdu.dev_id % 247 + 1
+        frame = self.framer.buildFrame(reply)
+        if kind == "crc":
+            frame = frame[:-1] + bytes([frame[-1] ^ 0x55])
+        elif kind == "noise":
+            frame = self._random.randbytes(self._random.randint(1, 6)) + frame
+        elif kind == "late":
+            delay_us = LATE_US
+        return delay_us, frame
+
+
+class Line:
+    """The virtual wire between the chip's UART and the devices (an actor of the link)."""
+
+    def __init__(self, responder: Responder, timing: Timing) -> None:
+        self._responder = responder
+        self._char_us = timing.char_us
+        self._silence_us = timing.silence_us
+        self._request = b""
+        self._complete_us: int | None = None
+        self._answers: list[tuple[int, bytes, int]] = []
+
+    def transmit(self, t_us: int, data: bytes) -> None:
+        if self._complete_us is None:
+            self._request = b""
+        else:  # the frame goes on: its end moves
+            t_us = max(t_us, self._complete_us - self._silence_us)
+        self._request += data
+        self._complete_us = t_us + len(data) * self._char_us + self._silence_us
+
+    def next_us(self) -> int | None:
+        return self._complete_us
+
+    def act(self, t_us: int) -> None:
+        if self._complete_us is None or t_us < self._complete_us:
+            return
+        complete_us, self._complete_us = self._complete_us, None
+        found = self._responder.answer(t_us, self._request)
+        if found:
+            delay_us, frame = found
+            first_us = max(complete_us + delay_us, t_us + 1) + self._char_us
+            self._answers.append((first_us, frame, self._char_us))
+
+    def due(self, until_us: int) -> list[tuple[int, bytes, int]]:
+        answers, self._answers = self._answers, []
+        return answers

@@ -1,0 +1,447 @@
+# islet: the chip's side of the link to the simulated house, and the passing of time.
+# GPL-3.0-or-later
+#
+# The twin predicts the signals of a stretch of time; the chip lives through it and reports at its
+# end, or earlier when an output changes: then the rest of the prediction is void.
+# Code takes no virtual time. Time passes in one place, run(), which select.poll, the sleeps and
+# the blocking reads call; whatever falls due on the way fires in the order of its rank.
+
+import os
+import struct
+import sys
+
+import uctypes
+import uselect
+import utime
+import vclock
+from micropython import const
+
+NEVER = const(0x3FFFFFFF)  # a due time that does not come
+_REBASE_US = const(500_000_000)  # times count from a moving origin, so that they stay small
+
+WHY_START, WHY_BLOCK, WHY_OUTPUT, WHY_UART, WHY_NET, WHY_BYE = 0, 1, 2, 3, 4, 9
+TO_PINS, TO_PWM, TO_UART, TO_NET_OPEN, TO_NET_TX, TO_NET_CLOSE = 1, 2, 3, 4, 5, 6
+TO_IMAGE, TO_LOG, TO_WDT, TO_STEP = 7, 8, 9, 10
+FROM_SAMPLES, FROM_EDGE, FROM_UART, FROM_NET_RX, FROM_NET_CLOSED = 1, 2, 3, 4, 5
+FROM_RTC, FROM_QUIT, FROM_NET_REFUSED, FROM_NET_ACCEPT = 6, 7, 8, 9
+
+# ranks: who goes first of those due at the same moment
+RANK_SIGNAL, RANK_UART, RANK_SAMPLES, RANK_TIMER, RANK_WATCHDOG = 0, 1, 2, 3, 4
+
+EXIT_LINK = 70  # the twin went away
+EXIT_WATCHDOG = 75
+EXIT_RESET = 76  # machine.reset()
+
+_HEADER = const(15)  # u32 length, u32 ms, u16 us, u8 why, u32 next frame
+_SECTIONS = ("site", "readings", "requests", "commands", "trips")
+_MAX_IDLE = const(100_000)  # polls without time passing before we call it a busy loop
+_EPOCH_2020 = const(26_297_280)  # minutes from 1970 to 2020
+
+is_virtual = os.getenv("ISLET_SPEED") != "1"
+
+
+class Alarm:
+    """Something that falls due at `due` (us since the moving origin) and then fires."""
+
+    def __init__(self, rank):
+        self.due = NEVER
+        at = 0
+        while at < len(_alarms) and _alarms[at].rank <= rank:
+            at += 1
+        self.rank = rank
+        _alarms.insert(at, self)
+
+    def fire(self):
+        raise NotImplementedError
+
+    def remove(self):
+        self.due = NEVER
+        if self in _alarms:
+            _alarms.remove(self)
+
+
+class Signals(Alarm):
+    """Predicted happenings, in order of time: (due, receiver, a, b)."""
+
+    def __init__(self):
+        super().__init__(RANK_SIGNAL)
+        self.queue = []
+
+    def add(self, due, receiver, a, b):
+        at = len(self.queue)
+        while at and self.queue[at - 1][0] > due:
+            at -= 1
+        self.queue.insert(at, (due, receiver, a, b))
+        self.due = self.queue[0][0]
+
+    def waiting(self, conn):
+        """Data is on its way for this connection."""
+        for row in self.queue:
+            if row[1] is _net_rx and row[2] == conn:
+                return True
+        return False
+
+    def discard(self):
+        self.queue.clear()
+        self.due = NEVER
+
+    def fire(self):
+        _, receiver, a, b = self.queue.pop(0)
+        self.due = self.queue[0][0] if self.queue else NEVER
+        receiver(a, b)
+
+
+_alarms = []
+_base_ms = 0  # the moving origin
+now_us = 0  # since the origin
+_until_us = 0
+_signals = Signals()
+_closing = []  # connections the twin has closed, data possibly still on its way
+_running = False  # inside run(): an interrupt may not wait
+_idle = 0
+_ended = None  # exit code, once there is one
+
+# hooks of the other modules: what they do with a message from the twin
+uarts = {}  # id -> object with expect(due, char_us, bytes) and discard()
+edge_handlers = {}  # pin -> function(level)
+on_net = None  # (tag, conn, value)
+sampler = None  # adcstream's buffer: store(first, bytes) and next_frame()
+
+inputs = 0  # levels of the pins others drive
+driven = 0  # pins we drive, and their levels
+level = 0
+_sent_driven = 0
+_sent_level = 0
+_why = WHY_BLOCK  # why the next message goes out; any other than this: at this very moment
+
+_out = None
+_in = None
+_tx = bytearray(65536)
+_tx_view = memoryview(_tx)
+_tx_end = _HEADER
+_rx = bytearray(65536)
+_rx_view = memoryview(_rx)
+_length = bytearray(4)
+_rtc_min = -1  # minutes since 2020 at _rtc_ms
+_rtc_ms = 0
+_site_sent = False
+
+
+# --- what the other modules call --------------------------------------------------------------
+
+
+def now_ms():
+    return _base_ms + now_us // 1000
+
+
+def due_after(us):
+    """The due time `us` from now; what lies beyond the horizon is shortened to it."""
+    return now_us + (us if us < 400_000_000 else 400_000_000)
+
+
+def drive(pin, driving, high):
+    """Set an output; only a change costs an exchange."""
+    global driven, level, _why
+    bit = 1 << pin
+    driven = driven | bit if driving else driven & ~bit
+    level = level | bit if high else level & ~bit
+    if driven != _sent_driven or level != _sent_level:
+        _why = WHY_OUTPUT
+
+
+def send(tag, payload, why=0):
+    """Queue one element for the next message; a `why` makes that message go out at this moment."""
+    global _tx_end, _why
+    size = len(payload)
+    if size > 60_000:
+        raise ValueError("link element too long: {} bytes".format(size))
+    if _tx_end + size + 64 > len(_tx):
+        exchange()
+    struct.pack_into("<BH", _tx, _tx_end, tag, size)
+    _tx_view[_tx_end + 3 : _tx_end + 3 + size] = payload
+    _tx_end += 3 + size
+    if why and _why == WHY_BLOCK:
+        _why = why
+
+
+def log(text):
+    """One line for the twin's event log."""
+    send(TO_LOG, text.encode())
+
+
+def record(image, dt_ms=100):
+    """Hand over the process image of the step just taken (image.Image)."""
+    global _site_sent
+    for section in range(0 if not _site_sent else 1, len(_SECTIONS)):
+        _send_array(section, getattr(image, _SECTIONS[section]))
+    _site_sent = True
+    send(TO_STEP, struct.pack("<H", dt_ms))
+
+
+def _send_array(section, values):
+    global _tx_end
+    size = len(values) * 4
+    if _tx_end + size + 64 > len(_tx):
+        exchange()
+    struct.pack_into("<BHB", _tx, _tx_end, TO_IMAGE, size + 1, section)
+    _tx_view[_tx_end + 4 : _tx_end + 4 + size] = _bytes_of(values)
+    _tx_end += 4 + size
+
+
+def _bytes_of(values):
+    return uctypes.bytearray_at(uctypes.addressof(values), len(values) * 4)
+
+
+def wall_minute():
+    """Minutes since 2020-01-01 UTC, -1 when the clock was never set."""
+    return -1 if _rtc_min < 0 else _rtc_min + (now_ms() - _rtc_ms) // 60_000
+
+
+def set_wall_minute(minute):
+    global _rtc_min, _rtc_ms
+    if _rtc_min < 0 or wall_minute() != minute:
+        _rtc_min = minute
+        _rtc_ms = now_ms()
+
+
+def epoch_s():
+    """Seconds since 1970, as the RP2040's time.time(); from its zero when never set."""
+    if _rtc_min < 0:
+        return now_ms() // 1000
+    return (_EPOCH_2020 + _rtc_min) * 60 + (now_ms() - _rtc_ms) // 1000
+
+
+def end(code):
+    """End the process as a reset would: nothing after this runs."""
+    global _ended
+    _ended = code
+    sys.exit(code)
+
+
+# --- the passing of time ----------------------------------------------------------------------
+
+
+def run(due, waiter=None):
+    """Let time pass until `due`, or until `waiter.ready()`; True when it is ready."""
+    global _running, _idle
+    if _running:
+        raise RuntimeError("an interrupt handler cannot wait")
+    _running = True
+    start_us = now_us
+    try:
+        while True:
+            if _ended is not None:
+                sys.exit(_ended)
+            _fire()
+            if waiter is not None and waiter.ready():
+                return True
+            if now_us >= due:
+                return False
+            if _why != WHY_BLOCK or now_us >= _until_us:
+                exchange()
+                continue
+            if now_us >= _REBASE_US:
+                moved = _rebase()
+                due = due if due == NEVER else due - moved
+            target = min(due, _until_us)
+            for alarm in _alarms:
+                if alarm.due < target:
+                    target = alarm.due
+            if target > now_us:
+                _advance(target, waiter)
+    finally:
+        _running = False
+        _idle = _idle + 1 if now_us == start_us else 0
+        if _idle > _MAX_IDLE and is_virtual:
+            _idle = 0
+            raise RuntimeError("busy loop: a task polls without ever waiting")
+
+
+def _fire():
+    again = True
+    while again:
+        again = False
+        for alarm in _alarms:
+            if alarm.due <= now_us:
+                alarm.fire()
+                again = True
+                break
+
+
+def _rebase():
+    """Move the origin to keep times small; returns by how much."""
+    global now_us, _until_us, _base_ms
+    _base_ms += _REBASE_US // 1000
+    now_us -= _REBASE_US
+    _until_us -= _REBASE_US
+    for alarm in _alarms:
+        if alarm.due != NEVER:
+            alarm.due -= _REBASE_US
+    if _signals.queue:
+        _signals.queue = [(row[0] - _REBASE_US,) + row[1:] for row in _signals.queue]
+    return _REBASE_US
+
+
+def _advance_virtual(target, waiter):
+    global now_us
+    vclock.advance_us(target - now_us)
+    now_us = target
+
+
+def _advance_real(target, waiter):
+    """Wait for the wall clock or a file; we never run ahead of it, and catch up when late."""
+    global now_us, _wall_us, _wall_ticks
+    while True:
+        ticks = utime.ticks_us()
+        _wall_us += utime.ticks_diff(ticks, _wall_ticks)
+        _wall_ticks = ticks
+        left = target - (_wall_us - _base_ms * 1000)
+        if left <= 0:
+            now_us = target
+            return
+        poller = _sleeper if waiter is None else waiter.files
+        if poller.poll((left + 999) // 1000):
+            now_us = max(now_us, min(target, target - left))
+            return
+
+
+# --- the exchange -----------------------------------------------------------------------------
+
+
+def exchange(why=None):
+    """Send what is queued, take the next stretch of predicted signals."""
+    global _why
+    _send_message(_why if why is None else why)
+    _why = WHY_BLOCK
+    _receive_message()
+
+
+def _send_message(why):
+    global _tx_end, _sent_driven, _sent_level
+    if driven != _sent_driven or level != _sent_level:
+        _sent_driven, _sent_level = driven, level
+        send(TO_PINS, struct.pack("<II", driven, level))
+    # without a sampler, frames are consumed as they come
+    next_frame = now_ms() // 10 * 48 if sampler is None else sampler.next_frame()
+    size = _tx_end - 4
+    struct.pack_into("<IIHBI", _tx, 0, size, now_ms(), now_us % 1000, why, next_frame)
+    _out.write(_tx_view[:_tx_end])
+    _tx_end = _HEADER
+
+
+def _receive_message():
+    global _until_us
+    if _in.readinto(_length) != 4:
+        end(EXIT_LINK)
+    size = struct.unpack("<I", _length)[0]
+    if size < 6 or size > len(_rx):
+        raise RuntimeError("link message of {} bytes".format(size))
+    if _in.readinto(_rx_view[:size]) != size:
+        end(EXIT_LINK)
+    _signals.discard()
+    for uart in uarts.values():
+        uart.discard()
+    _until_us = _time_at(0)
+    at = 6
+    while at < size:
+        tag, length = struct.unpack_from("<BH", _rx, at)
+        at += 3
+        if at + length > size:
+            raise RuntimeError("link element {} is cut off".format(tag))
+        _take(tag, at, length)
+        at += length
+    if _until_us <= now_us:
+        raise RuntimeError("the twin's prediction ends before it begins")
+    _close()
+
+
+def _time_at(at):
+    ms, us = struct.unpack_from("<IH", _rx, at)
+    return (ms - _base_ms) * 1000 + us
+
+
+def _take(tag, at, length):
+    """One element of the twin's message; what it announces for later waits in _signals."""
+    if tag == FROM_SAMPLES:
+        if sampler is not None:
+            first = struct.unpack_from("<I", _rx, at)[0]
+            sampler.store(first, _rx_view[at + 4 : at + length])
+    elif tag == FROM_EDGE:
+        _signals.add(_time_at(at), _edge, _rx[at + 6], _rx[at + 7])
+    elif tag == FROM_UART:
+        uart = uarts.get(_rx[at])
+        if uart is not None:
+            char_us = struct.unpack_from("<H", _rx, at + 7)[0]
+            uart.expect(_time_at(at + 1), char_us, bytes(_rx_view[at + 9 : at + length]))
+    elif tag == FROM_NET_RX:
+        data = bytes(_rx_view[at + 7 : at + length])
+        _signals.add(_time_at(at + 1), _net_rx, _rx[at], data)
+    elif tag == FROM_NET_CLOSED:
+        _closing.append(_rx[at])
+    elif tag == FROM_NET_REFUSED:
+        on_net(tag, _rx[at], None)
+    elif tag == FROM_NET_ACCEPT:
+        on_net(tag, _rx[at], struct.unpack_from("<H", _rx, at + 1)[0])
+    elif tag == FROM_RTC:
+        set_wall_minute(struct.unpack_from("<I", _rx, at)[0])
+    elif tag == FROM_QUIT:
+        end(0)
+    else:
+        raise RuntimeError("link element {} is unknown".format(tag))
+
+
+def _edge(pin, high):
+    global inputs
+    bit = 1 << pin
+    if bool(inputs & bit) != bool(high):
+        inputs ^= bit
+        if pin in edge_handlers:
+            edge_handlers[pin](high)
+
+
+def _net_rx(conn, data):
+    on_net(FROM_NET_RX, conn, data)
+    _close()
+
+
+def _close():
+    """The end of a connection is told once, and comes after all its data."""
+    for conn in _closing[:]:
+        if not _signals.waiting(conn):
+            _closing.remove(conn)
+            on_net(FROM_NET_CLOSED, conn, None)
+
+
+def _bye():
+    if _out is not None and _ended is None:
+        try:
+            _send_message(WHY_BYE)
+        except OSError:
+            pass  # the twin went first
+
+
+def fault(error, where):
+    """An exception nobody above can catch: an interrupt's. Told to both sides."""
+    sys.print_exception(error, sys.stderr)
+    log("{}: {}: {}".format(where, type(error).__name__, error))
+
+
+def connect():
+    """Open the link and get the first stretch; once, when the first module needs it."""
+    global _in, _out
+    if _out is not None:
+        return
+    path_in, path_out = os.getenv("ISLET_LINK_IN"), os.getenv("ISLET_LINK_OUT")
+    if not path_in or not path_out:
+        raise RuntimeError("no simulated house: ISLET_LINK_IN and ISLET_LINK_OUT are not set")
+    _in, _out = open(path_in, "rb"), open(path_out, "wb")
+    sys.atexit(_bye)
+    exchange(WHY_START)
+
+
+vclock.virtual(is_virtual)
+_advance = _advance_virtual if is_virtual else _advance_real
+_sleeper = uselect.poll()
+_wall_ticks = utime.ticks_us()
+_wall_us = 0
+connect()

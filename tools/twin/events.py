@@ -1,0 +1,186 @@
+# islet: the event log: what happened, one line each, the same for the same seed.
+# GPL-3.0-or-later
+"""Lines `t_ms source text`. What is logged of the process image is the table WATCHED below."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from firmware import image as tables
+from tools.twin import record
+
+TAIL = 100
+LONGEST_TEXT = 160
+SECTION_NAMES = tuple(table.name for table in tables.TABLES)
+Values = Mapping[str, Sequence[int]]
+
+
+class EventLog:
+    """Keeps the tail, counts and hashes everything, and writes it to a file where one is given."""
+
+    def __init__(self, file: IO[str] | None = None) -> None:
+        self.count = 0
+        self.tail: deque[tuple[int, str, str]] = deque(maxlen=TAIL)
+        self._hash = hashlib.sha256()
+        self._file = file
+
+    def add(self, t_us: int, source: str, text: str) -> None:
+        text = " ".join(text.split())
+        if len(text) > LONGEST_TEXT:
+            text = text[: LONGEST_TEXT - 1] + "…"
+        self.tail.append((t_us, source, text))
+        self.count += 1
+        line = f"{t_us // 1000} {source} {text}\n"
+        self._hash.update(line.encode())
+        if self._file is not None:
+            self._file.write(line)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+# --- what of the image is worth a line ---------------------------------------------------
+
+
+def _bits(names: Sequence[str]) -> Callable[[int], str]:
+    def text(value: int) -> str:
+        found = [name for bit, name in enumerate(names) if value & (1 << bit)]
+        return "+".join(found) or "none"
+
+    return text
+
+
+def _name(names: Sequence[str]) -> Callable[[int], str]:
+    return lambda value: names[value] if 0 <= value < len(names) else str(value)
+
+
+def _amps(value: int) -> str:
+    return "unknown" if value < 0 else f"{value / 1000:g} A"
+
+
+def reason_names() -> dict[int, str]:
+    prefix = "REASON_"
+    found = {v: k for k, v in vars(tables).items() if k.startswith(prefix)}
+    return {value: name[len(prefix) :].lower() for value, name in found.items()}
+
+
+REASONS = reason_names()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A field of the image whose changes are logged; `least`: smaller ones are not."""
+
+    section: str
+    field: str
+    label: str
+    text: Callable[[int], str]
+    least: int = 1
+    offset: int = 0
+
+    @property
+    def index(self) -> int:
+        return getattr(tables, self.field) + self.offset
+
+
+def _watt(value: int) -> str:
+    return f"{value} W"
+
+
+WATCHED = (
+    Watched("commands", "PILOT_STATE", "pilot", _name(tables.PILOT_NAMES)),
+    Watched("commands", "CABLE_MA", "cable", _amps),
+    Watched("commands", "CONTACTOR_STATE", "contactor", _name(tables.CONTACTOR_NAMES)),
+    Watched("commands", "GRID_STATE", "grid", _name(tables.GRID_NAMES)),
+    Watched("commands", "ISLAND_STATE", "island", _name(tables.ISLAND_NAMES)),
+    Watched("commands", "PERMITS", "permits", _bits(tables.OUTPUT_NAMES)),
+    Watched("commands", "FAULTS", "faults", _bits(tables.FAULT_NAMES)),
+    Watched("commands", "OFFER_MA", "offer", _amps, least=500),
+    Watched("commands", "SETPOINT_W", "setpoint", _watt, least=250),
+    Watched("commands", "SETPOINT_MODE", "inverter mode", _name(("stop", "follow", "form"))),
+    Watched("commands", "ALARM_NODE", "overload at node", str),
+    Watched("trips", "TRIPPED", "trips", _bits(tables.TRIP_NAMES)),
+    Watched("trips", "OUTPUTS", "outputs", _bits(tables.OUTPUT_NAMES)),
+)
+SOURCE_OF = {"commands": "core", "trips": "guard"}
+
+
+class ImageEvents:
+    """Logs changes of the process image from step to step, and who limits each device."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self.values: dict[str, array[int]] = {}
+        self._known: dict[int, int] = {}
+        self._limits: dict[int, tuple[int, int]] = {}
+        self.steps = 0
+
+    def boot(self, boot: record.Boot) -> None:
+        self.values = {"site": array("i", boot.site)}
+        self._known.clear()
+        self._limits.clear()
+
+    def step(self, t_us: int, step: record.Step) -> None:
+        self.steps += 1
+        values = self.values
+        for name in SECTION_NAMES[1:]:
+            values[name] = array("i", getattr(step, name))
+        for number, row in enumerate(WATCHED):
+            new = values[row.section][row.index]
+            old = self._known.get(number)
+            small = old is not None and abs(new - old) < row.least
+            if new == old or (small and new != 0 and old != 0):
+                continue
+            self._known[number] = new
+            was = "" if old is None else f"{row.text(old)} -> "
+            self._log.add(t_us, SOURCE_OF[row.section], f"{row.label} {was}{row.text(new)}")
+        self._limit_changes(t_us, values)
+
+    def _limit_changes(self, t_us: int, values: Values) -> None:
+        for device, name in enumerate(tables.DEVICE_NAMES):
+            limit = limit_of(values, device)
+            key = (limit.source, limit.reason)
+            if self._limits.get(device) != key:
+                self._limits[device] = key
+                reason = REASONS.get(limit.reason, str(limit.reason))
+                source = tables.SOURCE_NAMES[limit.source]
+                self._log.add(t_us, "core", f"{name} limited by {source}: {reason}")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a device is granted, and who says so."""
+
+    low: int
+    high: int
+    source: int
+    reason: int
+    node: int
+    leg: int
+    value: int
+
+
+def limit_of(values: Values, device: int) -> Limit:
+    """The grant of a device; for a discharging inverter the reason is that of its lower end."""
+    commands = values["commands"]
+    low = commands[tables.GRANT_LOW + device]
+    high = commands[tables.GRANT_HIGH + device]
+    lower = device == tables.INVERTER and commands[tables.SETPOINT_W] < 0
+    source = commands[(tables.WINNER_LOW if lower else tables.WINNER_HIGH) + device]
+    at = source * tables.DEVICES + device
+    reason = commands[(tables.CLAIM_LOW_REASON if lower else tables.CLAIM_REASON) + at]
+    return Limit(
+        low,
+        high,
+        source,
+        reason,
+        commands[tables.CLAIM_NODE + at],
+        commands[tables.CLAIM_LEG + at],
+        commands[tables.CLAIM_VALUE + at],
+    )

@@ -1,0 +1,316 @@
+# islet: the bidirectional inverter: follows a setpoint, forms an island, protects itself.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+from .car import Car
+from .spec import InverterSpec
+from .storage import Battery
+from .watch import Watch
+
+NEVER = 1 << 62
+DEAD_PU = 0.1
+COLLAPSE_US = 20_000
+SHORT_US = 2_000  # beyond twice the surge its transistors switch off
+SHIFT_HZ_PER_S = 0.5
+SHIFT_STEP_US = 100_000
+MODES = ("off", "follow", "form")
+
+
+class Inverter:
+    """Load convention: + W charges. Write by the methods, read the attributes.
+
+    Measured: w, a (per leg, sign of the power), v (per leg), hz, soc_percent, wh, charged_wh,
+    discharged_wh. State: mode ("off", "follow", "form"), connected (its AC relay), plugged,
+    fault ("" or its name), charge_max_w and discharge_max_w (possible now), setpoint_w (followed).
+    """
+
+    def __init__(self, spec: InverterSpec, nominal: tuple[float, float], car: Car | None) -> None:
+        self.nominal_v, self.nominal_hz = nominal
+        self.legs = spec.legs
+        self.charge_w, self.discharge_w = spec.charge_w, spec.discharge_w
+        self.response_s = spec.response_s
+        self.ramp_w_per_s = spec.ramp_w_per_s
+        self.efficiency = spec.efficiency
+        self.min_soc_percent, self.max_soc_percent = spec.min_soc_percent, spec.max_soc_percent
+        self.enable_ms, self.stop_ms = spec.enable_ms, spec.stop_ms
+        self.heartbeat_s = spec.heartbeat_s
+        self.can_form = spec.can_form
+        self.form_delay_s, self.soft_start_s = spec.form_delay_s, spec.soft_start_s
+        self.form_ohm = spec.form_ohm
+        self.overload_pu, self.overload_s = spec.overload_pu, spec.overload_s
+        self.surge_pu, self.retry_s = spec.surge_pu, spec.retry_s
+        self.shift_hz = spec.shift_hz
+        self.watch = Watch(spec.watch, self.nominal_hz)
+        self.car = car  # behind a DC gateway
+        self.battery = car if car else Battery(spec.capacity_kwh, spec.soc_percent)
+        # faults for scenarios
+        self.forms_unasked = False
+        self.ignores_setpoint = False
+        self.ignores_enable = False
+        self.stuck_w: float | None = None
+        # commands
+        self.now_us = 0
+        self.touched = False
+        self.operating = True
+        self.enabled = False  # the hard-wired enable as it arrives
+        self.forming_allowed = False
+        self.requested_w = 0.0
+        self.request_enabled = False
+        self.revert_w = 0.0
+        self.revert_us = NEVER
+        self.reverted = False
+        self.beat_us = 0
+        self.respond_us = NEVER
+        self.stop_us = NEVER
+        # state
+        self.mode = "off"
+        self.connected = False
+        self.fault = ""
+        self.fault_us = NEVER
+        self.setpoint_w = 0.0
+        self.goal_w = 0.0  # ramps to the setpoint
+        self.dead_us = 0  # terminals dead since, NEVER when live
+        self.form_us = 0  # began to form
+        self.form_hz = self.nominal_hz
+        self.over_us = NEVER  # overloaded since
+        self.due_us = NEVER
+        self.moving = False
+        # measured
+        self.w = 0.0
+        self.a: tuple[float, ...] = (0.0, 0.0, 0.0)
+        self.v: tuple[float, ...] = (0.0, 0.0, 0.0)
+        self.hz = 0.0
+        self.charged_wh = self.discharged_wh = 0.0
+
+    # --- what the bus writes ----------------------------------------------------------------
+
+    def write_setpoint(self, w: float, enable: bool, revert_w: float, revert_s: float) -> None:
+        """Ask for w (load convention); after revert_s without another write it takes revert_w
+        (0 s: never)."""
+        changed = (w, enable) != (self.requested_w, self.request_enabled)
+        self.requested_w, self.request_enabled = float(w), bool(enable)
+        self.revert_w = float(revert_w)
+        self.revert_us = self.now_us + round(revert_s * 1e6) if enable and revert_s > 0 else NEVER
+        if (changed or self.reverted) and self.respond_us == NEVER:
+            self.respond_us = self.now_us + round(self.response_s * 1e6)
+        self.reverted = False
+        self.touched = True
+
+    def operate(self, action: str) -> None:
+        """ "start" or "stop"."""
+        if action not in ("start", "stop"):
+            raise ValueError(f"inverter.operate: {action!r}, allowed 'start', 'stop'")
+        self.operating = action == "start"
+        self.touched = True
+
+    def allow_forming(self, allowed: bool) -> None:
+        """Let it form an island when its terminals are dead; False ends one."""
+        self.forming_allowed = bool(allowed)
+        self.touched = True
+
+    def controller_heartbeat(self) -> None:
+        self.beat_us = self.now_us
+        self.touched = True
+
+    def alarm_reset(self) -> None:
+        self.fault, self.fault_us = "", NEVER
+        self.touched = True
+
+    @property
+    def revert_left_s(self) -> float:
+        """Time left of the reversion timer, 0 when it is not running."""
+        return 0.0 if self.revert_us == NEVER else max(0.0, (self.revert_us - self.now_us) / 1e6)
+
+    # --- limits -----------------------------------------------------------------------------
+
+    @property
+    def plugged(self) -> bool:
+        return self.car is None or (self.car.plugged and self.car.mated)
+
+    @property
+    def soc_percent(self) -> float:
+        return self.battery.soc_percent
+
+    @property
+    def wh(self) -> float:
+        return self.battery.wh
+
+    @property
+    def charge_max_w(self) -> float:
+        """What it can draw now: falls over the last 5 % to a tenth, then to nothing."""
+        room = self.max_soc_percent - self.battery.soc_percent
+        if not self.plugged or room <= 0:
+            return 0.0
+        return self.charge_w * min(1.0, max(0.1, room / 5))
+
+    @property
+    def discharge_max_w(self) -> float:
+        empty = self.battery.soc_percent <= self.min_soc_percent
+        return 0.0 if empty or not self.plugged else self.discharge_w
+
+    def limit_a(self) -> float:
+        """Most current per leg while following."""
+        return 1.1 * max(self.charge_w, self.discharge_w) / self.legs / self.nominal_v
+
+    # --- physics, called by the house -------------------------------------------------------
+
+    def wire_enable(self, level: bool) -> None:
+        self.enabled = level
+
+    def permitted(self) -> bool:
+        enabled = self.enabled or self.ignores_enable
+        return enabled and self.operating and not self.fault and self.plugged
+
+    def step(self, now_us: int, dt_us: int) -> None:
+        """Timers, mode and ramp; the terminals were given by `see`."""
+        self.now_us = now_us
+        if now_us >= self.fault_us:
+            self.fault, self.fault_us = "", NEVER
+        self._timers(now_us)
+        self._mode(now_us)
+        self._ramp(dt_us)
+        self._plan(now_us)
+
+    def _timers(self, now_us: int) -> None:
+        if now_us >= self.revert_us:
+            self.revert_us = NEVER
+            self.reverted = True
+            self.setpoint_w = self.revert_w
+            self.respond_us = NEVER
+        if now_us >= self.respond_us:
+            self.respond_us = NEVER
+            if not self.ignores_setpoint:
+                self.setpoint_w = self.requested_w if self.request_enabled else 0.0
+        if self.heartbeat_s and now_us >= self.beat_us + round(self.heartbeat_s * 1e6):
+            self.setpoint_w = 0.0
+
+    def _mode(self, now_us: int) -> None:
+        permitted = self.permitted()
+        if self.mode != "off":
+            forming = self.mode == "form"
+            wanted = permitted and (self.forming_allowed or self.forms_unasked or not forming)
+            if wanted:
+                self.stop_us = NEVER
+            elif self.stop_us == NEVER:
+                quick = not (self.enabled or self.ignores_enable)
+                self.stop_us = now_us + round(1000 * (self.enable_ms if quick else self.stop_ms))
+            if (
+                now_us >= self.stop_us
+                or (not forming and self.watch.tripped(now_us))
+                or (forming and self.battery.soc_percent <= self.min_soc_percent)
+            ):
+                self._leave()
+        elif permitted and self.watch.ready(now_us):
+            self.mode, self.connected = "follow", True
+            self.goal_w = 0.0
+        elif permitted and self._may_form(now_us):
+            self.mode, self.connected = "form", True
+            self.form_us, self.form_hz = now_us, self.nominal_hz
+            self.over_us = NEVER
+
+    def _may_form(self, now_us: int) -> bool:
+        ready = self.can_form and (self.forming_allowed or self.forms_unasked)
+        dead = self.dead_us != NEVER and now_us >= self.dead_us + round(self.form_delay_s * 1e6)
+        return ready and dead and self.battery.soc_percent > self.min_soc_percent
+
+    def _leave(self) -> None:
+        self.mode, self.connected = "off", False
+        self.goal_w = 0.0
+        self.stop_us = self.over_us = NEVER
+
+    def fail(self, fault: str) -> None:
+        """Stop at once with a fault of its own."""
+        self._leave()
+        self.fault = fault
+        self.fault_us = self.now_us + round(self.retry_s * 1e6) if self.retry_s else NEVER
+
+    def _ramp(self, dt_us: int) -> None:
+        if self.mode != "follow":
+            self.moving = self.mode == "form" and self.soft() < 1
+            return
+        want = max(-self.discharge_max_w, min(self.charge_max_w, self.setpoint_w))
+        if self.stuck_w is not None:
+            want = self.stuck_w
+        step = self.ramp_w_per_s * dt_us * 1e-6 if self.moving else 0.0  # the past stood still
+        self.goal_w += max(-step, min(step, want - self.goal_w))
+        self.moving = self.goal_w != want
+
+    def soft(self) -> float:
+        """Voltage of the black start, 0…1."""
+        return min(1.0, (self.now_us - self.form_us) / (self.soft_start_s * 1e6) + 0.001)
+
+    def _plan(self, now_us: int) -> None:
+        connected = self.mode == "follow"
+        due = min(
+            self.revert_us,
+            self.respond_us,
+            self.stop_us,
+            self.fault_us,
+            self.watch.due_us(now_us, connected),
+        )
+        if self.mode == "off" and self.dead_us != NEVER:
+            start_us = self.dead_us + round(self.form_delay_s * 1e6)
+            if start_us > now_us:
+                due = min(due, start_us)
+        if self.heartbeat_s and (beat_us := self.beat_us + round(self.heartbeat_s * 1e6)) > now_us:
+            due = min(due, beat_us)
+        if self.over_us != NEVER:
+            due = min(due, self._collapse_us())
+        if self.mode == "form" and self.form_hz != self.nominal_hz:
+            due = min(due, now_us + SHIFT_STEP_US)
+        self.due_us = due
+
+    def _collapse_us(self) -> int:
+        over = self._overload()
+        if over >= 2 * self.surge_pu:
+            return self.over_us + SHORT_US
+        wait_us = COLLAPSE_US if over >= self.surge_pu else round(self.overload_s * 1e6)
+        return self.over_us + wait_us
+
+    def _overload(self) -> float:
+        rated_a = max(self.charge_w, self.discharge_w) / self.legs / self.nominal_v
+        return max(abs(a) for a in self.a) / rated_a
+
+    def see(self, now_us: int, volts: tuple[float, ...], hz: float, island: bool) -> None:
+        """Terminal voltages after the network has settled; `island`: an island is formed here."""
+        used = volts[: self.legs]
+        low, high = min(used) / self.nominal_v, max(used) / self.nominal_v
+        self.v, self.hz = volts, hz if high > DEAD_PU else 0.0
+        if self.mode == "form":
+            self.dead_us = NEVER
+            self._guard_form(now_us)
+        else:
+            self.watch.look(now_us, low, high, hz, island)
+            if high >= DEAD_PU:
+                self.dead_us = NEVER
+            elif self.dead_us == NEVER:
+                self.dead_us = now_us
+        self._plan(now_us)
+
+    def _guard_form(self, now_us: int) -> None:
+        """Overload, and more power coming in than it can take: shift frequency, then give up."""
+        over = self._overload()
+        if over < self.overload_pu:
+            self.over_us = NEVER
+        elif self.over_us == NEVER:
+            self.over_us = now_us
+        if self.over_us != NEVER and now_us >= self._collapse_us():
+            self.fail("overload")
+            return
+        excess = self.w > self.charge_max_w + 1
+        goal = self.nominal_hz + self.shift_hz if excess else self.nominal_hz
+        step = SHIFT_HZ_PER_S * SHIFT_STEP_US * 1e-6
+        if excess or self.form_hz != self.nominal_hz:
+            self.form_hz += max(-step, min(step, goal - self.form_hz))
+
+    def store(self, dt_us: int) -> None:
+        """Account for dt_us at the present power."""
+        wh = self.w * dt_us / 3.6e9
+        if wh > 0:
+            self.charged_wh += wh
+            wh *= self.efficiency
+        elif wh < 0:
+            self.discharged_wh -= wh
+            wh /= self.efficiency
+        battery = self.battery
+        battery.wh = min(battery.capacity_wh, max(0.0, battery.wh + wh))

@@ -1,0 +1,110 @@
+# islet: the standard household (demandlib) and the sun (pvlib), as plain lists of a day.
+# GPL-3.0-or-later
+"""Slow libraries, asked once per day and kept in a cache folder; the house only interpolates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .spec import Place, PvSpec
+
+CACHE = Path(__file__).resolve().parents[3] / ".cache" / "twin"
+QUARTERS = 96  # of an hour, in a day: the resolution of the standard profiles
+SUN_STEP_S = 300
+SUN_POINTS = 86_400 // SUN_STEP_S + 1
+
+
+def _kept(key: dict[str, Any], compute: Any) -> list[float]:
+    """The list that `compute` gives, from the cache folder when it was asked before."""
+    text = json.dumps(key, sort_keys=True)
+    path = CACHE / f"{key['what']}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    if path.exists():
+        try:
+            return json.loads(path.read_text())
+        except ValueError:
+            pass  # written by halves: compute it again
+    values = [round(float(v), 9) for v in compute()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(values))
+        part.replace(path)
+    except OSError:
+        pass  # a read-only tree only costs time
+    return values
+
+
+@lru_cache(maxsize=64)
+def household(profile: str, day: date) -> list[float]:
+    """Mean power of each quarter hour of `day` in W, for 1 kWh a year (96 values)."""
+
+    def compute() -> list[float]:
+        year = _year(profile, day.year)
+        first = (day - date(day.year, 1, 1)).days * QUARTERS
+        return year[first : first + QUARTERS]
+
+    if profile == "none":
+        return [0.0] * QUARTERS
+    return _kept({"what": "household", "profile": profile, "day": day.isoformat()}, compute)
+
+
+@lru_cache(maxsize=2)
+def _year(profile: str, year: int) -> list[float]:
+    from demandlib.bdew import ElecSlp
+
+    # demandlib 0.2.2 turns every warning into an error while it builds its frame, and pandas 3
+    # warns there; so it may not change the filters, and we put them back as they were.
+    simplefilter = warnings.simplefilter
+    with warnings.catch_warnings():
+        simplefilter("ignore")
+        warnings.simplefilter = lambda *args, **kwargs: None  # type: ignore[assignment]
+        try:
+            frame = ElecSlp(year).get_profiles(profile)
+        finally:
+            warnings.simplefilter = simplefilter
+    # the column sums to 1 over the year; a quarter's share of 1 kWh, times 4, is kW
+    return [float(v) * 4000.0 for v in frame[profile]]
+
+
+def sun(spec: PvSpec, place: Place, midnight: datetime) -> list[float]:
+    """AC power under a clear sky in W per W of modules, every 300 s of the day from `midnight`.
+
+    Ineichen clear sky, isotropic diffuse sky, Faiman cell temperature, PVWatts module (−0.4 %/K)
+    and inverter (96 %), with 10 % of other losses. The inverter's rating is applied by the PV.
+    """
+    key = {
+        "what": "sun",
+        "place": [place.latitude, place.longitude, place.altitude_m],
+        "panel": [spec.tilt_deg, spec.azimuth_deg, spec.temperature_c, spec.linke_turbidity],
+        "midnight": midnight.astimezone(UTC).isoformat(),
+    }
+    return _kept(key, lambda: _clear_sky(spec, place, midnight))
+
+
+def _clear_sky(spec: PvSpec, place: Place, midnight: datetime) -> list[float]:
+    import pandas as pd
+    import pvlib
+
+    times = pd.date_range(midnight, periods=SUN_POINTS, freq=f"{SUN_STEP_S}s")
+    where = pvlib.location.Location(place.latitude, place.longitude, altitude=place.altitude_m)
+    position = where.get_solarposition(times)
+    sky = where.get_clearsky(times, solar_position=position, linke_turbidity=spec.linke_turbidity)
+    plane = pvlib.irradiance.get_total_irradiance(
+        spec.tilt_deg,
+        spec.azimuth_deg,
+        position["apparent_zenith"],
+        position["azimuth"],
+        sky["dni"],
+        sky["ghi"],
+        sky["dhi"],
+    )["poa_global"].fillna(0.0)
+    cell_c = pvlib.temperature.faiman(plane, spec.temperature_c, wind_speed=1.0)
+    dc = pvlib.pvsystem.pvwatts_dc(plane, cell_c, pdc0=1.0, gamma_pdc=-0.004) * 0.9
+    return [float(v) for v in pvlib.inverter.pvwatts(dc, pdc0=1.1, eta_inv_nom=0.96)]

@@ -1,0 +1,387 @@
+# islet: what a simulated house is made of: every field, its unit, range, default and meaning.
+# GPL-3.0-or-later
+"""The declaration of a house, as dataclasses whose fields carry their own documentation.
+
+The JSON schema of scenarios and the tables of the README are generated from these fields
+(`tools/twin/scenario.py`), so a field is described once. Numbers without a source are typical
+values chosen for the simulation, not requirements.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+CURVES = ("B", "C", "D", "UL489", "none")
+LEGS = ("l1", "l2", "l3")
+CHANNELS = (  # of the analogue front end, in the order of its sample stream
+    "cp",
+    "pp",
+    *(f"{what}_{leg}" for what in ("evse", "main", "grid", "house") for leg in LEGS),
+)
+REQUIRED = object()
+
+
+def _field(schema: dict[str, Any], default: Any, text: str) -> Any:
+    metadata = {"schema": schema, "text": text, "required": default is REQUIRED}
+    if default is REQUIRED:
+        return field(default=None, metadata=metadata)
+    if isinstance(default, (list, dict)):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def number(default: Any, low: float, high: float, text: str) -> Any:
+    return _field({"type": "number", "minimum": low, "maximum": high}, default, text)
+
+
+def whole(default: Any, low: int, high: int, text: str) -> Any:
+    return _field({"type": "integer", "minimum": low, "maximum": high}, default, text)
+
+
+def flag(default: bool, text: str) -> Any:
+    return _field({"type": "boolean"}, default, text)
+
+
+def word(default: Any, text: str) -> Any:
+    schema = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,23}$"}
+    return _field(schema, default, text + "; a-z, 0-9, _")
+
+
+def choice(default: Any, values: tuple[str, ...], text: str) -> Any:
+    return _field({"enum": list(values)}, default, text)
+
+
+def part(kind: type, text: str, optional: bool = False) -> Any:
+    """Another dataclass below this one; `optional`: absent means the house has none."""
+    metadata = {"part": kind, "text": text, "required": False}
+    if optional:
+        return field(default=None, metadata=metadata)
+    return field(default_factory=kind, metadata=metadata)
+
+
+def parts(kind: type, text: str, at_least: int = 0) -> Any:
+    metadata = {"parts": kind, "text": text, "required": at_least > 0, "at_least": at_least}
+    return field(default_factory=list, metadata=metadata)
+
+
+def per_channel(low: float, high: float, text: str) -> Any:
+    schema = {
+        "type": "object",
+        "propertyNames": {"enum": list(CHANNELS)},
+        "additionalProperties": {"type": "number", "minimum": low, "maximum": high},
+    }
+    return _field(schema, {}, text)
+
+
+def harmonics(default: list[list[float]], text: str) -> Any:
+    row = {
+        "type": "array",
+        "prefixItems": [{"enum": [3, 5, 7, 9, 11, 13]}, {"type": "number", "minimum": 0}],
+        "minItems": 2,
+        "maxItems": 2,
+    }
+    return _field({"type": "array", "items": row}, default, text)
+
+
+@dataclass
+class Place:
+    latitude: float = number(52.5, -66, 66, "degrees north")
+    longitude: float = number(13.4, -180, 180, "degrees east")
+    altitude_m: float = number(50, -400, 5000, "metres above sea")
+
+
+@dataclass
+class GridSpec:
+    r_ohm: float = number(0.10, 0.001, 5, "resistance of the supply, per leg")
+    x_ohm: float = number(0.08, 0, 5, "reactance of the supply, per leg")
+    voltage_pu: float = number(1.0, 0, 1.5, "open-circuit voltage, of nominal")
+    wander_hz: float = number(0.0, 0, 0.2, "standard deviation of the slow frequency wander")
+    neighbour_w: float = number(
+        0, 0, 1e6, "load of the neighbours on our side of an upstream break, per leg"
+    )
+
+
+@dataclass
+class CircuitSpec:
+    name: str = word(REQUIRED, "circuit; node names of the site need not match")
+    parent: str | None = _field(
+        {"type": ["string", "null"]}, None, "feeding circuit; absent: the service entrance"
+    )
+    breaker_a: float = number(REQUIRED, 1, 2000, "rated current of its breaker")
+    curve: str = choice("C", CURVES, "IEC 60898 B, C, D; UL489; none: never trips")
+    bus_a: float = number(0, 0, 2000, "rating of the busbar behind it, 0 none")
+
+
+@dataclass
+class ApplianceSpec:
+    name: str = word(REQUIRED, "appliance; events switch it as loads.<name>")
+    kind: str = choice(
+        "custom", ("oven", "kettle", "heat_pump", "custom"), "pattern of use when `at` is absent"
+    )
+    w: float = number(REQUIRED, 1, 50_000, "power when on, all its legs together")
+    legs: list[int] = _field(
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": 3},
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+        [1],
+        "legs it uses",
+    )
+    circuit: str | None = word(None, "circuit it hangs on; absent: that of the loads")
+    power_factor: float = number(1.0, 0.5, 1, "inductive")
+    sheddable: bool = flag(False, "behind the sheddable-load contactor")
+    at: list[str] | None = _field(
+        {"type": "array", "items": {"type": "string", "pattern": "^([01]\\d|2[0-3]):[0-5]\\d$"}},
+        None,
+        "local times it is switched on; absent: by kind and seed; []: only by events",
+    )
+    minutes: float = number(30, 0.1, 1440, "how long it stays on")
+
+
+@dataclass
+class LoadsSpec:
+    circuit: str | None = word(None, "circuit of the base load; absent: the service itself")
+    annual_kwh: float = number(3500, 0, 100_000, "yearly consumption of the base load")
+    profile: str = choice(
+        "h0_dyn", ("h0", "h0_dyn", "g0", "l0", "none"), "BDEW standard profile (demandlib)"
+    )
+    power_factor: float = number(0.97, 0.5, 1, "inductive")
+    flicker_percent: float = number(3, 0, 50, "random change of the base load, each second")
+    appliances: list[ApplianceSpec] = parts(ApplianceSpec, "steps on top of the base load")
+
+
+@dataclass
+class WatchSpec:
+    """Protection of a grid-following source, its own and not islet's."""
+
+    v_low_pu: float = number(0.80, 0, 1, "under-voltage trip, of nominal")
+    v_high_pu: float = number(1.15, 1, 1.5, "over-voltage trip, of nominal")
+    f_low_hz: float = number(-2.5, -20, 0, "under-frequency trip, from nominal")
+    f_high_hz: float = number(1.5, 0, 20, "over-frequency trip, from nominal")
+    trip_s: float = number(0.2, 0.02, 10, "time beyond a level before it trips")
+    reconnect_s: float = number(60, 0, 3600, "time inside the window before it connects")
+    anti_islanding: bool = flag(True, "active detection of an unintended island")
+    detect_s: float = number(0.8, 0.05, 60, "time active detection takes")
+
+
+@dataclass
+class PvSpec:
+    circuit: str = word(REQUIRED, "circuit of the PV inverter")
+    w_peak: float = number(REQUIRED, 1, 1e6, "power of the modules")
+    w_rated: float | None = number(None, 1, 1e6, "rating of its inverter; absent: w_peak")
+    legs: int = whole(3, 1, 3, "legs of its inverter, from L1")
+    tilt_deg: float = number(35, 0, 90, "tilt of the modules")
+    azimuth_deg: float = number(180, 0, 360, "azimuth, 180 is south")
+    temperature_c: float = number(15, -40, 50, "air temperature")
+    linke_turbidity: float = number(3.0, 1, 10, "haze of the clear sky")
+    cloud: float = number(1.0, 0, 1.2, "factor on the clear sky; events and traces drive pv.cloud")
+    droop_start_hz: float = number(0.2, 0, 5, "frequency-watt starts so far above nominal")
+    droop_percent_per_hz: float = number(40, 0, 500, "frequency-watt, % of rating per Hz")
+    ramp_s: float = number(60, 0, 3600, "from zero to rating after connecting")
+    watch: WatchSpec = part(WatchSpec, "its own grid protection")
+
+
+@dataclass
+class CarSpec:
+    plugged: bool = flag(True, "connected at the start")
+    wants: bool = flag(True, "asks for energy")
+    capacity_kwh: float = number(60, 1, 1000, "usable battery")
+    soc_percent: float = number(50, 0, 100, "state of charge at the start")
+    target_percent: float = number(100, 1, 100, "stops asking here")
+    taper_percent: float = number(80, 1, 100, "charging power falls from here to a tenth at 100 %")
+    legs: int = whole(3, 1, 3, "phases of the onboard charger")
+    min_a: float = number(6, 0, 80, "least charging current")
+    max_a: float = number(16, 6, 80, "most, per leg")
+    efficiency: float = number(0.92, 0.5, 1, "of the onboard charger")
+    reaction_s: float = number(1.0, 0, 60, "delay to a changed offer (IEC 61851-1 allows 5 s)")
+    start_s: float = number(1.0, 0, 60, "from mains to first current")
+    up_a_per_s: float = number(5, 0.1, 1000, "ramp upwards")
+    down_a_per_s: float = number(20, 0.1, 1000, "ramp downwards")
+    unplug_ms: float = number(200, 0, 5000, "power pins part so long after the pilot's pin")
+    proximity_ohm: float = number(220, 0, 1e6, "resistor in the cable's plug, 220 is 32 A")
+    ventilation: bool = flag(False, "asks for ventilation (state D)")
+    diode: bool = flag(True, "false: pilot diode missing")
+    pilot: str = choice("normal", ("normal", "open", "short"), "fault of the pilot wire")
+    ignores_offer: bool = flag(False, "draws max_a whatever is offered, even none")
+    keeps_drawing: bool = flag(False, "does not stop when the offer is withdrawn")
+    overdraw_a: float = number(0, 0, 80, "draws so much more than offered")
+
+
+@dataclass
+class ChargerSpec:
+    kind: str = choice(
+        "ac", ("ac", "dc"), "ac: islet owns pilot and contactor; dc: gateway owns its pilot"
+    )
+    circuit: str = word(REQUIRED, "circuit of the charging point or gateway")
+    legs: int = whole(3, 1, 3, "legs wired, from L1")
+
+
+@dataclass
+class InverterSpec:
+    circuit: str | None = word(None, "its circuit; absent behind a dc charger: that one's")
+    legs: int = whole(3, 1, 3, "legs, from L1")
+    charge_w: float = number(5000, 0, 1e6, "most it draws")
+    discharge_w: float = number(5000, 0, 1e6, "most it delivers")
+    response_s: float = number(0.3, 0, 60, "delay before it starts to follow a setpoint")
+    ramp_w_per_s: float = number(10_000, 10, 1e7, "ramp")
+    efficiency: float = number(0.95, 0.5, 1, "one way")
+    capacity_kwh: float = number(10, 0.1, 1000, "battery, unless behind a dc charger")
+    soc_percent: float = number(50, 0, 100, "state of charge at the start")
+    min_soc_percent: float = number(5, 0, 100, "its own floor")
+    max_soc_percent: float = number(100, 0, 100, "its own ceiling")
+    enable_ms: float = number(10, 0, 20, "hard-wired enable removed to no current")
+    stop_ms: float = number(60, 0, 5000, "stop command to no current")
+    heartbeat_s: float = number(0, 0, 600, "no controller heartbeat for so long: zero; 0 off")
+    can_form: bool = flag(True, "able to form an island")
+    form_delay_s: float = number(0.3, 0, 60, "dead terminals before it starts to form")
+    soft_start_s: float = number(0.6, 0.01, 30, "voltage ramp of a black start")
+    form_ohm: float = number(0.10, 0.001, 5, "output resistance while forming, per leg")
+    overload_pu: float = number(1.1, 1, 5, "overload trips after overload_s beyond this")
+    overload_s: float = number(5, 0.01, 600, "")
+    surge_pu: float = number(1.8, 1, 10, "collapses within 20 ms beyond this")
+    retry_s: float = number(15, 0, 3600, "clears its own fault after; 0 only by reset")
+    shift_hz: float = number(2.0, 0, 5, "most frequency shift when it can take no more")
+    watch: WatchSpec = field(
+        default_factory=lambda: WatchSpec(reconnect_s=5),
+        metadata={"part": WatchSpec, "text": "grid protection (reconnect_s 5)", "required": False},
+    )
+
+
+@dataclass
+class MeterSpec:
+    update_s: float = number(0.5, 0.05, 60, "its own measuring period")
+    gain_permille: float = number(0, -100, 100, "error of current and power")
+
+
+@dataclass
+class RelaySpec:
+    close_ms: float = number(60, 0, 1000, "coil on to main contacts closed")
+    open_ms: float = number(20, 0, 1000, "coil off to main contacts open")
+    bounce_ms: float = number(2, 0, 50, "auxiliary contact bounces so long")
+
+
+@dataclass
+class RelaysSpec:
+    contactor: RelaySpec = part(RelaySpec, "charging contactor")
+    island: RelaySpec = part(RelaySpec, "islanding switch with its mirror contact")
+    bond: RelaySpec = part(RelaySpec, "neutral-earth bond of the island")
+    loads: RelaySpec = part(RelaySpec, "sheddable loads")
+    neutral_switched: bool = flag(True, "the islanding switch also opens the neutral")
+    dead_permissive: bool = flag(True, "hardware lets it close onto a dead island only")
+    dead_ms: float = number(50, 0, 1000, "island without voltage before the contact says so")
+
+
+@dataclass
+class SensorsSpec:
+    noise_codes: float = number(1.5, 0, 100, "standard deviation, codes of the 12-bit converter")
+    gain_permille: dict[str, float] = per_channel(-2000, 1000, "gain error; −2000: CT reversed")
+    offset_codes: dict[str, float] = per_channel(-2048, 2047, "offset, codes")
+    phase_deg: dict[str, float] = per_channel(-90, 90, "phase error")
+    voltage_harmonics: list[list[float]] = harmonics(
+        [[5, 0.02], [7, 0.01]], "rows of order, part of the fundamental"
+    )
+    current_harmonics: list[list[float]] = harmonics([[3, 0.05], [5, 0.03]], "likewise")
+
+    def instruments(self) -> dict[str, Any]:
+        """The same with channel numbers and tuples, as the sample synthesis takes them."""
+
+        def numbered(values: dict[str, float]) -> dict[int, float]:
+            return {CHANNELS.index(k): v for k, v in values.items()}
+
+        return {
+            "noise_codes": self.noise_codes,
+            "gain_permille": numbered(self.gain_permille),
+            "offset_codes": numbered(self.offset_codes),
+            "phase_deg": numbered(self.phase_deg),
+            "voltage_harmonics": tuple((int(o), f) for o, f in self.voltage_harmonics),
+            "current_harmonics": tuple((int(o), f) for o, f in self.current_harmonics),
+        }
+
+
+@dataclass
+class ProtectionSpec:
+    estop: bool = flag(False, "emergency stop pressed: breaks contactor coil and enable")
+    rcd: bool = flag(False, "RCD tripped: breaks the contactor's coil")
+    overtemp: bool = flag(False, "too hot: breaks the contactor's coil")
+    ventilation: bool = flag(False, "ventilation confirmed")
+
+
+@dataclass
+class HouseSpec:
+    legs: int = whole(3, 1, 3, "1 single, 2 split, 3 three phase")
+    nominal_v: float = number(230, 100, 260, "leg to neutral")
+    nominal_hz: float = _field({"enum": [50, 60]}, 50, "frequency")
+    place: Place = part(Place, "for the sun")
+    grid: GridSpec = part(GridSpec, "the supply")
+    circuits: list[CircuitSpec] = parts(CircuitSpec, "tree; one has no parent", at_least=1)
+    loads: LoadsSpec = part(LoadsSpec, "what the house uses")
+    pv: PvSpec | None = part(PvSpec, "PV with its own inverter", optional=True)
+    charger: ChargerSpec | None = part(ChargerSpec, "charging point or gateway", optional=True)
+    car: CarSpec = part(CarSpec, "the car")
+    inverter: InverterSpec | None = part(InverterSpec, "bidirectional inverter", optional=True)
+    meter: MeterSpec = part(MeterSpec, "house meter at the service entrance")
+    relays: RelaysSpec = part(RelaysSpec, "islet's relays")
+    protection: ProtectionSpec = part(ProtectionSpec, "protective inputs at the start")
+    sensors: SensorsSpec = part(SensorsSpec, "imperfections of the analogue front end")
+
+
+def from_dict(kind: type, data: dict[str, Any]) -> Any:
+    """Build dataclass `kind` from checked JSON; absent fields take their defaults."""
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(kind):
+        if item.name not in data:
+            continue
+        value, meta = data[item.name], item.metadata
+        if "part" in meta and value is not None:
+            value = from_dict(meta["part"], _with_defaults(kind, item.name, value))
+        elif "parts" in meta:
+            value = [from_dict(meta["parts"], row) for row in value]
+        values[item.name] = value
+    return kind(**values)
+
+
+def _with_defaults(kind: type, key: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A part whose default differs from its class's keeps that default for absent fields."""
+    if kind is InverterSpec and key == "watch":
+        return {"reconnect_s": 5, **value}
+    return value
+
+
+def schema_of(kind: type) -> dict[str, Any]:
+    """JSON schema of one dataclass; text and defaults travel along for readers."""
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    hints = typing.get_type_hints(kind)
+    for item in dataclasses.fields(kind):
+        meta = item.metadata
+        if "part" in meta:
+            schema = dict(schema_of(meta["part"]))
+            if isinstance(hints[item.name], types.UnionType):
+                schema["type"] = ["object", "null"]
+        elif "parts" in meta:
+            schema = {"type": "array", "items": schema_of(meta["parts"])}
+            schema["minItems"] = meta["at_least"]
+        else:
+            schema = dict(meta["schema"])
+            if not meta["required"]:
+                schema["default"] = (
+                    item.default_factory()
+                    if item.default_factory is not dataclasses.MISSING
+                    else item.default
+                )
+                if schema["default"] is None:
+                    del schema["default"]
+        schema["description"] = meta["text"]
+        properties[item.name] = schema
+        if meta["required"]:
+            required.append(item.name)
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = required
+    return schema

@@ -1,0 +1,132 @@
+# islet: the referee: judges a run from physical truth, which the firmware cannot see.
+# GPL-3.0-or-later
+"""`Referee(scenario)` is told each agreed moment and every restart, and has a summary at the end.
+
+It shares no code with the firmware. `python -m tools.twin.referee` prints its rules.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tools.twin.referee import case, island, panel, promises, vehicle
+from tools.twin.referee.expect import Check
+from tools.twin.referee.figures import Figures
+from tools.twin.referee.published import Published
+from tools.twin.referee.rule import Moment, Rule, Truth
+from tools.twin.scenario import Scenario
+
+__all__ = ["RULES", "Referee", "documentation"]
+
+RULES: tuple[type[Rule], ...] = (
+    *vehicle.RULES,
+    *panel.RULES,
+    *island.RULES,
+    *promises.RULES,
+)
+MOST_LISTED = 50  # a run that goes wrong for hours need not say so a thousand times
+
+
+class Row:
+    """One rule at work: which wrongs are open since when, and which have been reported."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._open: dict[str, int] = {}
+        self._told: set[str] = set()
+
+    def look(self, m: Moment) -> Iterator[str]:
+        """Texts of wrongs that have now lasted too long, each once until it ends."""
+        seen = list(self.rule.look(m))
+        if not seen and not self._open:
+            return
+        names = {wrong.what for wrong in seen}
+        for what in [w for w in self._open if w not in names]:
+            del self._open[what]
+            self._told.discard(what)
+        for wrong in seen:
+            lasted_s = (m.t_us - self._open.setdefault(wrong.what, m.t_us)) / 1e6
+            if wrong.what not in self._told and lasted_s >= wrong.permitted_s:
+                self._told.add(wrong.what)
+                yield wrong.text + (f" (for {lasted_s:.2f} s)" if wrong.permitted_s else "")
+
+
+class Referee:
+    """Judge of one run."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.case = case.of(scenario)
+        self._rows = [Row(kind(self.case)) for kind in RULES]
+        self._checks = [Check(e) for e in scenario.expect]
+        self._figures = Figures(self.case)
+        self._findings: list[dict[str, Any]] = []
+        self._alarms: list[dict[str, Any]] = []
+        self._texts: list[str] = []
+        self._before: Truth | None = None
+        self._t_us = 0
+        self._count = {"findings": 0, "alarms": 0}
+
+    def observe(
+        self, t_us: int, truth: Truth, image: Mapping[str, array[int]] | None = None
+    ) -> None:
+        """The house's truth at an agreed moment; `image`: sections as published, if any."""
+        published = Published(image) if image and "commands" in image else None
+        before = truth if self._before is None else self._before
+        m = Moment(t_us, truth, before, (t_us - self._t_us) / 1e6, published)
+        for row in self._rows:
+            for text in row.look(m):
+                self._add(t_us, row.rule, text)
+        for check in self._checks:
+            check.observe(m.t_s, truth, published)
+        self._figures.observe(m)
+        self._before, self._t_us = truth, t_us
+
+    def event(self, t_us: int, kind: str, text: str = "") -> None:
+        """Something the run knows: "start", "restart" (by the watchdog), "died"."""
+        for row in self._rows:
+            for wrong in row.rule.event(t_us, kind, text):
+                self._add(t_us, row.rule, wrong.text)
+
+    def restarted(self, t_us: int) -> None:
+        self.event(t_us, "restart")
+
+    def findings(self) -> Sequence[str]:
+        """Findings and alarms as sentences, oldest first."""
+        return self._texts
+
+    def summary(self) -> dict[str, Any]:
+        """Of the whole run, for JSON."""
+        end_s = self._t_us / 1e6
+        expectations = [check.result(end_s) for check in self._checks]
+        good = not self._count["findings"]
+        return {
+            "ok": good and all(e["ok"] is not False for e in expectations),
+            "findings": self._findings,
+            "alarms": self._alarms,
+            "counts": dict(self._count),
+            "figures": self._figures.result(self._rule(panel.Heat)),
+            "expectations": expectations,
+        }
+
+    def _rule(self, kind: type[Rule]) -> Any:
+        return next(row.rule for row in self._rows if type(row.rule) is kind)
+
+    def _add(self, t_us: int, rule: Rule, text: str) -> None:
+        kind = "alarms" if rule.alarm else "findings"
+        self._count[kind] += 1
+        rows = self._alarms if rule.alarm else self._findings
+        if len(rows) < MOST_LISTED:
+            rows.append({"t_s": round(t_us / 1e6, 3), "rule": rule.inv, "text": text})
+        label = "alarm" if rule.alarm else "finding"
+        self._texts.append(f"{label} {rule.inv}: {text}")
+
+
+def documentation() -> Iterable[str]:
+    """The rules as a Markdown table."""
+    yield "| rule | judged | how |"
+    yield "|---|---|---|"
+    for rule in RULES:
+        kind = " (alarm)" if rule.alarm else ""
+        yield f"| {rule.inv} | {rule.title}{kind} | {rule.text} |"

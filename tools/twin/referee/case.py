@@ -1,0 +1,241 @@
+# islet: what the referee knows of a case before it begins: the scenario, and the grid code.
+# GPL-3.0-or-later
+"""Ratings come from the physical house, promises (reserve, response, export limit, grid code) from
+the site's configuration, faults from the scenario's events. Nothing comes from the firmware."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.twin.scenario import Event, Scenario
+
+GRIDCODES = Path(__file__).resolve().parents[3] / "firmware" / "gridcodes"
+ADDRESSED = ("silent", "crc", "exception", "other")  # faults under which no answer counts
+MOVING_A = 0.5
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A breaker, what feeds it, and which of islet's devices hang below: "evse", "inverter"."""
+
+    name: str
+    parent: str | None
+    breaker_a: float
+    curve: str
+    bus_a: float
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TripRow:
+    kind: str  # ov, uv of nominal; of, uf in Hz
+    level: float
+    time_s: float
+
+    def beyond(self, volts_pu: list[float], hz: float) -> bool:
+        if self.kind == "ov":
+            return max(volts_pu) > self.level
+        if self.kind == "uv":
+            return min(volts_pu) < self.level
+        return hz > self.level if self.kind == "of" else 0 < hz < self.level
+
+
+@dataclass(frozen=True)
+class GridCode:
+    """Enter-service window, delay, and what ends service."""
+
+    nominal_v: float
+    legs: int
+    low_pu: float
+    high_pu: float
+    low_hz: float
+    high_hz: float
+    delay_s: float
+    trips: tuple[TripRow, ...] = ()
+    dead_s: float = 1.0  # longest ride-through of a dead grid
+
+    def volts_pu(self, truth: Mapping[str, Any]) -> list[float]:
+        names = ("grid_l1_v", "grid_l2_v", "grid_l3_v")[: self.legs]
+        return [truth[name] / self.nominal_v for name in names]
+
+    def inside(self, truth: Mapping[str, Any], margin_pu: float, margin_hz: float) -> bool:
+        """The grid stands in the window, widened by margins nobody can measure within."""
+        if not truth["grid_present"]:
+            return False
+        volts = self.volts_pu(truth)
+        good = min(volts) >= self.low_pu - margin_pu and max(volts) <= self.high_pu + margin_pu
+        return good and self.low_hz - margin_hz <= truth["grid_hz"] <= self.high_hz + margin_hz
+
+
+def grid_code(site: Mapping[str, Any], nominal_v: float, legs: int) -> GridCode:
+    """From firmware/gridcodes, with the site's overrides; read with no code of the firmware's."""
+    name = site.get("grid_code", "default_50hz")
+    path = GRIDCODES / f"{name}.json"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in GRIDCODES.glob("*.json")))
+        raise ValueError(f"site.grid_code: {name!r}, allowed {known}")
+    data = json.loads(path.read_text(encoding="utf-8"))
+    enter = data["enter"]
+    overrides = site.get("grid_code_overrides") or {}
+    rows = []
+    for row in data["trips"]:
+        level = row["permille"] / 1000 if "permille" in row else row["mhz"] / 1000
+        rows.append(TripRow(row["kind"], level, row["time_ms"] / 1000))
+    return GridCode(
+        nominal_v,
+        legs,
+        enter["low_permille"] / 1000,
+        enter["high_permille"] / 1000,
+        enter["low_mhz"] / 1000,
+        enter["high_mhz"] / 1000,
+        overrides.get("enter_delay_s", enter["delay_ms"] / 1000),
+        tuple(rows),
+        overrides.get("grid_loss_s", data["grid_loss"]["ms"] / 1000),
+    )
+
+
+@dataclass
+class Case:
+    """Everything fixed about a run."""
+
+    circuits: tuple[Circuit, ...]
+    nominal_v: float
+    gateway: bool
+    enter: GridCode
+    metered: tuple[str, ...] = ()  # devices with a meter above them
+    export_limit_w: float = -1
+    reserve_percent: float = 100
+    outage_reserve_percent: float = 100
+    evse_response_s: float = 5
+    inverter_response_s: float = 2
+    revert_s: float = 10
+    settings: Mapping[str, Any] = field(default_factory=dict)  # dotted input: value at the start
+    events: tuple[Event, ...] = ()
+
+    def setting(self, name: str, t_s: float) -> Any:
+        """A dotted input of the house at t_s: from its start, then by the scenario's events."""
+        value = self.settings.get(name)
+        for event in self.events:
+            if event.kind == "set" and event.target == name and event.at_s <= t_s:
+                value = event.value
+        return value
+
+    def event_at(self, prefix: str, t_s: float, within_s: float = 0.3) -> bool:
+        """The scenario itself has just set an input with this prefix."""
+        return any(
+            event.kind == "set" and event.target.startswith(prefix)
+            and 0 <= t_s - event.at_s <= within_s
+            for event in self.events
+        )  # fmt: skip
+
+    def bus_fault(self, device: str, t_s: float) -> str:
+        """The fault the scenario has put on the device's answers, empty if none."""
+        for event in self.events:
+            if event.kind != "bus" or event.target != device or event.value not in ADDRESSED:
+                continue
+            if event.at_s <= t_s and (event.for_s is None or t_s < event.at_s + event.for_s):
+                return str(event.value)
+        return ""
+
+    def meter_fault(self, t_s: float) -> str:
+        if self.setting("meter.frozen", t_s):
+            return "frozen"
+        return self.bus_fault("meter", t_s)
+
+    def inverter_silent(self, t_s: float) -> bool:
+        return bool(self.bus_fault("inverter", t_s))
+
+    def response_s(self, now: Mapping[str, Any]) -> float:
+        """Declared response of the slowest device that carries current."""
+        slowest = 0.0
+        for device, response_s in (
+            ("evse", self.evse_response_s),
+            ("inverter", self.inverter_response_s),
+        ):
+            if device == "evse" and self.gateway:
+                continue
+            names = (f"{device}_{leg}_a" for leg in ("l1", "l2", "l3"))
+            if any(abs(now.get(name, 0.0)) > MOVING_A for name in names):
+                slowest = max(slowest, response_s)
+        return slowest
+
+
+SETTINGS = (
+    ("car.diode", True),
+    ("car.proximity_ohm", 220.0),
+    ("relays.contactor.welded", False),
+    ("inverter.ignores_setpoint", False),
+    ("meter.frozen", False),
+)
+
+
+def of(scenario: Scenario) -> Case:
+    """The case of a scenario."""
+    house, site = scenario.house, scenario.site
+    owner, evse, inverter = (site.get(k) or {} for k in ("owner", "evse", "inverter"))
+    gateway = house.charger is not None and house.charger.kind == "dc"
+    where: dict[str, str | None] = {}
+    if house.charger is not None and not gateway:
+        where["evse"] = house.charger.circuit
+    if house.inverter is not None:
+        charger = house.charger.circuit if house.charger is not None else None
+        where["inverter"] = house.inverter.circuit or charger
+    parents = {c.name: c.parent for c in house.circuits}
+    above = {device: _line(name, parents) for device, name in where.items()}
+    circuits = tuple(
+        Circuit(
+            c.name, c.parent, c.breaker_a, c.curve, c.bus_a,
+            tuple(d for d, line in above.items() if c.name in line),
+        )
+        for c in house.circuits
+    )  # fmt: skip
+    start = {name: _initial(house, name, default) for name, default in SETTINGS}
+    return Case(
+        circuits,
+        house.nominal_v,
+        gateway,
+        grid_code(site, house.nominal_v, house.legs),
+        _metered(site, gateway),
+        site.get("export_limit_w", -1),
+        owner.get("reserve_percent", 100),
+        owner.get("outage_reserve_percent", 100),
+        evse.get("response_s", 5),
+        inverter.get("response_s", 2),
+        inverter.get("revert_s", 10),
+        start,
+        tuple(scenario.events),
+    )
+
+
+def _line(name: str | None, parents: Mapping[str, str | None]) -> list[str]:
+    """The circuit and all that feed it."""
+    line = []
+    while name is not None:
+        line.append(name)
+        name = parents.get(name)
+    return line
+
+
+def _metered(site: Mapping[str, Any], gateway: bool) -> tuple[str, ...]:
+    nodes = {n["name"]: n for n in site.get("nodes", []) if isinstance(n, dict)}
+    found = []
+    for device in ("inverter",) if gateway else ("evse", "inverter"):
+        name = (site.get(device) or {}).get("node")
+        line = _line(name, {n: nodes[n].get("parent") for n in nodes})
+        if any(nodes.get(n, {}).get("instrument") == "meter" for n in line):
+            found.append(device)
+    return tuple(found)
+
+
+def _initial(house: Any, name: str, default: Any) -> Any:
+    """The house's declared value of a dotted input, or that of inputs which are no declaration."""
+    value = house
+    for step in name.split("."):
+        value = getattr(value, step, None)
+        if value is None:
+            return default
+    return value

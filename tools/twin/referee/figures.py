@@ -1,0 +1,64 @@
+# islet: key figures of a run, from physical truth.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+from tools.twin.referee.case import Case
+from tools.twin.referee.panel import Flow, Heat
+from tools.twin.referee.rule import Moment, Truth, number
+
+
+class Figures:
+    """Most and least of a run, and its counters at the end."""
+
+    def __init__(self, case: Case) -> None:
+        self._flows = [(c, Flow(case, c)) for c in case.circuits]
+        self._breaker = dict.fromkeys((c.name for c in case.circuits), 0.0)
+        self._busbar = {c.name: 0.0 for c in case.circuits if c.bus_a}
+        self._least_soc: float | None = None
+        self._opened = 0
+        self._last: Truth = {}
+
+    def observe(self, m: Moment) -> None:
+        now = m.now
+        for circuit, flow in self._flows:
+            name = circuit.name
+            most = max(abs(amps) for amps, _ in flow.breaker(now)) / circuit.breaker_a
+            self._breaker[name] = max(self._breaker[name], most)
+            if circuit.bus_a:
+                most = max(amps for amps, _ in flow.busbar(now)) / circuit.bus_a
+                self._busbar[name] = max(self._busbar[name], most)
+        soc = number(now, "soc_percent")
+        self._least_soc = soc if self._least_soc is None else min(self._least_soc, soc)
+        grown = number(now, "contactor_openings") > number(m.before, "contactor_openings")
+        if grown and number(now, "contactor_opened_a") >= 1.0:
+            self._opened += 1
+        self._last = now
+
+    def result(self, heat: Heat) -> dict[str, Any]:
+        last = self._last
+        return {
+            "max_breaker_percent": _percent(self._breaker),
+            "max_busbar_percent": _percent(self._busbar),
+            "max_breaker_heat_percent": _percent(heat.worst),
+            "max_busbar_heat_percent": _percent(heat.bus_worst),
+            "breaker_trips": int(number(last, "breaker_trips")),
+            "dead_grid_wh": round(number(last, "dead_grid_fed_wh"), 3),
+            "dead_grid_inverter_wh": round(number(last, "dead_grid_inverter_wh"), 3),
+            "most_bonds": int(number(last, "ne_bonds_most")),
+            "contactor_closings": int(number(last, "contactor_closings")),
+            "contactor_openings": int(number(last, "contactor_openings")),
+            "opened_under_load": self._opened,
+            "imported_wh": round(number(last, "import_wh"), 1),
+            "exported_wh": round(number(last, "export_wh"), 1),
+            "car_wh": round(number(last, "car_wh"), 1),
+            "pv_wh": round(number(last, "pv_wh"), 1),
+            "charged_wh": round(number(last, "inverter_charged_wh"), 1),
+            "discharged_wh": round(number(last, "inverter_discharged_wh"), 1),
+            "least_soc_percent": None if self._least_soc is None else round(self._least_soc, 2),
+        }
+
+
+def _percent(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(100 * value, 1) for name, value in values.items()}

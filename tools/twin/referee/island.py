@@ -1,0 +1,181 @@
+# islet: the referee's rules for the grid's side and the island.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tools.twin.referee.case import Case
+from tools.twin.referee.rule import LEGS, Moment, Rule, Since, Truth, Wrong, number
+
+REACT_S = 0.100 + 0.030  # INV-5, and the inverter's 20 ms from enable to no current
+ANTI_ISLANDING_S = 2.0  # IEEE 1547, as quoted second-hand: the inverter's own duty
+FED_WH = 0.1  # 5 kW for 72 ms: what may flow between two moments, and no more
+LIVE_PU = 0.1
+SOURCE_W = 100.0
+QUALIFY_S = 5.0  # INV-7
+BREAK_S = 0.1  # an excursion surely longer than the 50 ms that restart the delay
+EXACT = 0.985  # of the delay; UL 1741 SB as quoted second-hand
+VOLTS = 0.015  # beyond the enter-service window by so much is surely outside, of nominal
+HERTZ = 0.03
+
+
+def live(case: Case, now: Truth) -> bool:
+    """The house's side has voltage."""
+    return max(number(now, f"house_{leg}_v") for leg in LEGS) > LIVE_PU * case.nominal_v
+
+
+class Bonds(Rule):
+    inv = "INV-6"
+    title = "neutral–earth bonds"
+    text = (
+        "Never two; exactly one while something forms (within 130 ms of losing it). Switch and "
+        "bond are never both closed where the switch opens the neutral."
+    )
+
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        bonds = number(m.now, "ne_bonds")
+        if bonds > 1:
+            yield Wrong("two", f"{bonds:.0f} neutral–earth bonds at the same time")
+        if m.now["inverter_mode"] == "form" and bonds != 1:
+            yield Wrong("forming", f"forming with {bonds:.0f} neutral–earth bonds", REACT_S)
+        if m.now["island_closed"] and m.now["bond_closed"]:
+            yield Wrong("both", "islanding switch and bond are both closed")
+
+
+class Forming(Rule):
+    inv = "INV-5"
+    title = "forming while connected"
+    text = (
+        "A forming inverter needs all live poles of the islanding switch open; it loses its "
+        "enable within 100 ms and its current 20 ms later."
+    )
+
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        if m.now["inverter_mode"] == "form" and m.now["island_closed"]:
+            yield Wrong("forming", "forming with the islanding switch closed", REACT_S)
+
+
+class ClosedLive(Rule):
+    inv = "INV-7"
+    title = "closed onto the grid with the island live, or onto an unqualified grid"
+    text = (
+        "The switch closes onto the grid with the island dead and unbonded, and with the grid in "
+        "its enter-service window for 5 s."
+    )
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._good = Since(BREAK_S)
+
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        good_s = self._good.see(m.t_us, self.case.enter.inside(m.now, VOLTS, HERTZ))
+        if not m.now["island_closed"] or m.before["island_closed"]:
+            return
+        if live(self.case, m.before):
+            yield Wrong("live", f"switch closed onto a live house ({m.before['house_source']})")
+        if m.before["bond_closed"]:
+            yield Wrong("bonded", "switch closed with the bond closed")
+        if good_s < min(QUALIFY_S, m.t_s) * EXACT:
+            text = f"switch closed with the grid good for {max(0.0, good_s):.1f} s of 5 s"
+            yield Wrong("unqualified", text)
+
+
+class Service:
+    """Whether sources may run, by the site's grid code: own timers, on physical truth."""
+
+    def __init__(self, case: Case) -> None:
+        self._code = case.enter
+        self._good = Since(BREAK_S)
+        self._beyond = [Since() for _ in self._code.trips]
+        self._dead = Since()
+        self.good_s = -1.0
+        self.on = False
+
+    def stop(self) -> None:
+        self.on = False
+        self._good = Since(BREAK_S)
+
+    def see(self, m: Moment) -> None:
+        """In service after the delay; out of it when a trip row's time has surely run out."""
+        code = self._code
+        volts, hz = code.volts_pu(m.now), number(m.now, "grid_hz")
+        lost = self._dead.see(m.t_us, not m.now["grid_present"]) > code.dead_s + BREAK_S
+        for row, since in zip(code.trips, self._beyond, strict=True):
+            lost = since.see(m.t_us, row.beyond(volts, hz)) > row.time_s * 1.1 + BREAK_S or lost
+        if not m.now["island_closed"] or (self.on and lost):
+            self.stop()
+        if not self.on and m.now["island_closed"]:
+            self.good_s = self._good.see(m.t_us, code.inside(m.now, VOLTS, HERTZ))
+            self.on = self.good_s >= code.delay_s * EXACT
+
+
+class EnterService(Rule):
+    inv = "INV-7"
+    title = "source active before the enter-service delay"
+    text = (
+        "Tied to the grid, the inverter does not begin to deliver (100 W) before the grid has "
+        "stood in the window of the site's grid code for 98.5 % of its delay, counted from the "
+        "last excursion of 100 ms, the switch's closing, or the unit's start; and it stops within "
+        "2 s + its response when a trip row's time has run out."
+    )
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._service = Service(case)
+        self._carried = False  # delivered when service ended, and has not stopped since
+
+    def event(self, t_us: int, kind: str, text: str) -> Iterable[Wrong]:
+        if kind == "restart":
+            self._service.stop()
+        return ()
+
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        was_on = self._service.on
+        self._service.see(m)
+        on = self._service.on
+        watts = number(m.now, "inverter_w")
+        delivers = watts < -SOURCE_W and m.now["inverter_mode"] == "follow"
+        if was_on and not on:
+            self._carried = delivers
+        self._carried = self._carried and delivers
+        if on or not delivers or not m.now["island_closed"] or not m.now["grid_present"]:
+            return
+        waited = f"{max(0.0, self._service.good_s):.1f} s of {self.case.enter.delay_s:g} s"
+        permitted_s = 2.0 + self.case.inverter_response_s if self._carried else 0.0
+        yield Wrong("early", f"inverter delivers {-watts:.0f} W after {waited}", permitted_s)
+
+
+class DeadGrid(Rule):
+    inv = "INV-5"
+    title = "energy fed into a dead grid"
+    text = (
+        "The inverter's own anti-islanding has 2 s. After them islet's inverter feeds no more "
+        "than 0.1 Wh into a dead grid, which is what may flow between two moments."
+    )
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._dead = Since()
+        self._mark_wh = 0.0
+
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        dead_s = self._dead.see(m.t_us, not m.now["grid_present"])
+        fed_wh = number(m.now, "dead_grid_inverter_wh")
+        if dead_s < ANTI_ISLANDING_S:
+            self._mark_wh = fed_wh
+        elif fed_wh - self._mark_wh > FED_WH:
+            yield Wrong("fed", f"{fed_wh - self._mark_wh:.2f} Wh into a dead grid after 2 s")
+
+
+class DeadGridAlone(Rule):
+    inv = "INV-5"
+    title = "dead grid energised by another source"
+    text = "What PV with failed anti-islanding does alone: reported, not islet's."
+    alarm = True
+
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        if m.now["dead_grid_live"] and number(m.now, "inverter_w") > -SOURCE_W:
+            yield Wrong("live", "a dead grid is energised, not by the inverter", ANTI_ISLANDING_S)
+
+
+RULES = (Bonds, Forming, ClosedLive, EnterService, DeadGrid, DeadGridAlone)

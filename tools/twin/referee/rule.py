@@ -1,0 +1,98 @@
+# islet: what a rule of the referee is.
+# GPL-3.0-or-later
+"""A rule looks at each moment of truth and says what is wrong at it, and how long that may last.
+
+Moments are instants both sides of the link agree on, at most about 100 ms apart. Nothing is ever
+concluded from what may have happened between two of them: a wrong counts from the first moment it
+is seen at, so a finding is always a real one, and a wrong that comes and goes between two moments
+may be missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tools.twin.referee.case import Case
+
+Truth = Mapping[str, float | int | bool | str]
+LEGS = ("l1", "l2", "l3")
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Something that must not be: `what` identifies it, `text` says it with figures."""
+
+    what: str
+    text: str
+    permitted_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`before` is the previous moment's truth (the same as `now` at the first). `commands` are
+    published fields by name, for the one rule that judges a promise; None until published."""
+
+    t_us: int
+    now: Truth
+    before: Truth
+    dt_s: float
+    commands: Mapping[str, int] | None = None
+
+    @property
+    def t_s(self) -> float:
+        return self.t_us / 1e6
+
+
+class Rule:
+    """One rule. Its class attributes are its documentation; `look` yields what is wrong now."""
+
+    inv: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    text: ClassVar[str] = ""
+    alarm: ClassVar[bool] = False  # reported, but nobody's fault
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        raise NotImplementedError
+
+    def event(self, t_us: int, kind: str, text: str) -> Iterable[Wrong]:
+        """Something the run tells: "start", "restart", "died"."""
+        return ()
+
+
+class Since:
+    """Since when something has been so without a break; `least_s` is what counts as one."""
+
+    def __init__(self, least_break_s: float = 0.0) -> None:
+        self._least_us = round(least_break_s * 1e6)
+        self._from_us: int | None = None
+        self._broken_us: int | None = None
+
+    def see(self, t_us: int, so: bool) -> float:
+        """Seconds it has been so, −1 when it is not."""
+        if so:
+            self._broken_us = None
+            if self._from_us is None:
+                self._from_us = t_us
+        elif self._from_us is not None:
+            if self._broken_us is None:
+                self._broken_us = t_us
+            if t_us - self._broken_us >= self._least_us:
+                self._from_us = self._broken_us = None
+        return -1.0 if self._from_us is None else (t_us - self._from_us) / 1e6
+
+
+def number(truth: Truth, name: str) -> float:
+    """A numeric field, 0 where this house has none (a leg, an inverter)."""
+    value = truth.get(name, 0.0)
+    return 0.0 if isinstance(value, str) else float(value)
+
+
+def legs(truth: Truth, pattern: str) -> tuple[float, float, float]:
+    """The three legs of a field like "evse_{}_a"."""
+    a, b, c = (number(truth, pattern.format(leg)) for leg in LEGS)
+    return a, b, c

@@ -1,0 +1,370 @@
+# islet: one run: the chip's process in its simulated house, judged, logged and shown.
+# GPL-3.0-or-later
+"""The loop is the same in real and virtual time: the chip asks, the session answers.
+
+At SPEED=max the chip asks as fast as it can; at SPEED=1 it waits for the wall clock before it
+asks, and serial line and broker are real. Exit codes: 0 all well, 1 the referee or an expectation
+found something, 2 the run itself failed, 130 ended by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from tools.twin import live, record, wire
+from tools.twin.events import EventLog, ImageEvents
+from tools.twin.link import Edges, LinkError, Session, Truth
+from tools.twin.process import Chip, ChipDied
+from tools.twin.signals import Stretch
+
+RESTART_CODES = {75: "watchdog", 76: "reset"}
+BOOT_US = 250_000  # from reset to the first line of boot.py
+OBSERVE_US = 100_000
+STATUS_S = 10.0
+PATIENCE_S = 2.0  # at SPEED=max without a progress line
+PROGRESS_S = 0.5
+FINDING, FAILED, INTERRUPTED = 1, 2, 130
+
+
+class Judge(Protocol):
+    """The referee with the scenario's expectations: sees the truth, never the firmware's mind."""
+
+    def observe(self, t_us: int, truth: Truth, image: Mapping[str, array[int]]) -> None: ...
+
+    def restarted(self, t_us: int) -> None: ...
+
+    def findings(self) -> Sequence[str]:
+        """Everything held against the run so far, oldest first, a sentence each."""
+        ...
+
+    def summary(self) -> dict[str, Any]:
+        """Of the whole run; `ok` says whether nothing was found and all expectations hold."""
+        ...
+
+
+@dataclass
+class Scene:
+    """What a run is made of: everything but the chip (scene.py builds it)."""
+
+    title: str
+    seconds: float  # the scenario's own length
+    start: datetime
+    site: dict[str, Any]
+    session: Session
+    judge: Judge
+    input_names: Mapping[int, str]  # by pin
+    environment: dict[str, str] = field(default_factory=dict)
+    page: str = ""
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Options:
+    scenario: str = ""
+    seconds: float | None = None
+    speed: str = "1"
+    seed: int = 1
+    board: str = "host"
+    record: Path | None = None
+    events: Path | None = None
+
+
+@dataclass
+class Context:
+    """What building a scene may use: this run's private folder and its log."""
+
+    options: Options
+    folder: Path
+    log: EventLog
+
+
+class Run:
+    """One run; go() returns the exit code."""
+
+    def __init__(
+        self,
+        options: Options,
+        build: Callable[[Context], Scene],
+        command: Callable[[], Sequence[str]],
+        out: IO[str] = sys.stdout,
+        err: IO[str] = sys.stderr,
+    ) -> None:
+        self.options = options
+        self.log = EventLog()
+        self._build, self._command = build, command
+        self._out, self._err = out, err
+        self._virtual = options.speed == "max"
+        self._judged = 0
+        self._restarts = 0
+        self._observed_us = -OBSERVE_US
+        self._notes: list[Callable[[], object]] = []
+        self._truth: Truth = {}
+        self._steps = record.Assembler()
+        self._recorder: record.Recorder | None = None
+        self._chip: Chip | None = None
+
+    def go(self) -> int:
+        try:
+            with ExitStack() as stack:
+                return self._in_folder(stack)
+        except KeyboardInterrupt:
+            print("islet: ended", file=self._err)
+            return INTERRUPTED
+        except ChipDied as death:
+            self._complain(str(death), death.tail)
+        except (LinkError, wire.WireError, OSError, RuntimeError) as error:
+            tail = self._chip.tail() if self._chip is not None else ""
+            self._complain(str(error), tail)
+        return FAILED
+
+    # --- what a run needs -----------------------------------------------------------------
+
+    def _in_folder(self, stack: ExitStack) -> int:
+        options = self.options
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="islet-")))
+        if options.events is not None:
+            self.log = EventLog(stack.enter_context(options.events.open("w")))
+        self._scene = scene = self._build(Context(options, folder, self.log))
+        stack.callback(scene.close)
+        self._image = ImageEvents(self.log)
+        if options.record is not None:
+            self._recorder = record.Recorder(options.record, options.scenario, options.seed)
+            stack.callback(self._recorder.close)
+        session = scene.session
+        session.end_us = self._end_us()
+        session.on_committed = self._committed
+        session.on_log = lambda t_us, text: self.log.add(t_us, "chip", text)
+        session.on_section = self._section
+        (folder / "storage").mkdir()
+        (folder / "site.json").write_text(json.dumps(scene.site))
+        self._environment = {
+            "ISLET_SPEED": options.speed,
+            "ISLET_SITE": str(folder / "site.json"),
+            "ISLET_STORAGE": str(folder / "storage"),
+            "ISLET_BOARD": options.board,
+            **scene.environment,
+        }
+        self._chip_log = folder / "chip.log"
+        stack.callback(self._stop_chip)
+        self._start_chip()
+        self._loop(self._display(stack))
+        return self._finish()
+
+    def _start_chip(self) -> None:
+        self._chip = Chip(self._command(), self._environment, self._chip_log)
+
+    def _stop_chip(self) -> None:
+        if self._chip is not None:
+            self._chip.stop()
+
+    def _end_us(self) -> int | None:
+        seconds = self.options.seconds
+        if seconds is None and self._virtual:
+            seconds = self._scene.seconds
+        return None if seconds is None else round(seconds * 1e6)
+
+    # --- the loop -------------------------------------------------------------------------
+
+    def _loop(self, display: Display) -> None:
+        session = self._scene.session
+        while not session.over:
+            assert self._chip is not None
+            try:
+                ask = self._chip.receive()
+                if ask.why == wire.BYE:
+                    continue  # its exit code is the next thing to be had
+                self._chip.send(session.exchange(ask))
+                self._catch_up()
+                if self._virtual and not session.over:
+                    session.look_ahead()
+            except ChipDied as death:
+                if death.code not in RESTART_CODES:
+                    raise
+                self._restart(RESTART_CODES[death.code])
+            display.tick(session.now_us)
+        display.close()
+
+    def _restart(self, cause: str) -> None:
+        session = self._scene.session
+        self._restarts += 1
+        self.log.add(session.now_us, "run", f"{cause}: the chip restarts")
+        self._scene.judge.restarted(session.now_us)
+        self._stop_chip()
+        session.restart(session.now_us + BOOT_US)
+        self._steps = record.Assembler()
+        self._start_chip()
+
+    # --- what the session tells -------------------------------------------------------------
+
+    # While the chip waits for its answer only notes are taken; _catch_up() works them off.
+
+    def _committed(
+        self,
+        t_us: int,
+        stretches: Sequence[Stretch],
+        edges: Edges,
+        truth: Callable[[], Truth],
+    ) -> None:
+        for edge_us, pin, level in edges:
+            name = self._scene.input_names.get(pin, str(pin))
+            self._notes.append(partial(self.log.add, edge_us, "house", f"contact {name} {level}"))
+        if t_us - self._observed_us >= OBSERVE_US or edges or len(stretches) > 1:
+            self._observed_us = t_us
+            self._truth = truth()
+            self._notes.append(partial(self._observe, t_us, self._truth))
+
+    def _section(self, t_us: int, item: wire.Section | wire.Step) -> None:
+        self._notes.append(partial(self._take, t_us, item))
+
+    def _catch_up(self) -> None:
+        notes, self._notes = self._notes, []
+        for note in notes:
+            note()
+
+    def _observe(self, t_us: int, truth: Truth) -> None:
+        judge = self._scene.judge
+        judge.observe(t_us, truth, self._image.values)
+        remarks = judge.findings()
+        for text in remarks[self._judged :]:
+            self.log.add(t_us, "referee", text)
+        self._judged = len(remarks)
+
+    def _take(self, t_us: int, item: wire.Section | wire.Step) -> None:
+        found = self._steps.take(item)
+        if found is None:
+            return
+        if isinstance(found, record.Boot):
+            self._image.boot(found)
+        else:
+            self._image.step(t_us, found)
+        if self._recorder is not None:
+            self._recorder.write(found)
+
+    # --- the end --------------------------------------------------------------------------
+
+    def _finish(self) -> int:
+        session = self._scene.session
+        self._catch_up()
+        summary = {
+            "scenario": self._scene.title,
+            "seconds": session.now_us // 100_000 / 10,
+            "seed": self.options.seed,
+            "speed": self.options.speed,
+            "restarts": self._restarts,
+            "steps": self._image.steps,
+            "events": self.log.count,
+            "events_sha256": self.log.sha256,
+            **self._scene.judge.summary(),
+        }
+        print(json.dumps(summary, ensure_ascii=False), file=self._out, flush=True)
+        return 0 if summary["ok"] else FINDING
+
+    def _complain(self, text: str, tail: str) -> None:
+        if tail:
+            print(tail, file=self._err)
+        print(f"islet: {text}", file=self._err, flush=True)
+
+    # --- what people see --------------------------------------------------------------------
+
+    def view(self) -> live.View:
+        scene = self._scene
+        return live.View(
+            title=scene.title,
+            site=scene.site,
+            start=scene.start,
+            t_us=scene.session.now_us,
+            speed="×1" if not self._virtual else "max",
+            page=scene.page,
+            truth=self._truth,
+            values=self._image.values if self._image.steps else {},
+            events=list(self.log.tail),
+            remarks=self._judged,
+        )
+
+    def _display(self, stack: ExitStack) -> Display:
+        if self._virtual:
+            return Progress(self._err, self._end_us())
+        if self._out.isatty():
+            return Terminal(stack.enter_context(live.Screen()), self.view)
+        if self._scene.page:
+            print(f"islet: page at {self._scene.page}", file=self._err, flush=True)
+        return StatusLines(self._err, self.view)
+
+
+# --- displays --------------------------------------------------------------------------------
+
+
+class Display(Protocol):
+    def tick(self, t_us: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Progress:
+    """At SPEED=max: nothing at first, then a line that says how far and how fast."""
+
+    def __init__(self, err: IO[str], end_us: int | None) -> None:
+        self._err, self._end_us = err, end_us
+        self._begin = time.monotonic()
+        self._next = self._begin + PATIENCE_S
+        self._shown = False
+
+    def tick(self, t_us: int) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        terminal = self._err.isatty()
+        self._next = now + (PROGRESS_S if terminal else STATUS_S)
+        self._shown = terminal
+        of = f" of {self._end_us / 1e6:.0f}" if self._end_us is not None else ""
+        speed = t_us / 1e6 / (now - self._begin)
+        text = f"islet: {t_us / 1e6:.0f}{of} s, {speed:.0f} times real time"
+        print(f"\r{text:<70}" if terminal else text, end="" if terminal else "\n", file=self._err)
+        self._err.flush()
+
+    def close(self) -> None:
+        if self._shown:
+            print("\r" + " " * 70 + "\r", end="", file=self._err, flush=True)
+
+
+class Terminal:
+    def __init__(self, screen: live.Screen, view: Callable[[], live.View]) -> None:
+        self._screen, self._view = screen, view
+        self._next = 0.0
+
+    def tick(self, t_us: int) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + 1 / live.FRESH_PER_S
+            self._screen.show(self._view())
+
+    def close(self) -> None:
+        self._screen.show(self._view())
+
+
+class StatusLines:
+    def __init__(self, err: IO[str], view: Callable[[], live.View]) -> None:
+        self._err, self._view = err, view
+        self._next = time.monotonic() + STATUS_S
+
+    def tick(self, t_us: int) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + STATUS_S
+            with contextlib.suppress(BrokenPipeError):
+                print("islet: " + live.status_line(self._view()), file=self._err, flush=True)
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,222 @@
+# islet: puts a run together: scenario, house, buses, broker, referee.
+# GPL-3.0-or-later
+"""In virtual time devices and broker are called in lockstep and are exact to the µs. In real time
+pymodbus and the broker run on threads of their own: what they want of the house is posted, and
+done at the session's next agreed moment, at most 100 ms later."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from tools.twin import port, run, scenario
+from tools.twin.buses.devices import SunSpec, sdm630
+from tools.twin.buses.line import Line, Responder, Timing
+from tools.twin.buses.mqtt import StubBroker
+from tools.twin.buses.realbroker import RealBroker, free_port
+from tools.twin.buses.serial import SerialBus
+from tools.twin.house import House
+from tools.twin.link import Session
+from tools.twin.referee import Referee
+from tools.twin.signals import Instruments, Synthesis
+
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+MQTT_PORT = 1883
+INVERTER_WRITES = (
+    "write_setpoint",
+    "allow_forming",
+    "controller_heartbeat",
+    "alarm_reset",
+    "operate",
+)
+
+
+class Posted:
+    """The inverter as a thread may use it: reads at once, writes at the next agreed moment."""
+
+    def __init__(self, inverter: Any, post: Callable[[Callable[[], Any]], None]) -> None:
+        self._inverter, self._post = inverter, post
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._inverter, name)
+        if name not in INVERTER_WRITES:
+            return value
+        return lambda *args, **options: self._post(functools.partial(value, *args, **options))
+
+
+class Script:
+    """The scenario's events, an actor: faults of bus and broker and messages are carried out
+    here; what is set in the house the house does by itself, and is only logged."""
+
+    def __init__(self, events: list[scenario.Event], stage: Stage) -> None:
+        self._events, self._stage = events, stage
+        self._next = 0
+
+    def next_us(self) -> int | None:
+        if self._next == len(self._events):
+            return None
+        return round(self._events[self._next].at_s * 1e6)
+
+    def act(self, t_us: int) -> None:
+        while (due := self.next_us()) is not None and due <= t_us:
+            event = self._events[self._next]
+            self._next += 1
+            self._stage.happen(t_us, event)
+
+
+class Stage:
+    """Everything around the chip in one run; `scene()` is what the run needs of it."""
+
+    def __init__(self, context: run.Context, story: scenario.Scenario) -> None:
+        self._context, self._story = context, story
+        options = context.options
+        self._real = options.speed == "1"
+        self._site: dict[str, Any] = copy.deepcopy(story.site)
+        self._house: House = story.new_house(options.seed)
+        board = port.read_board(options.board)
+        self._port = port.HousePort(self._house, board)
+        instruments = Instruments(**story.house.sensors.instruments())
+        self._environment: dict[str, str] = {}
+        self._page = ""
+        self._serial: SerialBus | None = None
+        self._real_broker: RealBroker | None = None
+        self._broker: StubBroker | None = None
+        self._responder, devices = self._devices()
+        timing = self._timing()
+        uarts = {} if self._real else {board["uart"]["id"]: Line(self._responder, timing)}
+        if not self._real:
+            self._broker = StubBroker(_whole(self._site, "mqtt", "port", MQTT_PORT))
+            self._broker.on_message = self._message
+        minutes = round((story.start - EPOCH).total_seconds()) // 60
+        self.session = Session(
+            self._port,
+            Synthesis(instruments, options.seed),
+            uarts,
+            self._broker,
+            [Script(story.events, self)],
+            lambda t_us: minutes + t_us // 60_000_000,
+            self._house.truth,
+        )
+        if self._real:
+            self._serial = SerialBus(self._responder, devices, timing)
+            self._real_broker = RealBroker(context.folder)
+
+    def scene(self) -> run.Scene:
+        return run.Scene(
+            title=self._story.name,
+            seconds=self._story.seconds,
+            start=self._story.start,
+            site=self._site,
+            session=self.session,
+            judge=Referee(self._story),
+            input_names=self._port.input_names,
+            environment=self._environment,
+            page=self._page,
+            close=self.close,
+        )
+
+    # --- devices ------------------------------------------------------------------------------
+
+    def _devices(self) -> tuple[Responder, list[Any]]:
+        site, house = self._site, self._house
+        devices = {"meter": sdm630(house.meter, _whole(site, "meter", "address", 1))}
+        if house.inverter is not None:
+            inverter: Any = house.inverter
+            if self._real:
+                inverter = Posted(inverter, lambda job: self.session.post(job))
+            address = _whole(site, "inverter", "address", 2)
+            sunspec = SunSpec(inverter, address, _whole(site, "inverter", "base", 40_000))
+            sunspec.seconds = lambda: self._house.now_us // 1_000_000
+            devices["inverter"] = sunspec.device
+        responder = Responder(devices, self._context.options.seed)
+        responder.now_us = lambda: self.session.now_us
+        responder.log = self._bus_log
+        return responder, list(devices.values())
+
+    def _timing(self) -> Timing:
+        bus = self._site.get("bus")
+        parity = bus.get("parity", "N") if isinstance(bus, dict) else "N"
+        return Timing(_whole(self._site, "bus", "baud", 19_200), str(parity))
+
+    def start_real(self) -> None:
+        """Serial line, broker and the page's port of this run's own; in virtual time nothing."""
+        if self._serial is None or self._real_broker is None:
+            return
+        self._serial.start()
+        self._environment["ISLET_PTY"] = self._serial.path
+        broker = self._real_broker
+        broker.start()
+        broker.on_message = lambda topic, payload: self.session.post(
+            lambda: self._message(self.session.now_us, topic, payload)
+        )
+        broker.connect()
+        page_port = free_port()
+        self._environment["ISLET_HTTP_PORT"] = str(page_port)
+        self._page = f"http://127.0.0.1:{page_port}/"
+        if isinstance(self._site.get("mqtt"), dict):
+            self._site["mqtt"] |= {"host": "127.0.0.1", "port": broker.port}
+        if isinstance(self._site.get("http"), dict):
+            self._site["http"]["port"] = page_port
+
+    def close(self) -> None:
+        if self._serial is not None:
+            self._serial.stop()
+        if self._real_broker is not None:
+            self._real_broker.stop()
+
+    # --- happenings ---------------------------------------------------------------------------
+
+    def happen(self, t_us: int, event: scenario.Event) -> None:
+        match event.kind:
+            case "set":
+                said = f"{event.target} = {json.dumps(event.value)}"
+            case "bus":
+                said = f"{event.target}: {event.value}"
+                until_us = 1 << 62 if event.for_s is None else t_us + round(event.for_s * 1e6)
+                self._responder.fault(event.target, event.value, until_us)
+            case "mqtt":
+                said = f"publishes to {event.target}"
+                self._publish(t_us, event.target, event.value)
+            case _:
+                said = f"broker {event.value}"
+                broker = self._broker or self._real_broker
+                assert broker is not None
+                broker.set_state(event.value)
+        self._context.log.add(t_us, "scenario", said)
+
+    def _publish(self, t_us: int, topic: str, payload: Any) -> None:
+        data = payload if isinstance(payload, str) else json.dumps(payload)
+        if self._broker is not None:
+            self._broker.publish(t_us, topic, data.encode())
+        elif self._real_broker is not None:
+            self._real_broker.publish(topic, data.encode())
+
+    def _message(self, t_us: int, topic: str, payload: bytes) -> None:
+        self._context.log.add(t_us, "mqtt", f"{topic} {payload.decode(errors='replace')}")
+
+    def _bus_log(self, t_us: int, text: str) -> None:
+        if self._real:
+            self.session.post(lambda: self._context.log.add(t_us, "bus", text))
+        else:
+            self._context.log.add(t_us, "bus", text)
+
+
+def build(context: run.Context, story: scenario.Scenario) -> run.Scene:
+    stage = Stage(context, story)
+    try:
+        stage.start_real()
+    except BaseException:
+        stage.close()
+        raise
+    return stage.scene()
+
+
+def _whole(site: dict[str, Any], section: str, key: str, default: int) -> int:
+    """A number of the site's configuration, which the firmware, not the twin, has to check."""
+    part = site.get(section)
+    value = part.get(key) if isinstance(part, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
