@@ -184,6 +184,11 @@ def _rules(site, config, board):
     errors = config.errors
     if site[im.EVSE_NODE] >= 0 and not board.can_own_contactor:
         errors.append("evse.node: this circuit board may not own a contactor")
+    if not site[im.ENTER_LOW_MHZ] <= site[im.NOMINAL_MHZ] <= site[im.ENTER_HIGH_MHZ]:
+        errors.append("grid_code: is not made for nominal_hz")
+    if site[im.BOND_NEEDED] and site[im.ISLAND_CAPABLE] and config["grid_code"].startswith("as"):
+        # AS/NZS 3000: the neutral stays whole and the installation keeps its own MEN bond
+        errors.append("island.bond: must be false under grid_code " + config["grid_code"])
     if site[im.ISLAND_CAPABLE] and not board.can_island:
         errors.append("island.capable: this circuit board lacks the declared interlocks")
     if site[im.ISLAND_CAPABLE] and site[im.INVERTER_NODE] < 0:

@@ -6,13 +6,7 @@
 import struct
 from array import array
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
+from firmware.image import const
 
 _VERSION = const(1)
 _HEAD = "<BBHBBBHBBB4B"
@@ -32,8 +26,9 @@ class Analog:
     is the pull-up in ohm, for currents and voltages `high` is the peak in mA or mV at 2047 codes
     from the middle. Channel c is sampled c * skew_us after its frame began.
 
-    Calibration, nought until somebody calibrates: `gain_ppm` is added to 1, `zero_code16` (code/16)
-    to the code of pilot and proximity, `delay_us` is how late the sensor shows what it measures.
+    Calibration, nought until somebody calibrates: `gain_ppm` is added to 1, `zero_code16`
+    (code/16) to the code of pilot and proximity, `delay_us` is how late the sensor shows what
+    it measures.
     """
 
     def __init__(self, rate_hz, frames, skew_us, channels):

@@ -10,6 +10,8 @@ import time
 import adcstream
 import hostlink
 import islet_data
+from machine import PWM, RTC, UART, WDT, Pin
+
 from firmware.boards.circuit import GUARD_SOFT, Circuit
 from firmware.image import (
     INPUTS,
@@ -20,7 +22,6 @@ from firmware.image import (
     OUT_ISLAND,
     OUT_LOADS,
 )
-from machine import PWM, RTC, UART, WDT, Pin
 
 _PARITY = {"N": None, "E": 0, "O": 1}
 _PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
@@ -29,7 +30,7 @@ _DAYS_BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 class Board:
     def __init__(self):
-        circuit = Circuit(islet_data.BOARD_HOST)
+        circuit = Circuit(islet_data.BOARDS["host"])
         self._circuit = circuit
         self.name = circuit.name
         self.analog = circuit.analog
@@ -40,9 +41,7 @@ class Board:
         self.can_island = guarded and circuit.has_outputs(island)
         self.storage = os.getenv("ISLET_STORAGE") or "."
         self.http_port = int(os.getenv("ISLET_HTTP_PORT") or 0)
-        self._inputs = [
-            (bit, Pin(pin, Pin.IN, _PULL[pull])) for bit, pin, pull in circuit.inputs
-        ]
+        self._inputs = [(bit, Pin(pin, Pin.IN, _PULL[pull])) for bit, pin, pull in circuit.inputs]
         # Off, as the pull-downs hold them. One that holds its state stays undriven until it is
         # first permitted: a reset must not open the islanding switch (INV-12).
         self._outputs = [

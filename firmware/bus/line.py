@@ -106,20 +106,16 @@ class Line:
             for job in device.jobs:
                 job.next_ms = ticks_ms()
         while True:
-            await self.slot()
-
-    async def slot(self):
-        """Make the next request, or wait a little if none is due."""
-        now = ticks_ms()
-        for device in self.devices:
-            device.watch(now)
-        job = self._choose(now)
-        if job is None:
-            await sleep_ms(self._idle_ms(now))
-            return
-        job.started(now, job.late_ms(now))
-        await job.run()
-        self.busy_ms = (self.busy_ms + ticks_diff(ticks_ms(), now)) & 0x3FFFFFF
+            now = ticks_ms()
+            for device in self.devices:
+                device.watch(now)
+            job = self._choose(now)
+            if job is None:
+                await sleep_ms(self._idle_ms(now))
+                continue
+            job.started(now, job.late_ms(now))
+            await job.run()
+            self.busy_ms = (self.busy_ms + ticks_diff(ticks_ms(), now)) & 0x3FFFFFF
 
     def _choose(self, now):
         best, best_ms = None, -1
@@ -130,8 +126,10 @@ class Line:
                     continue
                 if job.rank != SETPOINT and job.peer.resting(now):
                     continue
-                if best is None or job.rank < best.rank or (
-                    job.rank == best.rank and late_ms > best_ms
+                if (
+                    best is None
+                    or job.rank < best.rank
+                    or (job.rank == best.rank and late_ms > best_ms)
                 ):
                     best, best_ms = job, late_ms
         return best
@@ -146,9 +144,10 @@ class Line:
         return wait_ms
 
     def report(self):
-        """Counters and errors by device's name, and bytes that nobody waited for."""
+        """Counters and errors by device's name, stray bytes, time spent in requests (wraps)."""
         report = {device.name: device.report() for device in self.devices}
         report["stray_bytes"] = self.rtu.stray
+        report["busy_ms"] = self.busy_ms
         return report
 
 

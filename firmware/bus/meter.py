@@ -22,6 +22,7 @@ from firmware.bus.profiles import (
     REGISTER,
     TYPE,
     TYPES,
+    WHOLE,
     Profile,
     value_of,
 )
@@ -71,6 +72,12 @@ def blocks_of(rows):
     return blocks
 
 
+def field_of(row):
+    """What a row measures, for people."""
+    name = QUANTITIES[row[QUANTITY]][0]
+    return name if row[LEG] == WHOLE else "{} L{}".format(name, row[LEG] + 1)
+
+
 class Meter(Device):
     """Writes live NODE_MA, NODE_W and NODE_AGE_MS of `node`.
 
@@ -87,6 +94,7 @@ class Meter(Device):
         self.still_ms = 0  # since any register changed
         self.polls = 0
         self._blocks = blocks_of(self.profile.rows)
+        self._fields = [field_of(row) for row in self.profile.rows]
         self._next = 0  # block to read next
         self._begun_ms = 0  # ticks when this poll's first request was sent
         self._written_ms = ticks_ms()
@@ -102,9 +110,7 @@ class Meter(Device):
         found = [self.profile.find(quantity, leg) for leg in range(self.image.site[LEG_COUNT])]
         if -1 in found:
             raise ValueError(
-                "meter.profile: no {} of L{}".format(
-                    QUANTITIES[quantity][0], found.index(-1) + 1
-                )
+                "meter.profile: no {} of L{}".format(QUANTITIES[quantity][0], found.index(-1) + 1)
             )
         return found
 
@@ -145,11 +151,11 @@ class Meter(Device):
         for i in block.rows:
             row = self.profile.rows[i]
             value = value_of(row, rtu.frame, rtu.data() + 2 * (row[REGISTER] - block.first))
-            name, unit = QUANTITIES[row[QUANTITY]][:2]
-            field = name if row[LEG] == LEGS else "{} L{}".format(name, row[LEG] + 1)
+            field = self._fields[i]
             if value == INVALID:
                 good = self.wrong(field, "not a number")
             elif not row[LOW] <= value <= row[HIGH]:
+                unit = QUANTITIES[row[QUANTITY]][1]
                 good = self.wrong(field, "{} {}, allowed {}…{}", value, unit, row[LOW], row[HIGH])
             else:
                 self.right(field)

@@ -67,7 +67,8 @@ def value_of(row, frame, at):
     elif kind == INT16:
         value = scaled(signed16(frame, at), num, den)
     else:
-        high, low = (at + 2, at) if row[TYPE] & LOW_FIRST else (at, at + 2)
+        high = at + 2 if row[TYPE] & LOW_FIRST else at
+        low = 2 * at + 2 - high
         if kind == FLOAT32:
             value = float_scaled(unsigned16(frame, high), unsigned16(frame, low), num, den)
         else:

@@ -31,6 +31,7 @@ CODE_NAMES = (
     "line",  # the UART itself failed
 )
 
+_UNHEARD = (TIMEOUT, FOREIGN, SHAPE, NOISE)
 _LOOK_MS = 2  # between looks at the UART while an answer is due
 _GAP_MS = 20  # silence which ends a broken answer; a computer's pty delivers in lumps
 _PATIENCE_MS = 200  # for the line to fall silent
@@ -59,7 +60,7 @@ class Peer:
         self.code = code
         if self.counts[code] < 1_000_000_000:
             self.counts[code] += 1
-        if code in (TIMEOUT, FOREIGN, SHAPE, NOISE):  # its answer is still to come, or never will
+        if code in _UNHEARD:  # its answer is still to come, or never will
             rest_ms = _REST_MS << min(self.silences, 3)
             self._rest_until = ticks_add(now, min(rest_ms, _REST_MAX_MS))
             self.silences = min(self.silences + 1, 1000)
@@ -236,7 +237,9 @@ class Rtu:
             elif frame[start + 1] == request[0]:
                 if there < size:
                     self._missing = size - there if not self._missing else self._missing
-                elif pdu.answers(request, frame, start) and not pdu.crc16(frame, start, start + size):
+                elif pdu.answers(request, frame, start) and not pdu.crc16(
+                    frame, start, start + size
+                ):
                     self._precede(peer, start, sent)
                     self._first = start
                     return OK

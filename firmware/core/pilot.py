@@ -173,6 +173,7 @@ class Pilot:
             if level == self.state:
                 self.diode_ok = True
             return level
+        self.diode_ok = False  # no closing from now on; a fault only when seen again
         return PILOT_DIODE
 
     def _debounce(self, seen):

@@ -10,11 +10,33 @@
 # Energy is integrated in whole mWs, since device floats have 24 bits.
 
 from firmware.image import (
-    CONTACTOR_CLOSED, CONTACTOR_EMPTYING, CONTACTOR_STATE, EVSE_AGE_MS, EVSE_LEGS, EVSE_MA,
-    EVSE_NODE, IN_CONTACTOR, INPUTS, INVERTER_AGE_MS, INVERTER_NODE, INVERTER_PLUGGED, INVERTER_W,
-    ISLAND_GRID, ISLAND_STATE, LEGS, NODE_AGE_MS, NODE_W, NOMINAL_MV, OUT_CONTACTOR, OUTPUTS,
-    PERMITS, PILOT_A, PILOT_STATE, TOPOLOGY, WALL_MIN,
-)  # fmt: skip
+    CONTACTOR_CLOSED,
+    CONTACTOR_EMPTYING,
+    CONTACTOR_STATE,
+    EVSE_AGE_MS,
+    EVSE_LEGS,
+    EVSE_MA,
+    EVSE_NODE,
+    IN_CONTACTOR,
+    INPUTS,
+    INVERTER_AGE_MS,
+    INVERTER_NODE,
+    INVERTER_PLUGGED,
+    INVERTER_W,
+    ISLAND_GRID,
+    ISLAND_STATE,
+    LEGS,
+    NODE_AGE_MS,
+    NODE_W,
+    NOMINAL_MV,
+    OUT_CONTACTOR,
+    OUTPUTS,
+    PERMITS,
+    PILOT_A,
+    PILOT_STATE,
+    TOPOLOGY,
+    WALL_MIN,
+)
 from firmware.ledger.ring import Ring
 from firmware.ledger.store import FileStore
 
@@ -85,7 +107,7 @@ class Ledger:
                 for i in range(_TOTALS, len(VALUES)):
                     self.now[i] = max(self.now[i], record[4][i])
                 self.now[_SESSION] = max(self.now[_SESSION], record[4][_SESSION])
-        if not latest or closed and latest[4][_SESSION] <= closed[4][_SESSION]:
+        if not latest or (closed and latest[4][_SESSION] <= closed[4][_SESSION]):
             return
         cut = {}
         for record in self.journal.records():
@@ -204,7 +226,7 @@ class Ledger:
     def state(self):
         """Totals, the open session, and how long the journal lasts without an erase."""
         return {
-            "open": named(self.now) if self.is_open else None,
+            "open": named(self.now, False) if self.is_open else None,
             "total_evse_wh": self.now[_TOTALS],
             "total_inverter_charge_wh": self.now[_TOTALS + 1],
             "total_inverter_discharge_wh": self.now[_TOTALS + 2],
@@ -215,14 +237,13 @@ class Ledger:
     def closed(self):
         """Every closed session as a dict, oldest first."""
         for _, _, flags, _, values, _ in self.sessions.records():
-            session = named(values)
-            session["recovered"] = bool(flags & RECOVERED)
-            yield session
+            yield named(values, bool(flags & RECOVERED))
 
 
-def named(values):
+def named(values, recovered):
     """A record's integers by name; unknown wall times are None."""
-    session = dict(zip(VALUES, values))
+    session = {"recovered": recovered}
+    session.update(zip(VALUES, values))
     for name in ("start_min", "end_min"):
         session[name] = session[name] - 1 if session[name] else None
     return session

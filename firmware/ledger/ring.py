@@ -3,8 +3,8 @@
 #
 # Appending is one page program into a slot erased beforehand, so it is allowed while power flows;
 # erasing is not (INV-9) and happens one sector per call, ahead of need, when the caller says so.
-# A record cut by a power loss fails its CRC and its slot is passed over for ever. The newest record
-# is the valid one with the highest sequence, so no pointer is kept that could be torn.
+# A record cut by a power loss fails its CRC and its slot is passed over for ever. The newest is
+# the valid one with the highest sequence, so no pointer is kept that could be torn.
 
 import struct
 from binascii import crc32
@@ -111,7 +111,7 @@ class Ring:
         return any(decode(self._read(slot)) for slot in range(first, first + self.per_sector))
 
     def prepare(self):
-        """Erase at most one sector ahead; True if one was erased. Only when nothing is energised."""
+        """Erase at most one sector ahead, only when nothing is energised; True if one was."""
         at_start = self._slot % self.per_sector == 0
         while self._clean < self.ahead:
             current = self._slot // self.per_sector - (1 if at_start else 0)

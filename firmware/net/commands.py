@@ -1,4 +1,4 @@
-# islet: what people and the network operator may ask for, one row per command; MQTT and HTTP alike.
+# islet: what people and the network operator may ask for, a row per command, MQTT and HTTP alike.
 # GPL-3.0-or-later
 #
 # A command is checked in full before anything changes. A refusal names the field, what came and
@@ -78,7 +78,7 @@ TABLE = (
         (("island", ISLAND_CHOICES, "", 0, 0, REQUIRED),),
         "run without the grid: never, in an outage as configured, or now",
     ),
-    ("acknowledge", OWNER, (), "a person has seen faults and trips; those whose cause is gone clear"),
+    ("acknowledge", OWNER, (), "a person has seen faults and trips; those that are over clear"),
     (
         "operator",
         OPERATOR,
@@ -223,13 +223,15 @@ class Commands:
     def __init__(self, image, policy):
         self.image = image
         self.policy = policy
+        self.done = 0  # commands carried out: each is a reason to publish
         self._lowest_reserve = image.requests[RESERVE_PERMILLE]
         self._lowest_outage_reserve = image.requests[OUTAGE_RESERVE_PERMILLE]
 
     def handle(self, name, payload, roles=(OWNER, OPERATOR)):
         """Carry out the command `name` with its payload (bytes, or a dict); return the answer.
 
-        Answer: {"command", "id", "ok": true, "text"} or {…, "ok": false, "field", "error", "allowed"}.
+        Answer: {"command", "id", "ok": true, "text"}, or with "ok" false {"field", "error",
+        "allowed"}; "id" only where it was given.
         """
         answer = {"command": _shown(name).strip('"'), "ok": False}
         try:
@@ -242,6 +244,7 @@ class Commands:
             values = check(row, arguments)
             answer["text"] = getattr(self, "_" + name)(values)
             answer["ok"] = True
+            self.done += 1
         except Refused as refusal:
             answer["field"] = refusal.field
             answer["error"] = refusal.error
@@ -250,7 +253,9 @@ class Commands:
 
     @staticmethod
     def _identifier(value):
-        if type(value) is int and 0 <= value < 1 << 53 or isinstance(value, str) and len(value) <= 40:
+        if type(value) is int and 0 <= value < 1 << 53:
+            return value
+        if isinstance(value, str) and len(value) <= 40:
             return value
         raise Refused("id", "does not fit", "a text of at most 40 characters or a whole number")
 
@@ -263,12 +268,10 @@ class Commands:
     def _target_w(self, values):
         site, watts = self.image.site, values["target_w"]
         self._present("target_w", INVERTER, site[INVERTER_NODE])
-        if not -site[INVERTER_DISCHARGE_W] <= watts <= site[INVERTER_CHARGE_W]:
-            raise Refused(
-                "target_w",
-                "{} does not fit".format(watts),
-                "{} to {} W at this site".format(-site[INVERTER_DISCHARGE_W], site[INVERTER_CHARGE_W]),
-            )
+        low, high = -site[INVERTER_DISCHARGE_W], site[INVERTER_CHARGE_W]
+        if not low <= watts <= high:
+            allowed = "{} to {} W at this site".format(low, high)
+            raise Refused("target_w", "{} does not fit".format(watts), allowed)
         self.policy.set_wish(INVERTER, watts, values["ttl_s"] * 1000)
         return "The battery aims for {} W for {} s.".format(watts, values["ttl_s"])
 

@@ -11,9 +11,12 @@
 #   POST /api/command  {"command": name, …} as in commands.py, with `Authorization: Bearer <token>`
 #
 # The token travels in a header that no other site's page can make a browser send, so there are no
-# cookies and nothing to forge. microdot reads lines and waits without bound: `_Reader` and `_Writer`
+# cookies and nothing to forge. microdot reads lines and waits without bound: `_Reader`, `_Writer`
 # bound both, `Server.handle_request` bounds the number of clients. Its own event queue grows with
 # a slow client; ours is none: each client's stream is built when it can take it, or it is dropped.
+#
+# Streams differ between the runtimes, and microdot's stubs know less than it takes:
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
 import asyncio
 import json
@@ -194,8 +197,9 @@ class Server(Microdot):
 class _Events:
     """The body of /api/events: a state at each change, once a second at most, and every 10 s."""
 
-    def __init__(self, state):
+    def __init__(self, state, commands):
         self._state = state
+        self._commands = commands
         self._pieces = None
         self._signature = None
         self._since_ms = _STATE_MAX_MS
@@ -217,7 +221,7 @@ class _Events:
 
     async def _wait(self):
         while True:
-            signature = self._state.signature()
+            signature = self._state.signature() + (self._commands.done if self._commands else 0)
             changed = signature != self._signature and self._since_ms >= _STATE_MIN_MS
             if changed or self._since_ms >= _STATE_MAX_MS:
                 break
@@ -355,7 +359,7 @@ class Http:
         self.app.streams += 1
         request.sock[1].streaming = True
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        return Response(_Events(self.state), 200, headers)
+        return Response(_Events(self.state, self.commands), 200, headers)
 
     # --- commands -------------------------------------------------------------------------------
 

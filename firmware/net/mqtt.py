@@ -1,11 +1,8 @@
-# islet: MQTT over umqtt.simple, so that no call can block the loop.
+# islet: the MQTT link: connection, liveness, commands and state; nothing here blocks the loop.
 # GPL-3.0-or-later
 #
-# umqtt.simple 1.3.4 makes its socket blocking after the first byte, spins for acknowledgements and
-# has no deadline anywhere. So it gets no socket at all: it writes its packets into a buffer and reads
-# from packets that have arrived whole (`Packets`), and the bytes travel over asyncio streams here.
-# At the point where umqtt would wait it finds nothing to read, and we leave it (`_WouldWait`). Its
-# checks are `assert`s, which an optimised build drops; whatever matters is checked here.
+# `Packets` makes and reads the packets with umqtt.simple, which gets no socket; the bytes travel
+# over asyncio streams here, every wait with a deadline.
 #
 #   prefix/state   retained, at a change (once a second at most) and every 10 s
 #   prefix/limits  retained, with it
@@ -16,12 +13,16 @@
 #
 # Only one task writes to the stream: MicroPython's `drain` forgets what another adds meanwhile.
 # Time is counted in the loop's own ticks, so virtual time and a wrapping clock are no matter.
+#
+# Streams differ between the runtimes, so no stub fits both:
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
 import asyncio
 import json
 import sys
 
 from firmware.image import OUT_CONTACTOR, PERMITS, SETPOINT_W
+from firmware.net.packets import Packets
 
 _TICK_MS = 200
 _DEADLINE_S = 5  # connecting, and any single write
@@ -45,90 +46,6 @@ _REFUSALS = (
     "not authorised",
 )
 _DEVICE = sys.implementation.name == "micropython"
-
-
-class _WouldWait(Exception):
-    """umqtt has written its packet and would now wait for the answer."""
-
-
-class _Wire:
-    """What umqtt takes for a socket: collects what it writes, gives what has arrived."""
-
-    def __init__(self):
-        self.sent = bytearray()
-        self.arrived = b""
-
-    def connect(self, address):
-        pass
-
-    def setblocking(self, blocking):
-        pass
-
-    def write(self, data, count=None):
-        self.sent.extend(data if count is None else data[:count])
-
-    def read(self, count):
-        if len(self.arrived) < count:
-            raise _WouldWait
-        data = self.arrived[:count]
-        self.arrived = self.arrived[count:]
-        return data
-
-
-class _Sockets:
-    """What umqtt imports as `usocket`."""
-
-    socket = _Wire
-
-    @staticmethod
-    def getaddrinfo(host, port):
-        return ((None,),)
-
-
-def _umqtt():
-    """umqtt.simple with our stand-in for its socket module; everybody else keeps theirs."""
-    import binascii
-    import struct
-
-    stand_ins = {"usocket": _Sockets, "ustruct": struct, "ubinascii": binascii}
-    before = {name: sys.modules.get(name) for name in stand_ins}
-    for name in stand_ins:
-        sys.modules[name] = stand_ins[name]
-    try:
-        from umqtt import simple
-    finally:
-        for name in before:
-            if before[name] is None:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = before[name]
-    return simple
-
-
-class Packets(_umqtt().MQTTClient):
-    """umqtt.simple as a maker and reader of packets."""
-
-    def build(self, call, *arguments):
-        """The bytes that one of umqtt's methods writes."""
-        if self.sock:
-            self.sock.sent = bytearray()
-        if self.pid >= 65_000:
-            self.pid = 0
-        try:
-            call(*arguments)
-        except _WouldWait:
-            pass
-        return self.sock.sent
-
-    def take(self, head, body):
-        """Deliver one PUBLISH packet to the callback; returns the acknowledgement to send."""
-        qos = head >> 1 & 3
-        topic = body[0] << 8 | body[1] if len(body) >= 2 else 0
-        if head >> 4 != 3 or qos > 1 or len(body) < 2 + topic + 2 * qos:
-            raise ValueError("malformed packet from the broker")
-        size = len(body)
-        self.sock.arrived = bytes((head, size & 0x7F | 0x80, size >> 7)) + body
-        return self.build(self.wait_msg)
 
 
 class Link:
@@ -309,7 +226,7 @@ class Mqtt:
                 asked = True
                 await link.send(self._packets.build(self._packets.ping))
             await self._send_waiting(link)
-            present = self.state.signature()
+            present = self.state.signature() + self.commands.done
             changed = present != signature and since_ms >= _STATE_MIN_MS
             if changed or since_ms >= _STATE_MAX_MS:
                 signature = present

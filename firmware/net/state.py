@@ -1,4 +1,4 @@
-# islet: the published state, built from the image: one dict per section, integers with their units.
+# islet: the published state, built from the image: a dict per section, integers in named units.
 # GPL-3.0-or-later
 #
 # It serves slow links, so it may allocate, but it must not hold the loop: `take` copies the
@@ -11,25 +11,77 @@ import json
 
 from firmware import image as im
 from firmware.image import (
-    AGE_MAX_MS, ALARM_LEG, ALARM_MA, ALARM_NODE, AUTHORISED, CABLE_MA, CLAIM_HIGH, CLAIM_LEG,
-    CLAIM_LOW, CLAIM_LOW_REASON, CLAIM_NODE, CLAIM_REASON, CLAIM_VALUE, CONTACTOR_STATE,
-    DEVICE_NAMES, DEVICES, EVSE, EVSE_AGE_MS, EVSE_MA, EVSE_NODE, FAULTS, GRANT_HIGH, GRANT_LOW,
-    GRID_AGE_MS, GRID_IN_SERVICE, GRID_MHZ, GRID_MV, GRID_REMAIN_MS, GRID_STATE, GRID_WAITING,
-    HOUSE_AGE_MS, HOUSE_MHZ, HOUSE_MV, INPUT_NAMES, INPUTS, INPUTS_AGE_MS, INVERTER,
-    INVERTER_AGE_MS, INVERTER_FAULT, INVERTER_MA, INVERTER_MODE, INVERTER_NODE, INVERTER_PLUGGED,
-    INVERTER_W, ISLAND_GRID, ISLAND_STATE, ISLAND_WISH, LEG_COUNT, LEGS, MARKET, NODE_AGE_MS,
-    NODE_CONTINUOUS_PERMILLE, NODE_COUNT, NODE_INSTRUMENT, NODE_MA, NODE_PARENT, NODE_RATING_MA,
-    NODE_W, NOMINAL_MHZ, NOMINAL_MV, OFFER_MA, OUTAGE_RESERVE_PERMILLE, OUTPUT_NAMES, OUTPUTS,
-    PERMITS, PILOT_B, PILOT_C, PILOT_D, PILOT_STATE, REASON_GRID_WAIT, RESERVE_PERMILLE, SETPOINT_MODE,
-    SETPOINT_W, SOC_AGE_MS, SOC_PERMILLE, SOURCE_NAMES, SOURCES, TOPOLOGY, TRIP_COUNT, TRIPPED,
-    WALL_MIN, WINNER_HIGH, WINNER_LOW,
-)  # fmt: skip
+    AGE_MAX_MS,
+    ALARM_LEG,
+    ALARM_MA,
+    ALARM_NODE,
+    AUTHORISED,
+    CABLE_MA,
+    CLAIM_REASON,
+    CONTACTOR_STATE,
+    DEVICE_NAMES,
+    DEVICES,
+    EVSE_AGE_MS,
+    EVSE_MA,
+    EVSE_NODE,
+    FAULTS,
+    GRID_AGE_MS,
+    GRID_MHZ,
+    GRID_MV,
+    GRID_REMAIN_MS,
+    GRID_STATE,
+    HOUSE_AGE_MS,
+    HOUSE_MHZ,
+    HOUSE_MV,
+    INPUT_NAMES,
+    INPUTS,
+    INPUTS_AGE_MS,
+    INVERTER_AGE_MS,
+    INVERTER_FAULT,
+    INVERTER_MA,
+    INVERTER_MODE,
+    INVERTER_NODE,
+    INVERTER_PLUGGED,
+    INVERTER_W,
+    ISLAND_STATE,
+    ISLAND_WISH,
+    LEG_COUNT,
+    LEGS,
+    NODE_AGE_MS,
+    NODE_CONTINUOUS_PERMILLE,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    NODE_MA,
+    NODE_PARENT,
+    NODE_RATING_MA,
+    NODE_W,
+    NOMINAL_MHZ,
+    NOMINAL_MV,
+    OFFER_MA,
+    OUTAGE_RESERVE_PERMILLE,
+    OUTPUT_NAMES,
+    OUTPUTS,
+    PERMITS,
+    PILOT_STATE,
+    RESERVE_PERMILLE,
+    SETPOINT_MODE,
+    SETPOINT_W,
+    SOC_AGE_MS,
+    SOC_PERMILLE,
+    SOURCES,
+    TOPOLOGY,
+    TRIP_COUNT,
+    TRIPPED,
+    WALL_MIN,
+    WINNER_HIGH,
+    WINNER_LOW,
+)
 from firmware.net import words
+from firmware.net.reasons import Reasons
 
 SCHEMA = 1  # raised when a field changes its meaning
 MODE_NAMES = ("stop", "follow", "form")
 INSTRUMENT_NAMES = ("none", "ct", "meter", "inverter", "evse")
-UNITS = ("ma", "w")  # of a device's claims, by DEVICE_NAMES
 
 # What counts as a change worth publishing at once: (field, count, step).
 CHANGES = (
@@ -57,7 +109,7 @@ class State:
 
     name, nodes  the site's name and its nodes' names, as configured
     errors       configuration errors, sentences; empty if the unit runs
-    extras       callable returning a dict of further sections (bus counters, ledger, policy), or None
+    extras       callable returning a dict of further sections (bus, ledger, policy), or None
     """
 
     sections = (
@@ -76,6 +128,7 @@ class State:
         self.requests = im.REQUESTS.new()
         self.commands = im.COMMANDS.new()
         self.trips = im.TRIPS.new()
+        self.reasons = Reasons(image.site, self.commands, self.trips, nodes, errors)
 
     # --- taking and writing ---------------------------------------------------------------
 
@@ -110,10 +163,9 @@ class State:
     def limits_pieces(self):
         """The limits alone as JSON text, a piece per device."""
         lead = "{"
-        for device in self._devices():
-            yield '{}"{}":'.format(lead, DEVICE_NAMES[device]) + json.dumps(
-                self._device_limits(device)
-            )
+        for device in self.reasons.devices():
+            text = json.dumps(self.reasons.of_device(device))
+            yield '{}"{}":{}'.format(lead, DEVICE_NAMES[device], text)
             lead = ","
         yield "}" if lead == "," else "{}"
 
@@ -147,8 +199,9 @@ class State:
 
     def _why(self):
         """The one sentence that matters most now, and one per device."""
-        why = {DEVICE_NAMES[d]: self.explain(d) for d in self._devices()}
-        why["text"] = self.headline()
+        reasons = self.reasons
+        why = {DEVICE_NAMES[device]: reasons.explain(device) for device in reasons.devices()}
+        why["text"] = reasons.headline()
         return why
 
     def _alerts(self):
@@ -157,11 +210,11 @@ class State:
         alarm = None
         if node >= 0:
             alarm = {
-                "node": self.node_name(node),
+                "node": self.reasons.node_name(node),
                 "leg": commands[ALARM_LEG],
                 "over_ma": commands[ALARM_MA],
                 "text": words.alarm_text(
-                    self.node_name(node), commands[ALARM_LEG], commands[ALARM_MA]
+                    self.reasons.node_name(node), commands[ALARM_LEG], commands[ALARM_MA]
                 ),
             }
         return {
@@ -200,9 +253,11 @@ class State:
         rows = range(node * LEGS, node * LEGS + site[LEG_COUNT])
         heard = readings[NODE_AGE_MS + node] < AGE_MAX_MS
         return {
-            "name": self.node_name(node),
-            "parent": None if parent < 0 else self.node_name(parent),
-            "limit_ma": site[NODE_RATING_MA + node] * site[NODE_CONTINUOUS_PERMILLE + node] // 1000,
+            "name": self.reasons.node_name(node),
+            "parent": None if parent < 0 else self.reasons.node_name(parent),
+            "limit_ma": site[NODE_RATING_MA + node]
+            * site[NODE_CONTINUOUS_PERMILLE + node]
+            // 1000,
             "instrument": INSTRUMENT_NAMES[site[NODE_INSTRUMENT + node]],
             "ma": [readings[NODE_MA + row] for row in rows] if heard else None,
             "w": [readings[NODE_W + row] for row in rows] if heard else None,
@@ -265,133 +320,18 @@ class State:
             "island": ("never", "auto", "now")[requests[ISLAND_WISH] + 1],
         }
 
+    def _limits(self):
+        return self.reasons.limits()
+
     def _unit(self):
         """The controller itself: its heap, where the runtime can tell."""
-        if not hasattr(gc, "mem_free"):
+        mem_free = getattr(gc, "mem_free", None)
+        if not mem_free:
             return {"heap_free_bytes": None, "heap_low_bytes": None}
-        free = gc.mem_free()
+        free = mem_free()
         if self.heap_low_bytes is None or free < self.heap_low_bytes:
             self.heap_low_bytes = free
         return {"heap_free_bytes": free, "heap_low_bytes": self.heap_low_bytes}
-
-    # --- limits ---------------------------------------------------------------------------
-
-    def _limits(self):
-        """Per device: the grant, who set it, and every source's claim with its sentence.
-
-        low and high are mA for the evse, W for the inverter (`unit`).
-        """
-        return {DEVICE_NAMES[d]: self._device_limits(d) for d in self._devices()}
-
-    def _device_limits(self, device):
-        commands = self.commands
-        return {
-            "unit": ("mA", "W")[device],
-            "grant_low_" + UNITS[device]: commands[GRANT_LOW + device],
-            "grant_high_" + UNITS[device]: commands[GRANT_HIGH + device],
-            "winner_low": SOURCE_NAMES[commands[WINNER_LOW + device]],
-            "winner_high": SOURCE_NAMES[commands[WINNER_HIGH + device]],
-            "why": self.explain(device),
-            "claims": [self.claim(source, device) for source in range(SOURCES)],
-        }
-
-    def claim(self, source, device):
-        """One source's claim as a dict; `text` says why HIGH, `low_text` why LOW."""
-        commands = self.commands
-        at = source * DEVICES + device
-        leg = commands[CLAIM_LEG + at]
-        node = commands[CLAIM_NODE + at]
-        return {
-            "source": SOURCE_NAMES[source],
-            "low_" + UNITS[device]: commands[CLAIM_LOW + at],
-            "high_" + UNITS[device]: commands[CLAIM_HIGH + at],
-            "reason": commands[CLAIM_REASON + at],
-            "text": self._sentence(at, CLAIM_REASON),
-            "low_reason": commands[CLAIM_LOW_REASON + at],
-            "low_text": self._sentence(at, CLAIM_LOW_REASON),
-            "node": self.node_name(node) if node >= 0 else None,
-            "leg": leg if leg >= 0 else None,
-            "value": commands[CLAIM_VALUE + at],
-        }
-
-    def _sentence(self, at, which):
-        commands = self.commands
-        node = commands[CLAIM_NODE + at]
-        return words.reason_text(
-            commands[which + at],
-            self.node_name(node) if node >= 0 else None,
-            commands[CLAIM_LEG + at],
-            commands[CLAIM_VALUE + at],
-        )
-
-    def explain(self, device):
-        """One sentence: why this device does what it does.
-
-        The wish is what is asked; if the grant cuts it short, the source that cut it says why.
-        """
-        commands = self.commands
-        wish = MARKET * DEVICES + device
-        if device == EVSE:
-            source, which = commands[WINNER_HIGH + device], CLAIM_REASON
-        elif commands[CLAIM_LOW + wish] > commands[GRANT_HIGH + device]:
-            source, which = commands[WINNER_HIGH + device], CLAIM_REASON
-        elif commands[CLAIM_HIGH + wish] < commands[GRANT_LOW + device]:
-            source, which = commands[WINNER_LOW + device], CLAIM_LOW_REASON
-        else:
-            source, which = MARKET, CLAIM_REASON
-        return self._sentence(source * DEVICES + device, which)
-
-    def headline(self):
-        """The sentence for a person who looks for one second: the worst first."""
-        commands = self.commands
-        if self.errors:
-            return "Nothing is switched on: the configuration has an error."
-        for rows in (
-            words.fault_texts(commands[FAULTS]),
-            words.trip_texts(self.trips[TRIPPED]),
-        ):
-            if rows:
-                return rows[0]["text"]
-        if commands[ISLAND_STATE] != ISLAND_GRID:
-            return words.island_text(commands[ISLAND_STATE])[1]
-        node = commands[ALARM_NODE]
-        if node >= 0:
-            return words.alarm_text(
-                self.node_name(node), commands[ALARM_LEG], commands[ALARM_MA]
-            )
-        if commands[GRID_STATE] == GRID_WAITING:
-            return words.reason_text(REASON_GRID_WAIT, value=commands[GRID_REMAIN_MS])
-        if commands[GRID_STATE] != GRID_IN_SERVICE:
-            return "Grid: {}.".format(words.grid_text(commands[GRID_STATE])[1])
-        return self._device_headline()
-
-    def _device_headline(self):
-        """The device that is cut short speaks before the one that does as asked."""
-        commands = self.commands
-        for device in self._devices():
-            wish = MARKET * DEVICES + device
-            low, high = commands[CLAIM_LOW + wish], commands[CLAIM_HIGH + wish]
-            cut = low > commands[GRANT_HIGH + device] or high < commands[GRANT_LOW + device]
-            if device == EVSE:
-                cut = high > 0 and high > commands[GRANT_HIGH + device]
-            if cut and (device == INVERTER or commands[PILOT_STATE] in (PILOT_B, PILOT_C, PILOT_D)):
-                name = "The car: " if device == EVSE else "The battery: "
-                return name + self.explain(device)
-        return "All is well."
-
-    # --- helpers --------------------------------------------------------------------------
-
-    def node_name(self, node):
-        """The configured name, or the number where there is none."""
-        return self.nodes[node] if 0 <= node < len(self.nodes) else "node {}".format(node)
-
-    def _devices(self):
-        site = self.image.site
-        return [
-            device
-            for device, field in ((EVSE, EVSE_NODE), (INVERTER, INVERTER_NODE))
-            if site[field] >= 0
-        ]
 
 
 def wall_text(wall_min):

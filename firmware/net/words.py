@@ -1,9 +1,9 @@
 # islet: the sentences people read for reasons, trips, faults and states.
 # GPL-3.0-or-later
 #
-# Core speaks in integers (code, node, leg, value); here they become plain English. Each sentence is
-# one row of a table, a fault's row also states the way out. Pure functions without imports beyond
-# the image, so the page, MQTT and a live view on a PC print the same words.
+# Core speaks in integers (code, node, leg, value); here they become plain English. Each sentence
+# is one row of a table, a fault's row also states the way out. Pure functions that import the
+# image alone, so the page, MQTT and a live view on a PC print the same words.
 
 from firmware.image import (
     CONTACTOR_NAMES,
@@ -142,7 +142,14 @@ PILOT = (
     "charging point not available (F)",
     "not a car (no diode)",
 )
-CONTACTOR = ("open", "closing", "closed", "waiting for the car to stop drawing", "opening", "fault")
+CONTACTOR = (
+    "open",
+    "closing",
+    "closed",
+    "waiting for the car to stop drawing",
+    "opening",
+    "fault",
+)
 GRID = ("not measured yet", "no power from the grid", "abnormal", "back, waiting", "present")
 ISLAND = (
     "Looking at the state of the house.",
@@ -168,7 +175,9 @@ def amount(value, unit):
     if unit == "mV":
         return "{} V".format((value + 500) // 1000)
     if unit in ("W", "Wh"):
-        return _tenths(value, 1000) + " k" + unit if abs(value) >= 1000 else str(value) + " " + unit
+        return (
+            _tenths(value, 1000) + " k" + unit if abs(value) >= 1000 else str(value) + " " + unit
+        )
     if unit == "ms":
         return _duration(value // 1000)
     if unit == "permille":

@@ -10,12 +10,45 @@
 # delay below 4 s (tests_host/policy).
 
 from firmware.image import (
-    AGE_MAX_MS, DEVICE_NAMES, DEVICES, EVSE, EVSE_LEGS, EVSE_MA, EVSE_MAX_MA, EVSE_NODE,
-    INVERTER, INVERTER_AGE_MS, INVERTER_CHARGE_W, INVERTER_DISCHARGE_W, INVERTER_LEGS, INVERTER_MA,
-    INVERTER_NODE, INVERTER_W, ISLAND_GRID, ISLAND_STATE, LEG_COUNT, LEGS, MARKET_HIGH, MARKET_LOW,
-    MARKET_SEQ, MARKET_TTL_MS, NODE_AGE_MS, NODE_CONTINUOUS_PERMILLE, NODE_MA, NODE_RATING_MA,
-    NODE_W, NOMINAL_MV, RESERVE_PERMILLE, SOC_AGE_MS, SOC_PERMILLE, const,
-)  # fmt: skip
+    AGE_MAX_MS,
+    DEVICE_NAMES,
+    DEVICES,
+    EVSE,
+    EVSE_LEGS,
+    EVSE_MA,
+    EVSE_MAX_MA,
+    EVSE_NODE,
+    INVERTER,
+    INVERTER_AGE_MS,
+    INVERTER_CHARGE_W,
+    INVERTER_DISCHARGE_W,
+    INVERTER_LEGS,
+    INVERTER_MA,
+    INVERTER_NODE,
+    INVERTER_W,
+    ISLAND_GRID,
+    ISLAND_STATE,
+    LEG_COUNT,
+    LEGS,
+    MARKET_HIGH,
+    MARKET_LOW,
+    MARKET_SEQ,
+    MARKET_TTL_MS,
+    NODE_AGE_MS,
+    NODE_CONTINUOUS_PERMILLE,
+    NODE_MA,
+    NODE_RATING_MA,
+    NODE_W,
+    NOMINAL_MV,
+    RESERVE_PERMILLE,
+    SOC_AGE_MS,
+    SOC_PERMILLE,
+)
+
+try:
+    from micropython import const
+except ImportError:
+    from firmware.image import const
 
 _TTL_MS = const(5_000)
 _STALE_MS = const(2_000)  # as INV-4
@@ -30,9 +63,9 @@ _RESERVE_BAND_PERMILLE = const(20)  # discharge again when so far above the rese
 GOALS = (
     ("hold", False, "none", "still", "car and battery stand still"),
     ("charge", False, "full", "charge", "car at owner.charge_a, battery at owner.charge_w"),
-    ("solar", True, "surplus", "surplus", "surplus to the car from 6 A up, the rest to the battery"),
-    ("self", True, "full", "balance", "battery covers the house, not the car; no export if it can"),
-    ("discharge", False, "none", "discharge", "battery delivers owner.discharge_w; car stands still"),
+    ("solar", True, "surplus", "surplus", "surplus to the car from 6 A, the rest to the battery"),
+    ("self", True, "full", "balance", "battery covers the house, not the car; no export"),
+    ("discharge", False, "none", "discharge", "battery at owner.discharge_w; car stands still"),
 )
 
 
@@ -41,7 +74,9 @@ def documentation():
     yield "| goal | needs the house meter | car | battery | meaning |"
     yield "|---|---|---|---|---|"
     for name, meter, car, battery, text in GOALS:
-        yield "| {} | {} | {} | {} | {} |".format(name, "yes" if meter else "no", car, battery, text)
+        yield "| {} | {} | {} | {} | {} |".format(
+            name, "yes" if meter else "no", car, battery, text
+        )
 
 
 class Policy:
@@ -164,7 +199,7 @@ class Policy:
         return self._sun_ma(most_ma, dt_ms)
 
     def _sun_ma(self, most_ma, dt_ms):
-        """Surplus in mA per leg; starts after a minute of enough, stops after three of too little."""
+        """Surplus in mA per leg; starts after a minute of enough, stops after three of less."""
         site = self.image.site
         volts = site[NOMINAL_MV] // 1000 * site[EVSE_LEGS]
         sun_ma = max(-self.house_w, 0) * 1000 // volts

@@ -37,18 +37,11 @@ from firmware.image import (
     PILOT_LOW_MV,
     PROXIMITY_AGE_MS,
     PROXIMITY_OHM,
+    const,
 )
 from firmware.sense import kernel, scale
 from firmware.sense.frequency import Frequency
 from firmware.sense.power import Power
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 BLOCKS = const(10)  # of 10 ms in a window of 100 ms
 
@@ -56,14 +49,16 @@ _MIDDLE = const(2048)
 _OFFSET_MOST = const(128 * 256)  # a front end may be off by so many codes/256
 _OFFSET_SHARE = const(4)  # an offset moves by 1/16 of the difference per window
 _RAIL = const(4095)
-_CLIPPED = const(3)  # samples at a rail in a block, from which on it is clipped
 _BAD_MOST = const(2)  # bad blocks a window may have
 _SWING = const(205)  # 1.5 V: less is no PWM but noise
 _RISES = const(2)  # of a PWM in a block; one rise is a change of state
 _OPEN_OHM = const(1_000_000)
 
-# rows of kernel.scan's result, per channel
-_SUM, _SQUARES, _LOWEST, _HIGHEST, _FIELDS = const(0), const(1), const(2), const(3), const(4)
+# a channel's row, as kernel.scan writes it
+_ROW = const(10)
+_SUM, _SQUARES, _LOWEST, _HIGHEST = const(0), const(1), const(2), const(3)
+_BAD, _BEFORE = const(5), const(6)
+_WINDOW_SUM, _WINDOW_SQUARES, _WINDOW_BAD = const(7), const(8), const(9)
 
 
 class Sense:
@@ -87,12 +82,7 @@ class Sense:
         self._middle256 = array("i", [_MIDDLE * 256] * count)
         self._middle = array("i", [_MIDDLE] * count)
         self._settled = array("i", [0] * count)
-        self._scan = array("i", [0] * (count * 4))
-        self._before = array("i", [0] * count)  # squares of the block before
-        self._sums = array("i", [0] * count)  # of the window
-        self._squares = array("i", [0] * count)
-        self._bad = array("i", [0] * count)  # bad blocks of the window
-        self._bad_now = array("i", [0] * count)
+        self._rows = array("i", [0] * (count * _ROW))
         self._plateaus = array("i", [0] * 5)
         self._grid_frequency = Frequency(analog.rate_hz, analog.frames)
         self._house_frequency = Frequency(analog.rate_hz, analog.frames)
@@ -125,8 +115,7 @@ class Sense:
         """One block: `frames` frames of interleaved 16-bit codes. Allocates nothing."""
         if frames != self._frames:
             return
-        kernel.scan(samples, frames, self._stride, self._middle, self._scan)
-        self._check(samples)
+        kernel.scan(samples, frames, self._stride, self._middle, self._rows)
         self._fast()
         if self._pilot >= 0:
             self._plateau(samples)
@@ -136,19 +125,6 @@ class Sense:
             self._block = 0
             self._window()
 
-    def _check(self, samples):
-        """Mark the channels that are stuck or clipped."""
-        scan, bad, bad_now = self._scan, self._bad, self._bad_now
-        for c in range(self._stride):
-            lowest = scan[c * _FIELDS + _LOWEST]
-            highest = scan[c * _FIELDS + _HIGHEST]
-            now = 1 if lowest == highest else 0
-            if lowest == 0 or highest == _RAIL:
-                if kernel.rails(samples, self._frames, self._stride, c) >= _CLIPPED:
-                    now = 1
-            bad_now[c] = now
-            bad[c] += now
-
     def _fast(self):
         """RMS of the last 20 ms, for the guard; clipped currents count, but are not fresh."""
         live, site = self._live, self._site
@@ -156,9 +132,6 @@ class Sense:
         fresh = self._fast_group(self._evse, legs, FAST_MA)
         if self._fast_group(self._grid, site[LEG_COUNT], FAST_GRID_MV) and fresh:
             live[FAST_AGE_MS] = 0
-        before, scan = self._before, self._scan
-        for c in range(self._stride):
-            before[c] = scan[c * _FIELDS + _SQUARES]
 
     def _fast_group(self, channels, legs, field):
         fresh = True
@@ -166,23 +139,25 @@ class Sense:
             c = channels[leg]
             if c < 0:
                 return False
+            row = c * _ROW
             # two blocks count as ten: the factors are those of a window
-            squares = (self._before[c] + self._scan[c * _FIELDS + _SQUARES]) * 5
-            self._live[field + leg] = scale.rms(squares, self._gain[c], self._shift[c])
-            if self._bad_now[c]:
+            squares = (self._rows[row + _BEFORE] + self._rows[row + _SQUARES]) * 5
+            self._live[field + leg] = kernel.rms(squares, self._gain[c], self._shift[c])
+            if self._rows[row + _BAD]:
                 fresh = False
         return fresh
 
     def _plateau(self, samples):
         """Both plateaus of the pilot; without PWM the mean is both."""
-        live, c, scan = self._live, self._pilot, self._scan
-        if self._bad_now[c]:
+        live, c, rows = self._live, self._pilot, self._rows
+        row = c * _ROW
+        if rows[row + _BAD]:
             return
-        lowest, highest = scan[c * _FIELDS + _LOWEST], scan[c * _FIELDS + _HIGHEST]
+        lowest, highest = rows[row + _LOWEST], rows[row + _HIGHEST]
         found = self._plateaus
         kernel.plateaus(samples, self._frames, self._stride, c, lowest, highest, found)
         if highest - lowest < _SWING or found[4] < _RISES:
-            live[PILOT_HIGH_MV] = self._pilot_mv(scan[c * _FIELDS + _SUM], self._frames)
+            live[PILOT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
             live[PILOT_LOW_MV] = live[PILOT_HIGH_MV]
         else:
             live[PILOT_HIGH_MV] = self._pilot_mv(found[0], found[1])
@@ -195,10 +170,6 @@ class Sense:
         return ((code16 * self._gain[c]) >> self._shift[c]) + self._analog.low[c]
 
     def _accumulate(self, samples):
-        sums, squares, scan = self._sums, self._squares, self._scan
-        for c in range(self._stride):
-            sums[c] += scan[c * _FIELDS + _SUM]
-            squares[c] += scan[c * _FIELDS + _SQUARES]
         stride, middle = self._stride, self._middle
         for leg in range(self._site[LEG_COUNT]):
             self._power[leg].on_block(samples, self._frames, stride, middle)
@@ -232,11 +203,10 @@ class Sense:
         self._track_offsets()
         for leg in range(legs):
             self._power[leg].total = self._power[leg].total_late = 0
-        for c in range(self._stride):
-            self._sums[c] = self._squares[c] = self._bad[c] = 0
+        kernel.clear(self._rows, self._stride)
 
     def _good(self, c):
-        return c >= 0 and self._bad[c] <= _BAD_MOST
+        return c >= 0 and self._rows[c * _ROW + _WINDOW_BAD] <= _BAD_MOST
 
     def _rms(self, channels, legs, field):
         """RMS of the window into live[field...]; False and unchanged when a leg is invalid."""
@@ -244,9 +214,12 @@ class Sense:
             if not self._good(channels[leg]):
                 return False
         for leg in range(legs):
-            c = channels[leg]
-            self._live[field + leg] = scale.rms(self._squares[c], self._gain[c], self._shift[c])
+            self._live[field + leg] = self._channel_rms(channels[leg])
         return True
+
+    def _channel_rms(self, c):
+        squares = self._rows[c * _ROW + _WINDOW_SQUARES]
+        return kernel.rms(squares, self._gain[c], self._shift[c])
 
     def _frequency(self, side, channels, field):
         """Of the first leg with at least a tenth of the nominal voltage, 0 when there is none."""
@@ -264,10 +237,11 @@ class Sense:
     def _cable(self):
         """Proximity resistor to earth; open counts as a million ohm."""
         c, live = self._proximity, self._live
-        code16 = self._sums[c] * 16 // (BLOCKS * self._frames) + self._analog.zero_code16[c]
+        total = self._rows[c * _ROW + _WINDOW_SUM]
+        code16 = total * 16 // (BLOCKS * self._frames) + self._analog.zero_code16[c]
         if code16 >= (_RAIL - 1) * 16:
             live[PROXIMITY_OHM] = _OPEN_OHM  # at the rail, where a converter may well stand still
-        elif self._bad[c] > _BAD_MOST and code16 > 16:
+        elif not self._good(c) and code16 > 16:
             return
         else:
             ohm = code16 * self._analog.high[c] // (_RAIL * 16 - code16) if code16 > 0 else 0
@@ -281,7 +255,7 @@ class Sense:
             if not self._good(self._main[leg]) or not self._good(self._grid[leg]):
                 return
             c = self._main[leg]
-            current_ma = scale.rms(self._squares[c], self._gain[c], self._shift[c])
+            current_ma = self._channel_rms(c)
             dead = live[GRID_MV + leg] * 10 < self._site[NOMINAL_MV]
             if dead and current_ma * 50 > self._analog.high[c]:
                 return  # a current without a voltage has no direction
@@ -305,9 +279,9 @@ class Sense:
         """The middle of each alternating channel follows its slow mean."""
         count = BLOCKS * self._frames
         for c in range(self._stride):
-            if c == self._pilot or c == self._proximity or self._bad[c]:
+            if c == self._pilot or c == self._proximity or self._rows[c * _ROW + _WINDOW_BAD]:
                 continue
-            mean256 = self._sums[c] * 256 // count
+            mean256 = self._rows[c * _ROW + _WINDOW_SUM] * 256 // count
             step = mean256 - self._middle256[c]
             if self._settled[c]:
                 step >>= _OFFSET_SHARE

@@ -13,7 +13,7 @@ try:
     import micropython
 except ImportError:
 
-    class micropython:  # what CPython makes of it
+    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
         @staticmethod
         def viper(function):
             return function
@@ -24,21 +24,28 @@ except ImportError:
     ptr16 = ptr32 = _same
 
 SHIFT = 4
+FIELDS = 10  # of a channel's row in scan
 
 
 @micropython.viper
-def scan(samples, frames: int, stride: int, offsets, result):
-    """Per channel c: result[4c...] = sum of codes, sum of squares >> 4, lowest, highest code."""
+def scan(samples, frames: int, stride: int, offsets, rows):
+    """Look at every sample once. Per channel a row of ten:
+
+    0 sum of codes, 1 sum of squares >> 4, 2 lowest, 3 highest code, 4 samples at an end of the
+    converter's range, 5 bad: all equal, or three at an end; 6 the squares of the block before;
+    and since clear(): 7 sum, 8 squares >> 4, 9 bad blocks."""
     codes = ptr16(samples)
     middles = ptr32(offsets)
-    out = ptr32(result)
+    row = ptr32(rows)
     c = 0
+    at = 0
     while c < stride:
         middle = middles[c]
         total = 0
         squares = 0
         lowest = 4095
         highest = 0
+        rails = 0
         i = c
         n = 0
         while n < frames:
@@ -48,32 +55,43 @@ def scan(samples, frames: int, stride: int, offsets, result):
                 lowest = code
             if code > highest:
                 highest = code
+            if (code + 1) & 4094 == 0:  # 0 or 4095
+                rails += 1
             x = code - middle
             squares += x * x
             i += stride
             n += 1
-        out[4 * c] = total
-        out[4 * c + 1] = squares >> 4
-        out[4 * c + 2] = lowest
-        out[4 * c + 3] = highest
+        squares = squares >> 4
+        bad = 0
+        if lowest == highest:
+            bad = 1
+        if rails >= 3:
+            bad = 1
+        row[at + 6] = row[at + 1]
+        row[at] = total
+        row[at + 1] = squares
+        row[at + 2] = lowest
+        row[at + 3] = highest
+        row[at + 4] = rails
+        row[at + 5] = bad
+        row[at + 7] = row[at + 7] + total
+        row[at + 8] = row[at + 8] + squares
+        row[at + 9] = row[at + 9] + bad
+        at += 10
         c += 1
 
 
 @micropython.viper
-def rails(samples, frames: int, stride: int, c: int) -> int:
-    """How many samples of channel c are at an end of the converter's range."""
-    codes = ptr16(samples)
-    count = 0
-    n = 0
-    while n < frames:
-        code = codes[c]
-        if code == 0:
-            count += 1
-        if code == 4095:
-            count += 1
-        c += stride
-        n += 1
-    return count
+def clear(rows, stride: int):
+    """Begin a new window."""
+    row = ptr32(rows)
+    at = 0
+    end = stride * 10
+    while at < end:
+        row[at + 7] = 0
+        row[at + 8] = 0
+        row[at + 9] = 0
+        at += 10
 
 
 @micropython.viper
@@ -91,7 +109,9 @@ def product(samples, frames: int, stride: int, a: int, b: int, a0: int, b0: int)
 
 
 @micropython.viper
-def product_late(samples, frames: int, stride: int, a: int, b: int, a0: int, b0: int, before: int) -> int:
+def product_late(
+    samples, frames: int, stride: int, a: int, b: int, a0: int, b0: int, before: int
+) -> int:
     """Sum of a[n-1] * b[n], >> 4; `before` is the code of a before this block."""
     codes = ptr16(samples)
     total = 0
@@ -107,7 +127,9 @@ def product_late(samples, frames: int, stride: int, a: int, b: int, a0: int, b0:
 
 
 @micropython.viper
-def crossing(samples, frames: int, stride: int, c: int, middle: int, hysteresis: int, state) -> int:
+def crossing(
+    samples, frames: int, stride: int, c: int, middle: int, hysteresis: int, state
+) -> int:
     """Where channel c crosses its middle upwards: 1/256 frames from one frame before the block,
     or -1. state = [last code, armed]; it arms below -hysteresis. At most one a block counts."""
     codes = ptr16(samples)
@@ -189,15 +211,22 @@ def plateaus(samples, frames: int, stride: int, c: int, lowest: int, highest: in
 
 
 @micropython.viper
-def root(square: int) -> int:
-    """Integer square root, rounded down, of 0 <= square < 2**30."""
+def rms(squares: int, gain: int, shift: int) -> int:
+    """sqrt(squares) * gain / 2**shift, rounded down; 0 <= squares < 2**30, 0 <= gain < 2**15.
+
+    The square is first brought to 2**28 ... 2**30, so that its root has 15 bits."""
     result = 0
-    bit = 1 << 28
-    while bit:
-        step = result + bit
-        result = result >> 1
-        if square >= step:
-            square -= step
-            result += bit
-        bit = bit >> 2
+    if squares > 0:
+        while squares < 0x10000000:
+            squares = squares << 2
+            shift += 1
+        bit = 0x10000000
+        while bit:
+            step = result + bit
+            result = result >> 1
+            if squares >= step:
+                squares -= step
+                result += bit
+            bit = bit >> 2
+        result = (result * gain) >> shift
     return result

@@ -6,17 +6,24 @@ def _channel(samples, frames, stride, c):
     return [samples[n * stride + c] for n in range(frames)]
 
 
-def scan(samples, frames, stride, offsets, result):
+def scan(samples, frames, stride, offsets, rows):
     for c in range(stride):
         codes = _channel(samples, frames, stride, c)
-        result[4 * c] = sum(codes)
-        result[4 * c + 1] = sum([(code - offsets[c]) ** 2 for code in codes]) >> 4
-        result[4 * c + 2] = min(codes)
-        result[4 * c + 3] = max(codes)
+        total = sum(codes)
+        squares = sum([(code - offsets[c]) ** 2 for code in codes]) >> 4
+        rails = sum([1 for code in codes if code in (0, 4095)])
+        bad = 1 if min(codes) == max(codes) or rails >= 3 else 0
+        _, before, _, _, _, _, _, w_total, w_squares, w_bad = [rows[10 * c + i] for i in range(10)]
+        row = (total, squares, min(codes), max(codes), rails, bad, before)
+        window = (w_total + total, w_squares + squares, w_bad + bad)
+        for i, value in enumerate(row + window):
+            rows[10 * c + i] = value
 
 
-def rails(samples, frames, stride, c):
-    return sum([1 for code in _channel(samples, frames, stride, c) if code in (0, 4095)])
+def clear(rows, stride):
+    for c in range(stride):
+        for i in (7, 8, 9):
+            rows[10 * c + i] = 0
 
 
 def product(samples, frames, stride, a, b, a0, b0):
@@ -57,8 +64,13 @@ def plateaus(samples, frames, stride, c, lowest, highest, result):
     result[4] = sum([1 for before, code in pairs if before <= middle < code])
 
 
-def root(square):
-    result = 0
-    while (result + 1) ** 2 <= square:
-        result += 1
-    return result
+def rms(squares, gain, shift):
+    if squares == 0:
+        return 0
+    while squares < 2**28:
+        squares *= 4
+        shift += 1
+    root = 1 << 14
+    while (root + 1) ** 2 <= squares:
+        root += 1
+    return root * gain >> shift

@@ -34,9 +34,12 @@ class Power:
         self._part = abs(late_us) * analog.rate_hz * 16 // 15625  # of a frame, in 1/1024
         if self._part > 1024:
             raise ValueError("delay_us: {} us apart, at most one frame".format(late_us))
-        gain = (1 + analog.gain_ppm[voltage] / 1_000_000) * (1 + analog.gain_ppm[current] / 1_000_000)
-        watts = analog.high[voltage] / 2047 * (analog.high[current] / 2047) / 1_000_000
-        self._gain, self._shift = scale.factor(watts * 16 / (10 * analog.frames) * gain)
+        watts = self._scale(voltage) * self._scale(current) / 1_000_000
+        self._gain, self._shift = scale.factor(watts * 16 / (10 * analog.frames))
+
+    def _scale(self, c):
+        """mA or mV per code."""
+        return self._analog.high[c] / 2047 * (1 + self._analog.gain_ppm[c] / 1_000_000)
 
     def on_block(self, samples, frames, stride, middle):
         a, b = self._first, self._second

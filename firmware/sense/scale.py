@@ -5,8 +5,6 @@
 # value below 2**15 times gain stays below 2**30. The factors are made once, with floats; what runs
 # on samples has none.
 
-from firmware.sense.kernel import root
-
 _MOST = 1 << 15
 
 
@@ -17,16 +15,6 @@ def factor(value, most=_MOST):
         value *= 2
         shift += 1
     return min(int(value + 0.5), most - 1), shift
-
-
-def rms(squares, gain, shift):
-    """factor * sqrt(squares), 0 <= squares < 2**30."""
-    if squares < 1:
-        return 0
-    while squares < 0x10000000:
-        squares <<= 2
-        shift += 1
-    return (root(squares) * gain) >> shift
 
 
 def signed(total, gain, shift):

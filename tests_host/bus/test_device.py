@@ -61,7 +61,21 @@ def test_micropython_reads_and_commands_like_cpython(micropython: Path) -> None:
     assert host.sunspec.get(704, "WSet") == -2500
     for name, index, count, unit, *_ in READINGS.rows:
         if unit != "age":
-            assert device["live"][index : index + count] == list(host.image.live[index : index + count]), name
+            assert device["live"][index : index + count] == list(
+                host.image.live[index : index + count]
+            ), name
     assert device["live"][NODE_MA] == 10_000 and device["live"][NODE_MA + 1] == -5000
     assert device["live"][INVERTER_W] == -1500 and device["live"][SOC_PERMILLE] == 550
     assert abs(device["requests"] - len(host.uart.sent)) < len(host.uart.sent) / 10
+
+
+def test_a_poll_costs_little_heap_and_few_wakes(micropython: Path) -> None:
+    """Measured: 670 bytes on the 32-bit interpreter, 16 wakes at 4 polls a second."""
+    env = {**os.environ, "MICROPYPATH": f"{ROOT}:{ROOT / 'lib'}:.frozen"}
+    done = subprocess.run(
+        [str(micropython), "-X", "heapsize=4m", str(SCRIPT.parent / "cost.py")],
+        input=f"{profile().hex()} 400\n", capture_output=True, text=True, env=env, cwd=ROOT,
+        timeout=60, check=True,
+    )  # fmt: skip
+    used, wakes = map(float, done.stdout.split())
+    assert used < 1500 and wakes < 25

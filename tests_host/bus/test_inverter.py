@@ -90,7 +90,9 @@ def test_legs(legs: int) -> None:
     run(main)
 
 
-@pytest.mark.parametrize(("base", "configured"), [(40_000, 0), (0, 40_000), (50_000, 0), (1234, 1234)])
+@pytest.mark.parametrize(
+    ("base", "configured"), [(40_000, 0), (0, 40_000), (50_000, 0), (1234, 1234)]
+)
 def test_discovery_at_any_base(base: int, configured: int) -> None:
     async def main() -> None:
         house = House(base=base, configured=configured)
@@ -153,7 +155,9 @@ def test_a_ring_of_models_ends() -> None:
 
 def written(house: House) -> list[tuple[str, list[int]]]:
     """Writes by the name of their first point, heartbeats left out."""
-    names = {house.sunspec.at[m] + offset: f"{m}.{text.split(' ')[0]}" for m, offset, text in WRITES}
+    names = {
+        house.sunspec.at[m] + offset: f"{m}.{text.split(' ')[0]}" for m, offset, text in WRITES
+    }
     beat = house.sunspec.register(715, "ControllerHb")
     return [(names[at], values) for at, values in house.devices.writes() if at != beat]
 
@@ -199,7 +203,11 @@ def test_a_new_setpoint_waits_for_one_request_at_most() -> None:
                 house.ask(INVERTER_FOLLOW, w)
                 await sleep_ms(137)
                 later = house.uart.sent[requests:]
-                sent = next(i for i, (_, f) in enumerate(later) if f[1] == 16 and f[7:9] == b"\0\1" and f[6] == 8)
+                sent = next(
+                    i
+                    for i, (_, f) in enumerate(later)
+                    if f[1] == 16 and f[7:9] == b"\0\1" and f[6] == 8
+                )
                 assert sent <= 1  # one may already wait for the line to fall silent
                 waits.append(later[sent][0] - asked)
 
@@ -293,7 +301,11 @@ def test_inv_12_a_restart_does_not_darken_an_island() -> None:
 
     async def main() -> None:
         house = House()
-        for number, point, value in ((701, "DERMode", 2), (704, "AntiIslEna", 0), (715, "OpCtl", 1)):
+        for number, point, value in (
+            (701, "DERMode", 2),
+            (704, "AntiIslEna", 0),
+            (715, "OpCtl", 1),
+        ):
             house.sunspec.put(number, point, value)
         house.ask(INVERTER_FORM, 0)
         await house.run(6)

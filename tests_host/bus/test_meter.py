@@ -178,7 +178,9 @@ def test_inv_4_faults_make_it_stale_and_it_comes_back(fault: str) -> None:
         assert house.image.live[NODE_AGE_MS] > 9500
         counts = house.line.report()["meter"]
         assert counts["ok"] < 20
-        assert sum(counts[name] for name in ("timeout", "crc", "exception", "foreign", "noise", "shape"))
+        assert sum(
+            counts[name] for name in ("timeout", "crc", "exception", "foreign", "noise", "shape")
+        )
         devices.fault = lambda request, answers: answers
         await house.run(5)
         assert house.image.live[NODE_MA] == 30_000
@@ -194,7 +196,9 @@ def test_i32_and_u16_with_either_word_order() -> None:
 
     def value(row: dict[str, object], registers: bytes) -> int:
         current = {**row, "quantity": "current", "register": 9, "num": 1}
-        packed = pack({"name": "x", "source": "x", "timeout_ms": 100, "sample_ms": 0, "rows": [row, current]})
+        packed = pack(
+            {"name": "x", "source": "x", "timeout_ms": 100, "sample_ms": 0, "rows": [row, current]}
+        )
         return value_of(Profile(packed).rows[0], b"\0" * 3 + registers, 3)
 
     assert value(row("i32"), struct.pack(">i", -12345)) == -1235
@@ -202,7 +206,13 @@ def test_i32_and_u16_with_either_word_order() -> None:
     assert value(row("i32", word_order="low_first"), low_first) == -1235
     assert value(row("u16"), struct.pack(">H", 65_000)) == 6500
     assert value(row("i16", sign=-1), struct.pack(">h", -230)) == 23
-    assert value(row("float32", word_order="low_first"), struct.pack(">f", 88.0)[2:] + struct.pack(">f", 88.0)[:2]) == 9
+    assert (
+        value(
+            row("float32", word_order="low_first"),
+            struct.pack(">f", 88.0)[2:] + struct.pack(">f", 88.0)[:2],
+        )
+        == 9
+    )
 
 
 def test_a_profile_that_misses_a_leg_is_refused() -> None:

@@ -49,7 +49,9 @@ def test_float_is_off_by_less_than_one_unit(high: int, low: int, num: int, den: 
 @given(st.floats(-2000, 2000, width=32))
 def test_milliamperes_are_the_nearest(amps: float) -> None:
     """1/65536 of fraction is lost, so a tie may fall either way."""
-    assert abs(float_scaled(*words(amps), 1000, 1) - Fraction(amps) * 1000) <= Fraction(1, 2) + Fraction(1, 60)
+    assert abs(float_scaled(*words(amps), 1000, 1) - Fraction(amps) * 1000) <= Fraction(
+        1, 2
+    ) + Fraction(1, 60)
 
 
 @given(st.integers(-(2**30) + 2, 2**30 - 2), NUM, DEN)

@@ -129,7 +129,9 @@ def test_exceptions_are_decoded() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("noise", [b"\x00", b"\xff\x00\x01", b"\x01\x04", b"\x01\x04\x08", b"\x01" * 12])
+@pytest.mark.parametrize(
+    "noise", [b"\x00", b"\xff\x00\x01", b"\x01\x04", b"\x01\x04\x08", b"\x01" * 12]
+)
 def test_noise_before_the_frame(noise: bytes) -> None:
     async def main() -> None:
         master, peer, devices, _ = line()

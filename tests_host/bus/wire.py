@@ -179,7 +179,11 @@ def meter_device(address: int = 1) -> SimDevice:
 
 
 def set_meter(
-    registers: list[int], amps: list[float], watts: list[float], volts: float = 230.0, hz: float = 50.0
+    registers: list[int],
+    amps: list[float],
+    watts: list[float],
+    volts: float = 230.0,
+    hz: float = 50.0,
 ) -> None:
     """SDM630 registers; the device always measures a slightly different voltage."""
     values = {0x46: hz}
@@ -200,7 +204,9 @@ def model(number: int) -> dict[str, tuple[int, int, int]]:
     for i, part in enumerate(groups):
         for point in part["points"]:
             name = point["name"] if i == 0 else f"{part['name']}.{point['name']}"
-            blank = 0 if point["type"] in ("string", "uint64") else blanks.get(point["type"], 0xFFFF)
+            blank = (
+                0 if point["type"] in ("string", "uint64") else blanks.get(point["type"], 0xFFFF)
+            )
             points[name] = (offset, point["size"], blank)
             offset += point["size"]
     return points
@@ -229,7 +235,9 @@ class SunSpecDevice:
         715: {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "OpCtl": 0},
     }  # fmt: skip
 
-    def __init__(self, address: int = 2, base: int = 40_000, models: tuple[int, ...] = NUMBERS) -> None:
+    def __init__(
+        self, address: int = 2, base: int = 40_000, models: tuple[int, ...] = NUMBERS
+    ) -> None:
         self.base = base
         self.at: dict[int, int] = {}
         words = [0x5375, 0x6E53]
@@ -242,7 +250,9 @@ class SunSpecDevice:
             words[self.at[number] - base : self.at[number] - base + 2] = [number, size - 2]
         words += [0xFFFF, 0]
         self.device = SimDevice(
-            address, simdata=SimData(base, values=words, datatype=DataType.REGISTERS), action=self._act
+            address,
+            simdata=SimData(base, values=words, datatype=DataType.REGISTERS),
+            action=self._act,
         )
         self.words: list[int] = words
         self.address = address
@@ -256,7 +266,9 @@ class SunSpecDevice:
         """The datastore's own copy is the one to change from now on."""
         self.words = devices.registers(self.address)
 
-    async def _act(self, function: int, start: int, first: int, count: int, words: Any, values: Any) -> None:
+    async def _act(
+        self, function: int, start: int, first: int, count: int, words: Any, values: Any
+    ) -> None:
         if self.beats and values is None:
             beat = self.at[715] + model(715)["DERHb"][0] - start
             seconds = self.seconds()

@@ -190,7 +190,9 @@ asyncio.run(main())
 
 
 def test_same_run_twice_is_the_same_to_the_byte() -> None:
-    script = BLOCKS + """
+    script = (
+        BLOCKS
+        + """
 import asyncio
 from machine import Pin
 pin = Pin(2, Pin.OUT)
@@ -201,12 +203,15 @@ async def main():
         pin.toggle()
 asyncio.run(main())
 """
+    )
     first, second = run(script), run(script)
     assert first.messages == second.messages
 
 
 def test_blocking_sleep_passes_time_and_interrupts() -> None:
-    twin = run(BLOCKS + """
+    twin = run(
+        BLOCKS
+        + """
 import time
 adcstream.start(range(14), 4800, 48, on_block)
 time.sleep_ms(35)
@@ -214,7 +219,8 @@ print(len(blocks), hostlink.now_ms())
 time.sleep_us(1500)
 time.sleep(0.5)
 print(len(blocks), hostlink.now_ms(), hostlink.now_us % 1000)
-""")
+"""
+    )
     assert twin.stdout == "3 35\n53 536 500\n"
 
 
@@ -276,7 +282,8 @@ while True:
 def test_reset_ends_with_76_and_the_cause_is_told() -> None:
     twin = StubTwin().run("import machine; print(machine.reset_cause()); machine.reset()")
     assert (twin.code, twin.stdout) == (76, "1\n")
-    twin = run("import machine; print(machine.reset_cause())", env={"ISLET_RESET_CAUSE": "watchdog"})
+    after = {"ISLET_RESET_CAUSE": "watchdog"}
+    twin = run("import machine; print(machine.reset_cause())", env=after)
     assert twin.stdout == "3\n"
     assert twin.messages[-1].why == 9  # goodbye
 
@@ -301,7 +308,8 @@ print(count)
 def test_no_interrupt_when_samples_stop() -> None:
     """A converter that stands still gives no block: ages grow, nothing else happens."""
     twin = run(
-        BLOCKS + """
+        BLOCKS
+        + """
 import time
 adcstream.start(range(14), 4800, 48, on_block)
 time.sleep_ms(400)

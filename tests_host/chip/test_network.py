@@ -45,7 +45,9 @@ async def main():
     await writer.wait_closed()
 asyncio.run(main())
 """,
-        server(1883, lambda data: [(15_000, b"he"), (25_000, b"llo\nab"), (30_000, b"c"), (0, None)]),
+        server(
+            1883, lambda data: [(15_000, b"he"), (25_000, b"llo\nab"), (30_000, b"c"), (0, None)]
+        ),
     )
     assert twin.stdout == "b'hello\\n' 25\nb'abc' 30\nb'' 30\n"
     tags = [tag for m in twin.messages for tag, _ in m.items]

@@ -187,9 +187,9 @@ def test_real_time_uses_the_real_line() -> None:
 
     thread = threading.Thread(target=echo)
     thread.start()
-    twin = StubTwin(
-        quit_us=250_000, env={"ISLET_SPEED": "1", "ISLET_PTY": os.ttyname(slave)}
-    ).run(OPEN + """
+    twin = StubTwin(quit_us=250_000, env={"ISLET_SPEED": "1", "ISLET_PTY": os.ttyname(slave)}).run(
+        OPEN
+        + """
 import adcstream
 blocks = []
 adcstream.start(range(14), 4800, 48, lambda s, f: blocks.append(s[0]))
@@ -206,7 +206,8 @@ async def main():
     print(blocks == [48 * i for i in range(len(blocks))], len(blocks) >= 11)
     await asyncio.sleep(9)
 asyncio.run(main())
-""")
+"""
+    )
     thread.join()
     os.close(master)
     os.close(slave)
@@ -214,5 +215,3 @@ asyncio.run(main())
     assert twin.code == 0
     assert [m.t_us for m in twin.messages][-1] == 250_000
     assert not sent(twin)
-
-

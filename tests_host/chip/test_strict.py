@@ -22,7 +22,7 @@ WRONG = (
     ("Pin(10, Pin.OUT)", "ValueError: pin 10: the board has input there, not out"),
     ("Pin(7, Pin.OUT)", "ValueError: pin 7: the board has pwm there, not out"),
     ("Pin(10, Pin.IN, 9)", "ValueError: invalid pull"),
-    ("Pin(2, 7)", "ValueError: invalid mode"),
+    ("Pin(2, 7)", "ValueError: mode: 7 is not IN or OUT"),
     ("Pin(10, Pin.IN).value(1)", "ValueError: pin 10 is not an output"),
     ("Pin(2).on()", "ValueError: pin 2 is not an output"),
     ("Pin(2, Pin.OUT).value(1, 2)", "TypeError"),

@@ -49,7 +49,7 @@ class Desk:
         return self.command("SETPOINT_W")
 
 
-# --- arbiter ------------------------------------------------------------------------------------
+# --- arbiter ----------------------------------------------------------------------------------
 
 limiting = st.tuples(st.integers(-9_000, 0), st.integers(0, 9_000))
 anything = st.tuples(st.integers(-9_000, 9_000), st.integers(-9_000, 9_000))
@@ -93,7 +93,7 @@ def test_a_limit_always_contains_zero() -> None:
     assert desk.claim(f.PANEL, INVERTER)[:2] == (0, 0)
 
 
-# --- hardware -----------------------------------------------------------------------------------
+# --- hardware ---------------------------------------------------------------------------------
 
 BLOCKED = [
     (EVSE, "site", {"EVSE_NODE": -1}, f.REASON_TOPOLOGY),
@@ -182,7 +182,7 @@ def test_every_block_has_its_case() -> None:
     assert hardware.table()
 
 
-# --- requests -----------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------
 
 
 def test_inv_8_a_wish_expires() -> None:
@@ -227,14 +227,14 @@ def test_an_operator_can_only_reduce() -> None:
     assert desk.step(30).setpoint == 0
 
 
-# --- reserve ------------------------------------------------------------------------------------
+# --- reserve ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("readings", "reason"),
     [
         ({"SOC_PERMILLE": 300}, f.REASON_RESERVE),
-        ({"SOC_PERMILLE": 0}, f.REASON_RESERVE),
+        ({"SOC_PERMILLE": 299}, f.REASON_RESERVE),
         ({"SOC_PERMILLE": -1}, f.REASON_SOC_UNKNOWN),
         ({"SOC_PERMILLE": 1_001}, f.REASON_SOC_UNKNOWN),
         ({"SOC_AGE_MS": 120_001}, f.REASON_SOC_UNKNOWN),
@@ -243,6 +243,7 @@ def test_an_operator_can_only_reduce() -> None:
 def test_inv_11_no_discharge_at_the_reserve(readings: dict[str, int], reason: int) -> None:
     """INV-11; charging stays allowed."""
     desk = Desk()
+    put(desk.image.readings, SOC_PERMILLE=350)
     wish(desk.image, INVERTER, -3_000, -3_000)
     assert desk.step(100).setpoint == -3_000
     put(desk.image.readings, **readings)
@@ -253,6 +254,7 @@ def test_inv_11_no_discharge_at_the_reserve(readings: dict[str, int], reason: in
 def test_inv_11_discharge_returns_above_the_reserve_not_at_it() -> None:
     """INV-11: a noisy reading does not make it chatter."""
     desk = Desk()
+    put(desk.image.readings, SOC_PERMILLE=350)
     wish(desk.image, INVERTER, -3_000, -3_000)
     for soc, runs in ((300, False), (301, False), (309, False), (310, True), (301, True)):
         put(desk.image.readings, SOC_PERMILLE=soc)
@@ -284,7 +286,7 @@ def test_inv_11_a_jump_is_not_believed_for_a_minute() -> None:
     assert desk.step(10).setpoint < 0
 
 
-# --- growth -------------------------------------------------------------------------------------
+# --- growth -----------------------------------------------------------------------------------
 
 
 @given(st.integers(-5_000, 5_000), st.integers(-5_000, 5_000), st.integers(1, 500))

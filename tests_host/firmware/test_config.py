@@ -90,6 +90,8 @@ def test_a_good_configuration_fills_the_site() -> None:
         ({"meter.profile": "abacus"}, "meter.profile", "sdm630"),
         ({"inverter.legs": 3, "legs": 1, "evse.legs": 1}, "inverter.legs", "the site's legs"),
         ({"owner.goal": "world peace"}, "owner.goal", "one of hold, charge"),
+        ({"grid_code": "ieee1547_cat2"}, "grid_code", "nominal_hz"),
+        ({"grid_code": "as4777a", "island.capable": True}, "island.bond", "must be false"),
         ({"export_limit_w": -2}, "export_limit_w", "-1 to 1000000 W"),
     ],
 )

@@ -82,9 +82,8 @@ def test_no_command_lowers_a_reserve(site: im.Image, commands: Commands) -> None
         "reserve_permille",
         "a whole number from 300 to 1000 permille",
     )
-    assert refused(commands, "reserve", '{"reserve_permille": 600, "outage_reserve_permille": 99}')[
-        0
-    ] == ("outage_reserve_permille")
+    both = '{"reserve_permille": 600, "outage_reserve_permille": 99}'
+    assert refused(commands, "reserve", both)[0] == "outage_reserve_permille"
     assert site.requests[im.RESERVE_PERMILLE] == 500  # nothing of it was done
     ok(commands, "reserve", "300")
     assert refused(commands, "reserve", "{}")[0] == "reserve_permille"

@@ -29,7 +29,19 @@ from firmware.image import (
     PROXIMITY_AGE_MS,
     PROXIMITY_OHM,
 )
-from tests_host.sense.waves import CP, EVSE, GRID, HOUSE, MAIN, PEAK, PP, Bench, Wave, pwm
+from tests_host.sense.waves import (
+    CP,
+    EVSE,
+    GRID,
+    HOUSE,
+    MAIN,
+    PEAK,
+    PP,
+    Bench,
+    Wave,
+    as_samples,
+    pwm,
+)
 
 LEG = 2 * np.pi / 3
 
@@ -285,5 +297,5 @@ def test_charger_node_takes_the_chargers_own_current() -> None:
 def test_a_block_of_another_size_is_not_taken() -> None:
     bench = Bench()
     bench.image.site[LEG_COUNT] = 1
-    bench.sense.on_block(memoryview(bench.codes(1).reshape(-1)), 47)
+    bench.sense.on_block(as_samples(bench.codes(1)), 47)
     assert bench.image.live[PILOT_AGE_MS] > 0

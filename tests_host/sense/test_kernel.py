@@ -41,6 +41,9 @@ def cases(draw: st.DrawFn) -> dict:
         "lowest": min(column),
         "highest": max(column),
         "square": draw(st.integers(0, 2**30 - 1)),
+        "gain": draw(st.integers(0, 2**15 - 1)),
+        "shift": draw(st.integers(0, 14)),
+        "rows": draw(st.lists(st.integers(0, 2**20), min_size=10 * stride, max_size=10 * stride)),
     }
 
 
@@ -51,19 +54,20 @@ def run(module, case: dict) -> list[int]:
     offsets = array("i", case["offsets"])
     a, b, before = case["a"], case["b"], case["before"]
     a0, b0 = offsets[a], offsets[b]
-    scan = array("i", [0] * (4 * stride))
-    module.scan(samples, frames, stride, offsets, scan)
+    rows = array("i", case["rows"])
+    module.scan(samples, frames, stride, offsets, rows)
+    cleared = array("i", rows)
+    module.clear(cleared, stride)
     state = array("i", case["state"])
     found = array("i", [0] * 5)
     module.plateaus(samples, frames, stride, a, case["lowest"], case["highest"], found)
     results = [
-        module.rails(samples, frames, stride, a),
         module.product(samples, frames, stride, a, b, a0, b0),
         module.product_late(samples, frames, stride, a, b, a0, b0, before),
         module.crossing(samples, frames, stride, a, a0, case["hysteresis"], state),
-        module.root(case["square"]),
+        module.rms(case["square"], case["gain"], case["shift"]),
     ]
-    return [*scan, *state, *found, *results]
+    return [*rows, *cleared, *state, *found, *results]
 
 
 @settings(max_examples=150, deadline=None)
@@ -114,7 +118,7 @@ def test_a_wrong_kernel_is_found(run_device: RunDevice) -> None:
     case = {
         "samples": [4000, 100] * 4, "frames": 4, "stride": 2, "offsets": [2048, 2048],
         "a": 0, "b": 1, "before": 0, "state": [2048, 0], "hysteresis": 5,
-        "lowest": 4000, "highest": 4000, "square": 9,
+        "lowest": 4000, "highest": 4000, "square": 9, "gain": 7, "shift": 1, "rows": [5] * 20,
     }  # fmt: skip
     assert run(kernel, case) == run(kernel_plain, case)
     assert run(Wrong(), case) != run(kernel_plain, case)
@@ -131,7 +135,7 @@ def test_signed_scaling_is_accurate(value: float, total: int) -> None:
 @given(st.floats(0.01, 500), st.integers(0, 2**30 - 1))
 def test_rms_scaling_is_accurate(value: float, squares: int) -> None:
     gain, shift = scale.factor(value)
-    assert scale.rms(squares, gain, shift) == _near(squares**0.5 * value, 1.5)
+    assert kernel.rms(squares, gain, shift) == _near(squares**0.5 * value, 1.5)
 
 
 @given(st.integers(-(2**29), 2**29 - 1), st.integers(-(2**29), 2**29 - 1), st.integers(0, 1024))

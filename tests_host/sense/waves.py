@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,8 +90,12 @@ class Bench:
     def feed(self, codes: np.ndarray) -> None:
         for at in range(0, len(codes), FRAMES):
             self.image.age(10)
-            block = np.ascontiguousarray(codes[at : at + FRAMES]).reshape(-1)
-            self.sense.on_block(memoryview(block), FRAMES)
+            self.sense.on_block(as_samples(codes[at : at + FRAMES]), FRAMES)
+
+
+def as_samples(codes: np.ndarray) -> array:
+    """Interleaved, as the converter leaves them."""
+    return array("H", codes.astype("<u2").tobytes())
 
 
 def pwm(duty: float, high: float, low: float = -12.0, hz: float = 1000.0):

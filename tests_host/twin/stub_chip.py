@@ -18,7 +18,7 @@ FRAMES = 48
 
 class StubChip:
     def __init__(self) -> None:
-        self._in = Path(os.environ["ISLET_LINK_IN"]).open("rb")  # noqa: SIM115: for its life
+        self._in = Path(os.environ["ISLET_LINK_IN"]).open("rb")  # noqa: SIM115
         self._out = Path(os.environ["ISLET_LINK_OUT"]).open("wb")  # noqa: SIM115
         self.now_us = 0
         self.until_us = 0

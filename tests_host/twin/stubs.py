@@ -39,6 +39,7 @@ class StubHouse:
     closed: bool = False
     charge_wh: float = 0.0
     setpoint_w: int = 0
+    touched: bool = False
     history: list[tuple[int, bool]] = field(default_factory=list)
     _edges: list[tuple[int, int, int]] = field(default_factory=list)
 
@@ -46,13 +47,16 @@ class StubHouse:
         on = bool(driven & level & 4)
         if on != bool(self.level & 4):
             self.closes_us = self.t_us + 20_000
+        self.touched |= self.level != driven & level
         self.level = driven & level
 
     def set_pwm(self, pin: int, freq_hz: int, duty_u16: int) -> None:
+        self.touched |= self.duty != duty_u16 / 65535
         self.duty = duty_u16 / 65535
 
     def advance(self, until_us: int) -> list[StubStretch]:
         found = []
+        self.touched = False
         while self.t_us < until_us:
             end_us = until_us
             if self.t_us < self.closes_us <= until_us:
@@ -83,13 +87,13 @@ class StubHouse:
     def snapshot(self) -> tuple:
         return (
             self.t_us, self.level, self.duty, self.closes_us, self.closed, self.charge_wh,
-            self.setpoint_w, len(self.history), len(self._edges),
+            self.setpoint_w, self.touched, len(self.history), len(self._edges),
         )  # fmt: skip
 
     def restore(self, state: tuple) -> None:
         (
             self.t_us, self.level, self.duty, self.closes_us, self.closed, self.charge_wh,
-            self.setpoint_w, history, edges,
+            self.setpoint_w, self.touched, history, edges,
         ) = state  # fmt: skip
         del self.history[history:], self._edges[edges:]
 

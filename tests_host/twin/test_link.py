@@ -170,7 +170,7 @@ def test_looking_ahead_changes_no_answer():
     for _ in range(400):
         if rng.random() < 0.8:
             ahead.session.look_ahead()
-            used += ahead.session._further is not None
+            used += ahead.session.future._further is not None
         if rng.random() < 0.6:
             at_us, items, why = plain.answer.until_us, (), wire.BLOCK_END
         else:
@@ -284,7 +284,7 @@ def test_any_order_of_doings_gives_the_truth_of_one_pass(seed):
         plain.set_pins(pins.driven, pins.level)
     plain.advance(900_000)
     rig.session.exchange(wire.Ask(900_000, wire.BLOCK_END, rig.next_frame))
-    at = rig.session._ahead.state
+    at = rig.session.future._ahead.state
     assert (plain.t_us, plain.closed) == (at[0], at[4])
     assert at[5] == pytest.approx(plain.charge_wh)
     assert len(rig.received) == sent

@@ -125,6 +125,8 @@ def test_the_same_seed_gives_the_same_event_log_byte_for_byte(tmp_path):
         assert rig.run.log.count == logs[-1].count(b"\n")
     assert logs[0] == logs[1]
     text = logs[0].decode()
+    times = [int(line.split()[0]) for line in text.splitlines()]
+    assert times == sorted(times)
     assert "313 chip contactor on\n" in text
     assert "333 house contact contactor 1\n" in text
     assert " core offer 6 A -> 7 A\n" in text

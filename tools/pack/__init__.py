@@ -30,7 +30,9 @@ def known(document: Document, where: str, names: Iterable[str]) -> None:
         raise PackError(where + unknown[0], "unknown, allowed are " + ", ".join(allowed))
 
 
-def whole(document: Document, where: str, name: str, low: int, high: int, default: int | None = None) -> int:
+def whole(
+    document: Document, where: str, name: str, low: int, high: int, default: int | None = None
+) -> int:
     """The integer `name` of a document, from low to high; without a default it is required."""
     value = document.get(name, default)
     if type(value) is not int or not low <= value <= high:
@@ -38,7 +40,9 @@ def whole(document: Document, where: str, name: str, low: int, high: int, defaul
     return value
 
 
-def choice(document: Document, where: str, name: str, names: Iterable[str], default: str | None = None) -> str:
+def choice(
+    document: Document, where: str, name: str, names: Iterable[str], default: str | None = None
+) -> str:
     """The text `name` of a document, one of `names`."""
     allowed = tuple(names)
     value = document.get(name, default)

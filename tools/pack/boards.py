@@ -208,7 +208,9 @@ def _outputs(rows: list[Document], inputs: set[str], guard: str) -> None:
         if missing := [n for n in CONFIRMED_BY.get(name, ()) if n not in inputs]:
             raise PackError(where + "name", f"output {name} needs input {', '.join(missing)}")
         if name in NEEDS_GUARD and guard == "soft":
-            raise PackError(where + "name", f"output {name} needs a guard in an interrupt or in hardware")
+            raise PackError(
+                where + "name", f"output {name} needs a guard in an interrupt or in hardware"
+            )
 
 
 def _pins(document: Document, outputs: list[Document], inputs: list[Document]) -> None:

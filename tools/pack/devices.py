@@ -14,7 +14,20 @@ MAX_ROWS = 64
 LEGS = {1: 0, 2: 1, 3: 2, "all": profiles.WHOLE}
 PER_LEG = ("voltage", "current", "power")
 FIELDS = ("name", "source", "timeout_ms", "sample_ms", "word_order", "rows")
-ROW_FIELDS = "quantity leg function register type word_order num den sign every low high".split()
+ROW_FIELDS = [
+    "quantity",
+    "leg",
+    "function",
+    "register",
+    "type",
+    "word_order",
+    "num",
+    "den",
+    "sign",
+    "every",
+    "low",
+    "high",
+]
 WORD_ORDERS = ("high_first", "low_first")
 
 
@@ -92,4 +105,6 @@ def together(rows: list[tuple[int, ...]]) -> None:
             raise PackError("rows", f"leg {leg + 1} has no {missing}")
         for key in (current, power):
             if key in seen and rows[seen[key]][profiles.EVERY] != 1:
-                raise PackError(f"rows[{seen[key]}].every", "current and power are read every time")
+                raise PackError(
+                    f"rows[{seen[key]}].every", "current and power are read every time"
+                )

@@ -21,18 +21,35 @@ Values = Mapping[str, Sequence[int]]
 
 
 class EventLog:
-    """Keeps the tail, counts and hashes everything, and writes it to a file where one is given."""
+    """Keeps the tail, counts and hashes everything, and writes it to a file where one is given.
+
+    What the house did is known a little later than what the chip said (at most 100 ms), so lines
+    wait until settle() says that nothing earlier can follow."""
 
     def __init__(self, file: IO[str] | None = None) -> None:
         self.count = 0
         self.tail: deque[tuple[int, str, str]] = deque(maxlen=TAIL)
         self._hash = hashlib.sha256()
         self._file = file
+        self._waiting: list[tuple[int, str, str]] = []
 
     def add(self, t_us: int, source: str, text: str) -> None:
         text = " ".join(text.split())
         if len(text) > LONGEST_TEXT:
             text = text[: LONGEST_TEXT - 1] + "…"
+        self._waiting.append((t_us, source, text))
+
+    def settle(self, t_us: int) -> None:
+        """Everything up to t_us is known: write it in order of time."""
+        if not self._waiting:
+            return
+        self._waiting.sort(key=lambda line: line[0])
+        ready = [line for line in self._waiting if line[0] <= t_us]
+        del self._waiting[: len(ready)]
+        for line in ready:
+            self._write(*line)
+
+    def _write(self, t_us: int, source: str, text: str) -> None:
         self.tail.append((t_us, source, text))
         self.count += 1
         line = f"{t_us // 1000} {source} {text}\n"

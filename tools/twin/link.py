@@ -1,149 +1,50 @@
 # islet: the twin's side of the link: prediction, rollback, and who acts when.
 # GPL-3.0-or-later
-"""The chip runs on predicted signals; whatever it does ends the prediction.
+"""The chip runs on predicted signals; what it does may end the prediction.
 
-Time is µs since the run's start. The session keeps the house at `now`, the last moment both sides
-agree on, and a prediction up to `until`. The chip's message names a moment `t` in between:
+Time is µs since the run's start. The house is truly at T and predicted to U, the chip's next whole
+100 ms. The chip was told of what comes up to `until`, and stops at a moment t, there or earlier:
 
-    now ─────────── t ───────── until          t is the new now
-     └ snapshot      └ outputs change here      └ discarded unless t == until
+    T ────── now ──────── t ──────── until ──── U
+     └ snapshot   └ its last message
 
-1. t < until: restore the snapshot and advance to t with the old outputs. (t == until: the
-   prediction was the truth, the house is there already.)
-2. What is due at t acts: scenario events, a Modbus request whose last bit has arrived, a broker.
+1. Is an output changed at t, does an actor act, or is t = U: then t becomes the truth (future.py).
+   Otherwise the house goes its predicted way, whatever else the chip does, and nothing is redone.
+2. Actors that are due at t act: scenario events, a Modbus device whose request is complete.
 3. The message's own doings are applied: pins, PWM, bytes sent.
-4. Snapshot, predict, answer.
+4. The answer tells what comes up to `until`: U, or the next time an actor acts.
 
 **Only the house is ever predicted and rolled back.** Everything with a memory of its own (device
 registers, brokers, scenario, logs, referee) is an *actor*: it acts once, at its exact time, on the
-house as it truly is then. That works because no prediction reaches past the next actor's time:
-`until` is the smallest of the next whole 100 ms and every `next_us()`. The price is one short
-exchange more per Modbus request; the gain is that no device needs to be undone.
+house as it truly is then. That works because the chip is never told of anything beyond the next
+actor's time. The price is one short exchange more per Modbus request; the gain is that no device
+ever needs to be undone.
 
 Bytes towards the chip are decided by an actor and kept here until the chip has had them. It has
-had what lies in (previous now, t]; a frame cut by an early `t` is continued in the next answer.
+had what lies in (its last message, t]; a frame cut by an early t is continued in the next answer.
 
-A frame of samples is synthesised once: those up to t stay valid in a rollback, later ones are made
-anew. When a watchdog restarts the chip, its clock begins at zero again; `boot_us` is where.
-
-While the chip lives through a prediction, the other core is idle: look_ahead() then predicts the
-stretch after it, for the common case that the chip changes nothing. It is the same work in the
-same order, so results do not depend on whether it was of use.
+When a watchdog restarts the chip, its clock begins at zero again; `boot_us` is where.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tools.twin import wire
-from tools.twin.signals import CHANNELS, FRAMES_PER_S, Stretch, Synthesis, frame_after
+from tools.twin.future import Future
+from tools.twin.interfaces import Actor, House, Network, Truth, UartEndpoint
+from tools.twin.signals import FRAMES_PER_S, Synthesis, frame_after
 
 HORIZON_US = 100_000
 BOOT_GRID_US = 10_000  # a restart begins at a whole sample block: 48 frames, 10 PWM periods
 Minutes = Callable[[int], int]
-Truth = Mapping[str, Any]
-Edges = Sequence[tuple[int, int, int]]  # t_us, pin, level
-NetEvent = wire.NetRx | wire.NetClosed | wire.NetRefused | wire.NetAccept
-
-
-CHANGES = (wire.Pins, wire.Pwm, wire.UartTx, wire.NetOpen, wire.NetTx, wire.NetClose)
+OUTPUTS = (wire.Pins, wire.Pwm)
 
 
 class LinkError(RuntimeError):
     """The chip broke the protocol: it said something impossible."""
-
-
-class House(Protocol):
-    """The physical truth, as far as the link sees it."""
-
-    @property
-    def t_us(self) -> int: ...
-    def set_pins(self, driven: int, level: int) -> None: ...
-    def set_pwm(self, pin: int, freq_hz: int, duty_u16: int) -> None: ...
-    def advance(self, until_us: int) -> Sequence[Stretch]: ...
-    def edges(self, after_us: int, until_us: int) -> Iterable[tuple[int, int, int]]:
-        """(t_us, pin, level) of input pins within the last advance, in order of time."""
-        ...
-
-    def inputs(self) -> Iterable[tuple[int, int]]:
-        """(pin, level) of every input pin now."""
-        ...
-
-    def snapshot(self) -> Any: ...
-    def restore(self, state: Any) -> None: ...
-
-
-class Actor(Protocol):
-    """Something with side effects: acts at its own times, never in a prediction."""
-
-    def next_us(self) -> int | None:
-        """When it wants to act next, None for not at all; later than the last act()."""
-        ...
-
-    def act(self, t_us: int) -> None:
-        """Do all that is due at or before t_us; the house stands at t_us."""
-        ...
-
-
-class UartEndpoint(Actor, Protocol):
-    """What hangs on a serial line."""
-
-    def transmit(self, t_us: int, data: bytes) -> None:
-        """The chip sends; the first start bit is at t_us. A complete frame is an act()."""
-        ...
-
-    def due(self, until_us: int) -> list[tuple[int, bytes, int]]:
-        """Hand over, once, decided answers: (end of the first char, bytes, µs per char)."""
-        ...
-
-
-class Network(Actor, Protocol):
-    """What the chip's sockets reach."""
-
-    def open(self, t_us: int, conn: int, port: int) -> None: ...
-    def transmit(self, t_us: int, conn: int, data: bytes) -> None: ...
-    def close(self, t_us: int, conn: int) -> None: ...
-    def reset(self, t_us: int) -> None:
-        """The chip restarted: its connections are gone without a goodbye."""
-        ...
-
-    def due(self, until_us: int) -> Sequence[NetEvent]:
-        """Hand over, once: data with its time; the others hold from the last act() on."""
-        ...
-
-
-class Observer(Protocol):
-    """Told of each agreed moment before the chip's outputs change there; `truth()` is that of the
-    moment and only good during the call."""
-
-    def __call__(
-        self, t_us: int, stretches: Sequence[Stretch], edges: Edges, truth: Callable[[], Truth]
-    ) -> None: ...
-
-
-@dataclass(slots=True)
-class Ahead:
-    """The house's way from a moment to `until_us`, predicted."""
-
-    state: Any  # of the house at its beginning
-    until_us: int
-    stretches: Sequence[Stretch]
-    edges: Edges
-
-
-@dataclass(slots=True)
-class Further:
-    """The prediction after the present one, and the truth in between."""
-
-    ahead: Ahead
-    codes: NDArray[np.uint16]
-    truth: Truth
 
 
 class Session:
@@ -158,15 +59,14 @@ class Session:
         truth: Callable[[], Truth] = dict,
     ) -> None:
         self.house = house
-        self.now_us = house.t_us
+        self.future = Future(house, synthesis, truth)
+        self.now_us = self.until_us = house.t_us
         self.boot_us = 0
         self.watchdog_ms = 0
-        self.on_committed: Observer = lambda t_us, stretches, edges, truth: None
         self.on_log: Callable[[int, str], None] = lambda t_us, text: None
         self.on_section: Callable[[int, wire.Section | wire.Step], None] = lambda t_us, item: None
         self.end_us: int | None = None  # when the run is over
         self.over = False
-        self._synthesis = synthesis
         self._uarts = dict(uarts or {})
         self._network = network
         self._actors: list[Actor] = [*actors, *self._uarts.values()]
@@ -174,12 +74,6 @@ class Session:
             self._actors.append(network)
         self._minutes = minutes
         self._minute = -1
-        self._truth = truth
-        self._ahead = Ahead(house.snapshot(), house.t_us, (), ())
-        self._further: Further | None = None
-        self._stretches: list[Stretch] = []  # since the first frame the chip has not consumed
-        self._codes = np.empty((0, CHANNELS), dtype="<u2")
-        self._first = 0  # frame of _codes[0]
         self._coming: list[tuple[int, int, int, bytes]] = []  # t_us, uart, char_us, data
         self._arriving: list[wire.NetRx] = []
         self._fresh = True  # the chip does not know the input pins yet
@@ -192,113 +86,89 @@ class Session:
     def exchange(self, ask: wire.Ask) -> wire.Answer:
         """The chip's message to the twin's answer."""
         t_us = ask.now_us + self.boot_us
-        self._check(ask, t_us)
-        self._commit(t_us)
-        self._act(t_us)
+        frame = ask.next_frame + self.boot_us * FRAMES_PER_S // 1_000_000
+        self._check(t_us, frame)
+        self.over = self.end_us is not None and t_us >= self.end_us
+        driving = any(isinstance(item, OUTPUTS) for item in ask.items)
+        acting = bool(self._posted) or any(due <= t_us for due in self._due())
+        if driving or acting or self.over or t_us == self.future.until_us:
+            self.future.commit(t_us)
+        if driving or acting:
+            self.future.change()
+        self.now_us = t_us
+        if acting:
+            self._act(t_us)
+        self._coming = [rest for item in self._coming if (rest := _after(item, t_us))]
+        self._arriving = [item for item in self._arriving if item.t_us > t_us]
         for item in ask.items:
             self._apply(t_us, item)
-        if self.end_us is not None and t_us >= self.end_us:
-            self.over = True
+        if self.over:
             return wire.Answer(ask.now_us, (wire.Quit(),))
-        return self._predict(ask.next_frame + self.boot_us * FRAMES_PER_S // 1_000_000)
-
-    @property
-    def until_us(self) -> int:
-        return self._ahead.until_us
+        return self._answer(frame)
 
     def look_ahead(self) -> None:
         """Use the time while the chip is busy; of no effect on any result."""
         until_us = self.until_us
-        times = self._next_times()
-        if self._further is not None or self._posted or until_us in (self.now_us, *times):
-            return
-        truth = dict(self._truth())
-        ahead = self._advance(min([self._horizon(until_us), *times]))
-        first, end = frame_after(until_us), frame_after(ahead.until_us)
-        codes = self._synthesis.codes(ahead.stretches, first, end)
-        self._further = Further(ahead, codes, truth)
+        quiet = until_us == self.future.until_us and not self._coming and not self._posted
+        if quiet and until_us not in self._due() and until_us != self.end_us:
+            self.future.look_ahead(self._horizon(until_us))
 
     def restart(self, t_us: int) -> None:
         """The chip lost its mind: pins float until it boots again, at or soon after t_us."""
         t_us = -(-max(t_us, self.now_us) // BOOT_GRID_US) * BOOT_GRID_US
-        self._commit(self.now_us)
+        future = self.future
+        future.commit(self.now_us)
+        future.change()
         self.house.set_pins(0, 0)
         self._coming.clear()
         self._arriving.clear()
         while self.now_us < t_us:
-            self._ahead = self._advance(min([t_us, *self._next_times()]))
-            self._commit(self.until_us)
             self._act(self.now_us)
+            self.now_us = min([t_us, *self._later()])
+            future.predict(self.now_us)
+            future.commit(self.now_us)
+        self._act(t_us)
         if self._network is not None:
             self._network.reset(t_us)
-        self.boot_us = t_us
-        self._codes = self._codes[:0]
-        self._first = t_us * FRAMES_PER_S // 1_000_000
-        self._stretches.clear()
+        self.boot_us = self.until_us = t_us
+        future.forget(t_us * FRAMES_PER_S // 1_000_000)
         self._minute = -1
         self._fresh = True
 
     # --- one exchange, step by step ---------------------------------------------------------
 
-    def _check(self, ask: wire.Ask, t_us: int) -> None:
+    def _check(self, t_us: int, frame: int) -> None:
         if not self.now_us <= t_us <= self.until_us:
             raise LinkError(f"the chip is at {t_us} µs, allowed {self.now_us}…{self.until_us} µs")
-        frame = ask.next_frame + self.boot_us * FRAMES_PER_S // 1_000_000
-        if not self._first <= frame <= frame_after(t_us):
-            raise LinkError(
-                f"the chip's next frame is {frame}, allowed {self._first}…{frame_after(t_us)}"
-            )
+        first, last = self.future.first, frame_after(t_us)
+        if not first <= frame <= last:
+            raise LinkError(f"the chip's next frame is {frame}, allowed {first}…{last}")
 
-    def _commit(self, t_us: int) -> None:
-        """Make the stretch up to t_us the truth."""
-        truth = self._truth
-        if t_us < self.until_us:
-            self._further = None
-            self.house.restore(self._ahead.state)
-            self._codes = self._codes[: frame_after(t_us) - self._first]
-            if t_us > self.now_us:
-                self._ahead = self._advance(t_us)
-            else:
-                self._ahead = Ahead(self._ahead.state, t_us, (), ())
-        elif self._further is not None:
-            known = self._further.truth
-            truth = lambda: known  # noqa: E731
-        ahead = self._ahead
-        self.on_committed(t_us, ahead.stretches, ahead.edges, truth)
-        self._stretches += ahead.stretches
-        self._ahead = Ahead(ahead.state, t_us, (), ())
-        self.now_us = t_us
+    def _due(self) -> list[int]:
+        return [due for actor in self._actors if (due := actor.next_us()) is not None]
 
-    def _advance(self, until_us: int) -> Ahead:
-        """Let the house go on to until_us; the caller decides whether that is the truth."""
-        house = self.house
-        begin_us, state = house.t_us, house.snapshot()
-        stretches = house.advance(until_us)
-        return Ahead(state, until_us, stretches, list(house.edges(begin_us, until_us)))
+    def _later(self) -> list[int]:
+        """When the chip has to stop at the latest, besides whole 100 ms."""
+        times = self._due()
+        if any(due <= self.now_us for due in times):
+            late = [a for a in self._actors if (a.next_us() or self.now_us + 1) <= self.now_us]
+            raise LinkError(f"{type(late[0]).__name__} wants to act in the past")
+        return times if self.end_us is None else [*times, self.end_us]
 
-    def _back(self) -> None:
-        """Something changes now: what was predicted beyond is void."""
-        if self._further is not None:
-            self.house.restore(self._further.ahead.state)
-            self._further = None
+    def _horizon(self, t_us: int) -> int:
+        """The chip's next whole 100 ms."""
+        return self.boot_us + ((t_us - self.boot_us) // HORIZON_US + 1) * HORIZON_US
 
     def _act(self, t_us: int) -> None:
         while self._posted:
-            self._back()
             self._posted.popleft()()
-        for actor in self._actors:
-            due = actor.next_us()
-            if due is not None and due <= t_us:
-                actor.act(t_us)
-        for actor in self._actors:  # one may have set off another, which came before it
-            while (due := actor.next_us()) is not None and due <= t_us:
-                actor.act(t_us)
-        self._coming = [rest for item in self._coming if (rest := _after(item, t_us))]
-        self._arriving = [item for item in self._arriving if item.t_us > t_us]
+        for _ in range(2):  # one may set off another that came before it
+            for actor in self._actors:
+                due = actor.next_us()
+                if due is not None and due <= t_us:
+                    actor.act(t_us)
 
     def _apply(self, t_us: int, item: Any) -> None:
-        if isinstance(item, CHANGES):
-            self._back()
         match item:
             case wire.Pins():
                 self.house.set_pins(item.driven, item.level)
@@ -329,57 +199,29 @@ class Session:
             case wire.NetClose():
                 network.close(t_us, item.conn)
 
-    def _next_times(self) -> list[int]:
-        times = [due for actor in self._actors if (due := actor.next_us()) is not None]
-        if any(due <= self.now_us for due in times):
-            late = [a for a in self._actors if (a.next_us() or self.now_us + 1) <= self.now_us]
-            raise LinkError(f"{type(late[0]).__name__} wants to act in the past")
-        return times if self.end_us is None else [*times, self.end_us]
+    # --- the answer -------------------------------------------------------------------------
 
-    def _horizon(self, t_us: int) -> int:
-        """The chip's next whole 100 ms."""
-        return self.boot_us + ((t_us - self.boot_us) // HORIZON_US + 1) * HORIZON_US
-
-    def _predict(self, frame: int) -> wire.Answer:
-        now_us = self.now_us
+    def _answer(self, frame: int) -> wire.Answer:
+        now_us, boot_us = self.now_us, self.boot_us
         items: list[Any] = []
         if self._minutes(now_us) != self._minute:
             self._minute = self._minutes(now_us)
             items.append(wire.Rtc(self._minute))
         if self._fresh:
             self._fresh = False
-            chip_us = now_us - self.boot_us
-            items += [wire.Edge(chip_us, pin, level) for pin, level in self.house.inputs()]
-        further, self._further = self._further, None
-        if further is not None:
-            self._ahead = further.ahead
-            self._codes = np.concatenate([self._codes, further.codes])
-        else:
-            self._ahead = self._advance(min([self._horizon(now_us), *self._next_times()]))
-        items += [
-            wire.Edge(t_us - self.boot_us, pin, level) for t_us, pin, level in self._ahead.edges
-        ]
-        items += self._samples(frame)
+            pins = self.house.inputs()
+            items += [wire.Edge(now_us - boot_us, pin, level) for pin, level in pins]
+        self.future.predict(self._horizon(now_us))
+        self.until_us = until_us = min([self.future.until_us, *self._later()])
+        edges = self.future.edges(now_us, until_us)
+        items += [wire.Edge(t_us - boot_us, pin, level) for t_us, pin, level in edges]
+        codes = self.future.samples(frame, until_us)
+        if len(codes):
+            first = frame - boot_us * FRAMES_PER_S // 1_000_000
+            items.append(wire.Samples(first, codes.tobytes()))
         items += self._serial()
         items += self._sockets()
-        return wire.Answer(self.until_us - self.boot_us, tuple(items))
-
-    def _samples(self, frame: int) -> list[wire.Samples]:
-        """Frames from the first the chip has not consumed to the last of the prediction."""
-        self._codes = self._codes[frame - self._first :]
-        self._first = frame
-        made = frame + len(self._codes)
-        end = frame_after(self.until_us)
-        stretches = [*self._stretches, *self._ahead.stretches]
-        if end > made:
-            needed = [s for s in stretches if frame_after(s.t1_us) > made]
-            new = self._synthesis.codes(needed, made, end)
-            self._codes = np.concatenate([self._codes, new])
-        self._stretches = [s for s in self._stretches if frame_after(s.t1_us) > frame]
-        if not len(self._codes):
-            return []
-        boot_frame = self.boot_us * FRAMES_PER_S // 1_000_000
-        return [wire.Samples(frame - boot_frame, self._codes.tobytes())]
+        return wire.Answer(until_us - boot_us, tuple(items))
 
     def _serial(self) -> list[wire.UartRx]:
         for uart, endpoint in self._uarts.items():
@@ -388,11 +230,11 @@ class Session:
                     raise LinkError(f"UART {uart} answers in the past")
                 self._coming.append((t_us, uart, char_us, data))
         self._coming.sort(key=lambda item: item[0])
-        boot_us, found = self.boot_us, []
+        found = []
         for t_us, uart, char_us, data in self._coming:
             count = (self.until_us - t_us) // char_us + 1  # chars complete by then
             if count > 0:
-                found.append(wire.UartRx(uart, t_us - boot_us, char_us, data[:count]))
+                found.append(wire.UartRx(uart, t_us - self.boot_us, char_us, data[:count]))
         return found
 
     def _sockets(self) -> list[Any]:

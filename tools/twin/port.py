@@ -45,6 +45,11 @@ class HousePort:
     def t_us(self) -> int:
         return self.house.now_us
 
+    @property
+    def touched(self) -> bool:
+        house = self.house
+        return house.touched or (house.inverter is not None and house.inverter.touched)
+
     def set_pins(self, driven: int, level: int) -> None:
         for bit, name in self._outputs:
             self.house.set_output(name, bool(level & bit) if driven & bit else None)

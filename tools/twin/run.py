@@ -25,7 +25,8 @@ from typing import IO, Any, Protocol
 
 from tools.twin import live, record, wire
 from tools.twin.events import EventLog, ImageEvents
-from tools.twin.link import Edges, LinkError, Session, Truth
+from tools.twin.interfaces import Edges, Truth
+from tools.twin.link import LinkError, Session
 from tools.twin.process import Chip, ChipDied
 from tools.twin.signals import Stretch
 
@@ -118,7 +119,10 @@ class Run:
     def go(self) -> int:
         try:
             with ExitStack() as stack:
-                return self._in_folder(stack)
+                summary = self._in_folder(stack)
+            # only now, with the terminal given back and everything else at rest
+            print(json.dumps(summary, ensure_ascii=False), file=self._out, flush=True)
+            return 0 if summary["ok"] else FINDING
         except KeyboardInterrupt:
             print("islet: ended", file=self._err)
             return INTERRUPTED
@@ -131,7 +135,7 @@ class Run:
 
     # --- what a run needs -----------------------------------------------------------------
 
-    def _in_folder(self, stack: ExitStack) -> int:
+    def _in_folder(self, stack: ExitStack) -> dict[str, Any]:
         options = self.options
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="islet-")))
         if options.events is not None:
@@ -144,7 +148,7 @@ class Run:
             stack.callback(self._recorder.close)
         session = scene.session
         session.end_us = self._end_us()
-        session.on_committed = self._committed
+        session.future.on_committed = self._committed
         session.on_log = lambda t_us, text: self.log.add(t_us, "chip", text)
         session.on_section = self._section
         (folder / "storage").mkdir()
@@ -160,7 +164,7 @@ class Run:
         stack.callback(self._stop_chip)
         self._start_chip()
         self._loop(self._display(stack))
-        return self._finish()
+        return self._summary()
 
     def _start_chip(self) -> None:
         self._chip = Chip(self._command(), self._environment, self._chip_log)
@@ -232,6 +236,7 @@ class Run:
         notes, self._notes = self._notes, []
         for note in notes:
             note()
+        self.log.settle(self._scene.session.future.now_us)
 
     def _observe(self, t_us: int, truth: Truth) -> None:
         judge = self._scene.judge
@@ -254,10 +259,10 @@ class Run:
 
     # --- the end --------------------------------------------------------------------------
 
-    def _finish(self) -> int:
+    def _summary(self) -> dict[str, Any]:
         session = self._scene.session
         self._catch_up()
-        summary = {
+        return {
             "scenario": self._scene.title,
             "seconds": session.now_us // 100_000 / 10,
             "seed": self.options.seed,
@@ -268,8 +273,6 @@ class Run:
             "events_sha256": self.log.sha256,
             **self._scene.judge.summary(),
         }
-        print(json.dumps(summary, ensure_ascii=False), file=self._out, flush=True)
-        return 0 if summary["ok"] else FINDING
 
     def _complain(self, text: str, tail: str) -> None:
         if tail:

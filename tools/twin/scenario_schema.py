@@ -133,7 +133,8 @@ def _join(path: str, key: str) -> str:
 
 def explain(error: ValidationError) -> str:
     """One line: field, bad value, what is allowed."""
-    at, bad = _dotted(error), error.instance
+    at = _dotted(error)
+    bad: Any = error.instance
     want: Any = error.validator_value
     rule = error.schema if isinstance(error.schema, dict) else {}
     match error.validator:

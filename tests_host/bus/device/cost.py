@@ -44,6 +44,7 @@ class Meter630:
         self.size = 5 + 2 * count
         self.taken = 0
         self.buffer[0], self.buffer[1], self.buffer[2] = 1, 4, 2 * count
+        self.buffer[7] = self.buffer[8] = 0  # where a shorter answer has its CRC
         self.buffer[6] = (self.buffer[6] + 1) & 0xFF
         crc = pdu.crc16(self.buffer, 0, self.size - 2)
         self.buffer[self.size - 2], self.buffer[self.size - 1] = crc & 0xFF, crc >> 8

@@ -113,7 +113,7 @@ try:
     used = gc.mem_alloc() - before
     failed = 0
     try:
-        [used]
+        reached = [reached][0]
     except MemoryError:
         failed = 1
 finally:

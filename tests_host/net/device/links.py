@@ -2,7 +2,8 @@
 # GPL-3.0-or-later
 #
 # Environment: ISLET_TEST_HTTP, ISLET_TEST_MQTT ports (0 none), ISLET_TEST_FAST 1 shortens the
-# deadlines. The state's section "test" tells the ticks and every socket call that could block.
+# deadlines, ISLET_TEST_BLOCKING 1 plants a mistake in the trace. The state's section "test" tells
+# the ticks and every socket call that could block.
 import asyncio
 import io
 import os
@@ -10,6 +11,7 @@ import socket
 import sys
 
 from firmware import image as im
+from firmware.net import http as http_module
 from firmware.net import mqtt as mqtt_module
 from firmware.net.commands import Commands
 from firmware.net.events import Events
@@ -49,7 +51,7 @@ class Traced(io.IOBase):
             blocking.append(name)
 
     def setblocking(self, flag):
-        self.may_block = bool(flag)
+        self.may_block = bool(flag) or os.getenv("ISLET_TEST_BLOCKING") == "1"
         self.sock.setblocking(flag)
 
     def settimeout(self, seconds):
@@ -110,6 +112,8 @@ def extras():
 
 state = State(image, "test", ("service", "wallbox", "battery"), (), extras)
 if os.getenv("ISLET_TEST_FAST") == "1":
+    http_module._DEADLINE_S = 1
+    http_module._STATE_MAX_MS = 500
     mqtt_module._DEADLINE_S = 1
     mqtt_module._PING_MS = 400
     mqtt_module._SILENT_MS = 1200
@@ -130,15 +134,14 @@ async def policy_task():
 
 
 async def main():
-    asyncio.create_task(ticker())
-    asyncio.create_task(policy_task())
+    tasks = [asyncio.create_task(ticker()), asyncio.create_task(policy_task())]
     links["http"] = Http(SETTINGS, state, commands, events)
     server = asyncio.create_task(links["http"].run())
     await asyncio.sleep_ms(50)
     if SETTINGS["mqtt.port"]:
         sys.modules["socket"] = TracedModule
         links["mqtt"] = Mqtt(SETTINGS, commands, state, events)
-        asyncio.create_task(links["mqtt"].run())
+        tasks.append(asyncio.create_task(links["mqtt"].run()))
     print("ready")
     await server
 

@@ -12,19 +12,20 @@ def run(module, case):
     offsets = array("i", case["offsets"])
     a, b, before = case["a"], case["b"], case["before"]
     a0, b0 = offsets[a], offsets[b]
-    scan = array("i", [0] * (4 * stride))
-    module.scan(samples, frames, stride, offsets, scan)
+    rows = array("i", case["rows"])
+    module.scan(samples, frames, stride, offsets, rows)
+    cleared = array("i", rows)
+    module.clear(cleared, stride)
     state = array("i", case["state"])
     found = array("i", [0] * 5)
     module.plateaus(samples, frames, stride, a, case["lowest"], case["highest"], found)
     results = [
-        module.rails(samples, frames, stride, a),
         module.product(samples, frames, stride, a, b, a0, b0),
         module.product_late(samples, frames, stride, a, b, a0, b0, before),
         module.crossing(samples, frames, stride, a, a0, case["hysteresis"], state),
-        module.root(case["square"]),
+        module.rms(case["square"], case["gain"], case["shift"]),
     ]
-    return list(scan) + list(state) + list(found) + results
+    return list(rows) + list(cleared) + list(state) + list(found) + results
 
 
 with open(sys.argv[-1]) as file:

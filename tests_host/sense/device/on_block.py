@@ -3,10 +3,27 @@ import time
 from array import array
 
 import micropython
+from islet_data import BOARDS
+
 from firmware.boards.circuit import Circuit
-from firmware.image import *  # noqa: F403
+from firmware.image import (
+    EVSE_AGE_MS,
+    EVSE_LEGS,
+    EVSE_NODE,
+    FAST_AGE_MS,
+    GRID_AGE_MS,
+    GRID_MHZ,
+    HOUSE_AGE_MS,
+    INSTRUMENT_CT,
+    INSTRUMENT_EVSE,
+    LEG_COUNT,
+    NODE_AGE_MS,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    PILOT_AGE_MS,
+    Image,
+)
 from firmware.sense import Sense
-from islet_data import BOARD_HOST
 
 image = Image()
 image.site[LEG_COUNT] = image.site[EVSE_LEGS] = 3
@@ -14,7 +31,7 @@ image.site[EVSE_NODE] = 1
 image.site[NODE_COUNT] = 2
 image.site[NODE_INSTRUMENT] = INSTRUMENT_CT
 image.site[NODE_INSTRUMENT + 1] = INSTRUMENT_EVSE
-sense = Sense(image, Circuit(BOARD_HOST).analog)
+sense = Sense(image, Circuit(BOARDS["host"]).analog)
 # half a second of something like 50 Hz: a triangle with noise, PWM on the pilot
 blocks = []
 seed = 1

@@ -90,10 +90,9 @@ def start(channels, rate_hz, frames, callback):
     board cannot."""
     if list(channels) != board_wiring.CHANNELS:
         raise ValueError("channels: this board streams {}".format(board_wiring.CHANNELS))
-    if rate_hz != _stream.rate_hz or frames != _stream.frames:
-        raise ValueError(
-            "this board streams {} frames/s in blocks of {}".format(_stream.rate_hz, _stream.frames)
-        )
+    own = _stream.rate_hz, _stream.frames
+    if (rate_hz, frames) != own:
+        raise ValueError("this board streams {} frames/s in blocks of {}".format(*own))
     if not callable(callback):
         raise TypeError("callback must be callable")
     if _stream.callback is not None:

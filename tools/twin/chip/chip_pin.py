@@ -9,7 +9,6 @@ import hostlink
 _LAST_PIN = 29
 _SIO = 5
 _uses = {}  # pin number -> what the program uses it for
-_pulled_up = set()
 
 
 def claim(number, use):
@@ -55,25 +54,23 @@ class Pin:
             raise ValueError("invalid pull")
         if mode == self.IN:
             claim(self.number, "in")
-            if pull == self.PULL_UP:
-                _pulled_up.add(self.number)
         elif mode == self.OUT:
             claim(self.number, "out")
             high = hostlink.level & self._bit if value is None else value
             hostlink.drive(self.number, True, bool(high))
         elif mode is not None:
-            raise ValueError("invalid pin af: {}".format(alt) if mode == self.ALT else "invalid mode")
+            raise ValueError("mode: {} is not IN or OUT".format(mode))
 
     def value(self, *args):
         if not args:
-            if hostlink.driven & self._bit:
-                return 1 if hostlink.level & self._bit else 0
-            return 1 if hostlink.inputs & self._bit else 0
-        if len(args) > 1:
+            levels = hostlink.level if hostlink.driven & self._bit else hostlink.inputs
+            return 1 if levels & self._bit else 0
+        if len(args) != 1:
             raise TypeError("function expected at most 2 arguments, got 3")
         if _uses.get(self.number) != "out":
             raise ValueError("pin {} is not an output".format(self.number))
-        hostlink.drive(self.number, True, bool(args[0]))
+        (high,) = args
+        hostlink.drive(self.number, True, bool(high))
 
     def __call__(self, *args):
         return self.value(*args)
@@ -89,7 +86,9 @@ class Pin:
     def toggle(self):
         self.value(not self.value())
 
-    def irq(self, handler=None, trigger=IRQ_FALLING | IRQ_RISING, *, priority=1, wake=None, hard=False):
+    def irq(
+        self, handler=None, trigger=IRQ_FALLING | IRQ_RISING, *, priority=1, wake=None, hard=False
+    ):
         if _uses.get(self.number) != "in":
             raise ValueError("pin {} is not an input".format(self.number))
         if not trigger or trigger & ~(self.IRQ_FALLING | self.IRQ_RISING):

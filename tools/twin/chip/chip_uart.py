@@ -6,9 +6,9 @@
 
 import io
 import os
+import termios
 
 import hostlink
-import termios
 import uselect
 from chip_pin import claim, number_of
 from micropython import const
@@ -67,8 +67,10 @@ class UART(io.IOBase, hostlink.Alarm):
         hostlink.uarts[id] = self
         hostlink.exchange()  # the prediction we live in was told to nobody
 
-    def init(self, baudrate=-1, bits=-1, parity=-1, stop=-1, *, tx=None, rx=None, cts=None,
-             rts=None, timeout=-1, timeout_char=-1, invert=-1, flow=-1, txbuf=-1, rxbuf=-1):  # fmt: skip
+    def init(
+        self, baudrate=-1, bits=-1, parity=-1, stop=-1, *, tx=None, rx=None, cts=None, rts=None,
+        timeout=-1, timeout_char=-1, invert=-1, flow=-1, txbuf=-1, rxbuf=-1,
+    ):  # fmt: skip
         self._format(baudrate, bits, parity, stop)
         if tx is not None:
             self._tx = number_of(tx)
@@ -119,7 +121,7 @@ class UART(io.IOBase, hostlink.Alarm):
 
     def _open(self):
         """The line is a pseudo-terminal; a read shall return at once with what there is."""
-        self.file = open(os.getenv("ISLET_PTY"), "r+b")
+        self.file = open(os.getenv("ISLET_PTY") or "", "r+b")  # type: ignore[call-overload]
         settings = termios.tcgetattr(self.file.fileno())
         settings[6][_VMIN] = settings[6][_VTIME] = 0
         termios.tcsetattr(self.file.fileno(), termios.TCSANOW, settings)

@@ -6,33 +6,53 @@
 # Code takes no virtual time. Time passes in one place, run(), which select.poll, the sleeps and
 # the blocking reads call; whatever falls due on the way fires in the order of its rank.
 
+import gc
 import os
 import struct
 import sys
 
-import uctypes
 import uselect
 import utime
 import vclock
+from link_words import (  # noqa: F401  the other modules find them here
+    Outbox,
+    EXIT_LINK,
+    EXIT_RESET,
+    EXIT_WATCHDOG,
+    FROM_EDGE,
+    FROM_NET_ACCEPT,
+    FROM_NET_CLOSED,
+    FROM_NET_REFUSED,
+    FROM_NET_RX,
+    FROM_QUIT,
+    FROM_RTC,
+    FROM_SAMPLES,
+    FROM_UART,
+    TO_IMAGE,
+    TO_LOG,
+    TO_NET_CLOSE,
+    TO_NET_OPEN,
+    TO_NET_TX,
+    TO_PINS,
+    TO_PWM,
+    TO_STEP,
+    TO_UART,
+    TO_WDT,
+    WHY_BLOCK,
+    WHY_BYE,
+    WHY_NET,
+    WHY_OUTPUT,
+    WHY_START,
+    WHY_UART,
+)
 from micropython import const
 
 NEVER = const(0x3FFFFFFF)  # a due time that does not come
 _REBASE_US = const(500_000_000)  # times count from a moving origin, so that they stay small
 
-WHY_START, WHY_BLOCK, WHY_OUTPUT, WHY_UART, WHY_NET, WHY_BYE = 0, 1, 2, 3, 4, 9
-TO_PINS, TO_PWM, TO_UART, TO_NET_OPEN, TO_NET_TX, TO_NET_CLOSE = 1, 2, 3, 4, 5, 6
-TO_IMAGE, TO_LOG, TO_WDT, TO_STEP = 7, 8, 9, 10
-FROM_SAMPLES, FROM_EDGE, FROM_UART, FROM_NET_RX, FROM_NET_CLOSED = 1, 2, 3, 4, 5
-FROM_RTC, FROM_QUIT, FROM_NET_REFUSED, FROM_NET_ACCEPT = 6, 7, 8, 9
-
 # ranks: who goes first of those due at the same moment
 RANK_SIGNAL, RANK_UART, RANK_SAMPLES, RANK_TIMER, RANK_WATCHDOG = 0, 1, 2, 3, 4
 
-EXIT_LINK = 70  # the twin went away
-EXIT_WATCHDOG = 75
-EXIT_RESET = 76  # machine.reset()
-
-_HEADER = const(15)  # u32 length, u32 ms, u16 us, u8 why, u32 next frame
 _SECTIONS = ("site", "readings", "requests", "commands", "trips")
 _MAX_IDLE = const(100_000)  # polls without time passing before we call it a busy loop
 _EPOCH_2020 = const(26_297_280)  # minutes from 1970 to 2020
@@ -116,9 +136,7 @@ _why = WHY_BLOCK  # why the next message goes out; any other than this: at this 
 
 _out = None
 _in = None
-_tx = bytearray(65536)
-_tx_view = memoryview(_tx)
-_tx_end = _HEADER
+_tx = Outbox()
 _rx = bytearray(65536)
 _rx_view = memoryview(_rx)
 _length = bytearray(4)
@@ -151,15 +169,10 @@ def drive(pin, driving, high):
 
 def send(tag, payload, why=0):
     """Queue one element for the next message; a `why` makes that message go out at this moment."""
-    global _tx_end, _why
-    size = len(payload)
-    if size > 60_000:
-        raise ValueError("link element too long: {} bytes".format(size))
-    if _tx_end + size + 64 > len(_tx):
+    global _why
+    if not _tx.room(len(payload)):
         exchange()
-    struct.pack_into("<BH", _tx, _tx_end, tag, size)
-    _tx_view[_tx_end + 3 : _tx_end + 3 + size] = payload
-    _tx_end += 3 + size
+    _tx.add(tag, payload)
     if why and _why == WHY_BLOCK:
         _why = why
 
@@ -172,24 +185,13 @@ def log(text):
 def record(image, dt_ms=100):
     """Hand over the process image of the step just taken (image.Image)."""
     global _site_sent
-    for section in range(0 if not _site_sent else 1, len(_SECTIONS)):
-        _send_array(section, getattr(image, _SECTIONS[section]))
+    for section in range(1 if _site_sent else 0, len(_SECTIONS)):
+        values = getattr(image, _SECTIONS[section])
+        if not _tx.room(len(values) * 4 + 1):
+            exchange()
+        _tx.add_array(TO_IMAGE, section, values)
     _site_sent = True
     send(TO_STEP, struct.pack("<H", dt_ms))
-
-
-def _send_array(section, values):
-    global _tx_end
-    size = len(values) * 4
-    if _tx_end + size + 64 > len(_tx):
-        exchange()
-    struct.pack_into("<BHB", _tx, _tx_end, TO_IMAGE, size + 1, section)
-    _tx_view[_tx_end + 4 : _tx_end + 4 + size] = _bytes_of(values)
-    _tx_end += 4 + size
-
-
-def _bytes_of(values):
-    return uctypes.bytearray_at(uctypes.addressof(values), len(values) * 4)
 
 
 def wall_minute():
@@ -317,16 +319,13 @@ def exchange(why=None):
 
 
 def _send_message(why):
-    global _tx_end, _sent_driven, _sent_level
+    global _sent_driven, _sent_level
     if driven != _sent_driven or level != _sent_level:
         _sent_driven, _sent_level = driven, level
         send(TO_PINS, struct.pack("<II", driven, level))
     # without a sampler, frames are consumed as they come
     next_frame = now_ms() // 10 * 48 if sampler is None else sampler.next_frame()
-    size = _tx_end - 4
-    struct.pack_into("<IIHBI", _tx, 0, size, now_ms(), now_us % 1000, why, next_frame)
-    _out.write(_tx_view[:_tx_end])
-    _tx_end = _HEADER
+    _out.write(_tx.close(now_ms(), now_us % 1000, why, next_frame))
 
 
 def _receive_message():
@@ -439,6 +438,9 @@ def connect():
     exchange(WHY_START)
 
 
+# An allocation searches past all garbage since the last collection: the host's large heap would
+# make each one slow.
+gc.threshold(65536)
 vclock.virtual(is_virtual)
 _advance = _advance_virtual if is_virtual else _advance_real
 _sleeper = uselect.poll()

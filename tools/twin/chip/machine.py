@@ -14,9 +14,24 @@ from chip_pin import PWM, Pin
 from chip_uart import UART
 
 __all__ = (
-    "ADC", "PWM", "PWRON_RESET", "RTC", "Pin", "Timer", "UART", "WDT", "WDT_RESET",
-    "disable_irq", "enable_irq", "freq", "idle", "lightsleep", "reset", "reset_cause",
-    "soft_reset", "unique_id",
+    "ADC",
+    "PWM",
+    "PWRON_RESET",
+    "RTC",
+    "UART",
+    "WDT",
+    "WDT_RESET",
+    "Pin",
+    "Timer",
+    "disable_irq",
+    "enable_irq",
+    "freq",
+    "idle",
+    "lightsleep",
+    "reset",
+    "reset_cause",
+    "soft_reset",
+    "unique_id",
 )  # fmt: skip
 
 PWRON_RESET = 1
@@ -87,6 +102,8 @@ class Timer(hostlink.Alarm):
 
 
 class _Watchdog(hostlink.Alarm):
+    timeout_ms = 0
+
     def fire(self):
         hostlink.log("watchdog: not fed for {} ms".format(self.timeout_ms))
         hostlink.exchange()

@@ -13,6 +13,7 @@ from micropython import const
 AF_INET, SOCK_STREAM, SOCK_DGRAM = 2, 1, 2
 SOL_SOCKET, SO_REUSEADDR, SO_BROADCAST, IPPROTO_TCP = 1, 2, 6, 6
 
+_ENFILE, _EPROTONOSUPPORT = const(23), const(93)  # errno of the RP2040 lacks them
 _POLL, _CLOSE = const(3), const(4)
 _IN, _OUT, _HUP = const(1), const(4), const(16)
 _CONNS = const(128)  # ours are below, those the twin opens from here on
@@ -25,7 +26,7 @@ _listening = {}  # port -> socket
 class _Socket(io.IOBase):
     def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
         if af != AF_INET or type != SOCK_STREAM:
-            raise OSError(errno.EPROTONOSUPPORT if hasattr(errno, "EPROTONOSUPPORT") else 93)
+            raise OSError(_EPROTONOSUPPORT)
         self._conn = None
         self._port = None
         self._timeout_ms = None  # None blocks, 0 does not wait
@@ -188,7 +189,7 @@ def _free_conn():
     for conn in range(_CONNS):
         if conn not in _open:
             return conn
-    raise OSError(errno.ENFILE if hasattr(errno, "ENFILE") else 23)
+    raise OSError(_ENFILE)
 
 
 def _on_net(tag, conn, value):

@@ -1,4 +1,4 @@
-# islet: time for the simulated chip: waiting passes through the link, the date comes from the twin.
+# islet: time for the simulated chip: waiting goes through the link, the date is the twin's.
 # GPL-3.0-or-later
 
 import hostlink

@@ -85,7 +85,13 @@ def sun(spec: PvSpec, place: Place, midnight: datetime) -> list[float]:
         "panel": [spec.tilt_deg, spec.azimuth_deg, spec.temperature_c, spec.linke_turbidity],
         "midnight": midnight.astimezone(UTC).isoformat(),
     }
-    return _kept(key, lambda: _clear_sky(spec, place, midnight))
+
+    def compute() -> list[float]:
+        with warnings.catch_warnings():  # pvlib's own, about the pandas it calls
+            warnings.simplefilter("ignore")
+            return _clear_sky(spec, place, midnight)
+
+    return _kept(key, compute)
 
 
 def _clear_sky(spec: PvSpec, place: Place, midnight: datetime) -> list[float]:

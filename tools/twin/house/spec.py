@@ -341,7 +341,7 @@ def from_dict(kind: type, data: dict[str, Any]) -> Any:
         if "part" in meta and value is not None:
             value = from_dict(meta["part"], _with_defaults(kind, item.name, value))
         elif "parts" in meta:
-            value = [from_dict(meta["parts"], row) for row in value]
+            value = [from_dict(meta["parts"], row) for row in value or []]
         values[item.name] = value
     return kind(**values)
 

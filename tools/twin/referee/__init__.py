@@ -14,6 +14,7 @@ from typing import Any
 from tools.twin.referee import case, island, panel, promises, vehicle
 from tools.twin.referee.expect import Check
 from tools.twin.referee.figures import Figures
+from tools.twin.referee.flow import Flow, Flows
 from tools.twin.referee.published import Published
 from tools.twin.referee.rule import Moment, Rule, Truth
 from tools.twin.scenario import Scenario
@@ -54,17 +55,19 @@ class Row:
 
 
 class Referee:
-    """Judge of one run."""
+    """Judge of one run; `known` replaces what the scenario tells about the site."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.case = case.of(scenario)
+    def __init__(self, scenario: Scenario, known: case.Case | None = None) -> None:
+        self.case = known or case.of(scenario)
         self._rows = [Row(kind(self.case)) for kind in RULES]
         self._checks = [Check(e) for e in scenario.expect]
         self._figures = Figures(self.case)
         self._findings: list[dict[str, Any]] = []
         self._alarms: list[dict[str, Any]] = []
         self._texts: list[str] = []
+        self._flows = Flows(self.case)
         self._before: Truth | None = None
+        self._flows_before: list[Flow] = []
         self._t_us = 0
         self._count = {"findings": 0, "alarms": 0}
 
@@ -74,14 +77,16 @@ class Referee:
         """The house's truth at an agreed moment; `image`: sections as published, if any."""
         published = Published(image) if image and "commands" in image else None
         before = truth if self._before is None else self._before
-        m = Moment(t_us, truth, before, (t_us - self._t_us) / 1e6, published)
+        flows = self._flows.of(truth)
+        dt_s = (t_us - self._t_us) / 1e6
+        m = Moment(t_us, truth, before, dt_s, published, flows, self._flows_before or flows)
         for row in self._rows:
             for text in row.look(m):
                 self._add(t_us, row.rule, text)
         for check in self._checks:
             check.observe(m.t_s, truth, published)
         self._figures.observe(m)
-        self._before, self._t_us = truth, t_us
+        self._before, self._flows_before, self._t_us = truth, flows, t_us
 
     def event(self, t_us: int, kind: str, text: str = "") -> None:
         """Something the run knows: "start", "restart" (by the watchdog), "died"."""

@@ -13,7 +13,10 @@ IMAGE = "islet."
 
 
 class Check:
-    """One expectation. A window the run did not reach is said to be so, and does not fail."""
+    """One expectation over from_s ≤ t < to_s: what happens at to_s itself is no longer judged.
+
+    A window the run did not reach is said to be so, and does not fail.
+    """
 
     def __init__(self, expectation: Expectation) -> None:
         self.expectation = expectation
@@ -29,7 +32,7 @@ class Check:
         e = self.expectation
         if self.over or t_s < e.from_s:
             return
-        if e.to_s is not None and t_s > e.to_s:
+        if e.to_s is not None and t_s >= e.to_s:
             self.over = True
             return
         value = self._value(truth, image)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.twin.referee.case import Case
-from tools.twin.referee.panel import Flow, Heat
+from tools.twin.referee.panel import Heat
 from tools.twin.referee.rule import Moment, Truth, number
 
 
@@ -13,7 +13,6 @@ class Figures:
     """Most and least of a run, and its counters at the end."""
 
     def __init__(self, case: Case) -> None:
-        self._flows = [(c, Flow(case, c)) for c in case.circuits]
         self._breaker = dict.fromkeys((c.name for c in case.circuits), 0.0)
         self._busbar = {c.name: 0.0 for c in case.circuits if c.bus_a}
         self._least_soc: float | None = None
@@ -22,13 +21,13 @@ class Figures:
 
     def observe(self, m: Moment) -> None:
         now = m.now
-        for circuit, flow in self._flows:
-            name = circuit.name
-            most = max(abs(amps) for amps, _ in flow.breaker(now)) / circuit.breaker_a
-            self._breaker[name] = max(self._breaker[name], most)
-            if circuit.bus_a:
-                most = max(amps for amps, _ in flow.busbar(now)) / circuit.bus_a
-                self._busbar[name] = max(self._busbar[name], most)
+        for flow in m.flows:
+            name = flow.circuit.name
+            most = max(abs(amps) for amps, _ in flow.breaker)
+            self._breaker[name] = max(self._breaker[name], most / flow.circuit.breaker_a)
+            if flow.busbar:
+                most = max(amps for amps, _ in flow.busbar)
+                self._busbar[name] = max(self._busbar[name], most / flow.circuit.bus_a)
         soc = number(now, "soc_percent")
         self._least_soc = soc if self._least_soc is None else min(self._least_soc, soc)
         grown = number(now, "contactor_openings") > number(m.before, "contactor_openings")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tools.twin.referee.case import Case, Circuit
+from tools.twin.referee.case import Case
 from tools.twin.referee.rule import Moment, Rule, Truth, Wrong, legs, number
 from tools.twin.referee.thermal import BUS_TAU_S, Body, constants
 
@@ -18,42 +18,6 @@ AT_MINIMUM_W = 60.0
 ALONE_S = 10.0
 
 
-class Flow:
-    """Currents of one circuit at a moment, per leg: as they are, and without islet's devices.
-
-    Sources hang on circuits of their own below the busbar, as in the scenarios."""
-
-    def __init__(self, case: Case, circuit: Circuit) -> None:
-        self._case = case
-        self._circuit = circuit
-        self._key = circuit.name + "_{}_a"
-        self._children = [c for c in case.circuits if c.parent == circuit.name]
-
-    def own(self, now: Truth, circuit: Circuit) -> tuple[float, float, float]:
-        """islet's devices below the circuit, signed."""
-        total = [0.0, 0.0, 0.0]
-        for device in circuit.devices:
-            for k, amps in enumerate(legs(now, device + "_{}_a")):
-                total[k] += amps
-        return total[0], total[1], total[2]
-
-    def breaker(self, now: Truth) -> Iterable[tuple[float, float]]:
-        """(current, current without islet) per leg, signed."""
-        own = self.own(now, self._circuit)
-        for amps, mine in zip(legs(now, self._key), own, strict=True):
-            yield amps, amps - mine
-
-    def busbar(self, now: Truth) -> Iterable[tuple[float, float]]:
-        """(sum of inflows, that without islet) per leg: what comes back counts as zero."""
-        flows = [(legs(now, self._key), self.own(now, self._circuit), 1)]
-        for child in self._children:
-            flows.append((legs(now, child.name + "_{}_a"), self.own(now, child), -1))
-        for k in range(3):
-            total = sum(max(0.0, sign * amps[k]) for amps, _, sign in flows)
-            alone = sum(max(0.0, sign * (amps[k] - mine[k])) for amps, mine, sign in flows)
-            yield total, alone
-
-
 class Overload(Rule):
     inv = "INV-3"
     title = "circuit or busbar over its rating with islet taking part"
@@ -63,23 +27,19 @@ class Overload(Rule):
         "response of the device. No thermal credit."
     )
 
-    def __init__(self, case: Case) -> None:
-        super().__init__(case)
-        self._flows = [(c, Flow(case, c)) for c in case.circuits]
-
     def look(self, m: Moment) -> Iterable[Wrong]:
-        for circuit, flow in self._flows:
-            rated = circuit.breaker_a
-            for leg, (amps, alone) in enumerate(flow.breaker(m.now), 1):
-                amps, alone = abs(amps), abs(alone)
-                if amps > rated * OVER + OVER_A and amps - alone > AT_MINIMUM_A:
-                    yield self._wrong(m.now, f"{circuit.name} L{leg}", amps, rated, amps - alone)
-            if circuit.bus_a:
-                rated = circuit.bus_a
-                for leg, (amps, alone) in enumerate(flow.busbar(m.now), 1):
-                    if amps > rated * OVER + OVER_A and amps - alone > AT_MINIMUM_A:
-                        name = f"{circuit.name} busbar L{leg}"
-                        yield self._wrong(m.now, name, amps, rated, amps - alone)
+        for flow in m.flows:
+            circuit = flow.circuit
+            for kind, rated, pairs in (
+                ("", circuit.breaker_a, flow.breaker),
+                (" busbar", circuit.bus_a, flow.busbar),
+            ):
+                limit = rated * OVER + OVER_A
+                for leg, (amps, alone) in enumerate(pairs, 1):
+                    mine = abs(amps) - abs(alone)
+                    if abs(amps) > limit and mine > AT_MINIMUM_A:
+                        name = f"{circuit.name}{kind} L{leg}"
+                        yield self._wrong(m.now, name, abs(amps), rated, mine)
 
     def _wrong(self, now: Truth, name: str, amps: float, rated: float, mine: float) -> Wrong:
         text = f"{name}: {amps:.1f} A of {rated:g} A, {mine:.1f} A of it islet's"
@@ -92,17 +52,15 @@ class Alone(Rule):
     text = "Over its rating for 10 s with islet's part at its minimum: alarmed, nobody's finding."
     alarm = True
 
-    def __init__(self, case: Case) -> None:
-        super().__init__(case)
-        self._flows = [(c, Flow(case, c)) for c in case.circuits]
-
     def look(self, m: Moment) -> Iterable[Wrong]:
-        for circuit, flow in self._flows:
-            for leg, (amps, alone) in enumerate(flow.breaker(m.now), 1):
-                amps, alone = abs(amps), abs(alone)
-                if amps > circuit.breaker_a * OVER + OVER_A and amps - alone <= AT_MINIMUM_A:
-                    text = f"{circuit.name} L{leg}: {amps:.1f} A of {circuit.breaker_a:g} A"
-                    yield Wrong(f"{circuit.name} L{leg}", text + " by others alone", ALONE_S)
+        for flow in m.flows:
+            rated = flow.circuit.breaker_a
+            limit = rated * OVER + OVER_A
+            for leg, (amps, alone) in enumerate(flow.breaker, 1):
+                if abs(amps) > limit and abs(amps) - abs(alone) <= AT_MINIMUM_A:
+                    name = f"{flow.circuit.name} L{leg}"
+                    text = f"{name}: {abs(amps):.1f} A of {rated:g} A by others alone"
+                    yield Wrong(name, text, ALONE_S)
 
 
 class Heat(Rule):
@@ -126,26 +84,24 @@ class Heat(Rule):
                 for _ in range(3)
             ]
             bus = [Body(circuit.bus_a, 1.0, BUS_TAU_S) for _ in range(3) if circuit.bus_a]
-            self._rows.append((circuit, Flow(case, circuit), bodies, bus))
+            self._rows.append((bodies, bus))
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        for circuit, flow, bodies, bus in self._rows:
-            name = circuit.name
-            mine = False
-            flows = zip(flow.breaker(m.now), bodies, strict=True)
-            for leg, ((amps, without), (real, alone)) in enumerate(flows, 1):
-                mine = mine or abs(amps) - abs(without) > AT_MINIMUM_A
+        for flow, before, (bodies, bus) in zip(m.flows, m.flows_before, self._rows, strict=True):
+            name = flow.circuit.name
+            for leg, ((amps, without), (real, alone)) in enumerate(
+                zip(flow.breaker, bodies, strict=False), 1
+            ):
                 heat = real.warm(amps, m.dt_s)
                 if heat > self.worst[name]:
                     self.worst[name] = heat
                 if alone.warm(without, m.dt_s) < 1 <= heat:
                     yield Wrong(f"{name} L{leg}", f"{name} L{leg}: heat {heat:.2f} of 1, islet's")
-            if bus:
-                for (amps, _), body in zip(flow.busbar(m.now), bus, strict=True):
-                    self.bus_worst[name] = max(self.bus_worst[name], body.warm(amps, m.dt_s))
+            for (amps, _), body in zip(flow.busbar, bus, strict=False):
+                self.bus_worst[name] = max(self.bus_worst[name], body.warm(amps, m.dt_s))
             if m.now[f"{name}_tripped"] and not m.before[f"{name}_tripped"]:
-                was = [abs(a) - abs(b) > AT_MINIMUM_A for a, b in flow.breaker(m.before)]
-                if (mine or any(was)) and not self.case.event_at(f"circuits.{name}", m.t_s):
+                mine = any(abs(a) - abs(b) > AT_MINIMUM_A for a, b in before.breaker)
+                if mine and not self.case.event_at(f"circuits.{name}", m.t_s):
                     yield Wrong(f"{name} trip", f"{name}: breaker tripped while islet took part")
 
 
@@ -166,6 +122,8 @@ class Stale(Rule):
         if fault == "frozen":
             permitted_s += FROZEN_S
         for device in self.case.metered:
+            if device == "inverter" and self.case.inverter_silent(m.t_s):
+                continue  # nobody can tell it: another rule's
             amps = legs(m.now, device + "_{}_a")
             if max(amps) > AT_MINIMUM_A:
                 text = f"{device} draws {max(amps):.1f} A with the meter {fault}"

@@ -10,14 +10,14 @@ may be missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from tools.twin.referee.case import Case
+from tools.twin.referee.flow import LEGS, Flow
 
 Truth = Mapping[str, float | int | bool | str]
-LEGS = ("l1", "l2", "l3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ class Moment:
     now: Truth
     before: Truth
     dt_s: float
-    commands: Mapping[str, int] | None = None
+    commands: Mapping[str, int] | None
+    flows: Sequence[Flow]
+    flows_before: Sequence[Flow]
 
     @property
     def t_s(self) -> float:

@@ -33,7 +33,7 @@ def constants(curve: str, rating_a: float) -> tuple[float, float]:
     if curve == "UL489":
         twice_s = next(s for rating, s in UL_TWICE_S if rating_a <= rating)
         return 1.05, time_constant_s(1.05, 2.0, twice_s / 3)
-    return 1.13, time_constant_s(1.13, 2.55, 8.0 if rating_a <= 32 else 11.0)
+    return 1.14, time_constant_s(1.14, 2.55, 8.0 if rating_a <= 32 else 11.0)
 
 
 class Body:

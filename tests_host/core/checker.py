@@ -1,0 +1,212 @@
+"""A judge of Core and Guard that knows the plant's truth.
+
+It shares no table with the firmware: masks, windows and times are written again here.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from firmware import image as f
+
+if TYPE_CHECKING:
+    from tests_host.core.bench import Bench
+
+TICK_MS = 10
+STEP_MS = 100
+STATES = {name: code for code, name in enumerate(f.PILOT_NAMES)}
+DROPS = {
+    f.TRIP_OVERCURRENT: f.OUT_CONTACTOR,
+    f.TRIP_PILOT: f.OUT_CONTACTOR,
+    f.TRIP_DEAD_GRID: f.OUT_ENABLE,
+    f.TRIP_PROTECTION: f.OUT_CONTACTOR | f.OUT_ENABLE,
+    f.TRIP_STALE_PERMIT: f.OUT_CONTACTOR | f.OUT_ENABLE,
+    f.TRIP_INTERLOCK: f.OUT_ENABLE | f.OUT_BOND,
+    f.TRIP_SAMPLING: f.OUT_CONTACTOR | f.OUT_ENABLE,
+}
+PROTECTIVE = f.IN_ESTOP | f.IN_RCD | f.IN_OVERTEMP
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+class Checker:
+    """Invariants, judged every 10 ms from the truth, and every step from what was commanded."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.gone_ms = self.whole_ms = self.x1_ms = 0
+        self.beat_age_ms = 0
+        self.beat = bench.image.commands[f.BEAT]
+        self.outputs = self.tripped = self.offer_ma = 0
+        self.offer_ms = f.AGE_MAX_MS
+        self.car_ms = self.overdraw_ms = self.soc_ms = 0
+        self.car = bench.car
+        self.said: dict[str, list[int]] = {}
+        self.seen = {"authorised": 0, "ohm": 0, "fresh": 0}
+        self.diode_seen = False
+        self.weld_ms = 0
+
+    def require(self, holds: bool, text: str) -> None:
+        if not holds:
+            raise Violation(text)
+
+    # --- every 10 ms -------------------------------------------------------------------------
+
+    def after_tick(self) -> None:
+        image, bench = self.bench.image, self.bench
+        outputs, tripped = image.trips[f.OUTPUTS], image.trips[f.TRIPPED]
+        on = outputs & f.OUT_CONTACTOR
+        lost = "pilot" in bench.lost
+        self.gone_ms = 0 if bench.car in "CD" and not lost else self.gone_ms + TICK_MS
+        self._inv2(on, lost)
+        self._inv13(outputs, tripped)
+        if on and not self.outputs & f.OUT_CONTACTOR:
+            self._inv1()
+        if self.outputs & f.OUT_CONTACTOR and not on:
+            self._zero_first(tripped)
+        self.outputs, self.tripped = outputs, tripped
+
+    def _inv2(self, on: int, lost: bool) -> None:
+        # a lost pilot is known by its age, which the control cycle counts in steps of 100 ms
+        allowed_ms = 20 + (STEP_MS if lost else 0)
+        self.require(not on or self.gone_ms <= allowed_ms, "INV-2: open command late")
+        self.whole_ms = 0 if self.bench.welded else self.whole_ms + TICK_MS
+        late = min(self.gone_ms, self.whole_ms) > allowed_ms + 80
+        self.require(not (late and self.bench.closed), "INV-2: contacts open late")
+
+    def _inv13(self, outputs: int, tripped: int) -> None:
+        image = self.bench.image
+        beat = image.commands[f.BEAT]
+        self.beat_age_ms = 0 if beat != self.beat else self.beat_age_ms + TICK_MS
+        self.beat = beat
+        self.require(not outputs & ~image.commands[f.PERMITS], "INV-13: output without permit")
+        self.require(self.bench.pins in (None, outputs), "INV-13: pins are not the outputs")
+        for bit, drops in DROPS.items() if tripped else ():
+            self.require(not (tripped & bit and outputs & drops), f"INV-13: trip {bit} ignored")
+        cleared = self.tripped & ~tripped
+        self.require(not cleared & ~image.commands[f.TRIP_ACK], "INV-13: cleared unacknowledged")
+        stale = self.beat_age_ms > 320 and outputs & (f.OUT_CONTACTOR | f.OUT_ENABLE)
+        self.require(not stale, "INV-13: permit without a fresh beat")
+
+    def _inv1(self) -> None:
+        bench = self.bench
+        ventilated = bench.car == "D" and bench.inputs & f.IN_VENTILATION
+        self.require(bench.car == "C" or bool(ventilated), "INV-1: closed outside C or D")
+        self.require(self.diode_seen, "INV-1: diode not verified")
+        self.require(not bench.closed, "INV-1: closed a welded contactor")
+        self.require(not bench.inputs & PROTECTIVE, "INV-1: protection not healthy")
+        self.require(self.seen["fresh"] == 1, "INV-1: protection not known")
+        needed = bench.image.site[f.AUTH_REQUIRED]
+        self.require(not needed or self.seen["authorised"] == 1, "INV-1: not authorised")
+        self.require(75 <= self.seen["ohm"] <= 2_200, "INV-1: cable unknown")
+
+    def _zero_first(self, tripped: int) -> None:
+        """Rule 7: zero current first, then open, unless a fault leaves no time."""
+        bench = self.bench
+        hurried = tripped or bench.car not in "CD" or bench.inputs & PROTECTIVE
+        hurried = hurried or bench.lost & {"inputs", "pilot"} or bench.stuck or not bench.diode
+        calm = bench.current_ma < 1_000 or self.x1_ms >= 5_900
+        self.require(bool(hurried) or calm, "rule 7: opened under load without need")
+
+    # --- every step --------------------------------------------------------------------------
+
+    def before_step(self) -> None:
+        image = self.bench.image
+        self.seen["authorised"] = image.requests[f.AUTHORISED]
+        self.seen["ohm"] = image.readings[f.PROXIMITY_OHM]
+        self.seen["fresh"] = int(image.readings[f.INPUTS_AGE_MS] <= 300)
+
+    def after_step(self) -> None:
+        if self.bench.hung:
+            self.offer_ms += STEP_MS
+            self.car_ms = self.weld_ms = self.overdraw_ms = 0
+            self._ages()
+            return
+        commands = self.bench.image.commands
+        self._pilot_follows(commands)
+        self._weld_found(commands)
+        self._offer(commands)
+        self._ages()
+        self._inv8(commands)
+        self._inv11(commands)
+        self._escalation(commands)
+
+    def _pilot_follows(self, commands: array[int]) -> None:
+        bench = self.bench
+        if bench.car != self.car or "pilot" in bench.lost:
+            self.car, self.car_ms = bench.car, 0
+        self.car_ms += STEP_MS
+        state = commands[f.PILOT_STATE]
+        if state == f.PILOT_DIODE:
+            self.car_ms = 0  # acknowledged, it looks afresh
+        duty = commands[f.PILOT_DUTY_PERMILLE]
+        if not bench.diode or bench.car == "A":
+            self.diode_seen = False
+        elif 0 < duty < 1000 and bench.car in "BCD":
+            self.diode_seen = True
+        if self.car_ms > 300:
+            self.require(state == STATES[bench.car], f"pilot {state} in {bench.car}")
+        unplugged = bench.car == "A" and self.car_ms > 100
+        self.require(not unplugged or state == f.PILOT_A, "pilot: A is not seen at once")
+
+    def _weld_found(self, commands: array[int]) -> None:
+        bench = self.bench
+        against = bench.closed and not bench.image.commands[f.PERMITS] & f.OUT_CONTACTOR
+        watched = against and "inputs" not in bench.lost
+        self.weld_ms = self.weld_ms + STEP_MS if watched else 0
+        late = self.weld_ms > 30 + 100 + 3 * STEP_MS
+        self.require(not late or commands[f.FAULTS] & f.FAULT_WELD != 0, "weld not found")
+
+    def _offer(self, commands: array[int]) -> None:
+        offer_ma = commands[f.OFFER_MA]
+        self.offer_ms += STEP_MS
+        self.x1_ms = self.x1_ms + STEP_MS if offer_ma == 0 else 0
+        self.require(offer_ma == 0 or offer_ma >= 6_000, "offer below 6 A")
+        if offer_ma > self.offer_ma:
+            rested = self.offer_ms >= (3_000 if self.offer_ma == 0 else 5_000)
+            self.require(rested, "offer raised too soon")
+            raised_ma = offer_ma - (self.offer_ma or 6_000)
+            self.require(raised_ma <= 2_000, "offer raised too far")
+        if offer_ma != self.offer_ma:
+            self.offer_ma, self.offer_ms = offer_ma, 0
+
+    def _ages(self) -> None:
+        bench = self.bench
+        self.soc_ms = self.soc_ms + STEP_MS if "soc" in bench.lost else 0
+        for who in ("MARKET", "OPERATOR"):
+            for device in range(f.DEVICES):
+                sequence = bench.image.requests[getattr(f, f"{who}_SEQ") + device]
+                if bench.hung:  # core hears it when it runs again
+                    sequence = self.said.get(f"{who}{device}", [0])[0]
+                last = self.said.setdefault(f"{who}{device}", [0, f.AGE_MAX_MS])
+                last[:] = [sequence, 0 if sequence != last[0] else last[1] + STEP_MS]
+
+    def _inv8(self, commands: array[int]) -> None:
+        requests = self.bench.image.requests
+        did = (commands[f.OFFER_MA], commands[f.SETPOINT_W])
+        for device in range(f.DEVICES):
+            wished_ms = self.said[f"MARKET{device}"][1]
+            expired = wished_ms >= requests[f.MARKET_TTL_MS + device]
+            self.require(not expired or did[device] == 0, "INV-8: an expired wish still acts")
+            ttl_ms = requests[f.OPERATOR_TTL_MS + device]
+            holds = ttl_ms < 0 or self.said[f"OPERATOR{device}"][1] < ttl_ms
+            high = requests[f.OPERATOR_HIGH + device]
+            low = requests[f.OPERATOR_LOW + device]
+            self.require(not holds or low <= did[device] <= high, "INV-8: a limit was let go")
+
+    def _inv11(self, commands: array[int]) -> None:
+        image = self.bench.image
+        soc = image.readings[f.SOC_PERMILLE]
+        kept = soc <= image.requests[f.RESERVE_PERMILLE] or self.soc_ms > 120_000
+        self.require(not kept or commands[f.SETPOINT_W] >= 0, "INV-11: discharge below reserve")
+
+    def _escalation(self, commands: array[int]) -> None:
+        bench = self.bench
+        over = (
+            bench.current_ma > commands[f.OFFER_MA] * 11 // 10 + 500 and "evse" not in bench.lost
+        )
+        self.overdraw_ms = self.overdraw_ms + STEP_MS if over and not bench.welded else 0
+        self.require(self.overdraw_ms <= 14_500, "INV-3: an over-drawing car is not cut off")

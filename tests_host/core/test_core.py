@@ -1,0 +1,227 @@
+"""Core as a whole: boot, permits and beat, a session, ways out of trips, no allocation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from firmware import image as f
+from firmware.core import Core, recovery
+from firmware.core.recovery import Recovery
+from tests_host.conftest import RunDevice
+from tests_host.core.bench import Bench
+from tests_host.core.builders import healthy, put, wish
+
+DEVICE = Path(__file__).parent / "device"
+
+
+def test_inv_12_nothing_is_energised_before_the_site_is_sensed() -> None:
+    """INV-12: a fresh image has no readings, whatever people ask for."""
+    image = f.Image()
+    image.site[:] = healthy().site
+    put(image.requests, AUTHORISED=1, RESERVE_PERMILLE=0)
+    wish(image, f.EVSE, 0, 32_000)
+    wish(image, f.INVERTER, -3_000, -3_000)
+    core = Core(image)
+    for _ in range(100):
+        image.age(100)
+        image.latch()
+        core.step(100)
+        assert image.commands[f.PERMITS] & (f.OUT_CONTACTOR | f.OUT_ENABLE | f.OUT_BOND) == 0
+        assert image.commands[f.SETPOINT_W] == image.commands[f.OFFER_MA] == 0
+        assert image.commands[f.PILOT_DUTY_PERMILLE] == 1000
+        assert image.commands[f.ISLAND_STATE] == f.ISLAND_SENSING
+
+
+def test_the_beat_changes_and_wraps_within_its_range() -> None:
+    image = healthy()
+    core = Core(image)
+    core.step(100)
+    assert image.commands[f.BEAT] == 1
+    image.commands[f.BEAT] = f.AGE_MAX_MS
+    core.step(100)
+    assert image.commands[f.BEAT] == 0
+
+
+def test_every_command_stays_within_its_declared_range() -> None:
+    bench = Bench(AUTH_REQUIRED=1)
+    real = bench.core.step
+
+    def step(dt_ms: int) -> None:
+        real(dt_ms)
+        for name, index, count, _unit, low, high, *_ in f.COMMANDS.rows:
+            for i in range(index, index + count):
+                assert low <= bench.image.commands[i] <= high, name
+
+    bench.core.step = step  # type: ignore[method-assign]
+    bench.wander(7, 15)
+
+
+def test_a_session_from_plug_to_unplug() -> None:
+    bench = Bench()
+    commands = bench.image.commands
+    bench.run(3)
+    bench.plug("B")
+    bench.run(3)
+    assert commands[f.PILOT_DUTY_PERMILLE] == 1000  # nobody wishes it
+    wish(bench.image, f.EVSE, 0, 10_000)
+    bench.run(3)
+    assert commands[f.OFFER_MA] == 6_000  # in B the offer stands, the contactor does not
+    assert not bench.closed
+    bench.plug("C")
+    bench.run(5)
+    assert bench.closed
+    assert commands[f.CONTACTOR_STATE] == f.CONTACTOR_CLOSED
+    bench.run(150)
+    assert commands[f.OFFER_MA] == 10_000
+    assert bench.current_ma == pytest.approx(10_000, abs=60)
+    bench.plug("A")
+    bench.run(5)
+    assert not bench.closed
+    assert bench.image.trips[f.TRIPPED] == 0  # the guard opened; core has acknowledged
+    assert bench.image.trips[f.TRIP_COUNT] == 1
+    assert commands[f.OFFER_MA] == 0
+    assert commands[f.CLAIM_REASON + f.HARDWARE * f.DEVICES + f.EVSE] == f.REASON_NO_VEHICLE
+
+
+def test_inv_2_unplugged_under_load() -> None:
+    """INV-2: the checker of the bench judges every 10 ms."""
+    for state in "ABEF":
+        bench = Bench()
+        wish(bench.image, f.EVSE, 0, 16_000)
+        bench.plug("C")
+        bench.run(100)
+        assert bench.closed
+        bench.plug(state)
+        bench.run(10)
+        assert not bench.closed
+
+
+def test_a_hung_core_drops_the_contactor_and_comes_back() -> None:
+    """INV-13: a permit without a fresh beat is none."""
+    bench = Bench()
+    wish(bench.image, f.EVSE, 0, 16_000)
+    bench.plug("C")
+    bench.run(20)
+    assert bench.closed
+    bench.hung = True
+    bench.run(4)
+    assert not bench.closed
+    assert bench.image.trips[f.TRIPPED] & f.TRIP_STALE_PERMIT
+    bench.hung = False
+    bench.run(60)
+    assert bench.image.trips[f.TRIPPED] == 0
+    assert bench.closed
+
+
+# --- ways out of trips ------------------------------------------------------------------------
+
+OPENED = {"CONTACTOR_STATE": f.CONTACTOR_OPEN, "GRID_STATE": f.GRID_IN_SERVICE}
+WAYS_OUT = [
+    # trip, commands, readings, seconds, person
+    (f.TRIP_OVERCURRENT, {"PILOT_STATE": f.PILOT_C}, {}, 0, True),
+    (f.TRIP_OVERCURRENT, {"PILOT_STATE": f.PILOT_A}, {}, 0, False),
+    (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_B}, {}, 0, False),
+    (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_C}, {}, 5, False),
+    (f.TRIP_DEAD_GRID, {}, {}, 1, False),
+    (f.TRIP_PROTECTION, {}, {}, 0, True),
+    (f.TRIP_STALE_PERMIT, {}, {}, 1, False),
+    (f.TRIP_INTERLOCK, {}, {}, 0, True),
+    (f.TRIP_SAMPLING, {}, {}, 1, False),
+]
+STILL = [
+    (f.TRIP_OVERCURRENT, {"CONTACTOR_STATE": f.CONTACTOR_CLOSED}, {}),
+    (f.TRIP_OVERCURRENT, {}, {"INPUTS": f.IN_CONTACTOR}),
+    (f.TRIP_PILOT, {}, {"INPUTS": f.IN_CONTACTOR}),
+    (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_E}, {}),
+    (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_UNKNOWN}, {"PILOT_AGE_MS": 500}),
+    (f.TRIP_DEAD_GRID, {"GRID_STATE": f.GRID_DEAD}, {}),
+    (f.TRIP_DEAD_GRID, {"GRID_STATE": f.GRID_UNKNOWN}, {}),
+    (f.TRIP_PROTECTION, {}, {"INPUTS": f.IN_ESTOP}),
+    (f.TRIP_PROTECTION, {}, {"INPUTS_AGE_MS": 500}),
+    (f.TRIP_STALE_PERMIT, {"CONTACTOR_STATE": f.CONTACTOR_CLOSED}, {}),
+    (f.TRIP_INTERLOCK, {}, {"INPUTS": f.IN_BOND}),
+    (f.TRIP_INTERLOCK, {}, {"INPUTS_AGE_MS": 500}),
+    (f.TRIP_SAMPLING, {}, {"FAST_AGE_MS": 500}),
+]
+
+
+def acknowledged_after(
+    trip: int, commands: dict, readings: dict, steps: int, person: bool
+) -> bool:
+    image = healthy()
+    part = Recovery(image)
+    put(image.commands, **{**OPENED, **commands})
+    put(image.readings, **readings)
+    put(image.trips, TRIPPED=trip)
+    part.step(100)
+    if person:
+        put(image.requests, ACKNOWLEDGE_SEQ=1)
+    for _ in range(steps):
+        part.step(100)
+    return image.commands[f.TRIP_ACK] == trip
+
+
+@pytest.mark.parametrize(("trip", "commands", "readings", "seconds", "person"), WAYS_OUT)
+def test_every_trip_has_its_way_out(
+    trip: int, commands: dict, readings: dict, seconds: int, person: bool
+) -> None:
+    """INV-13: a trip stays until core acknowledges it, and only in the way its row states."""
+    assert acknowledged_after(trip, commands, readings, seconds * 10 + 1, person)
+    if seconds:
+        assert not acknowledged_after(trip, commands, readings, seconds * 10 - 2, person)
+    if person:
+        assert not acknowledged_after(trip, commands, readings, 600, False)
+
+
+@pytest.mark.parametrize(("trip", "commands", "readings"), STILL)
+def test_a_trip_whose_cause_remains_is_not_acknowledged(
+    trip: int, commands: dict, readings: dict
+) -> None:
+    """INV-13"""
+    assert not acknowledged_after(trip, commands, readings, 600, True)
+
+
+def test_acknowledging_too_early_counts_for_nothing() -> None:
+    image = healthy()
+    part = Recovery(image)
+    put(image.commands, **OPENED)
+    put(image.readings, INPUTS=f.IN_RCD)
+    put(image.trips, TRIPPED=f.TRIP_PROTECTION)
+    put(image.requests, ACKNOWLEDGE_SEQ=1)
+    part.step(100)
+    put(image.readings, INPUTS=0)
+    part.step(100)
+    assert image.commands[f.TRIP_ACK] == 0
+    put(image.requests, ACKNOWLEDGE_SEQ=2)
+    part.step(100)
+    assert image.commands[f.TRIP_ACK] == f.TRIP_PROTECTION
+
+
+def test_a_dead_grid_no_longer_matters_behind_an_open_switch() -> None:
+    image = healthy(ISLAND_CAPABLE=1)
+    part = Recovery(image)
+    put(image.commands, GRID_STATE=f.GRID_DEAD)
+    put(image.readings, INPUTS=f.IN_ISLAND_OPEN)
+    put(image.trips, TRIPPED=f.TRIP_DEAD_GRID)
+    part.step(100)
+    assert image.commands[f.TRIP_ACK] == f.TRIP_DEAD_GRID
+
+
+def test_every_trip_is_in_the_table() -> None:
+    assert {row[0] for row in recovery.TABLE} == {1 << i for i in range(len(f.TRIP_NAMES))}
+    lines = recovery.table()
+    assert "| protection | protections healthy | 0 ms | a person acknowledged |" in lines
+
+
+# --- on the device ----------------------------------------------------------------------------
+
+
+def test_core_and_guard_allocate_nothing(run_device: RunDevice) -> None:
+    """1000 steps and 10000 ticks under MicroPython with the heap locked: 0 bytes. Contactor
+    states open to opening and more than one state of the island were passed."""
+    used, locked, contactor, island = run_device(DEVICE / "no_allocation.py").split()
+    assert (used, locked) == ("0", "1")
+    assert int(contactor) == 0b11111
+    assert int(island).bit_count() > 3

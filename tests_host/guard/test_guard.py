@@ -1,0 +1,342 @@
+"""The guard: every trip's cause, time, outputs and latch; arming; the order of the dead man."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware import guard as guard_module
+from firmware import image as f
+from firmware.core.pilot import classify
+from firmware.guard import Guard
+from tests_host.core.builders import healthy, put
+
+CONTACTOR, ISLAND, BOND, ENABLE, LOADS = 1, 2, 4, 8, 16
+ON_GRID = CONTACTOR | ISLAND | ENABLE | LOADS
+ISLANDED = BOND | ENABLE | LOADS
+
+
+class Board:
+    def __init__(self) -> None:
+        self.written: list[int] = []
+
+    def write_outputs(self, bits: int) -> None:
+        self.written.append(bits)
+
+
+class Post:
+    """A guard on duty; `tick` keeps the instruments alive unless told otherwise."""
+
+    def __init__(self, permits: int = ON_GRID, **site: int) -> None:
+        self.image = healthy(ISLAND_CAPABLE=1, **site)
+        self.board = Board()
+        self.guard = Guard(self.image, self.board)
+        put(self.image.commands, PERMITS=permits, SETPOINT_MODE=f.INVERTER_FOLLOW)
+        put(self.image.live, PILOT_HIGH_MV=6_000)
+        self.beating = True
+        self.ms = 0
+        self.tick(20)
+
+    def tick(self, ticks: int = 1, **live: int | tuple[int, ...]) -> int:
+        put(self.image.live, **live)
+        for _ in range(ticks):
+            if self.beating and self.ms % 100 == 0:
+                self.image.commands[f.BEAT] += 1
+            self.ms += 10
+            self.guard.tick(10)
+        return self.outputs
+
+    @property
+    def outputs(self) -> int:
+        assert self.board.written[-1] == self.image.trips[f.OUTPUTS]
+        return self.board.written[-1]
+
+    @property
+    def tripped(self) -> int:
+        return self.image.trips[f.TRIPPED]
+
+
+def islanded(**site: int) -> Post:
+    post = Post(ISLANDED, BOND_NEEDED=1, **site)
+    post.board.written.clear()
+    put(post.image.trips, TRIPPED=0)
+    put(post.image.commands, SETPOINT_MODE=f.INVERTER_FORM, ISLAND_STATE=f.ISLAND_ISLANDED)
+    post.tick(5, INPUTS=f.IN_ISLAND_OPEN | f.IN_BOND, FAST_GRID_MV=(0, 0, 0))
+    assert post.tripped == 0
+    return post
+
+
+def test_permits_pass_when_all_is_well() -> None:
+    post = Post()
+    assert post.outputs == ON_GRID
+    assert post.tripped == 0
+
+
+def test_inv_12_silent_until_core_beats_outside_sensing() -> None:
+    """INV-12: an undriven pin keeps what the hardware holds."""
+    image, board = healthy(), Board()
+    guard = Guard(image, board)
+    put(image.commands, ISLAND_STATE=f.ISLAND_SENSING, PERMITS=ISLAND)
+    for beat in range(10):
+        put(image.commands, BEAT=beat)
+        guard.tick(10)
+    assert board.written == []
+    put(image.commands, ISLAND_STATE=f.ISLAND_GRID)
+    guard.tick(10)
+    assert board.written == []  # no beat since
+    put(image.commands, BEAT=10)
+    guard.tick(10)
+    assert board.written == [ISLAND]
+
+
+# --- pilot ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level_mv", [9_000, 8_000, 12_000, 1_000, 0, -12_000])
+def test_inv_2_the_open_command_is_out_in_the_tick_that_sees_it(level_mv: int) -> None:
+    """INV-2: a block is 10 ms, so within 20 ms of the change."""
+    post = Post()
+    assert not post.tick(PILOT_HIGH_MV=level_mv) & CONTACTOR
+    assert post.tripped == f.TRIP_PILOT
+    assert post.outputs == ON_GRID & ~CONTACTOR
+
+
+def test_inv_2_a_pilot_not_seen_is_lost() -> None:
+    """INV-2"""
+    post = Post()
+    assert post.tick(PILOT_AGE_MS=20) & CONTACTOR
+    assert not post.tick(PILOT_AGE_MS=21) & CONTACTOR
+
+
+def test_guard_and_core_agree_on_every_level_that_keeps_c_or_d() -> None:
+    for level_mv in range(-16_000, 16_001, 1):
+        kept = {classify(level_mv, state) for state in (f.PILOT_C, f.PILOT_D)}
+        allowed = guard_module._PILOT_LOW_MV <= level_mv < guard_module._PILOT_HIGH_MV
+        assert allowed == bool(kept & {f.PILOT_C, f.PILOT_D}), level_mv
+
+
+def test_a_contactor_is_not_even_closed_when_the_car_has_left() -> None:
+    post = Post(ON_GRID & ~CONTACTOR)
+    put(post.image.commands, PERMITS=ON_GRID)
+    post.board.written.clear()
+    post.tick(PILOT_HIGH_MV=9_000)
+    assert post.board.written == [ON_GRID & ~CONTACTOR]
+
+
+def test_a_gateway_owns_its_pilot() -> None:
+    assert Post(TOPOLOGY=2).tick(5, PILOT_HIGH_MV=0, PILOT_AGE_MS=9_999) & CONTACTOR
+
+
+# --- overcurrent ------------------------------------------------------------------------------
+
+
+def closed_for(ticks: int) -> Post:
+    post = Post(ON_GRID & ~CONTACTOR)
+    put(post.image.commands, PERMITS=ON_GRID)
+    post.tick(ticks)
+    return post
+
+
+def test_overcurrent_is_confirmed_over_a_cycle() -> None:
+    post = Post()
+    assert post.tick(2, FAST_MA=(0, 64_001, 0)) & CONTACTOR
+    assert not post.tick() & CONTACTOR
+    assert post.tripped == f.TRIP_OVERCURRENT
+    assert post.image.trips[f.TRIP_VALUE] == 64_001
+
+
+@pytest.mark.parametrize("ma", [64_000, 200_001])
+def test_twice_the_rating_is_allowed_and_what_cannot_be_broken_is_left_alone(ma: int) -> None:
+    assert Post().tick(100, FAST_MA=ma) & CONTACTOR
+
+
+def test_inrush_is_blanked() -> None:
+    post = closed_for(1)
+    assert post.tick(9, FAST_MA=150_000) & CONTACTOR
+    assert post.tick(2, FAST_MA=0) & CONTACTOR
+    assert post.tripped == 0
+
+
+def test_one_odd_block_is_not_an_overcurrent() -> None:
+    post = Post()
+    for _ in range(20):
+        post.tick(2, FAST_MA=150_000)
+        assert post.tick(FAST_MA=0) & CONTACTOR
+
+
+# --- grid, protections, samples ---------------------------------------------------------------
+
+
+def test_a_dead_grid_drops_the_enable_after_the_sites_time() -> None:
+    post = Post(DEAD_GRID_MS=100)
+    assert post.tick(10, FAST_GRID_MV=(45_000, 0, 0)) & ENABLE
+    assert post.tick() == ON_GRID & ~ENABLE
+    assert post.tripped == f.TRIP_DEAD_GRID
+
+
+def test_one_living_leg_is_not_a_dead_grid() -> None:
+    assert Post().tick(100, FAST_GRID_MV=(46_000, 0, 0)) & ENABLE
+
+
+def test_a_dead_grid_is_nothing_to_an_island() -> None:
+    assert islanded().tick(100) == ISLANDED
+
+
+@pytest.mark.parametrize("bit", [f.IN_ESTOP, f.IN_RCD, f.IN_OVERTEMP])
+def test_protections_latch(bit: int) -> None:
+    post = Post()
+    assert post.tick(INPUTS=bit) == ON_GRID  # a bounce
+    assert post.tick() == ON_GRID & ~(CONTACTOR | ENABLE)
+    assert post.tick(100, INPUTS=0) == ON_GRID & ~(CONTACTOR | ENABLE)
+
+
+def test_stopped_samples() -> None:
+    post = Post()
+    assert post.tick(FAST_AGE_MS=50) == ON_GRID
+    assert post.tick(FAST_AGE_MS=51) == ON_GRID & ~(CONTACTOR | ENABLE)
+
+
+# --- interlock --------------------------------------------------------------------------------
+
+
+def test_inv_6_bond_and_switch_are_never_both_closed() -> None:
+    """INV-6, judged by contacts."""
+    post = Post(ISLAND | BOND | ENABLE)
+    assert not post.tick(3, INPUTS=f.IN_BOND) & (BOND | ENABLE)
+    assert post.tripped == f.TRIP_INTERLOCK
+    assert post.outputs & ISLAND
+
+
+@pytest.mark.parametrize("inputs", [0, f.IN_BOND, f.IN_ISLAND_OPEN])
+def test_inv_5_forming_without_proof_loses_the_enable(inputs: int) -> None:
+    """INV-5: within 100 ms of losing the mirror contact or the bond."""
+    post = islanded()
+    assert not post.tick(3, INPUTS=inputs) & ENABLE
+    assert post.tripped == f.TRIP_INTERLOCK
+
+
+def test_an_island_without_a_bond_of_its_own() -> None:
+    post = Post(ENABLE, BOND_NEEDED=0)
+    put(post.image.trips, TRIPPED=0)
+    put(post.image.commands, SETPOINT_MODE=f.INVERTER_FORM)
+    assert post.tick(10, INPUTS=f.IN_ISLAND_OPEN) == ENABLE
+
+
+# --- beat -------------------------------------------------------------------------------------
+
+
+def test_inv_13_a_permit_without_a_fresh_beat_is_none() -> None:
+    """INV-13: 300 ms; the islanding switch and the loads are held."""
+    post = Post()
+    post.beating = False
+    start = post.image.trips[f.BEAT_AGE_MS]
+    assert post.tick((300 - start) // 10) == ON_GRID
+    assert post.tick() == ISLAND | LOADS
+    assert post.tripped == f.TRIP_STALE_PERMIT
+
+
+def test_the_dead_man_takes_the_enable_first_and_the_bond_last() -> None:
+    """An island whose core hangs: no source without its neutral-earth bond."""
+    post = islanded()
+    post.beating = False
+    while post.outputs & ENABLE:
+        assert post.outputs & BOND
+        post.tick()
+    for _ in range(9):
+        assert post.tick() == BOND | LOADS
+    assert post.tick(2) == LOADS
+
+
+# --- latch ------------------------------------------------------------------------------------
+
+
+def test_inv_13_a_trip_stays_until_acknowledged_and_its_cause_gone() -> None:
+    """INV-13"""
+    post = Post()
+    post.tick(PILOT_HIGH_MV=9_000)
+    assert not post.tick(500, PILOT_HIGH_MV=6_000) & CONTACTOR
+    put(post.image.commands, TRIP_ACK=f.TRIP_OVERCURRENT)
+    assert not post.tick(20) & CONTACTOR  # somebody else's acknowledgement
+    put(post.image.commands, TRIP_ACK=f.TRIP_PILOT)
+    assert not post.tick(20, PILOT_HIGH_MV=9_000) & CONTACTOR  # the cause is still there
+    assert post.tick(PILOT_HIGH_MV=6_000) & CONTACTOR
+    assert post.tripped == 0
+
+
+def test_inv_13_an_acknowledgement_older_than_the_trip_is_none() -> None:
+    """INV-13: core must have seen this trip."""
+    post = Post()
+    put(post.image.commands, TRIP_ACK=f.TRIP_PILOT)
+    post.tick(PILOT_HIGH_MV=9_000)
+    post.beating = False
+    assert not post.tick(5, PILOT_HIGH_MV=6_000) & CONTACTOR
+
+
+def test_inv_13_outputs_never_exceed_permits() -> None:
+    """INV-13, for every permit and every trip together."""
+    for permits in range(32):
+        for trips in range(128):
+            post_image = healthy()
+            board = Board()
+            guard = Guard(post_image, board)
+            put(post_image.commands, PERMITS=permits, BEAT=1)
+            put(post_image.trips, TRIPPED=trips)
+            put(post_image.live, PILOT_HIGH_MV=6_000)
+            guard.tick(10)
+            dropped = 0
+            for bit, _, _, now, _, _ in guard_module.TABLE:
+                dropped |= now if trips & bit else 0
+            assert board.written == [permits & ~dropped]
+
+
+def test_trips_are_counted_with_their_value() -> None:
+    post = Post()
+    post.tick(PILOT_HIGH_MV=9_000)
+    assert post.image.trips[f.TRIP_COUNT] == 1
+    assert post.image.trips[f.TRIP_VALUE] == 9_000
+    ticks = post.image.trips[f.GUARD_TICKS]
+    post.tick()
+    assert post.image.trips[f.GUARD_TICKS] == ticks + 1
+
+
+def test_the_table_is_complete_and_prints_itself() -> None:
+    assert {row[0] for row in guard_module.TABLE} == {1 << i for i in range(len(f.TRIP_NAMES))}
+    assert not any((row[3] | row[4]) & f.OUT_ISLAND for row in guard_module.TABLE)  # held
+    assert "| pilot | pilot_lost | 0 ms | contactor |  | pilot not in C or D |" in (
+        guard_module.table()
+    )
+
+
+# --- planted mistakes -------------------------------------------------------------------------
+
+GUARD_MISTAKES = {
+    "bond first": (f.TRIP_STALE_PERMIT, 3, CONTACTOR | ENABLE | BOND),
+    "pilot drops nothing": (f.TRIP_PILOT, 3, 0),
+    "pilot waits": (f.TRIP_PILOT, 2, 30),
+    "dead grid drops nothing": (f.TRIP_DEAD_GRID, 3, 0),
+    "interlock keeps the bond": (f.TRIP_INTERLOCK, 3, ENABLE),
+    "overcurrent at once": (f.TRIP_OVERCURRENT, 2, 0),
+}
+PROOFS = (
+    lambda: test_the_dead_man_takes_the_enable_first_and_the_bond_last(),
+    lambda: test_inv_2_the_open_command_is_out_in_the_tick_that_sees_it(9_000),
+    lambda: test_a_dead_grid_drops_the_enable_after_the_sites_time(),
+    lambda: test_inv_6_bond_and_switch_are_never_both_closed(),
+    lambda: test_one_odd_block_is_not_an_overcurrent(),
+)
+
+
+@pytest.mark.parametrize("name", GUARD_MISTAKES)
+def test_a_planted_mistake_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bit, column, value = GUARD_MISTAKES[name]
+    rows = [
+        (*row[:column], value, *row[column + 1 :]) if row[0] == bit else row
+        for row in guard_module.TABLE
+    ]
+    monkeypatch.setattr(guard_module, "TABLE", tuple(rows))
+    caught = 0
+    for proof in PROOFS:
+        try:
+            proof()
+        except AssertionError:
+            caught += 1
+    assert caught

@@ -1,0 +1,148 @@
+"""The packer: what is good becomes bytes, what is not is refused by file and field."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from firmware.bus.profiles import Profile
+from tests_host.conftest import RunDevice
+from tools.pack import PackError
+from tools.pack.__main__ import KINDS, ROOT, build, main
+from tools.pack.devices import pack
+
+SDM630 = json.loads((ROOT / "firmware/devices/sdm630.json").read_text())
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("islet_data", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_repository_is_valid_and_packs_the_same_twice(tmp_path: Path) -> None:
+    assert main(["--check"]) == 0
+    target = tmp_path / "data" / "islet_data.py"
+    assert main(["--target", str(target)]) == 0
+    first = target.read_bytes()
+    stamp = target.stat().st_mtime_ns
+    assert main(["--target", str(target)]) == 0
+    assert target.read_bytes() == first and target.stat().st_mtime_ns == stamp
+    data = load(target)
+    for folder, _, prefix, names in KINDS:
+        stems = sorted(path.stem for path in (ROOT / folder).glob("*.json"))
+        entries = getattr(data, names)
+        assert sorted(entries) == stems
+        for stem in stems:
+            assert entries[stem] is getattr(data, prefix + stem.upper())
+            assert isinstance(entries[stem], bytes)
+
+
+def test_check_writes_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "islet_data.py"
+    assert main(["--check", "--target", str(target)]) == 0
+    assert not target.exists()
+
+
+def test_micropython_reads_the_same_bytes(tmp_path: Path, run_device: RunDevice) -> None:
+    assert main(["--target", str(tmp_path / "islet_data.py")]) == 0
+    script = (
+        "import islet_data; from firmware.bus.profiles import Profile;"
+        "print(Profile(islet_data.DEVICES['sdm630']).rows == "
+        "Profile(islet_data.DEVICE_SDM630).rows, islet_data.DEVICE_SDM630.hex())"
+    )
+    same, packed = run_device(script, tmp_path).split()
+    assert same == "True" and bytes.fromhex(packed) == pack(SDM630)
+
+
+def test_what_is_packed_is_what_was_written() -> None:
+    profile = Profile(pack(SDM630))
+    assert (profile.timeout_ms, profile.sample_ms) == (SDM630["timeout_ms"], SDM630["sample_ms"])
+    for row, source in zip(profile.rows, SDM630["rows"], strict=True):
+        assert row[4] == source["register"] and row[7:] == tuple(
+            source[name] for name in ("num", "den", "low", "high")
+        )
+
+
+def damaged(path: str, value: Any) -> dict[str, Any]:
+    """The SDM630 with one field set (None: removed)."""
+    document = copy.deepcopy(SDM630)
+    *parents, last = path.split(".")
+    place: Any = document
+    for part in parents:
+        place = place[int(part)] if part.isdigit() else place[part]
+    key: Any = int(last) if last.isdigit() else last
+    if value is None:
+        del place[key]
+    else:
+        place[key] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "error"),
+    [
+        ("name", "", "name: '' is not a text"),
+        ("source", None, "source: None is not a text"),
+        ("timeout_ms", 5, "timeout_ms: 5 is not an integer from 20 to 2000"),
+        ("timeout_ms", None, "timeout_ms: None is not an integer from 20 to 2000"),
+        ("timeout_ms", True, "timeout_ms: True is not an integer from 20 to 2000"),
+        ("word_order", "middle", "word_order: 'middle' is not one of high_first, low_first"),
+        ("colour", "red", "colour: unknown, allowed are name, rows, sample_ms"),
+        ("rows", [], "rows: is not a list of 1 to 64 rows"),
+        ("rows.0", "x", "rows[0]: is not an object"),
+        ("rows.1.quantity", "charge", "rows[1].quantity: 'charge' is not one of voltage, current"),
+        ("rows.1.leg", 4, "rows[1].leg: 4 is not 1, 2 or 3"),
+        ("rows.1.leg", [1], "rows[1].leg: [1] is not 1, 2 or 3"),
+        ("rows.9.leg", 1, 'rows[9].leg: 1 is not "all"'),
+        ("rows.2.function", 6, "rows[2].function: 6 is not an integer from 3 to 4"),
+        ("rows.2.register", 65_535, "rows[2].register: 65535 is not an integer from 0 to 65534"),
+        ("rows.2.type", "f64", "rows[2].type: 'f64' is not one of float32, i32, u16, i16"),
+        ("rows.2.num", 0, "rows[2].num: 0 is not an integer from 1 to 16383"),
+        ("rows.2.den", 0.5, "rows[2].den: 0.5 is not an integer from 1 to 65535"),
+        ("rows.2.sign", 0, "rows[2].sign: 0 is not 1 or -1"),
+        ("rows.2.every", 0, "rows[2].every: 0 is not an integer from 1 to 100"),
+        ("rows.2.low", 400_000, "rows[2].high: 400000 mV is not above low, 400000 mV"),
+        ("rows.2.high", 2**31, "rows[2].high: 2147483648 is not an integer from 0 to 600000"),
+        ("rows.2.scale", 1, "rows[2].scale: unknown"),
+        ("rows.1.leg", 1, "rows[1]: measures the same as rows[0]"),
+        ("rows.6", None, "rows: leg 1 has no power"),
+        ("rows.3.every", 2, "rows[3].every: current and power are read every time"),
+    ],
+)
+def test_a_bad_profile_is_refused_by_field(path: str, value: Any, error: str) -> None:
+    with pytest.raises(PackError) as raised:
+        pack(damaged(path, value))
+    assert str(raised.value).startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("bad.json", "{", "firmware/devices/bad.json: line 1: is not JSON"),
+        ("bad.json", "[]", "firmware/devices/bad.json: document: is not a JSON object"),
+        ("bad.json", '{"name": "a", "name": "b"}', "firmware/devices/bad.json: name: given twice"),
+        ("Bad One.json", "{}", "firmware/devices/Bad One.json: file name:"),
+        ("bad.json", '{"name": "x"}', "firmware/devices/bad.json: source: None is not a text"),
+    ],
+)
+def test_a_bad_file_is_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, error: str
+) -> None:
+    shutil.copytree(ROOT / "firmware/devices", tmp_path / "firmware/devices")
+    (tmp_path / "firmware/devices" / name).write_text(text)
+    target = tmp_path / "islet_data.py"
+    assert main(["--root", str(tmp_path), "--target", str(target)]) == 1
+    assert error in capsys.readouterr().err
+    assert not target.exists()
+    _, errors = build(tmp_path)
+    assert len(errors) == 1  # the good one beside it is not blamed

@@ -1,0 +1,629 @@
+# islet: every rule of the referee catches its violation, and is silent on what is right.
+# GPL-3.0-or-later
+"""Truth is synthetic here: a good state, and for each rule a timeline that breaks it alone and one
+that comes close to it and is right. No house, no firmware."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tools.twin.record import image_tables
+from tools.twin.referee import RULES, Referee, documentation, island, panel, promises, vehicle
+from tools.twin.referee.case import Case, Circuit, GridCode, TripRow, grid_code
+from tools.twin.referee.published import place
+from tools.twin.referee.rule import Since
+from tools.twin.referee.thermal import Body, constants
+from tools.twin.scenario import Event, Expectation
+
+GOOD: dict[str, Any] = {
+    "grid_hz": 50.0, "grid_present": True, "house_source": "grid", "grid_w": 1000.0,
+    "car_state": "B", "car_plugged": True, "car_offer_a": 0.0, "ventilation": False,
+    "parted_live": 0, "soc_percent": 60.0, "inverter_w": 0.0, "inverter_mode": "follow",
+    "inverter_fault": "", "inverter_setpoint_w": 0.0, "inverter_enabled": True,
+    "contactor_closed": False, "island_closed": True, "bond_closed": False, "loads_closed": True,
+    "contactor_openings": 0, "contactor_opened_a": 0.0, "ne_bonds": 1,
+    "estop": False, "rcd": False, "overtemp": False,
+    "dead_grid_live": False, "dead_grid_inverter_wh": 0.0, "dead_grid_fed_wh": 0.0,
+    "service_tripped": False, "wallbox_tripped": False, "battery_tripped": False,
+    "roof_tripped": False, "breaker_trips": 0,
+}  # fmt: skip
+for _leg in ("l1", "l2", "l3"):
+    GOOD |= {f"grid_{_leg}_v": 230.0, f"house_{_leg}_v": 230.0}
+    GOOD |= {f"{what}_{_leg}_a": 0.0 for what in ("evse", "inverter", "wallbox", "battery")}
+    GOOD |= {f"service_{_leg}_a": 3.0, f"roof_{_leg}_a": 0.0}
+
+CODE = GridCode(
+    230, 3, 0.85, 1.10, 49.5, 50.2, 60.0, (TripRow("uv", 0.7, 1.5), TripRow("of", 51.5, 0.1)), 1.0
+)
+CIRCUITS = (
+    Circuit("service", None, 25, "C", 40, ("evse", "inverter")),
+    Circuit("wallbox", "service", 20, "C", 0, ("evse",)),
+    Circuit("battery", "service", 16, "C", 0, ("inverter",)),
+    Circuit("roof", "service", 40, "C", 0, ()),
+)
+Timeline = Iterable[tuple[float, dict[str, Any]]]
+
+
+def case(**changes: Any) -> Case:
+    known: dict[str, Any] = {
+        "circuits": CIRCUITS, "nominal_v": 230, "gateway": False, "enter": CODE,
+        "metered": ("evse", "inverter"), "export_limit_w": -1, "reserve_percent": 30,
+        "outage_reserve_percent": 10,
+        "settings": {"car.diode": True, "car.proximity_ohm": 220.0, "meter.frozen": False},
+    }  # fmt: skip
+    return Case(**known | changes)
+
+
+def at(first: float, last: float, every: float = 0.1, **changes: Any) -> Timeline:
+    """The same state from first to last, both included."""
+    for i in range(round((last - first) / every) + 1):
+        yield first + i * every, changes
+
+
+def commands(**values: int) -> dict[str, array[int]]:
+    sections = {table.name: table.new() for table in image_tables.TABLES}
+    for name, value in values.items():
+        section, index = place(name)
+        sections[section][index] = value
+    return sections
+
+
+def grants(low: int, high: int, setpoint: int, **more: int) -> dict[str, array[int]]:
+    sections = commands(SETPOINT_W=setpoint, **more)
+    section, index = place("GRANT_LOW[1]")
+    sections[section][index] = low
+    section, index = place("GRANT_HIGH[1]")
+    sections[section][index] = high
+    return sections
+
+
+def play(timeline: Timeline, known: Case, expect: tuple[Expectation, ...] = ()) -> Referee:
+    """Run a timeline, each row on top of the good state; `image` and `event` are special."""
+    referee = Referee(cast(Any, SimpleNamespace(expect=expect)), known)
+    for t_s, changes in timeline:
+        row = dict(changes)
+        image, event = row.pop("image", None), row.pop("event", None)
+        if event:
+            referee.event(round(t_s * 1e6), event)
+        referee.observe(round(t_s * 1e6), GOOD | row, image)
+    return referee
+
+
+def legs(**amps: float) -> dict[str, float]:
+    """service=30 -> service_l1_a … service_l3_a = 30."""
+    return {f"{name}_{leg}_a": a for name, a in amps.items() for leg in ("l1", "l2", "l3")}
+
+
+CLOSED = {"contactor_closed": True}
+CHARGING = {**CLOSED, "car_state": "C", **legs(evse=12, wallbox=12, service=15)}
+FORMING = {
+    "inverter_mode": "form", "house_source": "form", "island_closed": False, "bond_closed": True,
+    "grid_present": False, "grid_hz": 0.0, "inverter_w": -800.0,
+}  # fmt: skip
+DISCHARGE = {"inverter_w": -2000.0, **legs(inverter=-3, battery=-3)}
+SILENT = (Event(10, "bus", "meter", "silent", 60),)
+GONE = (Event(10, "bus", "inverter", "silent", 60),)
+FROZEN = (Event(10, "set", "meter.frozen", True),)
+WELDED = (Event(0, "set", "relays.contactor.welded", True),)
+GATEWAY = {"gateway": True, "circuits": CIRCUITS}
+
+
+def hot(heavy: float) -> dict[str, float]:
+    return {**CHARGING, **legs(evse=heavy / 2, wallbox=10, service=heavy)}
+
+
+# rule -> (timelines that break it, timelines that do not), each (name, case, timeline)
+Row = tuple[str, Case, Callable[[], Timeline]]
+TABLE: dict[type, tuple[list[Row], list[Row]]] = {
+    vehicle.ContactorRight: (
+        [
+            ("closed in B", case(), lambda: [(1, {}), *at(1.1, 1.3, **CLOSED)]),
+            ("late", case(), lambda: [*at(0, 1, **CHARGING), *at(1.1, 1.3, **CLOSED)]),
+            (
+                "D unventilated",
+                case(),
+                lambda: [*at(0, 1, **CHARGING), *at(1.1, 1.3, **CHARGING | {"car_state": "D"})],
+            ),
+            (
+                "no diode",
+                case(events=(Event(1, "set", "car.diode", False),)),
+                lambda: at(0, 1.2, **CHARGING),
+            ),
+        ],
+        [
+            ("in time", case(), lambda: [*at(0, 1, **CHARGING), (1.1, CLOSED), (1.15, {})]),
+            ("welded", case(events=WELDED), lambda: at(0, 2, **CLOSED)),
+            ("gateway", case(**GATEWAY), lambda: at(0, 2, **CLOSED)),
+            (
+                "D ventilated",
+                case(),
+                lambda: at(0, 2, **CHARGING | {"car_state": "D", "ventilation": True}),
+            ),
+        ],
+    ),
+    vehicle.ContactorProtection: (
+        [
+            (
+                "estop",
+                case(),
+                lambda: [*at(0, 1, **CHARGING), *at(1, 1.3, **CHARGING, estop=True)],
+            ),
+            (
+                "cable",
+                case(settings={"car.proximity_ohm": 4700.0, "car.diode": True}),
+                lambda: [(0, {}), (0.1, CHARGING)],
+            ),
+        ],
+        [
+            (
+                "at once",
+                case(),
+                lambda: [*at(0, 1, **CHARGING), *at(1, 1.1, **CHARGING, rcd=True)],
+            ),
+        ],
+    ),
+    vehicle.GatewayContactor: (
+        [
+            ("no car", case(**GATEWAY), lambda: at(0, 10, car_plugged=False, **CLOSED)),
+            ("fault", case(**GATEWAY), lambda: at(0, 10, inverter_fault="overload", **CLOSED)),
+        ],
+        [
+            ("emptied", case(**GATEWAY), lambda: at(0, 8, car_plugged=False, **CLOSED)),
+            ("good", case(**GATEWAY), lambda: at(0, 60, **CLOSED)),
+        ],
+    ),
+    vehicle.Pulled: (
+        [("parted", case(), lambda: [(0, {}), (0.1, {"parted_live": 1})])],
+        [
+            ("no", case(), lambda: at(0, 1, parted_live=0)),
+            ("welded", case(events=WELDED), lambda: [(0, {}), (0.1, {"parted_live": 1})]),
+        ],
+    ),
+    vehicle.UnderLoad: (
+        [
+            (
+                "11 A",
+                case(),
+                lambda: [(0, {}), (0.1, {"contactor_openings": 1, "contactor_opened_a": 11.0})],
+            )
+        ],
+        [
+            (
+                "empty",
+                case(),
+                lambda: [(0, {}), (0.1, {"contactor_openings": 1, "contactor_opened_a": 0.2})],
+            )
+        ],
+    ),
+    panel.Overload: (
+        [
+            ("breaker", case(), lambda: at(0, 8, **CHARGING | legs(service=28))),
+            (
+                "busbar",
+                case(),
+                lambda: at(0, 8, **CHARGING | legs(service=24, roof=-18)),
+            ),
+            ("backfeed", case(), lambda: at(0, 5, **DISCHARGE | legs(service=-28))),
+        ],
+        [
+            (
+                "shed in time",
+                case(),
+                lambda: [*at(0, 7, **CHARGING | legs(service=28)), *at(7.1, 20)],
+            ),
+            ("others alone", case(), lambda: at(0, 20, **legs(service=28))),
+            ("relieved", case(), lambda: at(0, 20, **DISCHARGE | legs(service=28))),
+            ("at its rating", case(), lambda: at(0, 60, **CHARGING | legs(service=25.5))),
+            (
+                "busbar by others",
+                case(),
+                lambda: at(0, 20, **DISCHARGE | legs(service=20, roof=-22)),
+            ),
+        ],
+    ),
+    panel.Heat: (
+        [
+            ("heated", case(), lambda: at(0, 300, 0.5, **hot(34))),
+            (
+                "tripped",
+                case(),
+                lambda: [(0, CHARGING), (0.1, CHARGING | {"service_tripped": True})],
+            ),
+        ],
+        [
+            ("within", case(), lambda: at(0, 300, 0.5, **hot(27))),
+            ("others", case(), lambda: at(0, 300, 0.5, **legs(service=34))),
+            ("others tripped it", case(), lambda: [(0, {}), (0.1, {"service_tripped": True})]),
+        ],
+    ),
+    panel.Alone: (
+        [("others", case(), lambda: at(0, 11, **legs(service=30)))],
+        [("briefly", case(), lambda: at(0, 9, **legs(service=30)))],
+    ),
+    panel.Stale: (
+        [
+            ("silent", case(events=SILENT), lambda: at(0, 18, **CHARGING)),
+            ("frozen", case(events=FROZEN), lambda: at(0, 28, **CHARGING)),
+            (
+                "export",
+                case(events=SILENT, export_limit_w=0),
+                lambda: at(0, 18, **DISCHARGE),
+            ),
+        ],
+        [
+            ("stopped", case(events=SILENT), lambda: [*at(0, 17, **CHARGING), *at(17.1, 30)]),
+            ("frozen", case(events=FROZEN), lambda: [*at(0, 27, **CHARGING), *at(27.1, 30)]),
+            ("not metered", case(events=SILENT, metered=()), lambda: at(0, 60, **CHARGING)),
+            ("no limit", case(events=SILENT), lambda: at(0, 60, **DISCHARGE)),
+        ],
+    ),
+    panel.Unheard: (
+        [("goes on", case(events=GONE), lambda: at(0, 26, **DISCHARGE))],
+        [("reverts", case(events=GONE), lambda: [*at(0, 22, **DISCHARGE), *at(22.1, 40)])],
+    ),
+    panel.Export: (
+        [
+            (
+                "export",
+                case(export_limit_w=1000),
+                lambda: at(0, 5, grid_w=-1500.0, **DISCHARGE),
+            )
+        ],
+        [
+            ("PV alone", case(export_limit_w=1000), lambda: at(0, 60, grid_w=-1500.0)),
+            ("no limit", case(), lambda: at(0, 60, grid_w=-1500.0, **DISCHARGE)),
+            (
+                "in time",
+                case(export_limit_w=1000),
+                lambda: [*at(0, 4, grid_w=-1500.0, **DISCHARGE), *at(4.1, 9)],
+            ),
+        ],
+    ),
+    island.Bonds: (
+        [
+            ("two", case(), lambda: at(0, 0.1, ne_bonds=2)),
+            ("none", case(), lambda: at(0, 0.3, **FORMING | {"ne_bonds": 0})),
+            ("both", case(), lambda: at(0, 0.1, bond_closed=True)),
+        ],
+        [
+            ("one", case(), lambda: at(0, 5, **FORMING)),
+            ("none, dark", case(), lambda: at(0, 5, ne_bonds=0, island_closed=False)),
+        ],
+    ),
+    island.Forming: (
+        [("connected", case(), lambda: at(0, 0.3, inverter_mode="form"))],
+        [("dropped in time", case(), lambda: [*at(0, 0.1, inverter_mode="form"), (0.12, {})])],
+    ),
+    island.ClosedLive: (
+        [
+            ("live", case(), lambda: [*at(0, 9, **FORMING), (9.1, {})]),
+            (
+                "bonded",
+                case(),
+                lambda: [
+                    *at(0, 9, island_closed=False, bond_closed=True, **dead()),
+                    (9.1, {}),
+                ],
+            ),
+            (
+                "unqualified",
+                case(),
+                lambda: [
+                    *at(0, 6, island_closed=False, grid_present=False, **dead()),
+                    *at(6.1, 8, island_closed=False, **dead()),
+                    (8.1, {}),
+                ],
+            ),
+        ],
+        [
+            (
+                "qualified",
+                case(),
+                lambda: [
+                    *at(0, 6, island_closed=False, grid_present=False, **dead()),
+                    *at(6.1, 12, island_closed=False, **dead()),
+                    (12.1, {}),
+                ],
+            ),
+        ],
+    ),
+    island.EnterService: (
+        [
+            ("after start", case(), lambda: [*at(0, 50), *at(50.1, 51, **DISCHARGE)]),
+            (
+                "after return",
+                case(),
+                lambda: [
+                    *at(0, 70),
+                    *at(70.1, 75, grid_present=False, island_closed=False, **dead()),
+                    *at(75.1, 110),
+                    *at(110.1, 111, **DISCHARGE),
+                ],
+            ),
+            (
+                "goes on after a trip",
+                case(),
+                lambda: [*at(0, 70), *at(70.1, 80, grid_l2_v=140.0, **DISCHARGE)],
+            ),
+            (
+                "after an excursion",
+                case(),
+                lambda: [
+                    *at(0, 40),
+                    *at(40.1, 40.4, grid_hz=49.0),
+                    *at(40.5, 65),
+                    *at(65.1, 66, **DISCHARGE),
+                ],
+            ),
+        ],
+        [
+            ("after it", case(), lambda: [*at(0, 60), *at(60.1, 70, **DISCHARGE)]),
+            (
+                "rides through",
+                case(),
+                lambda: [
+                    *at(0, 70),
+                    *at(70.1, 71.2, grid_l2_v=140.0, **DISCHARGE),
+                    *at(71.3, 80, **DISCHARGE),
+                ],
+            ),
+            ("charges", case(), lambda: at(0, 5, inverter_w=3000.0, **legs(inverter=4))),
+            ("islanded", case(), lambda: at(0, 5, **FORMING)),
+        ],
+    ),
+    island.DeadGrid: (
+        [("fed", case(), lambda: dying(0.2))],
+        [
+            ("detected", case(), lambda: dying(0.0)),
+            ("long ago", case(), lambda: [(0, {}), *at(0.1, 9, dead_grid_inverter_wh=3.0)]),
+        ],
+    ),
+    island.DeadGridAlone: (
+        [("PV", case(), lambda: at(0, 3, grid_present=False, dead_grid_live=True))],
+        [("briefly", case(), lambda: at(0, 1.5, grid_present=False, dead_grid_live=True))],
+    ),
+    promises.Reserve: (
+        [
+            ("tied", case(), lambda: at(0, 6, soc_percent=29.0, **DISCHARGE)),
+            ("islanded", case(), lambda: at(0, 6, soc_percent=9.0, **FORMING)),
+        ],
+        [
+            ("stops", case(), lambda: at(0, 4, soc_percent=29.0, **DISCHARGE)),
+            ("islanded", case(), lambda: at(0, 60, soc_percent=12.0, **FORMING)),
+            ("charges", case(), lambda: at(0, 60, soc_percent=5.0, inverter_w=2000.0)),
+        ],
+    ),
+    promises.Granted: (
+        [
+            ("above", case(), lambda: [(0, {"image": grants(-500, 500, 600)})]),
+            ("below", case(), lambda: [(0, {"image": grants(0, 500, -1)})]),
+            ("offer", case(), lambda: [(0, {"image": grants(0, 0, 0, OFFER_MA=6000)})]),
+            (
+                "pilot",
+                case(),
+                lambda: at(0, 1, image=grants(0, 0, 0), car_offer_a=6.0),
+            ),
+            (
+                "followed",
+                case(),
+                lambda: at(0, 13, image=grants(0, 0, 0), inverter_setpoint_w=-3000.0),
+            ),
+        ],
+        [
+            ("within", case(), lambda: [(0, {"image": grants(-500, 500, 500)})]),
+            ("ramping", case(), lambda: [(0, {"image": grants(1000, 2000, 300)})]),
+            (
+                "follows",
+                case(),
+                lambda: at(0, 11, image=grants(0, 0, 0), inverter_setpoint_w=-3000.0),
+            ),
+            ("unpublished", case(), lambda: at(0, 60, car_offer_a=16.0)),
+        ],
+    ),
+    promises.EnergisingEdge: (
+        [
+            ("enable", case(), lambda: [(0, {"inverter_enabled": False}), (0.1, {})]),
+            (
+                "after a restart",
+                case(),
+                lambda: [*at(0, 5), (5, {"event": "start"}), (5.1, CHARGING)],
+            ),
+            (
+                "switch opened",
+                case(),
+                lambda: [(0, {}), (0.1, {"island_closed": False, **dead()})],
+            ),
+        ],
+        [("later", case(), lambda: [*at(0, 0.4, inverter_enabled=False), (0.5, {})])],
+    ),
+    promises.Life: (
+        [
+            ("watchdog", case(), lambda: [(0, {}), (1, {"event": "restart"})]),
+            ("died", case(), lambda: [(0, {}), (1, {"event": "died"})]),
+        ],
+        [("start", case(), lambda: [(0, {"event": "start"}), (1, {})])],
+    ),
+}
+
+
+def dead() -> dict[str, Any]:
+    row: dict[str, Any] = {f"house_{leg}_v": 0.0 for leg in ("l1", "l2", "l3")}
+    return row | {"house_source": "dead", "inverter_mode": "off"}
+
+
+def dying(late_wh: float) -> Timeline:
+    """An outage at 1 s: 0.5 Wh until the inverter detects it, and late_wh after 2 s."""
+    yield from at(0, 1)
+    for i in range(40):
+        t_s = 1.1 + i / 10
+        fed = min(0.5, 0.05 * i) + (late_wh if t_s > 3.5 else 0.0)
+        yield t_s, {"grid_present": False, "dead_grid_inverter_wh": fed}
+
+
+def outcome(referee: Referee, rule: type) -> list[str]:
+    kind = "alarm" if rule.alarm else "finding"  # type: ignore[attr-defined]
+    title = f"{kind} {rule.inv}: "  # type: ignore[attr-defined]
+    own = {id(r.rule): r for r in referee._rows if type(r.rule) is rule}
+    assert own
+    return [text for text in referee.findings() if text.startswith(title)]
+
+
+ROWS = [
+    pytest.param(rule, known, timeline, bad, id=f"{rule.__name__}-{name}")
+    for rule, (wrong, right) in TABLE.items()
+    for bad, rows in ((True, wrong), (False, right))
+    for name, known, timeline in rows
+]
+
+
+@pytest.mark.parametrize(("rule", "known", "timeline", "bad"), ROWS)
+def test_rule(rule: type, known: Case, timeline: Callable[[], Timeline], bad: bool) -> None:
+    """INV-1…INV-13: each rule catches a planted violation, and a near miss is none."""
+    alone = [r for r in RULES if r is rule]
+    referee = Referee(cast(Any, SimpleNamespace(expect=())), known)
+    referee._rows = [row for row in referee._rows if type(row.rule) in (*alone, panel.Heat)]
+    for t_s, changes in timeline():
+        row = dict(changes)
+        image, event = row.pop("image", None), row.pop("event", None)
+        if event:
+            referee.event(round(t_s * 1e6), event)
+        referee.observe(round(t_s * 1e6), GOOD | row, image)
+    texts = outcome(referee, rule)
+    assert bool(texts) == bad, texts or "nothing found"
+
+
+def test_every_rule_has_its_tests() -> None:
+    assert set(TABLE) == set(RULES)
+    assert all(wrong and right for wrong, right in TABLE.values())
+
+
+def test_a_good_day_finds_nothing() -> None:
+    referee = play([*at(0, 70), *at(70.1, 90, **CHARGING)], case())
+    assert referee.summary()["ok"] and not referee.findings()
+
+
+def test_a_lasting_wrong_is_told_once_and_again_when_it_returns() -> None:
+    wrong = {"ne_bonds": 2}
+    referee = play([*at(0, 5, **wrong), *at(5.1, 6), *at(6.1, 7, **wrong)], case())
+    assert len(referee.findings()) == 2
+
+
+def test_an_alarm_is_no_finding() -> None:
+    summary = play(at(0, 20, **legs(service=30)), case()).summary()
+    assert summary["ok"] and summary["alarms"] and not summary["findings"]
+
+
+def test_summary_is_json_with_times_rules_and_figures() -> None:
+    summary = json.loads(json.dumps(play(at(0, 20, **hot(30)), case()).summary()))
+    assert not summary["ok"]
+    finding = summary["findings"][0]
+    assert finding["rule"] == "INV-3" and 7 <= finding["t_s"] <= 7.3
+    assert summary["figures"]["max_breaker_percent"]["service"] == 120.0
+    assert summary["figures"]["least_soc_percent"] == 60.0
+
+
+def test_documentation_names_every_rule() -> None:
+    text = "\n".join(documentation())
+    assert all(rule.title in text and rule.inv.startswith("INV-") for rule in RULES)
+
+
+# --- parts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("curve", "rating", "multiple", "least_s", "most_s"),
+    [
+        ("C", 16, 1.13, 3600, None),
+        ("C", 16, 1.45, 0, 3600),
+        ("C", 16, 2.55, 1, 60),
+        ("B", 63, 2.55, 1, 120),
+        ("UL489", 20, 1.00, 7200, None),
+        ("UL489", 20, 1.35, 0, 3600),
+        ("UL489", 20, 2.00, 0, 120),
+        ("UL489", 200, 2.00, 0, 600),
+    ],
+)
+def test_thermal_model_meets_the_standards_points(
+    curve: str, rating: float, multiple: float, least_s: float, most_s: float | None
+) -> None:
+    limit, tau_s = constants(curve, rating)
+    body = Body(rating, limit, tau_s)
+    time_s = 0.0
+    while body.warm(multiple * rating, 1.0) < 1 and time_s < 7201:
+        time_s += 1
+    assert time_s >= least_s and (most_s is None or time_s <= most_s)
+
+
+def test_since_forgives_a_short_break() -> None:
+    since = Since(0.1)
+    assert since.see(0, True) == 0
+    assert since.see(50_000, False) >= 0
+    assert since.see(90_000, True) == pytest.approx(0.09)
+    since.see(100_000, False)
+    assert since.see(200_000, False) == -1
+    assert since.see(300_000, True) == 0
+
+
+def test_grid_code_comes_from_the_data_with_the_sites_overrides() -> None:
+    site = {"grid_code": "en50549", "grid_code_overrides": {"enter_delay_s": 10}}
+    code = grid_code(site, 230, 3)
+    assert (code.delay_s, code.low_pu, code.high_hz) == (10, 0.85, 50.2)
+    with pytest.raises(ValueError, match=r"site.grid_code: 'xx', allowed as4777a"):
+        grid_code({"grid_code": "xx"}, 230, 3)
+
+
+# --- expectations ------------------------------------------------------------------------------
+
+
+def judged(rows: Timeline, **expectation: Any) -> dict[str, Any]:
+    given = {"that": "grid_w", "from_s": 1.0, "to_s": 3.0, "text": "so"} | expectation
+    return play(rows, case(), (Expectation(**given),)).summary()["expectations"][0]
+
+
+@pytest.mark.parametrize(
+    ("expectation", "ok", "figure"),
+    [
+        ({"at_most": 1000}, True, 1000.0),
+        ({"at_least": 1001}, False, 1000.0),
+        ({"that": "inverter_mode", "equals": "follow"}, True, "follow"),
+        ({"that": "island_closed", "equals": False}, False, True),
+        ({"when": "ever", "at_least": 2000}, False, 1000.0),
+        ({"when": "end", "at_most": 1000}, True, 1000.0),
+        ({"rise": True, "at_most": 0}, True, 0.0),
+        ({"from_s": 10.0, "to_s": 20.0, "at_most": 0}, None, None),
+        ({"to_s": 20.0, "when": "end", "at_most": 0}, None, 1000.0),
+        ({"to_s": 20.0, "when": "ever", "at_most": 0}, None, 1000.0),
+        ({"to_s": 20.0, "when": "ever", "at_most": 1000}, True, 1000.0),
+        ({"to_s": 20.0, "at_most": 0}, False, 1000.0),
+        ({"to_s": None, "at_most": 0}, False, 1000.0),
+    ],
+)
+def test_expectation(expectation: dict[str, Any], ok: bool | None, figure: Any) -> None:
+    result = judged(at(0, 5), **expectation)
+    assert (result["ok"], result["figure"]) == (ok, figure)
+    assert (result.get("note") == "not reached") == (ok is None)
+
+
+def test_expectation_only_looks_at_its_window() -> None:
+    rows = [*at(0, 0.9, grid_w=9e3), *at(1, 3), *at(3.1, 4, grid_w=9e3)]
+    assert judged(rows, at_most=1000)["ok"]
+
+
+def test_expectation_of_the_process_image() -> None:
+    rows = at(0, 5, image=commands(CONTACTOR_STATE=2))
+    assert judged(rows, that="islet.CONTACTOR_STATE", equals=2)["ok"]
+    assert judged(at(0, 5), that="islet.CONTACTOR_STATE", equals=2)["ok"] is None
+
+
+def test_a_failed_expectation_fails_the_run_and_an_unreached_one_does_not() -> None:
+    given = {"that": "grid_w", "from_s": 1.0, "to_s": 3.0, "text": "so"}
+    bad = Expectation(**given, at_most=0)
+    late = Expectation(**given | {"from_s": 100.0, "to_s": 200.0}, at_most=0)
+    assert not play(at(0, 5), case(), (bad,)).summary()["ok"]
+    assert play(at(0, 5), case(), (late,)).summary()["ok"]
