@@ -11,6 +11,7 @@ import struct
 import islet_data
 
 from firmware import image as im
+from firmware import strict_json
 from firmware.options import NODE_OPTIONS, OPTIONS, REQUIRED
 
 MAX_BYTES = 8192  # 8.6 kB of JSON takes 28 kB of heap on the chip
@@ -233,7 +234,7 @@ def load(text, image, board):
         config.errors.append("configuration: {} bytes, at most {}".format(len(text), MAX_BYTES))
         return config
     try:
-        document = json.loads(text)
+        document = strict_json.loads(text)
     except ValueError:
         config.errors.append("configuration: is not JSON")
         return config

@@ -7,8 +7,8 @@
 import os
 import time
 
-import adcstream
-import hostlink
+import adcstream  # pyright: ignore[reportMissingImports]
+import hostlink  # pyright: ignore[reportMissingImports]
 import islet_data
 from machine import PWM, RTC, UART, WDT, Pin
 

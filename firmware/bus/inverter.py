@@ -1,8 +1,8 @@
 # islet: the bidirectional inverter: SunSpec models 1, 701, 702, 704, 713 and 715.
 # GPL-3.0-or-later
 #
-# Sign: SunSpec's W is + for generation (701.W; 704.WSet presumably follows it, which its model file
-# does not say: check per device). It is turned here and in setpoint.py: + is drawn elsewhere.
+# Sign: SunSpec's W is + for generation (701.W; 704.WSet presumably follows it, but its model file
+# does not say so: check per device). It is turned here and in setpoint.py: + is drawn elsewhere.
 #
 # A setpoint lives on a lease: 704's reversion timer takes the device to 0 W when islet falls
 # silent, and the setpoint is rewritten three times as often. 715's heartbeats tell each side that

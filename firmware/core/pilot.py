@@ -125,7 +125,7 @@ class Pilot:
         self._candidate = PILOT_UNKNOWN
         self._steps = 0
         self._pwm_ms = 0
-        self._acknowledged = 0
+        self._acknowledge = 0
 
     def step(self, dt_ms):
         """Write PILOT_STATE and the pilot's faults."""
@@ -135,6 +135,7 @@ class Pilot:
             commands[PILOT_STATE] = PILOT_UNKNOWN
             return
         self._time_pwm(dt_ms)
+        self._forgive()
         fresh = image.readings[PILOT_AGE_MS] <= _STALE_MS
         self._debounce(self._look() if fresh else PILOT_UNKNOWN)
         self._remember()
@@ -186,16 +187,20 @@ class Pilot:
         if self._steps >= DEBOUNCE[seen]:
             self.state = seen
 
+    def _forgive(self):
+        """A person acknowledged a missing diode: look afresh."""
+        acknowledge = self._image.requests[ACKNOWLEDGE_SEQ]
+        if acknowledge != self._acknowledge and self.state == PILOT_DIODE:
+            self._diode_fault = False
+            self.state = PILOT_UNKNOWN
+        self._acknowledge = acknowledge
+
     def _remember(self):
         """What outlives a step: the diode proved in this connection, the diode found missing."""
-        acknowledged = self._image.requests[ACKNOWLEDGE_SEQ] != self._acknowledged
-        self._acknowledged = self._image.requests[ACKNOWLEDGE_SEQ]
-        if self.state == PILOT_DIODE:
-            self._diode_fault = not acknowledged
-            if acknowledged:
-                self.state = PILOT_UNKNOWN  # look afresh
         state = self.state
-        if state == PILOT_A:
+        if state == PILOT_DIODE:
+            self._diode_fault = True
+        elif state == PILOT_A:
             self._diode_fault = False
         if state != PILOT_B and state != PILOT_C and state != PILOT_D:
             self.diode_ok = False

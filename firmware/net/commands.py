@@ -9,6 +9,7 @@
 
 import json
 
+from firmware import strict_json
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
     AGE_MAX_MS,
@@ -144,28 +145,6 @@ def _check(field, value):
     return value
 
 
-def load_json(text):
-    """json.loads that refuses a document cut short, as MicroPython's does not."""
-    depth, in_string, escaped = 0, False, False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "{[":
-            depth += 1
-        elif character in "}]":
-            depth -= 1
-    if depth or in_string:
-        raise ValueError("cut short")
-    return json.loads(text)
-
-
 def parse(row, payload):
     """The bytes of a payload (JSON object, number, word or nothing) as a dict of arguments."""
     if len(payload) > MAX_PAYLOAD:
@@ -176,7 +155,7 @@ def parse(row, payload):
         raise Refused("payload", "is not UTF-8", "JSON, a plain number or a word")
     fields = row[2]
     try:
-        value = load_json(text) if text else {}
+        value = strict_json.loads(text) if text else {}
     except (ValueError, RuntimeError):  # nested too deep is a RuntimeError in both runtimes
         if not (fields and isinstance(fields[0][1], tuple) and text.isalpha()):
             raise Refused("payload", "is not JSON", "JSON, a plain number or a word")

@@ -25,7 +25,8 @@ import sys
 from microdot import Microdot, Request, Response
 from microdot import microdot as _microdot
 
-from firmware.net.commands import OWNER, load_json
+from firmware import strict_json
+from firmware.net.commands import OWNER
 from firmware.net.state import raw
 
 MAX_BODY = 1024
@@ -370,7 +371,7 @@ class Http:
         if not self.commands:
             return _error(503, "configuration", "it has errors, see /api/state", "mend it first")
         try:
-            body = load_json(request.body.decode())
+            body = strict_json.loads(request.body.decode())
         except (ValueError, RuntimeError):
             return _error(400, "body", "is not JSON", 'an object like {"command": "goal", …}')
         if not isinstance(body, dict) or not isinstance(body.get("command"), str):

@@ -2,9 +2,10 @@
 # GPL-3.0-or-later
 #
 # umqtt.simple 1.3.4 makes its socket blocking after the first byte, spins for acknowledgements and
-# has no deadline anywhere. So it gets no socket: it writes its packets into a buffer and reads from
-# packets that have arrived whole. Where it would wait it finds nothing to read, and we leave it
-# (`_WouldWait`). Its checks are `assert`s, which an optimised build drops: `take` checks itself.
+# has no deadline anywhere. So it gets no socket: it writes its packets into a buffer and reads
+# from packets that have arrived whole. Where it would wait it finds nothing to read, and we leave
+# it (`_WouldWait`). Its checks are `assert`s, which an optimised build drops, so `take` has its
+# own.
 #
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 

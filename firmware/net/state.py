@@ -149,16 +149,29 @@ class State:
         return {name: getattr(self, "_" + name)() for name in self.sections}
 
     def pieces(self, without=()):
-        """The same as JSON text, in pieces of one section each."""
+        """The same as JSON text, in pieces small enough for INV-9: a section, node or device."""
         yield '{"schema":' + str(SCHEMA)
         for name in self.sections:
             if name in without:
                 continue
-            yield ',"' + name + '":' + json.dumps(getattr(self, "_" + name)())
+            yield ',"' + name + '":'
+            if name == "limits":
+                yield from self.limits_pieces()
+            elif name == "nodes":
+                yield from self._node_pieces()
+            else:
+                yield json.dumps(getattr(self, "_" + name)())
         if self.extras:
             for name, value in self.extras().items():
                 yield ',"' + name + '":' + json.dumps(value)
         yield "}"
+
+    def _node_pieces(self):
+        lead = "["
+        for node in range(self.image.site[NODE_COUNT]):
+            yield lead + json.dumps(self._node(node))
+            lead = ","
+        yield "]" if lead == "," else "[]"
 
     def limits_pieces(self):
         """The limits alone as JSON text, a piece per device."""

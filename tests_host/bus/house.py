@@ -8,7 +8,6 @@ from pathlib import Path
 from firmware.bus.inverter import Inverter
 from firmware.bus.line import Line
 from firmware.bus.meter import Meter
-from firmware.bus.rtu import sleep_ms
 from firmware.image import (
     BEAT,
     INSTRUMENT_INVERTER,
@@ -72,7 +71,7 @@ class House:
         """What the rest of the firmware does meanwhile."""
         last = round(self.uart.time() * 1000)
         while True:
-            await sleep_ms(100)
+            await asyncio.sleep(0.1)
             now = round(self.uart.time() * 1000)
             self.image.age(now - last)
             last = now
@@ -89,3 +88,8 @@ class House:
     def ask(self, mode: int, w: int) -> None:
         self.image.commands[SETPOINT_MODE] = mode
         self.image.commands[SETPOINT_W] = w
+
+
+def errors(house: House) -> list[str]:
+    """What the inverter's report says is wrong."""
+    return house.line.report()["inverter"]["errors"]

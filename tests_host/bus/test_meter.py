@@ -228,7 +228,7 @@ def test_a_profile_that_misses_a_leg_is_refused() -> None:
     async def main() -> None:
         house = House(meter=False, inverter=False)
         assert house.image.site[LEG_COUNT] == 3
-        with pytest.raises(ValueError, match="meter.profile: no current of L2"):
+        with pytest.raises(ValueError, match=r"meter\.profile: no current of L2"):
             Meter(house.image, house.line, pack(document), 1, 0)
         with pytest.raises(ValueError, match="packed"):
             Profile(profile()[:-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -37,7 +38,7 @@ def registers(master: Rtu, count: int = 4) -> list[int]:
 @pytest.mark.parametrize("baud", [1200, 2400, 9600, 19_200, 38_400, 115_200])
 def test_reads_and_writes_at_every_speed(baud: int) -> None:
     async def main() -> None:
-        master, peer, devices, uart = line(baud)
+        master, peer, _, uart = line(baud)
         for _ in range(3):
             assert await master.read(peer, READ_INPUT, 0, 4) == OK
             assert registers(master) == VALUES
@@ -106,7 +107,7 @@ def test_what_is_no_answer_is_refused_by_name(name: str) -> None:
     answer, code = FAULTS[name]
 
     async def main() -> None:
-        master, peer, devices, uart = line()
+        master, peer, devices, _ = line()
         devices.fault = lambda request, answers: [(0.008, answer)]
         assert await master.read(peer, READ_INPUT, 0, 4) == code
         assert peer.counts[code] == 1 and peer.counts[OK] == 0
@@ -211,7 +212,7 @@ def test_a_late_answer_is_never_taken_for_the_next_one(late_ms: int) -> None:
         devices.fault = slow
         while count < 8:
             if peer.resting(round(uart.time() * 1000)):
-                await rtu.sleep_ms(10)
+                await asyncio.sleep(0.01)
                 continue
             if await master.read(peer, READ_INPUT, 0, 1) == OK:
                 assert master.unsigned16(0) == count
@@ -223,7 +224,7 @@ def test_a_line_that_never_falls_silent() -> None:
     async def main() -> None:
         master, peer, _, uart = line()
         uart.put(uart.time(), bytes(5000))
-        await rtu.sleep_ms(10)
+        await asyncio.sleep(0.01)
         assert await master.read(peer, READ_INPUT, 0, 4) == BUSY
         assert not uart.sent
         assert master.stray > 50
@@ -266,7 +267,7 @@ def test_garbage_is_never_accepted_and_never_raises(seed: int, kind: str) -> Non
         return bytes(damaged)
 
     async def main() -> None:
-        master, peer, devices, uart = line()
+        master, peer, devices, _ = line()
         good = devices.fault
         for _ in range(12):
             devices.fault = lambda request, answers: [(dice.random() / 4, garbage())]
@@ -284,7 +285,7 @@ def test_garbage_is_never_accepted_and_never_raises(seed: int, kind: str) -> Non
 def test_twenty_thousand_bytes_between_good_answers() -> None:
     async def main() -> None:
         dice = random.Random(1)
-        master, peer, devices, uart = line(115_200)
+        master, peer, devices, _ = line(115_200)
         total = good = 0
         while total < 40_000:
             garbage = dice.randbytes(dice.randint(1, 200))

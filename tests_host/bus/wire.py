@@ -10,7 +10,7 @@ import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import sunspec2
 from pymodbus.framer import FramerRTU
@@ -93,7 +93,7 @@ class Devices:
         self.requests.append(pdu)
         answers: list[Answer] = []
         if pdu.dev_id in self.known:
-            reply = now(pdu.datastore_update(self.core, pdu.dev_id))
+            reply = now(pdu.datastore_update(cast(Any, self.core), pdu.dev_id))
             reply.dev_id = pdu.dev_id
             answers = [(self.turnaround, self.framer.buildFrame(reply))]
         return self.fault(request, answers)
@@ -216,7 +216,7 @@ class SunSpecDevice:
     """A SunSpec inverter's registers, from the model files, from any base."""
 
     NUMBERS = (1, 701, 702, 704, 713, 715)
-    VALUES = {
+    VALUES: ClassVar[dict[int, dict[str, int]]] = {
         701: {
             "ACType": 2, "St": 1, "InvSt": 3, "ConnSt": 1, "Alrm": 0, "DERMode": 1, "W": 1500,
             "A": 65, "LNV": 2300, "Hz": 5000, "A_SF": -1, "V_SF": -1, "Hz_SF": -2, "W_SF": 0,
@@ -231,7 +231,10 @@ class SunSpecDevice:
             "WSetEna": 0, "WSetMod": 0, "WSet": 0, "WSetRvrt": 0, "WSetEnaRvrt": 0,
             "WSetRvrtTms": 0, "AntiIslEna": 1, "WSet_SF": 0,
         },
-        713: {"WHRtg": 600, "WHAvail": 330, "SoC": 550, "SoH": 1000, "Sta": 0, "WH_SF": 2, "Pct_SF": -1},
+        713: {
+            "WHRtg": 600, "WHAvail": 330, "SoC": 550, "SoH": 1000, "Sta": 0, "WH_SF": 2,
+            "Pct_SF": -1,
+        },
         715: {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "OpCtl": 0},
     }  # fmt: skip
 

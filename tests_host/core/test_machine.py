@@ -94,7 +94,7 @@ class House(RuleBasedStateMachine):
 
 
 House.TestCase.settings = settings(
-    max_examples=80,
+    max_examples=40,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

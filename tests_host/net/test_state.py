@@ -97,6 +97,8 @@ def test_one_moment(site: im.Image) -> None:
     state = State(site, "home", NAMES).take()
     pieces = state.pieces()
     text = next(pieces) + next(pieces)
+    next_piece = max(map(len, State(site, "home", NAMES).take().pieces()))
+    assert next_piece < 2500, "a piece too long for its turn (INV-9)"
     site.commands[im.OFFER_MA] = 6_000
     assert json.loads(text + "".join(pieces))["evse"]["offer_ma"] == 9_000
 

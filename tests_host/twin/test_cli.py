@@ -74,6 +74,7 @@ SITE = {
         {"name": "battery", "rating_a": 16},
     ],
     "evse": {"node": "wallbox"},
+    "inverter": {"node": "battery"},
 }
 TRUTH = {
     "grid_w": -1230.0, "grid_hz": 50.01, "grid_present": True, "pv_w": -4200.0,

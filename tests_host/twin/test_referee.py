@@ -6,117 +6,36 @@ that comes close to it and is right. No house, no firmware."""
 from __future__ import annotations
 
 import json
-from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from tools.twin.record import image_tables
+from tests_host.twin.referee_kit import (
+    CHARGING,
+    CLOSED,
+    DISCHARGE,
+    FORMING,
+    FROZEN,
+    GATEWAY,
+    GONE,
+    GOOD,
+    SILENT,
+    WELDED,
+    Timeline,
+    at,
+    case,
+    dead,
+    dying,
+    grants,
+    hot,
+    legs,
+    play,
+)
 from tools.twin.referee import RULES, Referee, documentation, island, panel, promises, vehicle
-from tools.twin.referee.case import Case, Circuit, GridCode, TripRow, grid_code
-from tools.twin.referee.published import place
-from tools.twin.referee.rule import Since
-from tools.twin.referee.thermal import Body, constants
-from tools.twin.scenario import Event, Expectation
-
-GOOD: dict[str, Any] = {
-    "grid_hz": 50.0, "grid_present": True, "house_source": "grid", "grid_w": 1000.0,
-    "car_state": "B", "car_plugged": True, "car_offer_a": 0.0, "ventilation": False,
-    "parted_live": 0, "soc_percent": 60.0, "inverter_w": 0.0, "inverter_mode": "follow",
-    "inverter_fault": "", "inverter_setpoint_w": 0.0, "inverter_enabled": True,
-    "contactor_closed": False, "island_closed": True, "bond_closed": False, "loads_closed": True,
-    "contactor_openings": 0, "contactor_opened_a": 0.0, "ne_bonds": 1,
-    "estop": False, "rcd": False, "overtemp": False,
-    "dead_grid_live": False, "dead_grid_inverter_wh": 0.0, "dead_grid_fed_wh": 0.0,
-    "service_tripped": False, "wallbox_tripped": False, "battery_tripped": False,
-    "roof_tripped": False, "breaker_trips": 0,
-}  # fmt: skip
-for _leg in ("l1", "l2", "l3"):
-    GOOD |= {f"grid_{_leg}_v": 230.0, f"house_{_leg}_v": 230.0}
-    GOOD |= {f"{what}_{_leg}_a": 0.0 for what in ("evse", "inverter", "wallbox", "battery")}
-    GOOD |= {f"service_{_leg}_a": 3.0, f"roof_{_leg}_a": 0.0}
-
-CODE = GridCode(
-    230, 3, 0.85, 1.10, 49.5, 50.2, 60.0, (TripRow("uv", 0.7, 1.5), TripRow("of", 51.5, 0.1)), 1.0
-)
-CIRCUITS = (
-    Circuit("service", None, 25, "C", 40, ("evse", "inverter")),
-    Circuit("wallbox", "service", 20, "C", 0, ("evse",)),
-    Circuit("battery", "service", 16, "C", 0, ("inverter",)),
-    Circuit("roof", "service", 40, "C", 0, ()),
-)
-Timeline = Iterable[tuple[float, dict[str, Any]]]
-
-
-def case(**changes: Any) -> Case:
-    known: dict[str, Any] = {
-        "circuits": CIRCUITS, "nominal_v": 230, "gateway": False, "enter": CODE,
-        "metered": ("evse", "inverter"), "export_limit_w": -1, "reserve_percent": 30,
-        "outage_reserve_percent": 10,
-        "settings": {"car.diode": True, "car.proximity_ohm": 220.0, "meter.frozen": False},
-    }  # fmt: skip
-    return Case(**known | changes)
-
-
-def at(first: float, last: float, every: float = 0.1, **changes: Any) -> Timeline:
-    """The same state from first to last, both included."""
-    for i in range(round((last - first) / every) + 1):
-        yield first + i * every, changes
-
-
-def commands(**values: int) -> dict[str, array[int]]:
-    sections = {table.name: table.new() for table in image_tables.TABLES}
-    for name, value in values.items():
-        section, index = place(name)
-        sections[section][index] = value
-    return sections
-
-
-def grants(low: int, high: int, setpoint: int, **more: int) -> dict[str, array[int]]:
-    sections = commands(SETPOINT_W=setpoint, **more)
-    section, index = place("GRANT_LOW[1]")
-    sections[section][index] = low
-    section, index = place("GRANT_HIGH[1]")
-    sections[section][index] = high
-    return sections
-
-
-def play(timeline: Timeline, known: Case, expect: tuple[Expectation, ...] = ()) -> Referee:
-    """Run a timeline, each row on top of the good state; `image` and `event` are special."""
-    referee = Referee(cast(Any, SimpleNamespace(expect=expect)), known)
-    for t_s, changes in timeline:
-        row = dict(changes)
-        image, event = row.pop("image", None), row.pop("event", None)
-        if event:
-            referee.event(round(t_s * 1e6), event)
-        referee.observe(round(t_s * 1e6), GOOD | row, image)
-    return referee
-
-
-def legs(**amps: float) -> dict[str, float]:
-    """service=30 -> service_l1_a … service_l3_a = 30."""
-    return {f"{name}_{leg}_a": a for name, a in amps.items() for leg in ("l1", "l2", "l3")}
-
-
-CLOSED = {"contactor_closed": True}
-CHARGING = {**CLOSED, "car_state": "C", **legs(evse=12, wallbox=12, service=15)}
-FORMING = {
-    "inverter_mode": "form", "house_source": "form", "island_closed": False, "bond_closed": True,
-    "grid_present": False, "grid_hz": 0.0, "inverter_w": -800.0,
-}  # fmt: skip
-DISCHARGE = {"inverter_w": -2000.0, **legs(inverter=-3, battery=-3)}
-SILENT = (Event(10, "bus", "meter", "silent", 60),)
-GONE = (Event(10, "bus", "inverter", "silent", 60),)
-FROZEN = (Event(10, "set", "meter.frozen", True),)
-WELDED = (Event(0, "set", "relays.contactor.welded", True),)
-GATEWAY = {"gateway": True, "circuits": CIRCUITS}
-
-
-def hot(heavy: float) -> dict[str, float]:
-    return {**CHARGING, **legs(evse=heavy / 2, wallbox=10, service=heavy)}
-
+from tools.twin.referee.case import Case
+from tools.twin.scenario import Event
 
 # rule -> (timelines that break it, timelines that do not), each (name, case, timeline)
 Row = tuple[str, Case, Callable[[], Timeline]]
@@ -452,20 +371,6 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
 }
 
 
-def dead() -> dict[str, Any]:
-    row: dict[str, Any] = {f"house_{leg}_v": 0.0 for leg in ("l1", "l2", "l3")}
-    return row | {"house_source": "dead", "inverter_mode": "off"}
-
-
-def dying(late_wh: float) -> Timeline:
-    """An outage at 1 s: 0.5 Wh until the inverter detects it, and late_wh after 2 s."""
-    yield from at(0, 1)
-    for i in range(40):
-        t_s = 1.1 + i / 10
-        fed = min(0.5, 0.05 * i) + (late_wh if t_s > 3.5 else 0.0)
-        yield t_s, {"grid_present": False, "dead_grid_inverter_wh": fed}
-
-
 def outcome(referee: Referee, rule: type) -> list[str]:
     kind = "alarm" if rule.alarm else "finding"  # type: ignore[attr-defined]
     title = f"{kind} {rule.inv}: "  # type: ignore[attr-defined]
@@ -531,99 +436,3 @@ def test_summary_is_json_with_times_rules_and_figures() -> None:
 def test_documentation_names_every_rule() -> None:
     text = "\n".join(documentation())
     assert all(rule.title in text and rule.inv.startswith("INV-") for rule in RULES)
-
-
-# --- parts -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("curve", "rating", "multiple", "least_s", "most_s"),
-    [
-        ("C", 16, 1.13, 3600, None),
-        ("C", 16, 1.45, 0, 3600),
-        ("C", 16, 2.55, 1, 60),
-        ("B", 63, 2.55, 1, 120),
-        ("UL489", 20, 1.00, 7200, None),
-        ("UL489", 20, 1.35, 0, 3600),
-        ("UL489", 20, 2.00, 0, 120),
-        ("UL489", 200, 2.00, 0, 600),
-    ],
-)
-def test_thermal_model_meets_the_standards_points(
-    curve: str, rating: float, multiple: float, least_s: float, most_s: float | None
-) -> None:
-    limit, tau_s = constants(curve, rating)
-    body = Body(rating, limit, tau_s)
-    time_s = 0.0
-    while body.warm(multiple * rating, 1.0) < 1 and time_s < 7201:
-        time_s += 1
-    assert time_s >= least_s and (most_s is None or time_s <= most_s)
-
-
-def test_since_forgives_a_short_break() -> None:
-    since = Since(0.1)
-    assert since.see(0, True) == 0
-    assert since.see(50_000, False) >= 0
-    assert since.see(90_000, True) == pytest.approx(0.09)
-    since.see(100_000, False)
-    assert since.see(200_000, False) == -1
-    assert since.see(300_000, True) == 0
-
-
-def test_grid_code_comes_from_the_data_with_the_sites_overrides() -> None:
-    site = {"grid_code": "en50549", "grid_code_overrides": {"enter_delay_s": 10}}
-    code = grid_code(site, 230, 3)
-    assert (code.delay_s, code.low_pu, code.high_hz) == (10, 0.85, 50.2)
-    with pytest.raises(ValueError, match=r"site.grid_code: 'xx', allowed as4777a"):
-        grid_code({"grid_code": "xx"}, 230, 3)
-
-
-# --- expectations ------------------------------------------------------------------------------
-
-
-def judged(rows: Timeline, **expectation: Any) -> dict[str, Any]:
-    given = {"that": "grid_w", "from_s": 1.0, "to_s": 3.0, "text": "so"} | expectation
-    return play(rows, case(), (Expectation(**given),)).summary()["expectations"][0]
-
-
-@pytest.mark.parametrize(
-    ("expectation", "ok", "figure"),
-    [
-        ({"at_most": 1000}, True, 1000.0),
-        ({"at_least": 1001}, False, 1000.0),
-        ({"that": "inverter_mode", "equals": "follow"}, True, "follow"),
-        ({"that": "island_closed", "equals": False}, False, True),
-        ({"when": "ever", "at_least": 2000}, False, 1000.0),
-        ({"when": "end", "at_most": 1000}, True, 1000.0),
-        ({"rise": True, "at_most": 0}, True, 0.0),
-        ({"from_s": 10.0, "to_s": 20.0, "at_most": 0}, None, None),
-        ({"to_s": 20.0, "when": "end", "at_most": 0}, None, 1000.0),
-        ({"to_s": 20.0, "when": "ever", "at_most": 0}, None, 1000.0),
-        ({"to_s": 20.0, "when": "ever", "at_most": 1000}, True, 1000.0),
-        ({"to_s": 20.0, "at_most": 0}, False, 1000.0),
-        ({"to_s": None, "at_most": 0}, False, 1000.0),
-    ],
-)
-def test_expectation(expectation: dict[str, Any], ok: bool | None, figure: Any) -> None:
-    result = judged(at(0, 5), **expectation)
-    assert (result["ok"], result["figure"]) == (ok, figure)
-    assert (result.get("note") == "not reached") == (ok is None)
-
-
-def test_expectation_only_looks_at_its_window() -> None:
-    rows = [*at(0, 0.9, grid_w=9e3), *at(1, 3), *at(3.1, 4, grid_w=9e3)]
-    assert judged(rows, at_most=1000)["ok"]
-
-
-def test_expectation_of_the_process_image() -> None:
-    rows = at(0, 5, image=commands(CONTACTOR_STATE=2))
-    assert judged(rows, that="islet.CONTACTOR_STATE", equals=2)["ok"]
-    assert judged(at(0, 5), that="islet.CONTACTOR_STATE", equals=2)["ok"] is None
-
-
-def test_a_failed_expectation_fails_the_run_and_an_unreached_one_does_not() -> None:
-    given = {"that": "grid_w", "from_s": 1.0, "to_s": 3.0, "text": "so"}
-    bad = Expectation(**given, at_most=0)
-    late = Expectation(**given | {"from_s": 100.0, "to_s": 200.0}, at_most=0)
-    assert not play(at(0, 5), case(), (bad,)).summary()["ok"]
-    assert play(at(0, 5), case(), (late,)).summary()["ok"]

@@ -2,6 +2,7 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
@@ -97,6 +98,11 @@ def test_a_run_ends_by_itself_with_one_line_of_json_last():
 
 def test_without_seconds_virtual_time_lasts_as_long_as_the_scenario():
     assert Rig(seconds=None).summary()["seconds"] == 1.0
+
+
+def test_the_end_of_a_run_as_a_picture(tmp_path):
+    assert Rig(picture=tmp_path / "end.svg").code == 0
+    assert (tmp_path / "end.svg").read_text().startswith("<svg")
 
 
 def test_a_finding_makes_the_exit_code_1_and_is_in_the_log():
@@ -213,17 +219,42 @@ def test_the_firmware_runs_in_its_house_twice_the_same(tmp_path):
     assert record.replay_micropython(recording).difference is None
 
 
-def test_ctrl_c_in_real_time_ends_cleanly():
+@pytest.mark.parametrize(("length", "code"), [((), 0), (("--seconds", "60"), 130)])
+def test_ctrl_c_in_real_time_ends_cleanly_and_leaves_nothing(tmp_path, length, code):
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools.twin"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "tools.twin", *length],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     assert process.stderr is not None
     line = process.stderr.readline()
     assert line.startswith("islet: page at http://127.0.0.1:")
     time.sleep(1)
+    assert len(processes_in(tmp_path)) >= 3  # twin, chip, broker
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert err == "islet: ended\n" and out == ""
+    assert list(tmp_path.iterdir()) == []
+    assert processes_in(tmp_path) == []
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Command lines of living processes whose environment names this folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_text())
+    return found
+
+
+def test_a_run_in_real_time_of_some_seconds_ends_with_the_summary():
+    done = twin("--seconds", "3")
+    assert "Traceback" not in done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert summary["speed"] == "1" and 20 <= summary["steps"] <= 32

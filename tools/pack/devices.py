@@ -62,7 +62,11 @@ def pack_row(row: object, where: str, order: str) -> tuple[int, ...]:
     quantity = names.index(choice(row, where, "quantity", names))
     _, unit, lowest, highest = profiles.QUANTITIES[quantity]
     leg = row.get("leg")
-    if leg not in LEGS or (leg == "all") == (names[quantity] in PER_LEG):
+    if (
+        not isinstance(leg, int | str)
+        or leg not in LEGS
+        or (leg == "all") == (names[quantity] in PER_LEG)
+    ):
         allowed = "1, 2 or 3" if names[quantity] in PER_LEG else '"all"'
         raise PackError(where + "leg", f"{leg!r} is not {allowed}")
     types = [name for name, _ in profiles.TYPES]

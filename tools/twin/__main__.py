@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--board", default="host", help="circuit board, by its JSON's name")
     made.add_argument("--record", type=Path, help="write a recording to this file")
     made.add_argument("--events", type=Path, help="write the event log to this file")
+    made.add_argument("--picture", type=Path, help="draw the end of the run into this SVG file")
     return made
 
 
@@ -83,6 +84,7 @@ def simulate(options: argparse.Namespace) -> int:
         options.board,
         options.record,
         options.events,
+        options.picture,
     )
     stage = run.Run(chosen, lambda c: scene.build(c, story), process.firmware_command)
     return stage.go()

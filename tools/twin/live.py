@@ -21,7 +21,7 @@ from tools.twin.events import Limit, limit_of
 
 WIDTH = 80
 HEIGHT = 24
-FIXED_ROWS = 15  # rows which do not depend on circuits and events
+HEAD_ROWS = 4  # with the rules around the flows
 BLOCKS = " ▏▎▍▌▋▊▉█"
 SOURCE_STYLES = {
     "core": "cyan",
@@ -29,11 +29,12 @@ SOURCE_STYLES = {
     "house": "yellow",
     "scenario": "magenta",
     "bus": "blue",
-    "mqtt": "green",
     "referee": "bold red",
     "run": "bold",
     "chip": "white",
 }
+DEVICE_SECTIONS = {tables.EVSE: "evse", tables.INVERTER: "inverter"}  # of the site
+UNTOLD = ("mqtt",)  # every second's state is in the log, and would crowd out all else here
 FRESH_PER_S = 4
 
 
@@ -55,20 +56,11 @@ class View:
 
 def draw(view: View, width: int = WIDTH, height: int = HEIGHT) -> RenderableType:
     """The whole picture, at most `height` rows."""
-    circuits = list(_circuits(view, width))
-    tail = max(1, height - FIXED_ROWS - len(circuits))
-    return Group(
-        _head(view, width),
-        Rule(style="grey37"),
-        *_flows(view),
-        Rule(style="grey37"),
-        *circuits,
-        Rule(style="grey37"),
-        _switches(view),
-        *_limits(view, width),
-        Rule(style="grey37"),
-        *_events(view, tail),
-    )
+    line = Rule(style="grey37")
+    flows = _flows(view)
+    parts = [*_circuits(view, width), line, _switches(view), *_limits(view, width), line]
+    left = height - HEAD_ROWS - flows.row_count - len(parts)
+    return Group(_head(view), line, flows, line, *parts, *_events(view, max(1, left)))
 
 
 def status_line(view: View) -> str:
@@ -88,7 +80,7 @@ def status_line(view: View) -> str:
 # --- the rows ------------------------------------------------------------------------------
 
 
-def _head(view: View, width: int) -> RenderableType:
+def _head(view: View) -> RenderableType:
     row = Table.grid(expand=True)
     row.add_column()
     row.add_column(justify="right")
@@ -102,58 +94,64 @@ def _head(view: View, width: int) -> RenderableType:
     return row
 
 
-ARROW_IN, ARROW_OUT, ARROW_NONE = "──▶", "◀──", "───"
-
-
-def _flows(view: View) -> list[RenderableType]:
+def _flows(view: View) -> Table:
     """Sources left of the house's rail, users right of it; arrows show where power goes."""
-    t = view.truth
+    sources, users = _sources(view), _users(view)
     table = Table.grid(padding=(0, 1))
     for justify in ("left", "right", "left", "left", "left", "right", "left"):
         table.add_column(justify=justify)  # type: ignore[arg-type]
-    grid_w = float(t.get("grid_w", 0))
-    pv_w = -float(t.get("pv_w", 0))
-    battery_w = float(t.get("inverter_w", 0))
-    gateway = "evse_w" in t and view.site.get("topology") == "T2"
+    for i in range(max(len(sources), len(users))):
+        left = _cells(sources[i], 24) if i < len(sources) else (Text(), Text(), Text())
+        right = _cells(users[i], 0)[::-1] if i < len(users) else (Text(), Text(), Text())
+        table.add_row(*left, Text("┃", style="bold grey70"), *right)
+    return table
+
+
+@dataclass(frozen=True)
+class Flow:
+    name: str
+    w: float  # + to the right
+    note: str
+    style: str
+    there: bool = True
+
+
+def _sources(view: View) -> list[Flow]:
+    t = view.truth
     volts = "/".join(f"{t.get(f'grid_{leg}_v', 0):.0f}" for leg in _legs(view))
-    grid_note = f"{t.get('grid_hz', 0):.2f} Hz  {volts} V"
-    car_note = f"{t.get('car_state', '?')}  {t.get('car_soc_percent', 0):.0f} %"
-    battery = "Gateway" if gateway else "Battery"
-    note = f"{t.get('inverter_mode', '')}  {t.get('soc_percent', 0):.0f} %"
-    carried = {"grid": "on the grid", "form": "on its own", "drift": "UNINTENDED ISLAND"}
-    house_note = carried.get(str(t.get("house_source", "")), "dark")
-    left = [
-        ("Grid", grid_w, grid_note, "bright_blue", t.get("grid_present", True)),
-        ("PV", pv_w, "" if t.get("pv_connected", True) else "not connected", "yellow", True),
+    grid = f"{t.get('grid_hz', 0):.2f} Hz  {volts} V"
+    sun = t.get("pv_available_w", 1) > 0
+    pv = "" if t.get("pv_connected", True) else "not connected" if sun else "no sun"
+    found = [
+        Flow("Grid", t.get("grid_w", 0), grid, "bright_blue", t.get("grid_present", True)),
+        Flow("PV", -t.get("pv_w", 0), pv, "yellow", sun),
     ]
-    right = [
-        ("House", float(t.get("loads_w", 0)), house_note, "white", True),
-        ("Car", float(t.get("car_w", 0)), car_note, "bright_green", t.get("car_plugged", True)),
-        (battery, battery_w, note, "magenta", True),
+    return found
+
+
+CARRIED = {"grid": "on the grid", "form": "on its own", "drift": "UNINTENDED ISLAND"}
+
+
+def _users(view: View) -> list[Flow]:
+    t = view.truth
+    source = CARRIED.get(str(t.get("house_source", "")), "dark")
+    car = f"{t.get('car_state', '?')}  {t.get('car_soc_percent', 0):.0f} %"
+    found = [
+        Flow("House", t.get("loads_w", 0), source, "white"),
+        Flow("Car", t.get("car_w", 0), car, "bright_green", t.get("car_plugged", True)),
     ]
-    for i in range(3):
-        sources = _source(left[i]) if i < len(left) else [""] * 3
-        table.add_row(*sources, Text("┃", style="bold grey70"), *_user(right[i]))
-    return [table]
+    if "inverter" in view.site and view.site.get("topology") != "T2":  # T2: that is the car
+        note = f"{t.get('inverter_mode', '')}  {t.get('soc_percent', 0):.0f} %"
+        found.append(Flow("Battery", t.get("inverter_w", 0), note, "magenta"))
+    return found
 
 
-Flow = tuple[str, float, str, str, Any]
-
-
-def _source(flow: Flow) -> list[Any]:
-    name, w, note, style, there = flow
-    arrow = ARROW_NONE if abs(w) < 10 else ARROW_IN if w > 0 else ARROW_OUT
-    label = Text.assemble((f"{name:<5}", f"bold {style}" if there else "strike grey50"))
-    label.append(f" {note:<24}", style="grey62")
-    return [label, Text(_watts(abs(w)), style=style), Text(arrow, style=style)]
-
-
-def _user(flow: Flow) -> list[Any]:
-    name, w, note, style, there = flow
-    arrow = ARROW_NONE if abs(w) < 10 else ARROW_IN if w > 0 else ARROW_OUT
-    label = Text(name, style=f"bold {style}" if there else "strike grey50")
-    label.append(f" {note}", style="grey62")
-    return [Text(arrow, style=style), Text(_watts(abs(w)), style=style), label]
+def _cells(flow: Flow, width: int) -> tuple[Text, Text, Text]:
+    arrow = "───" if abs(flow.w) < 10 else "──▶" if flow.w > 0 else "◀──"
+    name = (f"{flow.name:<5}" if width else flow.name, f"bold {flow.style}")
+    gone = (name[0], "strike grey50")
+    label = Text.assemble(name if flow.there else gone, (f" {flow.note:<{width}}", "grey62"))
+    return label, Text(_watts(abs(flow.w)), style=flow.style), Text(arrow, style=flow.style)
 
 
 def _watts(w: float) -> str:
@@ -171,7 +169,7 @@ def _circuits(view: View, width: int) -> list[RenderableType]:
     rows: list[RenderableType] = []
     for node in view.site.get("nodes", []):
         name, rating = str(node["name"]), float(node["rating_a"])
-        row = Text(f"{name[:11]:<11} {rating:3.0f} A ", style="bold")
+        row = Text.assemble((f"{name[:11]:<11} {rating:3.0f} A ", "bold"))
         for leg in legs:
             amps = view.truth.get(_amps_key(view, name, leg))
             row.append(" ")
@@ -201,7 +199,7 @@ def _bar(amps: float | None, rating: float, size: int) -> Text:
     eighths = round(part * size * 8)
     full, rest = divmod(eighths, 8)
     bar = "█" * full + (BLOCKS[rest] if rest else "")
-    text = Text(bar, style=style)
+    text = Text.assemble((bar, style))
     text.append("─" * (size - len(bar)), style="grey30")
     return text.append(f" {amps:6.1f}A", style="bold red" if abs(amps) > rating else "")
 
@@ -229,7 +227,7 @@ def _limits(view: View, width: int) -> list[RenderableType]:
     """What each device is granted, and the reason in words."""
     commands = view.values.get("commands")
     if not commands:
-        return [Text("waiting for the firmware…", style="grey50"), Text("")]
+        return [Text("waiting for the firmware…", style="grey50")]
     offer = f"{commands[tables.OFFER_MA] / 1000:g} A"
     setpoint = f"{commands[tables.SETPOINT_W] / 1000:+.2f} kW"
     rows: list[RenderableType] = []
@@ -237,8 +235,10 @@ def _limits(view: View, width: int) -> list[RenderableType]:
         (tables.EVSE, "offer", offer),
         (tables.INVERTER, "setpoint", setpoint),
     ):
+        if DEVICE_SECTIONS[device] not in view.site:
+            continue
         limit = limit_of(view.values, device)
-        row = Text(f"{label:<9}{value:>9}  ", style="bold")
+        row = Text.assemble((f"{label:<9}{value:>9}  ", "bold"))
         row.append(f"{tables.SOURCE_NAMES[limit.source]}: ", style="cyan")
         row.append(why(view, device, limit))
         row.truncate(width, overflow="ellipsis")
@@ -259,11 +259,12 @@ def why(view: View, device: int, limit: Limit) -> str:
 
 def _events(view: View, count: int) -> list[RenderableType]:
     rows = []
-    for t_us, source, text in list(view.events)[-count:]:
+    told = [event for event in view.events if event[1] not in UNTOLD]
+    for t_us, source, text in told[-count:]:
         clock = view.start + timedelta(microseconds=t_us)
-        row = Text(f"{clock:%H:%M:%S} ", style="grey50", no_wrap=True, overflow="ellipsis")
-        row.append(f"{source:<8} ", style=SOURCE_STYLES.get(source, ""))
-        row.append(text)
+        style = SOURCE_STYLES.get(source, "")
+        row = Text.assemble((f"{clock:%H:%M:%S} ", "grey50"), (f"{source:<8} ", style), text)
+        row.no_wrap, row.overflow = True, "ellipsis"
         rows.append(row)
     return rows
 

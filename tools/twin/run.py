@@ -4,7 +4,8 @@
 
 At SPEED=max the chip asks as fast as it can; at SPEED=1 it waits for the wall clock before it
 asks, and serial line and broker are real. Exit codes: 0 all well, 1 the referee or an expectation
-found something, 2 the run itself failed, 130 ended by Ctrl-C.
+found something, 2 the run itself failed, 130 ended by Ctrl-C before its time. A run in real time
+without a length has no other end than Ctrl-C, so that is 0 there (and `make` stays silent).
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Options:
     board: str = "host"
     record: Path | None = None
     events: Path | None = None
+    picture: Path | None = None
 
 
 @dataclass
@@ -124,8 +126,7 @@ class Run:
             print(json.dumps(summary, ensure_ascii=False), file=self._out, flush=True)
             return 0 if summary["ok"] else FINDING
         except KeyboardInterrupt:
-            print("islet: ended", file=self._err)
-            return INTERRUPTED
+            return self._interrupted()
         except ChipDied as death:
             self._complain(str(death), death.tail)
         except (LinkError, wire.WireError, OSError, RuntimeError) as error:
@@ -164,7 +165,10 @@ class Run:
         stack.callback(self._stop_chip)
         self._start_chip()
         self._loop(self._display(stack))
-        return self._summary()
+        summary = self._summary()
+        if options.picture is not None:
+            live.snapshot_svg(options.picture, self.view())
+        return summary
 
     def _start_chip(self) -> None:
         self._chip = Chip(self._command(), self._environment, self._chip_log)
@@ -273,6 +277,12 @@ class Run:
             "events_sha256": self.log.sha256,
             **self._scene.judge.summary(),
         }
+
+    def _interrupted(self) -> int:
+        remarks = f", {self._judged} remarks of the referee" if self._judged else ""
+        begin = "\r" if self._err.isatty() else ""  # over the ^C
+        print(f"{begin}islet: ended{remarks}", file=self._err, flush=True)
+        return 0 if self.options.seconds is None and not self._virtual else INTERRUPTED
 
     def _complain(self, text: str, tail: str) -> None:
         if tail:

@@ -68,7 +68,7 @@ async def main(profile, polls):
     image.site[fields.LEG_COUNT] = 3
     line = Line(Meter630(), _BAUD, 10)
     meter = Meter(image, line, profile, 1, 0)
-    asyncio.create_task(line.run())
+    task = asyncio.create_task(line.run())
     while meter.polls < 20:
         await asyncio.sleep_ms(100)
     gc.collect()
@@ -78,6 +78,7 @@ async def main(profile, polls):
         await asyncio.sleep_ms(100)
     done = meter.polls - start
     print((gc.mem_alloc() - used) // done, (VirtualPoller.wakes - wakes) * 10 // done / 10)
+    task.cancel()
 
 
 vclock.virtual(True)

@@ -1,7 +1,7 @@
-# islet: the bus room under MicroPython, on virtual time; the devices are at the other end of stdin.
+# islet: the bus room under MicroPython, on virtual time; the devices are behind stdin.
 # GPL-3.0-or-later
 #
-# Lines out: "<ms> <request in hex>"; lines in: "<delay in us> <answer in hex>", or "-" for silence.
+# Lines out: "<ms> <request in hex>"; lines in: "<delay in us> <answer in hex>", "-" for none.
 # First line in: "<profile in hex> <seconds>"; last line out: "= <result as JSON>".
 
 import asyncio
@@ -85,11 +85,12 @@ async def main(profile, seconds):
     line = Line(uart, _BAUD, 10)
     Meter(image, line, profile, 1, 0)
     Inverter(image, line, 2)
-    asyncio.create_task(line.run())
-    asyncio.create_task(core(image))
+    tasks = asyncio.create_task(line.run()), asyncio.create_task(core(image))
     await asyncio.sleep_ms(4000)
     image.commands[fields.SETPOINT_W] = 2500
     await asyncio.sleep_ms((seconds - 4) * 1000)
+    for task in tasks:
+        task.cancel()
     return {"live": list(image.live), "report": line.report(), "requests": uart.requests}
 
 

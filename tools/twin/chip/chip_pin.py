@@ -5,6 +5,7 @@ import struct
 
 import board_wiring
 import hostlink
+import link_words as words
 
 _LAST_PIN = 29
 _SIO = 5
@@ -168,7 +169,7 @@ class PWM:
         """Runs once both are set, as on the chip; only a change is an event."""
         if self._freq and self._duty is not None and (self._freq, self._duty) != before:
             payload = struct.pack("<BIH", self._pin, self._freq, self._duty)
-            hostlink.send(hostlink.TO_PWM, payload, hostlink.WHY_OUTPUT)
+            hostlink.send(words.TO_PWM, payload, words.WHY_OUTPUT)
 
 
 def _frequency(freq):

@@ -9,6 +9,7 @@ import os
 import termios
 
 import hostlink
+import link_words as words
 import uselect
 from chip_pin import claim, number_of
 from micropython import const
@@ -150,7 +151,7 @@ class UART(io.IOBase, hostlink.Alarm):
         if self.file is not None:
             self.file.write(data)
             return
-        hostlink.send(hostlink.TO_UART, bytes((self.id,)) + data, hostlink.WHY_UART)
+        hostlink.send(words.TO_UART, bytes((self.id,)) + data, words.WHY_UART)
 
     def _pending(self):
         if self._sent.due == hostlink.NEVER:

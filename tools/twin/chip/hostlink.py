@@ -11,40 +11,11 @@ import os
 import struct
 import sys
 
+import link_words as words
 import uselect
 import utime
 import vclock
-from link_words import (  # noqa: F401  the other modules find them here
-    Outbox,
-    EXIT_LINK,
-    EXIT_RESET,
-    EXIT_WATCHDOG,
-    FROM_EDGE,
-    FROM_NET_ACCEPT,
-    FROM_NET_CLOSED,
-    FROM_NET_REFUSED,
-    FROM_NET_RX,
-    FROM_QUIT,
-    FROM_RTC,
-    FROM_SAMPLES,
-    FROM_UART,
-    TO_IMAGE,
-    TO_LOG,
-    TO_NET_CLOSE,
-    TO_NET_OPEN,
-    TO_NET_TX,
-    TO_PINS,
-    TO_PWM,
-    TO_STEP,
-    TO_UART,
-    TO_WDT,
-    WHY_BLOCK,
-    WHY_BYE,
-    WHY_NET,
-    WHY_OUTPUT,
-    WHY_START,
-    WHY_UART,
-)
+from chip_calendar import Calendar
 from micropython import const
 
 NEVER = const(0x3FFFFFFF)  # a due time that does not come
@@ -55,7 +26,6 @@ RANK_SIGNAL, RANK_UART, RANK_SAMPLES, RANK_TIMER, RANK_WATCHDOG = 0, 1, 2, 3, 4
 
 _SECTIONS = ("site", "readings", "requests", "commands", "trips")
 _MAX_IDLE = const(100_000)  # polls without time passing before we call it a busy loop
-_EPOCH_2020 = const(26_297_280)  # minutes from 1970 to 2020
 
 is_virtual = os.getenv("ISLET_SPEED") != "1"
 
@@ -116,6 +86,7 @@ _base_ms = 0  # the moving origin
 now_us = 0  # since the origin
 _until_us = 0
 _signals = Signals()
+calendar = Calendar()
 _closing = []  # connections the twin has closed, data possibly still on its way
 _running = False  # inside run(): an interrupt may not wait
 _idle = 0
@@ -132,16 +103,14 @@ driven = 0  # pins we drive, and their levels
 level = 0
 _sent_driven = 0
 _sent_level = 0
-_why = WHY_BLOCK  # why the next message goes out; any other than this: at this very moment
+_why = words.WHY_BLOCK  # why the next message goes out; any other than this: at this very moment
 
 _out = None
 _in = None
-_tx = Outbox()
+_tx = words.Outbox()
 _rx = bytearray(65536)
 _rx_view = memoryview(_rx)
 _length = bytearray(4)
-_rtc_min = -1  # minutes since 2020 at _rtc_ms
-_rtc_ms = 0
 _site_sent = False
 
 
@@ -164,7 +133,7 @@ def drive(pin, driving, high):
     driven = driven | bit if driving else driven & ~bit
     level = level | bit if high else level & ~bit
     if driven != _sent_driven or level != _sent_level:
-        _why = WHY_OUTPUT
+        _why = words.WHY_OUTPUT
 
 
 def send(tag, payload, why=0):
@@ -173,13 +142,13 @@ def send(tag, payload, why=0):
     if not _tx.room(len(payload)):
         exchange()
     _tx.add(tag, payload)
-    if why and _why == WHY_BLOCK:
+    if why and _why == words.WHY_BLOCK:
         _why = why
 
 
 def log(text):
     """One line for the twin's event log."""
-    send(TO_LOG, text.encode())
+    send(words.TO_LOG, text.encode())
 
 
 def record(image, dt_ms=100):
@@ -189,28 +158,9 @@ def record(image, dt_ms=100):
         values = getattr(image, _SECTIONS[section])
         if not _tx.room(len(values) * 4 + 1):
             exchange()
-        _tx.add_array(TO_IMAGE, section, values)
+        _tx.add_array(words.TO_IMAGE, section, values)
     _site_sent = True
-    send(TO_STEP, struct.pack("<H", dt_ms))
-
-
-def wall_minute():
-    """Minutes since 2020-01-01 UTC, -1 when the clock was never set."""
-    return -1 if _rtc_min < 0 else _rtc_min + (now_ms() - _rtc_ms) // 60_000
-
-
-def set_wall_minute(minute):
-    global _rtc_min, _rtc_ms
-    if _rtc_min < 0 or wall_minute() != minute:
-        _rtc_min = minute
-        _rtc_ms = now_ms()
-
-
-def epoch_s():
-    """Seconds since 1970, as the RP2040's time.time(); from its zero when never set."""
-    if _rtc_min < 0:
-        return now_ms() // 1000
-    return (_EPOCH_2020 + _rtc_min) * 60 + (now_ms() - _rtc_ms) // 1000
+    send(words.TO_STEP, struct.pack("<H", dt_ms))
 
 
 def end(code):
@@ -239,7 +189,7 @@ def run(due, waiter=None):
                 return True
             if now_us >= due:
                 return False
-            if _why != WHY_BLOCK or now_us >= _until_us:
+            if _why != words.WHY_BLOCK or now_us >= _until_us:
                 exchange()
                 continue
             if now_us >= _REBASE_US:
@@ -314,7 +264,7 @@ def exchange(why=None):
     """Send what is queued, take the next stretch of predicted signals."""
     global _why
     _send_message(_why if why is None else why)
-    _why = WHY_BLOCK
+    _why = words.WHY_BLOCK
     _receive_message()
 
 
@@ -322,7 +272,7 @@ def _send_message(why):
     global _sent_driven, _sent_level
     if driven != _sent_driven or level != _sent_level:
         _sent_driven, _sent_level = driven, level
-        send(TO_PINS, struct.pack("<II", driven, level))
+        send(words.TO_PINS, struct.pack("<II", driven, level))
     # without a sampler, frames are consumed as they come
     next_frame = now_ms() // 10 * 48 if sampler is None else sampler.next_frame()
     _out.write(_tx.close(now_ms(), now_us % 1000, why, next_frame))
@@ -331,12 +281,12 @@ def _send_message(why):
 def _receive_message():
     global _until_us
     if _in.readinto(_length) != 4:
-        end(EXIT_LINK)
+        end(words.EXIT_LINK)
     size = struct.unpack("<I", _length)[0]
     if size < 6 or size > len(_rx):
         raise RuntimeError("link message of {} bytes".format(size))
     if _in.readinto(_rx_view[:size]) != size:
-        end(EXIT_LINK)
+        end(words.EXIT_LINK)
     _signals.discard()
     for uart in uarts.values():
         uart.discard()
@@ -361,29 +311,29 @@ def _time_at(at):
 
 def _take(tag, at, length):
     """One element of the twin's message; what it announces for later waits in _signals."""
-    if tag == FROM_SAMPLES:
+    if tag == words.FROM_SAMPLES:
         if sampler is not None:
             first = struct.unpack_from("<I", _rx, at)[0]
             sampler.store(first, _rx_view[at + 4 : at + length])
-    elif tag == FROM_EDGE:
+    elif tag == words.FROM_EDGE:
         _signals.add(_time_at(at), _edge, _rx[at + 6], _rx[at + 7])
-    elif tag == FROM_UART:
+    elif tag == words.FROM_UART:
         uart = uarts.get(_rx[at])
         if uart is not None:
             char_us = struct.unpack_from("<H", _rx, at + 7)[0]
             uart.expect(_time_at(at + 1), char_us, bytes(_rx_view[at + 9 : at + length]))
-    elif tag == FROM_NET_RX:
+    elif tag == words.FROM_NET_RX:
         data = bytes(_rx_view[at + 7 : at + length])
         _signals.add(_time_at(at + 1), _net_rx, _rx[at], data)
-    elif tag == FROM_NET_CLOSED:
+    elif tag == words.FROM_NET_CLOSED:
         _closing.append(_rx[at])
-    elif tag == FROM_NET_REFUSED:
+    elif tag == words.FROM_NET_REFUSED:
         on_net(tag, _rx[at], None)
-    elif tag == FROM_NET_ACCEPT:
+    elif tag == words.FROM_NET_ACCEPT:
         on_net(tag, _rx[at], struct.unpack_from("<H", _rx, at + 1)[0])
-    elif tag == FROM_RTC:
-        set_wall_minute(struct.unpack_from("<I", _rx, at)[0])
-    elif tag == FROM_QUIT:
+    elif tag == words.FROM_RTC:
+        calendar.set(struct.unpack_from("<I", _rx, at)[0], now_ms())
+    elif tag == words.FROM_QUIT:
         end(0)
     else:
         raise RuntimeError("link element {} is unknown".format(tag))
@@ -399,7 +349,7 @@ def _edge(pin, high):
 
 
 def _net_rx(conn, data):
-    on_net(FROM_NET_RX, conn, data)
+    on_net(words.FROM_NET_RX, conn, data)
     _close()
 
 
@@ -408,20 +358,20 @@ def _close():
     for conn in _closing[:]:
         if not _signals.waiting(conn):
             _closing.remove(conn)
-            on_net(FROM_NET_CLOSED, conn, None)
+            on_net(words.FROM_NET_CLOSED, conn, None)
 
 
 def _bye():
     if _out is not None and _ended is None:
         try:
-            _send_message(WHY_BYE)
+            _send_message(words.WHY_BYE)
         except OSError:
             pass  # the twin went first
 
 
 def fault(error, where):
     """An exception nobody above can catch: an interrupt's. Told to both sides."""
-    sys.print_exception(error, sys.stderr)
+    sys.print_exception(error, sys.stderr)  # type: ignore[call-overload]
     log("{}: {}: {}".format(where, type(error).__name__, error))
 
 
@@ -434,8 +384,8 @@ def connect():
     if not path_in or not path_out:
         raise RuntimeError("no simulated house: ISLET_LINK_IN and ISLET_LINK_OUT are not set")
     _in, _out = open(path_in, "rb"), open(path_out, "wb")
-    sys.atexit(_bye)
-    exchange(WHY_START)
+    sys.atexit(_bye)  # type: ignore[attr-defined]  # the unix port's own
+    exchange(words.WHY_START)
 
 
 # An allocation searches past all garbage since the last collection: the host's large heap would

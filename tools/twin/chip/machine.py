@@ -9,7 +9,9 @@ import socket  # noqa: F401  takes the place of usocket before anybody imports i
 import sys
 
 import hostlink
+import link_words as words
 import utime
+from chip_calendar import EPOCH_2020_MIN
 from chip_pin import PWM, Pin
 from chip_uart import UART
 
@@ -107,7 +109,7 @@ class _Watchdog(hostlink.Alarm):
     def fire(self):
         hostlink.log("watchdog: not fed for {} ms".format(self.timeout_ms))
         hostlink.exchange()
-        hostlink.end(hostlink.EXIT_WATCHDOG)
+        hostlink.end(words.EXIT_WATCHDOG)
 
 
 class WDT:
@@ -123,12 +125,12 @@ class WDT:
         if WDT._dog is None:
             WDT._dog = _Watchdog(hostlink.RANK_WATCHDOG)
         WDT._dog.timeout_ms = timeout
-        hostlink.send(hostlink.TO_WDT, timeout.to_bytes(4, "little"))
+        hostlink.send(words.TO_WDT, timeout.to_bytes(4, "little"))
         WDT._dog.due = hostlink.due_after(timeout * 1000)
 
     def feed(self):
         dog = WDT._dog
-        hostlink.send(hostlink.TO_WDT, b"\0\0\0\0")
+        hostlink.send(words.TO_WDT, b"\0\0\0\0")
         dog.due = hostlink.due_after(dog.timeout_ms * 1000)
 
 
@@ -139,7 +141,7 @@ class RTC:
     def datetime(self, *args):
         """(year, month, day, weekday, hour, minute, second, 0); given one, sets the clock."""
         if not args:
-            t = utime.gmtime(hostlink.epoch_s())
+            t = utime.gmtime(hostlink.calendar.epoch_s(hostlink.now_ms()))
             return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0)
         if len(args) != 1:
             raise TypeError("function expected at most 2 arguments")
@@ -147,7 +149,7 @@ class RTC:
             raise ValueError("requested length 8 but object has length {}".format(len(args[0])))
         year, month, day, _, hour, minute, second, _ = args[0]
         seconds = utime.mktime((year, month, day, hour, minute, second, 0, 0))
-        hostlink.set_wall_minute(seconds // 60 - 26_297_280)
+        hostlink.calendar.set(seconds // 60 - EPOCH_2020_MIN, hostlink.now_ms())
 
 
 def freq(*args):
@@ -163,7 +165,7 @@ def unique_id():
 def reset():
     hostlink.log("machine.reset()")
     hostlink.exchange()
-    hostlink.end(hostlink.EXIT_RESET)
+    hostlink.end(words.EXIT_RESET)
 
 
 def soft_reset():

@@ -6,6 +6,7 @@ import io
 import sys
 
 import hostlink
+import link_words as words
 import uselect
 import usocket
 from micropython import const
@@ -42,7 +43,7 @@ class _Socket(io.IOBase):
         self._conn = _free_conn()
         _open[self._conn] = self
         port = address[1].to_bytes(2, "little")
-        hostlink.send(hostlink.TO_NET_OPEN, bytes((self._conn,)) + port, hostlink.WHY_NET)
+        hostlink.send(words.TO_NET_OPEN, bytes((self._conn,)) + port, words.WHY_NET)
         hostlink.exchange()  # the answer says at once whether somebody listens
         if self._refused:
             self._forget()
@@ -87,7 +88,7 @@ class _Socket(io.IOBase):
             raise OSError(errno.ECONNRESET)
         for at in range(0, len(data), _MOST):
             part = bytes((self._conn,)) + data[at : at + _MOST]
-            hostlink.send(hostlink.TO_NET_TX, part, hostlink.WHY_NET)
+            hostlink.send(words.TO_NET_TX, part, words.WHY_NET)
         return len(data)
 
     send = sendall = write
@@ -156,7 +157,7 @@ class _Socket(io.IOBase):
             _listening.pop(self._port, None)
             self._backlog = None
         if self._conn is not None:
-            hostlink.send(hostlink.TO_NET_CLOSE, bytes((self._conn,)), hostlink.WHY_NET)
+            hostlink.send(words.TO_NET_CLOSE, bytes((self._conn,)), words.WHY_NET)
             self._forget()
 
     def _forget(self):
@@ -194,12 +195,12 @@ def _free_conn():
 
 def _on_net(tag, conn, value):
     """What the twin says about a connection."""
-    if tag == hostlink.FROM_NET_ACCEPT:
+    if tag == words.FROM_NET_ACCEPT:
         server = _listening.get(value)
         sock = _Socket()
         sock._conn = conn
         if server is None:
-            hostlink.send(hostlink.TO_NET_CLOSE, bytes((conn,)), hostlink.WHY_NET)
+            hostlink.send(words.TO_NET_CLOSE, bytes((conn,)), words.WHY_NET)
             return
         _open[conn] = sock
         server._backlog.append(sock)
@@ -207,9 +208,9 @@ def _on_net(tag, conn, value):
     sock = _open.get(conn)
     if sock is None:
         return  # closed by us in the meantime
-    if tag == hostlink.FROM_NET_RX:
+    if tag == words.FROM_NET_RX:
         sock._received.extend(value)
-    elif tag == hostlink.FROM_NET_REFUSED:
+    elif tag == words.FROM_NET_REFUSED:
         sock._refused = sock._ended = True
     else:
         sock._ended = True

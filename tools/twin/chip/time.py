@@ -30,11 +30,11 @@ def sleep(seconds):
 
 
 def time():
-    return hostlink.epoch_s()
+    return hostlink.calendar.epoch_s(hostlink.now_ms())
 
 
 def time_ns():
-    return hostlink.epoch_s() * 1_000_000_000
+    return time() * 1_000_000_000
 
 
 def gmtime(seconds=None):

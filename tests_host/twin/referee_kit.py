@@ -1,0 +1,124 @@
+# islet: synthetic truth for the referee's tests: a good state, and timelines that change it.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any, cast
+
+from tools.twin.record import image_tables
+from tools.twin.referee import Referee
+from tools.twin.referee.case import Case, Circuit, GridCode, TripRow
+from tools.twin.referee.published import place
+from tools.twin.scenario import Event, Expectation
+
+GOOD: dict[str, Any] = {
+    "grid_hz": 50.0, "grid_present": True, "house_source": "grid", "grid_w": 1000.0,
+    "car_state": "B", "car_plugged": True, "car_offer_a": 0.0, "ventilation": False,
+    "parted_live": 0, "soc_percent": 60.0, "inverter_w": 0.0, "inverter_mode": "follow",
+    "inverter_fault": "", "inverter_setpoint_w": 0.0, "inverter_enabled": True,
+    "contactor_closed": False, "island_closed": True, "bond_closed": False, "loads_closed": True,
+    "contactor_openings": 0, "contactor_opened_a": 0.0, "ne_bonds": 1,
+    "estop": False, "rcd": False, "overtemp": False,
+    "dead_grid_live": False, "dead_grid_inverter_wh": 0.0, "dead_grid_fed_wh": 0.0,
+    "service_tripped": False, "wallbox_tripped": False, "battery_tripped": False,
+    "roof_tripped": False, "breaker_trips": 0,
+}  # fmt: skip
+for _leg in ("l1", "l2", "l3"):
+    GOOD |= {f"grid_{_leg}_v": 230.0, f"house_{_leg}_v": 230.0}
+    GOOD |= {f"{what}_{_leg}_a": 0.0 for what in ("evse", "inverter", "wallbox", "battery")}
+    GOOD |= {f"service_{_leg}_a": 3.0, f"roof_{_leg}_a": 0.0}
+
+CODE = GridCode(
+    230, 3, 0.85, 1.10, 49.5, 50.2, 60.0, (TripRow("uv", 0.7, 1.5), TripRow("of", 51.5, 0.1)), 1.0
+)
+CIRCUITS = (
+    Circuit("service", None, 25, "C", 40, ("evse", "inverter")),
+    Circuit("wallbox", "service", 20, "C", 0, ("evse",)),
+    Circuit("battery", "service", 16, "C", 0, ("inverter",)),
+    Circuit("roof", "service", 40, "C", 0, ()),
+)
+Timeline = Iterable[tuple[float, dict[str, Any]]]
+
+
+def case(**changes: Any) -> Case:
+    known: dict[str, Any] = {
+        "circuits": CIRCUITS, "nominal_v": 230, "gateway": False, "enter": CODE,
+        "metered": ("evse", "inverter"), "export_limit_w": -1, "reserve_percent": 30,
+        "outage_reserve_percent": 10,
+        "settings": {"car.diode": True, "car.proximity_ohm": 220.0, "meter.frozen": False},
+    }  # fmt: skip
+    return Case(**known | changes)
+
+
+def at(first: float, last: float, every: float = 0.1, **changes: Any) -> Timeline:
+    """The same state from first to last, both included."""
+    for i in range(round((last - first) / every) + 1):
+        yield first + i * every, changes
+
+
+def commands(**values: int) -> dict[str, array[int]]:
+    sections = {table.name: table.new() for table in image_tables.TABLES}
+    for name, value in values.items():
+        section, index = place(name)
+        sections[section][index] = value
+    return sections
+
+
+def grants(low: int, high: int, setpoint: int, **more: int) -> dict[str, array[int]]:
+    sections = commands(SETPOINT_W=setpoint, **more)
+    section, index = place("GRANT_LOW[1]")
+    sections[section][index] = low
+    section, index = place("GRANT_HIGH[1]")
+    sections[section][index] = high
+    return sections
+
+
+def play(timeline: Timeline, known: Case, expect: tuple[Expectation, ...] = ()) -> Referee:
+    """Run a timeline, each row on top of the good state; `image` and `event` are special."""
+    referee = Referee(cast(Any, SimpleNamespace(expect=expect)), known)
+    for t_s, changes in timeline:
+        row = dict(changes)
+        image, event = row.pop("image", None), row.pop("event", None)
+        if event:
+            referee.event(round(t_s * 1e6), event)
+        referee.observe(round(t_s * 1e6), GOOD | row, image)
+    return referee
+
+
+def legs(**amps: float) -> dict[str, float]:
+    """service=30 -> service_l1_a … service_l3_a = 30."""
+    return {f"{name}_{leg}_a": a for name, a in amps.items() for leg in ("l1", "l2", "l3")}
+
+
+CLOSED = {"contactor_closed": True}
+CHARGING = {**CLOSED, "car_state": "C", **legs(evse=12, wallbox=12, service=15)}
+FORMING = {
+    "inverter_mode": "form", "house_source": "form", "island_closed": False, "bond_closed": True,
+    "grid_present": False, "grid_hz": 0.0, "inverter_w": -800.0,
+}  # fmt: skip
+DISCHARGE = {"inverter_w": -2000.0, **legs(inverter=-3, battery=-3)}
+SILENT = (Event(10, "bus", "meter", "silent", 60),)
+GONE = (Event(10, "bus", "inverter", "silent", 60),)
+FROZEN = (Event(10, "set", "meter.frozen", True),)
+WELDED = (Event(0, "set", "relays.contactor.welded", True),)
+GATEWAY = {"gateway": True, "circuits": CIRCUITS}
+
+
+def hot(heavy: float) -> dict[str, float]:
+    return {**CHARGING, **legs(evse=heavy / 2, wallbox=10, service=heavy)}
+
+
+def dead() -> dict[str, Any]:
+    row: dict[str, Any] = {f"house_{leg}_v": 0.0 for leg in ("l1", "l2", "l3")}
+    return row | {"house_source": "dead", "inverter_mode": "off"}
+
+
+def dying(late_wh: float) -> Timeline:
+    """An outage at 1 s: 0.5 Wh until the inverter detects it, and late_wh after 2 s."""
+    yield from at(0, 1)
+    for i in range(40):
+        t_s = 1.1 + i / 10
+        fed = min(0.5, 0.05 * i) + (late_wh if t_s > 3.5 else 0.0)
+        yield t_s, {"grid_present": False, "dead_grid_inverter_wh": fed}

@@ -1,6 +1,0 @@
-"""What the host board uses of the link to the simulated house."""
-
-from typing import Any
-
-def record(image: Any, dt_ms: int = 100) -> None: ...
-def log(text: str) -> None: ...

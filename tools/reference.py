@@ -1,0 +1,86 @@
+# islet: docs/reference.md, printed from the firmware's own tables.
+# GPL-3.0-or-later
+"""python -m tools.reference [--check]: write docs/reference.md, or fail if it is out of date."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "reference.md"
+sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "data")]  # islet_data, as the firmware sees it
+
+
+def image_table() -> Iterator[str]:
+    from firmware import image
+
+    yield "| section | field | count | unit | lowest | highest | meaning |"
+    yield "|---|---|---|---|---|---|---|"
+    for table in image.TABLES:
+        for name, _index, count, unit, low, high, _start, text in table.rows:
+            size = str(count) if count > 1 else ""
+            yield f"| {table.name} | `{name}` | {size} | {unit} | {low} | {high} | {text} |"
+
+
+def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
+    """(heading, introduction, lines of a table)."""
+    from firmware import config, guard, policy
+    from firmware.core import contactor, island_table, pilot, proximity, recovery
+    from firmware.net import commands
+
+    yield (
+        "Configuration",
+        "The site's JSON. An unknown, missing or impossible option is refused by name; the unit "
+        "then energises nothing and keeps its page up.",
+        config.table(),
+    )
+    yield "Goals", "`owner.goal`, and the command `goal`.", policy.documentation()
+    yield (
+        "Commands",
+        "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`) and by HTTP (`POST /api/command` "
+        'with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`).',
+        commands.documentation(),
+    )
+    yield "Pilot", "States of the control pilot (`firmware/core/pilot.py`).", pilot.table()
+    yield "Proximity", "The cable's rating (`firmware/core/proximity.py`).", proximity.table()
+    yield (
+        "Contactor",
+        "Permission and confirmation (`firmware/core/contactor.py`).",
+        contactor.table(),
+    )
+    yield "Island", "The transfer (`firmware/core/island_table.py`).", island_table.describe()
+    yield "Trips", "The guard (`firmware/guard`).", guard.table()
+    yield "Ways out of a trip", "When core acknowledges.", recovery.table()
+    yield "Process image", "Every field (`firmware/image.py`).", image_table()
+
+
+def page() -> str:
+    lines = [
+        "# Reference",
+        "",
+        "Printed from the code's own tables by `python -m tools.reference`; do not edit.",
+    ]
+    for heading, introduction, table in chapters():
+        lines += ["", f"## {heading}", "", introduction, "", *table]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.reference", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    options = parser.parse_args()
+    text = page()
+    if options.check:
+        if PAGE.read_text() != text:
+            print("docs/reference.md is out of date: python -m tools.reference", file=sys.stderr)
+            return 1
+        return 0
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
