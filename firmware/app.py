@@ -13,6 +13,7 @@ import gc
 import time
 
 import islet_data
+
 from firmware import config as configuration
 from firmware.bus.inverter import Inverter
 from firmware.bus.line import Line
@@ -86,10 +87,15 @@ class App:
         self.slow_parts = []
         self.reports = [("health", self.health.state)]
         if not self.config.errors:
-            self._add_parts()
+            try:
+                self._add_parts()
+            except ValueError as error:  # what only the parts can see, as "field: sentence"
+                self.config.errors.append(str(error))
         self._add_page()
         self._guard_ticks = 0
         self._guard_us = time.ticks_us()
+        gc.collect()
+        self._free_bytes = gc.mem_free()
 
     # --- wiring --------------------------------------------------------------------------
 
@@ -200,17 +206,24 @@ class App:
 
     async def slow(self):
         """The parts that think once a second."""
-        health = self.health
         while True:
             self.image.live[WALL_MIN] = self.board.wall_minute()
             for part in self.slow_parts:
                 part.step(POLICY_MS)
             self.events.poll()
-            gc.collect()  # here, where nobody waits, instead of in the middle of something
-            free = gc.mem_free()
-            if free < health.heap_low_bytes:
-                health.heap_low_bytes = self.state.heap_low_bytes = free
+            self.tidy()
             await asyncio.sleep_ms(POLICY_MS)
+
+    def tidy(self):
+        """Collect here, where nobody waits, before an allocation has to in the middle of
+        something; but only when half of what was free is used up, for a collection is dear."""
+        health = self.health
+        free = gc.mem_free()
+        if 2 * free < self._free_bytes:
+            gc.collect()
+            self._free_bytes = gc.mem_free()
+        if free < health.heap_low_bytes:
+            health.heap_low_bytes = self.state.heap_low_bytes = free
 
     async def supervised(self, name, run):
         """Run a link for ever; one that fails is reported and started again."""
@@ -229,9 +242,8 @@ class App:
         them, and the watchdog, no longer fed, starts afresh."""
         self.board.start_sampling(self.on_block)
         self.board.start_watchdog(WATCHDOG_MS)
-        for name, start in self.links:
-            asyncio.create_task(self.supervised(name, start))
-        asyncio.create_task(self.slow())
+        tasks = [self.supervised(name, start) for name, start in self.links]
+        self.tasks = [asyncio.create_task(task) for task in (*tasks, self.slow())]
         await self.control()
 
 

@@ -53,7 +53,7 @@ _LEG_STRIDE = 23
 
 _TIMEOUT_MS = 300
 _AGAIN_MS = 5000  # after a refused register map
-_LOST = 20  # time-outs in a row: whatever answers next is discovered anew
+_LOST = 60  # time-outs in a row: whatever answers next is discovered anew
 _FORGETFUL = 3  # time-outs in a row: the device may have restarted
 _STILL_MS = 3000  # 715.DERHb changes each second
 
@@ -135,11 +135,11 @@ class Inverter(Device):
         self.control.forget()
 
     def watch(self, now):
+        if self.ready and self.peer.silences >= _LOST:
+            self._enter(False)
         if not self.ready:
             return
-        if self.peer.silences >= _LOST:
-            self._enter(False)
-        elif self.peer.silences >= _FORGETFUL and self.control.settled():
+        if self.peer.silences >= _FORGETFUL and self.control.settled():
             self.control.forget()
         self._setpoint.on = self.control.due(now)
 

@@ -274,8 +274,9 @@ TABLE = (
     # state, event, next state, fault, meaning
     (CONTACTOR_OPEN, Contactor.welded, CONTACTOR_FAULT, FAULT_WELD, "closed without command"),
     (CONTACTOR_OPEN, Contactor.may_close, CONTACTOR_CLOSING, 0, "INV-1 holds"),
-    (CONTACTOR_CLOSING, Contactor.lacks_right, CONTACTOR_OPENING, 0, "a condition of INV-1 fell"),
+    (CONTACTOR_CLOSING, Contactor.urgent, CONTACTOR_OPENING, 0, "no time: open at once"),
     (CONTACTOR_CLOSING, Contactor.closed, CONTACTOR_CLOSED, 0, "auxiliary contact confirms"),
+    (CONTACTOR_CLOSING, Contactor.lacks_right, CONTACTOR_OPENING, 0, "a condition of INV-1 fell"),
     (CONTACTOR_CLOSING, Contactor.never_closed, CONTACTOR_FAULT, FAULT_STUCK_OPEN, "stuck open"),
     (CONTACTOR_CLOSED, Contactor.urgent, CONTACTOR_OPENING, 0, "no time: open at once"),
     (CONTACTOR_CLOSED, Contactor.never_closed, CONTACTOR_FAULT, FAULT_STUCK_OPEN, "dropped out"),

@@ -178,19 +178,23 @@ def test_inv_4_a_standing_heartbeat_is_silence() -> None:
     run(main)
 
 
-def test_silence_and_return() -> None:
+@pytest.mark.parametrize("seconds", [10, 300])
+def test_silence_and_return(seconds: int) -> None:
+    """After a long silence the device is discovered anew, for it may be another."""
+
     async def main() -> None:
         house = House()
         house.ask(INVERTER_FOLLOW, -1000)
         await house.run(4)
         house.devices.fault = lambda request, answers: [] if request[0] == 2 else answers
-        await house.run(10)
-        assert house.image.live[INVERTER_AGE_MS] > 9000
+        await house.run(seconds)
+        assert house.image.live[INVERTER_AGE_MS] > 1000 * seconds - 1000
         assert house.image.live[NODE_AGE_MS] < 1500  # the meter does not suffer
+        assert house.inverter.ready == (seconds < 60)
         for point in ("WSetRvrtTms", "WSetEna", "WSet"):
             house.sunspec.put(704, point, 0)
         house.devices.fault = lambda request, answers: answers
-        await house.run(6)
+        await house.run(10)
         assert house.image.live[INVERTER_AGE_MS] < 1000
         assert house.sunspec.get(704, "WSet") == 1000
         assert house.sunspec.get(704, "WSetRvrtTms") == 10

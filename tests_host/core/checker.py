@@ -45,7 +45,7 @@ class Checker:
         self.car_ms = self.overdraw_ms = self.soc_ms = 0
         self.car = bench.car
         self.said: dict[str, list[int]] = {}
-        self.seen = {"authorised": 0, "ohm": 0, "fresh": 0}
+        self.seen: dict[str, int] = {}
         self.diode_seen = False
         self.weld_ms = 0
 
@@ -93,11 +93,12 @@ class Checker:
 
     def _inv1(self) -> None:
         bench = self.bench
-        ventilated = bench.car == "D" and bench.inputs & f.IN_VENTILATION
-        self.require(bench.car == "C" or bool(ventilated), "INV-1: closed outside C or D")
+        # commanded by what the last step saw; the guard stands in for B, A and worse at once
+        right = self.seen["ventilated"] or (self.seen["c"] and bench.car in "CD")
+        self.require(bench.car in "CD" and bool(right), "INV-1: closed outside C or D")
         self.require(self.diode_seen, "INV-1: diode not verified")
         self.require(not bench.closed, "INV-1: closed a welded contactor")
-        self.require(not bench.inputs & PROTECTIVE, "INV-1: protection not healthy")
+        self.require(not self.seen["protective"], "INV-1: protection not healthy")
         self.require(self.seen["fresh"] == 1, "INV-1: protection not known")
         needed = bench.image.site[f.AUTH_REQUIRED]
         self.require(not needed or self.seen["authorised"] == 1, "INV-1: not authorised")
@@ -107,7 +108,9 @@ class Checker:
         """Rule 7: zero current first, then open, unless a fault leaves no time."""
         bench = self.bench
         hurried = tripped or bench.car not in "CD" or bench.inputs & PROTECTIVE
-        hurried = hurried or bench.lost & {"inputs", "pilot"} or bench.stuck or not bench.diode
+        hurried = hurried or bench.lost & {"inputs", "pilot"} or bench.stuck
+        state = bench.image.commands[f.PILOT_STATE]  # a missing diode is a pilot fault
+        hurried = hurried or state not in (f.PILOT_C, f.PILOT_D)
         calm = bench.current_ma < 1_000 or self.x1_ms >= 5_900
         self.require(bool(hurried) or calm, "rule 7: opened under load without need")
 
@@ -117,6 +120,10 @@ class Checker:
         image = self.bench.image
         self.seen["authorised"] = image.requests[f.AUTHORISED]
         self.seen["ohm"] = image.readings[f.PROXIMITY_OHM]
+        inputs = image.readings[f.INPUTS]
+        self.seen["protective"] = inputs & PROTECTIVE
+        self.seen["c"] = self.bench.car == "C"
+        self.seen["ventilated"] = self.bench.car == "D" and inputs & f.IN_VENTILATION != 0
         self.seen["fresh"] = int(image.readings[f.INPUTS_AGE_MS] <= 300)
 
     def after_step(self) -> None:

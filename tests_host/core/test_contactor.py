@@ -116,6 +116,21 @@ def test_zero_current_first() -> None:
     assert room.step() == OPENING
 
 
+def test_told_to_stop_while_closing_it_still_empties_first() -> None:
+    room = Room()
+    assert room.step() == CLOSING
+    put(room.image.readings, EVSE_MA=15_000)  # closed and drawing before core has looked again
+    assert room.step(OFFER_MA=0) == CLOSED
+    assert room.step() == EMPTYING
+
+
+def test_told_to_stop_before_the_contacts_met() -> None:
+    room = Room()
+    assert room.step() == CLOSING
+    room.auxiliary = False
+    assert room.step(OFFER_MA=0) == OPENING
+
+
 def test_current_on_any_leg_is_current() -> None:
     room = Room().charge()
     put(room.image.readings, EVSE_MA=(0, 0, 1_000))

@@ -52,7 +52,7 @@ def case(**changes: Any) -> Case:
     return Case(**known | changes)
 
 
-def at(first: float, last: float, every: float = 0.1, **changes: Any) -> Timeline:
+def at(first: float, last: float, every: Any = 0.1, **changes: Any) -> Timeline:
     """The same state from first to last, both included."""
     for i in range(round((last - first) / every) + 1):
         yield first + i * every, changes

@@ -119,6 +119,16 @@ def test_the_picture_fits_the_terminal_and_says_what_matters(width, height):
     assert "Circuit service (L1) is near its rating" in text
 
 
+@pytest.mark.parametrize(
+    "site", [{}, {"legs": "x", "nodes": 3}, {"nodes": [1, {}], "evse": 5, "inverter": None}]
+)
+def test_a_bad_configuration_does_not_end_the_view(site):
+    shown = view()
+    shown.site = site
+    Console(width=80, file=io.StringIO()).print(live.draw(shown))
+    assert live.status_line(shown)
+
+
 def test_the_picture_as_svg(tmp_path):
     live.snapshot_svg(tmp_path / "live.svg", view())
     svg = (tmp_path / "live.svg").read_text()

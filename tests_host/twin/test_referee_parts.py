@@ -108,6 +108,7 @@ def test_expectation_of_the_process_image() -> None:
 def test_a_failed_expectation_fails_the_run_and_an_unreached_one_does_not() -> None:
     given: dict[str, Any] = {"that": "grid_w", "from_s": 1.0, "to_s": 3.0, "text": "so"}
     bad = Expectation(**given, at_most=0)
-    late = Expectation(**given | {"from_s": 100.0, "to_s": 200.0}, at_most=0)
+    given |= {"from_s": 100.0, "to_s": 200.0}
+    late = Expectation(**given, at_most=0)
     assert not play(at(0, 5), case(), (bad,)).summary()["ok"]
     assert play(at(0, 5), case(), (late,)).summary()["ok"]

@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from tools.pack import PackError
+from tools.pack import PackError, web
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / ".cache" / "data" / "islet_data.py"
@@ -20,6 +20,7 @@ KINDS = (
     ("firmware/devices", "devices", "DEVICE_", "DEVICES"),
     ("firmware/gridcodes", "gridcodes", "GRIDCODE_", "GRIDCODES"),
 )
+PAGE = "firmware/web/index.html"
 HEADER = """\
 # islet: data packed by `python -m tools.pack`; do not edit.
 # GPL-3.0-or-later
@@ -61,6 +62,8 @@ def build(root: Path) -> tuple[str, list[str]]:
                 errors.append(f"{path.relative_to(root)}: {error}")
             entries.append(f'"{path.stem}": {constant}')
         lines.append(f"{names} = {{{', '.join(entries)}}}\n")
+    if (page := root / PAGE).exists():
+        lines.append(f"WEB_INDEX_GZ = {web.pack(page)!r}\n")
     return "\n".join(lines), errors
 
 

@@ -149,7 +149,7 @@ def _users(view: View) -> list[Flow]:
 def _cells(flow: Flow, width: int) -> tuple[Text, Text, Text]:
     arrow = "───" if abs(flow.w) < 10 else "──▶" if flow.w > 0 else "◀──"
     name = (f"{flow.name:<5}" if width else flow.name, f"bold {flow.style}")
-    gone = (name[0], "strike grey50")
+    gone = (name[0], "grey50")
     label = Text.assemble(name if flow.there else gone, (f" {flow.note:<{width}}", "grey62"))
     return label, Text(_watts(abs(flow.w)), style=flow.style), Text(arrow, style=flow.style)
 
@@ -158,8 +158,27 @@ def _watts(w: float) -> str:
     return f"{w / 1000:5.2f} kW" if w >= 1000 else f"{w:5.0f} W "
 
 
+# The site's configuration is the firmware's to check: a bad one must not end the view.
+
+
 def _legs(view: View) -> list[str]:
-    return [f"l{i + 1}" for i in range(int(view.site.get("legs", 1)))]
+    count = view.site.get("legs")
+    return [f"l{i + 1}" for i in range(count if count in (1, 2, 3) else 3)]
+
+
+def _nodes(view: View) -> list[tuple[str, float]]:
+    rows = view.site.get("nodes")
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        rating = row.get("rating_a") if isinstance(row, dict) else None
+        if isinstance(rating, (int, float)):
+            found.append((str(row.get("name")), float(rating)))
+    return found
+
+
+def _node_of(view: View, section: str) -> Any:
+    part = view.site.get(section)
+    return part.get("node") if isinstance(part, dict) else None
 
 
 def _circuits(view: View, width: int) -> list[RenderableType]:
@@ -167,8 +186,7 @@ def _circuits(view: View, width: int) -> list[RenderableType]:
     legs = _legs(view)
     size = max(6, (width - 20) // len(legs) - 10)
     rows: list[RenderableType] = []
-    for node in view.site.get("nodes", []):
-        name, rating = str(node["name"]), float(node["rating_a"])
+    for name, rating in _nodes(view):
         row = Text.assemble((f"{name[:11]:<11} {rating:3.0f} A ", "bold"))
         for leg in legs:
             amps = view.truth.get(_amps_key(view, name, leg))
@@ -183,9 +201,9 @@ def _amps_key(view: View, node: str, leg: str) -> str:
     key = f"{node}_{leg}_a"
     if key in view.truth:
         return key
-    first = view.site["nodes"][0]["name"] == node
-    evse = view.site.get("evse", {}).get("node") == node
-    inverter = view.site.get("inverter", {}).get("node") == node
+    first = _nodes(view)[0][0] == node
+    evse = _node_of(view, "evse") == node
+    inverter = _node_of(view, "inverter") == node
     return f"main_{leg}_a" if first else f"evse_{leg}_a" if evse and not inverter else key
 
 
@@ -252,8 +270,8 @@ def why(view: View, device: int, limit: Limit) -> str:
         from firmware.net.words import reason_text
     except ImportError:
         return f"reason {limit.reason}"
-    nodes = view.site.get("nodes", [])
-    name = nodes[limit.node]["name"] if 0 <= limit.node < len(nodes) else None
+    nodes = _nodes(view)
+    name = nodes[limit.node][0] if 0 <= limit.node < len(nodes) else None
     return reason_text(limit.reason, name, limit.leg, limit.value)
 
 

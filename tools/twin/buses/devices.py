@@ -21,6 +21,7 @@ from tools.twin.house.inverter import Inverter
 from tools.twin.house.meter import Meter
 
 LEGS = 3
+DC_DISCONNECT, MANUFACTURER = 1 << 3, 1 << 16  # bits of 701.Alrm
 
 
 def sdm630(meter: Meter, address: int) -> SimDevice:
@@ -125,7 +126,10 @@ class SunSpec:
         self._put(registers, 701, "St", 1 if state else 0)
         self._put(registers, 701, "InvSt", 6 if inverter.fault else state)
         self._put(registers, 701, "ConnSt", 1 if inverter.connected else 0)
-        self._put(registers, 701, "Alrm", 1 if inverter.fault else 0)
+        alarms = (MANUFACTURER if inverter.fault else 0) | (
+            0 if inverter.plugged else DC_DISCONNECT
+        )
+        self._put(registers, 701, "Alrm", alarms)
         self._put(registers, 701, "DERMode", {"off": 0, "follow": 1, "form": 2}[inverter.mode])
         self._scaled(registers, 701, "W", -inverter.w, "W_SF")
         self._scaled(registers, 701, "A", sum(abs(a) for a in inverter.a), "A_SF")
@@ -140,7 +144,7 @@ class SunSpec:
         self._scaled(registers, 713, "WHRtg", battery.capacity_wh, "WH_SF")
         self._scaled(registers, 713, "WHAvail", battery.wh, "WH_SF")
         self._scaled(registers, 713, "SoC", battery.soc_percent, "Pct_SF")
-        self._put(registers, 713, "Sta", 0 if inverter.plugged else 1)
+        self._put(registers, 713, "Sta", 0)
         if not self.frozen:
             self._heartbeat = self.seconds()
         self._put(registers, 715, "DERHb", self._heartbeat)

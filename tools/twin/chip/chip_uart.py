@@ -55,6 +55,7 @@ class UART(io.IOBase, hostlink.Alarm):
         self.id = id
         self.file = None
         self.trigger = 0
+        self._watchers = 0
         self._handler = None
         self._flags = 0
         self._arrivals = []  # (due of the first character, us per character, bytes)
@@ -213,9 +214,17 @@ class UART(io.IOBase, hostlink.Alarm):
     _fifo = 0  # characters since the last interrupt
     _idle_due = 0
 
+    def watch(self, more):
+        """A poll began or ceased to wait for us; without one, nobody feels the interrupts."""
+        self._watchers += more
+        self._take()
+        self._arm()
+
     def _arm(self):
         """When the next interrupt of the receiver comes: FIFO at its level, or line idle."""
-        due = hostlink.NEVER
+        self.due = due = hostlink.NEVER
+        if not self._watchers and not self.trigger & self.IRQ_RXIDLE:
+            return
         if self._arrivals:
             first, char_us, data = self._arrivals[0]
             count = min(len(data), max(1, _FIFO_LEVEL - self._fifo))
@@ -270,12 +279,14 @@ class UART(io.IOBase, hostlink.Alarm):
     def _collect(self, size):
         """Wait, as configured, until `size` characters are there; how many are."""
         wait_ms = self._timeout
+        self.watch(1)
         while self.any() < size and wait_ms:
             before = self.any()
             hostlink.run(hostlink.due_after(wait_ms * 1000), _More(self, before))
             if self.any() == before:
                 break
             wait_ms = self._timeout_char
+        self.watch(-1)
         return min(size, self.any())
 
     # --- events ------------------------------------------------------------------------------
@@ -297,6 +308,7 @@ class UART(io.IOBase, hostlink.Alarm):
         if trigger & ~allowed:
             raise ValueError("trigger 0x{:04x} unsupported".format(trigger & ~allowed))
         self._handler, self.trigger = handler, trigger if handler else 0
+        self._arm()
         return self
 
     def flags(self):

@@ -390,7 +390,6 @@ def connect():
 
 # An allocation searches past all garbage since the last collection: the host's large heap would
 # make each one slow.
-gc.threshold(65536)
 vclock.virtual(is_virtual)
 _advance = _advance_virtual if is_virtual else _advance_real
 _sleeper = uselect.poll()

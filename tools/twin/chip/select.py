@@ -29,6 +29,8 @@ class poll:
             self.files.register(file, eventmask)
         elif isinstance(stream, io.IOBase):
             self._streams[id(stream)] = [stream, eventmask, None]
+            if hasattr(stream, "watch"):
+                stream.watch(1)
         else:
             if hostlink.is_virtual:
                 raise OSError(95)  # EOPNOTSUPP: real files know no virtual time
@@ -49,6 +51,8 @@ class poll:
             self.files.unregister(stream)
         elif entry[2] is not None:
             self.files.unregister(entry[2])
+        elif hasattr(stream, "watch"):
+            stream.watch(-1)
 
     def poll(self, timeout=-1):
         """List of (stream, events) that are ready within `timeout` ms; -1 waits for ever."""
