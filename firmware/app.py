@@ -242,8 +242,9 @@ class App:
         them, and the watchdog, no longer fed, starts afresh."""
         self.board.start_sampling(self.on_block)
         self.board.start_watchdog(WATCHDOG_MS)
-        tasks = [self.supervised(name, start) for name, start in self.links]
-        self.tasks = [asyncio.create_task(task) for task in (*tasks, self.slow())]
+        work = [self.supervised(name, start) for name, start in self.links]
+        work.append(self.slow())
+        self.tasks = [asyncio.create_task(each) for each in work]
         await self.control()
 
 

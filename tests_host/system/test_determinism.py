@@ -62,7 +62,7 @@ def test_a_recording_replays_to_the_byte(runs: Path, replay: object) -> None:
 PLANTED = [  # section, field, its offset, change
     ("commands", "SETPOINT_W", 0, 1),
     ("commands", "CLAIM_HIGH", 3, -1),
-    ("readings", "HOUSE_MV", 0, -200_000),
+    ("readings", "INVERTER_AGE_MS", 0, 5_000),
 ]
 
 
