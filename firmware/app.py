@@ -248,12 +248,20 @@ class App:
         await self.control()
 
 
+def read_config(board):
+    """The configuration's text; None if damaged, so that the page still comes up to say so."""
+    try:
+        return board.read_config()
+    except (OSError, UnicodeError, MemoryError):
+        return None
+
+
 def main():
     """Build the board, load the configuration, run."""
     from firmware.boards import current
 
     board = current()
-    app = App(board, board.read_config())
+    app = App(board, read_config(board))
     for error in app.config.errors:
         board.log("configuration: " + error)
     asyncio.run(app.run())

@@ -52,8 +52,11 @@ def _check(where, row, value, errors):
         fits = isinstance(value, str) and value != "" and value in kind
     if fits:
         return value
-    shown = json.dumps(value)
-    errors.append("{}: {} is not {}".format(where, shown[:40], _allowed(kind, unit, low, high)))
+    try:
+        shown = json.dumps(value)[:40]
+    except RuntimeError:  # nested deeper than the runtime can print
+        shown = "this"
+    errors.append("{}: {} is not {}".format(where, shown, _allowed(kind, unit, low, high)))
     return None
 
 
@@ -226,16 +229,21 @@ def _covered(device, node, site, config):
 def load(text, image, board):
     """Check the JSON `text` and fill image.site and the owner's reserves; return a Config.
 
+    A `text` of None could not even be read.
+
     image.site is only to be trusted if `config.errors` is empty.
     """
     config = Config()
     site = image.site
+    if text is None:
+        config.errors.append("configuration: cannot be read as text")
+        return config
     if len(text) > MAX_BYTES:
         config.errors.append("configuration: {} bytes, at most {}".format(len(text), MAX_BYTES))
         return config
     try:
         document = strict_json.loads(text)
-    except ValueError:
+    except (ValueError, RuntimeError):  # nested too deep is a RuntimeError in both runtimes
         config.errors.append("configuration: is not JSON")
         return config
     if not isinstance(document, dict):

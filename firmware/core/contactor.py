@@ -139,6 +139,8 @@ class Contactor:
         commands = image.commands
         if unprotected(image) or image.trips[TRIPPED] or commands[FAULTS] & _CLOSING_FAULTS:
             return False
+        if self._auxiliary():  # closed already: a weld, though not yet confirmed
+            return False
         island = commands[ISLAND_STATE]
         if image.site[TOPOLOGY] == _GATEWAY:
             settled = island != ISLAND_SENSING and island != ISLAND_LOCKOUT

@@ -114,7 +114,7 @@ def table():
 class Pilot:
     """Vehicle state from the plateaus; the duty from the offer.
 
-    `state` is PILOT_*; `diode_ok` says that a valid low plateau was seen in this connection.
+    `state` is PILOT_*; `diode_ok`: a valid low plateau was seen under the present PWM.
     """
 
     def __init__(self, image):
@@ -160,6 +160,7 @@ class Pilot:
             self._pwm_ms = pwm_ms if pwm_ms < AGE_MAX_MS else AGE_MAX_MS
         else:
             self._pwm_ms = 0
+            self.diode_ok = False  # to be proved again under the next PWM
 
     def _look(self):
         readings = self._image.readings
@@ -196,7 +197,7 @@ class Pilot:
         self._acknowledge = acknowledge
 
     def _remember(self):
-        """What outlives a step: the diode proved in this connection, the diode found missing."""
+        """What outlives a step: a missing diode; and what does not outlive a connection."""
         state = self.state
         if state == PILOT_DIODE:
             self._diode_fault = True

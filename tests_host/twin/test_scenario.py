@@ -55,7 +55,7 @@ ERRORS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda d: d.update(seconds=0), "seconds: 0, allowed more than 0"),
     (lambda d: d.update(second=1), "second: unknown field, allowed"),
     (lambda d: d.update(site=4), "site: 4, allowed object or string"),
-    (lambda d: d.update(site="none.json"), "site: cannot read"),
+    (lambda d: d.update(site="none.json"), "none.json cannot be read"),
     (house(legs=4), "house.legs: 4, allowed 1…3"),
     (house(nominal_hz=55), "house.nominal_hz: 55, allowed 50, 60"),
     (house(circuits=[]), "house.circuits"),
@@ -175,7 +175,7 @@ def test_csv_site_file_and_events_arrive(tmp_path: Path) -> None:
 def test_not_json_and_not_there(tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{")
-    for path, text in ((bad, "is not JSON"), (tmp_path / "none.json", "cannot read")):
+    for path, text in ((bad, "is not JSON"), (tmp_path / "none.json", "cannot be read")):
         with pytest.raises(ScenarioError, match=text):
             scenario.load(path)
 

@@ -212,6 +212,7 @@ class Run:
         self._stop_chip()
         session.restart(session.now_us + BOOT_US)
         self._steps = record.Assembler()
+        self._environment["ISLET_RESET_CAUSE"] = cause
         self._start_chip()
 
     # --- what the session tells -------------------------------------------------------------

@@ -39,7 +39,10 @@ class ScenarioError(ValueError):
         self.problems = problems
         more = len(problems) - MOST_ERRORS
         lines = problems[:MOST_ERRORS] + ([f"and {more} more"] if more > 0 else [])
-        super().__init__("\n  ".join([f"{path}:", *lines]))
+        if len(lines) == 1:
+            super().__init__(f"{path}: {lines[0]}")
+        else:
+            super().__init__("\n  ".join([f"{path}:", *lines]))
 
 
 @dataclass(frozen=True)
@@ -147,15 +150,17 @@ def parse(data: Any, path: Path) -> Scenario:
 
 
 def _read_json(path: Path, scenario: Path, where: str = "") -> Any:
-    lead = f"{where}: " if where else ""
+    lead = f"{where}: {path} " if where else ""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ScenarioError(scenario, [f"{lead}cannot read {path}: {error.strerror}"]) from None
+        raise ScenarioError(scenario, [f"{lead}cannot be read: {error.strerror}"]) from None
     except ValueError as error:
-        raise ScenarioError(scenario, [f"{lead}{path} is not JSON: {error}"]) from None
+        raise ScenarioError(scenario, [f"{lead}is not JSON: {error}"]) from None
+    except RecursionError:
+        raise ScenarioError(scenario, [f"{lead}is nested too deeply"]) from None
     if where and not isinstance(data, dict):
-        raise ScenarioError(scenario, [f"{lead}{path}: allowed a JSON object"])
+        raise ScenarioError(scenario, [f"{lead}is not a JSON object"])
     return data
 
 
@@ -329,6 +334,13 @@ class Problems:
             near = [f for f in sorted(fields) if f.split("_")[0] == that.split("_")[0]]
             allowed = ", ".join(near or sorted(fields))
             self.add(f"{where}.{key}", f"{that!r}, allowed {allowed}; or islet.<FIELD>")
+        elif IMAGE_FIELD.match(that):
+            from tools.twin.referee.published import place  # the referee imports this module
+
+            try:
+                place(that.removeprefix("islet."))
+            except KeyError as error:
+                self.add(f"{where}.{key}", f"{that!r}: {error.args[0]}")
         to_s = data.get("to_s")
         if to_s is not None and to_s < data.get("from_s", 0):
             self.add(f"{where}.to_s", f"{to_s}, allowed from_s {data.get('from_s', 0)} and later")

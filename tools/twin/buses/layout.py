@@ -25,7 +25,14 @@ CODES = {
     "int64": "q",
     "uint64": "Q",
 }
-NOT_IMPLEMENTED = {"h": -0x8000, "H": 0xFFFF, "i": -(2**31), "I": 0xFFFF_FFFF, "q": -(2**63)}
+NOT_IMPLEMENTED = {
+    "h": -0x8000,
+    "H": 0xFFFF,
+    "i": -(2**31),
+    "I": 0xFFFF_FFFF,
+    "q": -(2**63),
+    "Q": 2**64 - 1,
+}
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,8 @@ class Point:
             raw = str(value or "").encode()[: 2 * self.size].ljust(2 * self.size, b"\0")
         else:
             code = CODES[self.kind]
-            if value is None or isinstance(value, str):
-                value = NOT_IMPLEMENTED.get(code, 2 ** (16 * self.size) - 1)
-            raw = struct.pack(">" + code, int(value))
+            number = value if isinstance(value, int) else NOT_IMPLEMENTED[code]
+            raw = struct.pack(">" + code, number)
         return list(struct.unpack(f">{len(raw) // 2}H", raw))
 
     def value(self, registers: list[int]) -> int:

@@ -6,7 +6,6 @@
 # Code takes no virtual time. Time passes in one place, run(), which select.poll, the sleeps and
 # the blocking reads call; whatever falls due on the way fires in the order of its rank.
 
-import gc
 import os
 import struct
 import sys
@@ -388,8 +387,6 @@ def connect():
     exchange(words.WHY_START)
 
 
-# An allocation searches past all garbage since the last collection: the host's large heap would
-# make each one slow.
 vclock.virtual(is_virtual)
 _advance = _advance_virtual if is_virtual else _advance_real
 _sleeper = uselect.poll()

@@ -1,0 +1,361 @@
+# islet: for each rule of the referee, what breaks it and what comes close and is right.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests_host.twin.referee_kit import (
+    CHARGING,
+    CLOSED,
+    DISCHARGE,
+    FORMING,
+    FROZEN,
+    GATEWAY,
+    GONE,
+    SILENT,
+    WELDED,
+    Timeline,
+    at,
+    case,
+    dead,
+    dying,
+    grants,
+    hot,
+    legs,
+)
+from tools.twin.referee import island, panel, promises, vehicle
+from tools.twin.referee.case import Case
+from tools.twin.scenario import Event
+
+# rule -> (timelines that break it, timelines that do not), each (name, case, timeline)
+Row = tuple[str, Case, Callable[[], Timeline]]
+TABLE: dict[type, tuple[list[Row], list[Row]]] = {
+    vehicle.ContactorRight: (
+        [
+            ("closed in B", case(), lambda: [(1, {}), *at(1.1, 1.3, **CLOSED)]),
+            ("late", case(), lambda: [*at(0, 1, **CHARGING), *at(1.1, 1.3, **CLOSED)]),
+            (
+                "D unventilated",
+                case(),
+                lambda: [*at(0, 1, **CHARGING), *at(1.1, 1.3, **CHARGING | {"car_state": "D"})],
+            ),
+            (
+                "no diode",
+                case(events=(Event(1, "set", "car.diode", False),)),
+                lambda: at(0, 1.2, **CHARGING),
+            ),
+        ],
+        [
+            ("in time", case(), lambda: [*at(0, 1, **CHARGING), (1.1, CLOSED), (1.15, {})]),
+            ("welded", case(events=WELDED), lambda: at(0, 2, **CLOSED)),
+            ("gateway", case(**GATEWAY), lambda: at(0, 2, **CLOSED)),
+            (
+                "D ventilated",
+                case(),
+                lambda: at(0, 2, **CHARGING | {"car_state": "D", "ventilation": True}),
+            ),
+        ],
+    ),
+    vehicle.ContactorProtection: (
+        [
+            (
+                "estop",
+                case(),
+                lambda: [*at(0, 1, **CHARGING), *at(1, 1.3, **CHARGING, estop=True)],
+            ),
+            (
+                "cable",
+                case(settings={"car.proximity_ohm": 4700.0, "car.diode": True}),
+                lambda: [(0, {}), (0.1, CHARGING)],
+            ),
+        ],
+        [
+            (
+                "at once",
+                case(),
+                lambda: [*at(0, 1, **CHARGING), *at(1, 1.1, **CHARGING, rcd=True)],
+            ),
+        ],
+    ),
+    vehicle.GatewayContactor: (
+        [
+            ("no car", case(**GATEWAY), lambda: at(0, 10, car_plugged=False, **CLOSED)),
+            ("fault", case(**GATEWAY), lambda: at(0, 10, inverter_fault="overload", **CLOSED)),
+        ],
+        [
+            ("emptied", case(**GATEWAY), lambda: at(0, 8, car_plugged=False, **CLOSED)),
+            ("good", case(**GATEWAY), lambda: at(0, 60, **CLOSED)),
+        ],
+    ),
+    vehicle.Pulled: (
+        [("parted", case(), lambda: [(0, {}), (0.1, {"parted_live": 1})])],
+        [
+            ("no", case(), lambda: at(0, 1, parted_live=0)),
+            ("welded", case(events=WELDED), lambda: [(0, {}), (0.1, {"parted_live": 1})]),
+        ],
+    ),
+    vehicle.UnderLoad: (
+        [
+            (
+                "11 A",
+                case(),
+                lambda: [(0, {}), (0.1, {"contactor_openings": 1, "contactor_opened_a": 11.0})],
+            )
+        ],
+        [
+            (
+                "empty",
+                case(),
+                lambda: [(0, {}), (0.1, {"contactor_openings": 1, "contactor_opened_a": 0.2})],
+            )
+        ],
+    ),
+    panel.Overload: (
+        [
+            ("breaker", case(), lambda: at(0, 8, **CHARGING | legs(service=28))),
+            (
+                "busbar",
+                case(),
+                lambda: at(0, 8, **CHARGING | legs(service=24, roof=-18)),
+            ),
+            ("backfeed", case(), lambda: at(0, 5, **DISCHARGE | legs(service=-28))),
+        ],
+        [
+            (
+                "shed in time",
+                case(),
+                lambda: [*at(0, 7, **CHARGING | legs(service=28)), *at(7.1, 20)],
+            ),
+            ("others alone", case(), lambda: at(0, 20, **legs(service=28))),
+            ("relieved", case(), lambda: at(0, 20, **DISCHARGE | legs(service=28))),
+            ("at its rating", case(), lambda: at(0, 60, **CHARGING | legs(service=25.5))),
+            (
+                "busbar by others",
+                case(),
+                lambda: at(0, 20, **DISCHARGE | legs(service=20, roof=-22)),
+            ),
+        ],
+    ),
+    panel.Heat: (
+        [
+            ("heated", case(), lambda: at(0, 300, 0.5, **hot(34))),
+            (
+                "tripped",
+                case(),
+                lambda: [(0, CHARGING), (0.1, CHARGING | {"service_tripped": True})],
+            ),
+        ],
+        [
+            ("within", case(), lambda: at(0, 300, 0.5, **hot(27))),
+            ("others", case(), lambda: at(0, 300, 0.5, **legs(service=34))),
+            ("others tripped it", case(), lambda: [(0, {}), (0.1, {"service_tripped": True})]),
+        ],
+    ),
+    panel.Alone: (
+        [("others", case(), lambda: at(0, 11, **legs(service=30)))],
+        [("briefly", case(), lambda: at(0, 9, **legs(service=30)))],
+    ),
+    panel.Stale: (
+        [
+            ("silent", case(events=SILENT), lambda: at(0, 18, **CHARGING)),
+            ("frozen", case(events=FROZEN), lambda: at(0, 28, **CHARGING)),
+            (
+                "export",
+                case(events=SILENT, export_limit_w=0),
+                lambda: at(0, 18, **DISCHARGE),
+            ),
+        ],
+        [
+            ("stopped", case(events=SILENT), lambda: [*at(0, 17, **CHARGING), *at(17.1, 30)]),
+            ("frozen", case(events=FROZEN), lambda: [*at(0, 27, **CHARGING), *at(27.1, 30)]),
+            ("not metered", case(events=SILENT, metered=()), lambda: at(0, 60, **CHARGING)),
+            ("no limit", case(events=SILENT), lambda: at(0, 60, **DISCHARGE)),
+        ],
+    ),
+    panel.Unheard: (
+        [("goes on", case(events=GONE), lambda: at(0, 26, **DISCHARGE))],
+        [("reverts", case(events=GONE), lambda: [*at(0, 22, **DISCHARGE), *at(22.1, 40)])],
+    ),
+    panel.Export: (
+        [
+            (
+                "export",
+                case(export_limit_w=1000),
+                lambda: at(0, 5, grid_w=-1500.0, **DISCHARGE),
+            )
+        ],
+        [
+            ("PV alone", case(export_limit_w=1000), lambda: at(0, 60, grid_w=-1500.0)),
+            ("no limit", case(), lambda: at(0, 60, grid_w=-1500.0, **DISCHARGE)),
+            (
+                "in time",
+                case(export_limit_w=1000),
+                lambda: [*at(0, 4, grid_w=-1500.0, **DISCHARGE), *at(4.1, 9)],
+            ),
+        ],
+    ),
+    island.Bonds: (
+        [
+            ("two", case(), lambda: at(0, 0.1, ne_bonds=2)),
+            ("none", case(), lambda: at(0, 0.3, **FORMING | {"ne_bonds": 0})),
+            ("both", case(), lambda: at(0, 0.1, bond_closed=True)),
+        ],
+        [
+            ("one", case(), lambda: at(0, 5, **FORMING)),
+            ("none, dark", case(), lambda: at(0, 5, ne_bonds=0, island_closed=False)),
+        ],
+    ),
+    island.Forming: (
+        [("connected", case(), lambda: at(0, 0.3, inverter_mode="form"))],
+        [("dropped in time", case(), lambda: [*at(0, 0.1, inverter_mode="form"), (0.12, {})])],
+    ),
+    island.ClosedLive: (
+        [
+            ("live", case(), lambda: [*at(0, 9, **FORMING), (9.1, {})]),
+            (
+                "bonded",
+                case(),
+                lambda: [
+                    *at(0, 9, island_closed=False, bond_closed=True, **dead()),
+                    (9.1, {}),
+                ],
+            ),
+            (
+                "unqualified",
+                case(),
+                lambda: [
+                    *at(0, 6, island_closed=False, grid_present=False, **dead()),
+                    *at(6.1, 8, island_closed=False, **dead()),
+                    (8.1, {}),
+                ],
+            ),
+        ],
+        [
+            (
+                "qualified",
+                case(),
+                lambda: [
+                    *at(0, 6, island_closed=False, grid_present=False, **dead()),
+                    *at(6.1, 12, island_closed=False, **dead()),
+                    (12.1, {}),
+                ],
+            ),
+        ],
+    ),
+    island.EnterService: (
+        [
+            ("after start", case(), lambda: [*at(0, 50), *at(50.1, 51, **DISCHARGE)]),
+            (
+                "after return",
+                case(),
+                lambda: [
+                    *at(0, 70),
+                    *at(70.1, 75, grid_present=False, island_closed=False, **dead()),
+                    *at(75.1, 110),
+                    *at(110.1, 111, **DISCHARGE),
+                ],
+            ),
+            (
+                "goes on after a trip",
+                case(),
+                lambda: [*at(0, 70), *at(70.1, 80, grid_l2_v=140.0, **DISCHARGE)],
+            ),
+            (
+                "after an excursion",
+                case(),
+                lambda: [
+                    *at(0, 40),
+                    *at(40.1, 40.4, grid_hz=49.0),
+                    *at(40.5, 65),
+                    *at(65.1, 66, **DISCHARGE),
+                ],
+            ),
+        ],
+        [
+            ("after it", case(), lambda: [*at(0, 60), *at(60.1, 70, **DISCHARGE)]),
+            (
+                "rides through",
+                case(),
+                lambda: [
+                    *at(0, 70),
+                    *at(70.1, 71.2, grid_l2_v=140.0, **DISCHARGE),
+                    *at(71.3, 80, **DISCHARGE),
+                ],
+            ),
+            ("charges", case(), lambda: at(0, 5, inverter_w=3000.0, **legs(inverter=4))),
+            ("islanded", case(), lambda: at(0, 5, **FORMING)),
+        ],
+    ),
+    island.DeadGrid: (
+        [("fed", case(), lambda: dying(0.2))],
+        [
+            ("detected", case(), lambda: dying(0.0)),
+            ("long ago", case(), lambda: [(0, {}), *at(0.1, 9, dead_grid_inverter_wh=3.0)]),
+        ],
+    ),
+    island.DeadGridAlone: (
+        [("PV", case(), lambda: at(0, 3, grid_present=False, dead_grid_live=True))],
+        [("briefly", case(), lambda: at(0, 1.5, grid_present=False, dead_grid_live=True))],
+    ),
+    promises.Reserve: (
+        [
+            ("tied", case(), lambda: at(0, 6, soc_percent=29.0, **DISCHARGE)),
+            ("islanded", case(), lambda: at(0, 6, soc_percent=9.0, **FORMING)),
+        ],
+        [
+            ("stops", case(), lambda: at(0, 4, soc_percent=29.0, **DISCHARGE)),
+            ("islanded", case(), lambda: at(0, 60, soc_percent=12.0, **FORMING)),
+            ("charges", case(), lambda: at(0, 60, soc_percent=5.0, inverter_w=2000.0)),
+        ],
+    ),
+    promises.Granted: (
+        [
+            ("above", case(), lambda: [(0, {"image": grants(-500, 500, 600)})]),
+            ("below", case(), lambda: [(0, {"image": grants(0, 500, -1)})]),
+            ("offer", case(), lambda: [(0, {"image": grants(0, 0, 0, OFFER_MA=6000)})]),
+            (
+                "pilot",
+                case(),
+                lambda: at(0, 1, image=grants(0, 0, 0), car_offer_a=6.0),
+            ),
+            (
+                "followed",
+                case(),
+                lambda: at(0, 13, image=grants(0, 0, 0), inverter_setpoint_w=-3000.0),
+            ),
+        ],
+        [
+            ("within", case(), lambda: [(0, {"image": grants(-500, 500, 500)})]),
+            ("ramping", case(), lambda: [(0, {"image": grants(1000, 2000, 300)})]),
+            (
+                "follows",
+                case(),
+                lambda: at(0, 11, image=grants(0, 0, 0), inverter_setpoint_w=-3000.0),
+            ),
+            ("unpublished", case(), lambda: at(0, 60, car_offer_a=16.0)),
+        ],
+    ),
+    promises.EnergisingEdge: (
+        [
+            ("enable", case(), lambda: [(0, {"inverter_enabled": False}), (0.1, {})]),
+            (
+                "after a restart",
+                case(),
+                lambda: [*at(0, 5), (5, {"event": "start"}), (5.1, CHARGING)],
+            ),
+            (
+                "switch opened",
+                case(),
+                lambda: [(0, {}), (0.1, {"island_closed": False, **dead()})],
+            ),
+        ],
+        [("later", case(), lambda: [*at(0, 0.4, inverter_enabled=False), (0.5, {})])],
+    ),
+    promises.Life: (
+        [
+            ("watchdog", case(), lambda: [(0, {}), (1, {"event": "restart"})]),
+            ("died", case(), lambda: [(0, {}), (1, {"event": "died"})]),
+        ],
+        [("start", case(), lambda: [(0, {"event": "start"}), (1, {})])],
+    ),
+}
