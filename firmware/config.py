@@ -21,7 +21,7 @@ class Config:
     """The checked configuration: `settings` by path, `nodes` by name, `errors` as sentences."""
 
     def __init__(self):
-        self.settings = {row[0]: None if row[5] is REQUIRED else row[5] for row in OPTIONS}
+        self.settings: dict = {row[0]: None if row[5] is REQUIRED else row[5] for row in OPTIONS}
         self.nodes = []
         self.errors = []
 

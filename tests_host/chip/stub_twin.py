@@ -92,7 +92,7 @@ class StubTwin:
             "MICROPYPATH": ":".join(map(str, paths)) + ":.frozen",
             **self.env,
         }
-        command = [str(ROOT / ".cache/bin/micropython"), "-X", "heapsize=4m"]
+        command = [str(ROOT / ".cache/bin/micropython"), "-X", "heapsize=512k"]
         command += [str(script)] if isinstance(script, Path) else ["-c", script]
         with subprocess.Popen(
             command,

@@ -112,7 +112,8 @@ class Checker:
         hurried = hurried or bench.lost & {"inputs", "pilot"} or bench.stuck
         state = bench.image.commands[f.PILOT_STATE]  # a missing diode is a pilot fault
         hurried = hurried or state not in (f.PILOT_C, f.PILOT_D)
-        calm = bench.current_ma < 1_000 or self.x1_ms >= 5_900
+        hurried = hurried or bench.image.commands[f.CONTACTOR_STATE] == f.CONTACTOR_FAULT
+        calm = self.seen["ma"] < 1_000 or self.x1_ms >= 5_900
         self.require(bool(hurried) or calm, "rule 7: opened under load without need")
 
     # --- every step --------------------------------------------------------------------------
@@ -123,6 +124,7 @@ class Checker:
         self.seen["ohm before"] = self.seen.get("ohm", -1)
         self.seen["ohm"] = image.readings[f.PROXIMITY_OHM]
         inputs = image.readings[f.INPUTS]
+        self.seen["ma"] = self.bench.current_ma
         self.seen["closed"] = inputs & f.IN_CONTACTOR
         self.seen["protective"] = inputs & PROTECTIVE
         self.seen["c"] = self.bench.car == "C"
