@@ -43,7 +43,7 @@ CONTROL_MS = 100
 POLICY_MS = 1000
 WATCHDOG_MS = 2000
 LINK_AGAIN_MS = 5000
-_LATE_LIMIT_MS = 1000  # a longer gap counts as this much: ages then say "stale" all the same
+_LONGEST_STEP_MS = 60_000  # what a record of a step can carry; the watchdog acts long before
 
 
 class Health:
@@ -175,12 +175,17 @@ class App:
         self.board.pilot(image.commands[PILOT_DUTY_PERMILLE])
         self.board.record(image, dt_ms)
 
-    def feed_watchdog(self):
-        """The only place that feeds it: control just ran, and the guard has ticked since."""
-        ticks = self.image.trips[GUARD_TICKS]
-        if ticks != self._guard_ticks:
-            self._guard_ticks = ticks
+    def feed_watchdog(self, dt_ms):
+        """The only place that feeds it: control just ran, and the guard has ticked since.
+
+        If the sampling interrupt has stopped, the guard ticks from here, so that it can trip.
+        """
+        trips = self.image.trips
+        if trips[GUARD_TICKS] != self._guard_ticks:
             self.board.feed_watchdog()
+        else:
+            self.guard.tick(dt_ms)
+        self._guard_ticks = trips[GUARD_TICKS]
 
     async def control(self):
         """Every 100 ms for ever. Without a good configuration nothing is ever permitted."""
@@ -193,8 +198,8 @@ class App:
             dt_ms = time.ticks_diff(now, last)
             last = now
             if not self.config.errors:
-                self.control_step(dt_ms if dt_ms < _LATE_LIMIT_MS else _LATE_LIMIT_MS)
-            self.feed_watchdog()
+                self.control_step(min(dt_ms, _LONGEST_STEP_MS))
+            self.feed_watchdog(dt_ms)
             due = time.ticks_add(due, CONTROL_MS)
             wait_ms = time.ticks_diff(due, time.ticks_ms())
             if wait_ms < 0:  # late: do not run after the lost time

@@ -197,8 +197,17 @@ def _rules(site, config, board):
         errors.append("island.capable: this circuit board lacks the declared interlocks")
     if site[im.ISLAND_CAPABLE] and site[im.INVERTER_NODE] < 0:
         errors.append("island.capable: needs an inverter")
+    elif site[im.ISLAND_CAPABLE] and site[im.INVERTER_LEGS] < site[im.LEG_COUNT]:
+        errors.append("island.capable: needs inverter.legs on all legs of the site")
+    if site[im.ISLAND_CAPABLE] and site[im.TOPOLOGY] == 3:
+        # T3: no discharge, hence no island, before ISO 15118-20 or SAE J3072 authorises the car
+        errors.append("island.capable: must be false under topology T3")
     if site[im.COORDINATED] and not 1000 <= site[im.INVERTER_REVERT_MS] <= 10_000:
         errors.append("coordinated: needs inverter.revert_s from 1 to 10")
+    if site[im.EVSE_NODE] >= 0 and site[im.CONTACTOR_BREAKING_MA] <= 2 * site[im.EVSE_MAX_MA]:
+        # the guard trips above twice the rating, and never above what the contacts can break
+        errors.append("evse.breaking_a: must be above twice evse.max_a")
+    _instruments(site, config)
     for device, field, legs in (
         ("evse", im.EVSE_NODE, im.EVSE_LEGS),
         ("inverter", im.INVERTER_NODE, im.INVERTER_LEGS),
@@ -208,6 +217,33 @@ def _rules(site, config, board):
         _covered(device, site[field], site, config)
     if config.settings.get("meter.profile") not in (None,) + tuple(islet_data.DEVICES):
         errors.append("meter.profile: is not one of " + ", ".join(sorted(islet_data.DEVICES)))
+
+
+def _instruments(site, config):
+    """Each instrument where it can measure: main CTs at the service, one house meter, and a
+    device's own on the device's node, which feeds nothing else."""
+    meters = 0
+    for node in range(site[im.NODE_COUNT]):
+        instrument = site[im.NODE_INSTRUMENT + node]
+        where = "nodes[{}].instrument: ".format(node)
+        if instrument == im.INSTRUMENT_CT and node > 0:
+            config.errors.append(where + "ct measures the service, the first node")
+        elif instrument == im.INSTRUMENT_METER:
+            meters += 1
+            if meters > 1:
+                config.errors.append(where + "there is one house meter")
+            if config.settings.get("meter.profile") is None:
+                config.errors.append("meter.profile: is missing, a node is measured by the meter")
+        for device, kind, place in (
+            ("evse", im.INSTRUMENT_EVSE, im.EVSE_NODE),
+            ("inverter", im.INSTRUMENT_INVERTER, im.INVERTER_NODE),
+        ):
+            if instrument != kind:
+                continue
+            if site[place] != node:
+                config.errors.append(where + "{0} measures {0}.node alone".format(device))
+            elif node in site[im.NODE_PARENT : im.NODE_PARENT + site[im.NODE_COUNT]]:
+                config.errors.append(where + device + " does not see the circuits it feeds")
 
 
 def _covered(device, node, site, config):

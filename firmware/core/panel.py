@@ -151,7 +151,7 @@ class Panel:
 
     def _mark_above(self, node, column, amount):
         """Add an amount to a column of the plan at a node and all above it."""
-        while node >= 0:
+        while 0 <= node < self._nodes:
             self.plan[column + node] += amount
             node = self.plan[P_PARENT + node]
 

@@ -93,6 +93,17 @@ def test_a_good_configuration_fills_the_site() -> None:
         ({"grid_code": "ieee1547_cat2"}, "grid_code", "nominal_hz"),
         ({"grid_code": "as4777a", "island.capable": True}, "island.bond", "must be false"),
         ({"export_limit_w": -2}, "export_limit_w", "-1 to 1000000 W"),
+        # an instrument that does not see the loads would leave the panel blind, not careful
+        ({"nodes.0.instrument": "evse"}, "nodes[0].instrument", "evse.node alone"),
+        ({"nodes.0.instrument": "inverter"}, "nodes[0].instrument", "inverter.node alone"),
+        ({"nodes.1.instrument": "inverter"}, "nodes[1].instrument", "inverter.node alone"),
+        ({"nodes.2.parent": "wallbox"}, "nodes[1].instrument", "circuits it feeds"),
+        ({"nodes.1.instrument": "ct"}, "nodes[1].instrument", "the service"),
+        ({"nodes.1.instrument": "meter"}, "nodes[1].instrument", "one house meter"),
+        ({"meter.profile": None}, "meter.profile", "is missing"),
+        ({"evse.breaking_a": 32}, "evse.breaking_a", "above twice evse.max_a"),
+        ({"island.capable": True, "inverter.legs": 1}, "island.capable", "all legs"),
+        ({"island.capable": True, "topology": "T3"}, "island.capable", "T3"),
     ],
 )
 def test_a_bad_option_is_named(changes: dict[str, Any], field: str, allowed: str) -> None:

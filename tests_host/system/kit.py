@@ -28,7 +28,7 @@ TOKEN = "open-sesame"
 
 
 def document(name: str = "sunny_day", **changes: Any) -> dict[str, Any]:
-    """A shipped scenario without its events and expectations; `changes` by path, "site__legs=1"."""
+    """A shipped scenario without its events and expectations; `changes` by path: site__legs=1."""
     story = json.loads((SCENARIOS / f"{name}.json").read_text(encoding="utf-8"))
     story |= {"events": [], "expect": []}
     story["site"]["http"]["token"] = TOKEN

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,9 @@ def test_another_seed_gives_another_run(runs: Path) -> None:
 
 
 @pytest.mark.parametrize("replay", [record.replay, record.replay_micropython])
-def test_a_recording_replays_to_the_byte(runs: Path, replay: object) -> None:
-    assert callable(replay)
+def test_a_recording_replays_to_the_byte(
+    runs: Path, replay: Callable[[record.Recording], record.Replay]
+) -> None:
     found = replay(record.Recording(runs / "a.islet"))
     assert found.steps > 200 and found.difference is None
 

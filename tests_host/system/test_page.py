@@ -118,10 +118,10 @@ def test_it_shows_what_is_and_it_lives(page: Page) -> None:
     assert len(legs) == 9 and legs[0].startswith("service L1")
     shown = re.search(r"↑ (\d+\.\d) A of 25", legs[0])
     assert shown and abs(float(shown[1]) + page.box.truth["main_l1_a"]) < 1.5
-    house = page.box.stage._house
-    page.box.stage.session.post(lambda: house.set("loads.oven", True))
+    stage = page.box.stage
+    stage.session.post(lambda: stage._house.apply("loads.oven", True))
     until(lambda: figure_w(page.text("#grid-w")) > grid_w + 2_000, "the oven is seen")
-    page.box.stage.session.post(lambda: house.set("loads.oven", False))
+    stage.session.post(lambda: stage._house.apply("loads.oven", False))
     until(lambda: figure_w(page.text("#grid-w")) < grid_w + 1_000, "and that it is off again")
 
 
@@ -210,7 +210,8 @@ def test_everything_has_a_name_and_can_be_read(page: Page) -> None:
         const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= .03928 ? v / 12.92
           : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
         const back = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e)
-          .backgroundColor); if (c.length < 4 || c[3] > 0) return c.slice(0, 3); } return [0, 0, 0]; };
+          .backgroundColor); if (c.length < 4 || c[3] > 0) return c.slice(0, 3); }
+          return [0, 0, 0]; };
         return [...document.querySelectorAll('body *')].filter(e => [...e.childNodes].some(n =>
           n.nodeType === 3 && n.data.trim()) && e.tagName !== 'SCRIPT').map(e => {
           const [a, b] = [light(rgb(getComputedStyle(e).color).slice(0, 3)), light(back(e))];
@@ -227,7 +228,7 @@ def test_the_browser_has_nothing_to_complain_about(page: Page) -> None:
 
 
 def test_it_says_so_when_nobody_answers(page: Page) -> None:
-    """A hung box, then a dead one: the banner within seconds, what is old looks old. Comes last."""
+    """A hung box, then a dead one: a banner, and what is old looks old. Comes last."""
     pid = page.box.chip_id
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -35,7 +35,7 @@ run = app.App.run
 
 async def run_and_hang(self):
     if first_life():
-        asyncio.create_task(hang())
+        self.hanging = asyncio.create_task(hang())
     await run(self)
 
 

@@ -19,7 +19,7 @@ async def tell(board):
 
 
 async def run_and_tell(self):
-    asyncio.create_task(tell(self.board))
+    self.telling = asyncio.create_task(tell(self.board))
     await run(self)
 
 
