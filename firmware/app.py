@@ -84,7 +84,7 @@ class App:
             self._extras,
         )
         self.links = []  # (name, coroutine function that runs for ever)
-        self.slow_parts = []
+        self.slow_parts = []  # (name, what steps once a second)
         self.reports = [("health", self.health.state)]
         if not self.config.errors:
             try:
@@ -105,7 +105,7 @@ class App:
         policy = Policy(self.image, settings)
         self.commands = Commands(self.image, policy)
         self.ledger = Ledger(self.board.storage, self.image)
-        self.slow_parts += [policy, self.ledger]
+        self.slow_parts += [("policy", policy), ("ledger", self.ledger)]
         self.reports += [("policy", policy.state), ("ledger", self.ledger.state)]
         self._add_bus(settings)
         if settings["mqtt.host"]:
@@ -209,12 +209,17 @@ class App:
 
     # --- policy, links -------------------------------------------------------------------
 
+    async def think(self, part):
+        """One of the parts that think once a second; each by itself, for a flash that fails must
+        not take the owner's wishes with it."""
+        while True:
+            part.step(POLICY_MS)
+            await asyncio.sleep_ms(POLICY_MS)
+
     async def slow(self):
-        """The parts that think once a second."""
+        """What else is done once a second."""
         while True:
             self.image.live[WALL_MIN] = self.board.wall_minute()
-            for part in self.slow_parts:
-                part.step(POLICY_MS)
             self.events.poll()
             self.tidy()
             await asyncio.sleep_ms(POLICY_MS)
@@ -230,12 +235,12 @@ class App:
         if free < health.heap_low_bytes:
             health.heap_low_bytes = self.state.heap_low_bytes = free
 
-    async def supervised(self, name, run):
-        """Run a link for ever; one that fails is reported and started again."""
+    async def supervised(self, name, run, *given):
+        """Run a task for ever; one that fails is reported and started again."""
         while True:
             try:
-                await run()
-            except Exception as error:  # a link may fail in any way; control must not
+                await run(*given)
+            except Exception as error:  # it may fail in any way; control must not
                 self.health.link_failures += 1
                 text = "{}: {} {}".format(name, type(error).__name__, error)
                 self.events.add("link", text)
@@ -248,7 +253,8 @@ class App:
         self.board.start_sampling(self.on_block)
         self.board.start_watchdog(WATCHDOG_MS)
         work = [self.supervised(name, start) for name, start in self.links]
-        work.append(self.slow())
+        work.append(self.supervised("slow", self.slow))
+        work += [self.supervised(name, self.think, part) for name, part in self.slow_parts]
         self.tasks = [asyncio.create_task(each) for each in work]
         await self.control()
 

@@ -242,7 +242,7 @@ def _instruments(site, config):
                 continue
             if site[place] != node:
                 config.errors.append(where + "{0} measures {0}.node alone".format(device))
-            elif node in site[im.NODE_PARENT : im.NODE_PARENT + site[im.NODE_COUNT]]:
+            elif any(site[im.NODE_PARENT + i] == node for i in range(site[im.NODE_COUNT])):
                 config.errors.append(where + device + " does not see the circuits it feeds")
 
 

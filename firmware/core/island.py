@@ -41,6 +41,7 @@ from firmware.image import (
     ISLAND_AUTO,
     ISLAND_CAPABLE,
     ISLAND_CLOSING,
+    ISLAND_LOCKOUT,
     ISLAND_SENSING,
     ISLAND_STATE,
     ISLAND_WISH,
@@ -67,6 +68,7 @@ _BONDED = bit("bonded")
 _DEAD = bit("dead")
 _GOOD = bit("good")
 _FORMING = bit("forming")
+_HEEDS = bit("heeds")
 _STOPPED = bit("stopped")
 _OUTAGE = bit("outage")
 _ABLE = bit("able")
@@ -79,6 +81,7 @@ _SHED = bit("shed")
 _STABLE = bit("stable")
 _HELD = bit("held")
 _KEPT = bit("kept")
+_DRIVEN = bit("driven")
 _ACK = bit("acknowledged")
 _CAPABLE = bit("capable")
 _NEEDS_BOND = bit("needs_bond")
@@ -154,7 +157,7 @@ class Island:
                 return
 
     def _enter(self, state, fault, facts):
-        if state == ISLAND_SENSING:
+        if self.state == ISLAND_LOCKOUT:
             self.faults = 0  # a person has acknowledged
         self.faults |= fault
         self.state = state
@@ -186,6 +189,11 @@ class Island:
             facts |= _ACK
         if image.site[SHED_NEEDED]:
             facts |= _SHED
+        if self.permits & OUT_ISLAND:
+            facts |= _DRIVEN
+        # refilled: a wish that stands must not swing between grid and island about the reserve
+        if image.requests[ISLAND_WISH] == 1 and facts & _REFILLED:
+            facts |= _OUTAGE
         if self.state_ms >= _STABLE_MS:
             facts |= _STABLE
         return facts
@@ -236,8 +244,8 @@ class Island:
             return _FORMING
         for leg in range(LEGS):
             if abs(readings[INVERTER_MA + leg]) > _STILL_MA:
-                return 0
-        return _STOPPED
+                return _HEEDS
+        return _HEEDS | _STOPPED
 
     def _energy(self):
         """The reserve (INV-11) and whether the inverter could carry the house at all."""
@@ -269,7 +277,7 @@ class Island:
         if self._ready_ms >= _READY_MS:
             facts |= _READY
         automatic = site[ISLAND_AUTO] and wish == 0 and self._loss_ms >= site[GRID_LOSS_MS]
-        if wish == 1 or automatic:
+        if automatic:
             facts |= _OUTAGE
         if wish == -1 or (wish == 0 and grid == GRID_IN_SERVICE):
             facts |= _BACK

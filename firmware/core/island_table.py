@@ -50,8 +50,10 @@ FACTS = (
     ("dead", "house side below 5 % on all legs for 100 ms, hardware permissive agrees"),
     ("good", "house side within 90-110 % on all legs"),
     ("forming", "the inverter says that it forms"),
+    ("heeds", "the inverter answers and does not form: it has heard that it is on the grid"),
     ("stopped", "the inverter says that it does not form, and draws or delivers next to nothing"),
-    ("outage", "grid dead for GRID_LOSS_MS and islanding is automatic, or a person asks for it"),
+    ("outage", "grid dead for GRID_LOSS_MS and islanding is automatic, or a person asks for it"
+     " and the battery is refilled"),
     ("able", "the inverter answers, is plugged and without fault, and the reserve allows it"),
     ("refilled", "state of charge well above the outage reserve"),
     ("reserve", "state of charge known and above the outage reserve"),
@@ -62,6 +64,7 @@ FACTS = (
     ("stable", "10 s in this state"),
     ("held", "the output was on when this state began, and since (the switch: proved closed)"),
     ("kept", "the output was on in the last step"),
+    ("driven", "the islanding switch was permitted in the last step"),
     ("acknowledged", "a person acknowledged since this state began"),
     ("needs_bond", "the island needs its own bond; where the neutral is not switched it must not"),
     ("capable", "all interlocks for islanding are declared"),
@@ -96,7 +99,9 @@ PERMITS = (
     (ISLAND_SENSING, OUT_BOND, "-heard kept open"),
     (ISLAND_GRID, OUT_ISLAND, "-bond"),
     (ISLAND_GRID, OUT_LOADS, ""),
-    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming served"),
+    # one that is silent since the island may still have orders to form, anti-islanding off
+    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming served heeds"),
+    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming served kept"),
     (ISLAND_STOPPING, OUT_ISLAND, "-bond"),
     (ISLAND_STOPPING, OUT_LOADS, ""),
     (ISLAND_BONDING, OUT_BOND, "heard open needs_bond capable"),
@@ -166,7 +171,10 @@ RULES = (
     (ISLAND_CLOSING, 0, "fresh closed", ISLAND_GRID, 0),
     (ISLAND_CLOSING, RELAY, "open", ISLAND_LOCKOUT, FAULT_ISLAND_CLOSE),
     (ISLAND_CLOSING, 2_000, "", ISLAND_LOCKOUT, FAULT_ISLAND_CLOSE),
-    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond", ISLAND_SENSING, 0),
+    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond driven", ISLAND_SENSING, 0),
+    # not driven, yet the mirror is away: welded and carrying the house, or the mirror is broken
+    (ISLAND_LOCKOUT, 0, "fresh acknowledged stopped -open -bond good ready", ISLAND_SENSING, 0),
+    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond dead ready", ISLAND_CLOSING, 0),
     (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming open dead", ISLAND_SENSING, 0),
 )
 

@@ -11,6 +11,7 @@
 
 from firmware.image import (
     AGE_MAX_MS,
+    AUTHORISED,
     DEVICE_NAMES,
     DEVICES,
     EVSE,
@@ -40,6 +41,9 @@ from firmware.image import (
     NODE_RATING_MA,
     NODE_W,
     NOMINAL_MV,
+    PILOT_A,
+    PILOT_STATE,
+    PILOT_UNKNOWN,
     RESERVE_PERMILLE,
     SOC_AGE_MS,
     SOC_PERMILLE,
@@ -57,6 +61,7 @@ _MINIMUM_MA = const(6_000)  # IEC 61851-1: no offer below 6 A
 _START_MS = const(60_000)  # enough sun for so long before the car starts
 _STOP_MS = const(180_000)  # too little for so long before it stops: relays and cars wear
 _GAIN = const(3)  # a third of the difference per second
+_AUTHORISED_MS = const(300_000)  # a user is authorised for so long without a car
 _RESERVE_BAND_PERMILLE = const(20)  # discharge again when so far above the reserve
 
 # goal: needs the meter, what the car may take, what the battery does, meaning
@@ -95,6 +100,8 @@ class Policy:
         self.car_on = False
         self._car_ms = 0
         self._low_soc = False
+        self._session = False  # a car has been seen since the user was authorised
+        self._authorised_ms = 0  # without a car
         self.set_goal(settings["owner.goal"])
 
     # --- what a person sets ----------------------------------------------------------------
@@ -130,6 +137,7 @@ class Policy:
     def step(self, dt_ms):
         """Renew the wishes, or withdraw them where they cannot be known."""
         self._expire(dt_ms)
+        self._expire_authorisation(dt_ms)
         grid = self.image.commands[ISLAND_STATE] == ISLAND_GRID
         metered = grid and self._measure()
         if not metered:
@@ -148,6 +156,19 @@ class Policy:
                 wish[1] -= dt_ms
                 if wish[1] <= 0:
                     self.wish[device] = None
+
+    def _expire_authorisation(self, dt_ms):
+        """INV-8: it is for one session, and ends with it; unused it lapses."""
+        image = self.image
+        pilot = image.commands[PILOT_STATE]
+        if not image.requests[AUTHORISED] or pilot not in (PILOT_A, PILOT_UNKNOWN):
+            self._session = image.requests[AUTHORISED] != 0
+            self._authorised_ms = 0
+        elif pilot == PILOT_A:
+            self._authorised_ms += dt_ms
+            if self._session or self._authorised_ms > _AUTHORISED_MS:
+                image.requests[AUTHORISED] = 0
+                self._session = False
 
     def _say(self, device, value):
         """A wish for exactly `value` W, or for up to `value` mA; None withdraws it."""

@@ -60,7 +60,7 @@ class House:
     """Relays, inverter and voltages around an Island, one 100 ms step at a time.
 
     `stuck_switch`, `stuck_bond`: a relay that keeps its position; `deaf`: an inverter that keeps
-    its mode whatever enable and mode say.
+    its mode whatever enable and mode say; `mirror` False: a mirror contact that never says open.
     """
 
     def __init__(self, image: Image, **tables: tuple[tuple[object, ...], ...]) -> None:
@@ -69,6 +69,7 @@ class House:
         self.grid = GRID_IN_SERVICE
         self.switch, self.bond, self.mode = True, False, INVERTER_STOP
         self.stuck_switch = self.stuck_bond = self.deaf = False
+        self.mirror = True
         self.trace: list[int] = []
 
     def run(self, ms: int, until: int | None = None) -> int:
@@ -89,7 +90,7 @@ class House:
         grid_mv = 0 if self.grid == GRID_DEAD else LIVE_MV
         house_mv = grid_mv if self.switch else LIVE_MV if forming else 0
         readings[INPUTS] = (
-            (0 if self.switch else IN_ISLAND_OPEN)
+            (IN_ISLAND_OPEN if self.mirror and not self.switch else 0)
             | (IN_BOND if self.bond else 0)
             | (0 if house_mv else IN_ISLAND_DEAD)
         )

@@ -21,6 +21,7 @@ from firmware.image import (
     HOUSE_AGE_MS,
     HOUSE_MV,
     INPUTS_AGE_MS,
+    INVERTER_AGE_MS,
     INVERTER_FORM,
     INVERTER_MA,
     INVERTER_STOP,
@@ -226,6 +227,68 @@ def test_table_prints_itself() -> None:
 def test_unknown_fact_is_refused() -> None:
     with pytest.raises(KeyError, match="clozed"):
         compile_condition("fresh clozed")
+
+
+@pytest.mark.parametrize("grid", [GRID_DEAD, GRID_WAITING])
+def test_an_acknowledgement_does_not_close_onto_an_unqualified_grid(grid: int) -> None:
+    """INV-7: a broken mirror contact says closed; a person acknowledges in the dark."""
+    house = House(a_site())
+    house.run(500)
+    house.grid = GRID_DEAD
+    house.mirror = False
+    assert house.run(15_000, ISLAND_LOCKOUT) == ISLAND_LOCKOUT
+    house.run(1_000)
+    house.grid = grid
+    house.image.requests[ACKNOWLEDGE_SEQ] += 1
+    house.run(4_500)
+    assert not house.switch, names(house.trace)
+    house.grid = GRID_WAITING
+    assert house.run(10_000, ISLAND_GRID) == ISLAND_GRID, "then the house has its light again"
+    assert house.switch and house.image.commands[FAULTS] == 0
+
+
+def test_a_welded_switch_serves_the_house_after_an_acknowledgement() -> None:
+    house = House(a_site())
+    house.run(500)
+    house.stuck_switch = True
+    house.grid = GRID_DEAD
+    house.run(15_000, ISLAND_LOCKOUT)
+    house.image.requests[ACKNOWLEDGE_SEQ] += 1
+    house.run(5_000)
+    assert house.island.state == ISLAND_LOCKOUT, "nothing to see on a dead grid"
+    house.grid = GRID_WAITING
+    assert house.run(10_000, ISLAND_GRID) == ISLAND_GRID
+
+
+def test_no_enable_for_an_inverter_that_has_not_heard_of_the_grids_return() -> None:
+    """INV-5: silent since the island, it may still have orders to form without anti-islanding."""
+    house = House(a_site())
+    house.grid = GRID_DEAD
+    house.run(10_000, ISLAND_ISLANDED)
+    house.image.readings[INVERTER_AGE_MS] = AGE_MAX_MS
+    house.grid = GRID_IN_SERVICE
+    assert house.run(20_000, ISLAND_GRID) == ISLAND_GRID
+    house.run(5_000)
+    assert house.island.permits & OUT_ENABLE == 0
+    house.image.readings[INVERTER_AGE_MS] = 0
+    house.run(200)
+    assert house.island.permits & OUT_ENABLE
+    house.image.readings[INVERTER_AGE_MS] = AGE_MAX_MS
+    house.run(5_000)
+    assert house.island.permits & OUT_ENABLE, "its own time-out handles silence on the grid"
+
+
+def test_a_wish_to_island_does_not_swing_about_the_reserve() -> None:
+    house = House(a_site())
+    house.run(500)
+    house.image.requests[ISLAND_WISH] = 1
+    house.run(10_000, ISLAND_ISLANDED)
+    house.image.readings[SOC_PERMILLE] = 200
+    assert house.run(30_000, ISLAND_GRID) == ISLAND_GRID
+    house.image.readings[SOC_PERMILLE] = 240
+    assert house.run(30_000) == ISLAND_GRID
+    house.image.readings[SOC_PERMILLE] = 250
+    assert house.run(10_000, ISLAND_ISLANDED) == ISLAND_ISLANDED
 
 
 # --- relays that stick ------------------------------------------------------------------------

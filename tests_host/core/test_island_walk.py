@@ -130,9 +130,12 @@ def breaches(before: dict[str, int], image: Image, island: Island, ready_before:
             found.append("INV-5: bond closed on a live island")
     if lowered & OUT_BOND and opened and bond and not dead and forming:
         found.append("INV-6: bond dropped under a source that forms")
-    sensing = island.state == ISLAND_SENSING or before["state"] == ISLAND_SENSING
-    if raised & OUT_ISLAND and not sensing:
-        if not dead or bond or forming or not opened:
+    if raised & OUT_ISLAND and before["state"] != ISLAND_SENSING:
+        # after an acknowledgement the mirror may be broken, or the switch welded to a live grid
+        acknowledged = before["state"] == ISLAND_LOCKOUT and not opened
+        live = readings[HOUSE_MV] > 0 and readings[GRID_MV] > 0
+        welded = acknowledged and live and not bond and not forming
+        if not welded and (not dead or bond or forming or not (opened or acknowledged)):
             found.append("INV-7: closing without dead, unbonded island and stopped sources")
         if ready_before + STEP_MS < 2 * STEP_MS:
             found.append("INV-7: closing before the grid is qualified")
@@ -244,6 +247,10 @@ def mistakes() -> dict[str, tuple[tuple, tuple, str]]:
         "closes unqualified": (without(RULES, closing, "ready"), PERMITS, "INV-7"),
         "closes on a live island": (without(RULES, closing, "dead"),
                                     without(PERMITS, (ISLAND_CLOSING,), "dead"), "INV-7"),
+        "an acknowledgement closes": (
+            (*(row for row in RULES if row[0] != ISLAND_LOCKOUT),
+             (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond", ISLAND_SENSING, 0)),
+            PERMITS, "INV-7"),
         "stale feedback trusted": (
             dropped(dropped(RULES, ISLAND_STARTING, "-fresh"), ISLAND_ISLANDED, "-fresh"),
             without(PERMITS, islanded, "fresh"), "INV-5"),

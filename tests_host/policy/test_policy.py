@@ -256,3 +256,34 @@ def test_the_same_on_micropython(run_device: RunDevice) -> None:
     namespace: dict[str, list[int]] = {}
     exec(script, namespace)
     assert run_device(script).split() == [str(n) for n in namespace["said"]]
+
+
+@pytest.mark.parametrize("pilot", [im.PILOT_B, im.PILOT_C, im.PILOT_DIODE])
+def test_an_authorisation_ends_with_its_session(pilot: int) -> None:
+    """INV-1, INV-8: the next car needs its own."""
+    image = site()
+    owner = policy(image, "charge")
+    image.requests[im.AUTHORISED] = 1
+    for state in (im.PILOT_A, pilot, im.PILOT_UNKNOWN, pilot):
+        image.commands[im.PILOT_STATE] = state
+        owner.step(1000)
+        assert image.requests[im.AUTHORISED]
+    image.commands[im.PILOT_STATE] = im.PILOT_A
+    owner.step(1000)
+    assert not image.requests[im.AUTHORISED]
+    image.requests[im.AUTHORISED] = 1
+    owner.step(1000)
+    assert image.requests[im.AUTHORISED], "the next user, before plugging in"
+
+
+def test_an_authorisation_nobody_uses_lapses() -> None:
+    """INV-8: a permissive request expires."""
+    image = site()
+    owner = policy(image, "charge")
+    image.commands[im.PILOT_STATE] = im.PILOT_A
+    image.requests[im.AUTHORISED] = 1
+    for _ in range(300):
+        owner.step(1000)
+    assert image.requests[im.AUTHORISED]
+    owner.step(1000)
+    assert not image.requests[im.AUTHORISED]

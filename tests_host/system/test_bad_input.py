@@ -96,7 +96,7 @@ SCENARIOS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("range", lambda s: s["house"].update(legs=7), "house.legs"),
     ("huge", lambda s: s["house"]["circuits"][0].update(breaker_a=1e12), "circuits[0].breaker_a"),
     ("time", lambda s: s.update(start="tomorrow"), "start"),
-    ("event", lambda s: s["events"].append({"at_s": 1, "set": "car.plugd", "to": 1}), "events[0]."),
+    ("event", lambda s: s["events"].append({"at_s": 1, "set": "car.plgd", "to": 1}), "events[0]."),
     ("fault", lambda s: s["events"].append({"at_s": 1, "bus": "pot", "fault": "x"}), "events[0]"),
     ("fact", lambda s: s["expect"].append({"that": "luck", "at_least": 1}), "expect[0].that"),
     ("image", lambda s: s["expect"].append({"that": "islet.LUCK", "equals": 1}), "expect[0]."),

@@ -112,7 +112,7 @@ def test_it_shows_what_is_and_it_lives(page: Page) -> None:
     assert abs(grid_w - page.box.truth["grid_w"]) < 300
     assert page.text("#house-title") == "Sun to spare", "at half past ten in June"
     assert page.text("#car-w") == "0 W", "an open contactor carries nothing but noise"
-    assert "car plugged in" in page.text("#car-note")
+    page.says("#car-note", "car plugged in")
     until(lambda: page.text("#battery-w") == "50 %", "the inverter has spoken")
     legs = page.run("return [...document.querySelectorAll('.leg')].map(e => e.innerText)")
     assert len(legs) == 9 and legs[0].startswith("service L1")
@@ -129,7 +129,11 @@ def test_it_says_why(page: Page) -> None:
     assert page.text("#why").endswith(".") and len(page.text("#why")) > 8
     same = "the same sentence as for everybody else"
     until(lambda: page.text("#why") == page.box.state()["why"]["text"], same)
-    assert "Nothing is asked of it." in page.text("#battery-note")
+    for card, device in (("#battery-note", "inverter"), ("#car-note", "evse")):
+        until(
+            lambda card=card, device=device: page.box.state()["why"][device] in page.text(card),
+            f"and the {device}'s own",
+        )
     page.press("#limits-box summary")
     until(lambda: "Because" in page.find("#limits").text, "the limits and their reasons")
     rows = page.find("#limits").text

@@ -34,8 +34,11 @@ SOURCE_STYLES = {
     "chip": "white",
 }
 DEVICE_SECTIONS = {tables.EVSE: "evse", tables.INVERTER: "inverter"}  # of the site
-UNTOLD = ("mqtt",)  # every second's state is in the log, and would crowd out all else here
+# In the log, but they would crowd out all else here: every second's state, bouncing contacts (the
+# switches are drawn), and what permits and outputs repeat of the states.
+UNTOLD = ("mqtt ", "house contact ", "core permits ", "guard outputs ")
 FRESH_PER_S = 4
+RAISE_MA = 700  # an offer so far below its limit is on the way up, not held there
 
 
 @dataclass
@@ -58,7 +61,7 @@ def draw(view: View, width: int = WIDTH, height: int = HEIGHT) -> RenderableType
     """The whole picture, at most `height` rows."""
     line = Rule(style="grey37")
     flows = _flows(view)
-    parts = [*_circuits(view, width), line, _switches(view), *_limits(view, width), line]
+    parts = [*_circuits(view, width), line, *_limits(view, width), _switches(view), line]
     left = height - HEAD_ROWS - flows.row_count - len(parts)
     return Group(_head(view), line, flows, line, *parts, *_events(view, max(1, left)))
 
@@ -129,13 +132,15 @@ def _sources(view: View) -> list[Flow]:
     return found
 
 
+CAR_SAYS = {"A": "gone", "B": "waits", "C": "draws", "D": "draws"}
 CARRIED = {"grid": "on the grid", "form": "on its own", "drift": "UNINTENDED ISLAND"}
 
 
 def _users(view: View) -> list[Flow]:
     t = view.truth
     source = CARRIED.get(str(t.get("house_source", "")), "dark")
-    car = f"{t.get('car_state', '?')}  {t.get('car_soc_percent', 0):.0f} %"
+    state = str(t.get("car_state", "?"))
+    car = f"{CAR_SAYS.get(state, 'pilot')} {state}  {t.get('car_soc_percent', 0):.0f} %"
     found = [
         Flow("House", t.get("loads_w", 0), source, "white"),
         Flow("Car", t.get("car_w", 0), car, "bright_green", t.get("car_plugged", True)),
@@ -147,7 +152,7 @@ def _users(view: View) -> list[Flow]:
 
 
 def _cells(flow: Flow, width: int) -> tuple[Text, Text, Text]:
-    arrow = "───" if abs(flow.w) < 10 else "──▶" if flow.w > 0 else "◀──"
+    arrow = "───" if abs(flow.w) < 10 else "━━▶" if flow.w > 0 else "◀━━"
     name = (f"{flow.name:<5}" if width else flow.name, f"bold {flow.style}")
     gone = (name[0], "grey50")
     label = Text.assemble(name if flow.there else gone, (f" {flow.note:<{width}}", "grey62"))
@@ -185,7 +190,8 @@ def _circuits(view: View, width: int) -> list[RenderableType]:
     """A row per circuit: a bar per leg against the rating, signed amperes beside it."""
     legs = _legs(view)
     size = max(6, (width - 20) // len(legs) - 10)
-    rows: list[RenderableType] = []
+    head = "".join(f" {leg.upper():<{size + 8}}" for leg in legs)
+    rows: list[RenderableType] = [Text(f"{'circuit':<11} limit {head}"[:width], style="grey50")]
     for name, rating in _nodes(view):
         row = Text.assemble((f"{name[:11]:<11} {rating:3.0f} A ", "bold"))
         for leg in legs:
@@ -222,17 +228,20 @@ def _bar(amps: float | None, rating: float, size: int) -> Text:
     return text.append(f" {amps:6.1f}A", style="bold red" if abs(amps) > rating else "")
 
 
+SWITCHES = {"contactor": "contactor", "island": "to the grid", "bond": "bond", "loads": "big loads"}
+
+
 def _switches(view: View) -> RenderableType:
-    text = Text()
-    for name in ("contactor", "island", "bond", "loads"):
+    """Main contacts as they really are, closed or open; what the firmware takes the pilot for."""
+    text = Text("switches ", style="bold")
+    for name, label in SWITCHES.items():
         closed = bool(view.truth.get(f"{name}_closed", False))
-        text.append("● " if closed else "○ ", style="bold green" if closed else "grey50")
-        text.append(f"{name}  ", style="" if closed else "grey50")
+        text.append(" ●━● " if closed else " ●╱● ", style="bold green" if closed else "grey50")
+        text.append(label, style="" if closed else "grey50")
     commands = view.values.get("commands")
     if commands:
         pilot = tables.PILOT_NAMES[commands[tables.PILOT_STATE]]
-        duty = commands[tables.PILOT_DUTY_PERMILLE] / 10
-        text.append(f"pilot {pilot} {duty:g} %", style="cyan")
+        text.append(f"  pilot {pilot}", style="cyan")
         text.append(f"  {tables.ISLAND_NAMES[commands[tables.ISLAND_STATE]]}", style="cyan")
         trips = view.values["trips"][tables.TRIPPED]
         if trips:
@@ -246,17 +255,17 @@ def _limits(view: View, width: int) -> list[RenderableType]:
     commands = view.values.get("commands")
     if not commands:
         return [Text("waiting for the firmware…", style="grey50")]
-    offer = f"{commands[tables.OFFER_MA] / 1000:g} A"
+    offer = f"{commands[tables.OFFER_MA] / 1000:.3g} A"
     setpoint = f"{commands[tables.SETPOINT_W] / 1000:+.2f} kW"
     rows: list[RenderableType] = []
     for device, label, value in (
-        (tables.EVSE, "offer", offer),
-        (tables.INVERTER, "setpoint", setpoint),
+        (tables.EVSE, "car offer", offer),
+        (tables.INVERTER, "battery", setpoint),
     ):
         if DEVICE_SECTIONS[device] not in view.site:
             continue
         limit = limit_of(view.values, device)
-        row = Text.assemble((f"{label:<9}{value:>9}  ", "bold"))
+        row = Text.assemble((f"{label:<9}{value:>9}  ", "bold bright_white"))
         row.append(f"{tables.SOURCE_NAMES[limit.source]}: ", style="cyan")
         row.append(why(view, device, limit))
         row.truncate(width, overflow="ellipsis")
@@ -266,6 +275,9 @@ def _limits(view: View, width: int) -> list[RenderableType]:
 
 def why(view: View, device: int, limit: Limit) -> str:
     """The reason in words; its bare number where the firmware's sentences are missing."""
+    offer_ma = view.values["commands"][tables.OFFER_MA]
+    if device == tables.EVSE and 0 < offer_ma < limit.high - RAISE_MA:
+        return f"Growing slowly, up to {limit.high / 1000:.3g} A."
     try:
         from firmware.net.words import reason_text
     except ImportError:
@@ -275,9 +287,13 @@ def why(view: View, device: int, limit: Limit) -> str:
     return reason_text(limit.reason, name, limit.leg, limit.value)
 
 
+def _untold(source: str, text: str) -> bool:
+    return f"{source} {text}".startswith(UNTOLD)
+
+
 def _events(view: View, count: int) -> list[RenderableType]:
     rows = []
-    told = [event for event in view.events if event[1] not in UNTOLD]
+    told = [event for event in view.events if not _untold(*event[1:])]
     for t_us, source, text in told[-count:]:
         clock = view.start + timedelta(microseconds=t_us)
         style = SOURCE_STYLES.get(source, "")

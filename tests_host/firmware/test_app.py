@@ -1,0 +1,14 @@
+"""The loop: a part that fails takes no other with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests_host.conftest import ROOT, RunDevice
+
+DEVICE = Path(__file__).parent / "device"
+
+
+def test_a_failing_ledger_leaves_the_owners_wishes_alone(run_device: RunDevice) -> None:
+    said = run_device(DEVICE / "failing_ledger.py", ROOT / ".cache" / "data")
+    assert said.split("\n")[0] == "True True ledger: OSError 28"
