@@ -16,7 +16,7 @@ run: setup-run ## the box in its simulated house (SCENARIO= SECONDS= SPEED= SEED
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
 
 test: setup-test ## all tests but the long ones
-	@exec $(PY) -m pytest -n 2 --no-header $(ARGS)
+	@exec $(PY) -m pytest -n 2 --dist loadgroup --no-header $(ARGS)
 
 soak: setup-test ## the long tests
 	@exec $(PY) -m pytest -n 2 --no-header -m soak --timeout 7200 $(ARGS)

@@ -28,11 +28,13 @@ from firmware.image import (
     ISLAND_GRID,
     ISLAND_STATE,
     MARKET,
+    OFFER_MA,
     PILOT_B,
     PILOT_C,
     PILOT_D,
     PILOT_STATE,
     REASON_GRID_WAIT,
+    REASON_GROWTH,
     SOURCE_NAMES,
     SOURCES,
     TRIPPED,
@@ -41,6 +43,7 @@ from firmware.image import (
 )
 from firmware.net import words
 
+_STEP_MA = 200  # an offer this close to its grant is there: the pilot's duty comes in steps
 UNITS = ("ma", "w")  # of a device's claims, by DEVICE_NAMES
 
 
@@ -112,6 +115,8 @@ class Reasons:
         """
         commands = self.commands
         wish = MARKET * DEVICES + device
+        if device == EVSE and 0 < commands[OFFER_MA] < commands[GRANT_HIGH + EVSE] - _STEP_MA:
+            return words.reason_text(REASON_GROWTH)
         if device == EVSE:
             source, which = commands[WINNER_HIGH + device], CLAIM_REASON
         elif commands[CLAIM_LOW + wish] > commands[GRANT_HIGH + device]:

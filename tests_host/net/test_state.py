@@ -44,9 +44,9 @@ def test_contents(site: im.Image) -> None:
         "low_ma": 0,
         "high_ma": 9000,
         "reason": im.REASON_BREAKER,
-        "text": "Circuit service (L2) is near its rating: 1.0 A left.",
+        "text": "Circuit service (L2) has 1.0 A left.",
         "low_reason": im.REASON_BREAKER,
-        "low_text": "Circuit service (L2) is near its rating: 1.0 A left.",
+        "low_text": "Circuit service (L2) has 1.0 A left.",
         "node": "service",
         "leg": 1,
         "value": 1000,
@@ -55,7 +55,7 @@ def test_contents(site: im.Image) -> None:
 
 def test_the_reason_of_each_device(site: im.Image) -> None:
     why = published(site)["why"]
-    assert why["evse"] == "Circuit service (L2) is near its rating: 1.0 A left."
+    assert why["evse"] == "Circuit service (L2) has 1.0 A left."
     assert why["inverter"] == "The battery is at its reserve of 30 %."
     assert why["text"] == "The car: " + why["evse"]
     claim(site, im.MARKET, im.INVERTER, 0, 0, im.REASON_NO_GOAL)

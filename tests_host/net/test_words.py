@@ -48,7 +48,7 @@ def test_sentences_are_whole(code: int, leg: int, value: int) -> None:
 
 def test_examples() -> None:
     assert words.reason_text(im.REASON_BREAKER, "service", 1, 1234) == (
-        "Circuit service (L2) is near its rating: 1.2 A left."
+        "Circuit service (L2) has 1.2 A left."
     )
     assert words.reason_text(im.REASON_METER_STALE, "service", -1, 4200) == (
         "No measurement of circuit service for 4 s, so the worst is assumed."

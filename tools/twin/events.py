@@ -14,7 +14,7 @@ from typing import IO
 from firmware import image as tables
 from tools.twin import record
 
-TAIL = 100
+TAIL = 500  # the state is published each second, and the view leaves that out
 LONGEST_TEXT = 160
 SECTION_NAMES = tuple(table.name for table in tables.TABLES)
 Values = Mapping[str, Sequence[int]]

@@ -1,8 +1,9 @@
 # islet: time and heap of core.step(), measured by the interpreter that runs it.
 # GPL-3.0-or-later
 #
-# Prints one line: nodes, steps, µs a step, bytes allocated a step, heap_locked (1 when the whole
-# measurement ran with the heap locked, so that any allocation would have raised MemoryError).
+# Prints a line for each number of nodes: nodes, steps, µs a step, bytes allocated a step, locked (1
+# when the whole measurement ran with the heap locked, so that any allocation would have raised
+# MemoryError), busy (1 when car and inverter were still at work at its end), bits of the runtime.
 
 import gc
 import sys
@@ -28,6 +29,7 @@ def site(image, nodes):
     s[im.EVSE_NODE], s[im.EVSE_LEGS], s[im.EVSE_MAX_MA] = nodes - 1, 3, 16_000
     s[im.INVERTER_NODE], s[im.INVERTER_LEGS] = nodes - 2, 3
     s[im.INVERTER_CHARGE_W] = s[im.INVERTER_DISCHARGE_W] = 5_000
+    s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
     s[im.TRIP_KIND], s[im.TRIP_LEVEL], s[im.TRIP_TIME_MS] = im.GRID_UV, 800, 1_000
 
 
@@ -36,12 +38,10 @@ def readings(image):
     live = image.live
     for i in image._ages:
         live[i] = 0
-    live[im.INPUTS] = im.IN_CONTACTOR | im.IN_ENABLE
-    live[im.PILOT_HIGH_MV], live[im.PILOT_LOW_MV], live[im.PROXIMITY_OHM] = 6_000, -12_000, 220
+    live[im.PILOT_HIGH_MV], live[im.PROXIMITY_OHM] = 6_000, 220
     live[im.GRID_MHZ] = live[im.HOUSE_MHZ] = 50_000
     for leg in range(3):
         live[im.GRID_MV + leg] = live[im.HOUSE_MV + leg] = 231_000
-        live[im.EVSE_MA + leg] = 10_000
         live[im.INVERTER_MA + leg] = -2_000
         for node in range(image.site[im.NODE_COUNT]):
             live[im.NODE_MA + node * 3 + leg] = 12_000 + 37 * node
@@ -56,17 +56,32 @@ def ask(image):
     for device, high in ((im.EVSE, 16_000), (im.INVERTER, -2_000)):
         q[im.MARKET_LOW + device] = min(0, high)
         q[im.MARKET_HIGH + device] = high
-        q[im.MARKET_TTL_MS + device] = 5_000
+        q[im.MARKET_TTL_MS + device] = 1_000_000  # the wish outlasts the measurement
         q[im.MARKET_SEQ + device] += 1
     q[im.RESERVE_PERMILLE] = 200
 
 
 def cycle(image, core):
     """What app.control_step does around the core, with fresh readings."""
-    for i in image._ages:
-        image.live[i] = 0
+    follow(image)
     image.latch()
     core.step(100)
+
+
+def follow(image):
+    """Contacts, pilot and car follow what was commanded, as on a site without faults."""
+    live, commands = image.live, image.commands
+    permits = commands[im.PERMITS]
+    image.trips[im.OUTPUTS] = permits
+    image.trips[im.BEAT_AGE_MS] = 0
+    live[im.INPUTS] = (
+        (im.IN_CONTACTOR if permits & im.OUT_CONTACTOR else 0)
+        | (im.IN_ENABLE if permits & im.OUT_ENABLE else 0)
+        | (im.IN_BOND if permits & im.OUT_BOND else 0)
+    )
+    live[im.PILOT_LOW_MV] = -12_000 if commands[im.PILOT_DUTY_PERMILLE] < 1000 else 6_000
+    for leg in range(3):
+        live[im.EVSE_MA + leg] = commands[im.OFFER_MA] if permits & im.OUT_CONTACTOR else 0
 
 
 def measure(nodes, steps):
@@ -74,7 +89,7 @@ def measure(nodes, steps):
     site(image, nodes)
     readings(image)
     core = Core(image)
-    for i in range(100):  # warm up, and get through the start states
+    for i in range(300):  # warm up, and get through the start states
         if i % 10 == 0:
             ask(image)
         cycle(image, core)
@@ -90,7 +105,10 @@ def measure(nodes, steps):
     if heap_unlock:
         heap_unlock()
     after = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
-    print(nodes, steps, total_us / steps, (after - before) / steps, 1 if heap_lock else 0)
+    busy = 1 if image.commands[im.OFFER_MA] and image.commands[im.SETPOINT_W] else 0
+    bits = 64 if sys.maxsize >> 32 else 32
+    locked = 1 if heap_lock else 0
+    print(nodes, steps, total_us / steps, (after - before) / steps, locked, busy, bits)
 
 
 for argument in sys.argv[1:]:
