@@ -250,6 +250,7 @@ class App:
     async def run(self):
         """Everything, until control fails: then nothing renews the permits and the guard drops
         them, and the watchdog, no longer fed, starts afresh."""
+        self._guard_us = time.ticks_us()  # the gap that counts begins with the sampling
         self.board.start_sampling(self.on_block)
         self.board.start_watchdog(WATCHDOG_MS)
         work = [self.supervised(name, start) for name, start in self.links]

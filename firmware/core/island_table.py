@@ -52,8 +52,11 @@ FACTS = (
     ("forming", "the inverter says that it forms"),
     ("heeds", "the inverter answers and does not form: it has heard that it is on the grid"),
     ("stopped", "the inverter says that it does not form, and draws or delivers next to nothing"),
-    ("outage", "grid dead for GRID_LOSS_MS and islanding is automatic, or a person asks for it"
-     " and the battery is refilled"),
+    (
+        "outage",
+        "grid dead for GRID_LOSS_MS and islanding is automatic, or a person asks for it"
+        " and the battery is refilled",
+    ),
     ("able", "the inverter answers, is plugged and without fault, and the reserve allows it"),
     ("refilled", "state of charge well above the outage reserve"),
     ("reserve", "state of charge known and above the outage reserve"),

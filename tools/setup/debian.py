@@ -50,8 +50,8 @@ PACKAGES = (
     Package(f"python3.{sys.version_info.minor}-venv", ALL, venv_works),
     Package("gcc-multilib", ALL, thirty_two_bits, "MicroPython is built with 64 bits"),
     Package("mosquitto", ALL, program("mosquitto"), "the embedded MQTT broker serves"),
-    Package("chromium", TEST, program("chromium"), "the tests of pages are skipped"),
-    Package("chromium-driver", TEST, program("chromedriver"), "the tests of pages are skipped"),
+    Package("chromium", TEST, program("chromium"), "the tests of pages fail"),
+    Package("chromium-driver", TEST, program("chromedriver"), "the tests of pages fail"),
     Package("fonts-dejavu-core", TEST, FONTS.exists, "pages may show boxes for letters"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
@@ -23,6 +24,7 @@ def check(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="make lint", description=__doc__).parse_args()
     failed = 0
     for command in CHECKS:
         done = check(command)

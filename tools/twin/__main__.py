@@ -69,6 +69,10 @@ def simulate(options: argparse.Namespace) -> int:
     path = Path(options.scenario)
     if not path.exists() and (shipped := HERE / "scenarios" / f"{path.name}.json").exists():
         path = shipped
+    if not path.exists():
+        names = ", ".join(sorted(file.stem for file in (HERE / "scenarios").glob("*.json")))
+        print(f"islet: --scenario {path}: no such file; shipped are {names}", file=sys.stderr)
+        return FAILED
     try:
         story = scenario.load(path)
         port.read_board(options.board)

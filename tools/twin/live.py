@@ -229,7 +229,12 @@ def _bar(amps: float | None, rating: float, size: int) -> Text:
     return text.append(f" {amps:6.1f}A", style="bold red" if abs(amps) > rating else "")
 
 
-SWITCHES = {"contactor": "contactor", "island": "to the grid", "bond": "bond", "loads": "big loads"}
+SWITCHES = {
+    "contactor": "contactor",
+    "island": "to the grid",
+    "bond": "bond",
+    "loads": "big loads",
+}
 
 
 def _switches(view: View) -> RenderableType:

@@ -37,6 +37,7 @@ OBSERVE_US = 100_000
 STATUS_S = 10.0
 PATIENCE_S = 2.0  # at SPEED=max without a progress line
 PROGRESS_S = 0.5
+REFUSAL = "configuration: "  # the firmware's log begins so for each error in the site
 FINDING, FAILED, INTERRUPTED = 1, 2, 130
 
 
@@ -150,7 +151,7 @@ class Run:
         session = scene.session
         session.end_us = self._end_us()
         session.future.on_committed = self._committed
-        session.on_log = lambda t_us, text: self.log.add(t_us, "chip", text)
+        session.on_log = self._said
         session.on_section = self._section
         (folder / "storage").mkdir()
         (folder / "site.json").write_text(json.dumps(scene.site))
@@ -237,6 +238,11 @@ class Run:
     def _section(self, t_us: int, item: wire.Section | wire.Step) -> None:
         self._notes.append(partial(self._take, t_us, item))
 
+    def _said(self, t_us: int, text: str) -> None:
+        self.log.add(t_us, "chip", text)
+        if text.startswith(REFUSAL) and not self._on_screen():
+            print(f"islet: the firmware refuses its {text}", file=self._err, flush=True)
+
     def _catch_up(self) -> None:
         notes, self._notes = self._notes, []
         for note in notes:
@@ -307,10 +313,14 @@ class Run:
             remarks=self._judged,
         )
 
+    def _on_screen(self) -> bool:
+        """The live view has the terminal, and shows the log itself."""
+        return not self._virtual and self._out.isatty()
+
     def _display(self, stack: ExitStack) -> Display:
         if self._virtual:
             return Progress(self._err, self._end_us())
-        if self._out.isatty():
+        if self._on_screen():
             return Terminal(stack.enter_context(live.Screen()), self.view)
         if self._scene.page:
             print(f"islet: page at {self._scene.page}", file=self._err, flush=True)

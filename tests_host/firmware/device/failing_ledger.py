@@ -46,7 +46,8 @@ class Events:
 
 class App(room.App):
     def __init__(self):
-        self.image, self.health, self.board, self.events = Image(), room.Health(), Board(), Events()
+        self.image, self.health = Image(), room.Health()
+        self.board, self.events = Board(), Events()
         self.links, self._free_bytes = [], 0
         self.slow_parts = [("ledger", Part("ledger", True)), ("policy", Part("policy", False))]
 

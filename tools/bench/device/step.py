@@ -1,8 +1,8 @@
 # islet: time and heap of core.step(), measured by the interpreter that runs it.
 # GPL-3.0-or-later
 #
-# Prints a line for each number of nodes: nodes, steps, µs a step, bytes allocated a step, locked (1
-# when the whole measurement ran with the heap locked, so that any allocation would have raised
+# Prints a line for each number of nodes: nodes, steps, µs a step, bytes allocated a step, locked
+# (1 when the whole measurement ran with the heap locked, so that any allocation would have raised
 # MemoryError), busy (1 when car and inverter were still at work at its end), bits of the runtime.
 
 import gc
@@ -29,7 +29,7 @@ def site(image, nodes):
     s[im.EVSE_NODE], s[im.EVSE_LEGS], s[im.EVSE_MAX_MA] = nodes - 1, 3, 16_000
     s[im.INVERTER_NODE], s[im.INVERTER_LEGS] = nodes - 2, 3
     s[im.INVERTER_CHARGE_W] = s[im.INVERTER_DISCHARGE_W] = 5_000
-    s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
+    s[im.EVSE_PAUSE_MS] = s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
     s[im.TRIP_KIND], s[im.TRIP_LEVEL], s[im.TRIP_TIME_MS] = im.GRID_UV, 800, 1_000
 
 
@@ -43,9 +43,6 @@ def readings(image):
     for leg in range(3):
         live[im.GRID_MV + leg] = live[im.HOUSE_MV + leg] = 231_000
         live[im.INVERTER_MA + leg] = -2_000
-        for node in range(image.site[im.NODE_COUNT]):
-            live[im.NODE_MA + node * 3 + leg] = 12_000 + 37 * node
-            live[im.NODE_W + node * 3 + leg] = 2_700
     live[im.INVERTER_PLUGGED], live[im.SOC_PERMILLE] = 1, 600
     live[im.INVERTER_MODE] = im.INVERTER_FOLLOW
     live[im.INVERTER_CHARGE_MAX_W] = live[im.INVERTER_DISCHARGE_MAX_W] = 5_000
@@ -61,11 +58,17 @@ def ask(image):
     q[im.RESERVE_PERMILLE] = 200
 
 
-def cycle(image, core):
-    """What app.control_step does around the core, with fresh readings."""
+def prepare(image, number):
+    """The readings of cycle `number`: fresh, and moving: a frozen meter counts as invalid."""
+    live = image.live
+    for i in image._ages:
+        live[i] = 0
+    for node in range(image.site[im.NODE_COUNT]):
+        for leg in range(3):
+            live[im.NODE_MA + node * 3 + leg] = 30_000 + 37 * node + 20 * (number % 7)
+            live[im.NODE_W + node * 3 + leg] = 6_900 + 5 * (number % 7)
     follow(image)
     image.latch()
-    core.step(100)
 
 
 def follow(image):
@@ -92,16 +95,20 @@ def measure(nodes, steps):
     for i in range(300):  # warm up, and get through the start states
         if i % 10 == 0:
             ask(image)
-        cycle(image, core)
+        prepare(image, i)
+        core.step(100)
     clock_us = getattr(time, "ticks_us", None) or (lambda: time.perf_counter_ns() // 1000)
+    since = getattr(time, "ticks_diff", None) or (lambda now, then: now - then)
+    total_us = 0
     gc.collect()
     before = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
     if heap_lock:
         heap_lock()
-    start_us = clock_us()
-    for _ in range(steps):
+    for i in range(steps):
+        prepare(image, i)
+        start_us = clock_us()
         core.step(100)
-    total_us = clock_us() - start_us
+        total_us += since(clock_us(), start_us)
     if heap_unlock:
         heap_unlock()
     after = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
