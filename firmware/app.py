@@ -160,6 +160,7 @@ class App:
         self._guard_us = now_us
         if gap_us > self.health.guard_gap_us:
             self.health.guard_gap_us = gap_us
+        self.image.age_sampled(10)
         self.board.sample_inputs(self.image)
         self.sense.on_block(samples, frames)
         self.guard.tick(10)
@@ -169,7 +170,7 @@ class App:
     def control_step(self, dt_ms):
         """One control cycle over a latched image."""
         image = self.image
-        image.age(dt_ms)
+        image.age_rest(dt_ms)
         image.latch()
         self.core.step(dt_ms)
         self.board.pilot(image.commands[PILOT_DUTY_PERMILLE])
@@ -184,6 +185,7 @@ class App:
         if trips[GUARD_TICKS] != self._guard_ticks:
             self.board.feed_watchdog()
         else:
+            self.image.age_sampled(dt_ms)
             self.guard.tick(dt_ms)
         self._guard_ticks = trips[GUARD_TICKS]
 

@@ -30,8 +30,9 @@ class Config:
 
 
 def _allowed(kind, unit, low, high):
-    if kind == "number":
-        return "a number from {} to {} {}".format(low, high, unit).rstrip()
+    if kind in ("number", "whole"):
+        what = "number" if kind == "number" else "whole number"
+        return "a {} from {} to {} {}".format(what, low, high, unit).rstrip()
     if kind == "text":
         return "a text of {} to {} characters".format(low, high)
     if kind == "bool":
@@ -44,6 +45,8 @@ def _check(where, row, value, errors):
     _, kind, unit, low, high = row[:5]
     if kind == "number":
         fits = type(value) in (int, float) and low <= value <= high
+    elif kind == "whole":
+        fits = type(value) is int and low <= value <= high
     elif kind == "text":
         fits = isinstance(value, str) and low <= len(value) <= high
     elif kind == "bool":
@@ -61,7 +64,7 @@ def _check(where, row, value, errors):
 
 
 def _as_integer(kind, value, factor):
-    if kind == "number":
+    if kind in ("number", "whole"):
         return int(value * factor + (0.5 if value >= 0 else -0.5))
     if kind == "bool":
         return 1 if value else 0
@@ -204,6 +207,9 @@ def _rules(site, config, board):
         errors.append("island.capable: must be false under topology T3")
     if site[im.COORDINATED] and not 1000 <= site[im.INVERTER_REVERT_MS] <= 10_000:
         errors.append("coordinated: needs inverter.revert_s from 1 to 10")
+    if site[im.EXPORT_LIMIT_W] >= 0 and site[im.INVERTER_DISCHARGE_W] > 0:
+        if not 1000 <= site[im.INVERTER_REVERT_MS] <= 10_000:  # a dead islet must not export on
+            errors.append("export_limit_w: needs inverter.revert_s from 1 to 10")
     if site[im.EVSE_NODE] >= 0 and site[im.CONTACTOR_BREAKING_MA] <= 2 * site[im.EVSE_MAX_MA]:
         # the guard trips above twice the rating, and never above what the contacts can break
         errors.append("evse.breaking_a: must be above twice evse.max_a")

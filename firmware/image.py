@@ -397,6 +397,8 @@ TRIP_VALUE = _f("TRIP_VALUE", "", -_MS, _MS, "mA, mV or ms of the last trip")
 
 # fmt: on
 
+SAMPLED_AGES = (INPUTS_AGE_MS, PILOT_AGE_MS, FAST_AGE_MS)  # renewed by each sample block
+
 TABLES = (SITE, READINGS, REQUESTS, COMMANDS, TRIPS)
 
 
@@ -416,13 +418,31 @@ class Image:
         self.requests = REQUESTS.new()
         self.commands = COMMANDS.new()
         self.trips = TRIPS.new()
-        spans = [(row[1], row[2]) for row in READINGS.rows if row[3] == "age"]
-        self._ages = array("h", [i for first, count in spans for i in range(first, first + count)])
+        ages = []
+        for _, first, count, unit, _, _, _, _ in READINGS.rows:
+            if unit == "age":
+                ages.extend(range(first, first + count))
+        self.ages = array("h", ages)
+        self._sampled = array("h", SAMPLED_AGES)
+        self._rest = array("h", [i for i in ages if i not in SAMPLED_AGES])
 
     def age(self, dt_ms):
         """Every age among the live readings grows by dt_ms and saturates."""
+        self.age_sampled(dt_ms)
+        self.age_rest(dt_ms)
+
+    def age_sampled(self, dt_ms):
+        """Those that the sampling interrupt renews: it lets them grow itself, block by block, so
+        that a late control cycle does not age what has just been measured."""
+        self._grow(self._sampled, dt_ms)
+
+    def age_rest(self, dt_ms):
+        """All others, which grow with the control cycle."""
+        self._grow(self._rest, dt_ms)
+
+    def _grow(self, fields, dt_ms):
         live = self.live
-        for i in self._ages:
+        for i in fields:
             age_ms = live[i] + dt_ms
             live[i] = age_ms if age_ms < AGE_MAX_MS else AGE_MAX_MS
 

@@ -29,7 +29,7 @@ from firmware.bus.profiles import (
 from firmware.bus.registers import INVALID
 from firmware.image import LEG_COUNT, LEGS, NODE_AGE_MS, NODE_MA, NODE_W
 
-FROZEN_MS = 10_000  # the same registers for so long: no house is that steady
+FROZEN_MS = 4_000  # the same registers for so long: no house is that steady
 _PERIOD_MS = 250
 _SILENCE_MS = 1000  # a longer gap between readings was silence, not stillness
 _GAP = 10  # unused registers cheaper to read than another request

@@ -69,9 +69,9 @@ def test_a_good_configuration_fills_the_site() -> None:
     [
         ({"topology": "T4"}, "topology", "one of T1, T2, T3"),
         ({"topology": ""}, "topology", "one of T1, T2, T3"),
-        ({"legs": 4}, "legs", "a number from 1 to 3"),
-        ({"legs": "three"}, "legs", "a number from 1 to 3"),
-        ({"legs": True}, "legs", "a number from 1 to 3"),
+        ({"legs": 4}, "legs", "a whole number from 1 to 3"),
+        ({"legs": "three"}, "legs", "a whole number from 1 to 3"),
+        ({"legs": True}, "legs", "a whole number from 1 to 3"),
         ({"nominal_v": None}, "nominal_v", "is missing"),
         ({"grid_code": "mars"}, "grid_code", "en50549"),
         ({"evse.max_a": 81}, "evse.max_a", "a number from 6 to 80 A"),
@@ -93,6 +93,8 @@ def test_a_good_configuration_fills_the_site() -> None:
         ({"grid_code": "ieee1547_cat2"}, "grid_code", "nominal_hz"),
         ({"grid_code": "as4777a", "island.capable": True}, "island.bond", "must be false"),
         ({"export_limit_w": -2}, "export_limit_w", "-1 to 1000000 W"),
+        ({"export_limit_w": -0.6}, "export_limit_w", "a whole number"),
+        ({"export_limit_w": 0, "inverter.revert_s": 0}, "export_limit_w", "revert_s from 1 to 10"),
         # an instrument that does not see the loads would leave the panel blind, not careful
         ({"nodes.0.instrument": "evse"}, "nodes[0].instrument", "evse.node alone"),
         ({"nodes.0.instrument": "inverter"}, "nodes[0].instrument", "inverter.node alone"),

@@ -47,7 +47,7 @@ CONFIGURATIONS = {
     "infinite": (GOOD.replace(b'"rating_a": 25', b'"rating_a": Infinity'), ""),
     "not a number": (GOOD.replace(b'"max_a": 16', b'"max_a": NaN'), ""),
     "misspelt": (GOOD.replace(b'"max_a"', b'"max_amps"'), "evse.max_amps: unknown option"),
-    "legs": (site(legs=4), "legs: 4 is not a number from 1 to 3"),
+    "legs": (site(legs=4), "legs: 4 is not a whole number from 1 to 3"),
     "section": (site(evse=[1]), "evse: is not an object"),
     "secret": (site(http={"port": "eighty"}), "http.port: "),
     "no such code": (site(grid_code="none"), "grid_code: none is not one of "),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -123,11 +122,9 @@ print(vclock.is_virtual(), time.ticks_ms() == 0)
 
 
 def test_an_hour_of_asyncio_is_exact_and_repeatable(run_device: RunDevice) -> None:
-    start = time.monotonic()
     first, second = (run_device(DEVICE / "sleeper.py") for _ in range(2))
     assert first == second
     assert first.split()[:2] == ["3600000", "0"]
-    assert time.monotonic() - start < 60
 
 
 def test_every_input_of_the_build_is_in_its_key() -> None:

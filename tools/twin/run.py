@@ -39,6 +39,7 @@ PATIENCE_S = 2.0  # at SPEED=max without a progress line
 PROGRESS_S = 0.5
 REFUSAL = "configuration: "  # the firmware's log begins so for each error in the site
 FINDING, FAILED, INTERRUPTED = 1, 2, 130
+NEVER_DECIDED = {"t_s": 0.0, "rule": "run", "text": "the firmware took no control step"}
 
 
 class Judge(Protocol):
@@ -273,6 +274,10 @@ class Run:
     def _summary(self) -> dict[str, Any]:
         session = self._scene.session
         self._catch_up()
+        judged = self._scene.judge.summary()
+        if not self._image.steps:  # a refused configuration is safe, but it is no success
+            judged["ok"] = False
+            judged["findings"] = [*judged.get("findings", ()), NEVER_DECIDED]
         return {
             "scenario": self._scene.title,
             "seconds": session.now_us // 100_000 / 10,
@@ -282,7 +287,7 @@ class Run:
             "steps": self._image.steps,
             "events": self.log.count,
             "events_sha256": self.log.sha256,
-            **self._scene.judge.summary(),
+            **judged,
         }
 
     def _interrupted(self) -> int:

@@ -64,7 +64,7 @@ requests[f.RESERVE_PERMILLE] = 300
 requests[f.OUTAGE_RESERVE_PERMILLE] = 100
 core = Core(image)
 guard = Guard(image, board)
-AGES = image._ages
+AGES = image.ages
 PILOT_MV = (12_000, 9_000, 6_000, 6_000, 6_000, 6_000, 9_000, 0)
 
 

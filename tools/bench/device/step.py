@@ -36,7 +36,7 @@ def site(image, nodes):
 def readings(image):
     """A charging car and a working inverter on a healthy grid."""
     live = image.live
-    for i in image._ages:
+    for i in image.ages:
         live[i] = 0
     live[im.PILOT_HIGH_MV], live[im.PROXIMITY_OHM] = 6_000, 220
     live[im.GRID_MHZ] = live[im.HOUSE_MHZ] = 50_000
@@ -61,7 +61,7 @@ def ask(image):
 def prepare(image, number):
     """The readings of cycle `number`: fresh, and moving: a frozen meter counts as invalid."""
     live = image.live
-    for i in image._ages:
+    for i in image.ages:
         live[i] = 0
     for node in range(image.site[im.NODE_COUNT]):
         for leg in range(3):
