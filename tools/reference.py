@@ -40,8 +40,8 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     yield "Goals", "`owner.goal`, and the command `goal`.", policy.documentation()
     yield (
         "Commands",
-        "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`) and by HTTP (`POST /api/command` "
-        'with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`).',
+        "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`) and by HTTP "
+        '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`).',
         commands.documentation(),
     )
     yield "Pilot", "States of the control pilot (`firmware/core/pilot.py`).", pilot.table()

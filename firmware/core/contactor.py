@@ -42,8 +42,10 @@ from firmware.image import (
     INVERTER_MA,
     INVERTER_PLUGGED,
     ISLAND_GRID,
+    ISLAND_ISLANDED,
     ISLAND_LOCKOUT,
     ISLAND_SENSING,
+    ISLAND_STARTING,
     ISLAND_STATE,
     LEGS,
     OFFER_MA,
@@ -101,6 +103,22 @@ def gateway_ready(image):
         and readings[INVERTER_PLUGGED] == 1
         and readings[INVERTER_FAULT] == 0
     )
+
+
+def gateway_done(image):
+    """T2: it is locked out, reports no car or a fault, or is silent.
+
+    While it forms the house's island, silence alone says nothing against it, and opening would
+    darken the house under load; what it last reported still counts.
+    """
+    readings = image.readings
+    island = image.commands[ISLAND_STATE]
+    if island == ISLAND_LOCKOUT:  # the last means against one that ignores its enable
+        return True
+    if readings[INVERTER_PLUGGED] != 1 or readings[INVERTER_FAULT] != 0:
+        return True
+    forms = island == ISLAND_STARTING or island == ISLAND_ISLANDED
+    return readings[INVERTER_AGE_MS] > _MEASURED_MS and not forms
 
 
 class Contactor:
@@ -170,10 +188,10 @@ class Contactor:
         return state != PILOT_C and state != PILOT_D
 
     def told_to_stop(self):
-        """No offer stands (T1), or the gateway is not ready (T2)."""
+        """No offer stands (T1), or the gateway has to stop (T2)."""
         image = self._image
         if image.site[TOPOLOGY] == _GATEWAY:
-            return not gateway_ready(image)
+            return gateway_done(image)
         return image.commands[OFFER_MA] < _LEAST_MA
 
     def empty(self):
@@ -282,12 +300,13 @@ TABLE = (
     (CONTACTOR_CLOSING, Contactor.never_closed, CONTACTOR_FAULT, FAULT_STUCK_OPEN, "stuck open"),
     (CONTACTOR_CLOSED, Contactor.urgent, CONTACTOR_OPENING, 0, "no time: open at once"),
     (CONTACTOR_CLOSED, Contactor.never_closed, CONTACTOR_FAULT, FAULT_STUCK_OPEN, "dropped out"),
-    (CONTACTOR_CLOSED, Contactor.told_to_stop, CONTACTOR_EMPTYING, 0, "steady +12 V: zero first"),
+    (CONTACTOR_CLOSED, Contactor.told_to_stop, CONTACTOR_EMPTYING, 0, "no offer, gateway done: zero first"),
     (CONTACTOR_EMPTYING, Contactor.urgent, CONTACTOR_OPENING, 0, "car in A or B, or no time"),
     (CONTACTOR_EMPTYING, Contactor.empty, CONTACTOR_OPENING, 0, "below 1 A"),
     (CONTACTOR_EMPTYING, Contactor.waited, CONTACTOR_OPENING, 0, "6 s are over: open under load"),
     (CONTACTOR_OPENING, Contactor.opened, CONTACTOR_OPEN, 0, "auxiliary contact confirms"),
     (CONTACTOR_OPENING, Contactor.welded, CONTACTOR_FAULT, FAULT_WELD, "did not open: welded"),
+    (CONTACTOR_FAULT, Contactor.welded, CONTACTOR_FAULT, FAULT_WELD, "closed since: welded too"),
     (CONTACTOR_FAULT, Contactor.mended, CONTACTOR_OPEN, 0, "open, and acknowledged or replugged"),
 )
 

@@ -200,6 +200,21 @@ def test_stuck_open_is_cured_by_replugging() -> None:
     assert room.step(PILOT_STATE=f.PILOT_A) == OPEN
 
 
+def test_a_weld_that_comes_while_stuck_open_is_named() -> None:
+    """INV-1: no weld; replugging cures a stuck contactor, not a weld."""
+    room = Room()
+    room.auxiliary = False
+    assert room.step(4) == FAULT
+    room.auxiliary = True
+    assert room.step(3) == FAULT
+    assert room.faults() == f.FAULT_STUCK_OPEN | f.FAULT_WELD
+    room.auxiliary = False
+    assert room.step(5, PILOT_STATE=f.PILOT_A) == FAULT
+    put(room.image.requests, ACKNOWLEDGE_SEQ=1)
+    assert room.step() == OPEN
+    assert not room.faults()
+
+
 def test_dropped_out_is_named() -> None:
     room = Room().charge()
     room.auxiliary = False
@@ -266,6 +281,52 @@ def test_inv_1_gateway_must_report_ready(readings: dict[str, int]) -> None:
     put(room.image.readings, **readings)
     assert room.step() == EMPTYING
     assert room.step(60) == OPENING
+
+
+def forming(island: int) -> Room:
+    """A gateway that carries the house, its contactor closed."""
+    room = gateway()
+    put(room.image.commands, PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
+    assert room.step(2, ISLAND_STATE=island) == CLOSED
+    put(room.image.readings, INVERTER_MA=(-9_000, -9_000, -9_000))
+    return room
+
+
+@pytest.mark.parametrize("island", [f.ISLAND_STARTING, f.ISLAND_ISLANDED])
+def test_a_silent_gateway_goes_on_carrying_the_house(island: int) -> None:
+    """Opening under load would darken the house for a fault of the bus alone."""
+    room = forming(island)
+    put(room.image.readings, INVERTER_AGE_MS=60_000)
+    assert room.step(600) == CLOSED
+    assert room.part.permit == f.OUT_CONTACTOR
+    assert room.step(1, ISLAND_STATE=f.ISLAND_ENDING) == EMPTYING
+
+
+@pytest.mark.parametrize("island", [f.ISLAND_STARTING, f.ISLAND_ISLANDED])
+@pytest.mark.parametrize("reported", [{"INVERTER_PLUGGED": 0}, {"INVERTER_FAULT": 1}])
+@pytest.mark.parametrize("age_ms", [0, 60_000])
+def test_what_a_gateway_reported_stops_it_islanded_too(
+    island: int, reported: dict[str, int], age_ms: int
+) -> None:
+    room = forming(island)
+    put(room.image.readings, INVERTER_AGE_MS=age_ms, **reported)
+    assert room.step() == EMPTYING
+
+
+def test_a_silent_gateway_is_not_closed_for_an_island() -> None:
+    """INV-1 (T2)"""
+    room = gateway()
+    put(room.image.readings, INVERTER_AGE_MS=2_001)
+    assert room.step(10, ISLAND_STATE=f.ISLAND_ISLANDED) == OPEN
+
+
+def test_lockout_opens_a_gateway_that_ignores_its_enable() -> None:
+    """INV-5: the contactor is the last means; zero current first, at most for six seconds."""
+    room = forming(f.ISLAND_ISLANDED)
+    assert room.step(1, ISLAND_STATE=f.ISLAND_LOCKOUT) == EMPTYING
+    assert room.step(60) == OPENING
+    assert room.part.permit == 0
+    assert room.step(20) == OPEN
 
 
 def test_table_prints_itself_and_every_state_has_a_way_out() -> None:
