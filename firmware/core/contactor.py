@@ -28,6 +28,7 @@ from firmware.image import (
     EVSE_RESPONSE_MS,
     FAULT_CABLE,
     FAULT_DIODE,
+    FAULT_FORMING,
     FAULT_NOT_FOLLOWED,
     FAULT_PILOT,
     FAULT_STUCK_OPEN,
@@ -105,18 +106,23 @@ def gateway_ready(image):
     )
 
 
+def gateway_barred(image):
+    """T2: lockout, or forming failed or unasked: the last means if it ignores its enable."""
+    commands = image.commands
+    return commands[ISLAND_STATE] == ISLAND_LOCKOUT or commands[FAULTS] & FAULT_FORMING != 0
+
+
 def gateway_done(image):
-    """T2: it is locked out, reports no car or a fault, or is silent.
+    """T2: it is barred, reports no car or a fault, or is silent.
 
     While it forms the house's island, silence alone says nothing against it, and opening would
     darken the house under load; what it last reported still counts.
     """
     readings = image.readings
+    reported = readings[INVERTER_PLUGGED] != 1 or readings[INVERTER_FAULT] != 0
+    if reported or gateway_barred(image):
+        return True
     island = image.commands[ISLAND_STATE]
-    if island == ISLAND_LOCKOUT:  # the last means against one that ignores its enable
-        return True
-    if readings[INVERTER_PLUGGED] != 1 or readings[INVERTER_FAULT] != 0:
-        return True
     forms = island == ISLAND_STARTING or island == ISLAND_ISLANDED
     return readings[INVERTER_AGE_MS] > _MEASURED_MS and not forms
 
@@ -161,7 +167,7 @@ class Contactor:
             return False
         island = commands[ISLAND_STATE]
         if image.site[TOPOLOGY] == _GATEWAY:
-            settled = island != ISLAND_SENSING and island != ISLAND_LOCKOUT
+            settled = island != ISLAND_SENSING and not gateway_barred(image)
             return settled and image.site[EVSE_NODE] >= 0 and gateway_ready(image)
         return (
             image.site[EVSE_NODE] >= 0
@@ -300,7 +306,13 @@ TABLE = (
     (CONTACTOR_CLOSING, Contactor.never_closed, CONTACTOR_FAULT, FAULT_STUCK_OPEN, "stuck open"),
     (CONTACTOR_CLOSED, Contactor.urgent, CONTACTOR_OPENING, 0, "no time: open at once"),
     (CONTACTOR_CLOSED, Contactor.never_closed, CONTACTOR_FAULT, FAULT_STUCK_OPEN, "dropped out"),
-    (CONTACTOR_CLOSED, Contactor.told_to_stop, CONTACTOR_EMPTYING, 0, "no offer, gateway done: zero first"),
+    (
+        CONTACTOR_CLOSED,
+        Contactor.told_to_stop,
+        CONTACTOR_EMPTYING,
+        0,
+        "no offer, gateway done: zero first",
+    ),
     (CONTACTOR_EMPTYING, Contactor.urgent, CONTACTOR_OPENING, 0, "car in A or B, or no time"),
     (CONTACTOR_EMPTYING, Contactor.empty, CONTACTOR_OPENING, 0, "below 1 A"),
     (CONTACTOR_EMPTYING, Contactor.waited, CONTACTOR_OPENING, 0, "6 s are over: open under load"),

@@ -4,23 +4,28 @@
 # A device may do nothing while any row of its table holds; the first that holds is the reason.
 # An event returns True, or the value its reason shows.
 
-from firmware.core.contactor import asks_for_power, gateway_ready, unprotected
+from firmware.core.contactor import gateway_ready, unprotected
 from firmware.image import (
     AUTH_REQUIRED,
     AUTHORISED,
     CABLE_MA,
+    CLAIM_REASON,
     CONTACTOR_CLOSED,
     CONTACTOR_EMPTYING,
     CONTACTOR_FAULT,
     CONTACTOR_OPENING,
     CONTACTOR_STATE,
+    DEVICES,
     EVSE,
     EVSE_AGE_MS,
     EVSE_MAX_MA,
     EVSE_NODE,
+    FAULT_FORMING,
     FAULT_NOT_FOLLOWED,
     FAULTS,
     HARDWARE,
+    IN_VENTILATION,
+    INPUTS,
     INVERTER,
     INVERTER_AGE_MS,
     INVERTER_CHARGE_MAX_W,
@@ -119,7 +124,13 @@ def _no_cable(image):
 
 
 def _not_ventilated(image):
-    return image.commands[PILOT_STATE] == PILOT_D and not asks_for_power(image)
+    """In D; or in B only because the offer ended for this: the next one would lead to D again."""
+    if image.readings[INPUTS] & IN_VENTILATION != 0:
+        return False
+    commands = image.commands
+    state = commands[PILOT_STATE]
+    said = commands[CLAIM_REASON + HARDWARE * DEVICES + EVSE]
+    return state == PILOT_D or (state == PILOT_B and said == REASON_VENTILATION)
 
 
 def _not_authorised(image):
@@ -137,11 +148,11 @@ EVSE_BLOCKS = (
     (REASON_PROTECTION, unprotected, "emergency stop, RCD, over-temperature, or not known"),
     (REASON_TRIP, _any_trip, "a trip waits to be acknowledged"),
     (REASON_NOT_FOLLOWED, _not_followed, "the car drew more than offered"),
+    (REASON_VENTILATION, _not_ventilated, "D without ventilation, until it comes or A or C"),
     (REASON_CONTACTOR, _contactor_busy, "contactor faulty or opening"),
     (REASON_NO_VEHICLE, _no_vehicle, "pilot in A"),
     (REASON_PILOT_FAULT, _pilot_fault, "pilot not in B, C, D"),
     (REASON_CABLE, _no_cable, "cable rating unknown"),
-    (REASON_VENTILATION, _not_ventilated, "D without ventilation"),
     (REASON_NOT_AUTHORISED, _not_authorised, "nobody authorised"),
     (REASON_ISLAND, _off_grid, "house not on the grid"),
     (REASON_METER_STALE, _evse_unmeasured, "its current is not measured"),
@@ -161,6 +172,8 @@ def _enable_tripped(image):
 
 def _transfer(image):
     state = image.commands[ISLAND_STATE]
+    if image.commands[FAULTS] & FAULT_FORMING:
+        return True
     return state != ISLAND_GRID and state != ISLAND_ISLANDED
 
 
@@ -188,7 +201,7 @@ INVERTER_BLOCKS = (
     (REASON_TRIP, _enable_tripped, "a trip that drops its enable waits to be acknowledged"),
     (REASON_DEVICE_SILENT, _silent, "no answer for 2 s"),
     (REASON_DEVICE_FAULT, _faulty, "it reports a fault, or nothing is connected to it"),
-    (REASON_ISLAND, _transfer, "house neither on the grid nor islanded"),
+    (REASON_ISLAND, _transfer, "house neither on the grid nor islanded, or the fault forming"),
     (REASON_CONTACTOR, _isolated, "T2: its AC contactor is not closed"),
 )
 

@@ -6,6 +6,7 @@
 from array import array
 
 from firmware.core.island_table import (
+    CLEARED,
     FAULTS_OF_ISLAND,
     MODES,
     PERMITS,
@@ -18,14 +19,17 @@ from firmware.image import (
     ACKNOWLEDGE_SEQ,
     AGE_MAX_MS,
     BOND_NEEDED,
+    FAULT_FORMING,
     FAULTS,
     GRID_AGE_MS,
     GRID_IN_SERVICE,
     GRID_LOSS_MS,
+    GRID_MHZ,
     GRID_MV,
     GRID_STATE,
     GRID_WAITING,
     HOUSE_AGE_MS,
+    HOUSE_MHZ,
     HOUSE_MV,
     IN_BOND,
     IN_ISLAND_DEAD,
@@ -41,7 +45,6 @@ from firmware.image import (
     ISLAND_AUTO,
     ISLAND_CAPABLE,
     ISLAND_CLOSING,
-    ISLAND_LOCKOUT,
     ISLAND_SENSING,
     ISLAND_STATE,
     ISLAND_WISH,
@@ -63,6 +66,8 @@ _FRESH = bit("fresh")
 _OPEN = bit("open")
 _CLOSED = bit("closed")
 _PARTED = bit("parted")
+_TIED = bit("tied")
+_APART = bit("apart")
 _BOND = bit("bond")
 _BONDED = bit("bonded")
 _DEAD = bit("dead")
@@ -82,6 +87,7 @@ _STABLE = bit("stable")
 _HELD = bit("held")
 _KEPT = bit("kept")
 _DRIVEN = bit("driven")
+_FAILED = bit("failed")
 _ACK = bit("acknowledged")
 _CAPABLE = bit("capable")
 _NEEDS_BOND = bit("needs_bond")
@@ -96,6 +102,8 @@ _DEAD_PERMILLE = const(50)  # dead-bus proof: < 0.05 pu for 100 ms (gridcodes fa
 _DEAD_MS = const(100)
 _MATCH_PERMILLE = const(150)  # a pole that did not close shows as a difference across the switch
 _MATCH_MS = const(1_000)
+_MATCH_MHZ = const(100)  # two readings of one frequency; a drifting island soon leaves it
+_ALIVE_PERMILLE = const(500)
 _GRID_DEAD_PERMILLE = const(100)
 _READY_MS = const(5_000)
 _STABLE_MS = const(10_000)
@@ -128,6 +136,7 @@ class Island:
         self._acknowledged_seq = 0
         self._dead_ms = 0  # timers: how long the fact's measurement has held
         self._mismatch_ms = 0
+        self._apart_ms = 0
         self._open_ms = 0
         self._loss_ms = 0
         self._ready_ms = 0
@@ -157,13 +166,16 @@ class Island:
                 return
 
     def _enter(self, state, fault, facts):
-        if self.state == ISLAND_LOCKOUT:
-            self.faults = 0  # a person has acknowledged
-        self.faults |= fault
+        if fault == CLEARED:
+            self.faults = 0
+        else:
+            self.faults |= fault
+        if fault:
+            self._acknowledged_seq = self.image.requests[ACKNOWLEDGE_SEQ]
         self.state = state
         self.state_ms = 0
-        self._held = self.permits if facts & _CLOSED else self.permits & ~OUT_ISLAND
-        self._acknowledged_seq = self.image.requests[ACKNOWLEDGE_SEQ]
+        carries = facts & (_CLOSED | _TIED)
+        self._held = self.permits if carries else self.permits & ~OUT_ISLAND
 
     def _permit(self, facts):
         rows = self._permits
@@ -187,6 +199,8 @@ class Island:
         facts = self._contacts(dt_ms) | self._inverter() | self._energy() | self._grid(dt_ms)
         if image.requests[ACKNOWLEDGE_SEQ] != self._acknowledged_seq:
             facts |= _ACK
+        if self.faults & FAULT_FORMING:
+            facts |= _FAILED
         if image.site[SHED_NEEDED]:
             facts |= _SHED
         if self.permits & OUT_ISLAND:
@@ -221,7 +235,14 @@ class Island:
         if (inputs & IN_BOND != 0) == (site[BOND_NEEDED] != 0):
             facts |= _BONDED
         self._open_ms = self._timer(inputs & IN_ISLAND_OPEN, self._open_ms, dt_ms)
-        self._mismatch_ms = self._timer(measured and self._differ(), self._mismatch_ms, dt_ms)
+        differ = measured and self._differ()
+        drift = measured and self._drift()
+        self._mismatch_ms = self._timer(differ, self._mismatch_ms, dt_ms)
+        self._apart_ms = self._timer(differ or drift, self._apart_ms, dt_ms)
+        if self._apart_ms >= _MATCH_MS:
+            facts |= _APART
+        if measured and not differ and not drift and self._alive():
+            facts |= _TIED
         if self._open_ms >= site[RELAY_FEEDBACK_MS] or self._mismatch_ms >= _MATCH_MS:
             facts |= _PARTED
         # A mirror contact away proves nothing about closing: the voltages must prove it, once.
@@ -311,6 +332,20 @@ class Island:
             if abs(self.image.readings[HOUSE_MV + leg] - nominal_mv) > nominal_mv // 10:
                 return False
         return True
+
+    def _alive(self):
+        """House side up on every leg, with a frequency known on both sides."""
+        readings = self.image.readings
+        level_mv = self.image.site[NOMINAL_MV] * _ALIVE_PERMILLE // 1000
+        for leg in range(self.image.site[LEG_COUNT]):
+            if readings[HOUSE_MV + leg] < level_mv:
+                return False
+        return readings[HOUSE_MHZ] > 0 and readings[GRID_MHZ] > 0
+
+    def _drift(self):
+        house_mhz = self.image.readings[HOUSE_MHZ]
+        grid_mhz = self.image.readings[GRID_MHZ]
+        return house_mhz > 0 and grid_mhz > 0 and abs(house_mhz - grid_mhz) > _MATCH_MHZ
 
     def _differ(self):
         readings = self.image.readings

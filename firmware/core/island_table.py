@@ -6,6 +6,11 @@
 # A condition is a list of facts, "-" negates; it holds when all of them do. Of a state's rules the
 # first whose condition holds is followed, one per step. PERMITS withdraws an output in the very
 # step in which a fact it needs is gone, before any change of state (INV-5: one control cycle).
+#
+# Two ways out of a fault. A contact or relay that did not follow: LOCKOUT, and nothing moves until
+# a person acknowledges. An inverter that did not form, with every contact proved: the enable stays
+# off and no island is tried until a person acknowledges ("failed"), but the house goes back to a
+# qualified grid by the ordinary path ending, unbonding, dark, closing.
 
 from firmware.image import (
     FAULT_BOND,
@@ -45,6 +50,8 @@ FACTS = (
     ("open", "mirror contact: all live poles of the islanding switch are open"),
     ("closed", "mirror contact away; while closing also: the house's voltage is the grid's"),
     ("parted", "mirror or voltages have said otherwise for longer than they need to settle"),
+    ("tied", "house side alive, its voltage and frequency are the grid's: the switch carries it"),
+    ("apart", "house and grid side have differed in voltage or frequency for 1 s"),
     ("bond", "neutral-earth bond closed"),
     ("bonded", "the bond is as the site needs it in an island"),
     ("dead", "house side below 5 % on all legs for 100 ms, hardware permissive agrees"),
@@ -65,15 +72,17 @@ FACTS = (
     ("back", "full enter-service delay passed and no wish to stay, or a wish to return"),
     ("shed", "this site sheds loads in an island"),
     ("stable", "10 s in this state"),
-    ("held", "the output was on when this state began, and since (the switch: proved closed)"),
+    ("held", "the output was on when this state began, and since (the switch: closed or tied)"),
     ("kept", "the output was on in the last step"),
     ("driven", "the islanding switch was permitted in the last step"),
-    ("acknowledged", "a person acknowledged since this state began"),
+    ("failed", "the fault forming stands: no island and no enable until a person acknowledges"),
+    ("acknowledged", "a person acknowledged since the last fault"),
     ("needs_bond", "the island needs its own bond; where the neutral is not switched it must not"),
     ("capable", "all interlocks for islanding are declared"),
 )
 
 RELAY = -1  # "after": the site's relay feedback time-out
+CLEARED = -1  # "fault": a person has acknowledged, none stands any more
 
 # --- the tables -------------------------------------------------------------------------------
 
@@ -103,8 +112,8 @@ PERMITS = (
     (ISLAND_GRID, OUT_ISLAND, "-bond"),
     (ISLAND_GRID, OUT_LOADS, ""),
     # one that is silent since the island may still have orders to form, anti-islanding off
-    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming served heeds"),
-    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming served kept"),
+    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming -failed served heeds"),
+    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming -failed served kept"),
     (ISLAND_STOPPING, OUT_ISLAND, "-bond"),
     (ISLAND_STOPPING, OUT_LOADS, ""),
     (ISLAND_BONDING, OUT_BOND, "heard open needs_bond capable"),
@@ -117,8 +126,11 @@ PERMITS = (
     (ISLAND_CLOSING, OUT_ISLAND, "fresh open dead -bond"),
     (ISLAND_CLOSING, OUT_ISLAND, "-open -bond"),
     (ISLAND_LOCKOUT, OUT_ISLAND, "held -open -bond"),
+    # a mirror stuck at "open" while the grid carries the house must not darken it
+    (ISLAND_LOCKOUT, OUT_ISLAND, "held -apart -bond -forming"),
     (ISLAND_LOCKOUT, OUT_BOND, "held open -dead"),
     (ISLAND_LOCKOUT, OUT_LOADS, "-open"),
+    (ISLAND_LOCKOUT, OUT_LOADS, "driven"),
 )
 
 # state, after ms in it, condition, next state, fault
@@ -130,8 +142,10 @@ RULES = (
     (ISLAND_SENSING, 3_000, "fresh open", ISLAND_LOCKOUT, FAULT_NOT_DEAD),
     (ISLAND_GRID, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
     (ISLAND_GRID, 0, "forming", ISLAND_LOCKOUT, FAULT_FORMING),
+    (ISLAND_GRID, 0, "fresh parted open tied", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),  # the mirror
     (ISLAND_GRID, 0, "fresh parted", ISLAND_LOCKOUT, FAULT_ISLAND_CLOSE),
-    (ISLAND_GRID, 0, "fresh closed outage able capable", ISLAND_STOPPING, 0),
+    (ISLAND_GRID, 0, "fresh failed acknowledged closed", ISLAND_GRID, CLEARED),
+    (ISLAND_GRID, 0, "fresh closed outage able capable -failed", ISLAND_STOPPING, 0),
     (ISLAND_STOPPING, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
     (ISLAND_STOPPING, 0, "-outage", ISLAND_GRID, 0),
     (ISLAND_STOPPING, 0, "fresh stopped", ISLAND_OPENING, 0),
@@ -150,10 +164,10 @@ RULES = (
     (ISLAND_STARTING, 0, "-fresh", ISLAND_ENDING, 0),
     (ISLAND_STARTING, 0, "-reserve", ISLAND_ENDING, 0),
     (ISLAND_STARTING, 0, "good forming", ISLAND_ISLANDED, 0),
-    (ISLAND_STARTING, 20_000, "", ISLAND_LOCKOUT, FAULT_FORMING),
+    (ISLAND_STARTING, 20_000, "", ISLAND_ENDING, FAULT_FORMING),
     (ISLAND_ISLANDED, 0, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
     (ISLAND_ISLANDED, 0, "-bonded", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_ISLANDED, 0, "dead", ISLAND_LOCKOUT, FAULT_FORMING),  # collapsed: a person looks first
+    (ISLAND_ISLANDED, 0, "dead", ISLAND_ENDING, FAULT_FORMING),  # collapsed: a person looks first
     (ISLAND_ISLANDED, 0, "-fresh", ISLAND_ENDING, 0),
     (ISLAND_ISLANDED, 0, "-reserve", ISLAND_ENDING, 0),
     (ISLAND_ISLANDED, 0, "back", ISLAND_ENDING, 0),
@@ -166,19 +180,32 @@ RULES = (
     (ISLAND_UNBONDING, RELAY, "", ISLAND_LOCKOUT, FAULT_BOND),
     (ISLAND_DARK, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
     (ISLAND_DARK, 0, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
-    (ISLAND_DARK, 0, "forming", ISLAND_LOCKOUT, FAULT_FORMING),
-    (ISLAND_DARK, 0, "fresh open dead outage able refilled capable", ISLAND_BONDING, 0),
-    (ISLAND_DARK, 0, "fresh open dead ready", ISLAND_CLOSING, 0),
+    (ISLAND_DARK, 0, "forming -failed", ISLAND_DARK, FAULT_FORMING),
+    (ISLAND_DARK, 0, "fresh failed acknowledged open dead -forming", ISLAND_DARK, CLEARED),
+    (ISLAND_DARK, 0, "fresh open dead outage able refilled capable -failed", ISLAND_BONDING, 0),
+    (ISLAND_DARK, 0, "fresh open dead ready -forming", ISLAND_CLOSING, 0),
     (ISLAND_CLOSING, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
     (ISLAND_CLOSING, 0, "forming", ISLAND_LOCKOUT, FAULT_FORMING),
     (ISLAND_CLOSING, 0, "fresh closed", ISLAND_GRID, 0),
     (ISLAND_CLOSING, RELAY, "open", ISLAND_LOCKOUT, FAULT_ISLAND_CLOSE),
     (ISLAND_CLOSING, 2_000, "", ISLAND_LOCKOUT, FAULT_ISLAND_CLOSE),
-    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond driven", ISLAND_SENSING, 0),
+    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond driven", ISLAND_SENSING, CLEARED),
     # not driven, yet the mirror is away: welded and carrying the house, or the mirror is broken
-    (ISLAND_LOCKOUT, 0, "fresh acknowledged stopped -open -bond good ready", ISLAND_SENSING, 0),
-    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond dead ready", ISLAND_CLOSING, 0),
-    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming open dead", ISLAND_SENSING, 0),
+    (
+        ISLAND_LOCKOUT,
+        0,
+        "fresh acknowledged stopped -open -bond good ready",
+        ISLAND_SENSING,
+        CLEARED,
+    ),
+    (
+        ISLAND_LOCKOUT,
+        0,
+        "fresh acknowledged -forming -open -bond dead ready",
+        ISLAND_CLOSING,
+        CLEARED,
+    ),
+    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming open dead -driven", ISLAND_SENSING, CLEARED),
 )
 
 FAULTS_OF_ISLAND = (
@@ -238,7 +265,7 @@ def describe():
             after,
             text or "always",
             ISLAND_NAMES[following],
-            _name(FAULT_NAMES, fault) if fault else "",
+            "cleared" if fault == CLEARED else _name(FAULT_NAMES, fault) if fault else "",
         )
 
 

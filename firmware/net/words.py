@@ -107,7 +107,7 @@ FAULTS = (
         "Unplug and plug in again, or use another cable.",
     ),
     (
-        "The islanding switch did not open, so the house stays without backup.",
+        "The islanding switch did not open, or its mirror contact says so wrongly: no backup.",
         "Have an electrician check the switch and its mirror contact, then acknowledge.",
     ),
     (
@@ -120,7 +120,8 @@ FAULTS = (
     ),
     (
         "The inverter supplied the house when it must not, or did not when it should.",
-        "Check the inverter, then acknowledge.",
+        "It stays off until you check it and acknowledge. A house that was left dark returns to "
+        "the grid by itself once the grid is good and the inverter has stopped.",
     ),
     (
         "The car drew more than it was offered, so it was switched off.",
@@ -160,7 +161,7 @@ ISLAND = (
     "Preparing to run alone: starting the inverter.",
     "The house runs on the battery, without the grid.",
     "The grid is back: stopping the inverter.",
-    "The battery is at its reserve: the house is dark until the grid is back.",
+    "The battery is at its reserve or did not start: the house is dark until the grid is back.",
     "The grid is back: removing the house's own earthing.",
     "The grid is back: closing the switch to it.",
     "Running alone is locked after a fault.",

@@ -17,6 +17,7 @@ def now():
     return hostlink.now_ms() * 1000 + hostlink.now_us % 1000
 """
 CHAR_US = 573  # 11 bits at 19 200
+SILENCE_US = CHAR_US * 7 // 2
 
 
 def run(script: str, twin: StubTwin | None = None) -> StubTwin:
@@ -29,22 +30,25 @@ def sent(twin: StubTwin) -> list[tuple[int, bytes]]:
     return [(m.t_us, p[1:]) for m in twin.messages for p in m.all(3)]
 
 
-def test_bytes_leave_at_once_and_flush_waits_for_the_line() -> None:
+def test_flush_waits_for_the_line_and_the_twin_hears_of_a_frame_after_its_silence() -> None:
     twin = run("""
 time.sleep_ms(5)
 n = uart.write(b"12345678")
 print(n, uart.txdone(), now())
 uart.flush()
 print(uart.txdone(), now())
+time.sleep_ms(5)
 """)
     assert twin.stdout == f"8 False 5000\nTrue {5000 + 8 * CHAR_US}\n"
-    assert sent(twin) == [(5000, b"12345678")]
+    assert sent(twin) == [(5000 + 8 * CHAR_US + SILENCE_US, b"12345678")]
     assert [m.why for m in twin.messages if m.all(3)] == [3]
 
 
-def test_a_second_frame_starts_where_the_first_ends() -> None:
-    twin = run('uart.write(b"abc"); uart.write(b"de"); uart.flush(); print(now())')
-    assert sent(twin) == [(0, b"abc"), (3 * CHAR_US, b"de")]
+def test_without_silence_between_them_two_writes_are_one_frame() -> None:
+    twin = run(
+        'uart.write(b"abc"); uart.write(b"de"); uart.flush(); print(now()); time.sleep_ms(5)'
+    )
+    assert sent(twin) == [(5 * CHAR_US + SILENCE_US, b"abcde")]
     assert twin.stdout == f"{5 * CHAR_US}\n"
 
 

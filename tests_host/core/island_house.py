@@ -9,9 +9,11 @@ from firmware.image import (
     GRID_DEAD,
     GRID_IN_SERVICE,
     GRID_LOSS_MS,
+    GRID_MHZ,
     GRID_MV,
     GRID_STATE,
     HOUSE_AGE_MS,
+    HOUSE_MHZ,
     HOUSE_MV,
     IN_BOND,
     IN_ISLAND_DEAD,
@@ -49,6 +51,7 @@ def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> Image:
     image.site[GRID_LOSS_MS] = 1_000
     for age in (INPUTS_AGE_MS, HOUSE_AGE_MS, GRID_AGE_MS, INVERTER_AGE_MS, SOC_AGE_MS):
         image.readings[age] = 0
+    image.readings[GRID_MHZ] = image.readings[HOUSE_MHZ] = 50_000
     image.readings[SOC_PERMILLE] = 700
     image.readings[INVERTER_PLUGGED] = 1
     image.requests[OUTAGE_RESERVE_PERMILLE] = 200
@@ -60,7 +63,8 @@ class House:
     """Relays, inverter and voltages around an Island, one 100 ms step at a time.
 
     `stuck_switch`, `stuck_bond`: a relay that keeps its position; `deaf`: an inverter that keeps
-    its mode whatever enable and mode say; `mirror` False: a mirror contact that never says open.
+    its mode whatever enable and mode say; `mirror` False: a mirror contact that never says open;
+    `mirror_open`: one that always does; `weak`: an inverter that forms no voltage.
     """
 
     def __init__(self, image: Image, **tables: tuple[tuple[object, ...], ...]) -> None:
@@ -70,6 +74,7 @@ class House:
         self.switch, self.bond, self.mode = True, False, INVERTER_STOP
         self.stuck_switch = self.stuck_bond = self.deaf = False
         self.mirror = True
+        self.mirror_open = self.weak = False
         self.trace: list[int] = []
 
     def run(self, ms: int, until: int | None = None) -> int:
@@ -88,9 +93,9 @@ class House:
         readings = self.image.readings
         forming = self.mode == INVERTER_FORM
         grid_mv = 0 if self.grid == GRID_DEAD else LIVE_MV
-        house_mv = grid_mv if self.switch else LIVE_MV if forming else 0
+        house_mv = grid_mv if self.switch else LIVE_MV if forming and not self.weak else 0
         readings[INPUTS] = (
-            (IN_ISLAND_OPEN if self.mirror and not self.switch else 0)
+            (IN_ISLAND_OPEN if self.mirror_open or (self.mirror and not self.switch) else 0)
             | (IN_BOND if self.bond else 0)
             | (0 if house_mv else IN_ISLAND_DEAD)
         )

@@ -320,10 +320,17 @@ def test_a_silent_gateway_is_not_closed_for_an_island() -> None:
     assert room.step(10, ISLAND_STATE=f.ISLAND_ISLANDED) == OPEN
 
 
-def test_lockout_opens_a_gateway_that_ignores_its_enable() -> None:
+@pytest.mark.parametrize(
+    "barred",
+    [
+        {"ISLAND_STATE": f.ISLAND_LOCKOUT},
+        {"ISLAND_STATE": f.ISLAND_DARK, "FAULTS": f.FAULT_FORMING},
+    ],
+)
+def test_a_gateway_that_ignores_its_enable_is_opened(barred: dict[str, int]) -> None:
     """INV-5: the contactor is the last means; zero current first, at most for six seconds."""
     room = forming(f.ISLAND_ISLANDED)
-    assert room.step(1, ISLAND_STATE=f.ISLAND_LOCKOUT) == EMPTYING
+    assert room.step(1, **barred) == EMPTYING
     assert room.step(60) == OPENING
     assert room.part.permit == 0
     assert room.step(20) == OPEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,146 @@ def test_every_trip_is_in_the_table() -> None:
     assert {row[0] for row in recovery.TABLE} == {1 << i for i in range(len(f.TRIP_NAMES))}
     lines = recovery.table()
     assert "| protection | protections healthy | 0 ms | a person acknowledged |" in lines
+
+
+# --- a loose pilot wire -----------------------------------------------------------------------
+
+
+def loosen(bench: Bench, times: int, gone_steps: int = 60) -> list[int]:
+    """The wire opens (reads as A) for a while and holds for 6 s; steps of openings under load."""
+    bench.car, openings, was, now = "C", [], False, 0
+    for _ in range(times):
+        for state, steps in (("C", 60), ("A", gone_steps)):
+            bench.plug(state)
+            for _ in range(steps):
+                drew = bench.current_ma >= 1_000
+                bench.run(1)
+                now += 1
+                if was and not bench.closed and drew:
+                    openings.append(now)
+                was = bench.closed
+    return openings
+
+
+def test_a_loose_pilot_wire_does_not_open_under_load_for_ever() -> None:
+    """Each opening under load doubles the wait before the next closing, up to 10 min."""
+    bench = Bench()
+    wish(bench.image, f.EVSE, 0, 16_000, 3_600_000)
+    openings = loosen(bench, 75)  # 15 min
+    gaps = [late - early for early, late in pairwise(openings)]
+    assert len(openings) == 8
+    assert gaps == sorted(gaps)
+    assert gaps[-1] >= 3_200  # 320 s
+
+
+def test_the_wait_ends_at_ten_minutes() -> None:
+    """Not known to draw nothing counts as drawing; a trip in B waits as well."""
+    image = healthy()
+    part = Recovery(image)
+    waits = []
+    put(image.commands, **OPENED, PILOT_STATE=f.PILOT_B)
+    put(image.readings, EVSE_AGE_MS=500)
+    for _ in range(9):
+        put(image.trips, TRIPPED=0)
+        part.step(100)
+        put(image.trips, TRIPPED=f.TRIP_PILOT)
+        part.step(100)
+        steps = 0
+        while not image.commands[f.TRIP_ACK]:
+            part.step(100)
+            steps += 1
+        waits.append(steps // 10)
+    assert waits == [0, 10, 20, 40, 80, 160, 320, 600, 600]
+
+
+@pytest.mark.parametrize("how", ["acknowledged", "unplugged"])
+def test_the_wait_for_a_loose_pilot_is_forgiven(how: str) -> None:
+    bench = Bench()
+    wish(bench.image, f.EVSE, 0, 16_000)
+    assert len(loosen(bench, 10)) == 5  # the last asks for 80 s
+    bench.plug("C" if how == "acknowledged" else "A")
+    if how == "acknowledged":
+        bench.acknowledge()
+    bench.run(61 if how == "acknowledged" else 601)
+    assert bench.image.trips[f.TRIPPED] == 0
+    bench.plug("C")
+    bench.run(60)
+    assert bench.closed
+
+
+def test_a_car_that_stops_by_itself_first_waits_for_nothing() -> None:
+    bench = Bench()
+    wish(bench.image, f.EVSE, 0, 16_000)
+    for _ in range(8):
+        bench.plug("C")
+        bench.run(60)
+        assert bench.closed
+        bench.appetite_ma = 0
+        bench.run(120)
+        assert bench.current_ma < 1_000
+        bench.plug("B")
+        bench.run(5)
+        assert bench.image.trips[f.TRIPPED] == 0
+        bench.appetite_ma = 32_000
+
+
+# --- state D ----------------------------------------------------------------------------------
+
+
+class Thirsty:
+    """A car that needs ventilation: in D under PWM, back in B a second after it ends."""
+
+    def __init__(self, **inputs: int) -> None:
+        self.bench = Bench()
+        wish(self.bench.image, f.EVSE, 0, 16_000)
+        self.bench.plug("B")
+        self.offers = 0
+
+    def run(self, steps: int, asks: str = "D") -> None:
+        commands = self.bench.image.commands
+        for _ in range(steps // 10):
+            self.bench.plug(asks if commands[f.OFFER_MA] else "B")
+            before = commands[f.OFFER_MA]
+            self.bench.run(10)
+            self.offers += before == 0 and commands[f.OFFER_MA] > 0
+
+    @property
+    def reason(self) -> int:
+        return self.bench.image.commands[f.CLAIM_REASON + f.HARDWARE * f.DEVICES + f.EVSE]
+
+
+def test_d_without_ventilation_rests_at_steady_12_v() -> None:
+    house = Thirsty()
+    house.run(900)
+    assert house.offers <= 1
+    assert house.reason == f.REASON_VENTILATION
+    assert house.bench.image.commands[f.PILOT_DUTY_PERMILLE] == 1000
+    house.bench.set_input(f.IN_VENTILATION, True)
+    house.run(100)
+    assert house.bench.closed
+
+
+def test_d_whose_ventilation_stops_while_charging_settles() -> None:
+    house = Thirsty()
+    house.bench.set_input(f.IN_VENTILATION, True)
+    house.run(100)
+    assert house.bench.closed
+    house.bench.set_input(f.IN_VENTILATION, False)
+    house.offers = 0
+    house.run(900)
+    assert house.offers <= 1
+    assert not house.bench.closed
+    assert house.reason == f.REASON_VENTILATION
+
+
+@pytest.mark.parametrize("between", ["A", "C"])
+def test_a_car_that_left_d_is_offered_power_again(between: str) -> None:
+    house = Thirsty()
+    house.run(100)
+    house.bench.plug(between)
+    house.bench.run(5)
+    house.run(100, "C")
+    assert house.bench.closed
 
 
 # --- on the device ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from firmware.core.island_table import PERMITS, RELAY, RULES
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
     AGE_MAX_MS,
+    FAULT_FORMING,
     GRID_ABNORMAL,
     GRID_DEAD,
     GRID_IN_SERVICE,
@@ -62,6 +63,7 @@ INTERNAL: tuple[str, ...] = (
     "_held",
     "_dead_ms",
     "_mismatch_ms",
+    "_apart_ms",
     "_open_ms",
     "_loss_ms",
     "_ready_ms",
@@ -118,6 +120,8 @@ def breaches(before: dict[str, int], image: Image, island: Island, ready_before:
             found.append("INV-5: enabled on the grid with a switch not closed, a bond or forming")
         elif image.commands[GRID_STATE] != GRID_IN_SERVICE:
             found.append("INV-5: enabled towards a grid that is not there")
+    if permits & OUT_ENABLE and island.faults & FAULT_FORMING:
+        found.append("INV-5: enabled after a failure that nobody has acknowledged")
     if permits & OUT_BOND and not opened:
         found.append("INV-6: bond permitted while the switch is not proved open")
     if permits & OUT_ISLAND and bond:
@@ -139,6 +143,10 @@ def breaches(before: dict[str, int], image: Image, island: Island, ready_before:
             found.append("INV-7: closing without dead, unbonded island and stopped sources")
         if ready_before + STEP_MS < 2 * STEP_MS:
             found.append("INV-7: closing before the grid is qualified")
+    carried = readings[HOUSE_MV] > 0 and readings[GRID_MV] > 0 and not bond and not forming
+    if lowered & OUT_ISLAND and carried and before["state"] in (ISLAND_GRID, ISLAND_LOCKOUT):
+        # an acknowledgement leads to sensing, which holds what the contacts say
+        found.append("LIGHT: a house that the grid carries goes dark")
     if island.state == ISLAND_SENSING and not readings[INPUTS_AGE_MS]:
         if bool(permits & OUT_ISLAND) != (not opened):
             found.append("INV-12: sensing moved the switch")
@@ -155,7 +163,7 @@ def walk(rules: tuple = RULES, permits: tuple = PERMITS) -> tuple[set[int], list
     island = Island(image, shortened(rules), permits)
     caps = {"state_ms": 2 * STEP_MS, "_dead_ms": STEP_MS, "_mismatch_ms": 2 * STEP_MS,
             "_open_ms": 2 * STEP_MS, "_loss_ms": STEP_MS, "_ready_ms": 2 * STEP_MS,
-            "faults": 0}  # fmt: skip
+            "_apart_ms": 2 * STEP_MS}  # fmt: skip
     start = tuple(getattr(island, name) for name in INTERNAL)
     seen, todo, states = {start}, [start], {ISLAND_SENSING}
     found: list[str] = []
@@ -182,6 +190,7 @@ def walk(rules: tuple = RULES, permits: tuple = PERMITS) -> tuple[set[int], list
                 found.append(
                     f"{breach}: {ISLAND_NAMES[origin['state']]} -> {ISLAND_NAMES[island.state]}"
                 )
+            island.faults &= FAULT_FORMING  # the only one a rule asks about
             after = tuple(
                 min(getattr(island, name), caps.get(name, AGE_MAX_MS)) for name in INTERNAL
             )
@@ -251,6 +260,12 @@ def mistakes() -> dict[str, tuple[tuple, tuple, str]]:
             (*(row for row in RULES if row[0] != ISLAND_LOCKOUT),
              (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond", ISLAND_SENSING, 0)),
             PERMITS, "INV-7"),
+        "forms again after a failure": (
+            without(RULES, (ISLAND_GRID, ISLAND_DARK), "-failed"), PERMITS, "INV-5"),
+        "enabled on the grid after a failure": (
+            RULES, without(PERMITS, (ISLAND_GRID,), "-failed"), "INV-5"),
+        "believes a stuck mirror": (
+            RULES, dropped(PERMITS, ISLAND_LOCKOUT, "held -apart -bond -forming"), "LIGHT"),
         "stale feedback trusted": (
             dropped(dropped(RULES, ISLAND_STARTING, "-fresh"), ISLAND_ISLANDED, "-fresh"),
             without(PERMITS, islanded, "fresh"), "INV-5"),

@@ -116,6 +116,9 @@ class StubDevice:
     def transmit(self, t_us: int, data: bytes) -> None:
         self._frame = (t_us + len(data) * self.CHAR_US, data)
 
+    def only_reads(self, data: bytes) -> bool:
+        return False
+
     def next_us(self) -> int | None:
         return self._frame[0] if self._frame else None
 

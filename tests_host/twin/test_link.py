@@ -105,9 +105,9 @@ def test_items_travel_in_their_own_direction_only():
 class Rig:
     """A chip's view of a session: remembers what it was told and consumes whole blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: type[StubDevice] = StubDevice) -> None:
         self.house = StubHouse()
-        self.device = StubDevice(self.house)
+        self.device = device(self.house)
         self.session = Session(self.house, SYNTHESIS, {1: self.device})
         self.codes: dict[int, bytes] = {}
         self.received: list[tuple[int, int]] = []
@@ -339,3 +339,51 @@ def test_after_a_restart_the_chip_counts_from_zero_and_its_pins_have_floated():
     assert samples.first == 0
     rig.run_to(200_000)
     assert rig.session.now_us == 510_000
+
+
+class Reader(StubDevice):
+    """Is only read: notes the house's moment, says how much has been charged."""
+
+    def only_reads(self, data: bytes) -> bool:
+        return True
+
+    def next_us(self) -> int | None:
+        return None
+
+    def transmit(self, t_us: int, data: bytes) -> None:
+        self.seen.append((t_us, data))
+        self.truth.append(self.house.t_us)
+        self._answers.append((t_us + 4_000, f"{self.house.charge_wh:.9f}".encode(), self.CHAR_US))
+
+
+def test_reading_sees_the_moment_and_disturbs_nothing():
+    """At random moments, also at a block's end and after looking ahead, among real changes."""
+    rng = random.Random(11)
+    quiet, read = Rig(), Rig(Reader)
+    for _ in range(300):
+        at_us = quiet.answer.until_us
+        if rng.random() < 0.5:
+            at_us = rng.randint(quiet.now_us, quiet.answer.until_us)
+        change = (rng.choice([OPEN, CLOSE]),) if rng.random() < 0.2 else ()
+        ask = (wire.UartTx(1, b"?"),) if rng.random() < 0.5 else ()
+        if rng.random() < 0.5:
+            read.session.look_ahead()
+        why = wire.OUTPUT_EDGE if change else wire.NET
+        quiet.say(at_us, *change, why=why)
+        read.say(at_us, *ask, *change, why=why)
+        assert quiet.answer.until_us == read.answer.until_us
+    assert len(read.device.seen) > 100
+    assert read.device.truth == [t for t, _ in read.device.seen]
+    assert quiet.codes == read.codes
+    assert quiet.edges == read.edges
+
+
+def test_a_device_that_lies_about_only_reading_is_found_out():
+    rig = Rig(Reader)
+
+    def meddle(t_us: int, data: bytes) -> None:
+        rig.house.touched = True
+
+    rig.device.transmit = meddle  # type: ignore[method-assign]
+    with pytest.raises(LinkError, match="only reads"):
+        rig.say(30_000, wire.UartTx(1, b"?"), why=wire.UART)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.twin.interfaces import Edges, House, Observer, Truth
+from tools.twin.interfaces import Edges, House, LinkError, Observer, Truth
 from tools.twin.signals import CHANNELS, Stretch, Synthesis, frame_after
 
 
@@ -77,6 +77,19 @@ class Future:
         self._past += ahead.stretches
         self._ahead = Ahead(None, t_us, (), ())
         self.now_us = t_us
+
+    def peek(self, t_us: int, look: Callable[[], None]) -> None:
+        """Let somebody look at the house as it is at t_us, within the present prediction, which
+        stays good: whoever changes something must have it committed."""
+        house = self.house
+        here = house.snapshot()
+        house.restore(self._ahead.state)
+        house.advance(t_us)
+        untouched = not house.touched
+        look()
+        if untouched and house.touched:
+            raise LinkError("a device that only reads has changed the house")
+        house.restore(here)
 
     def change(self) -> None:
         """Somebody is about to look at the house or change it: have it stand at now_us."""

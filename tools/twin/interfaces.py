@@ -13,6 +13,10 @@ Edges = Sequence[tuple[int, int, int]]  # t_us, pin, level
 NetEvent = wire.NetRx | wire.NetClosed | wire.NetRefused | wire.NetAccept
 
 
+class LinkError(RuntimeError):
+    """Somebody broke the protocol: said or did something impossible."""
+
+
 class House(Protocol):
     """The physical truth, as far as the link sees it."""
 
@@ -55,7 +59,11 @@ class UartEndpoint(Actor, Protocol):
     """What hangs on a serial line."""
 
     def transmit(self, t_us: int, data: bytes) -> None:
-        """The chip sends; the first start bit is at t_us. A complete frame is an act()."""
+        """The chip has sent a frame; the silence of 3.5 characters that ends it ends at t_us."""
+        ...
+
+    def only_reads(self, data: bytes) -> bool:
+        """Whether the frame changes nothing in the house, whatever it is."""
         ...
 
     def due(self, until_us: int) -> list[tuple[int, bytes, int]]:

@@ -8,17 +8,19 @@ Time is µs since the run's start. The house is truly at T and predicted to U, t
     T ────── now ──────── t ──────── until ──── U
      └ snapshot   └ its last message
 
-1. Is an output changed at t, does an actor act, or is t = U: then t becomes the truth (future.py).
-   Otherwise the house goes its predicted way, whatever else the chip does, and nothing is redone.
-2. Actors that are due at t act: scenario events, a Modbus device whose request is complete.
+1. Is an output changed at t, does an actor act, is a device told something, or is t = U: then t
+   becomes the truth (future.py). Otherwise the house goes its predicted way, whatever else the
+   chip does, and nothing is redone; a device that is only read looks at the house as it is at t.
+2. Actors that are due at t act: scenario events, and devices that had something to wait for.
 3. The message's own doings are applied: pins, PWM, bytes sent.
 4. The answer tells what comes up to `until`: U, or the next time an actor acts.
 
 **Only the house is ever predicted and rolled back.** Everything with a memory of its own (device
 registers, brokers, scenario, logs, referee) is an *actor*: it acts once, at its exact time, on the
 house as it truly is then. That works because the chip is never told of anything beyond the next
-actor's time. The price is one short exchange more per Modbus request; the gain is that no device
-ever needs to be undone.
+actor's time, and tells of a Modbus request when its closing silence is over, which is when a
+device may act. The price is a short exchange per request; the gain is that no device ever needs
+to be undone.
 
 Bytes towards the chip are decided by an actor and kept here until the chip has had them. It has
 had what lies in (its last message, t]; a frame cut by an early t is continued in the next answer.
@@ -28,23 +30,20 @@ When a watchdog restarts the chip, its clock begins at zero again; `boot_us` is 
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tools.twin import wire
 from tools.twin.future import Future
-from tools.twin.interfaces import Actor, House, Network, Truth, UartEndpoint
+from tools.twin.interfaces import Actor, House, LinkError, Network, Truth, UartEndpoint
 from tools.twin.signals import FRAMES_PER_S, Synthesis, frame_after
 
 HORIZON_US = 100_000
 BOOT_GRID_US = 10_000  # a restart begins at a whole sample block: 48 frames, 10 PWM periods
 Minutes = Callable[[int], int]
 OUTPUTS = (wire.Pins, wire.Pwm)
-
-
-class LinkError(RuntimeError):
-    """The chip broke the protocol: it said something impossible."""
 
 
 class Session:
@@ -90,13 +89,14 @@ class Session:
         self._check(t_us, frame)
         self.over = self.end_us is not None and t_us >= self.end_us
         driving = any(isinstance(item, OUTPUTS) for item in ask.items)
-        acting = bool(self._posted) or any(due <= t_us for due in self._due())
+        due = bool(self._posted) or any(due <= t_us for due in self._due())
+        acting = due or any(self._acts(t_us, item) for item in ask.items)
         if driving or acting or self.over or t_us == self.future.until_us:
             self.future.commit(t_us)
         if driving or acting:
             self.future.change()
         self.now_us = t_us
-        if acting:
+        if due:
             self._act(t_us)
         self._coming = [rest for item in self._coming if (rest := _after(item, t_us))]
         self._arriving = [item for item in self._arriving if item.t_us > t_us]
@@ -168,6 +168,12 @@ class Session:
                 if due is not None and due <= t_us:
                     actor.act(t_us)
 
+    def _acts(self, t_us: int, item: Any) -> bool:
+        """Whether a device is asked that needs the true house at t_us, to change it."""
+        if not isinstance(item, wire.UartTx) or item.uart not in self._uarts:
+            return False
+        return t_us == self.future.until_us or not self._uarts[item.uart].only_reads(item.data)
+
     def _apply(self, t_us: int, item: Any) -> None:
         match item:
             case wire.Pins():
@@ -177,7 +183,11 @@ class Session:
             case wire.UartTx():
                 if item.uart not in self._uarts:
                     raise LinkError(f"nothing hangs on UART {item.uart}")
-                self._uarts[item.uart].transmit(t_us, item.data)
+                send = functools.partial(self._uarts[item.uart].transmit, t_us, item.data)
+                if self.future.now_us == t_us:
+                    send()
+                else:
+                    self.future.peek(t_us, send)
             case wire.NetOpen() | wire.NetTx() | wire.NetClose():
                 self._to_network(t_us, item)
             case wire.Section() | wire.Step():

@@ -53,7 +53,7 @@ class Pwm:
 
 @dataclass(frozen=True, slots=True)
 class UartTx:
-    """Bytes whose first start bit is at the message's time."""
+    """A frame whose closing silence of 3.5 characters ends at the message's time."""
 
     uart: int
     data: bytes

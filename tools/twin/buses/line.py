@@ -3,7 +3,8 @@
 """At SPEED=max pymodbus' own framer, decoder and datastore are called in lockstep.
 
 A request is complete when its last character and 3.5 characters of silence have passed (Modbus
-over serial line V1.02, 2.5.1.1); the device then answers after its turn-around time. Faults are
+over serial line V1.02, 2.5.1.1): that is when the chip tells of it. The device then answers after
+its turn-around time. Faults are
 those of a real line: silence, a late answer, a wrong CRC, an exception, noise, another's answer.
 """
 
@@ -121,36 +122,29 @@ class Responder:
 
 
 class Line:
-    """The virtual wire between the chip's UART and the devices (an actor of the link)."""
+    """The virtual wire between the chip's UART and the devices (an endpoint of the link)."""
 
     def __init__(self, responder: Responder, timing: Timing) -> None:
         self._responder = responder
         self._char_us = timing.char_us
-        self._silence_us = timing.silence_us
-        self._request = b""
-        self._complete_us: int | None = None
         self._answers: list[tuple[int, bytes, int]] = []
 
     def transmit(self, t_us: int, data: bytes) -> None:
-        if self._complete_us is None:
-            self._request = b""
-        else:  # the frame goes on: its end moves
-            t_us = max(t_us, self._complete_us - self._silence_us)
-        self._request += data
-        self._complete_us = t_us + len(data) * self._char_us + self._silence_us
-
-    def next_us(self) -> int | None:
-        return self._complete_us
-
-    def act(self, t_us: int) -> None:
-        if self._complete_us is None or t_us < self._complete_us:
-            return
-        complete_us, self._complete_us = self._complete_us, None
-        found = self._responder.answer(t_us, self._request)
+        """A frame, ended by 3.5 characters of silence at t_us: the device acts now."""
+        found = self._responder.answer(t_us, data)
         if found:
             delay_us, frame = found
-            first_us = max(complete_us + delay_us, t_us + 1) + self._char_us
-            self._answers.append((first_us, frame, self._char_us))
+            self._answers.append((t_us + delay_us + self._char_us, frame, self._char_us))
+
+    def only_reads(self, data: bytes) -> bool:
+        """Functions 01 to 04, or nothing that a device would understand."""
+        return len(data) < 2 or data[1] <= 4
+
+    def next_us(self) -> int | None:
+        return None  # it only ever answers
+
+    def act(self, t_us: int) -> None:
+        """Nothing of its own."""
 
     def due(self, until_us: int) -> list[tuple[int, bytes, int]]:
         answers, self._answers = self._answers, []

@@ -41,6 +41,29 @@ class _Sent(hostlink.Alarm):
             self.uart.interrupt(UART.IRQ_TXIDLE)
 
 
+class _Burst(hostlink.Alarm):
+    """What has gone out since the line was last silent, told to the twin when it is silent again.
+
+    Nobody on a Modbus line acts before 3.5 characters of silence (1750 us above 19 200 baud), so
+    one message at that moment says as much as one at the first start bit and one at the end.
+    """
+
+    def __init__(self, uart):
+        super().__init__(hostlink.RANK_UART)
+        self.uart = uart
+        self.data = b""
+
+    def add(self, data, end):
+        self.data += data
+        uart = self.uart
+        self.due = end + (1750 if uart.baud > 19200 else uart.char_us * 7 // 2)
+
+    def fire(self):
+        data, self.data = self.data, b""
+        self.due = hostlink.NEVER
+        hostlink.send(words.TO_UART, bytes((self.uart.id,)) + data, words.WHY_UART)
+
+
 class UART(io.IOBase, hostlink.Alarm):
     INV_TX, INV_RX, CTS, RTS = 1, 2, 1, 2
     IRQ_TXIDLE, IRQ_RXIDLE, IRQ_BREAK = 32, 64, 512
@@ -61,7 +84,8 @@ class UART(io.IOBase, hostlink.Alarm):
         self._arrivals = []  # (due of the first character, us per character, bytes)
         self._buffer = bytearray()
         self._sent = _Sent(self)
-        self._baud, self._bits, self._parity, self._stop = 115200, 8, None, 1
+        self._burst = _Burst(self)
+        self.baud, self._bits, self._parity, self._stop = 115200, 8, None, 1
         self._tx, self._rx = (0, 1) if id == 0 else (4, 5)
         self._timeout = self._timeout_char = 0
         self._rxbuf = self._txbuf = 256
@@ -90,7 +114,7 @@ class UART(io.IOBase, hostlink.Alarm):
             self._timeout = timeout
         if timeout_char >= 0:
             self._timeout_char = timeout_char
-        self._timeout_char = max(self._timeout_char, 13000 // self._baud + 1)
+        self._timeout_char = max(self._timeout_char, 13000 // self.baud + 1)
         for name, size in (("txbuf", txbuf), ("rxbuf", rxbuf)):
             if size > 32766:
                 raise ValueError(name + " too large")
@@ -104,7 +128,7 @@ class UART(io.IOBase, hostlink.Alarm):
             if not isinstance(value, int):
                 raise TypeError("can't convert {} to int: {}".format(type(value).__name__, name))
         if baudrate > 0:
-            self._baud = baudrate
+            self.baud = baudrate
         if bits > 0:
             if not 5 <= bits <= 8:
                 raise ValueError("bits: {} is not from 5 to 8".format(bits))
@@ -118,8 +142,8 @@ class UART(io.IOBase, hostlink.Alarm):
                 raise ValueError("stop: {} is not 1 or 2".format(stop))
             self._stop = stop
         count = 1 + self._bits + self._stop + (self._parity is not None)
-        self.char_us = (count * 1_000_000 + self._baud // 2) // self._baud
-        self._bit_us = 1_000_000 // self._baud + 1
+        self.char_us = (count * 1_000_000 + self.baud // 2) // self.baud
+        self._bit_us = 1_000_000 // self.baud + 1
 
     def _open(self):
         """The line is a pseudo-terminal; a read shall return at once with what there is."""
@@ -151,8 +175,8 @@ class UART(io.IOBase, hostlink.Alarm):
         self._sent.due = hostlink.due_after(len(data) * self.char_us)
         if self.file is not None:
             self.file.write(data)
-            return
-        hostlink.send(words.TO_UART, bytes((self.id,)) + data, words.WHY_UART)
+        else:
+            self._burst.add(data, self._sent.due)
 
     def _pending(self):
         if self._sent.due == hostlink.NEVER:
@@ -327,6 +351,7 @@ class UART(io.IOBase, hostlink.Alarm):
     def remove(self):
         self.due = hostlink.NEVER
         self._sent.remove()
+        self._burst.remove()
         hostlink.Alarm.remove(self)
         hostlink.uarts.pop(self.id, None)
 
