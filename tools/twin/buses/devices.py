@@ -69,6 +69,7 @@ class SunSpec:
         self.seconds: Callable[[], int] = lambda: 0  # for the device's own heartbeat
         self.frozen = False  # a hung controller still answers, but its heartbeat stands
         self._heartbeat = 0
+        self._fresh = {701: self._measured, 713: self._storage, 715: self._beat}
         self._start: dict[int, int] = {}
         registers = [0x5375, 0x6E53]
         for model in self.MODELS:
@@ -120,7 +121,7 @@ class SunSpec:
         for name in ("LocRemCtl", "DERHb", "ControllerHb", "OpCtl"):
             self._put(registers, 715, name, 0)
 
-    def _refresh(self, registers: list[int]) -> None:
+    def _measured(self, registers: list[int]) -> None:
         inverter = self.inverter
         state = {"off": 0, "follow": 3, "form": 3}[inverter.mode]
         self._put(registers, 701, "St", 1 if state else 0)
@@ -140,11 +141,15 @@ class SunSpec:
             self._scaled(registers, 701, f"WL{leg + 1}", -amps * volts, "W_SF")
             self._scaled(registers, 701, f"AL{leg + 1}", abs(amps), "A_SF")
             self._scaled(registers, 701, f"VL{leg + 1}", volts, "V_SF")
-        battery = inverter.battery
+
+    def _storage(self, registers: list[int]) -> None:
+        battery = self.inverter.battery
         self._scaled(registers, 713, "WHRtg", battery.capacity_wh, "WH_SF")
         self._scaled(registers, 713, "WHAvail", battery.wh, "WH_SF")
         self._scaled(registers, 713, "SoC", battery.soc_percent, "Pct_SF")
         self._put(registers, 713, "Sta", 0)
+
+    def _beat(self, registers: list[int]) -> None:
         if not self.frozen:
             self._heartbeat = self.seconds()
         self._put(registers, 715, "DERHb", self._heartbeat)
@@ -161,7 +166,10 @@ class SunSpec:
         values: list[int] | None,
     ) -> ExcCodes | None:
         if values is None:
-            self._refresh(registers)
+            for model, refresh in self._fresh.items():
+                start_of = self._start[model]
+                if first <= start_of + layout.length(model) + 1 and start_of < first + count:
+                    refresh(registers)
             return None
         written = range(first, first + count)
         if not self._writable(written):
