@@ -19,7 +19,7 @@ test: setup-test ## all tests but the long ones
 	@exec $(PY) -m pytest -n 2 --dist loadgroup --no-header $(ARGS)
 
 soak: setup-test ## the long tests
-	@exec $(PY) -m pytest -n 2 --no-header -m soak --timeout 7200 $(ARGS)
+	@HYPOTHESIS_PROFILE=soak exec $(PY) -m pytest -n 2 --no-header -m soak --timeout 7200 $(ARGS)
 
 bench: setup-bench ## measure speed and memory
 	@exec $(PY) -m tools.bench $(ARGS)

@@ -8,9 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 MICROPYTHON = ROOT / ".cache" / "bin" / "micropython"
+
+# No verdict may depend on how fast this machine is, and `make test` gives the same one each time;
+# `make soak` looks further, at random.
+settings.register_profile(
+    "islet", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "soak", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "islet"))
 
 RunDevice = Callable[..., str]
 

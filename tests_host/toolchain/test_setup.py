@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,7 +106,10 @@ def test_make_alone_lists_the_targets() -> None:
 
 
 def test_variables_of_make_run_become_options() -> None:
-    command = ["make", "-n", "run", "SEED=3", "SCENARIO=a b"]
-    done = subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "-n", "run", "SEED=3", "SCENARIO=a b"]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        command, cwd=build.ROOT, env=env, capture_output=True, text=True, check=True
+    )
     words = done.stdout.splitlines()[-1].split()
     assert words[-5:] == ["--scenario", "'a", "b'", "--seed", "'3'"]
