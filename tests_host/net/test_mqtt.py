@@ -226,8 +226,8 @@ def test_a_hung_or_hostile_broker_stops_nobody(
     device = devices(broker.port)
     seen = device.until(lambda s: error in s["mqtt"]["error"])
     again = device.until(lambda s: broker.accepted >= 3)
-    later = device.until(lambda s: s["test"]["ticks"] > seen["test"]["ticks"] + 50)
-    assert again["test"]["ticks"] > seen["test"]["ticks"]
+    later = device.until(lambda s: s["test"]["ticks"] > again["test"]["ticks"] + 50)
+    assert later["test"]["ticks"] > again["test"]["ticks"] >= seen["test"]["ticks"]
     no_call_could_block(later)
     assert device.stop() == "", "a traceback or other noise"
     broker.stop()
@@ -259,6 +259,13 @@ def link(image: im.Image, port: int, **changes: object) -> Mqtt:
     return Mqtt(settings, Commands(image, PolicyDouble()), state, Events(image))
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel it until it ends: CPython 3.11's wait_for may swallow one cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
+
+
 def test_on_cpython(broker: Broker, person: Person, site: im.Image) -> None:
     async def go() -> None:
         mqtt = link(site, broker.port)
@@ -271,8 +278,7 @@ def test_on_cpython(broker: Broker, person: Person, site: im.Image) -> None:
         answer = await asyncio.to_thread(person.ask, "acknowledge", "")
         assert answer["ok"]
         assert mqtt.counters()["connected"]
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await ended(task)
 
     asyncio.run(go())
 
@@ -299,8 +305,7 @@ def test_answers_survive_a_lost_broker(site: im.Image, monkeypatch: pytest.Monke
         while len(answers) < 2:
             await asyncio.sleep(0.01)
         assert mqtt.counters()["answers_waiting"] == 1
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await ended(task)
         server.close()
 
     asyncio.run(go())
