@@ -108,14 +108,17 @@ def test_it_shows_what_is_and_it_lives(page: Page) -> None:
     """Grid, sun and legs agree with the house's physical truth, and change with it."""
     assert page.text("#site") == "sunny day"
     assert re.search(r"\d\d:\d\d", page.text("#clock"))
+    until(lambda: "W" in page.text("#grid-w"), "the house meter has spoken")
     grid_w = figure_w(page.text("#grid-w"))
     assert abs(grid_w - page.box.truth["grid_w"]) < 300
     assert page.text("#house-title") == "Sun to spare", "at half past ten in June"
     assert page.text("#car-w") == "0 W", "an open contactor carries nothing but noise"
     page.says("#car-note", "car plugged in")
     until(lambda: page.text("#battery-w") == "50 %", "the inverter has spoken")
-    legs = page.run("return [...document.querySelectorAll('.leg')].map(e => e.innerText)")
-    assert len(legs) == 9 and legs[0].startswith("service L1")
+    all_legs = "return [...document.querySelectorAll('.leg')].map(e => e.innerText)"
+    until(lambda: len(page.run(all_legs)) == 9, "each instrument has spoken")
+    legs = page.run(all_legs)
+    assert legs[0].startswith("service L1")
     shown = re.search(r"↑ (\d+\.\d) A of 25", legs[0])
     assert shown and abs(float(shown[1]) + page.box.truth["main_l1_a"]) < 1.5
     stage = page.box.stage
