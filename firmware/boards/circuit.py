@@ -1,22 +1,28 @@
 # islet: a circuit board's description, unpacked from the frozen bytes.
 # GPL-3.0-or-later
 #
-# Source: firmware/boards/<name>.json; layout and rules: tools/pack/boards.py.
+# Source: firmware/boards/<name>.json; layout: tools/pack/boards/layout.py. Unpacked once, at start.
 
 import struct
 from array import array
 
 from firmware.image import const
 
-_VERSION = const(1)
-_HEAD = "<BBHBBBHBBB4B"
-_CHANNEL = "<BBii"
-_ROW = "<BBB"
+_VERSION = const(2)
+_HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBBBB"
+_CHANNEL = "<BbBBii"
+_OUTPUT = "<BBB"
+_INPUT = "<HBBB"
+_METER = "<BBBBII"
 
-GUARD_SOFT = const(0)
+GUARD_SOFT, GUARD_HARD, GUARD_HARDWARE = const(0), const(1), const(2)
+DEAD_MAN_PIO, DEAD_MAN_MONOSTABLE = const(0), const(1)
 
+CHIPS = ("host", "rp2040", "rp2040_w", "esp32")
 # kinds of analogue signals, in the order the packed bytes count them
 SIGNALS = ("pilot", "proximity", "evse_ct", "main_ct", "grid_v", "house_v")
+VOLTS = ("grid", "house")  # what a metering chip's voltage inputs see
+AMPS = ("mains", "evse")  # and its current inputs
 
 
 class Analog:
@@ -26,14 +32,22 @@ class Analog:
     is the pull-up in ohm, for currents and voltages `high` is the peak in mA or mV at 2047 codes
     from the middle. Channel c is sampled c * skew_us after its frame began.
 
+    A frame takes `frame_ns` (`frame_us` rounded, `rate_hz` of them a second, rounded down). The
+    converter hands over blocks of `block_frames` frames; `blocks` of them, `frames` frames, are
+    the 10 ms that sense and guard get. A chip without DMA takes `frames` frames in a burst.
+
     Calibration, nought until somebody calibrates: `gain_ppm` is added to 1, `zero_code16`
     (code/16) to the code of pilot and proximity, `delay_us` is how late the sensor shows what
     it measures.
     """
 
-    def __init__(self, rate_hz, frames, skew_us, channels):
+    def __init__(self, rate_hz, frames, skew_us, channels, frame_ns=0, blocks=1):
         self.rate_hz = rate_hz
+        self.frame_ns = frame_ns or 1_000_000_000 // rate_hz
+        self.frame_us = (self.frame_ns + 500) // 1000
         self.frames = frames
+        self.blocks = blocks
+        self.block_frames = frames // blocks
         self.skew_us = skew_us
         self.count = channels
         self.signal = array("i", [0] * channels)  # index into SIGNALS
@@ -53,40 +67,69 @@ class Analog:
         return -1
 
 
+class Meter:
+    """A metering chip on the SPI: its phases A, B, C are legs 1, 2, 3.
+
+    `volts` is an index into VOLTS, `amps` into AMPS; `volts_nv` and `amps_nv` are what stands at
+    the chip's input, in nV per V and per A; `pga` is the current inputs' gain, 1, 2 or 4."""
+
+    def __init__(self, row):
+        self.cs, self.volts, self.amps, self.pga, self.volts_nv, self.amps_nv = row
+
+
 class Circuit:
-    """What the packed description says: outputs and inputs as rows of (bit, pin, how)."""
+    """What the packed description says; a pin or number that is not there is -1.
+
+    outputs: rows (bit OUT_*, pin, 1 = holds its state through a reset)
+    inputs:  rows (bits IN_*, pin, pull 0 none 1 up 2 down, 1 = trips by a pin interrupt)"""
 
     def __init__(self, packed):
+        if packed[0] != _VERSION:
+            raise ValueError("board data has version {}, expected {}".format(packed[0], _VERSION))
         head = struct.unpack_from(_HEAD, packed)
-        if head[0] != _VERSION:
-            raise ValueError("board data has version {}, expected {}".format(head[0], _VERSION))
-        self.guard = head[1]
-        self.rate_hz = head[2]
-        self.frames = head[3]
-        self.pilot_pin, self.pilot_hz = head[5], head[6]
-        self.uart, self.uart_tx, self.uart_rx = head[7], head[8], head[9]
-        channels, outputs, inputs, length = head[10], head[11], head[12], head[13]
-        at = struct.calcsize(_HEAD)
-        self.name = str(packed[at : at + length], "utf-8")
-        at += length
-        self.analog = Analog(self.rate_hz, self.frames, head[4], channels)
+        self.chip = CHIPS[head[1]]
+        self.guard = head[2]
+        frame_ns, self.rate_hz, self.block_frames, self.blocks, skew_us = head[3:8]
+        self.frames = self.block_frames * self.blocks
+        self.pilot_pin, self.pilot_hz = head[8:10]
+        self.uart, self.uart_tx, self.uart_rx, self.uart_de = head[10:14]
+        # (id, sck, mosi, miso, baud), None when there is no metering chip
+        self.spi = head[14:19] if head[14] >= 0 else None
+        self.crossing_pin, self.crossing_leg = head[19:21]
+        self.dead_man_pin, self.dead_man_bits, self.dead_man_ms, self.dead_man_by = head[21:25]
+        # what the wiring and the contacts carry, 0 unknown
+        self.evse_a, self.mains_a = head[25:27]
+        channels, outputs, inputs, meters = head[27:31]
+        at = struct.calcsize(_HEAD) + 1
+        self.name = str(packed[at : at + packed[at - 1]], "utf-8")
+        at += packed[at - 1]
+        analog = self.analog = Analog(
+            self.rate_hz, self.frames, skew_us, channels, frame_ns, self.blocks
+        )
+        self.frame_us = analog.frame_us
+        self.adc = array("i", [0] * channels)  # input of the converter, and its pin
+        self.adc_pins = array("i", [0] * channels)
+        rows, at = _rows(_CHANNEL, packed, at, channels)
         for c in range(channels):
-            row = struct.unpack_from(_CHANNEL, packed, at)
-            at += struct.calcsize(_CHANNEL)
-            analog = self.analog
-            analog.signal[c], analog.leg[c], analog.low[c], analog.high[c] = row
-        self.outputs = self._rows(packed, at, outputs)
-        self.inputs = self._rows(packed, at + outputs * struct.calcsize(_ROW), inputs)
-
-    def _rows(self, packed, at, count):
-        rows = []
-        for i in range(count):
-            bit, pin, how = struct.unpack_from(_ROW, packed, at + i * struct.calcsize(_ROW))
-            rows.append((1 << bit, pin, how))
-        return rows
+            self.adc[c], self.adc_pins[c], analog.signal[c], analog.leg[c] = rows[c][:4]
+            analog.low[c], analog.high[c] = rows[c][4:]
+        rows, at = _rows(_OUTPUT, packed, at, outputs)
+        self.outputs = [(1 << bit, pin, hold) for bit, pin, hold in rows]
+        self.inputs, at = _rows(_INPUT, packed, at, inputs)
+        rows, at = _rows(_METER, packed, at, meters)
+        self.meters = [Meter(row) for row in rows]
 
     def has_outputs(self, bits):
         """All these outputs (OUT_*) are there, hence with their protection declared."""
         for bit, _, _ in self.outputs:
             bits &= ~bit
         return bits == 0
+
+
+def _rows(layout, packed, at, count):
+    """`count` rows from `at` on, and where they end."""
+    rows = []
+    for _ in range(count):
+        rows.append(struct.unpack_from(layout, packed, at))
+        at += struct.calcsize(layout)
+    return rows, at

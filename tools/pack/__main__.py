@@ -1,5 +1,8 @@
 # islet: `python -m tools.pack` writes islet_data.py; with --check it only validates.
 # GPL-3.0-or-later
+"""With --circuit NAME only that circuit board is packed, as an image for a chip wants it. CIRCUIT
+in the module is its name; without the option it is "host"."""
+
 from __future__ import annotations
 
 import argparse
@@ -7,6 +10,7 @@ import importlib
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from tools.pack import PackError, web
@@ -20,6 +24,8 @@ KINDS = (
     ("firmware/devices", "devices", "DEVICE_", "DEVICES"),
     ("firmware/gridcodes", "gridcodes", "GRIDCODE_", "GRIDCODES"),
 )
+CIRCUITS = "firmware/boards"
+HOST = "host"
 PAGE = "firmware/web/index.html"
 HEADER = """\
 # islet: data packed by `python -m tools.pack`; do not edit.
@@ -49,12 +55,19 @@ def pack_file(path: Path, packer: str) -> bytes:
     return importlib.import_module(f"tools.pack.{packer}").pack(document)
 
 
-def build(root: Path) -> tuple[str, list[str]]:
+def build(root: Path, circuit: str = "") -> tuple[str, list[str]]:
     """The text of islet_data.py from the JSON files below root, and what is wrong with them."""
-    lines, errors = [HEADER], []
+    lines, errors = [HEADER, f"VERSION = {version()!r}\nCIRCUIT = {circuit or HOST!r}\n"], []
     for folder, packer, prefix, names in KINDS:
         entries = []
-        for path in sorted((root / folder).glob("*.json")):
+        files = (root / folder).glob("*.json")
+        paths = sorted(path for path in files if not path.name.endswith(".schema.json"))
+        if circuit and folder == CIRCUITS:
+            found = [path.stem for path in paths]
+            paths = [path for path in paths if path.stem == circuit]
+            if not paths:
+                errors.append(f"{folder}: no {circuit}.json, there are {', '.join(found)}")
+        for path in paths:
             constant = prefix + path.stem.upper()
             try:
                 lines.append(f"{constant} = {pack_file(path, packer)!r}")
@@ -67,13 +80,19 @@ def build(root: Path) -> tuple[str, list[str]]:
     return "\n".join(lines), errors
 
 
+def version() -> str:
+    """Of islet, for the board's report."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tools.pack", description="Pack the device's data.")
     parser.add_argument("--check", action="store_true", help="validate only, write nothing")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     parser.add_argument("--target", type=Path, default=TARGET, help="file to write")
+    parser.add_argument("--circuit", default="", help="pack only this circuit board (all)")
     options = parser.parse_args(arguments)
-    module, errors = build(options.root)
+    module, errors = build(options.root, options.circuit)
     for error in errors:
         print(error, file=sys.stderr)
     if errors:

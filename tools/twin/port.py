@@ -22,7 +22,7 @@ class BoardError(ValueError):
 def read_board(name: str) -> dict[str, Any]:
     path = BOARDS / f"{name}.json"
     if not path.exists():
-        known = ", ".join(sorted(p.stem for p in BOARDS.glob("*.json")))
+        known = ", ".join(sorted(p.stem for p in BOARDS.glob("*.json") if "." not in p.stem))
         raise BoardError(f"board: {name!r}, allowed {known}")
     board = json.loads(path.read_text())
     if "sampling" not in board:
@@ -31,14 +31,27 @@ def read_board(name: str) -> dict[str, Any]:
 
 
 class HousePort:
-    """The house as the link sees it (link.House): pins instead of names."""
+    """The house as the link sees it (link.House): pins instead of names.
+
+    An input pin may read several contacts in one loop: it is high while any of them is. Coils that
+    the board's dead-man holds get what their pin says AND what the dead-man pin says."""
 
     def __init__(self, house: House, board: dict[str, Any]) -> None:
         self.house = house
-        self._outputs = [(1 << row["pin"], row["name"]) for row in board["outputs"]]
-        self._inputs = {row["name"]: row["pin"] for row in board["inputs"]}
-        self.input_names = {pin: name for name, pin in self._inputs.items()}
+        dead_man = board.get("dead_man", {"pin": 0, "holds": []})
+        self._outputs = [
+            (1 << row["pin"], 1 << dead_man["pin"] if row["name"] in dead_man["holds"] else 0)
+            for row in board["outputs"]
+        ]
+        self._names = [row["name"] for row in board["outputs"]]
+        self._contacts = {
+            row["pin"]: (row["name"], *row.get("also", ())) for row in board["inputs"]
+        }
+        self._pin_of = {name: pin for pin, names in self._contacts.items() for name in names}
+        self.input_names = {pin: "/".join(names) for pin, names in self._contacts.items()}
         self._pilot_pin = board["pilot"]["pin"]
+        self._begin_us = 0  # of the last advance
+        self._before: dict[str, bool] = {}  # contacts before it
         self._edges: list[tuple[int, str, bool]] = []
 
     @property
@@ -51,8 +64,10 @@ class HousePort:
         return house.touched or (house.inverter is not None and house.inverter.touched)
 
     def set_pins(self, driven: int, level: int) -> None:
-        for bit, name in self._outputs:
-            self.house.set_output(name, bool(level & bit) if driven & bit else None)
+        high = driven & level
+        for name, (bit, dead_man) in zip(self._names, self._outputs, strict=True):
+            alive = not dead_man or bool(high & dead_man)
+            self.house.set_output(name, bool(high & bit) and alive if driven & bit else None)
         if not driven:  # the chip is in reset: its PWM pin floats as well
             self.house.set_pilot(1000, None)
 
@@ -62,6 +77,8 @@ class HousePort:
 
     def advance(self, until_us: int) -> Sequence[Stretch]:
         house = self.house
+        self._begin_us = house.now_us
+        self._before = house.contacts  # replaced, never changed in place
         house.segments.clear()
         house.edges.clear()
         house.advance(until_us)
@@ -69,14 +86,22 @@ class HousePort:
         return house.segments[:]
 
     def edges(self, after_us: int, until_us: int) -> Iterable[tuple[int, int, int]]:
-        inputs = self._inputs
+        contacts = dict(self._before)
         for t_us, name, level in self._edges:
-            if after_us < t_us <= until_us and name in inputs:
-                yield t_us, inputs[name], int(level)
+            pin = self._pin_of.get(name)
+            was = self._level(pin, contacts)
+            contacts[name] = level
+            now = self._level(pin, contacts)
+            t_us = max(t_us, self._begin_us + 1)  # what follows an output at once is a change, too
+            if pin is not None and now != was and after_us < t_us <= until_us:
+                yield t_us, pin, now
+
+    def _level(self, pin: int | None, contacts: dict[str, bool]) -> int:
+        return int(pin is not None and any(contacts[name] for name in self._contacts[pin]))
 
     def inputs(self) -> Iterable[tuple[int, int]]:
         contacts = self.house.contacts
-        return [(pin, int(contacts[name])) for name, pin in self._inputs.items()]
+        return [(pin, self._level(pin, contacts)) for pin in self._contacts]
 
     def snapshot(self) -> Any:
         return self.house.snapshot()
