@@ -5,14 +5,15 @@ RUFF := .venv/bin/ruff
 
 # The variables of `make run`; each set one becomes an option of the twin: SEED=3 -> --seed '3'.
 VARIABLES := SCENARIO SECONDS SPEED SEED BOARD RECORD
-OPTIONS = $(foreach v,$(VARIABLES),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
+given = $(foreach v,$(1),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
+OPTIONS = $(call given,$(VARIABLES))
 
-.PHONY: help run test bench soak lint format clean distclean setup-% python
+.PHONY: help run test bench soak image flash overlay calibrate lint format clean distclean setup-% python
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: setup-run ## the box in its simulated house (SCENARIO= SECONDS= SPEED= SEED= BOARD= RECORD=)
+run: setup-$(if $(filter rp2040 pico,$(BOARD)),board,run) ## the box in its simulated house (SCENARIO= SECONDS= SPEED= SEED= BOARD= RECORD=)
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
 
 test: setup-test ## all tests but the long ones
@@ -23,6 +24,17 @@ soak: setup-test ## the long tests
 
 bench: setup-bench ## measure speed and memory
 	@exec $(PY) -m tools.bench $(ARGS)
+
+image: setup-$(if $(CHECK)$(filter esp32,$(BOARD)),run,image) ## the firmware as an image for a chip (BOARD=pico CIRCUIT= CHECK= MPY_TREE=)
+	@exec $(PY) -m tools.micropython.image $(or $(BOARD),pico) \
+	  $(if $(CIRCUIT),--circuit '$(CIRCUIT)') $(if $(CHECK),--check)
+
+flash: setup-run ## islet onto a board (BOARD=pico CIRCUIT= PORT= SITE=site.json DRIVE= IMAGE= FILES=1 FORCE=1)
+	@exec $(PY) -m tools.flash flash \
+	  $(call given,BOARD CIRCUIT PORT SITE DRIVE IMAGE FILES FORCE) $(ARGS)
+
+overlay: setup-run ## changed files of the working tree over a board's frozen ones (BOARD= PORT= MODULES=)
+	@exec $(PY) -m tools.flash overlay $(call given,BOARD CIRCUIT PORT IMAGE FORCE MODULES) $(ARGS)
 
 lint: setup-test ## style and types, as the tests check them
 	@exec $(PY) -m tools.setup.lint

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from tools.micropython.build import m32_works
 from tools.setup.console import Console, SetupError
 
+NEWLIB = Path("/usr/lib/arm-none-eabi/newlib/nosys.specs")
 FONTS = Path("/usr/share/fonts/truetype/dejavu")
 
 
@@ -40,8 +42,11 @@ def venv_works() -> bool:
     return importlib.util.find_spec("ensurepip") is not None
 
 
-ALL = frozenset({"run", "test", "bench"})
+ALL = frozenset({"run", "test", "bench", "image", "board"})
+IMAGE = frozenset({"test", "bench", "image", "board"})
 TEST = frozenset({"test"})
+NO_IMAGE = "there is no image for the chip"
+NO_CHIP = "there is no emulated chip: what needs one fails"
 
 PACKAGES = (
     Package("gcc", ALL, program("gcc")),
@@ -50,6 +55,12 @@ PACKAGES = (
     Package(f"python3.{sys.version_info.minor}-venv", ALL, venv_works),
     Package("gcc-multilib", ALL, thirty_two_bits, "MicroPython is built with 64 bits"),
     Package("mosquitto", ALL, program("mosquitto"), "the embedded MQTT broker serves"),
+    # Not libstdc++-arm-none-eabi-newlib, 1.6 GB: tools/micropython/boards/common.cmake
+    Package("gcc-arm-none-eabi", IMAGE, program("arm-none-eabi-gcc"), NO_IMAGE),
+    Package("libnewlib-arm-none-eabi", IMAGE, NEWLIB.exists, NO_IMAGE),
+    Package("cmake", IMAGE, program("cmake"), NO_IMAGE),
+    Package("nodejs", IMAGE, program("node"), NO_CHIP),
+    Package("npm", IMAGE, program("npm"), NO_CHIP),
     Package("chromium", TEST, program("chromium"), "the tests of pages fail"),
     Package("chromium-driver", TEST, program("chromedriver"), "the tests of pages fail"),
     Package("fonts-dejavu-core", TEST, FONTS.exists, "pages may show boxes for letters"),
@@ -68,14 +79,28 @@ def install(console: Console, wanted: list[Package]) -> None:
     elif os.geteuid() != 0:
         console.say(f"not root; for all of it: sudo apt-get install {names}")
     else:
-        console.say(f"Debian packages: installing {names}")
         env = {"DEBIAN_FRONTEND": "noninteractive"}
         remedy = f"see that `apt-get update && apt-get install {names}` works, then again"
         console.run(["apt-get", "-q", "update"], env, remedy)
-        options = ["-y", "-q", "--no-install-recommends"]
-        console.run(["apt-get", "install", *options, *names.split()], env, remedy)
+        command = ["apt-get", "install", "-q", "--no-install-recommends", *names.split()]
+        console.say(f"Debian packages: installing {names}")
+        for line in sizes(command):
+            console.say(f"  {line}")
+        console.run([*command, "-y"], env, remedy)
         return
     for without in dict.fromkeys(package.without for package in wanted if package.without):
         console.say(f"  until then {without}")
     if needed := [package.name for package in wanted if not package.without]:
         raise SetupError(f"nothing goes without {' '.join(needed)}", "install that, then again")
+
+
+def sizes(install_command: list[str]) -> list[str]:
+    """What apt says of the download and of the disk before it asks whether to go on."""
+    asked = subprocess.run(
+        [*install_command, "--assume-no"],
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [line for line in asked.stdout.splitlines() if "archives." in line or "space" in line]

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.micropython import build
+from tools.micropython import build, images
 from tools.setup import debian, packages
 from tools.setup.console import CACHE, ROOT, Console
 
-PROFILES = ("run", "test", "bench")
+PROFILES = ("run", "test", "bench", "image", "board")
 STAMPS = CACHE / "stamps"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -23,6 +23,9 @@ PIP = [PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
 REQUIREMENTS = ROOT / "requirements.lock"
 STUBS = CACHE / "stubs"
 STUBS_LOCK = ROOT / "requirements-stubs.lock"
+NODE = CACHE / "node"
+NODE_LOCK = ("package.json", "package-lock.json")
+ON_CHIP = ("test", "bench", "image", "board")  # profiles that run something on the emulated chip
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ def data_sources() -> Iterable[Path]:
     folders = ("firmware/boards", "firmware/devices", "firmware/gridcodes", "firmware/web")
     for folder in folders:
         yield from sorted(p for p in (ROOT / folder).glob("*") if p.suffix in (".json", ".html"))
-    yield from sorted((ROOT / "tools/pack").glob("*.py"))
+    yield from sorted((ROOT / "tools/pack").rglob("*.py"))
+    yield ROOT / "pyproject.toml"  # its version
 
 
 def device_stubs(console: Console, _profile: str) -> None:
@@ -96,6 +100,31 @@ def device_stubs(console: Console, _profile: str) -> None:
     shutil.rmtree(STUBS, ignore_errors=True)
     console.run([*PIP, "--target", STUBS, "-r", STUBS_LOCK])
     (STUBS / "__builtins__.pyi").unlink()  # ours, in tools/micropython/typings, knows viper too
+
+
+def node_packages(console: Console, _profile: str) -> None:
+    if missing := [name for name in ("node", "npm") if not shutil.which(name)]:
+        console.say(f"no emulated chip without {' and '.join(missing)}")
+        return
+    console.say("rp2040js, the chip's emulator, into .cache/node")
+    NODE.mkdir(parents=True, exist_ok=True)
+    for name in NODE_LOCK:
+        shutil.copy(ROOT / "tools/rp2040" / name, NODE)
+    command = ["npm", "ci", "--silent", "--ignore-scripts", "--prefix", NODE]
+    console.run(command, remedy="see that npm can reach its registry")
+
+
+def boot_rom(console: Console, _profile: str) -> None:
+    console.say("the RP2040's boot ROM into .cache/rp2040")
+    console.run([PYTHON, "-m", "tools.rp2040.bootrom"], remedy="the log says what and why")
+
+
+def chip_image(console: Console, _profile: str) -> None:
+    if missing := [p.name for p in debian.missing("image")]:
+        console.say(f"no image for the chip without {' '.join(missing)}")
+        return
+    console.say("MicroPython for the RP2040 with the firmware frozen in")
+    console.run([PYTHON, "-m", "tools.micropython.image", images.REFERENCE.name])
 
 
 STEPS = (
@@ -138,6 +167,30 @@ STEPS = (
         lambda _: data_sources(),
         (CACHE / "data" / "islet_data.py").exists,
         packed_data,
+    ),
+    Step(
+        "node",
+        ON_CHIP,
+        3,
+        lambda _: [*(ROOT / "tools/rp2040" / name for name in NODE_LOCK), shutil.which("npm")],
+        lambda: shutil.which("npm") is None or (NODE / "node_modules/rp2040js").exists(),
+        node_packages,
+    ),
+    Step(
+        "bootrom",
+        ON_CHIP,
+        4,
+        lambda _: [ROOT / "tools/rp2040/bootrom.py"],
+        (CACHE / "rp2040" / "bootrom.bin").exists,
+        boot_rom,
+    ),
+    Step(
+        "image",
+        ["test", "bench", "board"],
+        70,
+        lambda _: images.inputs(),
+        (images.REFERENCE.folder / "firmware.bin").exists,
+        chip_image,
     ),
     Step("stubs", ["test"], 3, lambda _: [STUBS_LOCK], STUBS.exists, device_stubs),
 )

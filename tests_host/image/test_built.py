@@ -1,0 +1,110 @@
+"""The image as built by setup: what is in it, and how it starts on the emulated chip."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tools.micropython import heap, rooms
+from tools.micropython.images import REFERENCE
+from tools.micropython.sources import ROOT
+
+FIRMWARE = REFERENCE.folder / "firmware.bin"
+LAYOUT = """
+import gc, json, os, sys
+import islet_data, islet_storage
+block, fragment, blocks = os.statvfs("/")[:3]
+import rp2
+print(json.dumps({
+    "path": sys.path,
+    "version": sys.implementation.version,
+    "board": sys.implementation._machine,
+    "circuit": islet_data.CIRCUIT,
+    "files": block * blocks,
+    "storage": len(memoryview(rp2.Flash())),
+    "trouble": islet_storage.trouble,
+    "heap": gc.mem_free() + gc.mem_alloc(),
+}))
+"""
+# Somebody leaves files with our names; at the next start nothing may come from them.
+SHADOW = """
+import os
+for name in ("islet_data", "islet_storage", "boot", "asyncio"):
+    with open(name + ".py", "w") as file:
+        file.write("SHADOW = True\\n")
+os.mkdir("/firmware")
+with open("/firmware/__init__.py", "w") as file:
+    file.write("SHADOW = True\\n")
+with open("own.py", "w") as file:
+    file.write("SHADOW = True\\n")
+"""
+LOOK = """
+import asyncio, firmware, islet_data, islet_storage, os, own
+for module in (asyncio, firmware, islet_data, islet_storage, own):
+    print(module.__name__, hasattr(module, "SHADOW"))
+print(sorted(os.listdir("/")))
+"""
+# The second block of the file system's two superblocks too, or littlefs would mend it.
+DAMAGE = """
+import rp2
+flash = rp2.Flash()
+page = bytearray(4096)
+for block in (0, 1):
+    flash.readblocks(block, page)
+    page[32:64] = bytes(32)
+    flash.writeblocks(block, page)
+"""
+AFTER = """
+import islet_storage, rp2
+print(islet_storage.trouble, bytes(memoryview(rp2.Flash())[8:16]))
+"""
+
+
+def on_chip(*scripts: str) -> str:
+    if why_not := heap.missing():
+        pytest.fail(f"{why_not}; `make test` sets it up")
+    return heap.run(FIRMWARE, *scripts)
+
+
+def test_the_files_are_in_the_image() -> None:
+    binary = FIRMWARE.read_bytes()
+    for name in rooms.frozen(REFERENCE.folder / "build"):
+        assert name.encode() + b"\0" in binary, name
+    for name in ("_boot.py", "main.py", "firmware/app.py", "umqtt/simple.py", "islet_data.py"):
+        assert name.encode() + b"\0" in binary, name
+    assert b"firmware/boards/host.py" not in binary
+
+
+def test_the_image_fits_and_names_no_folder_of_this_machine() -> None:
+    """Otherwise the same sources gave another image elsewhere, and nobody could compare."""
+    binary = FIRMWARE.read_bytes()
+    assert len(binary) < REFERENCE.code_bytes
+    assert str(ROOT).encode() not in binary
+
+
+def test_layout_on_the_chip() -> None:
+    said = json.loads(on_chip(LAYOUT))
+    assert said["path"] == [".frozen", "", "/lib"]
+    assert said["version"][:2] == [1, 25] and said["board"] == "islet Pico with RP2040"
+    assert said["circuit"] == "pico" and said["trouble"] == ""
+    assert said["storage"] == 1152 * 1024
+    assert said["files"] == 896 * 1024, "the rest is the ledger's"
+    assert said["heap"] > 240_000
+
+
+def test_no_file_shadows_the_firmware() -> None:
+    lines = on_chip(SHADOW, LOOK).splitlines()
+    assert lines[:-1] == [
+        "asyncio False",
+        "firmware False",
+        "islet_data False",
+        "islet_storage False",
+        "own True",
+    ]
+    assert "'firmware'" in lines[-1]
+
+
+def test_a_damaged_file_system_is_not_formatted() -> None:
+    said = on_chip(DAMAGE, AFTER)
+    assert "no file system: it is damaged" in said and "littlefs" in said

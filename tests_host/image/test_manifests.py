@@ -1,0 +1,161 @@
+"""What is frozen into each image: all that runs there, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests_host.conftest import RunDevice
+from tools.micropython import freeze, sources
+from tools.micropython.build import BIN
+from tools.micropython.image import only_one
+from tools.micropython.images import HERE, IMAGES, REFERENCE, Image
+from tools.micropython.sources import ROOT
+from tools.pack.__main__ import main as pack
+
+TREE = sources.SOURCES / f"micropython-{sources.VERSION}"
+EVERY = pytest.mark.parametrize("image", IMAGES.values(), ids=list(IMAGES))
+LIBRARIES = ("microdot", "umodbus", "umqtt")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def packed() -> None:
+    """The data that the manifests name; whether the circuit fits is tested elsewhere."""
+    for image in IMAGES.values():
+        if image is not REFERENCE:  # setup has built that one
+            with only_one(image):
+                assert pack(["--circuit", image.circuit, "--target", str(image.data)]) == 0
+
+
+def names(image: Image) -> set[str]:
+    return {file.name for file in freeze.files(image, TREE)}
+
+
+@EVERY
+def test_everything_compiles_for_the_chip(image: Image) -> None:
+    frozen = freeze.files(image, TREE)
+    sizes = freeze.compile_all(image, frozen, BIN / "mpy-cross")
+    assert len(sizes) == len(frozen) and min(sizes.values()) > 0
+
+
+@EVERY
+def test_the_whole_firmware_but_other_chips_boards(image: Image) -> None:
+    every = {str(path.relative_to(ROOT)) for path in (ROOT / "firmware").rglob("*.py")}
+    left_out = every - names(image)
+    chip = "rp2" if image.port == "rp2" else "esp32"
+    for name in left_out - {"firmware/sense/kernel_plain.py"}:
+        folder, _, file = name.rpartition("/")
+        assert folder == "firmware/boards" and not file.startswith(chip), name
+    assert "firmware/boards/host.py" in left_out
+    for other in {"rp2", "esp32"} - {chip}:
+        assert not [name for name in names(image) if f"boards/{other}" in name]
+
+
+@EVERY
+def test_it_starts_by_our_files(image: Image) -> None:
+    files = {file.name: file.path for file in freeze.files(image, TREE)}
+    assert files["boot.py"] == ROOT / "boot.py" and files["main.py"] == ROOT / "main.py"
+    assert files["_boot.py"].read_text().startswith("# islet:")
+    assert {"islet_storage.py", "islet_data.py", "asyncio/core.py"} <= set(files)
+    assert files["islet_data.py"] == image.data
+
+
+def imports(path: Path, package: str) -> Iterator[str]:
+    """Modules a file names in its imports, absolute; of `from a import b` both a and a.b."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(filter(None, (package if node.level else "", node.module)))
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def test_of_the_packages_just_what_the_firmware_reaches() -> None:
+    """Walk the imports from the firmware into lib/; microdot alone has twelve modules more."""
+    seen: set[str] = set()
+    waiting = [
+        name for path in (ROOT / "firmware").rglob("*.py") for name in imports(path, "firmware")
+    ]
+    while waiting:
+        parts = waiting.pop().split(".")
+        if parts[0] not in LIBRARIES:
+            continue
+        for depth in range(1, len(parts) + 1):
+            place = ROOT / "lib" / Path(*parts[:depth])
+            for path in (place.with_suffix(".py"), place / "__init__.py"):
+                name = str(path.relative_to(ROOT / "lib"))
+                if path.exists() and name not in seen:
+                    seen.add(name)
+                    waiting.extend(imports(path, parts[0]))
+    frozen = {name for name in names(REFERENCE) if name.split("/")[0] in LIBRARIES}
+    assert frozen == seen
+
+
+@EVERY
+def test_assertions_stay(image: Image) -> None:
+    """umqtt checks what the broker answers by assert: optimised, it would believe anything."""
+    ours = [f for f in freeze.files(image, TREE) if not f.path.is_relative_to(TREE)]
+    assert {file.opt for file in ours} == {0}
+
+
+def test_without_optimisation_an_assert_is_compiled(tmp_path: Path, run_device: RunDevice) -> None:
+    source = tmp_path / "source.py"
+    source.write_text("def check(x):\n    assert x\n    return 'believed'\n")
+    said = []
+    for level in (0, 1):
+        output = tmp_path / f"level{level}.mpy"
+        subprocess.run([BIN / "mpy-cross", f"-O{level}", "-o", output, source], check=True)
+        script = f"""
+import level{level}
+try:
+    print(level{level}.check(0))
+except AssertionError:
+    print("refused")
+"""
+        said.append(run_device(script, tmp_path).strip())
+    assert said == ["refused", "believed"]
+
+
+@pytest.mark.parametrize("name", [i.name for i in IMAGES.values() if i.port == "rp2"])
+def test_the_flash_is_divided_evenly(name: str) -> None:
+    """Code, file system, 256 kB of records: the header that the C compiler sees, in bytes."""
+    board = HERE / "boards" / IMAGES[name].board
+    port = TREE / "ports" / "rp2"
+    gcc = shutil.which("gcc")
+    assert gcc
+    text = '#include "mpconfigboard.h"\nMICROPY_HW_FLASH_STORAGE_BYTES\nMICROPY_HW_BOARD_NAME\n'
+    command = [gcc, "-E", "-P", f"-I{board}", f"-I{port}", "-x", "c", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    storage, title = done.stdout.strip().splitlines()[-2:]
+    assert title.startswith('"islet ')
+    size = int(eval(storage, {}))
+    assert size % 4096 == 0
+    assert size == 2 * 1024 * 1024 - IMAGES[name].code_bytes
+    assert size - 256 * 1024 >= 512 * 1024, "too little for files"
+
+
+def test_the_partitions_of_the_esp32_follow_one_another() -> None:
+    text = (HERE / "boards" / IMAGES["esp32"].board / "partitions.csv").read_text()
+    rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
+    spans = {row[0]: (int(row[3], 16), int(row[4], 16)) for row in rows}
+    ends = [0x9000, *(start + size for start, size in spans.values())]
+    assert [start for start, _ in spans.values()] == ends[:-1]
+    assert ends[-1] == 4 * 1024 * 1024
+    assert spans["factory"] == (0x10000, IMAGES["esp32"].code_bytes)
+    assert spans["records"][1] == 256 * 1024 and spans["vfs"][1] >= 1024 * 1024
+    driver = (ROOT / "firmware" / "boards" / "esp32_flash.py").read_text()
+    assert 'LABEL = "records"' in driver
+
+
+def test_pins_are_those_of_micropythons_own_boards() -> None:
+    pairs = (("islet_pico", "RPI_PICO"), ("islet_pico_w", "RPI_PICO_W"))
+    for ours, theirs in (*pairs, ("islet_w5500", "W5500_EVB_PICO")):
+        own = HERE / "boards" / ours / "pins.csv"
+        other = TREE / "ports" / "rp2" / "boards" / theirs / "pins.csv"
+        assert own.read_text() == other.read_text()

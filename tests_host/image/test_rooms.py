@@ -1,0 +1,135 @@
+"""Budgets: measured from the real image, and a build that fails above them."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tools.micropython import heap, image, rooms
+from tools.micropython.images import REFERENCE
+from tools.micropython.rooms import Room
+from tools.micropython.sources import ROOT, BuildError
+
+BUILD = REFERENCE.folder / "build"
+ALLOWED = {"core": {"flash": 1000, "heap": 500}, "names": {"flash": 100}}
+
+
+@pytest.mark.parametrize(
+    ("file", "room"),
+    [
+        ("firmware/core/island_table.py", "core"),
+        ("firmware/boards/rp2.py", "boards"),
+        ("firmware/policy/__init__.py", "policy"),
+        ("firmware/__init__.py", "app"),
+        ("firmware/app.py", "app"),
+        ("_boot.py", "app"),
+        ("islet_storage.py", "app"),
+        ("islet_data.py", "data"),
+        ("umqtt/simple.py", "libs"),
+        ("asyncio/core.py", "libs"),
+    ],
+)
+def test_each_file_has_a_room(file: str, room: str) -> None:
+    assert rooms.room_of(file) == room
+
+
+def test_every_room_of_the_firmware_has_a_budget() -> None:
+    folders = {path.parent.name for path in (ROOT / "firmware").glob("*/*.py")}
+    assert folders | {"app", "data", "libs", "names"} == set(rooms.budgets())
+
+
+def test_the_budgets_together_fit_the_chip() -> None:
+    """All rooms at their limits still leave 100 kB of heap, and the image fits its flash."""
+    budgets = rooms.budgets().values()
+    assert sum(row.get("heap", 0) for row in budgets) <= 240_000 - 100_000
+    micropython = 335_000  # what the image takes with nothing of ours frozen
+    assert sum(row["flash"] for row in budgets) + micropython <= REFERENCE.code_bytes
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [
+        (Room("core", 1, 900, 1001, 400), "core takes 1,001 bytes of flash, its budget is 1,000"),
+        (Room("core", 1, 900, 1000, 501), "core takes 501 bytes of heap, its budget is 500"),
+        (Room("names", 0, 0, 101), "names takes 101 bytes of flash"),
+        (Room("radio", 1, 1, 1), "radio has no budget: give it a row in budgets.json"),
+    ],
+)
+def test_above_a_budget_the_build_fails(
+    room: Room, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "budgets", lambda: ALLOWED)
+    with pytest.raises(BuildError) as caught:
+        image.check_rooms([Room("core", 1, 900, 1000, 500), room])
+    assert said in str(caught.value)
+    if room.name != "radio":
+        assert "make it smaller, or raise its row" in str(caught.value)
+
+
+def test_at_its_budget_it_passes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rooms, "budgets", lambda: ALLOWED)
+    image.check_rooms([Room("core", 2, 900, 1000, 500), Room("names", 0, 0, 100)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["core", "2", "900", "1,000", "1,000", "500", "500"]
+    assert lines[2].split() == ["names", "100", "100"]
+
+
+def test_a_failing_build_says_so_and_installs_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command itself, with the budgets cut to nothing; what setup has built is taken."""
+    monkeypatch.setattr(image, "prepare", lambda *_: REFERENCE.folder)
+    monkeypatch.setattr(image, "build_rp2", lambda *_: None)
+    before = (REFERENCE.folder / "firmware.bin").stat().st_mtime_ns
+    nothing = {name: {"flash": 0, "heap": 0} for name in rooms.budgets()}
+    monkeypatch.setattr(rooms, "budgets", lambda: nothing)
+    monkeypatch.setattr(heap, "missing", lambda: "not wanted here")
+    assert image.main([REFERENCE.name]) == 1
+    printed = capsys.readouterr()
+    assert "image: error: " in printed.err and "core takes" in printed.err
+    assert "heap not measured: not wanted here" in printed.out
+    assert (REFERENCE.folder / "firmware.bin").stat().st_mtime_ns == before
+
+
+def test_all_that_is_frozen_is_counted_once() -> None:
+    """The total by other means: the object file, before the linker merges equal texts."""
+    found = rooms.measure(BUILD)
+    assert found[-1].name == rooms.NAMES
+    assert all(room.flash > 0 for room in found)
+    compiled = BUILD / "CMakeFiles" / "firmware.dir" / "frozen_content.c.o"
+    command = ["arm-none-eabi-size", compiled]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    total = int(done.stdout.splitlines()[1].split()[0])
+    assert 0.97 * total < sum(room.flash for room in found) <= total
+
+
+def test_native_code_and_texts_are_the_rooms_own() -> None:
+    """The viper kernels and the page's bytes bear no name of their own in the map."""
+    found = {room.name: room for room in rooms.measure(BUILD)}
+    data = REFERENCE.data.read_bytes()
+    assert found["data"].flash > 8_000 < len(data)
+    assert found["sense"].flash > 0.6 * found["sense"].mpy
+
+
+def test_each_room_is_within_its_budget_of_heap() -> None:
+    if why_not := heap.missing():
+        pytest.fail(f"{why_not}; `make test` sets it up")
+    taken = heap.measure(BUILD / "firmware.bin", rooms.frozen(BUILD))
+    found = [Room(name, 1, 0, 0, used) for name, used in taken.items()]
+    assert {"core", "net", "libs"} <= set(taken)
+    assert all(used > 0 for used in taken.values())
+    assert not rooms.overspent(found, rooms.budgets())
+
+
+def test_heap_is_measured_in_the_order_of_imports() -> None:
+    files = ["main.py", "firmware/__init__.py", "firmware/image.py", "firmware/app.py"]
+    files += ["firmware/core/__init__.py", "firmware/core/island.py", "asyncio/core.py"]
+    assert heap.modules(files) == [
+        ("libs", ["asyncio.core"]),
+        ("core", ["firmware.core", "firmware.core.island"]),
+        ("app", ["firmware", "firmware.image"]),
+        ("app", ["firmware.app"]),
+    ]

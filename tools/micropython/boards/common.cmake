@@ -1,0 +1,26 @@
+# islet: what all our rp2 boards share; included by their mpconfigboard.cmake.
+# GPL-3.0-or-later
+
+# The Pico SDK brings one C++ file, which maps operator new to malloc. Nothing here calls it; without
+# it no header of the C++ library is needed (1.6 GB installed), and gcc instead of g++ links without
+# the library itself. (As CMAKE_CXX_FLAGS on the command line the definition would replace the
+# toolchain's own flags, -mcpu and -mthumb, and the linker would take libraries of ARM code, which a
+# Cortex-M0+ cannot run.)
+add_compile_definitions(PICO_CXX_DISABLE_ALLOCATION_OVERRIDES=1)
+cmake_language(DEFER CALL set_target_properties firmware PROPERTIES LINKER_LANGUAGE C)
+cmake_language(DEFER CALL target_link_libraries firmware m) # which g++ gives by itself
+
+# The same image in whatever folder it is built.
+add_compile_options(
+    -ffile-prefix-map=${MICROPY_DIR}=micropython
+    -ffile-prefix-map=${PICO_SDK_PATH}=pico-sdk
+    -ffile-prefix-map=${CMAKE_BINARY_DIR}=build
+)
+
+# mpy-tool.py puts frozen machine code (viper) at multiples of 2; but what it compiled reads its
+# literals of more than 16 bits relative to a multiple of 4, and half of the functions would read
+# something else. A header for that one file asks for 4 instead.
+set_source_files_properties(
+    ${CMAKE_BINARY_DIR}/frozen_content.c
+    PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_CURRENT_LIST_DIR}/frozen_align.h"
+)

@@ -1,0 +1,10 @@
+// islet on a Raspberry Pi Pico W. docs/images.md has the layout of the flash.
+// GPL-3.0-or-later
+#include "boards/RPI_PICO_W/mpconfigboard.h"
+
+#undef MICROPY_HW_BOARD_NAME
+#define MICROPY_HW_BOARD_NAME "islet Pico W"
+
+// The radio's own firmware and the network stack leave less of the 2 MB: 1152 kB is for code.
+#undef MICROPY_HW_FLASH_STORAGE_BYTES
+#define MICROPY_HW_FLASH_STORAGE_BYTES (896 * 1024)
