@@ -25,10 +25,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seconds", type=_seconds, help="end after so long")
     made.add_argument("--speed", choices=("1", "max"), default="1", help="real or virtual time")
     made.add_argument("--seed", type=_seed, default=1, help="of everything random")
-    made.add_argument("--board", default="host", help="circuit board, by its JSON's name")
+    made.add_argument(
+        "--board", default="host", help="circuit board, by its JSON's name, or rp2040"
+    )
     made.add_argument("--record", type=Path, help="write a recording to this file")
     made.add_argument("--events", type=Path, help="write the event log to this file")
     made.add_argument("--picture", type=Path, help="draw the end of the run into this SVG file")
+    made.add_argument("--offline", action="store_true", help="an emulated chip without network")
     return made
 
 
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def simulate(options: argparse.Namespace) -> int:
-    from tools.twin import port, process, run, scenario, scene
+    from tools.twin import chips, port, run, scenario, scene
 
     path = Path(options.scenario)
     if not path.exists() and (shipped := HERE / "scenarios" / f"{path.name}.json").exists():
@@ -75,8 +78,9 @@ def simulate(options: argparse.Namespace) -> int:
         return FAILED
     try:
         story = scenario.load(path)
-        port.read_board(options.board)
-        process.firmware_command()
+        board = chips.board_name(options.board)
+        chip = chips.kind_of(port.read_board(board))
+        chip.command(board)
     except (scenario.ScenarioError, port.BoardError, OSError) as error:
         print(f"islet: {error}", file=sys.stderr)
         return FAILED
@@ -85,12 +89,13 @@ def simulate(options: argparse.Namespace) -> int:
         options.seconds,
         options.speed,
         options.seed,
-        options.board,
+        board,
         options.record,
         options.events,
         options.picture,
+        options.offline,
     )
-    stage = run.Run(chosen, lambda c: scene.build(c, story), process.firmware_command)
+    stage = run.Run(chosen, lambda c: scene.build(c, story), lambda: chip.command(board))
     return stage.go()
 
 

@@ -5,7 +5,8 @@
 earlier moment by restoring the snapshot and advancing again.
 
 Samples are synthesised once. Those beyond a commit stay valid when nothing was changed there (a
-meter was read), and are made anew when the house was touched.
+meter was read), and are made anew when the house was touched. Without a synthesis there are none:
+a chip with converters of its own is given the stretches instead.
 
 look_ahead() predicts the stretch after the present one while the chip is busy on another core, for
 the case that nothing will change in between. It is the same work in the same order, so no result
@@ -47,7 +48,9 @@ class Further:
 class Future:
     """`truth` reads the house where it stands; `on_committed` is told each new truth."""
 
-    def __init__(self, house: House, synthesis: Synthesis, truth: Callable[[], Truth]) -> None:
+    def __init__(
+        self, house: House, synthesis: Synthesis | None, truth: Callable[[], Truth]
+    ) -> None:
         self.house = house
         self.now_us = house.t_us
         self.on_committed: Observer = lambda t_us, stretches, edges, truth: None
@@ -74,7 +77,8 @@ class Future:
             known = self._further.truth
             truth = lambda: known  # noqa: E731
         self.on_committed(t_us, ahead.stretches, ahead.edges, truth)
-        self._past += ahead.stretches
+        if self._synthesis is not None:
+            self._past += ahead.stretches
         self._ahead = Ahead(None, t_us, (), ())
         self.now_us = t_us
 
@@ -117,15 +121,23 @@ class Future:
         truth = dict(self._truth())
         first = frame_after(self.until_us)
         ahead = self._advance(until_us)
-        codes = self._synthesis.codes(ahead.stretches, first, frame_after(until_us))
+        codes = self._codes[:0]
+        if self._synthesis is not None:
+            codes = self._synthesis.codes(ahead.stretches, first, frame_after(until_us))
         self._further = Further(ahead, codes, truth)
 
     def edges(self, after_us: int, until_us: int) -> Edges:
         """Edges of input pins in the prediction."""
         return [edge for edge in self._ahead.edges if after_us < edge[0] <= until_us]
 
+    def waves(self, after_us: int, until_us: int) -> list[Stretch]:
+        """The stretches of after_us < t ≤ until_us; the first may have begun before."""
+        return [s for s in self._ahead.stretches if s.t1_us > after_us and s.t0_us < until_us]
+
     def samples(self, frame: int, until_us: int) -> NDArray[np.uint16]:
         """Codes from `frame` on, the first not consumed, to those of until_us."""
+        if self._synthesis is None:
+            return self._codes
         self._codes = self._codes[frame - self.first :]
         self.first = frame
         made, end = frame + len(self._codes), frame_after(self.until_us)

@@ -25,7 +25,9 @@ to be undone.
 Bytes towards the chip are decided by an actor and kept here until the chip has had them. It has
 had what lies in (its last message, t]; a frame cut by an early t is continued in the next answer.
 
-When a watchdog restarts the chip, its clock begins at zero again; `boot_us` is where.
+When a watchdog restarts the chip, its clock begins at zero again; `boot_us` is where. A chip with
+converters of its own (the emulated one: no synthesis) is told the waves instead of samples, and
+of its resets it tells itself, in a time that goes on.
 """
 
 from __future__ import annotations
@@ -39,18 +41,20 @@ from tools.twin import wire
 from tools.twin.future import Future
 from tools.twin.interfaces import Actor, House, LinkError, Network, Truth, UartEndpoint
 from tools.twin.signals import FRAMES_PER_S, Synthesis, frame_after
+from tools.twin.wave import wave_of
 
 HORIZON_US = 100_000
 BOOT_GRID_US = 10_000  # a restart begins at a whole sample block: 48 frames, 10 PWM periods
 Minutes = Callable[[int], int]
-OUTPUTS = (wire.Pins, wire.Pwm)
+OUTPUTS = (wire.Pins, wire.Pwm, wire.Reset)
+RESETS = {1: "watchdog", 2: "reset"}
 
 
 class Session:
     def __init__(
         self,
         house: House,
-        synthesis: Synthesis,
+        synthesis: Synthesis | None,
         uarts: Mapping[int, UartEndpoint] | None = None,
         network: Network | None = None,
         actors: Sequence[Actor] = (),
@@ -58,12 +62,14 @@ class Session:
         truth: Callable[[], Truth] = dict,
     ) -> None:
         self.house = house
+        self._waves = synthesis is None
         self.future = Future(house, synthesis, truth)
         self.now_us = self.until_us = house.t_us
         self.boot_us = 0
         self.watchdog_ms = 0
         self.on_log: Callable[[int, str], None] = lambda t_us, text: None
         self.on_section: Callable[[int, wire.Section | wire.Step], None] = lambda t_us, item: None
+        self.on_reset: Callable[[int, str], None] = lambda t_us, cause: None
         self.end_us: int | None = None  # when the run is over
         self.over = False
         self._uarts = dict(uarts or {})
@@ -140,6 +146,8 @@ class Session:
     def _check(self, t_us: int, frame: int) -> None:
         if not self.now_us <= t_us <= self.until_us:
             raise LinkError(f"the chip is at {t_us} µs, allowed {self.now_us}…{self.until_us} µs")
+        if self._waves:
+            return  # no frame is ever sent
         first, last = self.future.first, frame_after(t_us)
         if not first <= frame <= last:
             raise LinkError(f"the chip's next frame is {frame}, allowed {first}…{last}")
@@ -196,6 +204,19 @@ class Session:
                 self.on_log(t_us, item.text)
             case wire.Watchdog():
                 self.watchdog_ms = item.timeout_ms or self.watchdog_ms
+            case wire.Reset():
+                self._reset(t_us, RESETS[item.cause])
+
+    def _reset(self, t_us: int, cause: str) -> None:
+        """The chip starts anew by itself, in the same time; what is on the line goes on."""
+        if not self._waves:
+            raise LinkError("Reset: this chip ends its process instead")
+        self.house.set_pins(0, 0)
+        self._arriving.clear()
+        if self._network is not None:
+            self._network.reset(t_us)
+        self._minute = -1
+        self.on_reset(t_us, cause)
 
     def _to_network(self, t_us: int, item: wire.NetOpen | wire.NetTx | wire.NetClose) -> None:
         network = self._network
@@ -225,6 +246,8 @@ class Session:
         self.until_us = until_us = min([self.future.until_us, *self._later()])
         edges = self.future.edges(now_us, until_us)
         items += [wire.Edge(t_us - boot_us, pin, level) for t_us, pin, level in edges]
+        if self._waves:
+            items += [wave_of(s, boot_us) for s in self.future.waves(now_us, until_us)]
         codes = self.future.samples(frame, until_us)
         if len(codes):
             first = frame - boot_us * FRAMES_PER_S // 1_000_000

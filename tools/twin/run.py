@@ -3,14 +3,15 @@
 """The loop is the same in real and virtual time: the chip asks, the session answers.
 
 At SPEED=max the chip asks as fast as it can; at SPEED=1 it waits for the wall clock before it
-asks, and serial line and broker are real. Exit codes: 0 all well, 1 the referee or an expectation
-found something, 2 the run itself failed, 130 ended by Ctrl-C before its time. A run in real time
-without a length has no other end than Ctrl-C, so that is 0 there (and `make` stays silent).
+asks, and serial line and broker are real. An emulated chip is on virtual time at both; at SPEED=1
+it is kept from running ahead of the wall clock, and falls behind when it has to. Exit codes: 0 all
+well, 1 the referee or an expectation found something, 2 the run itself failed, 130 ended by Ctrl-C
+before its time. A run in real time without a length has no other end than Ctrl-C, so that is 0
+there (and `make` stays silent).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from tools.twin import live, record, wire
+from tools.twin.display import Display, Progress, StatusLines, Terminal, times
 from tools.twin.events import EventLog, ImageEvents
 from tools.twin.interfaces import Edges, Truth
 from tools.twin.link import LinkError, Session
@@ -34,9 +36,6 @@ from tools.twin.signals import Stretch
 RESTART_CODES = {75: "watchdog", 76: "reset"}
 BOOT_US = 250_000  # from reset to the first line of boot.py
 OBSERVE_US = 100_000
-STATUS_S = 10.0
-PATIENCE_S = 2.0  # at SPEED=max without a progress line
-PROGRESS_S = 0.5
 REFUSAL = "configuration: "  # the firmware's log begins so for each error in the site
 FINDING, FAILED, INTERRUPTED = 1, 2, 130
 NEVER_DECIDED = {"t_s": 0.0, "rule": "run", "text": "the firmware took no control step"}
@@ -72,6 +71,8 @@ class Scene:
     environment: dict[str, str] = field(default_factory=dict)
     page: str = ""
     close: Callable[[], None] = lambda: None
+    emulated: bool = False  # the chip: on virtual time, whatever the speed
+    remarks: Sequence[str] = ()  # said once, at the beginning
 
 
 @dataclass
@@ -84,6 +85,7 @@ class Options:
     record: Path | None = None
     events: Path | None = None
     picture: Path | None = None
+    offline: bool = False  # an emulated chip without the stub of a network
 
 
 @dataclass
@@ -110,7 +112,7 @@ class Run:
         self.log = EventLog()
         self._build, self._command = build, command
         self._out, self._err = out, err
-        self._virtual = options.speed == "max"
+        self._virtual = options.speed == "max"  # no faster clock than the machine's
         self._judged = 0
         self._restarts = 0
         self._observed_us = -OBSERVE_US
@@ -119,6 +121,7 @@ class Run:
         self._steps = record.Assembler()
         self._recorder: record.Recorder | None = None
         self._chip: Chip | None = None
+        self._begin = time.monotonic()
 
     def go(self) -> int:
         try:
@@ -154,6 +157,7 @@ class Run:
         session.future.on_committed = self._committed
         session.on_log = self._said
         session.on_section = self._section
+        session.on_reset = self._was_reset
         (folder / "storage").mkdir()
         (folder / "site.json").write_text(json.dumps(scene.site))
         self._environment = {
@@ -166,7 +170,13 @@ class Run:
         self._chip_log = folder / "chip.log"
         stack.callback(self._stop_chip)
         self._start_chip()
-        self._loop(self._display(stack))
+        display = self._display(stack)
+        for text in scene.remarks:
+            self.log.add(0, "run", text)
+            if not self._on_screen():
+                print(f"islet: {text}", file=self._err, flush=True)
+        self._begin = time.monotonic()
+        self._loop(display)
         summary = self._summary()
         if options.picture is not None:
             live.snapshot_svg(options.picture, self.view())
@@ -197,8 +207,12 @@ class Run:
                     continue  # its exit code is the next thing to be had
                 self._chip.send(session.exchange(ask))
                 self._catch_up()
-                if self._virtual and not session.over:
+                if session.over:
+                    continue
+                if self._virtual or self._scene.emulated:
                     session.look_ahead()
+                if not self._virtual and self._scene.emulated:
+                    self._keep_pace(session.now_us / 1e6)
             except ChipDied as death:
                 if death.code not in RESTART_CODES:
                     raise
@@ -206,16 +220,29 @@ class Run:
             display.tick(session.now_us)
         display.close()
 
+    def _keep_pace(self, now_s: float) -> None:
+        """An emulated chip may be late, but never early."""
+        ahead_s = now_s - (time.monotonic() - self._begin)
+        if ahead_s > 0:
+            time.sleep(ahead_s)
+
     def _restart(self, cause: str) -> None:
         session = self._scene.session
-        self._restarts += 1
-        self.log.add(session.now_us, "run", f"{cause}: the chip restarts")
-        self._scene.judge.restarted(session.now_us)
+        self._note_reset(session.now_us, cause)
         self._stop_chip()
         session.restart(session.now_us + BOOT_US)
-        self._steps = record.Assembler()
         self._environment["ISLET_RESET_CAUSE"] = cause
         self._start_chip()
+
+    def _was_reset(self, t_us: int, cause: str) -> None:
+        """A chip that goes on by itself."""
+        self._notes.append(partial(self._note_reset, t_us, cause))
+
+    def _note_reset(self, t_us: int, cause: str) -> None:
+        self._restarts += 1
+        self.log.add(t_us, "run", f"{cause}: the chip restarts")
+        self._scene.judge.restarted(t_us)
+        self._steps = record.Assembler()
 
     # --- what the session tells -------------------------------------------------------------
 
@@ -310,13 +337,21 @@ class Run:
             site=scene.site,
             start=scene.start,
             t_us=scene.session.now_us,
-            speed="×1" if not self._virtual else "max",
+            speed=self._speed(),
             page=scene.page,
             truth=self._truth,
             values=self._image.values if self._image.steps else {},
             events=list(self.log.tail),
             remarks=self._judged,
         )
+
+    def _speed(self) -> str:
+        if self._virtual:
+            return "max"
+        if not self._scene.emulated:
+            return "×1"
+        passed_s = time.monotonic() - self._begin
+        return f"×{times(self._scene.session.now_us / 1e6 / passed_s)}" if passed_s > 1 else "×1"
 
     def _on_screen(self) -> bool:
         """The live view has the terminal, and shows the log itself."""
@@ -330,70 +365,3 @@ class Run:
         if self._scene.page:
             print(f"islet: page at {self._scene.page}", file=self._err, flush=True)
         return StatusLines(self._err, self.view)
-
-
-# --- displays --------------------------------------------------------------------------------
-
-
-class Display(Protocol):
-    def tick(self, t_us: int) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class Progress:
-    """At SPEED=max: nothing at first, then a line that says how far and how fast."""
-
-    def __init__(self, err: IO[str], end_us: int | None) -> None:
-        self._err, self._end_us = err, end_us
-        self._begin = time.monotonic()
-        self._next = self._begin + PATIENCE_S
-        self._shown = False
-
-    def tick(self, t_us: int) -> None:
-        now = time.monotonic()
-        if now < self._next:
-            return
-        terminal = self._err.isatty()
-        self._next = now + (PROGRESS_S if terminal else STATUS_S)
-        self._shown = terminal
-        of = f" of {self._end_us / 1e6:.0f}" if self._end_us is not None else ""
-        speed = t_us / 1e6 / (now - self._begin)
-        text = f"islet: {t_us / 1e6:.0f}{of} s, {speed:.0f} times real time"
-        print(f"\r{text:<70}" if terminal else text, end="" if terminal else "\n", file=self._err)
-        self._err.flush()
-
-    def close(self) -> None:
-        if self._shown:
-            print("\r" + " " * 70 + "\r", end="", file=self._err, flush=True)
-
-
-class Terminal:
-    def __init__(self, screen: live.Screen, view: Callable[[], live.View]) -> None:
-        self._screen, self._view = screen, view
-        self._next = 0.0
-
-    def tick(self, t_us: int) -> None:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + 1 / live.FRESH_PER_S
-            self._screen.show(self._view())
-
-    def close(self) -> None:
-        self._screen.show(self._view())
-
-
-class StatusLines:
-    def __init__(self, err: IO[str], view: Callable[[], live.View]) -> None:
-        self._err, self._view = err, view
-        self._next = time.monotonic() + STATUS_S
-
-    def tick(self, t_us: int) -> None:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + STATUS_S
-            with contextlib.suppress(BrokenPipeError):
-                print("islet: " + live.status_line(self._view()), file=self._err, flush=True)
-
-    def close(self) -> None:
-        pass

@@ -2,18 +2,20 @@
 # GPL-3.0-or-later
 """In virtual time devices and broker are called in lockstep and are exact to the µs. In real time
 pymodbus and the broker run on threads of their own: what they want of the house is posted, and
-done at the session's next agreed moment, at most 100 ms later."""
+done at the session's next agreed moment, at most 100 ms later. An emulated chip lives in virtual
+time only."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.twin import port, run, scenario
+from tools.twin import chips, port, run, scenario
 from tools.twin.buses.devices import SunSpec, sdm630
 from tools.twin.buses.line import Line, Responder, Timing
 from tools.twin.buses.mqtt import StubBroker
@@ -74,10 +76,12 @@ class Stage:
     def __init__(self, context: run.Context, story: scenario.Scenario) -> None:
         self._context, self._story = context, story
         options = context.options
-        self._real = options.speed == "1"
-        self._site: dict[str, Any] = copy.deepcopy(story.site)
-        self._house: House = story.new_house(options.seed)
         board = port.read_board(options.board)
+        self._emulated = chips.kind_of(board).emulated
+        self._real = options.speed == "1" and not self._emulated
+        self._site: dict[str, Any] = copy.deepcopy(story.site)
+        self._remarks: list[str] = []
+        self._house: House = story.new_house(options.seed)
         self._port = port.HousePort(self._house, board)
         instruments = Instruments(**story.house.sensors.instruments())
         self._environment: dict[str, str] = {}
@@ -91,10 +95,12 @@ class Stage:
         if not self._real:
             self._broker = StubBroker(_whole(self._site, "mqtt", "port", MQTT_PORT))
             self._broker.on_message = self._message
+        if self._emulated:
+            self._emulate(timing)
         minutes = round((story.start - EPOCH).total_seconds()) // 60
         self.session = Session(
             self._port,
-            Synthesis(instruments, options.seed),
+            None if self._emulated else Synthesis(instruments, options.seed),
             uarts,
             self._broker,
             [Script(story.events, self)],
@@ -117,6 +123,27 @@ class Stage:
             environment=self._environment,
             page=self._page,
             close=self.close,
+            emulated=self._emulated,
+            remarks=self._remarks,
+        )
+
+    def _emulate(self, timing: Timing) -> None:
+        """What an emulated chip finds in its flash and on its pins."""
+        context = self._context
+        offline = context.options.offline
+        if not offline:
+            self._remarks.append("a socket stub stands in for a network (--offline: none)")
+        elif taken := chips.offline(self._site):
+            self._remarks.append(f"offline: without {', '.join(taken)} of the site")
+        wiring = {
+            "line": {**dataclasses.asdict(timing), "stop": 1, "silence_us": timing.silence_us},
+            "sensors": dataclasses.asdict(self._story.house.sensors),
+            "nominal_hz": self._story.house.nominal_hz,
+            "seed": context.options.seed,
+            "network": not offline,
+        }
+        self._environment |= chips.prepare(
+            context.folder, context.options.board, self._site, wiring
         )
 
     # --- devices ------------------------------------------------------------------------------

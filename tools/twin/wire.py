@@ -14,6 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, BinaryIO
 
+import numpy as np
+
+from tools.twin.wave import Wave
+
 MAX_BODY = 1 << 20
 LONGEST = 60_000  # bytes of data in one item; longer data is sent in several
 
@@ -103,6 +107,14 @@ class Step:
     dt_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The chip was reset at this moment and goes on by itself, its time with it; its pins float.
+    `cause`: 1 watchdog, 2 the program."""
+
+    cause: int
+
+
 # --- twin to chip --------------------------------------------------------------------------
 
 
@@ -171,8 +183,9 @@ class NetAccept:
 class _Item:
     """How one class lies on the wire: a struct of its leading fields, then free-length data.
 
-    `layout` has one letter per field: T is a time, b bytes and s text (last only), others as in
-    `struct`. `bounds` are (field, lowest, highest) beyond what the integer's width says.
+    `layout` has one letter per field: T is a time, C three complex numbers, b bytes and s text
+    (last only), others as in `struct`. `bounds` are (field, lowest, highest) beyond what the
+    integer's width says.
     """
 
     def __init__(self, tag: int, cls: type, layout: str, *bounds: tuple[int, int, int]) -> None:
@@ -180,9 +193,9 @@ class _Item:
         self.name = cls.__name__
         self.fields = [field.name for field in fields(cls)]
         self.tail = layout[-1:] if layout[-1:] in ("b", "s") else ""
-        self.times = [i for i, letter in enumerate(layout) if letter == "T"]
+        self.wide = [(i, letter) for i, letter in enumerate(layout) if letter in "TC"]
         head = layout[: len(layout) - len(self.tail)]
-        self.head = struct.Struct("<" + head.replace("T", "IH"))
+        self.head = struct.Struct("<" + head.replace("T", "IH").replace("C", "48s"))
 
     def pack(self, item: Any) -> bytes:
         values = [getattr(item, name) for name in self.fields]
@@ -191,8 +204,13 @@ class _Item:
         if self.tail:
             last = values.pop()
             tail = last.encode() if self.tail == "s" else bytes(last)
-        for i in self.times:
-            values[i : i + 1] = divmod(values[i], 1000)
+        for i, letter in reversed(self.wide):
+            if letter == "T":
+                values[i : i + 1] = divmod(values[i], 1000)
+            elif len(values[i]) != 3:
+                raise WireError(f"{self.name}.{self.fields[i]}: {len(values[i])} legs, allowed 3")
+            else:
+                values[i] = np.array(values[i], "<c16").tobytes()
         try:
             payload = self.head.pack(*values) + tail
             return struct.pack("<BH", self.tag, len(payload)) + payload
@@ -204,8 +222,11 @@ class _Item:
         if len(payload) < size or (not self.tail and len(payload) > size):
             raise WireError(f"{self.name}: {len(payload)} bytes, expected {size}")
         values: list[Any] = list(self.head.unpack_from(payload))
-        for i in self.times:
-            values[i : i + 2] = [time_us(values[i], values[i + 1], self.name)]
+        for i, letter in self.wide:
+            if letter == "T":
+                values[i : i + 2] = [time_us(values[i], values[i + 1], self.name)]
+            else:
+                values[i] = tuple(np.frombuffer(values[i], "<c16").tolist())
         if self.tail == "b":
             values.append(bytes(payload[size:]))
         elif self.tail == "s":
@@ -222,7 +243,6 @@ class _Item:
                 raise WireError(f"{self.name}.{self.fields[i]}: {values[i]}, allowed {low}…{high}")
 
 
-_U32 = 0xFFFF_FFFF
 CHIP_ITEMS = (
     _Item(1, Pins, "II"),
     _Item(2, Pwm, "BIH", (0, 0, 31)),
@@ -234,6 +254,7 @@ CHIP_ITEMS = (
     _Item(8, Log, "s"),
     _Item(9, Watchdog, "I"),
     _Item(10, Step, "H"),
+    _Item(11, Reset, "B", (0, 1, 2)),
 )
 TWIN_ITEMS = (
     _Item(1, Samples, "Ib"),
@@ -245,6 +266,7 @@ TWIN_ITEMS = (
     _Item(7, Quit, ""),
     _Item(8, NetRefused, "B"),
     _Item(9, NetAccept, "BH", (1, 1, 65535)),
+    _Item(10, Wave, "TTddddCCCCddd"),
 )
 _BY_TAG = {CHIP_ITEMS: {i.tag: i for i in CHIP_ITEMS}, TWIN_ITEMS: {i.tag: i for i in TWIN_ITEMS}}
 _BY_CLASS = {i.cls: i for i in CHIP_ITEMS + TWIN_ITEMS}

@@ -1,0 +1,98 @@
+# islet: the chips the firmware runs on here: this machine's interpreter, or an emulated one.
+# GPL-3.0-or-later
+"""One row per chip: what starts it, and how it lives with the house.
+
+`emulated`: it measures with converters of its own, so it is told waves and not samples; its time
+is virtual at any SPEED, for an emulator cannot promise to keep up; and nothing outside the twin
+reaches it. A Pico has no network: unless the run is offline, its file system gets a module
+`socket` that is a stub, and the twin's own broker answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.twin import flash, process
+from tools.twin.port import BOARDS, BoardError
+from tools.twin.process import ROOT
+
+CACHE = ROOT / ".cache" / "rp2040"
+IMAGE = CACHE / "pico" / "firmware.bin"  # of `make image`, whatever the circuit board
+DATA = CACHE / "pico" / "data" / "islet_data.py"  # what was packed into it
+EMULATOR = ROOT / "tools" / "rp2040"
+STUB = EMULATOR / "device" / "socket.py"
+BOARD_OF_CHIP = {"rp2040": "pico"}  # BOARD= may name the chip; this is its reference board
+
+
+@dataclass(frozen=True)
+class ChipKind:
+    """`command(board)` starts it, or raises FileNotFoundError that says what to do."""
+
+    command: Callable[[str], Sequence[str]]
+    emulated: bool
+
+
+def emulator_command(board: str) -> list[str]:
+    node = shutil.which("node")
+    if node is None:
+        raise FileNotFoundError("no node: apt-get install nodejs (18 or later)")
+    remedy = f"`make image BOARD=pico CIRCUIT={board}` makes it"
+    for needed in (IMAGE, DATA, CACHE / "bootrom.bin"):
+        if not needed.exists():
+            raise FileNotFoundError(f"no {needed.relative_to(ROOT)}: {remedy}")
+    if f"CIRCUIT = {board!r}\n" not in DATA.read_text(encoding="utf-8"):
+        raise FileNotFoundError(f"the image there is has another circuit than {board}: {remedy}")
+    return [node, str(EMULATOR / "lockstep.mjs")]
+
+
+KINDS = {
+    "host": ChipKind(lambda board: process.firmware_command(), emulated=False),
+    "rp2040": ChipKind(emulator_command, emulated=True),
+}
+
+
+def board_name(given: str) -> str:
+    """The circuit board's name, from what BOARD= says: a board or a chip."""
+    return BOARD_OF_CHIP.get(given, given)
+
+
+def kind_of(board: dict[str, Any]) -> ChipKind:
+    """BoardError when nothing here can run the board's chip."""
+    chip = board.get("chip", "host")
+    if chip not in KINDS:
+        raise BoardError(
+            f"board: {board['name']!r} has the chip {chip}, here run {', '.join(KINDS)}"
+        )
+    return KINDS[chip]
+
+
+def offline(site: dict[str, Any]) -> list[str]:
+    """Take out of a site's configuration what needs a network; what that was."""
+    taken = [section for section in ("mqtt", "http") if section in site]
+    for section in taken:
+        del site[section]
+    return taken
+
+
+def prepare(
+    folder: Path, board: str, site: dict[str, Any], wiring: dict[str, Any]
+) -> dict[str, str]:
+    """Write an emulated chip's flash and what surrounds it; the environment that names both.
+
+    `wiring`: line, sensors, nominal_hz, seed and network (whether it gets the stub), as
+    tools/rp2040/house/board.mjs takes them."""
+    files = {"site.json": json.dumps(site, separators=(",", ":")).encode()}
+    if wiring["network"]:
+        files["lib/socket.py"] = STUB.read_bytes()
+    (folder / "flash.bin").write_bytes(flash.whole(IMAGE.read_bytes(), files))
+    setup = {
+        "board": str(BOARDS / f"{board}.json"),
+        "flash": str(folder / "flash.bin"),
+        **wiring,
+    }
+    (folder / "setup.json").write_text(json.dumps(setup))
+    return {"ISLET_SETUP": str(folder / "setup.json")}
