@@ -81,11 +81,14 @@ def may_erase(image):
 
 
 class Ledger:
-    """storage: a folder, or an object with size, sector, read, program and erase."""
+    """storage: a folder, or an object with size, sector, read, program and erase; such a one is
+    given `may_erase`, to ask in its turn."""
 
     def __init__(self, storage, image, sectors=(SESSION_SECTORS, JOURNAL_SECTORS)):
         if isinstance(storage, str):
             storage = FileStore(storage + "/ledger.bin", sum(sectors) * FileStore.sector)
+        else:
+            storage.may_erase = lambda: may_erase(image)
         self.image = image
         self.sessions = Ring(storage, 0, sectors[0], 1)
         base = sectors[0] * storage.sector

@@ -111,16 +111,20 @@ class Ring:
         return any(decode(self._read(slot)) for slot in range(first, first + self.per_sector))
 
     def prepare(self):
-        """Erase at most one sector ahead, only when nothing is energised; True if one was."""
-        at_start = self._slot % self.per_sector == 0
-        while self._clean < self.ahead:
-            current = self._slot // self.per_sector - (1 if at_start else 0)
-            sector = (current + self._clean + 1) % self.sectors
-            self._clean += 1
-            if not self._is_blank(sector):
-                self.store.erase(self.base + sector * self.store.sector)
-                return True
-        return False
+        """Look at one sector ahead and erase it unless it is blank; only when nothing is
+        energised. One a call: looking takes some ms, and the loop must not be held (INV-9).
+        True if one was erased."""
+        if self._clean >= self.ahead:
+            return False
+        current = self._slot // self.per_sector
+        if self._slot % self.per_sector == 0:
+            current -= 1
+        sector = (current + self._clean + 1) % self.sectors
+        self._clean += 1
+        if self._is_blank(sector):
+            return False
+        self.store.erase(self.base + sector * self.store.sector)
+        return True
 
     def _is_blank(self, sector):
         first = sector * self.per_sector
