@@ -8,10 +8,10 @@ VARIABLES := SCENARIO SECONDS SPEED SEED BOARD RECORD
 given = $(foreach v,$(1),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
 OPTIONS = $(call given,$(VARIABLES))
 
-.PHONY: help run test bench soak image flash overlay calibrate lint format clean distclean setup-% python
+.PHONY: help bench-board run test bench soak image flash overlay calibrate lint format clean distclean setup-% python
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: setup-$(if $(filter rp2040 pico,$(BOARD)),board,run) ## the box in its simulated house (SCENARIO= SECONDS= SPEED= SEED= BOARD= RECORD=)
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
@@ -35,6 +35,9 @@ flash: setup-run ## islet onto a board (BOARD=pico CIRCUIT= PORT= SITE=site.json
 
 overlay: setup-run ## changed files of the working tree over a board's frozen ones (BOARD= PORT= MODULES=)
 	@exec $(PY) -m tools.flash overlay $(call given,BOARD CIRCUIT PORT IMAGE FORCE MODULES) $(ARGS)
+
+bench-board: setup-bench ## measure the emulated board: latencies, load, memory, accuracy (about an hour)
+	@exec $(PY) -m tools.bench.board $(ARGS)
 
 lint: setup-test ## style and types, as the tests check them
 	@exec $(PY) -m tools.setup.lint

@@ -1,0 +1,102 @@
+# islet: load, memory, time of a step, and the way out of a reset, on the emulated board.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tools.bench.board import rig
+from tools.bench.table import Figure
+
+BLOCK_BYTES = 16  # of MicroPython's heap
+CHARGING_A = 10
+DEVICE = rig.HERE / "device"
+STEP = rig.HERE.parent / "device" / "step.py"
+
+
+def program(setup: Path, name: str, ms: int) -> dict[str, Any]:
+    (line,) = rig.lines("program.mjs", setup, name, ms, CHARGING_A)
+    return line
+
+
+def load(folder: Path, seconds: int) -> Iterator[Figure]:
+    (folder / "load").mkdir()
+    sampling = rig.setup(folder / "load", [DEVICE / "sampling.py"])
+    found = program(sampling, "sampling", 1000 * seconds)
+    method = f"share of time the processor was not asleep, {seconds} s"
+    text = f"{100 * found['load']:.1f} %"
+    yield Figure("sampling, three channels of 5.2 kS/s with RMS", text, "≤ 15 %", "", method)
+    (folder / "real").mkdir()
+    real = rig.setup(folder / "real", [], held=False)
+    found = program(real, "-", 1000 * seconds)
+    text = f"{100 * found['load']:.1f} %"
+    rival = "plain loop: 100 % (a burst of read_u16 fills its tick)"
+    yield Figure("everything, as delivered", text, "≤ 50 %", rival, method)
+
+
+def step(folder: Path, steps: int) -> Iterator[Figure]:
+    (folder / "step").mkdir()
+    main = folder / "step" / "steps.py"
+    body = STEP.read_text().split("\nfor argument in sys.argv", 1)[0]
+    runs = f"\n\nprint('running')\nfor n in (3, 10, 30):\n    measure(n, {steps})\nprint('done')\n"
+    main.write_text(body + runs)
+    setup = rig.setup(folder / "step", [main])
+    text = program(setup, "steps", 600_000)["text"]
+    for nodes, bound in ((3, ""), (10, "≤ 10 ms, 0 B"), (30, "≤ 25 ms, 0 B")):
+        found = re.search(rf"^{nodes} \d+ (\S+) (\S+) ", text, re.MULTILINE)
+        if not found:
+            raise rig.BoardBenchError(f"step.py said nothing about {nodes} nodes: {text[-500:]}")
+        value = f"{float(found[1]) / 1000:.1f} ms, {float(found[2]):.0f} B"
+        method = f"mean of {steps} steps, frozen, heap locked: an allocation would raise"
+        yield Figure(f"core.step(), {nodes} nodes", value, bound, "", method)
+
+
+def heaps(text: str) -> list[tuple[int, int]]:
+    """(free bytes, largest free block) of each probe."""
+    found = re.findall(r"heap (\d+) \d+.*?max free sz: (\d+)", text.replace("\r", ""), re.DOTALL)
+    return [(int(free), BLOCK_BYTES * int(blocks)) for free, blocks in found]
+
+
+def memory(folder: Path, minutes: int) -> Iterator[Figure]:
+    (folder / "memory").mkdir()
+    site = rig.HERE / "site_network.json"
+    setup = rig.setup(folder / "memory", [DEVICE / "memory.py"], site=site)
+    found = program(setup, "memory", 60_000 * minutes + 11_000)
+    probes = heaps(found["text"])
+    if not probes:
+        raise rig.BoardBenchError(f"no probe of the heap: {found['text'][-500:]}")
+    method = "all rooms, the network's over a stub named socket; collected, then asked"
+    free, block = probes[-1]
+    yield Figure("free heap", f"{free / 1000:.0f} kB", "≥ 100 kB", "", method)
+    yield Figure("largest free block", f"{block / 1000:.0f} kB", "≥ 24 kB", "", method)
+    if minutes:
+        lost = probes[0][0] - probes[-1][0]
+        text = f"{lost} B less after {minutes} min"
+        yield Figure("growth of what is kept", text, "none in 10 min", "", method)
+
+
+def quiet(folder: Path, minutes: int) -> Iterator[Figure]:
+    (folder / "quiet").mkdir()
+    setup = rig.setup(folder / "quiet", [], held=False)
+    (line,) = rig.lines("quiet.mjs", setup, minutes)
+    text = f"{line['dead_man_falls']} in {line['minutes']:g} min, {line['resets']} resets"
+    method = f"everything on; {line['steps']} control steps"
+    yield Figure("false actions of the dead-man", text, "none in 30 min", "", method)
+
+
+def reset(folder: Path, times: int) -> Iterator[Figure]:
+    (folder / "reset").mkdir()
+    setup = rig.setup(folder / "reset", [], held=False)
+    starts = list(rig.lines("reset.mjs", setup, times))
+    worst = max(start["control_ms"] for start in starts)
+    early = [
+        edge
+        for start in starts
+        for edge in start["edges"]
+        if edge[1] == 1 and edge[2] < start["control_ms"] and edge[0] != "dead_man"
+    ]
+    method = f"{times} starts, by power and by RUN in the middle of operation; every pin's edges"
+    yield Figure("power-up → control runs", f"{worst:.0f} ms worst", "≤ 2 s", "", method)
+    yield Figure("energising edges before that", str(len(early)), "none", "", method)

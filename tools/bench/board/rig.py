@@ -1,0 +1,94 @@
+# islet: what a measurement on the emulated board is started with, and the node process it runs in.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from firmware import image
+from tools.twin import chips, flash
+from tools.twin.process import ROOT
+
+HERE = Path(__file__).parent
+JS = ROOT / "tools" / "rp2040" / "bench"
+BOARD = "pico"
+SITE = HERE / "site.json"
+LINE = {"baud": 19_200, "parity": "N", "stop": 1, "silence_us": 2_100}
+SENSORS: dict[str, Any] = {"noise_codes": 1.5}  # LSB of the converter, standard deviation
+MARK = "maintenance"  # firmware/console.py: the board stays at its prompt
+SECTIONS = (image.SITE, image.READINGS, image.REQUESTS, image.COMMANDS, image.TRIPS)
+
+
+class BoardBenchError(RuntimeError):
+    """A measurement did not come to its end; the text says how far it came."""
+
+
+def fields() -> dict[str, tuple[int, int]]:
+    """Where each field of the process image is: (section, index)."""
+    return {row[0]: (n, row[1]) for n, table in enumerate(SECTIONS) for row in table.rows}
+
+
+def board_file() -> Path:
+    """The circuit board's JSON."""
+    return ROOT / "firmware" / "boards" / f"{BOARD}.json"
+
+
+def setup(
+    folder: Path,
+    programs: Iterable[Path],
+    site: Path | None = SITE,
+    seed: int = 1,
+    sensors: dict[str, Any] = SENSORS,
+    held: bool = True,
+    board: Path | None = None,
+) -> Path:
+    """Write flash and setup; the file to start a script of tools/rp2040/bench with.
+
+    `held`: the board stays at its prompt, where a program is started; else it runs as delivered.
+    """
+    command = chips.emulator_command(BOARD)  # says what is missing
+    assert command
+    files = {path.name: path.read_bytes() for path in programs}
+    if held:
+        files[MARK] = b"bench\n"
+    if site is not None:
+        files["site.json"] = site.read_bytes()
+    whole = flash.whole(chips.IMAGE.read_bytes(), files)
+    (folder / "flash.bin").write_bytes(whole)
+    content = {
+        "board": str(board or board_file()),
+        "flash": str(folder / "flash.bin"),
+        "line": LINE,
+        "nominal_hz": 50,
+        "sensors": sensors,
+        "seed": seed,
+        "fields": fields(),
+    }
+    path = folder / "setup.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def lines(script: str, *arguments: object) -> Iterator[dict[str, Any]]:
+    """Run a script of tools/rp2040/bench; its JSON lines as they come."""
+    node = shutil.which("node") or "node"
+    command = [node, str(JS / script), *map(str, arguments)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        for line in process.stdout:
+            yield json.loads(line)
+        trouble = process.stderr.read()
+        if process.wait():
+            raise BoardBenchError(f"{script} ended with {process.returncode}\n{trouble[-3000:]}")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
