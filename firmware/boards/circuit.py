@@ -1,7 +1,7 @@
 # islet: a circuit board's description, unpacked from the frozen bytes.
 # GPL-3.0-or-later
 #
-# Source: firmware/boards/<name>.json; layout: tools/pack/boards/layout.py. Unpacked once, at start.
+# Source: firmware/boards/<name>.json; layout: tools/pack/boards/layout.py. Unpacked at start.
 
 import struct
 from array import array
@@ -17,6 +17,11 @@ _METER = "<BBBBII"
 
 GUARD_SOFT, GUARD_HARD, GUARD_HARDWARE = const(0), const(1), const(2)
 DEAD_MAN_PIO, DEAD_MAN_MONOSTABLE = const(0), const(1)
+
+# Erratum RP2040-E11; the mean of five boards in github.com/kitanokitsune/rp2040adc_correction.
+_WIDE_CODES = ("rp2040", "rp2040_w")
+_E11_STEPS = (10, 9, 9, 10)
+_E11_SPAN = const(4104)  # 4096 and the steps, less the 30 that the two ends lack
 
 CHIPS = ("host", "rp2040", "rp2040_w", "esp32")
 # kinds of analogue signals, in the order the packed bytes count them
@@ -57,6 +62,9 @@ class Analog:
         self.gain_ppm = array("i", [0] * channels)
         self.zero_code16 = array("i", [0] * channels)
         self.delay_us = array("i", [0] * channels)
+        # how much too wide the converter's codes 512, 1536, 2560 and 3584 are
+        self.steps = array("i", [0, 0, 0, 0])
+        self.span = 4096  # codes from end to end, once the steps are made up for
 
     def find(self, name, leg=0):
         """Channel of a signal (SIGNALS), -1 when the board has none."""
@@ -106,6 +114,10 @@ class Circuit:
         analog = self.analog = Analog(
             self.rate_hz, self.frames, skew_us, channels, frame_ns, self.blocks
         )
+        if self.chip in _WIDE_CODES:
+            analog.span = _E11_SPAN
+            for i in range(4):
+                analog.steps[i] = _E11_STEPS[i]
         self.frame_us = analog.frame_us
         self.adc = array("i", [0] * channels)  # input of the converter, and its pin
         self.adc_pins = array("i", [0] * channels)

@@ -11,7 +11,6 @@ import rp2
 
 from firmware.image import const
 
-_START = const(896 * 1024)  # behind the file system: tools/micropython/boards, _boot.py
 _SIZE = const(256 * 1024)
 _PAGE = const(256)
 
@@ -27,8 +26,10 @@ class RecordFlash:
     def __init__(self, may_erase=None):
         self.may_erase = may_erase
         self.refused = 0  # erases that somebody wanted at the wrong time
-        self._flash = rp2.Flash(start=_START, len=_SIZE)
-        self._bytes = memoryview(self._flash)  # the flash itself, read where it lies
+        storage = len(memoryview(rp2.Flash()))  # type: ignore[arg-type]  # file system and records
+        flash = rp2.Flash(start=storage - _SIZE, len=_SIZE)  # type: ignore[call-arg]
+        self._flash = flash
+        self._bytes = memoryview(flash)  # type: ignore[arg-type]  # the flash, read where it lies
         self._page = bytearray(_PAGE)
         self._blank = b"\xff" * _PAGE
 

@@ -80,13 +80,14 @@ class Sense:
         self._house = self._legs("house_v")
         self._block = 0
         self._middle256 = array("i", [_MIDDLE * 256] * count)
-        self._middle = array("i", [_MIDDLE] * count)
+        self.middles = array("i", [_MIDDLE] * count)
         self._settled = array("i", [0] * count)
         self._rows = array("i", [0] * (count * _ROW))
         self._plateaus = array("i", [0] * 5)
         self._grid_frequency = Frequency(analog.rate_hz, analog.frames)
         self._house_frequency = Frequency(analog.rate_hz, analog.frames)
         self._power = [Power(analog, self._grid[leg], self._main[leg]) for leg in range(LEGS)]
+        self._plan()
         self._gain = array("i", [0] * count)
         self._shift = array("i", [0] * count)
         self.calibrate()
@@ -94,12 +95,31 @@ class Sense:
     def _legs(self, name):
         return array("i", [self._analog.find(name, leg) for leg in range(LEGS)])
 
+    def _plan(self):
+        """What the board measures of the site, which is declared by now."""
+        site = self._site
+        self._fast_channels = array("i", [])
+        self._fast_fields = array("i", [])
+        evse_legs = site[EVSE_LEGS] if site[EVSE_NODE] >= 0 else 0
+        groups = (self._evse, evse_legs, FAST_MA), (self._grid, site[LEG_COUNT], FAST_GRID_MV)
+        for channels, legs, field in groups:
+            for leg in range(legs):
+                if channels[leg] >= 0:
+                    self._fast_channels.append(channels[leg])
+                    self._fast_fields.append(field + leg)
+        self._fast_count = len(self._fast_channels)
+        self._measured = [
+            self._power[leg]
+            for leg in range(site[LEG_COUNT])
+            if self._grid[leg] >= 0 and self._main[leg] >= 0
+        ]
+
     def calibrate(self):
         """Take the scales and the calibration of `analog` into the integer factors."""
         analog = self._analog
         window = (BLOCKS * self._frames / 16) ** 0.5
         for c in range(self._stride):
-            gain = 1 + analog.gain_ppm[c] / 1_000_000
+            gain = (1 + analog.gain_ppm[c] / 1_000_000) * 4096 / analog.span
             if c == self._pilot:  # of code/16; gain below 2**14, as codes/16 have 16 bits
                 value = (analog.high[c] - analog.low[c]) / (_RAIL * 16) * gain
                 self._gain[c], self._shift[c] = scale.factor(value, 16384)
@@ -115,7 +135,7 @@ class Sense:
         """One block: `frames` frames of interleaved 16-bit codes. Allocates nothing."""
         if frames != self._frames:
             return
-        kernel.scan(samples, frames, self._stride, self._middle, self._rows)
+        kernel.scan(samples, frames, self._stride, self.middles, self._rows, self._analog.steps)
         self._fast()
         if self._pilot >= 0:
             self._plateau(samples)
@@ -126,26 +146,19 @@ class Sense:
             self._window()
 
     def _fast(self):
-        """RMS of the last 20 ms, for the guard; clipped currents count, but are not fresh."""
-        live, site = self._live, self._site
-        legs = site[EVSE_LEGS] if site[EVSE_NODE] >= 0 else 0
-        fresh = self._fast_group(self._evse, legs, FAST_MA)
-        if self._fast_group(self._grid, site[LEG_COUNT], FAST_GRID_MV) and fresh:
-            live[FAST_AGE_MS] = 0
-
-    def _fast_group(self, channels, legs, field):
-        fresh = True
-        for leg in range(legs):
-            c = channels[leg]
-            if c < 0:
-                return False
-            row = c * _ROW
-            # two blocks count as ten: the factors are those of a window
-            squares = (self._rows[row + _BEFORE] + self._rows[row + _SQUARES]) * 5
-            self._live[field + leg] = kernel.rms(squares, self._gain[c], self._shift[c])
-            if self._rows[row + _BAD]:
-                fresh = False
-        return fresh
+        """RMS of the last 20 ms, for the guard, of the legs that the board shows it; clipped
+        currents count, but are not fresh."""
+        bad = kernel.fast(
+            self._rows,
+            self._fast_channels,
+            self._fast_fields,
+            self._fast_count,
+            self._gain,
+            self._shift,
+            self._live,
+        )
+        if not bad:
+            self._live[FAST_AGE_MS] = 0
 
     def _plateau(self, samples):
         """Both plateaus of the pilot; without PWM the mean is both."""
@@ -155,13 +168,15 @@ class Sense:
             return
         lowest, highest = rows[row + _LOWEST], rows[row + _HIGHEST]
         found = self._plateaus
-        kernel.plateaus(samples, self._frames, self._stride, c, lowest, highest, found)
-        if highest - lowest < _SWING or found[4] < _RISES:
-            live[PILOT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
-            live[PILOT_LOW_MV] = live[PILOT_HIGH_MV]
-        else:
+        swings = highest - lowest >= _SWING
+        if swings:
+            kernel.plateaus(samples, self._frames, self._stride, c, lowest, highest, found)
+        if swings and found[4] >= _RISES:
             live[PILOT_HIGH_MV] = self._pilot_mv(found[0], found[1])
             live[PILOT_LOW_MV] = self._pilot_mv(found[2], found[3])
+        else:
+            live[PILOT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
+            live[PILOT_LOW_MV] = live[PILOT_HIGH_MV]
         live[PILOT_AGE_MS] = 0
 
     def _pilot_mv(self, total, count):
@@ -170,15 +185,15 @@ class Sense:
         return ((code16 * self._gain[c]) >> self._shift[c]) + self._analog.low[c]
 
     def _accumulate(self, samples):
-        stride, middle = self._stride, self._middle
-        for leg in range(self._site[LEG_COUNT]):
-            self._power[leg].on_block(samples, self._frames, stride, middle)
+        stride, middles = self._stride, self.middles
+        for power in self._measured:
+            power.on_block(samples, self._frames, stride, middles)
         side = self._grid_frequency
         if side.channel >= 0:
-            side.on_block(samples, stride, middle[side.channel])
+            side.on_block(samples, stride, middles[side.channel])
         side = self._house_frequency
         if side.channel >= 0:
-            side.on_block(samples, stride, middle[side.channel])
+            side.on_block(samples, stride, middles[side.channel])
 
     # --- every 100 ms ----------------------------------------------------------------------
 
@@ -201,8 +216,8 @@ class Sense:
             elif site[NODE_INSTRUMENT + node] == INSTRUMENT_EVSE:
                 self._charger(node)
         self._track_offsets()
-        for leg in range(legs):
-            self._power[leg].total = self._power[leg].total_late = 0
+        for power in self._measured:
+            power.total = power.total_late = 0
         kernel.clear(self._rows, self._stride)
 
     def _good(self, c):
@@ -289,4 +304,4 @@ class Sense:
             middle = self._middle256[c] + step - _MIDDLE * 256
             middle = max(-_OFFSET_MOST, min(_OFFSET_MOST, middle)) + _MIDDLE * 256
             self._middle256[c] = middle
-            self._middle[c] = (middle + 128) >> 8
+            self.middles[c] = (middle + 128) >> 8

@@ -6,11 +6,22 @@ def _channel(samples, frames, stride, c):
     return [samples[n * stride + c] for n in range(frames)]
 
 
-def scan(samples, frames, stride, offsets, rows):
+def _even(code, steps):
+    """The code as if 512, 1536, 2560 and 3584 were no wider than the others."""
+    code_at = code
+    for at, step in ((512, steps[0]), (1536, steps[1])):
+        code -= step if code_at < at else 0
+    for at, step in ((2560, steps[2]), (3584, steps[3])):
+        code += step if code_at > at else 0
+    return code
+
+
+def scan(samples, frames, stride, offsets, rows, steps):
     for c in range(stride):
         codes = _channel(samples, frames, stride, c)
-        total = sum(codes)
-        squares = sum([(code - offsets[c]) ** 2 for code in codes]) >> 4
+        even = [_even(code, steps) for code in codes]
+        total = sum(even)
+        squares = sum([(code - offsets[c]) ** 2 for code in even]) >> 4
         rails = sum([1 for code in codes if code in (0, 4095)])
         bad = 1 if min(codes) == max(codes) or rails >= 3 else 0
         _, before, _, _, _, _, _, w_total, w_squares, w_bad = [rows[10 * c + i] for i in range(10)]
@@ -18,6 +29,16 @@ def scan(samples, frames, stride, offsets, rows):
         window = (w_total + total, w_squares + squares, w_bad + bad)
         for i, value in enumerate(row + window):
             rows[10 * c + i] = value
+
+
+def fast(rows, channels, fields, count, gains, shifts, live):
+    bad = 0
+    for i in range(count):
+        c = channels[i]
+        squares = 5 * (rows[10 * c + 1] + rows[10 * c + 6])
+        live[fields[i]] = rms(squares, gains[c], shifts[c])
+        bad += rows[10 * c + 5]
+    return bad
 
 
 def clear(rows, stride):

@@ -43,6 +43,7 @@ def cases(draw: st.DrawFn) -> dict:
         "square": draw(st.integers(0, 2**30 - 1)),
         "gain": draw(st.integers(0, 2**15 - 1)),
         "shift": draw(st.integers(0, 14)),
+        "steps": draw(st.sampled_from([[0, 0, 0, 0], [10, 9, 9, 10], [3, 12, 0, 7]])),
         "rows": draw(st.lists(st.integers(0, 2**20), min_size=10 * stride, max_size=10 * stride)),
     }
 
@@ -55,7 +56,7 @@ def run(module, case: dict) -> list[int]:
     a, b, before = case["a"], case["b"], case["before"]
     a0, b0 = offsets[a], offsets[b]
     rows = array("i", case["rows"])
-    module.scan(samples, frames, stride, offsets, rows)
+    module.scan(samples, frames, stride, offsets, rows, array("i", case["steps"]))
     cleared = array("i", rows)
     module.clear(cleared, stride)
     state = array("i", case["state"])
@@ -119,6 +120,7 @@ def test_a_wrong_kernel_is_found(run_device: RunDevice) -> None:
         "samples": [4000, 100] * 4, "frames": 4, "stride": 2, "offsets": [2048, 2048],
         "a": 0, "b": 1, "before": 0, "state": [2048, 0], "hysteresis": 5,
         "lowest": 4000, "highest": 4000, "square": 9, "gain": 7, "shift": 1, "rows": [5] * 20,
+        "steps": [10, 9, 9, 10],
     }  # fmt: skip
     assert run(kernel, case) == run(kernel_plain, case)
     assert run(Wrong(), case) != run(kernel_plain, case)

@@ -13,7 +13,7 @@ def run(module, case):
     a, b, before = case["a"], case["b"], case["before"]
     a0, b0 = offsets[a], offsets[b]
     rows = array("i", case["rows"])
-    module.scan(samples, frames, stride, offsets, rows)
+    module.scan(samples, frames, stride, offsets, rows, array("i", case["steps"]))
     cleared = array("i", rows)
     module.clear(cleared, stride)
     state = array("i", case["state"])

@@ -1,0 +1,252 @@
+# islet: the calibration of a board's channels and metering chips, from its file.
+# GPL-3.0-or-later
+#
+# tools/calibrate finds the values, /calibration.json keeps them with their date, and here they are
+# checked against the tables below and put where sense and the metering chips look. All of the file
+# is taken or nothing: a damaged one is refused by the name of its field, and then the unit
+# energises nothing, as with a bad configuration.
+
+from firmware import strict_json
+from firmware.image import (
+    EVSE_AGE_MS,
+    EVSE_MA,
+    FAST_AGE_MS,
+    FAST_MA,
+    GRID_AGE_MS,
+    GRID_MHZ,
+    GRID_MV,
+    HOUSE_AGE_MS,
+    HOUSE_MV,
+    INSTRUMENT_CT,
+    LEG_COUNT,
+    LEGS,
+    NODE_AGE_MS,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    NODE_MA,
+    NODE_W,
+    PILOT_AGE_MS,
+    PILOT_DUTY_PERMILLE,
+    PILOT_HIGH_MV,
+    PILOT_LOW_MV,
+    PROXIMITY_AGE_MS,
+    PROXIMITY_OHM,
+)
+
+PATH = "/calibration.json"
+MAX_BYTES = 4096
+
+# field: lowest, highest. What lies beyond is no calibration but a wrong part or a wrong wire.
+CHANNEL_FIELDS = {
+    "gain_ppm": (-200_000, 200_000),
+    "zero_code16": (-2_048, 2_048),
+    "delay_us": (-500, 500),
+}
+METER_FIELDS = {
+    "mv_gain_ppm": (-200_000, 200_000),
+    "ma_gain_ppm": (-200_000, 200_000),
+    "mv_offset": (-600, 600),  # offsets: what the chip's registers hold
+    "ma_offset": (-60, 60),
+    "mw_offset": (-10_000, 10_000),
+    "delay_us": (-499, 499),
+    "polarity": (-1, 1),  # -1 turns a transformer round
+    "input": (1, LEGS),  # current input of the chip that carries the leg
+}
+_FIELDS = ("circuit", "date", "channels", "meters")
+
+
+class Calibration:
+    """`date` "" while nobody has calibrated; with `errors` nothing was taken."""
+
+    def __init__(self):
+        self.date = ""
+        self.errors = []
+        self._settings = []  # (array, index, value)
+
+    def check_row(self, where, row, keys, fields):
+        """Whether `row` is an object of `keys` and of `fields` within their ranges."""
+        if not isinstance(row, dict):
+            self.errors.append("{}: is not an object".format(where))
+            return False
+        good = True
+        for name in row:
+            if name in keys:
+                continue
+            if name not in fields:
+                self.errors.append("{}.{}: unknown field".format(where, name))
+                good = False
+                continue
+            low, high = fields[name]
+            value = row[name]
+            if type(value) is not int or not low <= value <= high or (low == -1 and not value):
+                allowed = "-1 or 1" if low == -1 else "{} to {}".format(low, high)
+                text = "{}.{}: {} is not a whole number from {}"
+                self.errors.append(text.format(where, name, value, allowed))
+                good = False
+        return good
+
+    def leg(self, where, row):
+        """Leg of a row, 0 first; -1 when it is none."""
+        leg = row.get("leg", 1)
+        if type(leg) is int and 1 <= leg <= LEGS:
+            return leg - 1
+        self.errors.append("{}.leg: {} is not a leg from 1 to {}".format(where, leg, LEGS))
+        return -1
+
+    def set(self, target, index, value):
+        self._settings.append((target, index, value))
+
+    def take(self):
+        """Put all of it into place."""
+        for target, index, value in self._settings:
+            target[index] = value
+        self._settings = []
+
+
+def text():
+    """What the board's file holds: "" when there is none, None when it cannot be read."""
+    try:
+        with open(PATH) as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        return ""
+    except UnicodeError:
+        return None
+
+
+def load(text, name, analog, scales):
+    """Check `text` ("" for none) and take it; a Calibration.
+
+    name: of the circuit board; analog: its channels; scales: those of its metering chips, in the
+    board's order (firmware/sense/atm90e32_setup.py)."""
+    calibration = Calibration()
+    if text == "":
+        return calibration
+    errors = calibration.errors
+    document = _parse(text, errors)
+    if document is None:
+        return calibration
+    for field in document:
+        if field not in _FIELDS:
+            errors.append("{}: unknown field".format(field))
+    if document.get("circuit") != name:
+        errors.append("circuit: made for {}, this is {}".format(document.get("circuit"), name))
+    date = document.get("date")
+    if not isinstance(date, str) or len(date) != 10:
+        errors.append("date: is not a date like 2026-11-30")
+    for where in ("channels", "meters"):
+        rows = document.get(where, [])
+        if not isinstance(rows, list):
+            errors.append("{}: is not a list".format(where))
+            rows = []
+        take = _channel if where == "channels" else _meter
+        seen = []
+        for i, row in enumerate(rows):
+            take("{}[{}]".format(where, i), row, analog, scales, calibration, seen)
+    if not errors:
+        _inputs(scales, calibration, errors)
+    if not errors:
+        calibration.date = str(date)
+        calibration.take()
+    return calibration
+
+
+def _parse(text, errors):
+    if text is None or len(text) > MAX_BYTES:
+        errors.append("file: cannot be read, or has more than {} bytes".format(MAX_BYTES))
+        return None
+    try:
+        document = strict_json.loads(text)
+    except (ValueError, RuntimeError):
+        errors.append("file: is not JSON")
+        return None
+    if not isinstance(document, dict):
+        errors.append("file: is not an object")
+        return None
+    return document
+
+
+def _once(where, key, seen, errors):
+    if key in seen:
+        errors.append("{}: is given twice".format(where))
+    seen.append(key)
+
+
+def _channel(where, row, analog, _scales, calibration, seen):
+    errors = calibration.errors
+    if not calibration.check_row(where, row, ("signal", "leg"), CHANNEL_FIELDS):
+        return
+    leg = calibration.leg(where, row)
+    if leg < 0:
+        return
+    try:
+        channel = analog.find(row.get("signal"), leg)
+    except ValueError:  # no such signal
+        channel = -1
+    if channel < 0:
+        text = "{}.signal: the board has no {} of leg {}"
+        errors.append(text.format(where, row.get("signal"), leg + 1))
+        return
+    _once(where, channel, seen, errors)
+    for field in CHANNEL_FIELDS:
+        calibration.set(getattr(analog, field), channel, row.get(field, 0))
+
+
+def _meter(where, row, _analog, scales, calibration, seen):
+    errors = calibration.errors
+    if not calibration.check_row(where, row, ("meter", "leg"), METER_FIELDS):
+        return
+    number = row.get("meter")
+    if type(number) is not int or not 1 <= number <= len(scales):
+        text = "{}.meter: {} is not one of the board's {} metering chips"
+        errors.append(text.format(where, number, len(scales)))
+        return
+    leg = calibration.leg(where, row)
+    if leg < 0:
+        return
+    _once(where, (number, leg), seen, errors)
+    for field in METER_FIELDS:
+        value = row.get(field, 1 if field == "polarity" else leg + 1 if field == "input" else 0)
+        target = getattr(scales[number - 1], field)
+        calibration.set(target, leg, value - 1 if field == "input" else value)
+
+
+def _inputs(scales, calibration, errors):
+    """Each current input of a chip carries one leg."""
+    for number, scale in enumerate(scales):
+        inputs = list(scale.input)
+        for target, leg, value in calibration._settings:
+            if target is scale.input:
+                inputs[leg] = value
+        if sorted(inputs) != list(range(LEGS)):
+            errors.append("meters: input: chip {} has one for two legs".format(number + 1))
+
+
+def readings(image):
+    """What the instruments say now, for tools/calibrate: lists per leg, None where stale."""
+    live, site = image.live, image.site
+    legs = range(site[LEG_COUNT])
+
+    def fresh(age, first):
+        return [live[first + leg] for leg in legs] if live[age] < 500 else None
+
+    mains = -1
+    for node in range(site[NODE_COUNT]):
+        if site[NODE_INSTRUMENT + node] == INSTRUMENT_CT:
+            mains = node
+    node = max(mains, 0)
+    age = NODE_AGE_MS + node
+    return {
+        "grid_mv": fresh(GRID_AGE_MS, GRID_MV),
+        "grid_mhz": live[GRID_MHZ],
+        "house_mv": fresh(HOUSE_AGE_MS, HOUSE_MV),
+        "mains_ma": fresh(age, NODE_MA + node * LEGS) if mains >= 0 else None,
+        "mains_w": fresh(age, NODE_W + node * LEGS) if mains >= 0 else None,
+        "evse_ma": fresh(EVSE_AGE_MS, EVSE_MA),
+        "fast_ma": fresh(FAST_AGE_MS, FAST_MA),
+        "pilot_mv": [live[PILOT_HIGH_MV], live[PILOT_LOW_MV]]
+        if live[PILOT_AGE_MS] < 500
+        else None,
+        "pilot_permille": image.commands[PILOT_DUTY_PERMILLE],
+        "proximity_ohm": live[PROXIMITY_OHM] if live[PROXIMITY_AGE_MS] < 500 else None,
+    }

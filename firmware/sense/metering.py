@@ -1,0 +1,144 @@
+# islet: metering chips into the live readings.
+# GPL-3.0-or-later
+#
+# Each row of the board (firmware/boards/circuit.py, Meter) says what a chip's inputs see:
+#
+#   volts  0 grid   GRID_MV, GRID_MHZ
+#          1 house  HOUSE_MV, HOUSE_MHZ
+#   amps   0 mains  NODE_MA, NODE_W of every node with CTs
+#          1 evse   EVSE_MA, and the node measured by the charging point
+#
+# An age counts from the end of the mean that the chip took, as that of sense does; poll() stands
+# before the step's ages grow, so a value renewed since the last cycle is latched as one step old.
+# A chip that does not answer, repeats itself or is being configured writes nothing: ages grow.
+
+from firmware.image import (
+    EVSE_AGE_MS,
+    EVSE_LEGS,
+    EVSE_MA,
+    EVSE_NODE,
+    GRID_AGE_MS,
+    GRID_MHZ,
+    GRID_MV,
+    HOUSE_AGE_MS,
+    HOUSE_MHZ,
+    HOUSE_MV,
+    INSTRUMENT_CT,
+    INSTRUMENT_EVSE,
+    LEG_COUNT,
+    LEGS,
+    NODE_AGE_MS,
+    NODE_COUNT,
+    NODE_INSTRUMENT,
+    NODE_MA,
+    NODE_W,
+    NOMINAL_MHZ,
+    NOMINAL_MV,
+    const,
+)
+from firmware.sense import atm90e32_kernel as kernel
+
+try:
+    import micropython
+except ImportError:
+
+    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
+        @staticmethod
+        def native(function):
+            return function
+
+
+_GRID = const(0)
+_MAINS = const(0)
+
+
+class Metering:
+    """`rows` have volts and amps as above, `drivers` the chip of each row. The site is declared.
+
+    `crossing_leg` is the leg (0 first) whose zero crossings the grid's chip shows on its pin."""
+
+    def __init__(self, image, rows, drivers, crossing_leg=-1):
+        self.drivers = drivers
+        site = self._site = image.site
+        self._live = image.live
+        self._live_mv = site[NOMINAL_MV] // 10  # less is no voltage
+        instruments = [site[NODE_INSTRUMENT + node] for node in range(site[NODE_COUNT])]
+        self.nodes = [i for i, kind in enumerate(instruments) if kind == INSTRUMENT_CT]
+        charger = site[EVSE_NODE]
+        own = charger >= 0 and site[NODE_INSTRUMENT + charger] == INSTRUMENT_EVSE
+        self.charger = charger if own else -1
+        self._parts = []
+        for row, driver in zip(rows, drivers):
+            with_power = row.amps == _MAINS or own
+            crossing = crossing_leg if row.volts == _GRID else -1
+            driver.declare(
+                site[LEG_COUNT], site[NOMINAL_MV], site[NOMINAL_MHZ], with_power, crossing
+            )
+            self._parts.append(_Part(self, row, driver))
+
+    @micropython.native
+    def poll(self, dt_ms):
+        """Read every chip; allocates nothing. dt_ms has passed since the last time. The means of
+        one chip only: it is so much that a cycle shall not have to read two."""
+        live = self._live
+        lean = False
+        for part in self._parts:
+            driver = part.driver
+            valid = driver.poll(dt_ms, lean)
+            lean = lean or driver.read_all
+            if not valid:
+                continue
+            if driver.changed:
+                part.volts(driver)
+                part.directed = part.amps(driver)
+            age_ms = driver.age_ms
+            live[part.volts_age] = age_ms
+            if part.directed:
+                for field in part.amps_ages:
+                    live[field] = age_ms
+
+    # --- what a chip's readings become ---------------------------------------------------------
+
+    def grid(self, driver):
+        kernel.put(driver.mv, self._live, GRID_MV, driver.legs)
+        self._live[GRID_MHZ] = driver.mhz
+
+    def house(self, driver):
+        kernel.put(driver.mv, self._live, HOUSE_MV, driver.legs)
+        self._live[HOUSE_MHZ] = driver.mhz
+
+    def mains(self, driver):
+        """Currents with the direction of their power: + into the house. False: without."""
+        live, legs = self._live, driver.legs
+        if kernel.blind(driver.mv, driver.ma, self._live_mv, driver.blind_ma, legs):
+            return False
+        for node in self.nodes:
+            at = node * LEGS
+            kernel.put_signed(driver.ma, driver.w, live, NODE_MA + at, NODE_W + at, legs)
+        return True
+
+    def evse(self, driver):
+        """The charging point only draws: a transformer put on the wrong way round changes
+        nothing."""
+        live, legs = self._live, self._site[EVSE_LEGS]
+        kernel.put(driver.ma, live, EVSE_MA, legs)
+        if self.charger >= 0:
+            at = self.charger * LEGS
+            kernel.put_drawn(driver.ma, driver.w, live, NODE_MA + at, NODE_W + at, legs)
+        return True
+
+
+class _Part:
+    """What becomes of one chip."""
+
+    def __init__(self, metering, row, driver):
+        self.driver = driver
+        grid, mains = row.volts == _GRID, row.amps == _MAINS
+        self.volts = metering.grid if grid else metering.house
+        self.volts_age = GRID_AGE_MS if grid else HOUSE_AGE_MS
+        self.amps = metering.mains if mains else metering.evse
+        nodes = metering.nodes if mains else [metering.charger]
+        self.amps_ages = [NODE_AGE_MS + node for node in nodes if node >= 0]
+        if not mains:
+            self.amps_ages.append(EVSE_AGE_MS)
+        self.directed = False
