@@ -17,6 +17,8 @@
 
 from array import array
 
+from firmware.image_kernel import grow
+
 try:
     from micropython import const
 except ImportError:  # CPython
@@ -139,6 +141,11 @@ INPUT_NAMES = (
     "island_dead",
 )
 PROTECTION_INPUTS = const(16 + 32 + 64)
+
+# by what a board's guard can tell that the grid is dead
+SEES_NOTHING = const(0)
+SEES_VOLTAGE = const(1)  # FAST_GRID_MV, on every leg
+SEES_CROSSINGS = const(2)  # CROSSING_AGE_MS, of one leg
 
 # trips: bits of TRIPPED, set by the guard, cleared when core acknowledges and the cause is gone
 TRIP_OVERCURRENT = const(1)
@@ -269,6 +276,7 @@ EVSE_RESPONSE_MS = _f("EVSE_RESPONSE_MS", "ms", 1_000, 30_000, "time a car may t
 CONTACTOR_OPEN_MS = _f("CONTACTOR_OPEN_MS", "ms", 1, 60, "declared drop-out time", start=30)
 CONTACTOR_CLOSE_MS = _f("CONTACTOR_CLOSE_MS", "ms", 1, 200, "declared pull-in time", start=80)
 CONTACTOR_BREAKING_MA = _f("CONTACTOR_BREAKING_MA", "mA", 0, _MA, "declared breaking capacity", start=200_000)
+OVERCURRENT_MS = _f("OVERCURRENT_MS", "ms", 0, 100, "guard: over-current for so long opens the contactor", start=20)
 AUTH_REQUIRED = _f("AUTH_REQUIRED", "", 0, 1, "charge only for an authorised user")
 INVERTER_NODE = _f("INVERTER_NODE", "", -1, NODES, "node of the inverter, -1 none", start=-1)
 INVERTER_LEGS = _f("INVERTER_LEGS", "", 1, 3, "legs the inverter uses, from L1", start=1)
@@ -311,6 +319,7 @@ EVSE_AGE_MS = _f("EVSE_AGE_MS", "age", 0, _MS, "age of EVSE_MA", start=_MS)
 FAST_MA = _f("FAST_MA", "mA", 0, _MA, "charging point, RMS of the last 20 ms, for the guard", LEGS)
 FAST_GRID_MV = _f("FAST_GRID_MV", "mV", 0, 600_000, "grid side, RMS of the last 20 ms, for the guard", LEGS)
 FAST_AGE_MS = _f("FAST_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
+CROSSING_AGE_MS = _f("CROSSING_AGE_MS", "age", 0, _MS, "age of the grid's last zero crossing seen on a pin", start=_MS)
 GRID_MV = _f("GRID_MV", "mV", 0, 600_000, "RMS voltage on the grid's side of the islanding switch, per leg", LEGS)
 GRID_MHZ = _f("GRID_MHZ", "mHz", 0, 70_000, "its frequency, 0 unknown")
 GRID_AGE_MS = _f("GRID_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
@@ -397,15 +406,17 @@ TRIP_VALUE = _f("TRIP_VALUE", "", -_MS, _MS, "mA, mV or ms of the last trip")
 
 # fmt: on
 
-SAMPLED_AGES = (INPUTS_AGE_MS, PILOT_AGE_MS, FAST_AGE_MS)  # renewed by each sample block
+# renewed by each sample block
+SAMPLED_AGES = (INPUTS_AGE_MS, PILOT_AGE_MS, FAST_AGE_MS, CROSSING_AGE_MS)
 
 TABLES = (SITE, READINGS, REQUESTS, COMMANDS, TRIPS)
 
 
-def copy(source, target):
-    """Copy one section's buffer into another of the same size, without allocating."""
-    for i in range(len(target)):
-        target[i] = source[i]
+class _Slice:
+    """`_Slice()[:]` is the slice itself."""
+
+    def __getitem__(self, whole):
+        return whole
 
 
 class Image:
@@ -423,8 +434,11 @@ class Image:
             if unit == "age":
                 ages.extend(range(first, first + count))
         self.ages = array("h", ages)
-        self._sampled = array("h", SAMPLED_AGES)
-        self._rest = array("h", [i for i in ages if i not in SAMPLED_AGES])
+        rest = [i for i in ages if i not in SAMPLED_AGES]
+        self._sampled = array("i", (len(SAMPLED_AGES),) + SAMPLED_AGES)
+        self._rest = array("i", [len(rest)] + rest)
+        self._whole = _Slice()[:]  # made once, for `[:]` allocates
+        self._grow = grow  # looking up a global of a module as large as this is slow
 
     def age(self, dt_ms):
         """Every age among the live readings grows by dt_ms and saturates."""
@@ -434,18 +448,12 @@ class Image:
     def age_sampled(self, dt_ms):
         """Those that the sampling interrupt renews: it lets them grow itself, block by block, so
         that a late control cycle does not age what has just been measured."""
-        self._grow(self._sampled, dt_ms)
+        self._grow(self.live, self._sampled, dt_ms, AGE_MAX_MS)
 
     def age_rest(self, dt_ms):
         """All others, which grow with the control cycle."""
-        self._grow(self._rest, dt_ms)
-
-    def _grow(self, fields, dt_ms):
-        live = self.live
-        for i in fields:
-            age_ms = live[i] + dt_ms
-            live[i] = age_ms if age_ms < AGE_MAX_MS else AGE_MAX_MS
+        self._grow(self.live, self._rest, dt_ms, AGE_MAX_MS)
 
     def latch(self):
         """Take the live readings for this cycle."""
-        copy(self.live, self.readings)
+        self.readings[self._whole] = self.live

@@ -12,13 +12,16 @@ from firmware.core.panel import Panel
 from firmware.core.pilot import Pilot
 from firmware.core.proximity import Proximity
 from firmware.core.recovery import Recovery
-from firmware.image import AGE_MAX_MS, BEAT, PERMITS
+from firmware.image import AGE_MAX_MS, BEAT, FAULTS, PERMITS
 
 
 class Core:
-    """All parts, wired once; the order of the step is the order of the argument."""
+    """All parts, wired once; the order of the step is the order of the argument.
 
-    def __init__(self, image):
+    `faults` (FAULT_*) stood before a reset, which heals nothing: they go the way they would have
+    gone without it."""
+
+    def __init__(self, image, faults=0):
         self._image = image
         self.limits = Limits(image)
         self.grid = GridCode(image, self.limits)
@@ -28,6 +31,9 @@ class Core:
         self.panel = Panel(image, self.limits)
         self.contactor = Contactor(image, self.pilot)
         self.recovery = Recovery(image)
+        self.contactor.recall(faults)
+        self.island.recall(faults)
+        image.commands[FAULTS] = self.contactor.faults | self.island.faults
 
     def step(self, dt_ms):
         """Decide once; `dt_ms` is the time since the last step."""

@@ -77,6 +77,7 @@ _OVERDRAW_MS = const(2_000)  # on top of the declared response
 _OPENING_TRIPS = (
     TRIP_OVERCURRENT + TRIP_PILOT + TRIP_PROTECTION + TRIP_STALE_PERMIT + TRIP_SAMPLING
 )
+_FAULTS = FAULT_WELD + FAULT_STUCK_OPEN + FAULT_NOT_FOLLOWED  # this room's own
 _CLOSING_FAULTS = (
     FAULT_PILOT + FAULT_DIODE + FAULT_WELD + FAULT_STUCK_OPEN + FAULT_CABLE + FAULT_NOT_FOLLOWED
 )
@@ -127,12 +128,16 @@ def gateway_done(image):
     return readings[INVERTER_AGE_MS] > _MEASURED_MS and not forms
 
 
+STATES = range(len(CONTACTOR_NAMES))
+
+
 class Contactor:
     """`permit` is OUT_CONTACTOR or 0; `state` is CONTACTOR_*. See TABLE."""
 
     def __init__(self, image, pilot):
         self._image = image
         self._pilot = pilot
+        self._rows = [[row[1:4] for row in TABLE if row[0] == i] for i in STATES]
         self.state = CONTACTOR_OPEN
         self.permit = 0
         self.faults = 0
@@ -142,17 +147,22 @@ class Contactor:
         self.against_ms = 0  # how long the auxiliary contact has disagreed with the permit
         self._overdraw_ms = 0
 
+    def recall(self, faults):
+        """Start with the faults that stood before a reset."""
+        self.faults = faults & _FAULTS
+        if self.faults & (FAULT_WELD | FAULT_STUCK_OPEN):
+            self.state = CONTACTOR_FAULT
+
     def step(self, dt_ms):
         """Write CONTACTOR_STATE and the contactor's faults; set `permit`."""
         commands = self._image.commands
         self._observe(dt_ms)
-        for state, event, target, fault, _ in TABLE:
-            if state == self.state and event(self):
+        for event, target, fault in self._rows[self.state]:
+            if event(self):
                 self._enter(target, fault)
                 break
         self._watch_draw(dt_ms)
-        mine = FAULT_WELD | FAULT_STUCK_OPEN | FAULT_NOT_FOLLOWED
-        commands[FAULTS] = commands[FAULTS] & ~mine | self.faults
+        commands[FAULTS] = commands[FAULTS] & ~_FAULTS | self.faults
         commands[CONTACTOR_STATE] = self.state
 
     # --- what the table asks -----------------------------------------------------------------

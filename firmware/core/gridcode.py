@@ -64,13 +64,25 @@ _FREQUENCY_PERMILLE = const(300)  # below it a frequency means nothing (IEEE 154
 
 
 class GridCode:
-    """GRID_STATE and GRID_REMAIN_MS from the grid-side readings; claims as source GRID_CODE."""
+    """GRID_STATE and GRID_REMAIN_MS from the grid-side readings; claims as source GRID_CODE.
+
+    Trip rows are read at the first step and taken as constant from there.
+    """
 
     def __init__(self, image, limits):
-        self.image = image
         self.limits = limits
-        self._beyond_ms = array("i", [0] * GRID_TRIPS)  # time beyond each trip row's level
+        self._site = image.site
+        self._readings = image.readings
+        self._commands = image.commands
+        self._rows = -1  # trip rows in use, -1 not read yet
+        self._kinds = array("i", [0] * GRID_TRIPS)
+        self._levels = array("i", [0] * GRID_TRIPS)  # as _now has them: beyond is above
+        self._times_ms = array("i", [0] * GRID_TRIPS)
+        self._beyond_ms = array("i", [0] * GRID_TRIPS)  # time beyond each row's level
+        self._now = array("i", [0] * 5)  # by kind: mV or mHz; negative where less is worse
         self._state = GRID_UNKNOWN
+        self._lowest_mv = 0  # of the configured legs now: the loss of a single one counts
+        self._highest_mv = 0
         self._outside_ms = 0  # outside the enter-service window
         self._dead_ms = 0
         self._waited_ms = 0  # inside the window, without interruption
@@ -79,29 +91,31 @@ class GridCode:
         self._excursion = False  # beyond some trip level now, whatever its time
 
     def step(self, dt_ms):
-        image = self.image
-        tied = image.commands[ISLAND_STATE] == ISLAND_GRID
+        if self._rows < 0:
+            self._read_rows()
+        commands = self._commands
+        island = commands[ISLAND_STATE]
+        tied = island == ISLAND_GRID
         if tied and not self._tied:
             self._restart()  # INV-7: after closing, the full delay governs the sources
         self._tied = tied
         self._state = self._next(dt_ms)
-        commands = image.commands
         commands[GRID_STATE] = self._state
         commands[GRID_REMAIN_MS] = self._remain_ms()
-        self._claim_inverter()
-        self._claim_evse()
+        self._claim_inverter(island)
+        self._claim_evse(island)
 
     # --- state ------------------------------------------------------------------------------
 
     def _next(self, dt_ms):
-        readings = self.image.readings
-        if readings[GRID_AGE_MS] > _STALE_MS:
+        if self._readings[GRID_AGE_MS] > _STALE_MS:
             self._restart()
             return GRID_UNKNOWN
+        self._look()
         tripped = self._watch_trips(dt_ms)
         outside = self._outside()
         self._outside_ms = self._grow(self._outside_ms, dt_ms) if outside else 0
-        dead = self._dead()
+        dead = self._below(_DEAD_PERMILLE)
         self._dead_ms = self._grow(self._dead_ms, dt_ms) if dead else 0
 
         if self._state == GRID_IN_SERVICE:
@@ -120,7 +134,7 @@ class GridCode:
             return GRID_WAITING if self._state == GRID_WAITING else GRID_ABNORMAL
         if self._state == GRID_WAITING:
             self._waited_ms = self._grow(self._waited_ms, dt_ms)
-            if self._waited_ms >= self.image.site[ENTER_DELAY_MS]:
+            if self._waited_ms >= self._site[ENTER_DELAY_MS]:
                 self._ramp_ms = 0
                 return GRID_IN_SERVICE
         return GRID_WAITING
@@ -132,7 +146,7 @@ class GridCode:
             self._state = GRID_WAITING
 
     def _dead_after_ms(self):
-        after_ms = self.image.site[DEAD_GRID_MS]
+        after_ms = self._site[DEAD_GRID_MS]
         return after_ms if after_ms > 1 else 1
 
     def _grow(self, timer_ms, dt_ms):
@@ -142,107 +156,114 @@ class GridCode:
     def _remain_ms(self):
         if self._state == GRID_IN_SERVICE:
             return 0
-        return max(0, self.image.site[ENTER_DELAY_MS] - self._waited_ms)
+        left_ms = self._site[ENTER_DELAY_MS] - self._waited_ms
+        return left_ms if left_ms > 0 else 0
 
     # --- what the readings say ----------------------------------------------------------------
 
-    def _any_leg(self, low_mv, high_mv):
-        """Some configured leg is below low_mv or above high_mv (single-leg loss counts)."""
-        readings = self.image.readings
-        for leg in range(self.image.site[LEG_COUNT]):
+    def _look(self):
+        """Lowest and highest voltage of the configured legs."""
+        readings = self._readings
+        lowest_mv = highest_mv = readings[GRID_MV]
+        for leg in range(1, self._site[LEG_COUNT]):
             mv = readings[GRID_MV + leg]
-            if mv < low_mv or mv > high_mv:
-                return True
-        return False
+            if mv < lowest_mv:
+                lowest_mv = mv
+            if mv > highest_mv:
+                highest_mv = mv
+        self._lowest_mv = lowest_mv
+        self._highest_mv = highest_mv
 
-    def _all_below(self, permille):
-        readings = self.image.readings
-        level_mv = self.image.site[NOMINAL_MV] * permille // 1000
-        for leg in range(self.image.site[LEG_COUNT]):
-            if readings[GRID_MV + leg] >= level_mv:
-                return False
-        return True
-
-    def _dead(self):
-        return self._all_below(_DEAD_PERMILLE)
+    def _below(self, permille):
+        """All legs are below permille of the nominal voltage."""
+        return self._highest_mv < self._site[NOMINAL_MV] * permille // 1000
 
     def _outside(self):
         """Outside the enter-service window. An unknown frequency (0) is outside."""
-        site = self.image.site
+        site = self._site
         nominal_mv = site[NOMINAL_MV]
-        mhz = self.image.readings[GRID_MHZ]
-        if mhz < site[ENTER_LOW_MHZ] or mhz > site[ENTER_HIGH_MHZ]:
-            return True
-        low_mv = nominal_mv * site[ENTER_LOW_PERMILLE] // 1000
-        return self._any_leg(low_mv, nominal_mv * site[ENTER_HIGH_PERMILLE] // 1000)
+        mhz = self._readings[GRID_MHZ]
+        return (
+            mhz < site[ENTER_LOW_MHZ]
+            or mhz > site[ENTER_HIGH_MHZ]
+            or self._lowest_mv < nominal_mv * site[ENTER_LOW_PERMILLE] // 1000
+            or self._highest_mv > nominal_mv * site[ENTER_HIGH_PERMILLE] // 1000
+        )
 
     def _watch_trips(self, dt_ms):
         """Advance each trip row's timer; True when one has run out."""
-        site = self.image.site
+        now = self._now
+        mhz = self._readings[GRID_MHZ]
+        now[GRID_OV] = self._highest_mv
+        now[GRID_UV] = -self._lowest_mv
+        now[GRID_OF] = mhz
+        now[GRID_UF] = -mhz
+        if self._below(_FREQUENCY_PERMILLE):
+            now[GRID_OF] = now[GRID_UF] = -AGE_MAX_MS
         beyond_ms = self._beyond_ms
-        frequency_valid = not self._all_below(_FREQUENCY_PERMILLE)
-        tripped = False
-        self._excursion = False
-        for row in range(GRID_TRIPS):
-            kind = site[TRIP_KIND + row]
-            if kind == 0 or not self._beyond(kind, site[TRIP_LEVEL + row], frequency_valid):
+        tripped = excursion = False
+        for row in range(self._rows):
+            if now[self._kinds[row]] <= self._levels[row]:
                 beyond_ms[row] = 0
                 continue
-            self._excursion = True
+            excursion = True
             beyond_ms[row] = self._grow(beyond_ms[row], dt_ms)
-            if beyond_ms[row] >= site[TRIP_TIME_MS + row]:
+            if beyond_ms[row] >= self._times_ms[row]:
                 tripped = True
+        self._excursion = excursion
         return tripped
 
-    def _beyond(self, kind, level, frequency_valid):
-        if kind == GRID_OV:
-            return self._any_leg(0, self.image.site[NOMINAL_MV] * level // 1000)
-        if kind == GRID_UV:
-            return self._any_leg(self.image.site[NOMINAL_MV] * level // 1000, AGE_MAX_MS)
-        if not frequency_valid:
-            return False
-        mhz = self.image.readings[GRID_MHZ]
-        if kind == GRID_OF:
-            return mhz > level
-        return kind == GRID_UF and mhz < level
+    def _read_rows(self):
+        site = self._site
+        self._rows = 0
+        for row in range(GRID_TRIPS):
+            kind = site[TRIP_KIND + row]
+            if kind == 0:
+                continue
+            level = site[TRIP_LEVEL + row]
+            if kind == GRID_OV or kind == GRID_UV:
+                nominal_mv = site[NOMINAL_MV]  # as a sum, which stays within 30 bits
+                level = nominal_mv // 1000 * level + nominal_mv % 1000 * level // 1000
+            self._kinds[self._rows] = kind
+            self._levels[self._rows] = -level if kind == GRID_UV or kind == GRID_UF else level
+            self._times_ms[self._rows] = site[TRIP_TIME_MS + row]
+            self._rows += 1
 
     # --- claims -------------------------------------------------------------------------------
 
-    def _claim_inverter(self):
+    def _claim_inverter(self, island):
         limits = self.limits
-        site = self.image.site
+        site = self._site
         charge_w = site[INVERTER_CHARGE_W]
         discharge_w = site[INVERTER_DISCHARGE_W]
-        island = self.image.commands[ISLAND_STATE]
         if island == ISLAND_ISLANDED or island == ISLAND_STARTING:
             # It forms; the grid's rules bind it again when the switch has closed.
             limits.claim(GRID_CODE, INVERTER, -discharge_w, charge_w, REASON_NONE)
         elif island != ISLAND_GRID:
             limits.claim(GRID_CODE, INVERTER, 0, 0, self._apart(island))
         elif self._state == GRID_WAITING:
-            limits.claim(GRID_CODE, INVERTER, 0, 0, REASON_GRID_WAIT, value=self._remain_ms())
+            left_ms = self._remain_ms()
+            limits.claim(GRID_CODE, INVERTER, 0, 0, REASON_GRID_WAIT, -1, -1, left_ms)
         elif self._state != GRID_IN_SERVICE:
             limits.claim(GRID_CODE, INVERTER, 0, 0, REASON_GRID_ABNORMAL)
         else:
             share = self._ramp_permille()
             low_w = discharge_w // 1000 * share + discharge_w % 1000 * share // 1000
             why = REASON_GRID_RAMP if share < 1000 else REASON_NONE
-            limits.claim(
-                GRID_CODE, INVERTER, -low_w, charge_w, REASON_NONE, value=low_w, low_reason=why
-            )
+            limits.claim(GRID_CODE, INVERTER, -low_w, charge_w, REASON_NONE, -1, -1, low_w, why)
 
     def _apart(self, island):
         return REASON_BOOT if island == ISLAND_SENSING else REASON_ISLAND
 
     def _ramp_permille(self):
-        unit_ms = self.image.site[ENTER_RAMP_MS] // 1000  # ms per permille: no product to overflow
+        unit_ms = self._site[ENTER_RAMP_MS] // 1000  # ms per permille: no product to overflow
         if unit_ms == 0:
             return 1000
-        return min(1000, self._ramp_ms // unit_ms)
+        share = self._ramp_ms // unit_ms
+        return share if share < 1000 else 1000
 
-    def _claim_evse(self):
+    def _claim_evse(self, island):
         """A load needs no enter-service delay, and may stay on between window and trip levels."""
-        island = self.image.commands[ISLAND_STATE]
         if island != ISLAND_GRID:
             self.limits.claim(GRID_CODE, EVSE, 0, 0, self._apart(island))
         elif self._state == GRID_UNKNOWN or self._state == GRID_DEAD:
@@ -250,4 +271,4 @@ class GridCode:
         elif self._state == GRID_ABNORMAL and self._excursion:
             self.limits.claim(GRID_CODE, EVSE, 0, 0, REASON_GRID_ABNORMAL)
         else:
-            self.limits.claim(GRID_CODE, EVSE, 0, self.image.site[EVSE_MAX_MA], REASON_NONE)
+            self.limits.claim(GRID_CODE, EVSE, 0, self._site[EVSE_MAX_MA], REASON_NONE)

@@ -45,6 +45,7 @@ from firmware.image import (
     ISLAND_AUTO,
     ISLAND_CAPABLE,
     ISLAND_CLOSING,
+    ISLAND_LOCKOUT,
     ISLAND_SENSING,
     ISLAND_STATE,
     ISLAND_WISH,
@@ -118,20 +119,26 @@ class Island:
     """
 
     def __init__(self, image, rules=RULES, permits=PERMITS):
-        self.image = image
+        self._site = image.site
+        self._readings = image.readings
+        self._requests = image.requests
+        self._commands = image.commands
         self.permits = 0
         self._modes = array("i", [mode for _, mode in MODES])
-        self._rules = array("i", [])  # state, after, mask, value, next, fault
+        # by state: rules as after, mask, value, next, fault; permits as output, mask, value
+        self._rules = [array("i", []) for _ in MODES]
+        self._permits = [array("i", []) for _ in MODES]
         for state, after_ms, text, following, fault in rules:
-            self._rules.extend(
-                array("i", (state, after_ms) + compile_condition(text) + (following, fault))
-            )
-        self._permits = array("i", [])  # state, output, mask, value
+            row = (after_ms,) + compile_condition(text) + (following, fault)
+            self._rules[state].extend(array("i", row))
         for state, output, text in permits:
-            self._permits.extend(array("i", (state, output) + compile_condition(text)))
+            self._permits[state].extend(array("i", (output,) + compile_condition(text)))
+        self._rules_end = [len(rows) for rows in self._rules]
+        self._permits_end = [len(rows) for rows in self._permits]
         self.state = ISLAND_SENSING
         self.state_ms = 0
         self.faults = 0
+        self._recalled = 0  # contacts and relays that had failed before a reset
         self._held = 0
         self._acknowledged_seq = 0
         self._dead_ms = 0  # timers: how long the fact's measurement has held
@@ -141,12 +148,19 @@ class Island:
         self._loss_ms = 0
         self._ready_ms = 0
 
+    def recall(self, faults):
+        """Start with the faults that stood before a reset. What a contact or relay did ends in
+        lockout again, though only once the site is sensed: until then every output stays as the
+        hardware holds it (INV-12)."""
+        self.faults = faults & FAULTS_OF_ISLAND
+        self._recalled = self.faults & ~FAULT_FORMING
+
     def step(self, dt_ms):
         facts = self._facts(dt_ms)
         self.state_ms = self._timer(True, self.state_ms, dt_ms)
         self._follow(facts)
         self._permit(facts)
-        commands = self.image.commands
+        commands = self._commands
         commands[ISLAND_STATE] = self.state
         commands[SETPOINT_MODE] = self._modes[self.state]
         commands[FAULTS] = (commands[FAULTS] & ~FAULTS_OF_ISLAND) | self.faults
@@ -154,15 +168,20 @@ class Island:
     # --- the engine ---------------------------------------------------------------------------
 
     def _follow(self, facts):
-        rules = self._rules
-        for row in range(0, len(rules), 6):
-            if rules[row] != self.state or facts & rules[row + 2] != rules[row + 3]:
+        rules = self._rules[self.state]
+        for row in range(0, self._rules_end[self.state], 5):
+            if facts & rules[row + 1] != rules[row + 2]:
                 continue
-            after_ms = rules[row + 1]
+            after_ms = rules[row]
             if after_ms == RELAY:
-                after_ms = self.image.site[RELAY_FEEDBACK_MS]
+                after_ms = self._site[RELAY_FEEDBACK_MS]
             if self.state_ms >= after_ms:
-                self._enter(rules[row + 4], rules[row + 5], facts)
+                if self._recalled:
+                    self._permit(facts)  # what the contacts show is on, so that it is held
+                    self._enter(ISLAND_LOCKOUT, rules[row + 4] | self._recalled, facts)
+                    self._recalled = 0
+                else:
+                    self._enter(rules[row + 3], rules[row + 4], facts)
                 return
 
     def _enter(self, state, fault, facts):
@@ -171,23 +190,21 @@ class Island:
         else:
             self.faults |= fault
         if fault:
-            self._acknowledged_seq = self.image.requests[ACKNOWLEDGE_SEQ]
+            self._acknowledged_seq = self._requests[ACKNOWLEDGE_SEQ]
         self.state = state
         self.state_ms = 0
         carries = facts & (_CLOSED | _TIED)
         self._held = self.permits if carries else self.permits & ~OUT_ISLAND
 
     def _permit(self, facts):
-        rows = self._permits
+        rows = self._permits[self.state]
         permits = 0
-        for row in range(0, len(rows), 4):
-            if rows[row] != self.state:
-                continue
-            output = rows[row + 1]
+        for row in range(0, self._permits_end[self.state], 3):
+            output = rows[row]
             now = facts | _HELD if self._held & output else facts
             if self.permits & output:
                 now |= _KEPT
-            if now & rows[row + 2] == rows[row + 3]:
+            if now & rows[row + 1] == rows[row + 2]:
                 permits |= output
         self._held &= permits
         self.permits = permits
@@ -195,38 +212,39 @@ class Island:
     # --- facts --------------------------------------------------------------------------------
 
     def _facts(self, dt_ms):
-        image = self.image
+        requests = self._requests
         facts = self._contacts(dt_ms) | self._inverter() | self._energy() | self._grid(dt_ms)
-        if image.requests[ACKNOWLEDGE_SEQ] != self._acknowledged_seq:
+        if requests[ACKNOWLEDGE_SEQ] != self._acknowledged_seq:
             facts |= _ACK
         if self.faults & FAULT_FORMING:
             facts |= _FAILED
-        if image.site[SHED_NEEDED]:
+        if self._site[SHED_NEEDED]:
             facts |= _SHED
         if self.permits & OUT_ISLAND:
             facts |= _DRIVEN
         # refilled: a wish that stands must not swing between grid and island about the reserve
-        if image.requests[ISLAND_WISH] == 1 and facts & _REFILLED:
+        if requests[ISLAND_WISH] == 1 and facts & _REFILLED:
             facts |= _OUTAGE
         if self.state_ms >= _STABLE_MS:
             facts |= _STABLE
         return facts
 
     def _contacts(self, dt_ms):
-        readings = self.image.readings
-        site = self.image.site
+        readings = self._readings
+        site = self._site
         facts = _HEARD if readings[INPUTS_AGE_MS] <= _CONTACTS_STALE_MS else 0
+        if not site[ISLAND_CAPABLE]:  # no switch, no bond: always on the grid
+            return facts | _CLOSED | (_FRESH if facts else 0)
         measured = (
             readings[HOUSE_AGE_MS] <= _VOLTAGE_STALE_MS
             and readings[GRID_AGE_MS] <= _VOLTAGE_STALE_MS
         )
-        if not site[ISLAND_CAPABLE]:  # no switch, no bond: always on the grid
-            return facts | _CLOSED | (_FRESH if facts else 0)
         if facts and measured:
             facts |= _FRESH
         facts |= _CAPABLE
         inputs = readings[INPUTS]
-        if inputs & IN_ISLAND_OPEN:
+        opened = inputs & IN_ISLAND_OPEN
+        if opened:
             facts |= _OPEN
         if inputs & IN_BOND:
             facts |= _BOND
@@ -234,44 +252,70 @@ class Island:
             facts |= _NEEDS_BOND
         if (inputs & IN_BOND != 0) == (site[BOND_NEEDED] != 0):
             facts |= _BONDED
-        self._open_ms = self._timer(inputs & IN_ISLAND_OPEN, self._open_ms, dt_ms)
-        differ = measured and self._differ()
-        drift = measured and self._drift()
-        self._mismatch_ms = self._timer(differ, self._mismatch_ms, dt_ms)
-        self._apart_ms = self._timer(differ or drift, self._apart_ms, dt_ms)
-        if self._apart_ms >= _MATCH_MS:
-            facts |= _APART
-        if measured and not differ and not drift and self._alive():
-            facts |= _TIED
+        facts |= self._voltages(measured, dt_ms)
+        self._open_ms = self._timer(opened, self._open_ms, dt_ms)
         if self._open_ms >= site[RELAY_FEEDBACK_MS] or self._mismatch_ms >= _MATCH_MS:
             facts |= _PARTED
         # A mirror contact away proves nothing about closing: the voltages must prove it, once.
-        if not inputs & IN_ISLAND_OPEN:
-            if self.state != ISLAND_CLOSING or self._mismatch_ms == 0:
-                facts |= _CLOSED
-        low = measured and self._house_below(_DEAD_PERMILLE)
-        self._dead_ms = self._timer(low, self._dead_ms, dt_ms)
+        if not opened and (self.state != ISLAND_CLOSING or self._mismatch_ms == 0):
+            facts |= _CLOSED
         if self._dead_ms >= _DEAD_MS and inputs & IN_ISLAND_DEAD:
             facts |= _DEAD
-        if measured and self._house_good():
+        return facts
+
+    def _voltages(self, measured, dt_ms):
+        """APART, TIED, GOOD, and the timers of a mismatch, of a drift and of a dead house."""
+        if not measured:
+            self._mismatch_ms = self._apart_ms = self._dead_ms = 0
+            return 0
+        readings = self._readings
+        lowest_mv = highest_mv = readings[HOUSE_MV]
+        apart_mv = 0  # the largest difference across the switch
+        for leg in range(self._site[LEG_COUNT]):
+            house_mv = readings[HOUSE_MV + leg]
+            leg_mv = abs(house_mv - readings[GRID_MV + leg])
+            if house_mv < lowest_mv:
+                lowest_mv = house_mv
+            if house_mv > highest_mv:
+                highest_mv = house_mv
+            if leg_mv > apart_mv:
+                apart_mv = leg_mv
+        nominal_mv = self._site[NOMINAL_MV]
+        house_mhz = readings[HOUSE_MHZ]
+        grid_mhz = readings[GRID_MHZ]
+        known = house_mhz > 0 and grid_mhz > 0
+        differ = apart_mv > nominal_mv * _MATCH_PERMILLE // 1000
+        drift = known and abs(house_mhz - grid_mhz) > _MATCH_MHZ
+        dead = highest_mv < nominal_mv * _DEAD_PERMILLE // 1000
+        self._mismatch_ms = self._timer(differ, self._mismatch_ms, dt_ms)
+        self._apart_ms = self._timer(differ or drift, self._apart_ms, dt_ms)
+        self._dead_ms = self._timer(dead, self._dead_ms, dt_ms)
+        facts = 0
+        if self._apart_ms >= _MATCH_MS:
+            facts |= _APART
+        alive = lowest_mv >= nominal_mv * _ALIVE_PERMILLE // 1000
+        if alive and known and not differ and not drift:
+            facts |= _TIED
+        margin_mv = nominal_mv // 10
+        if lowest_mv >= nominal_mv - margin_mv and highest_mv <= nominal_mv + margin_mv:
             facts |= _GOOD
         return facts
 
     def _inverter(self):
-        readings = self.image.readings
+        readings = self._readings
         if readings[INVERTER_AGE_MS] > _INVERTER_STALE_MS:
             return 0
         if readings[INVERTER_MODE] == INVERTER_FORM:
             return _FORMING
         for leg in range(LEGS):
-            if abs(readings[INVERTER_MA + leg]) > _STILL_MA:
+            if not -_STILL_MA <= readings[INVERTER_MA + leg] <= _STILL_MA:
                 return _HEEDS
         return _HEEDS | _STOPPED
 
     def _energy(self):
         """The reserve (INV-11) and whether the inverter could carry the house at all."""
-        readings = self.image.readings
-        reserve = self.image.requests[OUTAGE_RESERVE_PERMILLE]
+        readings = self._readings
+        reserve = self._requests[OUTAGE_RESERVE_PERMILLE]
         soc = readings[SOC_PERMILLE]
         facts = 0
         if readings[SOC_AGE_MS] <= _SOC_STALE_MS and reserve < soc <= 1000:
@@ -284,12 +328,19 @@ class Island:
         return facts
 
     def _grid(self, dt_ms):
-        image = self.image
-        site = image.site
-        wish = image.requests[ISLAND_WISH]
-        grid = image.commands[GRID_STATE]
+        site = self._site
+        readings = self._readings
+        wish = self._requests[ISLAND_WISH]
+        grid = self._commands[GRID_STATE]
         served = grid == GRID_WAITING or grid == GRID_IN_SERVICE
-        lost = image.readings[GRID_AGE_MS] <= _VOLTAGE_STALE_MS and self._grid_dead()
+        lost = False
+        if readings[GRID_AGE_MS] <= _VOLTAGE_STALE_MS:
+            level_mv = site[NOMINAL_MV] * _GRID_DEAD_PERMILLE // 1000
+            lost = True
+            for leg in range(site[LEG_COUNT]):
+                if readings[GRID_MV + leg] >= level_mv:
+                    lost = False
+                    break
         self._loss_ms = self._timer(lost, self._loss_ms, dt_ms)
         self._ready_ms = self._timer(served and not lost, self._ready_ms, dt_ms)
         facts = 0
@@ -297,60 +348,15 @@ class Island:
             facts |= _SERVED
         if self._ready_ms >= _READY_MS:
             facts |= _READY
-        automatic = site[ISLAND_AUTO] and wish == 0 and self._loss_ms >= site[GRID_LOSS_MS]
-        if automatic:
+        if wish == 0 and site[ISLAND_AUTO] and self._loss_ms >= site[GRID_LOSS_MS]:
             facts |= _OUTAGE
         if wish == -1 or (wish == 0 and grid == GRID_IN_SERVICE):
             facts |= _BACK
         return facts
 
-    # --- small things -------------------------------------------------------------------------
-
     def _timer(self, running, timer_ms, dt_ms):
+        """For how long something has held."""
         if not running:
             return 0
         timer_ms += dt_ms
         return timer_ms if timer_ms < AGE_MAX_MS else AGE_MAX_MS
-
-    def _house_below(self, permille):
-        level_mv = self.image.site[NOMINAL_MV] * permille // 1000
-        for leg in range(self.image.site[LEG_COUNT]):
-            if self.image.readings[HOUSE_MV + leg] >= level_mv:
-                return False
-        return True
-
-    def _grid_dead(self):
-        level_mv = self.image.site[NOMINAL_MV] * _GRID_DEAD_PERMILLE // 1000
-        for leg in range(self.image.site[LEG_COUNT]):
-            if self.image.readings[GRID_MV + leg] >= level_mv:
-                return False
-        return True
-
-    def _house_good(self):
-        nominal_mv = self.image.site[NOMINAL_MV]
-        for leg in range(self.image.site[LEG_COUNT]):
-            if abs(self.image.readings[HOUSE_MV + leg] - nominal_mv) > nominal_mv // 10:
-                return False
-        return True
-
-    def _alive(self):
-        """House side up on every leg, with a frequency known on both sides."""
-        readings = self.image.readings
-        level_mv = self.image.site[NOMINAL_MV] * _ALIVE_PERMILLE // 1000
-        for leg in range(self.image.site[LEG_COUNT]):
-            if readings[HOUSE_MV + leg] < level_mv:
-                return False
-        return readings[HOUSE_MHZ] > 0 and readings[GRID_MHZ] > 0
-
-    def _drift(self):
-        house_mhz = self.image.readings[HOUSE_MHZ]
-        grid_mhz = self.image.readings[GRID_MHZ]
-        return house_mhz > 0 and grid_mhz > 0 and abs(house_mhz - grid_mhz) > _MATCH_MHZ
-
-    def _differ(self):
-        readings = self.image.readings
-        level_mv = self.image.site[NOMINAL_MV] * _MATCH_PERMILLE // 1000
-        for leg in range(self.image.site[LEG_COUNT]):
-            if abs(readings[HOUSE_MV + leg] - readings[GRID_MV + leg]) > level_mv:
-                return True
-        return False

@@ -6,22 +6,16 @@
 
 from array import array
 
+from firmware.core import limits_kernel as kernel
 from firmware.core.growth import Offer, ramp
 from firmware.core.hardware import claim_evse, claim_inverter
 from firmware.image import (
     AGE_MAX_MS,
-    CLAIM_HIGH,
-    CLAIM_LEG,
     CLAIM_LOW,
-    CLAIM_LOW_REASON,
-    CLAIM_NODE,
-    CLAIM_REASON,
-    CLAIM_VALUE,
     DEVICES,
     EVSE,
     GRANT_HIGH,
     GRANT_LOW,
-    HARDWARE,
     INVERTER,
     INVERTER_CHARGE_W,
     INVERTER_DISCHARGE_W,
@@ -52,7 +46,6 @@ from firmware.image import (
     SETPOINT_W,
     SOC_AGE_MS,
     SOC_PERMILLE,
-    SOURCES,
     UNKNOWN,
     WINNER_HIGH,
     WINNER_LOW,
@@ -79,6 +72,7 @@ class Limits:
 
     def __init__(self, image):
         self._image = image
+        self._commands = image.commands
         self._offer = Offer(image)
         self._market = _Ages(image, MARKET_SEQ)
         self._operator = _Ages(image, OPERATOR_SEQ)
@@ -91,20 +85,19 @@ class Limits:
 
         `reason` says why `high`, and also why `low` unless `low_reason` does.
         """
-        if source != MARKET:
-            if low > 0:
-                low = 0
-            if high < 0:
-                high = 0
-        commands = self._image.commands
-        slot = source * DEVICES + device
-        commands[CLAIM_LOW + slot] = low if low > -OPEN else -OPEN
-        commands[CLAIM_HIGH + slot] = high if high < OPEN else OPEN
-        commands[CLAIM_REASON + slot] = reason
-        commands[CLAIM_LOW_REASON + slot] = reason if low_reason < 0 else low_reason
-        commands[CLAIM_NODE + slot] = node
-        commands[CLAIM_LEG + slot] = leg
-        commands[CLAIM_VALUE + slot] = value
+        kernel.claim(
+            self._commands,
+            CLAIM_LOW + source * DEVICES + device,
+            OPEN,
+            low,
+            high,
+            reason,
+            node,
+            leg,
+            value,
+            low_reason,
+            source == MARKET,
+        )
 
     def step(self, dt_ms):
         """Claim for HARDWARE, OPERATOR, RESERVE and MARKET, then arbitrate."""
@@ -125,26 +118,7 @@ class Limits:
 
     def arbitrate(self):
         """Intersect all claims in the order of their sources; remember who moved each end."""
-        commands = self._image.commands
-        for device in range(DEVICES):
-            low = commands[CLAIM_LOW + device]
-            high = commands[CLAIM_HIGH + device]
-            low_winner = HARDWARE
-            high_winner = HARDWARE
-            for source in range(1, SOURCES):
-                slot = source * DEVICES + device
-                claimed = _clamp(commands[CLAIM_LOW + slot], low, high)
-                top = _clamp(commands[CLAIM_HIGH + slot], low, high)
-                if claimed > low:
-                    low = claimed
-                    low_winner = source
-                if top < high:
-                    high = top
-                    high_winner = source
-            commands[GRANT_LOW + device] = low
-            commands[GRANT_HIGH + device] = high
-            commands[WINNER_LOW + device] = low_winner
-            commands[WINNER_HIGH + device] = high_winner
+        kernel.arbitrate(self._commands, CLAIM_LOW, GRANT_LOW, GRANT_HIGH, WINNER_LOW, WINNER_HIGH)
 
     def _claim_operator(self, device):
         """INV-8: a restriction with TTL -1 holds until released, another until its time is up."""
@@ -185,7 +159,7 @@ class _Ages:
     """Time since each device's request was last said, by its sequence number."""
 
     def __init__(self, image, sequence):
-        self._image = image
+        self._requests = image.requests
         self._sequence = sequence
         self._seen = array("i", [0] * DEVICES)
         self._age_ms = array("i", [AGE_MAX_MS] * DEVICES)
@@ -194,13 +168,15 @@ class _Ages:
         return self._age_ms[device]
 
     def step(self, dt_ms):
+        ages = self._age_ms
+        seen = self._seen
         for device in range(DEVICES):
-            said = self._image.requests[self._sequence + device]
-            age_ms = self._age_ms[device] + dt_ms
-            if said != self._seen[device]:
-                self._seen[device] = said
+            said = self._requests[self._sequence + device]
+            age_ms = ages[device] + dt_ms
+            if said != seen[device]:
+                seen[device] = said
                 age_ms = 0
-            self._age_ms[device] = age_ms if age_ms < AGE_MAX_MS else AGE_MAX_MS
+            ages[device] = age_ms if age_ms < AGE_MAX_MS else AGE_MAX_MS
 
 
 class Reserve:
@@ -241,7 +217,8 @@ class Reserve:
             self._doubt_ms = 0
             return soc
         doubt_ms = self._doubt_ms - dt_ms
-        if self._last >= 0 and abs(soc - self._last) > _SOC_JUMP_PERMILLE:
+        moved = soc - self._last
+        if self._last >= 0 and not -_SOC_JUMP_PERMILLE <= moved <= _SOC_JUMP_PERMILLE:
             doubt_ms = _SOC_DOUBT_MS
         self._doubt_ms = doubt_ms if doubt_ms > 0 else 0
         self._last = soc

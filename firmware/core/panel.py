@@ -11,34 +11,41 @@ from firmware.core.panel_history import History
 from firmware.core.panel_kernel import (
     BELOW_EVSE,
     BELOW_INVERTER,
+    DRAW,
+    DRAW_BUS,
     END_LEG,
     END_NODE,
     END_WHY,
+    FEED,
+    FEED_BUS,
     FRESH,
+    OPEN_MA,
     P_ALARM,
     P_ALARM_LEG,
     P_ALARM_NODE,
     P_BELOW,
     P_BUS,
     P_BUS_LOAD,
-    P_COORDINATED,
     P_HERE,
     P_HIGH,
     P_LEGS,
     P_LIMIT,
     P_LOW,
+    P_METERED,
     P_NODE,
     P_OTHER,
     P_PARENT,
     P_RATING,
     P_RESERVED,
+    P_ROOM,
     P_SLOT,
     P_SOURCES,
     P_STATE,
     P_STATIC,
+    P_WHY,
+    PLACES,
     PLAN_SIZE,
-    STALE,
-    UNMETERED,
+    WHY_BUSBAR,
     WHY_STALE,
 )
 from firmware.image import (
@@ -69,7 +76,6 @@ from firmware.image import (
     NODE_CONTINUOUS_PERMILLE,
     NODE_COUNT,
     NODE_INSTRUMENT,
-    NODE_MA,
     NODE_PARENT,
     NODE_RATING_MA,
     NODE_SOURCE_MA,
@@ -88,7 +94,6 @@ from firmware.image import (
 )
 
 _STALE_MS = const(2_000)  # INV-4
-_MOVED_MA = const(3_000)  # a change of islet's own current that no working meter can miss
 _REVERT_MS = const(10_000)  # longest time-out in the device that coordination may rely on
 _LOWEST_VOLTAGE_PERMILLE = const(850)
 _WIDEST_W = const(1_000_000)
@@ -104,14 +109,17 @@ class Panel:
     """
 
     def __init__(self, image, limits):
-        self.image = image
         self.limits = limits
+        self._site = image.site
+        self._readings = image.readings
+        self._commands = image.commands
         self.plan = array("i", [0] * PLAN_SIZE)
         self.history = History(image)
-        self._last_ma = array("i", [0] * (NODES * LEGS))  # each node's last different reading
-        self._mark_ma = array("i", [0] * (NODES * LEGS))  # islet's own current at that time
-        self._still_ms = array("i", [0] * NODES)  # islet moved and the reading did not
         self._nodes = 0
+        self._coordinated = False  # declared, and safe by the device's own time-out
+        self._evse_legs = self._inverter_legs = 0
+        self._nominal_mv = self._floor_mv = 0
+        self._export_limit_w = 0
         self._volts = 0
         self._prepared = False
 
@@ -120,9 +128,8 @@ class Panel:
             self._prepare()
             self._prepared = True
         self.history.push(dt_ms)
-        self._weigh(dt_ms)
+        self._survey(dt_ms)
         self._volts = self._lowest_volts()
-        kernel.survey(self.plan, self.image.readings, self.history.slots, self._nodes)
         self._claim_evse()
         self._claim_inverter()
         self._alarm()
@@ -130,9 +137,15 @@ class Panel:
     # --- what the installer declared ----------------------------------------------------------
 
     def _prepare(self):
-        site = self.image.site
+        site = self._site
         plan = self.plan
         self._nodes = site[NODE_COUNT]
+        self._coordinated = site[COORDINATED] and 0 < site[INVERTER_REVERT_MS] <= _REVERT_MS
+        self._evse_legs = site[EVSE_LEGS]
+        self._inverter_legs = site[INVERTER_LEGS]
+        self._nominal_mv = site[NOMINAL_MV]
+        self._floor_mv = self._nominal_mv * _LOWEST_VOLTAGE_PERMILLE // 1000
+        self._export_limit_w = site[EXPORT_LIMIT_W]
         self.history.declare()
         for node in range(self._nodes):
             plan[P_PARENT + node] = site[NODE_PARENT + node]
@@ -140,6 +153,10 @@ class Panel:
             plan[P_RATING + node] = rating_ma
             plan[P_LIMIT + node] = _permille(rating_ma, site[NODE_CONTINUOUS_PERMILLE + node])
             plan[P_HERE + node] = site[NODE_SOURCE_MA + node]
+            # A device's own instrument sees nothing but the device: the rating is all it takes.
+            instrument = site[NODE_INSTRUMENT + node]
+            if instrument == INSTRUMENT_CT or instrument == INSTRUMENT_METER:
+                plan[P_METERED + node] = 1
         for node in range(self._nodes):
             self._mark_above(node, P_SOURCES, site[NODE_SOURCE_MA + node])
         if self.history.has_evse:
@@ -160,112 +177,94 @@ class Panel:
 
         NEC 705.12(B)(3)(1) and (2), quoted second-hand in the standards facts §2.
         """
-        site = self.image.site
+        site = self._site
+        plan = self.plan
         bus_ma = site[NODE_BUS_MA + node]
         ruled_ma = _permille(bus_ma, site[NODE_BUS_PERMILLE + node])
-        coordinated = site[COORDINATED] and 0 < site[INVERTER_REVERT_MS] <= _REVERT_MS
-        static_ma = (ruled_ma - site[NODE_RATING_MA + node]) * 4 // 5 - self.plan[P_SOURCES + node]
-        self.plan[P_BUS + node] = bus_ma
-        self.plan[P_BUS_LOAD + node] = bus_ma if coordinated else ruled_ma
-        self.plan[P_STATIC + node] = max(0, static_ma)
+        static_ma = (ruled_ma - site[NODE_RATING_MA + node]) * 4 // 5 - plan[P_SOURCES + node]
+        plan[P_BUS + node] = bus_ma
+        plan[P_BUS_LOAD + node] = bus_ma if self._coordinated else ruled_ma
+        plan[P_STATIC + node] = max(0, static_ma)
+        plan[P_WHY + DRAW_BUS * NODES + node] = WHY_BUSBAR
+        for leg in range(LEGS):  # the kernel changes them where there is a busbar
+            plan[P_ROOM + DRAW_BUS * PLACES + node * LEGS + leg] = OPEN_MA
+            plan[P_ROOM + FEED_BUS * PLACES + node * LEGS + leg] = OPEN_MA
 
     # --- what is known now --------------------------------------------------------------------
 
-    def _weigh(self, dt_ms):
-        """Per node: fresh, stale or unmetered, and the slot of history that fits its reading."""
-        site = self.image.site
-        readings = self.image.readings
+    def _survey(self, dt_ms):
+        """From the readings to what each place of the tree leaves to islet's devices."""
         plan = self.plan
-        coordinated = site[COORDINATED] and 0 < site[INVERTER_REVERT_MS] <= _REVERT_MS
-        if self.history.has_inverter and not self.history.inverter_fresh:
+        readings = self._readings
+        history = self.history
+        nodes = self._nodes
+        coordinated = 1 if self._coordinated else 0
+        if history.has_inverter and not history.inverter_fresh:
             coordinated = 0
-        for node in range(self._nodes):
-            plan[P_COORDINATED + node] = 1 if coordinated else 0
-            instrument = site[NODE_INSTRUMENT + node]
-            # A device's own instrument sees nothing but the device: the rating is all it takes.
-            if instrument != INSTRUMENT_CT and instrument != INSTRUMENT_METER:
-                plan[P_STATE + node] = UNMETERED
-                continue
-            age_ms = readings[NODE_AGE_MS + node]
-            plan[P_SLOT + node] = self.history.at(age_ms, dt_ms)
-            fresh = age_ms <= _STALE_MS and not self._frozen(node, dt_ms)
-            plan[P_STATE + node] = FRESH if fresh else STALE
-
-    def _frozen(self, node, dt_ms):
-        """Its readings stand still to the milliampere although islet's own current moved."""
-        readings = self.image.readings
-        changed = moved = False
-        for leg in range(LEGS):
-            at = node * LEGS + leg
-            own_ma = kernel.own_high(self.plan, self.history.slots, node, leg)
-            if abs(own_ma - self._mark_ma[at]) >= _MOVED_MA:
-                moved = True
-            if readings[NODE_MA + at] != self._last_ma[at]:
-                changed = True
-        if changed:
-            for leg in range(LEGS):
-                at = node * LEGS + leg
-                self._last_ma[at] = readings[NODE_MA + at]
-                self._mark_ma[at] = kernel.own_high(self.plan, self.history.slots, node, leg)
-            self._still_ms[node] = 0
-        elif self._still_ms[node] <= _STALE_MS:  # once frozen, only a new reading thaws it
-            self._still_ms[node] = self._still_ms[node] + dt_ms if moved else 0
-        return self._still_ms[node] > _STALE_MS
+        kernel.own(plan, history.slots, readings, nodes, history.head, dt_ms)
+        kernel.judge(plan, readings, nodes, dt_ms, _STALE_MS, coordinated)
+        kernel.survey(plan, readings, nodes)
+        kernel.breakers(plan, readings, nodes)
+        kernel.busbars(plan, readings, history.slots, nodes)
 
     def _lowest_volts(self):
         """V per leg for turning mA into W: the lower it is, the fewer W make a given current."""
-        site = self.image.site
-        nominal_mv = site[NOMINAL_MV]
-        floor_mv = nominal_mv * _LOWEST_VOLTAGE_PERMILLE // 1000
-        lowest_mv = nominal_mv
-        if self.image.readings[GRID_AGE_MS] > _STALE_MS:
-            lowest_mv = floor_mv
-        for leg in range(site[INVERTER_LEGS]):
-            lowest_mv = min(lowest_mv, self.image.readings[GRID_MV + leg])
-        return max(lowest_mv, floor_mv) // 1000
+        readings = self._readings
+        floor_mv = self._floor_mv
+        if readings[GRID_AGE_MS] > _STALE_MS:
+            return floor_mv // 1000
+        lowest_mv = self._nominal_mv
+        for leg in range(self._inverter_legs):
+            leg_mv = readings[GRID_MV + leg]
+            if leg_mv < lowest_mv:
+                lowest_mv = leg_mv
+        return (lowest_mv if lowest_mv > floor_mv else floor_mv) // 1000
 
     # --- claims -------------------------------------------------------------------------------
 
     def _ask(self, node, legs, other):
-        self.plan[P_NODE] = node
-        self.plan[P_LEGS] = legs
-        self.plan[P_OTHER] = other
-        kernel.tightest(self.plan, self.image.readings, self.history.slots)
+        """P_HIGH of the device at a node, P_RESERVED of the other device being set."""
+        plan = self.plan
+        plan[P_NODE] = node
+        plan[P_LEGS] = legs
+        plan[P_OTHER] = other
+        kernel.tightest(plan, DRAW, P_HIGH)
 
     def _claim_evse(self):
-        plan = self.plan
-        if not self.history.has_evse:
+        history = self.history
+        if not history.has_evse:
             self.limits.claim(PANEL, EVSE, 0, 0, REASON_NONE)
             return
-        for leg in range(LEGS):
-            plan[P_RESERVED + leg] = self.history.inverter_draw_ma(leg, self._volts)
-        self._ask(self.image.site[EVSE_NODE], self.image.site[EVSE_LEGS], BELOW_INVERTER)
-        self.limits.claim(
-            PANEL,
-            EVSE,
-            0,
-            plan[P_HIGH],
-            _REASONS[plan[P_HIGH + END_WHY]],
-            node=plan[P_HIGH + END_NODE],
-            leg=plan[P_HIGH + END_LEG],
-            value=self._value(plan[P_HIGH + END_WHY], plan[P_HIGH + END_NODE], plan[P_HIGH]),
-            low_reason=REASON_NONE,
-        )
+        plan = self.plan
+        for leg in range(self._evse_legs):
+            plan[P_RESERVED + leg] = history.inverter_draw_ma(leg, self._volts)
+        self._ask(self._site[EVSE_NODE], self._evse_legs, BELOW_INVERTER)
+        node = plan[P_HIGH + END_NODE]
+        why = plan[P_HIGH + END_WHY]
+        high_ma = plan[P_HIGH]
+        value = self._value(why, node, high_ma)
+        leg = plan[P_HIGH + END_LEG]
+        reason = _REASONS[why]
+        self.limits.claim(PANEL, EVSE, 0, high_ma, reason, node, leg, value, REASON_NONE)
 
     def _claim_inverter(self):
-        plan = self.plan
-        if not self.history.has_inverter:
+        history = self.history
+        if not history.has_inverter:
             self.limits.claim(PANEL, INVERTER, 0, 0, REASON_NONE)
             return
-        legs = self.image.site[INVERTER_LEGS]
+        plan = self.plan
+        legs = self._inverter_legs
         wanted_ma = self._evse_wants_ma()
-        for leg in range(LEGS):
-            plan[P_RESERVED + leg] = max(wanted_ma, self.history.evse_draw_ma(leg))
-            if leg >= self.image.site[EVSE_LEGS]:
+        for leg in range(legs):
+            drawn_ma = history.evse_draw_ma(leg)
+            if leg >= self._evse_legs:
                 plan[P_RESERVED + leg] = 0
-        self._ask(self.image.site[INVERTER_NODE], legs, BELOW_EVSE)
-        high_w = min(_WIDEST_W, plan[P_HIGH] * self._volts // 1000 * legs)
-        low_w = min(_WIDEST_W, plan[P_LOW] * self._volts // 1000 * legs)
+            else:
+                plan[P_RESERVED + leg] = drawn_ma if drawn_ma > wanted_ma else wanted_ma
+        self._ask(self._site[INVERTER_NODE], legs, BELOW_EVSE)
+        kernel.tightest(plan, FEED, P_LOW)
+        high_w = self._watts(plan[P_HIGH])
+        low_w = self._watts(plan[P_LOW])
         low_reason = _REASONS[plan[P_LOW + END_WHY]]
         # One place and value for both ends: the tighter one's.
         end = P_LOW if low_w < high_w else P_HIGH
@@ -278,51 +277,51 @@ class Panel:
             low_reason = REASON_EXPORT
             if low_w < high_w:
                 node, leg, value = 0, -1, low_w
-        self.limits.claim(
-            PANEL,
-            INVERTER,
-            -low_w,
-            high_w,
-            _REASONS[plan[P_HIGH + END_WHY]],
-            node=node,
-            leg=leg,
-            value=value,
-            low_reason=low_reason,
-        )
+        reason = _REASONS[plan[P_HIGH + END_WHY]]
+        self.limits.claim(PANEL, INVERTER, -low_w, high_w, reason, node, leg, value, low_reason)
+
+    def _watts(self, per_leg_ma):
+        watts = per_leg_ma * self._volts // 1000 * self._inverter_legs
+        return watts if watts < _WIDEST_W else _WIDEST_W
 
     def _value(self, why, node, headroom_ma):
         """What the reason's sentence needs: the age of a stale instrument, else the headroom."""
         if why == WHY_STALE:
-            return self.image.readings[NODE_AGE_MS + node]
+            return self._readings[NODE_AGE_MS + node]
         return headroom_ma
 
     def _evse_wants_ma(self):
         """What everybody but the panel would let the car have: the car goes first."""
-        commands = self.image.commands
+        commands = self._commands
         wants_ma = commands[CLAIM_HIGH + HARDWARE * DEVICES + EVSE]
-        wants_ma = min(wants_ma, commands[CLAIM_HIGH + OPERATOR * DEVICES + EVSE])
-        return min(wants_ma, commands[CLAIM_HIGH + MARKET * DEVICES + EVSE])
+        ordered_ma = commands[CLAIM_HIGH + OPERATOR * DEVICES + EVSE]
+        wished_ma = commands[CLAIM_HIGH + MARKET * DEVICES + EVSE]
+        if ordered_ma < wants_ma:
+            wants_ma = ordered_ma
+        return wished_ma if wished_ma < wants_ma else wants_ma
 
     def _export_w(self):
         """W the inverter may deliver under the site's export limit; a load of islet's own (the
         car) does not enlarge it."""
-        limit_w = self.image.site[EXPORT_LIMIT_W]
+        limit_w = self._export_limit_w
         if limit_w < 0:
             return _WIDEST_W
         if self._nodes == 0 or self.plan[P_STATE] != FRESH:
             return 0  # INV-4: sites with an export limit export nothing
         house_w = 0
         for leg in range(LEGS):
-            house_w += self.image.readings[NODE_W + leg]
+            house_w += self._readings[NODE_W + leg]
         house_w -= self.history.own_high_w(self.plan[P_SLOT], self._volts)
-        return max(0, limit_w + house_w)
+        left_w = limit_w + house_w
+        return left_w if left_w > 0 else 0
 
     def _alarm(self):
-        commands = self.image.commands
-        over_ma = self.plan[P_ALARM]
+        commands = self._commands
+        plan = self.plan
+        over_ma = plan[P_ALARM]
         commands[ALARM_MA] = over_ma
-        commands[ALARM_NODE] = self.plan[P_ALARM_NODE] if over_ma else -1
-        commands[ALARM_LEG] = self.plan[P_ALARM_LEG] if over_ma else -1
+        commands[ALARM_NODE] = plan[P_ALARM_NODE] if over_ma else -1
+        commands[ALARM_LEG] = plan[P_ALARM_LEG] if over_ma else -1
 
 
 def _permille(amount, permille):

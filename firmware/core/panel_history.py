@@ -3,6 +3,7 @@
 
 from array import array
 
+from firmware.core import panel_kernel as kernel
 from firmware.core.panel_kernel import (
     H_EVSE_HIGH,
     H_EVSE_LOW,
@@ -10,6 +11,7 @@ from firmware.core.panel_kernel import (
     H_INVERTER_LOW,
     H_INVERTER_W_HIGH,
     H_INVERTER_W_LOW,
+    RING,
     SLOT_SIZE,
 )
 from firmware.image import (
@@ -33,119 +35,112 @@ from firmware.image import (
     const,
 )
 
-_RING = const(32)  # slots, one a step: 3.2 s at the control cycle, a power of two
 _EVSE_STALE_MS = const(500)
 _INVERTER_STALE_MS = const(2_000)  # INV-4
 _T2 = const(2)
 
 
 class History:
-    """A ring of slots (H_* of the kernel); each step writes one, `at` finds an older one.
+    """A ring of slots (H_* of the kernel); each step writes one.
 
     A device that is not measured lately is entered with its worst credible range: drawing nothing
-    where that hides headroom, its rating where that hides load.
+    where that hides headroom, its rating where that hides load. A leg it does not use stays zero.
     """
 
     def __init__(self, image):
         self.image = image
-        self.slots = array("i", [0] * (_RING * SLOT_SIZE))
+        self._readings = image.readings
+        self._commands = image.commands
+        self._site = image.site
+        self.slots = array("i", [0] * (RING * SLOT_SIZE))
+        self.head = 0
         self.has_evse = False
         self.has_inverter = False
         self.evse_fresh = False
         self.inverter_fresh = False
-        self._head = 0
         self._inverter_age_ms = 0
+        self._evse_legs = self._inverter_legs = 0
+        self._evse_max_ma = 0
+        self._lowest_w = self._highest_w = 0  # of a silent inverter, and per leg
+        self._lowest_ma = self._highest_ma = 0
 
     def declare(self):
         """Read the site. In T2 the charging contactor only isolates the gateway: its current is
         the inverter's own, and must not be counted twice."""
-        site = self.image.site
+        site = self._site
         self.has_evse = site[EVSE_NODE] >= 0 and site[TOPOLOGY] != _T2
         self.has_inverter = site[INVERTER_NODE] >= 0
+        self._evse_legs = site[EVSE_LEGS] if self.has_evse else 0
+        self._evse_max_ma = site[EVSE_MAX_MA]
+        self._inverter_legs = site[INVERTER_LEGS] if self.has_inverter else 0
+        volts = site[NOMINAL_MV] // 1000
+        self._lowest_w = -site[INVERTER_DISCHARGE_W]
+        self._highest_w = site[INVERTER_CHARGE_W]
+        self._lowest_ma = self._per_leg_ma(self._lowest_w, volts)
+        self._highest_ma = self._per_leg_ma(self._highest_w, volts)
 
     def push(self, dt_ms):
-        readings = self.image.readings
-        self._head = (self._head + 1) & (_RING - 1)
+        readings = self._readings
+        self.head = (self.head + 1) & (RING - 1)
         self.evse_fresh = readings[EVSE_AGE_MS] <= _EVSE_STALE_MS
         age_ms = readings[INVERTER_AGE_MS]
         self.inverter_fresh = age_ms <= _INVERTER_STALE_MS
-        slot = self._head * SLOT_SIZE
-        self._write_evse(slot)
-        self._write_inverter(slot)
+        slot = self.head * SLOT_SIZE
+        if self.has_evse:
+            self._write_evse(slot)
+        if self.has_inverter:
+            self._write_inverter(slot)
         if self.inverter_fresh and age_ms < self._inverter_age_ms + dt_ms:
-            self._backdate(age_ms, dt_ms)  # a new sample, already old when it came
+            # a new sample, already old when it came
+            kernel.backdate(self.slots, self.head, age_ms, dt_ms)
         self._inverter_age_ms = age_ms
 
-    def at(self, age_ms, dt_ms):
-        """Offset of the slot written age_ms ago, at most the ring's length."""
-        steps = (age_ms + dt_ms // 2) // max(1, dt_ms)
-        if steps > _RING - 1:
-            steps = _RING - 1
-        return ((self._head - steps) & (_RING - 1)) * SLOT_SIZE
-
-    def _backdate(self, age_ms, dt_ms):
-        steps = min(_RING - 1, (age_ms + dt_ms // 2) // max(1, dt_ms))
-        for back in range(1, steps + 1):
-            self._write_inverter(((self._head - back) & (_RING - 1)) * SLOT_SIZE)
-
     def _write_evse(self, slot):
-        site = self.image.site
-        for leg in range(LEGS):
-            low_ma = high_ma = 0
-            if self.has_evse and leg < site[EVSE_LEGS]:
-                if self.evse_fresh:
-                    low_ma = high_ma = self.image.readings[EVSE_MA + leg]
-                else:
-                    high_ma = site[EVSE_MAX_MA]
-            self.slots[slot + H_EVSE_LOW + leg] = low_ma
-            self.slots[slot + H_EVSE_HIGH + leg] = high_ma
+        if self.evse_fresh:
+            legs = self._evse_legs
+            kernel.measured(self.slots, slot + H_EVSE_LOW, self._readings, EVSE_MA, legs)
+            return
+        for leg in range(self._evse_legs):
+            self.slots[slot + H_EVSE_LOW + leg] = 0
+            self.slots[slot + H_EVSE_HIGH + leg] = self._evse_max_ma
 
     def _write_inverter(self, slot):
-        site = self.image.site
-        readings = self.image.readings
         slots = self.slots
-        low_w = high_w = 0
-        if self.has_inverter:
-            low_w = high_w = readings[INVERTER_W]
-            if not self.inverter_fresh:
-                low_w = -site[INVERTER_DISCHARGE_W]
-                high_w = site[INVERTER_CHARGE_W]
-        slots[slot + H_INVERTER_W_LOW] = low_w
-        slots[slot + H_INVERTER_W_HIGH] = high_w
-        volts = site[NOMINAL_MV] // 1000
-        for leg in range(LEGS):
-            low_ma = high_ma = 0
-            if self.has_inverter and leg < site[INVERTER_LEGS]:
-                if self.inverter_fresh:
-                    low_ma = high_ma = readings[INVERTER_MA + leg]
-                else:
-                    low_ma = self._per_leg_ma(low_w, volts)
-                    high_ma = self._per_leg_ma(high_w, volts)
-            slots[slot + H_INVERTER_LOW + leg] = low_ma
-            slots[slot + H_INVERTER_HIGH + leg] = high_ma
+        legs = self._inverter_legs
+        if self.inverter_fresh:
+            readings = self._readings
+            slots[slot + H_INVERTER_W_LOW] = slots[slot + H_INVERTER_W_HIGH] = readings[INVERTER_W]
+            kernel.measured(slots, slot + H_INVERTER_LOW, readings, INVERTER_MA, legs)
+            return
+        slots[slot + H_INVERTER_W_LOW] = self._lowest_w
+        slots[slot + H_INVERTER_W_HIGH] = self._highest_w
+        for leg in range(legs):
+            slots[slot + H_INVERTER_LOW + leg] = self._lowest_ma
+            slots[slot + H_INVERTER_HIGH + leg] = self._highest_ma
 
     def _per_leg_ma(self, power_w, volts):
-        return power_w // self.image.site[INVERTER_LEGS] * 1000 // volts
+        return power_w // self._site[INVERTER_LEGS] * 1000 // volts
 
     def evse_draw_ma(self, leg):
         """What the car draws or may draw at once: the larger of measurement and standing offer."""
-        site = self.image.site
-        if not self.has_evse or leg >= site[EVSE_LEGS]:
+        if leg >= self._evse_legs:
             return 0
-        offer_ma = self.image.commands[OFFER_MA]
+        offer_ma = self._commands[OFFER_MA]
         if not self.evse_fresh:
             return offer_ma
-        return max(offer_ma, self.image.readings[EVSE_MA + leg])
+        drawn_ma = self._readings[EVSE_MA + leg]
+        return drawn_ma if drawn_ma > offer_ma else offer_ma
 
     def inverter_draw_ma(self, leg, volts):
         """What the inverter draws or has been told to draw; delivering counts as nothing."""
-        site = self.image.site
-        if not self.has_inverter or leg >= site[INVERTER_LEGS]:
+        if leg >= self._inverter_legs:
             return 0
-        told_ma = self._per_leg_ma(self.image.commands[SETPOINT_W], volts)
+        told_w = self._commands[SETPOINT_W]
+        told_ma = self._per_leg_ma(told_w, volts) if told_w > 0 else 0
         if not self.inverter_fresh:
-            return max(0, told_ma)
-        return max(0, told_ma, self.image.readings[INVERTER_MA + leg])
+            return told_ma
+        drawn_ma = self._readings[INVERTER_MA + leg]
+        return drawn_ma if drawn_ma > told_ma else told_ma
 
     def own_high_w(self, slot, volts):
         """Highest credible power of islet's devices at a slot, W (the car at unity cos phi)."""

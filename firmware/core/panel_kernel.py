@@ -1,14 +1,17 @@
-# islet: the circuit tree's inner passes, on flat integer arrays alone.
+# islet: the circuit tree's inner passes, in viper, on flat integer arrays alone.
 # GPL-3.0-or-later
 #
-# The same text runs on CPython and MicroPython: no allocation, no float, no division, so that it
-# could become viper. Element [node][leg] is at node * LEGS + leg.
+# The same text runs on CPython; panel_kernel_plain.py says the same in few words, and both are
+# tested for equality. Element [node][leg] is at node * 3 + leg.
 #
 # `plan` is the panel's workspace (offsets P_*), `history` a ring of islet's own currents so that
 # a node's reading is compared with what islet drew when the instrument took it, not with what it
 # draws now (a meter is up to 2 s late; without this every step down would be made twice).
+#
+# Range: a current is within 2e6 mA, so every sum here stays below 2**28; an age within 1e9 ms.
 
-from firmware.image import LEGS, NODE_MA, const
+from firmware.image import NODE_AGE_MS, NODE_MA, const
+from firmware.viper import micropython, ptr32
 
 # the plan: per node
 P_PARENT = const(0)
@@ -18,27 +21,44 @@ P_BUS = const(96)  # mA, busbar fed by the node, 0 none
 P_BUS_LOAD = const(128)  # mA, most the busbar may carry to loads
 P_STATIC = const(160)  # mA, backfeed the static rule leaves to islet
 P_SOURCES = const(192)  # mA, nameplate of other sources at and below the node
-P_BELOW = const(224)  # bits: BELOW_EVSE, BELOW_INVERTER
-P_STATE = const(256)  # FRESH, UNMETERED, STALE
-P_SLOT = const(288)  # offset in history that belongs to the node's reading
-P_COORDINATED = const(320)  # 1: the busbar's inflows are all known now
-P_INFLOW = const(352)  # [node][leg] mA into the busbar from sources that are not islet's
+P_HERE = const(224)  # mA, nameplate of other sources on the node itself
+P_BELOW = const(256)  # bits: BELOW_EVSE, BELOW_INVERTER
+P_METERED = const(288)  # 1: it has an instrument that sees all of it
+P_STATE = const(320)  # FRESH, UNMETERED, STALE
+P_SLOT = const(352)  # offset in history that belongs to the node's reading
+P_STILL_MS = const(384)  # for so long islet moved and the reading did not
+P_COORDINATED = const(416)  # 1: the busbar's inflows are all known now
+P_WHY = const(448)  # [column] why P_ROOM is what it is, WHY_*
+# the plan: [node][leg], mA
+P_OWN_LOW = const(576)  # lowest credible current of islet's devices below, when it was measured
+P_OWN_HIGH = const(672)  # highest credible
+P_LAST = const(768)  # the last different reading
+P_MARK = const(864)  # P_OWN_HIGH when it came
+P_INFLOW = const(960)  # into the busbar from sources that are not islet's
+P_ROOM = const(1056)  # [column] what the place leaves the device, but for P_RESERVED
 # the plan: the device asked about
-P_NODE = const(448)
-P_LEGS = const(449)
-P_OTHER = const(450)  # bit of the other device
-P_RESERVED = const(451)  # [leg] mA the other device draws or has been promised
+P_NODE = const(1440)
+P_LEGS = const(1441)
+P_OTHER = const(1442)  # bit of the other device
+P_RESERVED = const(1443)  # [leg] mA the other device draws or has been promised
 # the plan: the answers
-P_HIGH = const(454)  # mA per leg it may draw, and END_*: which place and cause made it so
-P_LOW = const(458)  # mA per leg it may feed back, as a positive number, and END_*
+P_HIGH = const(1446)  # mA per leg it may draw, and END_*: which place and cause made it so
+P_LOW = const(1450)  # mA per leg it may feed back, as a positive number, and END_*
 END_NODE = const(1)
 END_LEG = const(2)
 END_WHY = const(3)
-P_ALARM = const(462)  # mA over the rating by load or generation islet does not control
-P_ALARM_NODE = const(463)
-P_ALARM_LEG = const(464)
-P_HERE = const(465)  # per node: mA, nameplate of other sources on the node itself
-PLAN_SIZE = const(497)
+P_ALARM = const(1454)  # mA over the rating by load or generation islet does not control
+P_ALARM_NODE = const(1455)
+P_ALARM_LEG = const(1456)
+PLAN_SIZE = const(1457)
+
+# columns of P_ROOM and P_WHY: the breaker or conductor, then the busbar the node feeds
+DRAW = const(0)
+DRAW_BUS = const(1)
+FEED = const(2)
+FEED_BUS = const(3)
+NODES = const(32)
+PLACES = const(96)  # nodes * legs
 
 BELOW_EVSE = const(1)
 BELOW_INVERTER = const(2)
@@ -60,143 +80,283 @@ H_INVERTER_HIGH = const(9)
 H_INVERTER_W_LOW = const(12)
 H_INVERTER_W_HIGH = const(13)
 SLOT_SIZE = const(16)
+RING = const(32)  # slots, one a step: 3.2 s at the control cycle, a power of two
 
 WIDEST_MA = const(2_000_000)
+OPEN_MA = const(1 << 27)  # room where nothing limits
+MOVED_MA = const(3_000)  # a change of islet's own current that no working meter can miss
 _AT_MINIMUM_MA = const(500)  # islet's contribution counts as nil below this (sensor's offset)
 
 
-def own_low(plan, history, node, leg):
-    """Lowest credible current of islet's devices below the node when it was measured, mA."""
-    slot = plan[P_SLOT + node] + leg
-    below = plan[P_BELOW + node]
-    low_ma = 0
-    if below & BELOW_EVSE:
-        low_ma += history[slot + H_EVSE_LOW]
-    if below & BELOW_INVERTER:
-        low_ma += history[slot + H_INVERTER_LOW]
-    return low_ma
+@micropython.viper
+def measured(history, at: int, readings, first: int, legs: int):
+    """Write a device's currents into a slot, lowest and highest credible being the same."""
+    slot = ptr32(history)
+    reading = ptr32(readings)
+    leg = 0
+    while leg < legs:
+        slot[at + leg] = reading[first + leg]
+        slot[at + leg + 3] = reading[first + leg]
+        leg += 1
 
 
-def own_high(plan, history, node, leg):
-    """Highest credible, mA."""
-    slot = plan[P_SLOT + node] + leg
-    below = plan[P_BELOW + node]
-    high_ma = 0
-    if below & BELOW_EVSE:
-        high_ma += history[slot + H_EVSE_HIGH]
-    if below & BELOW_INVERTER:
-        high_ma += history[slot + H_INVERTER_HIGH]
-    return high_ma
+@micropython.viper
+def backdate(history, head: int, age_ms: int, dt_ms: int):
+    """The inverter's part of the newest slot holds for all since it was measured."""
+    slot = ptr32(history)
+    age_ms += dt_ms >> 1
+    if dt_ms < 1:
+        dt_ms = 1
+    back = 1
+    while age_ms >= dt_ms and back < RING:
+        here = (head & (RING - 1)) * SLOT_SIZE + H_INVERTER_LOW
+        there = ((head - back) & (RING - 1)) * SLOT_SIZE + H_INVERTER_LOW
+        end = here + 8
+        while here < end:
+            slot[there] = slot[here]
+            here += 1
+            there += 1
+        age_ms -= dt_ms
+        back += 1
 
 
-def survey(plan, readings, history, nodes):
+@micropython.viper
+def own(plan, history, readings, nodes: int, head: int, dt_ms: int):
+    """Per metered node: the slot of history as old as its reading, and islet's current then."""
+    p = ptr32(plan)
+    slots = ptr32(history)
+    ages = ptr32(readings)
+    half_ms = dt_ms >> 1
+    if dt_ms < 1:
+        dt_ms = 1
+    first = int(NODE_AGE_MS)
+    node = 0
+    while node < nodes:
+        if p[P_METERED + node]:
+            rest_ms = ages[first + node] + half_ms
+            back = 0
+            while rest_ms >= dt_ms and back < RING - 1:
+                rest_ms -= dt_ms
+                back += 1
+            slot = ((head - back) & (RING - 1)) * SLOT_SIZE
+            p[P_SLOT + node] = slot
+            below = p[P_BELOW + node]
+            at = node * 3
+            end = at + 3
+            while at < end:
+                low_ma = 0
+                high_ma = 0
+                if below & BELOW_EVSE:
+                    low_ma = slots[slot + H_EVSE_LOW]
+                    high_ma = slots[slot + H_EVSE_HIGH]
+                if below & BELOW_INVERTER:
+                    low_ma += slots[slot + H_INVERTER_LOW]
+                    high_ma += slots[slot + H_INVERTER_HIGH]
+                p[P_OWN_LOW + at] = low_ma
+                p[P_OWN_HIGH + at] = high_ma
+                slot += 1
+                at += 1
+        node += 1
+
+
+@micropython.viper
+def judge(plan, readings, nodes: int, dt_ms: int, stale_ms: int, coordinated: int):
+    """Per node: fresh, stale or unmetered. A reading that stands still to the milliampere although
+    islet's own current has moved is frozen, and only a different one thaws it."""
+    p = ptr32(plan)
+    r = ptr32(readings)
+    flows = int(NODE_MA)
+    ages = int(NODE_AGE_MS)
+    node = 0
+    while node < nodes:
+        p[P_COORDINATED + node] = coordinated
+        state = UNMETERED
+        if p[P_METERED + node]:
+            state = STALE
+            if r[ages + node] <= stale_ms:
+                at = node * 3
+                end = at + 3
+                changed = 0
+                moved = 0
+                while at < end:
+                    moved_ma = p[P_OWN_HIGH + at] - p[P_MARK + at]
+                    if moved_ma >= MOVED_MA or moved_ma <= 0 - MOVED_MA:
+                        moved = 1
+                    if r[flows + at] != p[P_LAST + at]:
+                        changed = 1
+                    at += 1
+                still_ms = p[P_STILL_MS + node]
+                if changed:
+                    still_ms = 0
+                    at = node * 3
+                    while at < end:
+                        p[P_LAST + at] = r[flows + at]
+                        p[P_MARK + at] = p[P_OWN_HIGH + at]
+                        at += 1
+                elif still_ms <= stale_ms:
+                    still_ms = moved * (still_ms + dt_ms)
+                p[P_STILL_MS + node] = still_ms
+                if still_ms <= stale_ms:
+                    state = FRESH
+        p[P_STATE + node] = state
+        node += 1
+
+
+@micropython.viper
+def survey(plan, readings, nodes: int):
     """Sum the foreign inflows of every busbar, and find the worst overload islet cannot help."""
-    plan[P_ALARM] = 0
-    for node in range(nodes):
-        for leg in range(LEGS):
-            plan[P_INFLOW + node * LEGS + leg] = plan[P_HERE + node]
-    for node in range(nodes):
-        fresh = plan[P_STATE + node] == FRESH
-        parent = plan[P_PARENT + node]
-        into_bus = parent >= 0 and plan[P_BUS + parent] > 0
-        if not fresh and not into_bus:
-            continue
-        if into_bus and plan[P_STATE + node] == STALE:
-            plan[P_COORDINATED + parent] = 0
-        for leg in range(LEGS):
-            inflow_ma = plan[P_SOURCES + node]
-            if fresh:
-                flow_ma = readings[NODE_MA + node * LEGS + leg]
-                high_ma = own_high(plan, history, node, leg)
-                inflow_ma = high_ma - flow_ma  # what the branch delivers but for islet's part
-                over_ma = flow_ma - plan[P_RATING + node]
-                if over_ma > plan[P_ALARM] and high_ma <= _AT_MINIMUM_MA:
-                    alarm(plan, over_ma, node, leg)
-                over_ma = -flow_ma - plan[P_RATING + node]
-                if over_ma > plan[P_ALARM]:
-                    if own_low(plan, history, node, leg) >= -_AT_MINIMUM_MA:
-                        alarm(plan, over_ma, node, leg)
-            if into_bus and inflow_ma > 0:
-                plan[P_INFLOW + parent * LEGS + leg] += inflow_ma
-
-
-def alarm(plan, over_ma, node, leg):
-    plan[P_ALARM] = over_ma
-    plan[P_ALARM_NODE] = node
-    plan[P_ALARM_LEG] = leg
-
-
-def tightest(plan, readings, history):
-    """Walk from the device's node to the service; leave the tightest range and its place."""
-    clear(plan, P_HIGH)
-    clear(plan, P_LOW)
-    node = plan[P_NODE]
-    while node >= 0:
-        state = plan[P_STATE + node]
-        limit_ma = plan[P_LIMIT + node]
-        backfeed_ma = limit_ma - plan[P_SOURCES + node]  # when only nameplates are known
-        shared = plan[P_BELOW + node] & plan[P_OTHER]
-        for leg in range(plan[P_LEGS]):
-            reserved_ma = plan[P_RESERVED + leg] if shared else 0
+    p = ptr32(plan)
+    r = ptr32(readings)
+    flows = int(NODE_MA)
+    p[P_ALARM] = 0
+    at = 0
+    end = nodes * 3
+    node = 0
+    while at < end:
+        p[P_INFLOW + at] = p[P_HERE + node]
+        p[P_INFLOW + at + 1] = p[P_HERE + node]
+        p[P_INFLOW + at + 2] = p[P_HERE + node]
+        at += 3
+        node += 1
+    node = 0
+    while node < nodes:
+        state = p[P_STATE + node]
+        parent = p[P_PARENT + node]
+        bus_ma = 0
+        if parent >= 0:
+            bus_ma = p[P_BUS + parent]
+            if bus_ma > 0 and state == STALE:
+                p[P_COORDINATED + parent] = 0
+        leg = 0
+        while leg < 3:
+            at = node * 3 + leg
+            inflow_ma = p[P_SOURCES + node]
             if state == FRESH:
-                flow_ma = readings[NODE_MA + node * LEGS + leg]
-                foreign_ma = flow_ma - own_low(plan, history, node, leg)
-                narrow(plan, P_HIGH, node, leg, limit_ma - foreign_ma - reserved_ma, WHY_BREAKER)
-                foreign_ma = flow_ma - own_high(plan, history, node, leg)
-                narrow(plan, P_LOW, node, leg, limit_ma + foreign_ma, WHY_BREAKER)
-            elif state == UNMETERED:
-                narrow(plan, P_HIGH, node, leg, limit_ma - reserved_ma, WHY_BREAKER)
-                narrow(plan, P_LOW, node, leg, backfeed_ma, WHY_BREAKER)
-            else:  # INV-4: worst credible load, worst credible generation
-                narrow(plan, P_HIGH, node, leg, 0, WHY_STALE)
-                narrow(plan, P_LOW, node, leg, backfeed_ma, WHY_STALE)
-            if plan[P_BUS + node] > 0:
-                busbar(plan, readings, history, node, leg, reserved_ma)
-        node = plan[P_PARENT + node]
+                flow_ma = r[flows + at]
+                inflow_ma = p[P_OWN_HIGH + at] - flow_ma  # delivered, but for islet's part
+                over_ma = 0
+                if flow_ma > 0 and p[P_OWN_HIGH + at] <= _AT_MINIMUM_MA:
+                    over_ma = flow_ma - p[P_RATING + node]
+                if flow_ma < 0 and p[P_OWN_LOW + at] >= 0 - _AT_MINIMUM_MA:
+                    over_ma = 0 - flow_ma - p[P_RATING + node]
+                if over_ma > p[P_ALARM]:
+                    p[P_ALARM] = over_ma
+                    p[P_ALARM_NODE] = node
+                    p[P_ALARM_LEG] = leg
+            if bus_ma > 0 and inflow_ma > 0:
+                p[P_INFLOW + parent * 3 + leg] += inflow_ma
+            leg += 1
+        node += 1
 
 
-def busbar(plan, readings, history, node, leg, reserved_ma):
-    """Narrow for the busbar the node feeds.
+@micropython.viper
+def breakers(plan, readings, nodes: int):
+    """P_ROOM of every node's breaker or conductor."""
+    p = ptr32(plan)
+    r = ptr32(readings)
+    flows = int(NODE_MA)
+    node = 0
+    at = 0
+    while node < nodes:
+        state = p[P_STATE + node]
+        why = WHY_STALE if state == STALE else WHY_BREAKER
+        p[P_WHY + DRAW * NODES + node] = why
+        p[P_WHY + FEED * NODES + node] = why
+        end = at + 3
+        while at < end:
+            draw_ma = p[P_LIMIT + node]
+            feed_ma = draw_ma - p[P_SOURCES + node]  # when only nameplates are known
+            if state == FRESH:
+                feed_ma = draw_ma + r[flows + at] - p[P_OWN_HIGH + at]
+                draw_ma -= r[flows + at] - p[P_OWN_LOW + at]
+            if state == STALE:  # INV-4: worst credible load, worst credible generation
+                draw_ma = 0
+            p[P_ROOM + DRAW * PLACES + at] = draw_ma
+            p[P_ROOM + FEED * PLACES + at] = feed_ma
+            at += 1
+        node += 1
+
+
+@micropython.viper
+def busbars(plan, readings, history, nodes: int):
+    """P_ROOM of every busbar.
 
     Inflows are the feed and every source, negatives count as zero. Above the limit islet's part
     goes to zero at once (Tesla Panel Limit, standards facts §2): taking away the excess alone
     would only move it to the feed, and need a step for each amount.
     """
-    bus_ma = plan[P_BUS + node]
-    known = plan[P_STATE + node] == FRESH
-    if not (known and plan[P_COORDINATED + node]):
-        narrow(plan, P_LOW, node, leg, plan[P_STATIC + node], WHY_STATIC)
-    if not known:
-        return
-    flow_ma = readings[NODE_MA + node * LEGS + leg]
-    foreign_ma = plan[P_INFLOW + node * LEGS + leg]
-    evse_ma = inverter_ma = 0
-    slot = plan[P_SLOT + node] + leg
-    if plan[P_BELOW + node] & BELOW_EVSE:
-        evse_ma = history[slot + H_EVSE_LOW]
-    if plan[P_BELOW + node] & BELOW_INVERTER:
-        inverter_ma = history[slot + H_INVERTER_LOW]
-    back_ma = -inverter_ma if inverter_ma < 0 else 0
-    drawn_ma = evse_ma if inverter_ma < 0 else evse_ma + inverter_ma
-    load_ma = flow_ma + foreign_ma + back_ma - drawn_ma
-    narrow(plan, P_HIGH, node, leg, plan[P_BUS_LOAD + node] - load_ma - reserved_ma, WHY_BUSBAR)
-    if plan[P_COORDINATED + node]:
-        feed_ma = flow_ma if flow_ma > 0 else 0
-        room_ma = bus_ma - feed_ma - foreign_ma
-        narrow(plan, P_LOW, node, leg, room_ma if room_ma >= back_ma else 0, WHY_BUSBAR)
+    p = ptr32(plan)
+    r = ptr32(readings)
+    slots = ptr32(history)
+    flows = int(NODE_MA)
+    node = 0
+    while node < nodes:
+        bus_ma = p[P_BUS + node]
+        fresh = p[P_STATE + node] == FRESH
+        at = node * 3
+        end = at + 3
+        if bus_ma == 0:
+            end = at
+        slot = p[P_SLOT + node]
+        while at < end:
+            draw_ma = OPEN_MA
+            feed_ma = p[P_STATIC + node]
+            why = WHY_STATIC
+            if fresh:
+                own_ma = 0
+                back_ma = 0
+                if p[P_BELOW + node] & BELOW_INVERTER:
+                    own_ma = slots[slot + H_INVERTER_LOW]
+                    if own_ma < 0:
+                        back_ma = 0 - own_ma
+                if p[P_BELOW + node] & BELOW_EVSE:
+                    own_ma += slots[slot + H_EVSE_LOW]
+                foreign_ma = p[P_INFLOW + at]
+                flow_ma = r[flows + at]
+                draw_ma = p[P_BUS_LOAD + node] - flow_ma - foreign_ma + own_ma
+                if p[P_COORDINATED + node]:
+                    why = WHY_BUSBAR
+                    feed_ma = bus_ma - foreign_ma
+                    if flow_ma > 0:
+                        feed_ma -= flow_ma
+                    if feed_ma < back_ma:
+                        feed_ma = 0
+            p[P_ROOM + DRAW_BUS * PLACES + at] = draw_ma
+            p[P_ROOM + FEED_BUS * PLACES + at] = feed_ma
+            p[P_WHY + FEED_BUS * NODES + node] = why
+            slot += 1
+            at += 1
+        node += 1
 
 
-def clear(plan, end):
-    plan[end] = WIDEST_MA
-    plan[end + END_NODE] = -1
-    plan[end + END_LEG] = -1
-    plan[end + END_WHY] = WHY_BREAKER
-
-
-def narrow(plan, end, node, leg, most_ma, why):
-    """Lower one end (P_HIGH or P_LOW) to most_ma, at least to zero, and note where and why."""
-    if most_ma < plan[end]:
-        plan[end] = most_ma if most_ma > 0 else 0
-        plan[end + END_NODE] = node
-        plan[end + END_LEG] = leg
-        plan[end + END_WHY] = why
+@micropython.viper
+def tightest(plan, column: int, most: int):
+    """Column DRAW gives P_HIGH, FEED gives P_LOW: walk from the device's node to the service and
+    keep the least room, at least zero, with its place and cause."""
+    p = ptr32(plan)
+    p[most] = WIDEST_MA
+    p[most + END_NODE] = -1
+    p[most + END_LEG] = -1
+    p[most + END_WHY] = WHY_BREAKER
+    node = p[P_NODE]
+    while node >= 0:
+        shared = p[P_BELOW + node] & p[P_OTHER]
+        if column == FEED or p[P_STATE + node] == STALE:
+            shared = 0
+        leg = 0
+        while leg < p[P_LEGS]:
+            cause = column
+            while cause < column + 2:
+                room_ma = p[P_ROOM + cause * PLACES + node * 3 + leg]
+                if shared:
+                    room_ma -= p[P_RESERVED + leg]
+                if room_ma < p[most]:
+                    p[most] = room_ma
+                    if room_ma < 0:
+                        p[most] = 0
+                    p[most + END_NODE] = node
+                    p[most + END_LEG] = leg
+                    p[most + END_WHY] = p[P_WHY + cause * NODES + node]
+                cause += 1
+            leg += 1
+        node = p[P_PARENT + node]

@@ -75,6 +75,7 @@ DUTY = (
 _DUTY_FROM_MA = array("i", [row[0] for row in DUTY])
 _DUTY_BASE = array("i", [row[1] for row in DUTY])
 _DUTY_STEP_MA = array("i", [row[2] for row in DUTY])
+_LAST = len(DUTY) - 1
 
 
 def classify(high_mv, previous):
@@ -89,7 +90,7 @@ def duty_permille(offer_ma):
     """Duty of the PWM that offers at most `offer_ma` per leg; below 6 A steady +12 V."""
     if offer_ma < _DUTY_FROM_MA[0]:
         return _STEADY_HIGH
-    i = len(_DUTY_FROM_MA) - 1
+    i = _LAST
     while offer_ma < _DUTY_FROM_MA[i]:
         i -= 1
     return _DUTY_BASE[i] + offer_ma // _DUTY_STEP_MA[i]

@@ -177,7 +177,7 @@ class LoosePilot:
         if readings[EVSE_AGE_MS] > _STALE_MS:
             return True
         for leg in range(LEGS):
-            if abs(readings[EVSE_MA + leg]) >= _DREW_MA:
+            if not -_DREW_MA < readings[EVSE_MA + leg] < _DREW_MA:
                 return True
         return False
 
@@ -190,6 +190,7 @@ class Recovery:
         self._held_ms = array("i", [0] * len(TABLE))
         self._signed = bytearray(len(TABLE))  # a person acknowledged while the row held
         self._acknowledge = 0
+        self._tripped = 0  # in the last step
         self._loose_pilot = LoosePilot(image)
 
     def step(self, dt_ms):
@@ -200,9 +201,19 @@ class Recovery:
         self._loose_pilot.step(dt_ms, person)
         tripped = image.trips[TRIPPED]
         ack = 0
+        if tripped or self._tripped:  # once more after the last trip, so that its rows forget
+            ack = self._clearable(tripped, person, dt_ms)
+        self._tripped = tripped
+        if self._loose_pilot.left_ms:
+            ack &= ~TRIP_PILOT
+        image.commands[TRIP_ACK] = ack
+
+    def _clearable(self, tripped, person, dt_ms):
+        """Advance every row of TABLE; the trips of which one has held long enough."""
+        ack = 0
         i = 0
         for bit, condition, for_ms, needs_person, _ in TABLE:
-            if tripped & bit and condition(image):
+            if tripped & bit and condition(self._image):
                 if person:
                     self._signed[i] = 1
                 if self._held_ms[i] >= for_ms and (self._signed[i] or not needs_person):
@@ -213,9 +224,7 @@ class Recovery:
                 self._held_ms[i] = 0
                 self._signed[i] = 0
             i += 1
-        if self._loose_pilot.left_ms:
-            ack &= ~TRIP_PILOT
-        image.commands[TRIP_ACK] = ack
+        return ack
 
 
 def table():

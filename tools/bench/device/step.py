@@ -1,9 +1,11 @@
 # islet: time and heap of core.step(), measured by the interpreter that runs it.
 # GPL-3.0-or-later
 #
-# Prints a line for each number of nodes: nodes, steps, µs a step, bytes allocated a step, locked
-# (1 when the whole measurement ran with the heap locked, so that any allocation would have raised
-# MemoryError), busy (1 when car and inverter were still at work at its end), bits of the runtime.
+# Arguments: NODES or NODES:STEPS, 1000 steps unless said. Prints a line for each: nodes, steps,
+# µs a step, bytes allocated a step, locked (1 when the whole measurement ran with the heap locked,
+# so that any allocation would have raised MemoryError), busy (1 when car and inverter were still
+# at work at its end), bits of the runtime. For a chip, which has no arguments, the last lines are
+# replaced by calls of measure(nodes, steps).
 
 import gc
 import sys
@@ -18,8 +20,21 @@ except ImportError:  # CPython, the rival
     heap_lock = heap_unlock = None
 
 
+TRIPS = (
+    (im.GRID_OV, 1_200, 160),
+    (im.GRID_OV, 1_100, 2_000),
+    (im.GRID_UV, 800, 1_000),
+    (im.GRID_UV, 450, 160),
+    (im.GRID_OF, 51_500, 160),
+    (im.GRID_OF, 51_000, 3_000),
+    (im.GRID_UF, 47_500, 160),
+    (im.GRID_UF, 48_500, 3_000),
+)
+
+
 def site(image, nodes):
-    """A three-phase site with `nodes` nodes in a chain of sub-panels, everything metered."""
+    """A three-phase site with all that costs time: `nodes` nodes in a tree of sub-panels, all
+    metered, two coordinated busbars, an export limit, a grid code's trip rows, islanding."""
     s = image.site
     s[im.TOPOLOGY], s[im.LEG_COUNT], s[im.NODE_COUNT] = 1, 3, nodes
     for i in range(nodes):
@@ -30,7 +45,12 @@ def site(image, nodes):
     s[im.INVERTER_NODE], s[im.INVERTER_LEGS] = nodes - 2, 3
     s[im.INVERTER_CHARGE_W] = s[im.INVERTER_DISCHARGE_W] = 5_000
     s[im.EVSE_PAUSE_MS] = s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
-    s[im.TRIP_KIND], s[im.TRIP_LEVEL], s[im.TRIP_TIME_MS] = im.GRID_UV, 800, 1_000
+    s[im.NODE_BUS_MA], s[im.NODE_BUS_MA + 1] = 200_000, 100_000
+    s[im.COORDINATED], s[im.EXPORT_LIMIT_W] = 1, 50_000
+    s[im.ISLAND_CAPABLE] = s[im.ISLAND_AUTO] = s[im.BOND_NEEDED] = s[im.SHED_NEEDED] = 1
+    for i, (kind, level, time_ms) in enumerate(TRIPS):
+        s[im.TRIP_KIND + i], s[im.TRIP_LEVEL + i] = kind, level
+        s[im.TRIP_TIME_MS + i] = time_ms
 
 
 def readings(image):
@@ -119,4 +139,5 @@ def measure(nodes, steps):
 
 
 for argument in sys.argv[1:]:
-    measure(int(argument), 1000)
+    count, _, times = argument.partition(":")
+    measure(int(count), int(times or 1000))

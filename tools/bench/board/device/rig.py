@@ -29,7 +29,7 @@ class StandingPermits:
 
     def step(self, dt_ms):
         shadow, commands = self._shadow, self._image.commands
-        im.copy(self._image.readings, shadow.live)
+        shadow.live[:] = self._image.readings
         shadow.latch()
         self._core.step(dt_ms)
         commands[im.PERMITS] = _PERMITS

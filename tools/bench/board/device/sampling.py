@@ -15,7 +15,11 @@ def on_half(samples, frames, _dt_ms=10):
     app.sense.on_block(samples, frames)
 
 
-board.start_sampling(on_half)
+def on_block(_codes, _first):
+    pass
+
+
+board.start_sampling(on_half, on_block)
 print("running")
 while True:
     time.sleep_ms(1000)

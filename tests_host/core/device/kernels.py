@@ -1,0 +1,192 @@
+# The kernels of core and of the image, and plain twins, on random cases of every shape. Prints the
+# checksums of both for each seed up to the last argument. Runs on CPython too.
+import sys
+from array import array
+
+from firmware import image_kernel
+from firmware.core import limits_kernel, panel_kernel, panel_kernel_plain
+from firmware.image import (
+    AGE_MAX_MS,
+    CLAIM_LOW,
+    COMMANDS,
+    GRANT_HIGH,
+    GRANT_LOW,
+    NODE_AGE_MS,
+    NODE_MA,
+    READINGS,
+    WINNER_HIGH,
+    WINNER_LOW,
+)
+
+k = panel_kernel
+
+
+class Die:
+    def __init__(self, seed):
+        self.state = seed * 2654435761 % 4294967296
+
+    def below(self, count):
+        self.state = (self.state * 1664525 + 1013904223) % 4294967296
+        return (self.state >> 8) % count
+
+    def pick(self, *values):
+        return values[self.below(len(values))]
+
+    def ma(self):
+        """A current: nil, small, usual, near a kernel's threshold, or at the end of its range."""
+        size = self.pick(0, self.below(20), self.below(60_000), 500, 501, 3_000, 2_000_000)
+        return size if self.below(3) else -size
+
+
+class Case:
+    """A tree, its readings and islet's own history; step() is what the panel does with them."""
+
+    def __init__(self, seed):
+        self.die = die = Die(seed)
+        self.nodes = 1 + die.below(32) if die.below(4) else 1 + die.below(4)
+        self.plan = plan = array("i", [0] * k.PLAN_SIZE)
+        self.history = array("i", [die.ma() for _ in range(k.RING * k.SLOT_SIZE)])
+        self.readings = READINGS.new()
+        for node in range(self.nodes):
+            plan[k.P_PARENT + node] = die.below(node) if node else -1
+            for column in (k.P_RATING, k.P_LIMIT, k.P_STATIC, k.P_BUS_LOAD):
+                plan[column + node] = abs(die.ma())
+            for column in (k.P_SOURCES, k.P_HERE, k.P_BUS):
+                plan[column + node] = die.pick(0, 0, abs(die.ma()))
+            plan[k.P_BELOW + node] = die.below(4)
+            plan[k.P_METERED + node] = die.pick(0, 1, 1, 1)
+            plan[k.P_STILL_MS + node] = die.pick(0, 0, 1_900, 2_001, AGE_MAX_MS)
+            plan[k.P_WHY + k.DRAW_BUS * k.NODES + node] = k.WHY_BUSBAR
+            for at in range(node * 3, node * 3 + 3):
+                plan[k.P_ROOM + k.DRAW_BUS * k.PLACES + at] = k.OPEN_MA
+                plan[k.P_ROOM + k.FEED_BUS * k.PLACES + at] = k.OPEN_MA
+
+    def measure(self):
+        """New readings, or some that stand still, of any age."""
+        die, readings = self.die, self.readings
+        for node in range(self.nodes):
+            readings[NODE_AGE_MS + node] = die.pick(0, die.below(3_500), 2_000, 2_001, AGE_MAX_MS)
+            if die.below(3):
+                for at in range(node * 3, node * 3 + 3):
+                    readings[NODE_MA + at] = die.ma()
+        plan = self.plan
+        plan[k.P_NODE] = die.below(self.nodes)
+        plan[k.P_LEGS] = 1 + die.below(3)
+        plan[k.P_OTHER] = die.pick(k.BELOW_EVSE, k.BELOW_INVERTER)
+        for leg in range(3):
+            plan[k.P_RESERVED + leg] = abs(die.ma())
+
+    def step(self, module):
+        die, plan, history = self.die, self.plan, self.history
+        readings, nodes = self.readings, self.nodes
+        dt_ms = die.pick(100, 100, 0, 1, 37, 250, 60_000)
+        head = die.below(k.RING)
+        at = head * k.SLOT_SIZE
+        module.measured(history, at + die.pick(0, 6), readings, NODE_MA, die.below(4))
+        if die.below(2):
+            module.backdate(history, head, die.below(2_001), dt_ms)
+        module.own(plan, history, readings, nodes, head, dt_ms)
+        module.judge(plan, readings, nodes, dt_ms, 2_000, die.below(2))
+        module.survey(plan, readings, nodes)
+        module.breakers(plan, readings, nodes)
+        module.busbars(plan, readings, history, nodes)
+        module.tightest(plan, k.DRAW, k.P_HIGH)
+        module.tightest(plan, k.FEED, k.P_LOW)
+
+
+def panel(module, seed):
+    """Everything three steps of a case leave."""
+    case = Case(seed)
+    left = []
+    for _ in range(3):
+        case.measure()
+        case.step(module)
+        left += list(case.plan) + list(case.history)
+    return left
+
+
+# --- the small ones, and their twins ----------------------------------------------------------
+
+
+class plain:
+    """What limits_kernel and image_kernel compute, said plainly."""
+
+    @staticmethod
+    def claim(table, at, widest, low, high, reason, node, leg, value, low_reason, wish):
+        if not wish:
+            low, high = min(0, low), max(0, high)
+        low_reason = reason if low_reason < 0 else low_reason
+        row = (max(low, -widest), min(high, widest), reason, low_reason, node, leg, value)
+        for i, field in enumerate(row):
+            table[at + 12 * i] = field
+
+    @staticmethod
+    def arbitrate(table, first, grant_low, grant_high, won_low, won_high):
+        for device in (0, 1):
+            ranges = [(table[first + i + device], table[first + i + device + 12])
+                      for i in range(0, 12, 2)]  # fmt: skip
+            low, high = ranges[0]
+            winners = [0, 0]
+            for source in range(1, 6):
+                bottom, top = [max(low, min(high, end)) for end in ranges[source]]
+                winners = [source if bottom > low else winners[0],
+                           source if top < high else winners[1]]  # fmt: skip
+                low, high = bottom, top
+            for place, value in ((grant_low, low), (grant_high, high),
+                                 (won_low, winners[0]), (won_high, winners[1])):  # fmt: skip
+                table[place + device] = value
+
+    @staticmethod
+    def grow(fields, which, step, most):
+        for i in range(1, 1 + which[0]):
+            fields[which[i]] = min(most, fields[which[i]] + step)
+
+
+def limits(module, seed):
+    die = Die(seed)
+    commands = COMMANDS.new()
+    for source in range(6):
+        for device in range(2):
+            low, high = die.ma(), die.ma()
+            if source == 5 and low > high:
+                low, high = high, low
+            module.claim(
+                commands, CLAIM_LOW + 2 * source + device, 1_000_000, low, high, die.below(32),
+                die.below(33) - 1, die.below(4) - 1, die.pick(0, AGE_MAX_MS, -5),
+                die.below(32) - 1, source == 5,
+            )  # fmt: skip
+    module.arbitrate(commands, CLAIM_LOW, GRANT_LOW, GRANT_HIGH, WINNER_LOW, WINNER_HIGH)
+    return list(commands)
+
+
+def grow(module, seed):
+    die = Die(seed)
+    fields = array("i", [die.pick(0, die.below(5_000), AGE_MAX_MS - 7) for _ in range(50)])
+    count = die.below(20)
+    which = array("i", [count] + [die.below(50) for _ in range(count)])
+    module.grow(fields, which, die.pick(0, 10, 100, AGE_MAX_MS), AGE_MAX_MS)
+    return list(fields)
+
+
+PAIRS = (
+    (panel, panel_kernel, panel_kernel_plain),
+    (limits, limits_kernel, plain),
+    (grow, image_kernel, plain),
+)
+
+
+def checksum(values):
+    total = 0
+    for value in values:
+        total = (total * 31 + value) % 1000003
+    return total
+
+
+def checksums(seed):
+    """Of each kernel and its twin in turn."""
+    return [checksum(run(module, seed)) for run, *modules in PAIRS for module in modules]
+
+
+if __name__ == "__main__" and len(sys.argv) > 1:
+    for seed in range(int(sys.argv[-1])):
+        print(*checksums(seed))

@@ -1,0 +1,73 @@
+# islet: the kernels say what their plain twins say, on CPython and in machine code.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from firmware import image as f
+from firmware.core import limits_kernel, panel_kernel
+from tests_host.conftest import RunDevice
+
+ROOT = Path(__file__).resolve().parents[2]
+DEVICE = ROOT / "tests_host/core/device/kernels.py"
+SEEDS = 300
+
+
+@pytest.fixture(scope="module")
+def cases() -> SimpleNamespace:
+    return SimpleNamespace(**runpy.run_path(str(DEVICE), run_name="cases"))
+
+
+def test_kernels_are_their_plain_twins_on_cpython(cases: SimpleNamespace) -> None:
+    for seed in range(SEEDS):
+        for run, kernel, plain in cases.PAIRS:
+            assert run(kernel, seed) == run(plain, seed), (run.__name__, seed)
+
+
+def test_machine_code_says_the_same(cases: SimpleNamespace, run_device: RunDevice) -> None:
+    script = f"import sys; sys.argv.append('{SEEDS}'); exec(open({str(DEVICE)!r}).read())"
+    lines = run_device(script, timeout=300).splitlines()
+    assert len(lines) == SEEDS
+    for seed, line in enumerate(lines):
+        assert [int(word) for word in line.split()] == cases.checksums(seed), seed
+
+
+def test_values_stay_within_30_bits(cases: SimpleNamespace) -> None:
+    """Beyond, the chip would wrap in the kernel and allocate outside of it."""
+    for seed in range(SEEDS):
+        for run, kernel, _ in cases.PAIRS:
+            assert all(-(2**30) < value < 2**30 for value in run(kernel, seed))
+
+
+@pytest.mark.parametrize(
+    "name", ["measured", "backdate", "own", "judge", "survey", "breakers", "busbars", "tightest"]
+)
+def test_a_wrong_kernel_is_found(cases: SimpleNamespace, name: str) -> None:
+    """The comparison can fail: a kernel whose part does nothing differs from its twin."""
+
+    def nothing(*_: Any) -> None:
+        pass
+
+    wrong = SimpleNamespace(**{**vars(panel_kernel), name: nothing})
+    run, _, plain = cases.PAIRS[0]
+    assert any(run(wrong, seed) != run(plain, seed) for seed in range(20))
+
+
+def test_the_claims_blocks_follow_one_another() -> None:
+    """limits_kernel relies on it."""
+    names = ("LOW", "HIGH", "REASON", "LOW_REASON", "NODE", "LEG", "VALUE")
+    places = [getattr(f, f"CLAIM_{name}") - f.CLAIM_LOW for name in names]
+    assert places == [i * f.SOURCES * f.DEVICES for i in range(len(names))]
+    offsets = [getattr(limits_kernel, f"_{name}") for name in names[1:]]
+    assert [0, *offsets] == places
+    assert (limits_kernel._SOURCES, limits_kernel._DEVICES) == (f.SOURCES, f.DEVICES)
+
+
+def test_the_plan_holds_every_node_of_the_image() -> None:
+    assert f.NODES == panel_kernel.NODES
+    assert f.NODES * f.LEGS == panel_kernel.PLACES

@@ -1,0 +1,99 @@
+"""A reset heals nothing: the faults that stood before it go the way they would have gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware import image as f
+from firmware.core import Core
+from firmware.core.contactor import Contactor
+from tests_host.core.builders import healthy, put
+from tests_host.core.island_house import House, a_site, names
+from tests_host.core.test_contactor import CLOSED, FAULT, OPEN, FakePilot, Room
+
+
+def recalled(faults: int) -> Room:
+    room = Room()
+    room.part = Contactor(room.image, FakePilot())  # type: ignore[arg-type]
+    room.part.recall(faults)
+    put(room.image.commands, FAULTS=room.part.faults)  # as Core does
+    return room
+
+
+@pytest.mark.parametrize("fault", [f.FAULT_WELD, f.FAULT_STUCK_OPEN])
+def test_inv_1_a_weld_before_the_reset_keeps_it_open(fault: int) -> None:
+    """INV-1: no weld. Nothing disagrees any more, and it stays open until a person says so."""
+    room = recalled(fault)
+    assert room.step(100) == FAULT
+    assert room.faults() == fault and room.part.permit == 0
+    room.image.requests[f.ACKNOWLEDGE_SEQ] += 1
+    assert room.step() == OPEN
+    assert room.step(3) == CLOSED
+    assert room.faults() == 0
+
+
+def test_a_car_that_ignored_its_offer_is_not_forgotten() -> None:
+    room = recalled(f.FAULT_NOT_FOLLOWED)
+    assert room.step(100) == OPEN
+    put(room.image.commands, PILOT_STATE=f.PILOT_A)
+    room.step()
+    put(room.image.commands, PILOT_STATE=f.PILOT_C)
+    assert room.step(3) == CLOSED
+
+
+CONTACTS = (f.FAULT_ISLAND_OPEN, f.FAULT_ISLAND_CLOSE, f.FAULT_BOND, f.FAULT_NOT_DEAD)
+
+
+@pytest.mark.parametrize("fault", CONTACTS)
+def test_inv_12_a_relay_that_failed_ends_in_lockout_once_the_site_is_sensed(fault: int) -> None:
+    """INV-12: the switch that carries the house is held all the while."""
+    house = House(a_site())
+    house.island.recall(fault)
+    for _ in range(50):
+        assert house.run(100) in (f.ISLAND_SENSING, f.ISLAND_LOCKOUT)
+        assert house.switch and house.island.permits & f.OUT_ISLAND
+        assert not house.island.permits & f.OUT_ENABLE
+        assert house.image.commands[f.FAULTS] == fault
+    assert names(house.trace) == "lockout"
+    house.image.requests[f.ACKNOWLEDGE_SEQ] += 1
+    assert house.run(5_000, until=f.ISLAND_GRID) == f.ISLAND_GRID
+    assert house.image.commands[f.FAULTS] == 0
+
+
+def test_lockout_waits_until_the_site_is_sensed() -> None:
+    house = House(a_site())
+    house.island.recall(f.FAULT_BOND)
+    put(house.image.readings, GRID_AGE_MS=9_999)
+    assert house.run(2_000) == f.ISLAND_SENSING
+    assert house.image.commands[f.FAULTS] == f.FAULT_BOND
+    put(house.image.readings, GRID_AGE_MS=0)
+    assert house.run(200) == f.ISLAND_LOCKOUT
+
+
+def test_an_inverter_that_did_not_form_stays_without_its_enable() -> None:
+    house = House(a_site())
+    house.island.recall(f.FAULT_FORMING)
+    assert house.run(3_000) == f.ISLAND_GRID
+    assert not house.island.permits & f.OUT_ENABLE
+    house.grid = f.GRID_DEAD
+    assert house.run(20_000) == f.ISLAND_GRID  # no island is tried
+    house.grid = f.GRID_IN_SERVICE
+    house.image.requests[f.ACKNOWLEDGE_SEQ] += 1
+    house.run(1_000)
+    assert house.island.permits & f.OUT_ENABLE
+
+
+def test_core_shows_them_from_the_start() -> None:
+    image = healthy(ISLAND_CAPABLE=1)
+    every = 2 * f.FAULT_NOT_DEAD - 1
+    core = Core(image, every)
+    mine = f.FAULT_PILOT | f.FAULT_DIODE | f.FAULT_CABLE  # what is measured is measured anew
+    assert image.commands[f.FAULTS] == every & ~mine
+    core.step(100)
+    assert not image.commands[f.PERMITS] & (f.OUT_CONTACTOR | f.OUT_ENABLE)
+
+
+def test_a_first_start_has_nothing_to_recall() -> None:
+    image = healthy()
+    Core(image)
+    assert image.commands[f.FAULTS] == 0
