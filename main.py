@@ -1,6 +1,11 @@
 # islet: builds the circuit board, loads the configuration, runs the app.
 # GPL-3.0-or-later
 
-from firmware import app
+from firmware import console
 
-app.main()
+if console.held():
+    print("islet is stopped for maintenance; machine.reset() starts it again")
+else:
+    from firmware import app
+
+    app.main()

@@ -1,7 +1,8 @@
 # islet: the cooperative loop: which tasks run, how often, who feeds the watchdog.
 # GPL-3.0-or-later
 #
-#   guard    10 ms   sampling interrupt: sense, then guard, which alone writes the power outputs
+#   guard    10 ms   sampling interrupt: sense, then guard, which alone writes the power outputs;
+#                    on a board that samples by DMA the fast guard before it, every 2.5 ms
 #   control  100 ms  latch, core.step, pilot, trace, watchdog: waits for nothing but its own time
 #   policy   1 s     what the owner wants, and the ledger
 #   links            RS-485, MQTT, page: as they come; each may fail without the others
@@ -18,9 +19,14 @@ from firmware import config as configuration
 from firmware.bus.inverter import Inverter
 from firmware.bus.line import Line
 from firmware.bus.meter import Meter
+from firmware.console import Console, overlaid
 from firmware.core import Core
 from firmware.guard import Guard
+from firmware.guard.fast import Fast
 from firmware.image import (
+    FAULTS,
+    GRID_AGE_MS,
+    GRID_MHZ,
     GUARD_TICKS,
     INSTRUMENT_METER,
     INVERTER_NODE,
@@ -33,11 +39,9 @@ from firmware.image import (
 from firmware.ledger import Ledger
 from firmware.net.commands import Commands
 from firmware.net.events import Events
-from firmware.net.http import Http
-from firmware.net.mqtt import Mqtt
 from firmware.net.state import State
 from firmware.policy import Policy
-from firmware.sense import Sense
+from firmware.sense import Sense, calibration
 
 CONTROL_MS = 100
 POLICY_MS = 1000
@@ -67,14 +71,22 @@ class Health:
 class App:
     """Everything that lives on the board, wired once."""
 
+    fast = None  # guard/fast.py, where the board hands over blocks
+    metering = None  # where it has metering chips
+
     def __init__(self, board, text):
         self.board = board
         self.image = Image()
         self.health = Health()
         self.config = configuration.load(text, self.image, board)
+        self._calibrate()
         self.sense = Sense(self.image, board.analog)
         self.guard = Guard(self.image, board)
-        self.core = Core(self.image)
+        if getattr(board, "fast_blocks", False):
+            self.fast = Fast(self.image, self.guard, board, self.sense.middles)
+        self._remember = getattr(board, "remember", None)
+        self.core = Core(self.image, board.remembered() if self._remember else 0)
+        self._faults = self.image.commands[FAULTS]
         self.events = Events(self.image)
         self.state = State(
             self.image,
@@ -85,19 +97,34 @@ class App:
         )
         self.links = []  # (name, coroutine function that runs for ever)
         self.slow_parts = []  # (name, what steps once a second)
-        self.reports = [("health", self.health.state)]
+        self.reports: list = [("health", self.health.state)]
         if not self.config.errors:
             try:
                 self._add_parts()
             except ValueError as error:  # what only the parts can see, as "field: sentence"
                 self.config.errors.append(str(error))
         self._add_page()
+        self._add_console()
         self._guard_ticks = 0
         self._guard_us = time.ticks_us()
         gc.collect()
         self._free_bytes = gc.mem_free()
 
     # --- wiring --------------------------------------------------------------------------
+
+    def _calibrate(self):
+        """Before anybody takes a scale; a damaged file is as bad as a bad configuration."""
+        board = self.board
+        self.scales = []  # of the metering chips
+        if getattr(board, "meters", None):
+            from firmware.sense.atm90e32_setup import Scales
+
+            self.scales = [Scales(row) for _, _, row in board.meters]
+        self.calibration = calibration.load(
+            calibration.text(), board.name, board.analog, self.scales
+        )
+        for error in self.calibration.errors:
+            self.config.errors.append("calibration.json: " + error)
 
     def _add_parts(self):
         """What a unit with a good configuration has besides guard, core and page."""
@@ -108,7 +135,11 @@ class App:
         self.slow_parts += [("policy", policy), ("ledger", self.ledger)]
         self.reports += [("policy", policy.state), ("ledger", self.ledger.state)]
         self._add_bus(settings)
+        if getattr(self.board, "meters", None):
+            self._add_metering()
         if settings["mqtt.host"]:
+            from firmware.net.mqtt import Mqtt  # needs sockets: a Pico has none
+
             mqtt = Mqtt(settings, self.commands, self.state, self.events)
             self.links.append(("mqtt", mqtt.run))
             self.reports.append(("mqtt", mqtt.counters))
@@ -134,6 +165,19 @@ class App:
         self.links.append(("bus", line.run))
         self.reports.append(("bus", line.report))
 
+    def _add_metering(self):
+        """The metering chips of the circuit board."""
+        from firmware.sense.atm90e32 import Atm90e32
+        from firmware.sense.metering import Metering
+
+        board = self.board
+        rows = [row for _, _, row in board.meters]
+        drivers = [
+            Atm90e32(spi, select, scales)
+            for (spi, select, _), scales in zip(board.meters, self.scales)
+        ]
+        self.metering = Metering(self.image, rows, drivers, board.circuit.crossing_leg)
+
     def _add_page(self):
         """The page is there even when the configuration is not, to mend it."""
         settings = self.config.settings
@@ -143,9 +187,25 @@ class App:
             return
         commands = None if self.config.errors else self.commands
         ledger = None if self.config.errors else self.ledger
+        from firmware.net.http import Http  # needs sockets: a Pico has none
+
         http = Http(settings, self.state, commands, self.events, ledger)
         self.links.append(("page", http.run))
         self.reports.append(("http", http.counters))
+
+    def _add_console(self):
+        """Where the board has one, it answers there and can be stopped for maintenance."""
+        if getattr(self.board, "console", None) is None:
+            return
+        name, errors = self.config.settings["name"], self.config.errors
+        console = Console(self.board, self.image, name, errors)
+        console.add("calibration", lambda: self.calibration.date)
+        console.answer("readings", lambda: calibration.readings(self.image))
+        console.answer("calibration", lambda: {"text": calibration.text()})
+        self.links.append(("console", console.run))
+        self.slow_parts.append(("console", console))
+        if overlaid():
+            self.reports.append(("overlay", lambda: {"modules": overlaid()}))
 
     def _extras(self):
         """Further sections of the published state."""
@@ -153,28 +213,43 @@ class App:
 
     # --- guard ---------------------------------------------------------------------------
 
-    def on_block(self, samples, frames):
+    def on_block(self, samples, frames, dt_ms=10):
         """The sampling interrupt, every 10 ms: no allocation, nothing that waits."""
         now_us = time.ticks_us()
         gap_us = time.ticks_diff(now_us, self._guard_us)
         self._guard_us = now_us
         if gap_us > self.health.guard_gap_us:
             self.health.guard_gap_us = gap_us
-        self.image.age_sampled(10)
+        self.image.age_sampled(dt_ms)
         self.board.sample_inputs(self.image)
         self.sense.on_block(samples, frames)
-        self.guard.tick(10)
+        self.guard.tick(dt_ms)
 
     # --- control -------------------------------------------------------------------------
 
     def control_step(self, dt_ms):
         """One control cycle over a latched image."""
         image = self.image
+        if self.metering is not None:
+            self.metering.poll(dt_ms)
+            self._prefer_crossings()
         image.age_rest(dt_ms)
         image.latch()
         self.core.step(dt_ms)
+        faults = image.commands[FAULTS]
+        if faults != self._faults and self._remember is not None:
+            self._remember(faults)
+        self._faults = faults
         self.board.pilot(image.commands[PILOT_DUTY_PERMILLE])
         self.board.record(image, dt_ms)
+
+    def _prefer_crossings(self):
+        """A metering chip's frequency is a mean over 16 periods in steps of 10 mHz; the board's
+        own, by crossings, is finer and younger."""
+        live = self.image.live
+        mhz = self.board.crossing_mhz()
+        if mhz and live[GRID_MHZ] and live[GRID_AGE_MS] < 2 * CONTROL_MS:
+            live[GRID_MHZ] = mhz
 
     def feed_watchdog(self, dt_ms):
         """The only place that feeds it: control just ran, and the guard has ticked since.
@@ -253,7 +328,11 @@ class App:
         """Everything, until control fails: then nothing renews the permits and the guard drops
         them, and the watchdog, no longer fed, starts afresh."""
         self._guard_us = time.ticks_us()  # the gap that counts begins with the sampling
-        self.board.start_sampling(self.on_block)
+        if self.fast is None:
+            self.board.start_sampling(self.on_block)
+        else:
+            self.board.watch_trips(self.guard.strike)
+            self.board.start_sampling(self.on_block, self.fast.on_block)
         self.board.start_watchdog(WATCHDOG_MS)
         work = [self.supervised(name, start) for name, start in self.links]
         work.append(self.supervised("slow", self.slow))
@@ -278,4 +357,10 @@ def main():
     app = App(board, read_config(board))
     for error in app.config.errors:
         board.log("configuration: " + error)
-    asyncio.run(app.run())
+    try:
+        asyncio.run(app.run())
+    except KeyboardInterrupt:  # the console lets Ctrl-C through while nothing is energised
+        stop = getattr(board, "stop", None)
+        if stop is not None:
+            stop()
+        raise

@@ -213,6 +213,11 @@ def _rules(site, config, board):
     if site[im.EVSE_NODE] >= 0 and site[im.CONTACTOR_BREAKING_MA] <= 2 * site[im.EVSE_MAX_MA]:
         # the guard trips above twice the rating, and never above what the contacts can break
         errors.append("evse.breaking_a: must be above twice evse.max_a")
+    if not getattr(board, "network", True):
+        if config["mqtt.host"]:
+            errors.append("mqtt.host: this board has no network, leave it empty")
+        if config["http.port"]:
+            errors.append("http.port: this board has no network, give 0 or leave it out")
     _instruments(site, config)
     for device, field, legs in (
         ("evse", im.EVSE_NODE, im.EVSE_LEGS),

@@ -47,6 +47,9 @@ OPTIONS = (
      "declared pull-in time"),
     ("evse.breaking_a", "number", "A", 1, 2000, 200, im.CONTACTOR_BREAKING_MA, 1000,
      "declared breaking capacity of the contactor"),
+    ("evse.overcurrent_ms", "whole", "ms", 0, 100, 20, im.OVERCURRENT_MS, 1,
+     "guard: twice the rating for so long opens the contactor; 0 for tests alone: it cannot tell a"
+     " fault beyond the breaking capacity by its first block of samples"),
     ("evse.auth_required", "bool", "", 0, 0, False, im.AUTH_REQUIRED, 1,
      "charge only for an authorised user"),
     ("inverter.node", "text", "", 1, 24, None, None, 1, "node of the inverter"),

@@ -1,9 +1,16 @@
 # islet: the board the firmware runs on.
 # GPL-3.0-or-later
 
+import sys
+
 
 def current():
-    """The board of this image. A chip's image freezes its own board file only."""
-    from firmware.boards.host import Board
+    """The board of this chip. An image freezes its own chip's file only."""
+    if sys.platform == "rp2":
+        from firmware.boards.rp2 import Board
+    elif sys.platform == "esp32":
+        from firmware.boards.esp32 import Board
+    else:
+        from firmware.boards.host import Board
 
     return Board()

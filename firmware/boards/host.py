@@ -41,7 +41,9 @@ class Board:
         self.can_island = guarded and circuit.has_outputs(island)
         self.storage = os.getenv("ISLET_STORAGE") or "."
         self.http_port = int(os.getenv("ISLET_HTTP_PORT") or 0)
-        self._inputs = [(bit, Pin(pin, Pin.IN, _PULL[pull])) for bit, pin, pull in circuit.inputs]
+        self._inputs = [
+            (bits, Pin(pin, Pin.IN, _PULL[pull])) for bits, pin, pull, _ in circuit.inputs
+        ]
         # Off, as the pull-downs hold them. One that holds its state stays undriven until it is
         # first permitted: a reset must not open the islanding switch (INV-12).
         self._outputs = [

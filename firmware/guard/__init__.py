@@ -4,15 +4,36 @@
 # pins = permits & ~what the latched trips drop. Runs inside the sampling interrupt after sense:
 # no allocation, no float, waits for nothing. It is silent until core has sensed the site and
 # beats: until then the hardware holds every output (INV-12).
+#
+# Three ways in, one latch: tick() every 10 ms looks at every cause; trip() is called between
+# ticks, in the same interrupt, by whoever looks at each block of samples (fast.py); strike() comes
+# from a pin's interrupt and may cut into the other two anywhere, so it only marks, and drops.
 
 from array import array
 
+from firmware.guard.kernel import (
+    BEAT_LATE_MS,
+    BLANK_MS,
+    GATEWAY,
+    ON_MS,
+    OVERDUE,
+    OWN,
+    PILOT_B_MV,
+    PILOT_D_MV,
+    PILOT_HIGHEST_MV,
+    PILOT_LOST_MS,
+    PILOT_LOWEST_MV,
+    SAMPLES_LATE_MS,
+    SEES,
+    causes,
+)
 from firmware.image import (
     AGE_MAX_MS,
     BEAT,
     BEAT_AGE_MS,
     BOND_NEEDED,
     CONTACTOR_BREAKING_MA,
+    CROSSING_AGE_MS,
     DEAD_GRID_MS,
     EVSE_MAX_MA,
     FAST_AGE_MS,
@@ -28,6 +49,7 @@ from firmware.image import (
     ISLAND_STATE,
     LEG_COUNT,
     LEGS,
+    NOMINAL_MHZ,
     NOMINAL_MV,
     OUT_BOND,
     OUT_CONTACTOR,
@@ -35,10 +57,13 @@ from firmware.image import (
     OUT_ISLAND,
     OUTPUT_NAMES,
     OUTPUTS,
+    OVERCURRENT_MS,
     PERMITS,
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
     PROTECTION_INPUTS,
+    SEES_CROSSINGS,
+    SEES_VOLTAGE,
     SETPOINT_MODE,
     TOPOLOGY,
     TRIP_ACK,
@@ -56,46 +81,104 @@ from firmware.image import (
     const,
 )
 
-_GATEWAY = const(2)  # T2: the gateway owns its pilot
-_PILOT_HIGH_MV = const(8_000)  # B begins; the gap below it still belongs to C
-_PILOT_LOW_MV = const(1_001)  # the gap above E still belongs to D
+_PILOT_HIGH_MV = PILOT_B_MV
+_PILOT_LOW_MV = PILOT_D_MV
 _PILOT_LOST_MS = const(20)
 _BLANK_MS = const(100)  # inrush after closing
 _BEAT_MS = const(300)
 _SAMPLES_MS = const(50)
 _LATER_MS = const(100)  # the enable has taken effect; only now may the bond go
 _BEATS = const(2)  # the first beat after a trip may come from a step that began before it
-_SITES_TIME = const(-1)  # confirm for the site's DEAD_GRID_MS
 
 
 class Guard:
-    """`tick(dt_ms)` at least every 10 ms; `board` needs write_outputs(bits of OUT_*)."""
+    """`tick(dt_ms)` at least every 10 ms; `board` needs write_outputs(bits of OUT_*), and says in
+    `sees_grid` (SEES_*, else by voltage) how its guard can tell a dead grid."""
 
     def __init__(self, image, board):
         self._image = image
         self._board = board
         self._armed = False
         self._beat = image.commands[BEAT]
-        self._on_ms = 0  # how long the contactor's output has been on
         self._time_ms = array("i", [0] * len(TABLE))  # of the cause, or since the trip
         self._beats = bytearray(len(TABLE))  # core's beats since the trip
+        self.own = own = array("i", [0] * OWN)
+        own[BLANK_MS], own[PILOT_LOST_MS], own[BEAT_LATE_MS] = _BLANK_MS, _PILOT_LOST_MS, _BEAT_MS
+        own[PILOT_HIGHEST_MV], own[PILOT_LOWEST_MV] = _PILOT_HIGH_MV, _PILOT_LOW_MV
+        own[SAMPLES_LATE_MS] = _SAMPLES_MS
+        own[SEES] = getattr(board, "sees_grid", SEES_VOLTAGE)
+        self._waiting = 0  # TRIP_* whose cause is there, but not for long enough
+        self._found = 0  # TRIP_* whose cause is there in this tick
+        self._struck = 0  # OUT_* dropped by strike() since the last tick began
+        self._marks = bytearray(len(TABLE))  # rows struck, until tick() has latched them
         self.value = 0  # what the last cause measured
 
     def tick(self, dt_ms):
         """Look for trips and write the outputs; allocates nothing."""
-        trips = self._image.trips
+        image = self._image
+        trips = image.trips
         ticks = trips[GUARD_TICKS]
         trips[GUARD_TICKS] = ticks + 1 if ticks < AGE_MAX_MS else 0
         self._listen(dt_ms)
         if not self._armed:
             return
+        if self._struck:
+            self._take_marks()
+        commands = image.commands
+        own = self.own
+        found = self._found = causes(image.site, image.live, commands, trips, own)
         drops = 0
+        concerned = found | trips[TRIPPED] | self._waiting
+        if concerned:
+            for i in range(len(TABLE)):
+                if concerned & TABLE[i][0]:
+                    drops |= self._row(i, dt_ms)
+        outputs = commands[PERMITS] & ~drops
+        if not outputs & trips[OUTPUTS] & OUT_CONTACTOR:
+            own[ON_MS] = 0
+        elif own[ON_MS] < _BLANK_MS:
+            own[ON_MS] += dt_ms
+        self._write(outputs)
+
+    def trip(self, bit, value):
+        """Latch this TRIP_* now, whoever found its cause, and drop its outputs. Called in the
+        interrupt that also calls tick()."""
+        trips = self._image.trips
+        if not self._armed or trips[TRIPPED] & bit:
+            return
         for i in range(len(TABLE)):
-            drops |= self._row(i, dt_ms)
-        outputs = self._image.commands[PERMITS] & ~drops
-        self._on_ms = _longer(self._on_ms, dt_ms) if outputs & OUT_CONTACTOR else 0
-        trips[OUTPUTS] = outputs
-        self._board.write_outputs(outputs)
+            if TABLE[i][0] == bit:
+                self.value = value
+                self._write(trips[OUTPUTS] & ~self._latch(i))
+
+    def strike(self, bit):
+        """The same from an interrupt that may cut into tick() at any instruction: the outputs go
+        now, the trip is latched by the next tick."""
+        for i in range(len(TABLE)):
+            if TABLE[i][0] == bit:
+                self._marks[i] = 1
+                self._struck |= TABLE[i][3]
+        if self._armed:
+            self._board.write_outputs(self._image.trips[OUTPUTS] & ~self._struck)
+
+    def _write(self, outputs):
+        """The pins, less what strike() drops meanwhile: looked at again when they are written."""
+        self._image.trips[OUTPUTS] = outputs
+        struck = self._struck
+        self._board.write_outputs(outputs & ~struck)
+        if self._struck != struck:
+            self._board.write_outputs(outputs & ~self._struck)
+
+    def _take_marks(self):
+        """Latch what was struck. A strike that comes in between stays for the next tick, and in
+        _struck, which therefore is cleared first."""
+        self._struck = 0
+        for i in range(len(TABLE)):
+            if self._marks[i]:
+                self._marks[i] = 0
+                if not self._image.trips[TRIPPED] & TABLE[i][0]:
+                    TABLE[i][1](self)
+                    self._latch(i)
 
     def _listen(self, dt_ms):
         """Core's beat: its age, and how many came since each trip."""
@@ -109,16 +192,17 @@ class Guard:
         trips[BEAT_AGE_MS] = 0
         if commands[ISLAND_STATE] != ISLAND_SENSING:
             self._armed = True
-        for i in range(len(TABLE)):
-            if self._beats[i] < _BEATS:
-                self._beats[i] += 1
+        if trips[TRIPPED]:
+            for i in range(len(TABLE)):
+                if self._beats[i] < _BEATS:
+                    self._beats[i] += 1
 
     def _row(self, i, dt_ms):
         """Advance one row of TABLE; returns the outputs (OUT_*) it drops now."""
         row = TABLE[i]
         bit = row[0]
         trips = self._image.trips
-        cause = row[1](self)
+        cause = self._found & bit
         if trips[TRIPPED] & bit:
             time_ms = _longer(self._time_ms[i], dt_ms)
             acknowledged = self._image.commands[TRIP_ACK] & bit
@@ -129,17 +213,25 @@ class Guard:
             self._time_ms[i] = time_ms
             return row[3] | row[4] if time_ms >= _LATER_MS else row[3]
         if not cause:
+            self._waiting &= ~bit
             self._time_ms[i] = 0
             return 0
-        confirm_ms = row[2]
-        if confirm_ms == _SITES_TIME:
-            confirm_ms = self._image.site[DEAD_GRID_MS]
+        confirm_ms = row[2] if row[2] >= 0 else self._image.site[-row[2]]
         if self._time_ms[i] < confirm_ms:
+            self._waiting |= bit
             self._time_ms[i] = _longer(self._time_ms[i], dt_ms)
             return 0
+        row[1](self)
+        return self._latch(i)
+
+    def _latch(self, i):
+        """The row's trip, with `value`; returns what it drops now."""
+        row = TABLE[i]
+        trips = self._image.trips
+        self._waiting &= ~row[0]
         self._time_ms[i] = 0
         self._beats[i] = 0
-        trips[TRIPPED] |= bit
+        trips[TRIPPED] |= row[0]
         trips[TRIP_COUNT] = _longer(trips[TRIP_COUNT], 1)
         trips[TRIP_VALUE] = self.value
         return row[3]
@@ -149,7 +241,7 @@ class Guard:
     def overcurrent(self):
         """Twice the rating over a whole cycle; a current the contacts cannot break is left to
         the breaker."""
-        if self._on_ms < _BLANK_MS:
+        if self.own[ON_MS] < _BLANK_MS:
             return False
         live = self._image.live
         most_ma = 0
@@ -163,7 +255,7 @@ class Guard:
     def pilot_lost(self):
         """Contactor permitted, and the pilot not in C or D, or not seen (INV-2)."""
         image = self._image
-        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == _GATEWAY:
+        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
             return False
         high_mv = image.live[PILOT_HIGH_MV]
         self.value = high_mv
@@ -172,12 +264,16 @@ class Guard:
         return high_mv >= _PILOT_HIGH_MV or high_mv < _PILOT_LOW_MV
 
     def grid_dead(self):
-        """On the grid, and every leg below 20 % of nominal."""
+        """On the grid, and every leg below 20 % of nominal; or the next zero crossing overdue,
+        where the board sees those."""
         image = self._image
         site = image.site
         if site[ISLAND_CAPABLE] and not image.commands[PERMITS] & OUT_ISLAND:
             return False
-        if image.live[FAST_AGE_MS] > _SAMPLES_MS:
+        if self.own[SEES] == SEES_CROSSINGS:
+            self.value = image.live[CROSSING_AGE_MS]
+            return self.value > 1000 or self.value * site[NOMINAL_MHZ] > OVERDUE
+        if self.own[SEES] != SEES_VOLTAGE or image.live[FAST_AGE_MS] > _SAMPLES_MS:
             return False
         dead_mv = site[NOMINAL_MV] // 5
         for leg in range(site[LEG_COUNT]):
@@ -219,13 +315,28 @@ def _longer(time_ms, dt_ms):
     return time_ms if time_ms < AGE_MAX_MS else AGE_MAX_MS
 
 
-# A cause that lasts for `confirm` ms (0: at once) drops `now` at once and `later` 100 ms after:
-# islanded, the inverter's enable goes first and the bond last. The islanding switch is held.
+# A cause that lasts for `confirm` ms (0: at once; below it: the site's field of that number)
+# drops `now` at once and `later` 100 ms after: islanded, the inverter's enable goes first and the
+# bond last. The islanding switch is held.
 TABLE = (
     # trip, cause, confirm ms, now, later, meaning
-    (TRIP_OVERCURRENT, Guard.overcurrent, 20, OUT_CONTACTOR, 0, "twice the rating, one cycle"),
+    (
+        TRIP_OVERCURRENT,
+        Guard.overcurrent,
+        -OVERCURRENT_MS,
+        OUT_CONTACTOR,
+        0,
+        "twice the rating, one cycle",
+    ),
     (TRIP_PILOT, Guard.pilot_lost, 0, OUT_CONTACTOR, 0, "pilot not in C or D"),
-    (TRIP_DEAD_GRID, Guard.grid_dead, _SITES_TIME, OUT_ENABLE, 0, "grid below 20 %, all legs"),
+    (
+        TRIP_DEAD_GRID,
+        Guard.grid_dead,
+        -DEAD_GRID_MS,
+        OUT_ENABLE,
+        0,
+        "grid below 20 %, all legs; where the board sees crossings: 1.2 half cycles without",
+    ),
     (
         TRIP_PROTECTION,
         Guard.protection,
@@ -256,12 +367,13 @@ TABLE = (
 
 def table():
     """The trips as lines of markdown."""
+    fields = {OVERCURRENT_MS: "OVERCURRENT_MS", DEAD_GRID_MS: "DEAD_GRID_MS"}
     lines = [
         "| trip | cause | after | drops | 100 ms later | meaning |",
         "|---|---|---|---|---|---|",
     ]
     for bit, cause, confirm_ms, now, later, text in TABLE:
-        after = "DEAD_GRID_MS" if confirm_ms == _SITES_TIME else "%d ms" % confirm_ms
+        after = fields.get(-confirm_ms) or "%d ms" % confirm_ms
         name = TRIP_NAMES[len(bin(bit)) - 3]
         row = (name, cause.__name__, after, _names(now), _names(later), text)
         lines.append("| %s | %s | %s | %s | %s | %s |" % row)

@@ -1,0 +1,126 @@
+# islet: the guard's look at every block of samples, a few milliseconds after they were taken.
+# GPL-3.0-or-later
+#
+# A board that samples by DMA hands over a block (2.5 ms) as soon as it is full; tick() comes with
+# every fourth. What must open within a cycle is seen here: over-current, a lost pilot, a grid that
+# has missed a zero crossing. Latching and pins are the guard's (trip). No allocation, no float.
+#
+# The RMS of a sine says nothing before its cycle is over, so over-current starts from the peak of
+# a block. It is confirmed over OVERCURRENT_MS, in which every half cycle must have had such a
+# peak, and the RMS of the last cycle must be above the limit as well: a load that draws short
+# peaks at its rated current is none. Peaks beyond the contactor's breaking capacity, or out of
+# the converter's range, are left to the breaker.
+
+from array import array
+
+from firmware.guard import fast_kernel as kernel
+from firmware.guard.kernel import GATEWAY, OVERDUE, PILOT_B_MV, PILOT_D_MV
+from firmware.image import (
+    CONTACTOR_BREAKING_MA,
+    DEAD_GRID_MS,
+    EVSE_MAX_MA,
+    EVSE_NODE,
+    ISLAND_CAPABLE,
+    NOMINAL_MHZ,
+    OUT_ISLAND,
+    OVERCURRENT_MS,
+    PERMITS,
+    TOPOLOGY,
+    TRIP_DEAD_GRID,
+    TRIP_OVERCURRENT,
+    TRIP_PILOT,
+    TRIP_SAMPLING,
+    const,
+)
+
+_HALF_US = const(12_500)  # peaks of one half cycle and the next are never further apart
+_CYCLE_US = const(20_000)
+_RAIL = const(2040)  # codes from the middle; beyond, the converter's end is near
+
+
+class Fast:
+    """`on_block(codes, first)` for every block. `middles` are sense's offsets, channel by channel.
+
+    Of the board it takes `crossings` (age_us(): since the grid's last zero crossing) and
+    `dead_man` (feed(): 1 when it had dropped), each None where there is none."""
+
+    def __init__(self, image, guard, board, middles):
+        self._image = image
+        self._commands = image.commands
+        self._buffers = (image.commands, image.trips, guard.own)
+        self._guard = guard
+        self._middles = middles
+        analog = self._analog = board.analog
+        self._block_us = analog.frame_ns * analog.block_frames // 1000
+        self._crossed_us = board.crossings.age_us if board.crossings is not None else None
+        self._feed = board.dead_man.feed if board.dead_man is not None else None
+        site = image.site
+        self._islands = site[ISLAND_CAPABLE]
+        self._overdue_us = OVERDUE * 1000 // site[NOMINAL_MHZ] + site[DEAD_GRID_MS] * 1000
+        self.memory = array("i", [0] * kernel.SIZE)
+        self.calibrate()
+
+    def calibrate(self):
+        """Take the site's limits and the channels' scales into codes."""
+        memory, analog, site = self.memory, self._analog, self._image.site
+        memory[kernel.FRAMES], memory[kernel.STRIDE] = analog.block_frames, analog.count
+        gateway = site[TOPOLOGY] == GATEWAY
+        c = memory[kernel.PILOT] = -1 if gateway else analog.find("pilot")
+        if c >= 0:
+            memory[kernel.HIGH] = self._pilot_code(c, PILOT_B_MV)
+            memory[kernel.LOW] = self._pilot_code(c, PILOT_D_MV)
+            memory[kernel.INSIDE] = 1  # of the block before the first, which nobody has seen
+        c = memory[kernel.CURRENT] = analog.find("evse_ct") if site[EVSE_NODE] >= 0 else -1
+        if c >= 0:
+            self._current_codes(c)
+
+    def _pilot_code(self, c, mv):
+        """The lowest code that is at least so many mV: what sense makes of codes, backwards."""
+        analog = self._analog
+        span_mv = analog.high[c] - analog.low[c]
+        span_mv += span_mv * analog.gain_ppm[c] // 1_000_000
+        code16 = (mv - analog.low[c]) * 4095 * 16 // span_mv - analog.zero_code16[c]
+        return (code16 + 15) // 16
+
+    def _current_codes(self, c):
+        memory, analog, site = self.memory, self._analog, self._image.site
+        peak_ma = analog.high[c] + analog.high[c] * analog.gain_ppm[c] // 1_000_000
+        limit_ma = 2 * site[EVSE_MAX_MA]
+        memory[kernel.PEAK_LIMIT] = limit_ma * 2047 // peak_ma * 1414 // 1000
+        most = site[CONTACTOR_BREAKING_MA] * 2047 // peak_ma * 1414 // 1000
+        memory[kernel.PEAK_MOST] = min(most, _RAIL)
+        cycle = min((_CYCLE_US + self._block_us // 2) // self._block_us, kernel.RING_SIZE)
+        memory[kernel.CYCLE] = cycle
+        limit = min(limit_ma * 2047 // peak_ma, 2047)
+        memory[kernel.SQUARES_LIMIT] = limit * limit * cycle * analog.block_frames
+        memory[kernel.CONFIRM] = site[OVERCURRENT_MS] * 1000 // self._block_us
+        memory[kernel.HALF] = _HALF_US // self._block_us
+        memory[kernel.QUIET] = kernel.LONG
+        self._ma16 = peak_ma * 16 // 2047 * 707 // 1000  # RMS of a sine for a peak of 1/16 code
+
+    def on_block(self, codes, first):
+        """In the sampling interrupt, for each block of samples."""
+        memory = self.memory
+        found = kernel.look(first, 0, 0, codes, self._middles, memory, self._buffers)
+        if found:
+            if found & kernel.LOST_PILOT:
+                self._guard.trip(TRIP_PILOT, self._pilot_mv())
+            if found & kernel.OVERCURRENT:
+                self._guard.trip(TRIP_OVERCURRENT, memory[kernel.PEAK] * self._ma16 >> 4)
+        if self._crossed_us is not None:
+            age_us = self._crossed_us()
+            if age_us > self._overdue_us:
+                self._grid_dead(age_us)
+        if self._feed is not None and self._feed():
+            self._guard.trip(TRIP_SAMPLING, 0)
+
+    def _grid_dead(self, age_us):
+        """It matters only on the grid."""
+        if self._commands[PERMITS] & OUT_ISLAND or not self._islands:
+            self._guard.trip(TRIP_DEAD_GRID, age_us // 1000)
+
+    def _pilot_mv(self):
+        """The highest level in the block."""
+        analog, c = self._analog, self.memory[kernel.PILOT]
+        mv16 = (analog.high[c] - analog.low[c]) // 16
+        return (self.memory[kernel.HIGHEST] * mv16 // 4095 << 4) + analog.low[c]

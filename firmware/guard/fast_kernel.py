@@ -1,0 +1,152 @@
+# islet: one block of samples: is the pilot lost, is the current too high? In viper, on integers.
+# GPL-3.0-or-later
+#
+# The same text runs on CPython; fast_kernel_plain.py says the same in few words, and both are
+# tested for equality.
+
+from firmware.guard.kernel import BLANK_MS, ON_MS
+from firmware.image import OUT_CONTACTOR, OUTPUTS, PERMITS, const
+
+try:
+    import micropython
+except ImportError:
+
+    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
+        @staticmethod
+        def viper(function):
+            return function
+
+    def _same(buffer):
+        return buffer
+
+    ptr16 = ptr32 = _same
+
+# `memory`: what to look for
+FRAMES = const(0)  # in a block
+STRIDE = const(1)  # channels
+PILOT = const(2)  # channel, -1 none or not ours
+HIGH = const(3)  # code from which the pilot is in B or A
+LOW = const(4)  # code below which it is no longer in D
+CURRENT = const(5)  # channel, -1 none
+PEAK_LIMIT = const(6)  # codes from the middle
+PEAK_MOST = const(7)  # above it the contacts could not break it
+CONFIRM = const(8)  # blocks
+CYCLE = const(9)  # blocks in 20 ms, at most RING_SIZE
+SQUARES_LIMIT = const(10)  # of a cycle
+HALF = const(11)  # blocks that a half cycle touches
+# and what was seen
+INSIDE = const(12)  # samples of the pilot in C or D, in the last block
+ABOVE = const(13)  # above
+HIGHEST = const(14)  # its highest code in the block
+PEAK = const(15)  # of the current in the block
+QUIET = const(16)  # blocks since a peak above the limit
+SINCE = const(17)  # blocks since the first of the peaks that now follow one another
+HELD = const(18)  # blocks for which a peak that nobody may break still counts
+SQUARES = const(19)  # sum over the ring
+AT = const(20)  # place of the next block in the ring
+RING = const(21)  # squares, block by block
+RING_SIZE = const(16)
+SIZE = const(37)
+
+LOST_PILOT = const(1)
+OVERCURRENT = const(2)
+
+LONG = const(1_000_000)  # blocks: counters stop here
+
+
+@micropython.viper
+def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) -> int:
+    """LOST_PILOT, OVERCURRENT or both, of the block that begins at code i. buffers: commands,
+    trips and the guard's own measures. The first three arguments are what viper keeps in
+    registers; `code` and `end` are only variables.
+
+    The pilot is lost when of the samples of two blocks two are above C, or none is in C or D: at
+    a duty of 10 % it is high for 2 of 26 samples, and one of them may have caught an edge."""
+    codes = ptr16(samples)
+    memory = ptr32(memory_buffer)
+    stride = memory[STRIDE]
+    size = memory[FRAMES] * stride
+    first = i
+    closed = ptr32(buffers[0])[int(PERMITS)] & int(OUT_CONTACTOR)
+    found = 0
+
+    c = memory[PILOT]
+    if c >= 0:
+        high = memory[HIGH]
+        low = memory[LOW]
+        inside = 0
+        above = 0
+        highest = 0
+        i = first + c
+        end = first + size
+        while i < end:
+            code = codes[i]
+            if code >= low:
+                inside += 1
+                if code >= high:
+                    above += 1
+                if code > highest:
+                    highest = code
+            i += stride
+        inside -= above
+        if closed:
+            if above + memory[ABOVE] >= 2 or inside + memory[INSIDE] == 0:
+                found = LOST_PILOT
+        memory[ABOVE] = above
+        memory[INSIDE] = inside
+        memory[HIGHEST] = highest
+
+    c = memory[CURRENT]
+    if c >= 0:
+        middle = ptr32(middles)[c]
+        peak = 0
+        squares = 0
+        i = first + c
+        end = first + size
+        while i < end:
+            code = codes[i] - middle
+            squares += code * code
+            if code < 0:
+                code = 0 - code
+            if code > peak:
+                peak = code
+            i += stride
+        at = memory[AT]
+        total = memory[SQUARES] + squares - memory[RING + at]
+        memory[SQUARES] = total
+        memory[RING + at] = squares
+        at += 1
+        if at >= memory[CYCLE]:
+            at = 0
+        memory[AT] = at
+        memory[PEAK] = peak
+
+        quiet = memory[QUIET]
+        since = memory[SINCE]
+        if quiet < LONG:
+            quiet += 1
+        if since < LONG:
+            since += 1
+        held = memory[HELD]
+        if peak > memory[PEAK_MOST]:
+            held = memory[HALF]
+        elif held > 0:
+            held -= 1
+        watch = 0
+        if closed and ptr32(buffers[1])[int(OUTPUTS)] & int(OUT_CONTACTOR):
+            own = ptr32(buffers[2])
+            if own[int(ON_MS)] >= own[int(BLANK_MS)]:
+                watch = 1
+        if not watch:
+            quiet = LONG
+        elif peak > memory[PEAK_LIMIT] and held == 0:
+            if quiet > memory[HALF]:
+                since = 0
+            quiet = 0
+            if since >= memory[CONFIRM]:
+                if memory[CONFIRM] == 0 or total > memory[SQUARES_LIMIT]:
+                    found |= OVERCURRENT
+        memory[QUIET] = quiet
+        memory[SINCE] = since
+        memory[HELD] = held
+    return found

@@ -1,0 +1,143 @@
+# islet: is there a cause to trip? All rows of the guard's table at once, in viper.
+# GPL-3.0-or-later
+#
+# It runs every 10 ms in the sampling interrupt, where the rows' own methods (Guard.overcurrent and
+# so on, which say the same and are called when there is something to do) would take a tenth of the
+# RP2040. The same text runs on CPython; both are tested for equality.
+
+from firmware.image import (
+    BEAT_AGE_MS,
+    BOND_NEEDED,
+    CONTACTOR_BREAKING_MA,
+    CROSSING_AGE_MS,
+    EVSE_MAX_MA,
+    FAST_AGE_MS,
+    FAST_GRID_MV,
+    FAST_MA,
+    IN_BOND,
+    IN_ISLAND_OPEN,
+    INPUTS,
+    INVERTER_FORM,
+    ISLAND_CAPABLE,
+    LEG_COUNT,
+    LEGS,
+    NOMINAL_MHZ,
+    NOMINAL_MV,
+    OUT_CONTACTOR,
+    OUT_ENABLE,
+    OUT_ISLAND,
+    PERMITS,
+    PILOT_AGE_MS,
+    PILOT_HIGH_MV,
+    PROTECTION_INPUTS,
+    SEES_CROSSINGS,
+    SEES_VOLTAGE,
+    SETPOINT_MODE,
+    TOPOLOGY,
+    TRIP_DEAD_GRID,
+    TRIP_INTERLOCK,
+    TRIP_OVERCURRENT,
+    TRIP_PILOT,
+    TRIP_PROTECTION,
+    TRIP_SAMPLING,
+    TRIP_STALE_PERMIT,
+    const,
+)
+
+try:
+    import micropython
+except ImportError:
+
+    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
+        @staticmethod
+        def viper(function):
+            return function
+
+    def _same(buffer):
+        return buffer
+
+    ptr32 = _same
+
+# the guard's own limits and how long the contactor's output has been on: indices of `own`
+BLANK_MS = const(0)
+PILOT_HIGHEST_MV = const(1)
+PILOT_LOWEST_MV = const(2)
+PILOT_LOST_MS = const(3)
+BEAT_LATE_MS = const(4)
+SAMPLES_LATE_MS = const(5)
+ON_MS = const(6)
+SEES = const(7)  # SEES_NOTHING, SEES_VOLTAGE or SEES_CROSSINGS: how a dead grid shows
+OWN = const(8)  # how many
+
+PILOT_B_MV = const(8_000)  # B begins; the gap below it still belongs to C
+PILOT_D_MV = const(1_001)  # the gap above E still belongs to D
+GATEWAY = const(2)  # T2: the gateway owns its pilot
+OVERDUE = const(600_000)  # ms * mHz: 1.2 half cycles, 12 ms at 50 Hz
+
+
+@micropython.viper
+def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) -> int:
+    """TRIP_* of every row whose cause is there now."""
+    site = ptr32(site_buffer)
+    live = ptr32(live_buffer)
+    commands = ptr32(commands_buffer)
+    trips = ptr32(trips_buffer)
+    own = ptr32(own_buffer)
+    permits = commands[int(PERMITS)]
+    found = 0
+
+    if own[ON_MS] >= own[BLANK_MS]:
+        at = int(FAST_MA)
+        legs = int(LEGS)
+        most_ma = 0
+        leg = 0
+        while leg < legs:
+            if live[at + leg] > most_ma:
+                most_ma = live[at + leg]
+            leg += 1
+        if most_ma > 2 * site[int(EVSE_MAX_MA)]:
+            if most_ma <= site[int(CONTACTOR_BREAKING_MA)]:
+                found = int(TRIP_OVERCURRENT)
+
+    if permits & int(OUT_CONTACTOR) and site[int(TOPOLOGY)] != GATEWAY:
+        high_mv = live[int(PILOT_HIGH_MV)]
+        if live[int(PILOT_AGE_MS)] > own[PILOT_LOST_MS]:
+            found |= int(TRIP_PILOT)
+        elif high_mv >= own[PILOT_HIGHEST_MV] or high_mv < own[PILOT_LOWEST_MV]:
+            found |= int(TRIP_PILOT)
+
+    fast_age_ms = live[int(FAST_AGE_MS)]
+    if fast_age_ms > own[SAMPLES_LATE_MS]:
+        found |= int(TRIP_SAMPLING)
+    if not site[int(ISLAND_CAPABLE)] or permits & int(OUT_ISLAND):
+        if own[SEES] == int(SEES_CROSSINGS):
+            age_ms = live[int(CROSSING_AGE_MS)]
+            if age_ms > 1000 or age_ms * site[int(NOMINAL_MHZ)] > OVERDUE:
+                found |= int(TRIP_DEAD_GRID)
+        elif own[SEES] == int(SEES_VOLTAGE) and fast_age_ms <= own[SAMPLES_LATE_MS]:
+            at = int(FAST_GRID_MV)
+            legs = site[int(LEG_COUNT)]
+            nominal_mv = site[int(NOMINAL_MV)]
+            alive = 0
+            leg = 0
+            while leg < legs:
+                if live[at + leg] * 5 > nominal_mv - 5:  # at least a fifth, rounded down
+                    alive = 1
+                leg += 1
+            if not alive:
+                found |= int(TRIP_DEAD_GRID)
+
+    inputs = live[int(INPUTS)]
+    if inputs & int(PROTECTION_INPUTS):
+        found |= int(TRIP_PROTECTION)
+    if trips[int(BEAT_AGE_MS)] > own[BEAT_LATE_MS]:
+        found |= int(TRIP_STALE_PERMIT)
+
+    apart = inputs & int(IN_ISLAND_OPEN)
+    bonded = inputs & int(IN_BOND)
+    if bonded and not apart:
+        found |= int(TRIP_INTERLOCK)
+    elif commands[int(SETPOINT_MODE)] == int(INVERTER_FORM) and permits & int(OUT_ENABLE):
+        if not apart or (site[int(BOND_NEEDED)] and not bonded):
+            found |= int(TRIP_INTERLOCK)
+    return found

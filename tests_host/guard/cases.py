@@ -1,0 +1,117 @@
+# islet test: vectors for the guard's kernels, built alike on CPython and under MicroPython.
+# GPL-3.0-or-later
+#
+# Written so that both run it: the same seed gives the same vectors, so only answers are compared.
+
+from array import array
+
+from firmware import image as f
+from firmware.guard import fast_kernel as k
+from firmware.guard import kernel as c
+
+FRAMES, STRIDE = 13, 3
+PILOT, CURRENT = 0, 2
+
+
+class Dice:
+    """A small generator that is the same everywhere."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def below(self, count):
+        self.state = (self.state * 1103515 + 12345) & 0xFFFFFF
+        return (self.state >> 4) % count
+
+    def of(self, *values):
+        return values[self.below(len(values))]
+
+
+def image(dice):
+    """A process image around every limit of the guard."""
+    made = f.Image()
+    site, live, commands, trips = made.site, made.live, made.commands, made.trips
+    site[f.TOPOLOGY] = dice.of(1, 1, 2, 3)
+    site[f.LEG_COUNT] = dice.of(1, 2, 3)
+    site[f.NOMINAL_MV] = dice.of(230_000, 230_003, 120_000)
+    site[f.NOMINAL_MHZ] = dice.of(50_000, 60_000)
+    site[f.EVSE_MAX_MA] = dice.of(6_000, 16_000, 32_000)
+    site[f.ISLAND_CAPABLE] = dice.below(2)
+    site[f.BOND_NEEDED] = dice.below(2)
+    for leg in range(3):
+        live[f.FAST_MA + leg] = dice.of(0, 11_000, 32_000, 64_000, 64_001, 200_000, 200_001)
+        fifth = site[f.NOMINAL_MV] // 5
+        live[f.FAST_GRID_MV + leg] = dice.of(0, fifth - 1, fifth, fifth + 1, 230_000)
+    live[f.FAST_AGE_MS] = dice.of(0, 10, 50, 51, 1_000_000_000)
+    live[f.PILOT_AGE_MS] = dice.of(0, 20, 21, 1_000_000_000)
+    live[f.PILOT_HIGH_MV] = dice.of(-12_000, 1_000, 1_001, 3_000, 6_000, 7_999, 8_000, 12_000)
+    live[f.CROSSING_AGE_MS] = dice.of(0, 9, 10, 11, 12, 13, 1_000_000_000)
+    live[f.INPUTS] = dice.below(512)
+    commands[f.PERMITS] = dice.below(32)
+    commands[f.SETPOINT_MODE] = dice.below(3)
+    trips[f.BEAT_AGE_MS] = dice.of(0, 100, 300, 301, 1_000_000_000)
+    return made
+
+
+def own(dice):
+    """What the guard itself brings: its limits, and how long the contactor has carried."""
+    measures = array("i", [0] * c.OWN)
+    measures[c.BLANK_MS], measures[c.PILOT_LOST_MS] = 100, 20
+    measures[c.BEAT_LATE_MS], measures[c.SAMPLES_LATE_MS] = 300, 50
+    measures[c.PILOT_HIGHEST_MV], measures[c.PILOT_LOWEST_MV] = 8_000, 1_001
+    measures[c.ON_MS] = dice.of(0, 90, 100, 110)
+    measures[c.SEES] = dice.below(3)
+    return measures
+
+
+def memory(dice):
+    """A fast guard's memory before its first block."""
+    made = array("i", [0] * k.SIZE)
+    made[k.FRAMES], made[k.STRIDE] = FRAMES, STRIDE
+    made[k.PILOT], made[k.CURRENT] = dice.of(PILOT, PILOT, -1), dice.of(CURRENT, CURRENT, -1)
+    made[k.HIGH], made[k.LOW] = 3121, 2182
+    made[k.PEAK_LIMIT], made[k.PEAK_MOST] = dice.of(300, 900, 1500), dice.of(1600, 2040)
+    made[k.CONFIRM], made[k.CYCLE], made[k.HALF] = dice.of(0, 0, 3, 8), dice.of(8, 16), 5
+    made[k.SQUARES_LIMIT] = dice.of(1_000, 50_000_000, 200_000_000)
+    made[k.QUIET] = k.LONG
+    return made
+
+
+def block(dice):
+    """13 frames of three channels, of one kind all through or mixed."""
+    codes = array("H", [0] * (FRAMES * STRIDE))
+    pilot, swing = dice.of(2182, 2850, 3120, 3121, 4000, 400), dice.of(0, 20, 700, 1700, 2047)
+    for n in range(FRAMES):
+        codes[n * STRIDE] = dice.of(pilot, pilot, pilot, 400, 2181, 3121)
+        codes[n * STRIDE + 1] = 700
+        code = 2048 + dice.below(2 * swing + 1) - swing
+        codes[n * STRIDE + 2] = code if code < 4096 else 4095
+    return codes
+
+
+def causes_of(module, seeds):
+    """What the kernel finds in each of the images."""
+    answers = []
+    for seed in seeds:
+        dice = Dice(seed)
+        made = image(dice)
+        answers.append(module.causes(made.site, made.live, made.commands, made.trips, own(dice)))
+    return answers
+
+
+def looks_of(module, seeds, blocks=40):
+    """What the kernel finds in each block, and all it remembers at the end."""
+    answers = []
+    for seed in seeds:
+        dice = Dice(seed)
+        remembered, buffers = memory(dice), None
+        middles = array("i", [2048, 2048, 2000 + dice.below(100)])
+        for n in range(blocks):
+            if n % 10 == 0:
+                made = image(dice)
+                made.trips[f.OUTPUTS] = dice.of(made.commands[f.PERMITS], 0)
+                buffers = (made.commands, made.trips, own(dice))
+            codes = block(dice)
+            answers.append(module.look(0, 0, 0, codes, middles, remembered, buffers))
+        answers.extend(remembered)
+    return answers
