@@ -129,6 +129,25 @@ def test_the_circuit_board_decides_what_it_may_do() -> None:
     assert [e.split(":")[0] for e in loaded.errors] == ["evse.node", "island.capable"]
 
 
+@pytest.mark.parametrize("field", ["mqtt.host", "http.port"])
+def test_a_board_without_network_refuses_what_needs_one(field: str) -> None:
+    room, option = field.split(".")
+    document = json.loads(json.dumps(GOOD)) | {
+        room: {option: "broker" if option == "host" else 80}
+    }
+    board = SimpleNamespace(can_own_contactor=True, can_island=True, network=False)
+    loaded = config.load(json.dumps(document), im.Image(), board)
+    assert [e.split(":")[0] for e in loaded.errors] == [field]
+    board.network = True
+    assert config.load(json.dumps(document), im.Image(), board).errors == []
+
+
+def test_no_page_is_allowed_without_a_network() -> None:
+    document = json.loads(json.dumps(GOOD)) | {"http": {"port": 0}, "mqtt": {"host": ""}}
+    board = SimpleNamespace(can_own_contactor=True, can_island=True, network=False)
+    assert config.load(json.dumps(document), im.Image(), board).errors == []
+
+
 def test_the_table_documents_every_option() -> None:
     lines = list(config.table())
     assert len(lines) == 2 + len(config.OPTIONS) + len(config.NODE_OPTIONS)
