@@ -39,6 +39,10 @@ overlay: setup-run ## changed files of the working tree over a board's frozen on
 bench-board: setup-bench ## measure the emulated board: latencies, load, memory, accuracy (about an hour)
 	@exec $(PY) -m tools.bench.board $(ARGS)
 
+calibrate: setup-run ## gains, offsets, delays, transformers turned or swapped (WHAT=wiring WATTS=2000 PORT= …)
+	@exec $(PY) -m tools.calibrate $(call given,WHAT BOARD CIRCUIT PORT LEG AT WATTS METER PROFILE \
+	  ADDRESS BAUD PARITY LOAD KEEP) $(ARGS)
+
 lint: setup-test ## style and types, as the tests check them
 	@exec $(PY) -m tools.setup.lint
 

@@ -33,7 +33,7 @@ def test_what_is_packed_is_read() -> None:
     assert (circuit.pilot_pin, circuit.pilot_hz) == (7, 1000)
     assert (circuit.uart, circuit.uart_tx, circuit.uart_rx) == (1, 8, 9)
     assert circuit.outputs == [(1, 2, 0), (2, 3, 1), (4, 4, 0), (8, 5, 0), (16, 6, 0)]
-    assert circuit.inputs == [(1 << i, 10 + i, 2) for i in range(9)]
+    assert circuit.inputs == [(1 << i, 10 + i, 2, 0) for i in range(9)]
     analog = circuit.analog
     assert (analog.count, analog.skew_us) == (14, 5)
     assert [analog.find("main_ct", leg) for leg in range(3)] == [5, 6, 7]

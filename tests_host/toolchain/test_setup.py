@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.micropython import build
+from tools.micropython import build, sources
 from tools.setup import console, debian, steps
 from tools.setup.console import Console, SetupError
 
@@ -91,8 +91,8 @@ def test_mirrors_of_both_apt_formats(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "deb [arch=amd64 signed-by=/l.gpg] http://two.test/debian bookworm main\n"
         "deb http://three.test/debian bookworm main\n"
     )
-    monkeypatch.setattr(build, "ETC_APT", tmp_path)
-    assert list(build.machine_mirrors()) == [
+    monkeypatch.setattr(sources, "ETC_APT", tmp_path)
+    assert list(sources.machine_mirrors()) == [
         ("http://one.test/debian", "/k.gpg"),
         ("http://two.test/debian", "/l.gpg"),
         ("http://three.test/debian", ""),
