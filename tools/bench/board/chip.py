@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.bench.board import rig
+from tools.bench.board import latency, rig
 from tools.bench.table import Figure
 
 BLOCK_BYTES = 16  # of MicroPython's heap
@@ -32,7 +32,9 @@ def load(folder: Path, seconds: int) -> Iterator[Figure]:
     real = rig.setup(folder / "real", [], held=False)
     found = program(real, "-", 1000 * seconds)
     text = f"{100 * found['load']:.1f} %"
-    rival = "plain loop: 100 % (a burst of read_u16 fills its tick)"
+    (folder / "plain").mkdir()
+    plain = rig.setup(folder / "plain", latency.rivals(), site=None)
+    rival = f"plain loop: {100 * program(plain, 'plain_calm', 1000 * seconds)['load']:.0f} %"
     yield Figure("everything, as delivered", text, "≤ 50 %", rival, method)
 
 

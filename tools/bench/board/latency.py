@@ -11,7 +11,7 @@ from pathlib import Path
 from tools.bench.board import rig
 from tools.bench.table import Figure
 
-ISLET, PLAIN = "stress", "plain"
+ISLET, PLAIN = "stress", "plain_stress"
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ def plain_board(folder: Path) -> Path:
     return path
 
 
+def rivals() -> list[Path]:
+    """The plain loop's files."""
+    return sorted((rig.HERE / "device").glob("plain*.py"))
+
+
 def setups(folder: Path) -> dict[str, Path]:
     device = rig.HERE / "device"
     places = {name: folder / name for name in (ISLET, PLAIN)}
@@ -75,7 +80,7 @@ def setups(folder: Path) -> dict[str, Path]:
     plain = plain_board(places[PLAIN])
     return {
         ISLET: rig.setup(places[ISLET], own),
-        PLAIN: rig.setup(places[PLAIN], [device / "plain.py"], site=None, board=plain),
+        PLAIN: rig.setup(places[PLAIN], rivals(), site=None, board=plain),
     }
 
 

@@ -68,13 +68,30 @@ async def chatter():
         await asyncio.sleep_ms(500)
 
 
-async def main():
-    kept = [(i, bytearray(48)) for i in range((gc.mem_free() - BALLAST_BYTES) // 112)]
+async def main(with_garbage):
+    kept = []
+    if with_garbage:
+        kept = [(i, bytearray(48)) for i in range((gc.mem_free() - BALLAST_BYTES) // 112)]
     plain = Plain()
     print("running")
-    await asyncio.gather(collect(), chatter())
+    await (asyncio.gather(collect(), chatter()) if with_garbage else chatter())
     plain.timer.deinit()
     kept.clear()
 
 
-asyncio.run(main())
+def run(with_garbage):
+    asyncio.run(main(with_garbage))
+
+
+def rms():
+    """Prints the current's RMS over 20 ms, in floats, the middle taken at the beginning."""
+    print("running")
+    middle = sum(ct_adc.read_u16() for _ in range(1000)) / 1000
+    while True:
+        start = time.ticks_us()
+        total, count = 0.0, 0
+        while time.ticks_diff(time.ticks_us(), start) < 20_000:
+            amps = (ct_adc.read_u16() - middle) / 65535 * 3.3 / 0.011
+            total += amps * amps
+            count += 1
+        print("rms", (total / count) ** 0.5)
