@@ -26,7 +26,7 @@ _AGE_US = const(36)
 _LOOK_US = const(37)
 _SIZE = const(38)
 
-_SHORTEST_US = const(7_500)  # of a half cycle, 66 Hz
+_SHORTEST_US = const(7_000)  # of a half cycle, 71 Hz
 _LONGEST_US = const(12_500)  # 40 Hz
 _HALVES = const(20)  # in a frequency: 0.2 s at 50 Hz; even, so that an offset cancels
 _OLDEST_US = const(1_000_000_000)

@@ -265,13 +265,16 @@ class Guard:
 
     def grid_dead(self):
         """On the grid, and every leg below 20 % of nominal; or the next zero crossing overdue,
-        where the board sees those."""
+        where the board sees those: only while the enable is permitted, for at start nobody shows
+        any yet."""
         image = self._image
         site = image.site
         if site[ISLAND_CAPABLE] and not image.commands[PERMITS] & OUT_ISLAND:
             return False
         if self.own[SEES] == SEES_CROSSINGS:
             self.value = image.live[CROSSING_AGE_MS]
+            if not image.commands[PERMITS] & OUT_ENABLE:
+                return False
             return self.value > 1000 or self.value * site[NOMINAL_MHZ] > OVERDUE
         if self.own[SEES] != SEES_VOLTAGE or image.live[FAST_AGE_MS] > _SAMPLES_MS:
             return False

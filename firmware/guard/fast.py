@@ -22,6 +22,7 @@ from firmware.image import (
     EVSE_NODE,
     ISLAND_CAPABLE,
     NOMINAL_MHZ,
+    OUT_ENABLE,
     OUT_ISLAND,
     OVERCURRENT_MS,
     PERMITS,
@@ -115,8 +116,9 @@ class Fast:
             self._guard.trip(TRIP_SAMPLING, 0)
 
     def _grid_dead(self, age_us):
-        """It matters only on the grid."""
-        if self._commands[PERMITS] & OUT_ISLAND or not self._islands:
+        """It matters only on the grid, and to a source."""
+        permits = self._commands[PERMITS]
+        if permits & OUT_ENABLE and (permits & OUT_ISLAND or not self._islands):
             self._guard.trip(TRIP_DEAD_GRID, age_us // 1000)
 
     def _pilot_mv(self):

@@ -112,8 +112,9 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
     if not site[int(ISLAND_CAPABLE)] or permits & int(OUT_ISLAND):
         if own[SEES] == int(SEES_CROSSINGS):
             age_ms = live[int(CROSSING_AGE_MS)]
-            if age_ms > 1000 or age_ms * site[int(NOMINAL_MHZ)] > OVERDUE:
-                found |= int(TRIP_DEAD_GRID)
+            if permits & int(OUT_ENABLE):
+                if age_ms > 1000 or age_ms * site[int(NOMINAL_MHZ)] > OVERDUE:
+                    found |= int(TRIP_DEAD_GRID)
         elif own[SEES] == int(SEES_VOLTAGE) and fast_age_ms <= own[SAMPLES_LATE_MS]:
             at = int(FAST_GRID_MV)
             legs = site[int(LEG_COUNT)]

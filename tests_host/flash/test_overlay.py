@@ -12,6 +12,7 @@ import pytest
 from tests_host.conftest import ROOT, RunDevice
 from tests_host.flash.fake_board import Board
 from tools.flash import FlashError, Voice, boards, overlay, steps
+from tools.flash.files import sources
 from tools.flash.link import Link
 from tools.flash.steps import Wish
 
@@ -110,7 +111,7 @@ def test_only_what_is_younger_than_the_image(tmp_path: Path) -> None:
     image = tmp_path / "firmware.bin"
     image.write_bytes(b"image")
     board = replace(PICO, image=image)
-    paths = sorted((ROOT / "firmware").rglob("*.py"))
+    paths = list(sources(board.family))
     last = max(path.stat().st_mtime for path in paths)
     os.utime(image, (last + 1, last + 1))
     assert overlay.changed(board) == []

@@ -226,6 +226,17 @@ def test_a_dead_grid_is_nothing_to_an_island() -> None:
     assert rig.run(steady(STEADY_C), steady(0), 40) is None
 
 
+def test_before_anything_is_enabled_no_crossing_is_no_trip() -> None:
+    """At start the metering chip that shows them is not configured yet."""
+    rig = post(ON_GRID & ~ENABLE)
+    rig.crossings.age = 1_000_000_000
+    rig.image.live[f.CROSSING_AGE_MS] = 1_000_000
+    assert rig.run(steady(STEADY_C), steady(0), 40) is None
+    rig.image.commands[f.PERMITS] = ON_GRID
+    assert rig.run(steady(STEADY_C), steady(0), 1) is not None
+    assert rig.tripped == f.TRIP_DEAD_GRID and not rig.outputs & ENABLE
+
+
 def test_a_dead_man_that_dropped_is_a_trip() -> None:
     """The relays have fallen without us: they must not come back without core."""
     rig = post()

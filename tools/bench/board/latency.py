@@ -44,12 +44,16 @@ METHOD = (
 class Measured:
     latencies_ms: list[float]
     missed: int
+    fell: bool = False  # the output did not stay on without a cause
+    said: str = ""
 
     @property
     def worst_ms(self) -> float:
         return max(self.latencies_ms, default=float("nan"))
 
     def __str__(self) -> str:
+        if self.fell:
+            return f"falls by itself after {len(self.latencies_ms)} events {self.said}".strip()
         if not self.latencies_ms:
             return "never"
         text = f"{self.worst_ms:.1f} ms worst, {statistics.median(self.latencies_ms):.1f} median"
@@ -87,7 +91,8 @@ def setups(folder: Path) -> dict[str, Path]:
 def latencies(setup: Path, program: str, kind: str, events: int) -> Measured:
     (line,) = rig.lines("latency.mjs", setup, program, events, kind)
     found = [value / 1000 for value in line["latencies_us"] if value is not None]
-    return Measured(found, line["events"] - len(found))
+    said = line["said"] if program == ISLET else ""
+    return Measured(found, line["events"] - len(found), line["fell"], said)
 
 
 def measure(folder: Path, events: int) -> Iterator[Figure]:
@@ -95,7 +100,7 @@ def measure(folder: Path, events: int) -> Iterator[Figure]:
     for kind in KINDS:
         own = latencies(ready[ISLET], ISLET, kind.name, events)
         # a plain loop has no dead-man: one event shows it
-        rival_events = 1 if kind.name == "dead_man" else max(10, events // 3)
+        rival_events = 1 if kind.name == "dead_man" else max(10, events // 6)
         rival = latencies(ready[PLAIN], PLAIN, kind.name, rival_events)
         bound = f"≤ {kind.bound_ms:g} ms; " if kind.bound_ms is not None else ""
         method = METHOD.format(n=events)

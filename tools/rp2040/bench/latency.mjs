@@ -93,7 +93,8 @@ function freeze(pico, frozen) {
   };
 }
 
-/** Latencies of one kind, µs; a missed one is null. */
+/** Latencies of one kind, µs; a missed one is null. `fell`: the output did not stay on, or did not
+ * come back, without a cause. */
 export function measure(rig, name, events) {
   const kind = KINDS[name];
   const { world } = rig;
@@ -103,12 +104,9 @@ export function measure(rig, name, events) {
     if (rig.pico.pin(pin) !== 1) {
       world.run(BACK_MS, () => rig.pico.pin(pin) === 1);
     }
-    if (rig.pico.pin(pin) !== 1) {
-      throw new Error(`${name}: the output did not come back after event ${event}; ${rig.text.slice(-500)}`);
-    }
     world.run(SETTLE_MS + rig.random() * 40);
     if (rig.pico.pin(pin) !== 1) {
-      throw new Error(`${name}: the output fell before event ${event}; ${rig.text.slice(-500)}`);
+      return { latencies, fell: true, said: rig.text.slice(-500) };
     }
     let at = null;
     const forget = rig.pico.onPin(pin, (level, nanos) => {
@@ -120,7 +118,7 @@ export function measure(rig, name, events) {
     kind.end(rig);
     latencies.push(at === null ? null : (at - onset) / 1000);
   }
-  return latencies;
+  return { latencies, fell: false, said: '' };
 }
 
 function main([setup, program, events, ...kinds]) {
@@ -130,10 +128,10 @@ function main([setup, program, events, ...kinds]) {
     rig.start(program);
     rig.world.run(500);
     const from = { busy: rig.pico.busyNanos, all: rig.pico.nanos };
-    const latencies = measure(rig, name, Number(events));
+    const { latencies, fell, said } = measure(rig, name, Number(events));
     const load = (rig.pico.busyNanos - from.busy) / (rig.pico.nanos - from.all);
-    const line = { kind: name, program, events: latencies.length, load, latencies_us: latencies };
-    console.log(JSON.stringify(line));
+    const line = { kind: name, program, events: latencies.length, load, fell, said };
+    console.log(JSON.stringify({ ...line, latencies_us: latencies }));
   }
 }
 

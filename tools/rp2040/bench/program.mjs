@@ -25,8 +25,7 @@ function main([setup, program, ms, evseA = '0']) {
   rig.world.run(Number(ms), () => rig.text.includes('done'));
   const all = rig.pico.nanos - from.all;
   const load = (rig.pico.busyNanos - from.busy) / all;
-  const { logs } = rig.world;
-  console.log(JSON.stringify({ program, ms: all / 1e6, load, text: rig.text, logs, answers: rig.world.meter.answers }));
+  console.log(JSON.stringify({ program, ms: all / 1e6, load, text: rig.text }));
 }
 
 main(process.argv.slice(2));
