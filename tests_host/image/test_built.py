@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
@@ -108,3 +109,14 @@ def test_no_file_shadows_the_firmware() -> None:
 def test_a_damaged_file_system_is_not_formatted() -> None:
     said = on_chip(DAMAGE, AFTER)
     assert "no file system: it is damaged" in said and "littlefs" in said
+
+
+def test_machine_code_begins_at_a_multiple_of_four() -> None:
+    """Elsewhere the RP2040 reads the constants above 16 bits beside their place, in silence."""
+    nm = ["arm-none-eabi-nm", str(REFERENCE.folder / "firmware.elf")]
+    listed = subprocess.run(nm, capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listed.splitlines() if " fun_data_" in line]
+    places = {kind: [int(at, 16) for at, k, _ in rows if k == kind] for kind in "tr"}
+    assert len(places["t"]) > 30, "machine code lies in the text section"
+    assert [hex(at) for at in places["t"] if at % 4] == []
+    assert any(at % 4 for at in places["r"]), "bytecode lies anywhere, so the check can fail"

@@ -75,7 +75,7 @@ def memory(folder: Path, minutes: int) -> Iterator[Figure]:
     yield Figure("largest free block", f"{block / 1000:.0f} kB", "≥ 24 kB", "", method)
     if minutes:
         lost = probes[0][0] - probes[-1][0]
-        text = f"{lost} B less after {minutes} min"
+        text = f"{lost:+} B after {minutes} min"
         yield Figure("growth of what is kept", text, "none in 10 min", "", method)
 
 
