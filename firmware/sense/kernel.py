@@ -210,13 +210,13 @@ def crossing(
 def plateaus(samples, frames: int, stride: int, c: int, lowest: int, highest: int, result):
     """Split channel c at the middle of its range and average each side's plateau.
 
-    result = [sum, count] of the codes within an eighth of the range below the highest, then
+    result = [sum, count] of the codes within 1/32 of the range below the highest, then
     above the lowest, then how often it rose through the middle. An edge caught by a sample lies
-    outside both eighths."""
+    outside both, or moves the mean by less than it."""
     codes = ptr16(samples)
     out = ptr32(result)
     middle = (lowest + highest) >> 1
-    margin = (highest - lowest) >> 3
+    margin = (highest - lowest) >> 5
     top = highest - margin
     bottom = lowest + margin
     high_sum = 0

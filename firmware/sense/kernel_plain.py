@@ -76,7 +76,7 @@ def crossing(samples, frames, stride, c, middle, hysteresis, state):
 
 def plateaus(samples, frames, stride, c, lowest, highest, result):
     codes = _channel(samples, frames, stride, c)
-    middle, margin = (lowest + highest) // 2, (highest - lowest) // 8
+    middle, margin = (lowest + highest) // 2, (highest - lowest) // 32
     high = [code for code in codes if code >= highest - margin]
     low = [code for code in codes if code <= lowest + margin]
     pairs = [(codes[n - 1], codes[n]) for n in range(1, frames)]
