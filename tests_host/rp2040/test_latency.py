@@ -66,3 +66,9 @@ def test_load(tmp_path: Path) -> None:
     sampling, everything = (figure.figure for figure in chip.load(tmp_path, 4))
     assert float(sampling.split()[0]) <= 15
     assert float(everything.split()[0]) <= 50
+
+
+def test_the_flash_stops_interrupts_for_less_than_a_millisecond(tmp_path: Path) -> None:
+    """INV-9: a record is programmed in time, and nothing is erased while energised."""
+    (figure,) = chip.records(tmp_path)
+    assert float(figure.figure.split()[0]) < 1

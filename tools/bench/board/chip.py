@@ -79,6 +79,18 @@ def memory(folder: Path, minutes: int) -> Iterator[Figure]:
         yield Figure("growth of what is kept", text, "none in 10 min", "", method)
 
 
+def records(folder: Path) -> Iterator[Figure]:
+    (folder / "records").mkdir()
+    setup = rig.setup(folder / "records", [DEVICE / "records.py"], site=None)
+    text = program(setup, "records", 10_000)["text"]
+    found = re.search(r"erase (\d+)\s+program (\d+)\s+whole True refused True", text)
+    if not found:
+        raise rig.BoardBenchError(f"records of the ledger: {text[-500:]}")
+    value = f"{int(found[2]) / 1000:.2f} ms worst of 64"
+    method = f"erasing a sector took {int(found[1]) / 1000:.0f} ms and is refused while energised"
+    yield Figure("programming a record, interrupts off", value, "< 1 ms", "", method)
+
+
 def quiet(folder: Path, minutes: int) -> Iterator[Figure]:
     (folder / "quiet").mkdir()
     setup = rig.setup(folder / "quiet", [], held=False)
