@@ -244,11 +244,11 @@ class App:
         self.board.record(image, dt_ms)
 
     def _prefer_crossings(self):
-        """A metering chip's frequency is a mean over 16 periods in steps of 10 mHz; the board's
-        own, by crossings, is finer and younger."""
+        """A metering chip's frequency comes in steps of 10 mHz every 320 ms; the board's own, by
+        crossings, is finer and younger. Without the chip's voltage there is none."""
         live = self.image.live
         mhz = self.board.crossing_mhz()
-        if mhz and live[GRID_MHZ] and live[GRID_AGE_MS] < 2 * CONTROL_MS:
+        if mhz and live[GRID_MHZ] and live[GRID_AGE_MS] < 5 * CONTROL_MS:
             live[GRID_MHZ] = mhz
 
     def feed_watchdog(self, dt_ms):
