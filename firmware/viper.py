@@ -1,13 +1,13 @@
 # islet: what lets a kernel's text run on CPython as well.
 # GPL-3.0-or-later
 #
-# A kernel is a file of loops in viper, on integers and flat arrays. On the chip the decorator and
-# the pointer compile to machine code; on CPython they mean nothing and the same text runs plainly.
+# A kernel is a file of loops in viper, on integers and flat arrays. On the chip the decorators and
+# the pointers compile to machine code; on CPython they mean nothing and the text runs plainly.
 
 try:
     import micropython
 
-    ptr32 = None  # the compiler knows the word by itself
+    ptr8 = ptr16 = ptr32 = None  # the compiler knows the words by itself
 except ImportError:
 
     class micropython:  # type: ignore[no-redef]
@@ -15,5 +15,11 @@ except ImportError:
         def viper(function):
             return function
 
-    def ptr32(buffer):  # type: ignore[no-redef]
+        @staticmethod
+        def native(function):
+            return function
+
+    def _same(buffer):
         return buffer
+
+    ptr8 = ptr16 = ptr32 = _same  # type: ignore[assignment]

@@ -22,11 +22,11 @@ from machine import ADC, PWM, RTC, SPI, UART, WDT, Pin, Timer
 
 from firmware.boards import esp32_flash
 from firmware.boards.circuit import GUARD_HARDWARE, Circuit
+from firmware.boards.wall import wall_minute
 from firmware.image import INPUTS, INPUTS_AGE_MS, OUT_CONTACTOR, SEES_NOTHING, const
 
 _PARITY = {"N": None, "E": 0, "O": 1}
 _PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
-_DAYS_BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 _TIMER = const(1)  # number 0 is the UART's own
 _BLOCK_MS = const(10)
@@ -197,14 +197,7 @@ class Board:
 
     def wall_minute(self):
         """Minutes since 2020-01-01 UTC, -1 while the clock is not set: it starts in 2000."""
-        year, month, day, _, hour, minute, _, _ = self._rtc.datetime()
-        if year < 2020:
-            return -1
-        years = year - 2020
-        days = years * 365 + (years + 3) // 4 + _DAYS_BEFORE_MONTH[month - 1] + day - 1
-        if month > 2 and year % 4 == 0:
-            days += 1
-        return (days * 24 + hour) * 60 + minute
+        return wall_minute(self._rtc.datetime())
 
     def start_watchdog(self, timeout_ms):
         self._watchdog = WDT(timeout=timeout_ms)

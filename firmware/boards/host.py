@@ -13,6 +13,7 @@ import islet_data
 from machine import PWM, RTC, UART, WDT, Pin
 
 from firmware.boards.circuit import GUARD_SOFT, Circuit
+from firmware.boards.wall import wall_minute
 from firmware.image import (
     INPUTS,
     INPUTS_AGE_MS,
@@ -25,7 +26,6 @@ from firmware.image import (
 
 _PARITY = {"N": None, "E": 0, "O": 1}
 _PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
-_DAYS_BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 
 class Board:
@@ -128,14 +128,7 @@ class Board:
 
     def wall_minute(self):
         """Minutes since 2020-01-01 UTC, -1 while the clock is not set."""
-        year, month, day, _, hour, minute, _, _ = self._rtc.datetime()
-        if year < 2020:
-            return -1
-        years = year - 2020
-        days = years * 365 + (years + 3) // 4 + _DAYS_BEFORE_MONTH[month - 1] + day - 1
-        if month > 2 and year % 4 == 0:
-            days += 1
-        return (days * 24 + hour) * 60 + minute
+        return wall_minute(self._rtc.datetime())
 
     def start_watchdog(self, timeout_ms):
         self._watchdog = WDT(timeout=timeout_ms)

@@ -27,6 +27,7 @@ from firmware.boards.rp2_deadman import DeadMan
 from firmware.boards.rp2_flash import RecordFlash
 from firmware.boards.rp2_serial import Rs485
 from firmware.boards.rp2_stream import Stream
+from firmware.boards.wall import wall_minute
 from firmware.image import (
     CROSSING_AGE_MS,
     INPUTS,
@@ -52,7 +53,6 @@ except ImportError:
     NETWORK = False
 
 _PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
-_DAYS_BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 _CLOCK_SET = const(2024)  # year; the RTC starts in 2021
 _SECTIONS = const(4)  # where the beacon's addresses begin
 
@@ -243,14 +243,7 @@ class Board:
 
     def wall_minute(self):
         """Minutes since 2020-01-01 UTC, -1 while the clock is not set."""
-        year, month, day, _, hour, minute, _, _ = self._rtc.datetime()
-        if year < _CLOCK_SET:
-            return -1
-        years = year - 2020
-        days = years * 365 + (years + 3) // 4 + _DAYS_BEFORE_MONTH[month - 1] + day - 1
-        if month > 2 and year % 4 == 0:
-            days += 1
-        return (days * 24 + hour) * 60 + minute
+        return wall_minute(self._rtc.datetime(), _CLOCK_SET)
 
     def start_watchdog(self, timeout_ms):
         self._watchdog = WDT(timeout=timeout_ms)

@@ -6,20 +6,7 @@
 
 from firmware.guard.kernel import BLANK_MS, ON_MS
 from firmware.image import OUT_CONTACTOR, OUTPUTS, PERMITS, const
-
-try:
-    import micropython
-except ImportError:
-
-    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
-        @staticmethod
-        def viper(function):
-            return function
-
-    def _same(buffer):
-        return buffer
-
-    ptr16 = ptr32 = _same
+from firmware.viper import micropython, ptr16, ptr32
 
 # `memory`: what to look for
 FRAMES = const(0)  # in a block

@@ -43,20 +43,7 @@ from firmware.image import (
     TRIP_STALE_PERMIT,
     const,
 )
-
-try:
-    import micropython
-except ImportError:
-
-    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
-        @staticmethod
-        def viper(function):
-            return function
-
-    def _same(buffer):
-        return buffer
-
-    ptr32 = _same
+from firmware.viper import micropython, ptr32
 
 # the guard's own limits and how long the contactor's output has been on: indices of `own`
 BLANK_MS = const(0)

@@ -16,16 +16,7 @@ from array import array
 from firmware.image import LEGS, const
 from firmware.sense.atm90e32_kernel import amps, doubts, note, repeated, scan, volts, watts
 from firmware.sense.atm90e32_setup import METER_EN, Scales, registers
-
-try:
-    import micropython
-except ImportError:
-
-    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
-        @staticmethod
-        def native(function):
-            return function
-
+from firmware.viper import micropython
 
 STATES = ("starting", "absent", "settling", "ok", "frozen")
 STARTING, ABSENT, SETTLING, OK, FROZEN = const(0), const(1), const(2), const(3), const(4)

@@ -9,19 +9,7 @@
 # 60 * 2**24, fits 30 bits up to 60 frames a block; what is kept is shifted right by SHIFT, so that
 # ten blocks fit as well.
 
-try:
-    import micropython
-except ImportError:
-
-    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
-        @staticmethod
-        def viper(function):
-            return function
-
-    def _same(buffer):
-        return buffer
-
-    ptr16 = ptr32 = _same
+from firmware.viper import micropython, ptr16, ptr32
 
 SHIFT = 4
 FIELDS = 10  # of a channel's row in scan

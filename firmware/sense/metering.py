@@ -37,16 +37,7 @@ from firmware.image import (
     const,
 )
 from firmware.sense import atm90e32_kernel as kernel
-
-try:
-    import micropython
-except ImportError:
-
-    class micropython:  # type: ignore[no-redef]  # what CPython makes of it
-        @staticmethod
-        def native(function):
-            return function
-
+from firmware.viper import micropython
 
 _GRID = const(0)
 _MAINS = const(0)

@@ -161,6 +161,13 @@ SIGNALS: list[Case] = [
         "adc",
     ),
     (
+        "a comparator, which rises at every other crossing",
+        "pico",
+        {"crossing__by": "comparator"},
+        "crossing.by",
+        "zx_of_meter",
+    ),
+    (
         "crossings of no meter",
         "host",
         {"crossing": {"pin": 20, "leg": 1, "by": "zx_of_meter"}},

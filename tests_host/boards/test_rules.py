@@ -51,7 +51,6 @@ GOOD: list[tuple[str, str, dict[str, Any]]] = [
         "pico",
         {"channels__2__ct": {"primary_a": 100, "turns": 2_000, "burden_mohm": 22_000}},
     ),
-    ("a comparator", "pico", {"crossing__by": "comparator"}),
     (
         "over-temperature with the RCD",
         "pico",

@@ -257,7 +257,7 @@ BOARD = Object(
             {
                 "pin": _pin("an edge per zero crossing of the grid's voltage"),
                 "leg": _LEG,
-                "by": Choice(("zx_of_meter", "comparator")),
+                "by": Choice(("zx_of_meter",)),  # a rising edge for each crossing
             },
             {},
         ),
