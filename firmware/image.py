@@ -110,6 +110,12 @@ REASON_NO_GOAL = const(28)  # no fresh wish: stand still
 REASON_NOT_FOLLOWED = const(29)  # the vehicle drew more than offered
 REASON_TOPOLOGY = const(30)  # this kind of site does not allow it (T1, T3 discharge)
 REASON_BOOT = const(31)  # state of the site not sensed yet
+REASON_NOT_OBEYED = const(
+    32
+)  # the inverter stays outside its grant, value is ms until it is tried
+REASON_UNWITNESSED = const(33)  # nothing but its own report says what the inverter does
+REASON_ANTI_ISLANDING = const(34)  # it says that its anti-islanding is off, or cannot be asked
+REASON_ENABLE = const(35)  # it went on without its enable
 
 # outputs: bits of PERMITS, OUTPUTS; the guard alone writes their pins
 OUT_CONTACTOR = const(1)  # charging contactor
@@ -177,6 +183,8 @@ FAULT_BOND = const(128)  # bond did not follow
 FAULT_FORMING = const(256)  # forming without right, or did not start
 FAULT_NOT_FOLLOWED = const(512)  # vehicle ignored the offer
 FAULT_NOT_DEAD = const(1024)  # island side stayed live
+FAULT_NOT_OBEYED = const(2048)  # the inverter stayed outside its grant (INV-16)
+FAULT_ENABLE = const(4096)  # the inverter went on without its enable
 FAULT_NAMES = (
     "pilot",
     "diode",
@@ -189,6 +197,8 @@ FAULT_NAMES = (
     "forming",
     "not_followed",
     "not_dead",
+    "not_obeyed",
+    "enable",
 )
 
 # what measures a node
@@ -202,6 +212,19 @@ INSTRUMENT_EVSE = const(4)  # the charging point's own CTs (unsigned: it only dr
 INVERTER_STOP = const(0)
 INVERTER_FOLLOW = const(1)
 INVERTER_FORM = const(2)
+
+# steps of the escalation when it stays outside its grant (INV-16)
+OBEY_QUIET = const(0)
+OBEY_AGAIN = const(1)  # written again
+OBEY_ZERO = const(2)  # named, and told zero
+OBEY_STOP = const(3)  # told to stop
+OBEY_OFF = const(4)  # its enable is gone
+
+# why its enable is withheld: bits of ENABLE_BAR
+BAR_NOT_OBEYED = const(1)
+BAR_UNWITNESSED = const(2)
+BAR_ANTI_ISLANDING = const(4)
+BAR_ENABLE = const(8)  # it had no effect: the contactor or the islanding switch is open too
 
 # kinds of a grid code's trip rows
 GRID_OV = const(1)  # over-voltage above LEVEL (permille of nominal)
@@ -301,6 +324,8 @@ ENTER_DELAY_MS = _f("ENTER_DELAY_MS", "ms", 0, _MS, "enter service: delay", star
 ENTER_RAMP_MS = _f("ENTER_RAMP_MS", "ms", 0, _MS, "enter service: ramp from zero to rating", start=300_000)
 GRID_LOSS_MS = _f("GRID_LOSS_MS", "ms", 20, 60_000, "dead grid confirmed for islanding", start=1_000)
 DEAD_GRID_MS = _f("DEAD_GRID_MS", "ms", 0, 2_000, "guard: grid dead for so long drops the enable", start=100)
+INVERTER_CERTIFIED = _f("INVERTER_CERTIFIED", "", 0, 1, "a certificate of its anti-islanding has been entered")
+NODE_ERROR_PERMILLE = _f("NODE_ERROR_PERMILLE", "permille", 0, 100, "declared error of the node's instrument, of its reading", NODES, 20)
 
 # --- readings -------------------------------------------------------------------------------
 
@@ -339,6 +364,7 @@ INVERTER_DISCHARGE_MAX_W = _f("INVERTER_DISCHARGE_MAX_W", "W", 0, _W, "what it c
 INVERTER_AGE_MS = _f("INVERTER_AGE_MS", "age", 0, _MS, "age of its last answer", start=_MS)
 SOC_PERMILLE = _f("SOC_PERMILLE", "permille", -1, 1000, "state of charge behind the inverter, -1 unknown", start=-1)
 SOC_AGE_MS = _f("SOC_AGE_MS", "age", 0, _MS, "age of SOC_PERMILLE", start=_MS)
+ANTI_ISLANDING = _f("ANTI_ISLANDING", "", -1, 2, "704.AntiIslEna: 0 off, 1 on, 2 cannot be asked, -1 not read yet", start=-1)
 
 # --- requests -------------------------------------------------------------------------------
 # Each is a range with a source, a reason and a time to live. The writer raises _SEQ whenever it
@@ -376,15 +402,15 @@ CONTACTOR_STATE = _f("CONTACTOR_STATE", "", 0, 5, "CONTACTOR_*")
 GRID_STATE = _f("GRID_STATE", "", 0, 4, "GRID_*")
 GRID_REMAIN_MS = _f("GRID_REMAIN_MS", "ms", 0, _MS, "enter-service time left")
 ISLAND_STATE = _f("ISLAND_STATE", "", 0, 11, "ISLAND_*")
-FAULTS = _f("FAULTS", "bits", 0, 2047, "FAULT_*")
+FAULTS = _f("FAULTS", "bits", 0, 8191, "FAULT_*")
 TRIP_ACK = _f("TRIP_ACK", "bits", 0, 127, "trips the guard may clear")
 ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
 ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
 ALARM_MA = _f("ALARM_MA", "mA", 0, _MA, "by how much")
 CLAIM_LOW = _f("CLAIM_LOW", "mA or W", -_MA, _MA, "[source][device]", SOURCES * DEVICES)
 CLAIM_HIGH = _f("CLAIM_HIGH", "mA or W", -_MA, _MA, "[source][device]", SOURCES * DEVICES)
-CLAIM_REASON = _f("CLAIM_REASON", "", 0, 31, "[source][device] why HIGH, REASON_*", SOURCES * DEVICES)
-CLAIM_LOW_REASON = _f("CLAIM_LOW_REASON", "", 0, 31, "[source][device] why LOW", SOURCES * DEVICES)
+CLAIM_REASON = _f("CLAIM_REASON", "", 0, 63, "[source][device] why HIGH, REASON_*", SOURCES * DEVICES)
+CLAIM_LOW_REASON = _f("CLAIM_LOW_REASON", "", 0, 63, "[source][device] why LOW", SOURCES * DEVICES)
 CLAIM_NODE = _f("CLAIM_NODE", "", -1, NODES, "[source][device] node of the reason, -1", SOURCES * DEVICES, -1)
 CLAIM_LEG = _f("CLAIM_LEG", "", -1, LEGS, "[source][device] leg of the reason, -1", SOURCES * DEVICES, -1)
 CLAIM_VALUE = _f("CLAIM_VALUE", "", -_MS, _MS, "[source][device] value of the reason", SOURCES * DEVICES)
@@ -392,6 +418,8 @@ GRANT_LOW = _f("GRANT_LOW", "mA or W", -_MA, _MA, "what all claims leave, per de
 GRANT_HIGH = _f("GRANT_HIGH", "mA or W", -_MA, _MA, "what all claims leave, per device", DEVICES)
 WINNER_LOW = _f("WINNER_LOW", "", 0, 5, "source whose claim set GRANT_LOW, per device", DEVICES)
 WINNER_HIGH = _f("WINNER_HIGH", "", 0, 5, "source whose claim set GRANT_HIGH, per device", DEVICES)
+ENABLE_BAR = _f("ENABLE_BAR", "bits", 0, 15, "why the inverter's enable is withheld (BAR_*), whatever the island permits")
+OBEDIENCE = _f("OBEDIENCE", "", 0, 4, "what is done about an inverter outside its grant (OBEY_*)")
 
 # --- trips ----------------------------------------------------------------------------------
 

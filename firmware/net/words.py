@@ -49,6 +49,14 @@ REASONS = (
     ("", "The car draws more than it was offered."),
     ("", "This kind of site does not allow it."),
     ("", "Just started; still looking at the state of the house."),
+    ("ms", "The inverter did not do what it was told; it is tried again in {value}."),
+    ("", "Nothing but the inverter's own report says what it does, so it stays off."),
+    (
+        "",
+        "The inverter says that its anti-islanding is off, or cannot be asked and has no "
+        "certificate entered.",
+    ),
+    ("", "The inverter went on after its enable was taken away."),
 )
 
 # One row per trip bit, in TRIP_NAMES' order: what happened, the way out.
@@ -130,6 +138,16 @@ FAULTS = (
     (
         "The house side stayed live after everything was switched off.",
         "Find the other source (a second inverter, a generator), switch it off, then acknowledge.",
+    ),
+    (
+        "The inverter stayed outside what it was told, so its enable was taken away.",
+        "It is tried again after a pause, and after the third time only when you acknowledge: "
+        "check its settings, whether something else commands it, and its meter first.",
+    ),
+    (
+        "The inverter went on although its enable was taken away.",
+        "Do not touch its circuit. Switch off its breaker and call an electrician: the enable "
+        "wire has no effect. Then acknowledge.",
     ),
 )
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from firmware import image as tables
+from firmware.net import words
 from tests_host.twin.test_record import recorded
 from tools.twin import __main__ as cli
 from tools.twin import events, live
@@ -137,4 +138,4 @@ def test_the_picture_as_svg(tmp_path):
 
 def test_reasons_have_names():
     assert events.REASONS[tables.REASON_BREAKER] == "breaker"
-    assert len(events.REASONS) == 32
+    assert len(events.REASONS) == len(words.REASONS)
