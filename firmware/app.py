@@ -331,7 +331,7 @@ class App:
         if self.fast is None:
             self.board.start_sampling(self.on_block)
         else:
-            self.board.watch_trips(self.guard.strike)
+            self.board.watch_trips(self.guard.strike_by)
             self.board.start_sampling(self.on_block, self.fast.on_block)
         self.board.start_watchdog(WATCHDOG_MS)
         work = [self.supervised(name, start) for name, start in self.links]

@@ -33,6 +33,12 @@ DEVICES = const(2)  # the devices islet commands
 SOURCES = const(6)  # who may claim a limit, strictest first
 GRID_TRIPS = const(10)  # rows of a grid code's trip table
 
+MEMORIES = const(4)  # words of core's that outlive a reset
+MEMORY_BOND = const(0)  # the bond's contact was seen open since its coil was last energised
+MEMORY_TRIES = const(1)  # tries of an island that are used up
+MEMORY_OBEDIENCE = const(2)  # devices refused after the third time
+MEMORY_GRID = const(3)  # power and voltage at one's own last trip
+
 AGE_MAX_MS = const(1_000_000_000)  # ages and timers saturate here; below 2**30, so no box
 UNKNOWN = const(-1)
 
@@ -86,7 +92,7 @@ REASON_CABLE = const(4)  # cable rating, value in mA
 REASON_PILOT_FAULT = const(5)
 REASON_NOT_AUTHORISED = const(6)
 REASON_VENTILATION = const(7)
-REASON_PROTECTION = const(8)  # emergency stop, RCD, over-temperature
+REASON_PROTECTION = const(8)  # stop, RCD, heat: value is their bits of INPUTS
 REASON_CONTACTOR = const(9)  # contactor fault or still moving
 REASON_TRIP = const(10)  # the guard has tripped, value is the trip mask
 REASON_DEVICE_FAULT = const(11)  # inverter reports a fault or is not connected
@@ -157,19 +163,24 @@ SEES_CROSSINGS = const(2)  # CROSSING_AGE_MS, of one leg
 TRIP_OVERCURRENT = const(1)
 TRIP_PILOT = const(2)  # pilot left C/D or was lost while the contactor was permitted
 TRIP_DEAD_GRID = const(4)
-TRIP_PROTECTION = const(8)
+TRIP_STOP = const(8)  # emergency stop, or a loop that it shares with other contacts
 TRIP_STALE_PERMIT = const(16)  # core's beat older than 300 ms
 TRIP_INTERLOCK = const(32)  # bond and islanding switch closed together, or forming while closed
 TRIP_SAMPLING = const(64)  # samples stopped or lost their phase
+TRIP_RCD = const(128)
+TRIP_HEAT = const(256)
 TRIP_NAMES = (
     "overcurrent",
     "pilot",
     "dead_grid",
-    "protection",
+    "stop",
     "stale_permit",
     "interlock",
     "sampling",
+    "rcd",
+    "heat",
 )
+PROTECTION_TRIPS = const(8 + 128 + 256)
 
 # faults: bits of FAULTS, found by core; each states its way out in net/words.py
 FAULT_PILOT = const(1)  # short, odd level or state F/E
@@ -385,6 +396,8 @@ OUTAGE_RESERVE_PERMILLE = _f("OUTAGE_RESERVE_PERMILLE", "permille", 0, 1000, "ow
 AUTHORISED = _f("AUTHORISED", "", 0, 1, "the user of this session is authorised")
 ISLAND_WISH = _f("ISLAND_WISH", "", -1, 1, "-1 never island, 0 as configured, 1 island now")
 ACKNOWLEDGE_SEQ = _f("ACKNOWLEDGE_SEQ", "", 0, _MS, "raised when a person acknowledges faults and trips")
+REMEMBERED_FAULTS = _f("REMEMBERED_FAULTS", "bits", 0, _MS, "FAULTS as they stood before this start")
+REMEMBERED = _f("REMEMBERED", "", 0, _MS, "MEMORY as it stood before this start, 0 where nothing is known", MEMORIES)
 
 # --- commands -------------------------------------------------------------------------------
 
@@ -403,7 +416,7 @@ GRID_STATE = _f("GRID_STATE", "", 0, 4, "GRID_*")
 GRID_REMAIN_MS = _f("GRID_REMAIN_MS", "ms", 0, _MS, "enter-service time left")
 ISLAND_STATE = _f("ISLAND_STATE", "", 0, 11, "ISLAND_*")
 FAULTS = _f("FAULTS", "bits", 0, 8191, "FAULT_*")
-TRIP_ACK = _f("TRIP_ACK", "bits", 0, 127, "trips the guard may clear")
+TRIP_ACK = _f("TRIP_ACK", "bits", 0, 511, "trips the guard may clear")
 ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
 ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
 ALARM_MA = _f("ALARM_MA", "mA", 0, _MA, "by how much")
@@ -418,6 +431,7 @@ GRANT_LOW = _f("GRANT_LOW", "mA or W", -_MA, _MA, "what all claims leave, per de
 GRANT_HIGH = _f("GRANT_HIGH", "mA or W", -_MA, _MA, "what all claims leave, per device", DEVICES)
 WINNER_LOW = _f("WINNER_LOW", "", 0, 5, "source whose claim set GRANT_LOW, per device", DEVICES)
 WINNER_HIGH = _f("WINNER_HIGH", "", 0, 5, "source whose claim set GRANT_HIGH, per device", DEVICES)
+MEMORY = _f("MEMORY", "", 0, _MS, "what a part of core must find again after a reset or power cut, a word each (MEMORY_*); written rarely", MEMORIES)
 ENABLE_BAR = _f("ENABLE_BAR", "bits", 0, 15, "why the inverter's enable is withheld (BAR_*), whatever the island permits")
 OBEDIENCE = _f("OBEDIENCE", "", 0, 4, "what is done about an inverter outside its grant (OBEY_*)")
 
@@ -425,7 +439,7 @@ OBEDIENCE = _f("OBEDIENCE", "", 0, 4, "what is done about an inverter outside it
 
 TRIPS = Table("trips")
 _f = TRIPS.field
-TRIPPED = _f("TRIPPED", "bits", 0, 127, "TRIP_*, latched until core acknowledges")
+TRIPPED = _f("TRIPPED", "bits", 0, 511, "TRIP_*, latched until core acknowledges")
 OUTPUTS = _f("OUTPUTS", "bits", 0, 31, "what the guard wrote to the pins (OUT_*)")
 BEAT_AGE_MS = _f("BEAT_AGE_MS", "ms", 0, _MS, "time since core's beat changed", start=_MS)
 GUARD_TICKS = _f("GUARD_TICKS", "", 0, _MS, "guard ticks, wraps at its maximum")

@@ -24,7 +24,7 @@ WRITERS = {
     "site": {"config"},
     "readings": {"image"},
     "live": {"image", "sense", "bus", "boards", "app"},
-    "requests": {"config", "policy", "net"},
+    "requests": {"config", "policy", "net", "ledger"},
     "commands": {"core"},
     "trips": {"guard"},
 }

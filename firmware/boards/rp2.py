@@ -41,7 +41,6 @@ from firmware.image import (
     SEES_CROSSINGS,
     SEES_NOTHING,
     SEES_VOLTAGE,
-    TRIP_PROTECTION,
     const,
 )
 
@@ -211,7 +210,7 @@ class Board:
         self._stream.start(on_half, on_block)
 
     def watch_trips(self, strike):
-        """Call strike(TRIP_PROTECTION) as soon as an input trips that is latched in hardware."""
+        """Call strike(IN_*) as soon as an input trips that is latched in hardware."""
         self._strike = strike
         _pins_first()
         for _, number, _, trips in self.circuit.inputs:
@@ -220,8 +219,9 @@ class Board:
 
     def _tripped(self, _pin):
         """In the pin's interrupt. A spike is over by the time it is asked for its level."""
-        if _read(self._inputs) & PROTECTION_INPUTS:
-            self._strike(TRIP_PROTECTION)
+        inputs = _read(self._inputs) & PROTECTION_INPUTS
+        if inputs:
+            self._strike(inputs)
 
     def pilot(self, duty_permille):
         """Duty of the control pilot: 0 steady -12 V, 1000 steady +12 V."""

@@ -4,7 +4,7 @@
 # A device may do nothing while any row of its table holds; the first that holds is the reason.
 # An event returns True, or the value its reason shows.
 
-from firmware.core.contactor import gateway_ready, unprotected
+from firmware.core.contactor import INPUTS_STALE_MS, gateway_ready
 from firmware.image import (
     AUTH_REQUIRED,
     AUTHORISED,
@@ -24,8 +24,10 @@ from firmware.image import (
     FAULT_NOT_FOLLOWED,
     FAULTS,
     HARDWARE,
+    IN_ESTOP,
     IN_VENTILATION,
     INPUTS,
+    INPUTS_AGE_MS,
     INVERTER,
     INVERTER_AGE_MS,
     INVERTER_CHARGE_MAX_W,
@@ -44,6 +46,8 @@ from firmware.image import (
     PILOT_C,
     PILOT_D,
     PILOT_STATE,
+    PROTECTION_INPUTS,
+    PROTECTION_TRIPS,
     REASON_BOOT,
     REASON_CABLE,
     REASON_CONTACTOR,
@@ -63,9 +67,9 @@ from firmware.image import (
     TOPOLOGY,
     TRIP_DEAD_GRID,
     TRIP_INTERLOCK,
-    TRIP_PROTECTION,
     TRIP_SAMPLING,
     TRIP_STALE_PERMIT,
+    TRIP_STOP,
     TRIPPED,
     const,
 )
@@ -74,9 +78,7 @@ _GATEWAY = const(2)  # T2
 _CARS_INVERTER = const(3)  # T3
 _STALE_MS = const(2_000)  # INV-4
 _LEAST_MA = const(6_000)
-_ENABLE_TRIPS = (
-    TRIP_DEAD_GRID + TRIP_PROTECTION + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING
-)
+_ENABLE_TRIPS = TRIP_DEAD_GRID + TRIP_STOP + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING
 
 
 # --- either device --------------------------------------------------------------------------
@@ -86,11 +88,21 @@ def _sensing(image):
     return image.commands[ISLAND_STATE] == ISLAND_SENSING
 
 
+def _protected(image, inputs):
+    """Which of these protective inputs cuts the power; True when nobody knows."""
+    readings = image.readings
+    return readings[INPUTS_AGE_MS] > INPUTS_STALE_MS or readings[INPUTS] & inputs
+
+
 # --- charging point -------------------------------------------------------------------------
 
 
 def _no_charging_point(image):
     return image.site[EVSE_NODE] < 0 or image.site[TOPOLOGY] == _GATEWAY
+
+
+def _evse_cut(image):
+    return _protected(image, PROTECTION_INPUTS)
 
 
 def _any_trip(image):
@@ -145,7 +157,7 @@ def _evse_unmeasured(image):
 EVSE_BLOCKS = (
     (REASON_TOPOLOGY, _no_charging_point, "no charging point, or the gateway owns its pilot"),
     (REASON_BOOT, _sensing, "state of the site not sensed yet"),
-    (REASON_PROTECTION, unprotected, "emergency stop, RCD, over-temperature, or not known"),
+    (REASON_PROTECTION, _evse_cut, "emergency stop, RCD, over-temperature, or not known"),
     (REASON_TRIP, _any_trip, "a trip waits to be acknowledged"),
     (REASON_NOT_FOLLOWED, _not_followed, "the car drew more than offered"),
     (REASON_VENTILATION, _not_ventilated, "D without ventilation, until it comes or A or C"),
@@ -166,8 +178,17 @@ def _no_inverter(image):
     return image.site[INVERTER_NODE] < 0
 
 
+def _inverter_cut(image):
+    """RCD and heat break what their own circuit carries: the gateway, but no other inverter."""
+    gateway = image.site[TOPOLOGY] == _GATEWAY
+    return _protected(image, PROTECTION_INPUTS if gateway else IN_ESTOP)
+
+
 def _enable_tripped(image):
-    return image.trips[TRIPPED] & _ENABLE_TRIPS
+    tripped = image.trips[TRIPPED] & _ENABLE_TRIPS
+    if image.site[TOPOLOGY] == _GATEWAY:
+        tripped |= image.trips[TRIPPED] & PROTECTION_TRIPS
+    return tripped
 
 
 def _transfer(image):
@@ -197,7 +218,7 @@ def _isolated(image):
 INVERTER_BLOCKS = (
     (REASON_TOPOLOGY, _no_inverter, "no inverter"),
     (REASON_BOOT, _sensing, "state of the site not sensed yet"),
-    (REASON_PROTECTION, unprotected, "emergency stop, RCD, over-temperature, or not known"),
+    (REASON_PROTECTION, _inverter_cut, "emergency stop, at T2 RCD or heat, or not known"),
     (REASON_TRIP, _enable_tripped, "a trip that drops its enable waits to be acknowledged"),
     (REASON_DEVICE_SILENT, _silent, "no answer for 2 s"),
     (REASON_DEVICE_FAULT, _faulty, "it reports a fault, or nothing is connected to it"),

@@ -17,7 +17,10 @@ from firmware.image import (
     GRID_UNKNOWN,
     IN_BOND,
     IN_CONTACTOR,
+    IN_ESTOP,
     IN_ISLAND_OPEN,
+    IN_OVERTEMP,
+    IN_RCD,
     INPUTS,
     INPUTS_AGE_MS,
     INVERTER_PLUGGED,
@@ -32,17 +35,18 @@ from firmware.image import (
     PILOT_C,
     PILOT_D,
     PILOT_STATE,
-    PROTECTION_INPUTS,
     TOPOLOGY,
     TRIP_ACK,
     TRIP_DEAD_GRID,
+    TRIP_HEAT,
     TRIP_INTERLOCK,
     TRIP_NAMES,
     TRIP_OVERCURRENT,
     TRIP_PILOT,
-    TRIP_PROTECTION,
+    TRIP_RCD,
     TRIP_SAMPLING,
     TRIP_STALE_PERMIT,
+    TRIP_STOP,
     TRIPPED,
     const,
 )
@@ -53,6 +57,7 @@ _DREW_MA = const(1_000)
 _WAIT_MS = const(10_000)  # after the second opening under load, then twice as long each time
 _LONGEST_WAIT_MS = const(600_000)
 _UNPLUGGED_MS = const(60_000)  # a loose pilot wire reads as A too
+_COOL_MS = const(60_000)  # hysteresis in time: the contact tells no temperature
 
 
 def _inputs(image):
@@ -96,8 +101,16 @@ def off_the_grid(image):
     return image.site[ISLAND_CAPABLE] == 1 and inputs >= 0 and inputs & IN_ISLAND_OPEN != 0
 
 
-def protections_healthy(image):
-    return _inputs(image) & PROTECTION_INPUTS == 0
+def stop_released(image):
+    return _inputs(image) & IN_ESTOP == 0
+
+
+def rcd_set(image):
+    return _inputs(image) & IN_RCD == 0
+
+
+def cooled(image):
+    return _inputs(image) & IN_OVERTEMP == 0
 
 
 def outputs_off(image):
@@ -126,10 +139,12 @@ TABLE = (
     (TRIP_PILOT, car_still_asks, 5_000, False, "contactor open, car steadily in C or D"),
     (TRIP_DEAD_GRID, grid_back, 1_000, False, "grid no longer dead"),
     (TRIP_DEAD_GRID, off_the_grid, 0, False, "islanding switch open"),
-    (TRIP_PROTECTION, protections_healthy, 0, True, "protections healthy"),
+    (TRIP_STOP, stop_released, 0, True, "stop released"),
     (TRIP_STALE_PERMIT, outputs_off, 1_000, False, "beating again, outputs off"),
     (TRIP_INTERLOCK, contacts_consistent, 0, True, "contacts consistent"),
     (TRIP_SAMPLING, sampling_again, 1_000, False, "samples fresh"),
+    (TRIP_RCD, rcd_set, 0, True, "RCD set again"),
+    (TRIP_HEAT, cooled, _COOL_MS, False, "no longer too hot"),
 )
 
 

@@ -11,6 +11,7 @@
 
 from array import array
 
+from firmware.guard import drops
 from firmware.guard.kernel import (
     BEAT_LATE_MS,
     BLANK_MS,
@@ -41,7 +42,10 @@ from firmware.image import (
     FAST_MA,
     GUARD_TICKS,
     IN_BOND,
+    IN_ESTOP,
     IN_ISLAND_OPEN,
+    IN_OVERTEMP,
+    IN_RCD,
     INPUTS,
     INVERTER_FORM,
     ISLAND_CAPABLE,
@@ -55,7 +59,6 @@ from firmware.image import (
     OUT_CONTACTOR,
     OUT_ENABLE,
     OUT_ISLAND,
-    OUTPUT_NAMES,
     OUTPUTS,
     OVERCURRENT_MS,
     PERMITS,
@@ -69,13 +72,14 @@ from firmware.image import (
     TRIP_ACK,
     TRIP_COUNT,
     TRIP_DEAD_GRID,
+    TRIP_HEAT,
     TRIP_INTERLOCK,
-    TRIP_NAMES,
     TRIP_OVERCURRENT,
     TRIP_PILOT,
-    TRIP_PROTECTION,
+    TRIP_RCD,
     TRIP_SAMPLING,
     TRIP_STALE_PERMIT,
+    TRIP_STOP,
     TRIP_VALUE,
     TRIPPED,
     const,
@@ -111,6 +115,7 @@ class Guard:
         self._found = 0  # TRIP_* whose cause is there in this tick
         self._struck = 0  # OUT_* dropped by strike() since the last tick began
         self._marks = bytearray(len(TABLE))  # rows struck, until tick() has latched them
+        self._now, self._later = drops.of(TABLE, image.site)
         self.value = 0  # what the last cause measured
 
     def tick(self, dt_ms):
@@ -157,9 +162,13 @@ class Guard:
         for i in range(len(TABLE)):
             if TABLE[i][0] == bit:
                 self._marks[i] = 1
-                self._struck |= TABLE[i][3]
+                self._struck |= self._now[i]
         if self._armed:
             self._board.write_outputs(self._image.trips[OUTPUTS] & ~self._struck)
+
+    def strike_by(self, inputs):
+        """The same for the protective inputs (IN_*) that a pin's interrupt has seen."""
+        self.strike(drops.protection_trip(inputs))
 
     def _write(self, outputs):
         """The pins, less what strike() drops meanwhile: looked at again when they are written."""
@@ -211,7 +220,8 @@ class Guard:
                 self._time_ms[i] = 0
                 return 0
             self._time_ms[i] = time_ms
-            return row[3] | row[4] if time_ms >= _LATER_MS else row[3]
+            now = self._now[i]
+            return now | self._later[i] if time_ms >= _LATER_MS else now
         if not cause:
             self._waiting &= ~bit
             self._time_ms[i] = 0
@@ -234,7 +244,7 @@ class Guard:
         trips[TRIPPED] |= row[0]
         trips[TRIP_COUNT] = _longer(trips[TRIP_COUNT], 1)
         trips[TRIP_VALUE] = self.value
-        return row[3]
+        return self._now[i]
 
     # --- causes ------------------------------------------------------------------------------
 
@@ -285,9 +295,18 @@ class Guard:
                 return False
         return True
 
-    def protection(self):
+    def stop(self):
         self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
-        return self.value != 0
+        return self.value & IN_ESTOP != 0
+
+    def rcd(self):
+        """Alone: what shares the stop's loop has the stop's meaning."""
+        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
+        return self.value & (IN_ESTOP | IN_RCD) == IN_RCD
+
+    def heat(self):
+        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
+        return self.value == IN_OVERTEMP
 
     def beat_late(self):
         self.value = self._image.trips[BEAT_AGE_MS]
@@ -341,12 +360,12 @@ TABLE = (
         "grid below 20 %, all legs; where the board sees crossings: 1.2 half cycles without",
     ),
     (
-        TRIP_PROTECTION,
-        Guard.protection,
+        TRIP_STOP,
+        Guard.stop,
         10,
         OUT_CONTACTOR + OUT_ENABLE,
         OUT_BOND,
-        "emergency stop, RCD, over-temperature",
+        "emergency stop, or the loop it shares",
     ),
     (
         TRIP_STALE_PERMIT,
@@ -365,23 +384,11 @@ TABLE = (
         OUT_BOND,
         "no samples for 50 ms",
     ),
+    (TRIP_RCD, Guard.rcd, 10, OUT_CONTACTOR, 0, "RCD of the charger's circuit"),
+    (TRIP_HEAT, Guard.heat, 10, OUT_CONTACTOR, 0, "over-temperature, with an input of its own"),
 )
 
 
 def table():
     """The trips as lines of markdown."""
-    fields = {OVERCURRENT_MS: "OVERCURRENT_MS", DEAD_GRID_MS: "DEAD_GRID_MS"}
-    lines = [
-        "| trip | cause | after | drops | 100 ms later | meaning |",
-        "|---|---|---|---|---|---|",
-    ]
-    for bit, cause, confirm_ms, now, later, text in TABLE:
-        after = fields.get(-confirm_ms) or "%d ms" % confirm_ms
-        name = TRIP_NAMES[len(bin(bit)) - 3]
-        row = (name, cause.__name__, after, _names(now), _names(later), text)
-        lines.append("| %s | %s | %s | %s | %s | %s |" % row)
-    return lines
-
-
-def _names(bits):
-    return " ".join(name for i, name in enumerate(OUTPUT_NAMES) if bits & 1 << i)
+    return drops.table(TABLE)

@@ -15,7 +15,10 @@ from firmware.image import (
     FAST_GRID_MV,
     FAST_MA,
     IN_BOND,
+    IN_ESTOP,
     IN_ISLAND_OPEN,
+    IN_OVERTEMP,
+    IN_RCD,
     INPUTS,
     INVERTER_FORM,
     ISLAND_CAPABLE,
@@ -29,18 +32,19 @@ from firmware.image import (
     PERMITS,
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
-    PROTECTION_INPUTS,
     SEES_CROSSINGS,
     SEES_VOLTAGE,
     SETPOINT_MODE,
     TOPOLOGY,
     TRIP_DEAD_GRID,
+    TRIP_HEAT,
     TRIP_INTERLOCK,
     TRIP_OVERCURRENT,
     TRIP_PILOT,
-    TRIP_PROTECTION,
+    TRIP_RCD,
     TRIP_SAMPLING,
     TRIP_STALE_PERMIT,
+    TRIP_STOP,
     const,
 )
 from firmware.viper import micropython, ptr32
@@ -116,8 +120,12 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
                 found |= int(TRIP_DEAD_GRID)
 
     inputs = live[int(INPUTS)]
-    if inputs & int(PROTECTION_INPUTS):
-        found |= int(TRIP_PROTECTION)
+    if inputs & int(IN_ESTOP):  # one that shares the stop's loop has the stop's meaning
+        found |= int(TRIP_STOP)
+    elif inputs & int(IN_RCD):
+        found |= int(TRIP_RCD)
+    elif inputs & int(IN_OVERTEMP):
+        found |= int(TRIP_HEAT)
     if trips[int(BEAT_AGE_MS)] > own[BEAT_LATE_MS]:
         found |= int(TRIP_STALE_PERMIT)
 

@@ -9,6 +9,7 @@ from firmware.image import (
     CONTACTOR_NAMES,
     FAULT_NAMES,
     GRID_NAMES,
+    IN_ESTOP,
     ISLAND_NAMES,
     PILOT_NAMES,
     TRIP_NAMES,
@@ -25,7 +26,7 @@ REASONS = (
     ("", "The control pilot reads a fault, so the charging point stays off."),
     ("", "Waiting for somebody authorised to start charging."),
     ("", "The car asks for ventilation and none is confirmed."),
-    ("", "Emergency stop, residual current device or over-temperature has cut the power."),
+    ("protections", "The power is cut: {value}."),
     ("", "The charging contactor is still moving or has a fault."),
     ("trips", "Protection has tripped: {value}"),
     ("", "The inverter reports a fault, or nothing is connected to it."),
@@ -74,8 +75,8 @@ TRIPS = (
         "Clears by itself when the grid is back.",
     ),
     (
-        "Emergency stop, residual current device or over-temperature cut the power.",
-        "Release the stop or reset the device after finding the cause, then acknowledge.",
+        "The emergency stop cut the power, or another contact in its loop.",
+        "Find out who pressed it and why, release it, then acknowledge.",
     ),
     (
         "The controller was late, so its permissions were dropped.",
@@ -89,7 +90,19 @@ TRIPS = (
         "The measurements stopped, so everything was switched off.",
         "Clears by itself when measurements are back; if not, restart the unit.",
     ),
+    (
+        "The residual current device of the charger's circuit has tripped.",
+        "Unplug the car, find the cause, set the device again, then acknowledge.",
+    ),
+    (
+        "The charger's circuit is too hot, so it was switched off.",
+        "Clears by itself once it has cooled for a minute; if it comes back, have the terminals "
+        "checked.",
+    ),
 )
+
+# What cuts the power by itself, in the order of PROTECTION_INPUTS' bits from IN_ESTOP on.
+PROTECTIONS = ("emergency stop", "residual current device", "too hot")
 
 # One row per fault bit, in FAULT_NAMES' order: what is wrong, the way out.
 FAULTS = (
@@ -188,7 +201,7 @@ MODE = ("stopped", "following the grid", "forming the island")
 
 
 def amount(value, unit):
-    """`value` in `unit` (mA, mV, W, Wh, ms, permille, trips) as a person writes it."""
+    """`value` as a person writes it; unit: mA, mV, W, Wh, ms, permille, trips, protections."""
     if unit == "mA":
         return _tenths(value, 1000) + " A"
     if unit == "mV":
@@ -201,6 +214,9 @@ def amount(value, unit):
         return _duration(value // 1000)
     if unit == "permille":
         return "{} %".format((value + 5) // 10)
+    if unit == "protections":
+        names = _set_bits(value // IN_ESTOP, PROTECTIONS)
+        return ", ".join(names) if names else "nobody knows its protective contacts"
     if unit == "trips":
         return " ".join(row[0] for row in _set_bits(value, TRIPS))
     return str(value)

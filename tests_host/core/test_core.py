@@ -126,7 +126,9 @@ WAYS_OUT = [
     (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_B}, {}, 0, False),
     (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_C}, {}, 5, False),
     (f.TRIP_DEAD_GRID, {}, {}, 1, False),
-    (f.TRIP_PROTECTION, {}, {}, 0, True),
+    (f.TRIP_STOP, {}, {}, 0, True),
+    (f.TRIP_RCD, {}, {}, 0, True),
+    (f.TRIP_HEAT, {}, {}, 60, False),
     (f.TRIP_STALE_PERMIT, {}, {}, 1, False),
     (f.TRIP_INTERLOCK, {}, {}, 0, True),
     (f.TRIP_SAMPLING, {}, {}, 1, False),
@@ -139,8 +141,12 @@ STILL = [
     (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_UNKNOWN}, {"PILOT_AGE_MS": 500}),
     (f.TRIP_DEAD_GRID, {"GRID_STATE": f.GRID_DEAD}, {}),
     (f.TRIP_DEAD_GRID, {"GRID_STATE": f.GRID_UNKNOWN}, {}),
-    (f.TRIP_PROTECTION, {}, {"INPUTS": f.IN_ESTOP}),
-    (f.TRIP_PROTECTION, {}, {"INPUTS_AGE_MS": 500}),
+    (f.TRIP_STOP, {}, {"INPUTS": f.IN_ESTOP}),
+    (f.TRIP_STOP, {}, {"INPUTS_AGE_MS": 500}),
+    (f.TRIP_RCD, {}, {"INPUTS": f.IN_RCD}),
+    (f.TRIP_RCD, {}, {"INPUTS_AGE_MS": 500}),
+    (f.TRIP_HEAT, {}, {"INPUTS": f.IN_OVERTEMP}),
+    (f.TRIP_HEAT, {}, {"INPUTS_AGE_MS": 500}),
     (f.TRIP_STALE_PERMIT, {"CONTACTOR_STATE": f.CONTACTOR_CLOSED}, {}),
     (f.TRIP_INTERLOCK, {}, {"INPUTS": f.IN_BOND}),
     (f.TRIP_INTERLOCK, {}, {"INPUTS_AGE_MS": 500}),
@@ -189,7 +195,7 @@ def test_acknowledging_too_early_counts_for_nothing() -> None:
     part = Recovery(image)
     put(image.commands, **OPENED)
     put(image.readings, INPUTS=f.IN_RCD)
-    put(image.trips, TRIPPED=f.TRIP_PROTECTION)
+    put(image.trips, TRIPPED=f.TRIP_RCD)
     put(image.requests, ACKNOWLEDGE_SEQ=1)
     part.step(100)
     put(image.readings, INPUTS=0)
@@ -197,7 +203,7 @@ def test_acknowledging_too_early_counts_for_nothing() -> None:
     assert image.commands[f.TRIP_ACK] == 0
     put(image.requests, ACKNOWLEDGE_SEQ=2)
     part.step(100)
-    assert image.commands[f.TRIP_ACK] == f.TRIP_PROTECTION
+    assert image.commands[f.TRIP_ACK] == f.TRIP_RCD
 
 
 def test_a_dead_grid_no_longer_matters_behind_an_open_switch() -> None:
@@ -213,7 +219,7 @@ def test_a_dead_grid_no_longer_matters_behind_an_open_switch() -> None:
 def test_every_trip_is_in_the_table() -> None:
     assert {row[0] for row in recovery.TABLE} == {1 << i for i in range(len(f.TRIP_NAMES))}
     lines = recovery.table()
-    assert "| protection | protections healthy | 0 ms | a person acknowledged |" in lines
+    assert "| stop | stop released | 0 ms | a person acknowledged |" in lines
 
 
 # --- a loose pilot wire -----------------------------------------------------------------------

@@ -172,7 +172,8 @@ def protections_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(contactor, "unprotected", _never)
     rows = _without(hardware.EVSE_BLOCKS, 0, f.REASON_PROTECTION)
     patch.setattr(hardware, "EVSE_BLOCKS", rows)
-    patch.setattr(guard, "TABLE", _without(guard.TABLE, 0, f.TRIP_PROTECTION))
+    rows = tuple(row for row in guard.TABLE if not row[0] & f.PROTECTION_TRIPS)
+    patch.setattr(guard, "TABLE", rows)
 
 
 def guard_without_pilot(patch: pytest.MonkeyPatch) -> None:
@@ -281,7 +282,7 @@ def test_the_walk_finds_nothing_and_goes_everywhere() -> None:
         bench.core.step = step  # type: ignore[method-assign]
         bench.wander(seed, ACTIONS)
     assert states == set(range(len(f.CONTACTOR_NAMES)))
-    assert trips == f.TRIP_PILOT | f.TRIP_PROTECTION | f.TRIP_STALE_PERMIT
+    assert trips == f.TRIP_PILOT | f.PROTECTION_TRIPS | f.TRIP_STALE_PERMIT
     assert faults & (f.FAULT_WELD | f.FAULT_STUCK_OPEN | f.FAULT_DIODE | f.FAULT_CABLE)
     assert faults & f.FAULT_NOT_FOLLOWED
 

@@ -284,23 +284,23 @@ def test_inv_12_an_unarmed_guard_writes_nothing() -> None:
     codes = Blocks(rig.analog).make(0, steady(12_000), sine(100_000))
     for _ in range(3):
         rig.fast.on_block(codes, 0)
-    rig.guard.strike(f.TRIP_PROTECTION)
+    rig.guard.strike(f.TRIP_STOP)
     assert rig.written == written and rig.tripped == 0
 
 
 def test_a_strike_drops_at_once_and_the_next_tick_latches() -> None:
     rig = post()
     rig.image.live[f.INPUTS] = f.IN_RCD
-    rig.guard.strike(f.TRIP_PROTECTION)
-    assert rig.outputs == ON_GRID & ~(CONTACTOR | ENABLE)
+    rig.guard.strike_by(f.IN_RCD)
+    assert rig.outputs == ON_GRID & ~CONTACTOR
     assert rig.tripped == 0
     rig.tick()
-    assert rig.tripped == f.TRIP_PROTECTION
+    assert rig.tripped == f.TRIP_RCD
     assert rig.image.trips[f.TRIP_VALUE] == f.IN_RCD
     rig.image.live[f.INPUTS] = 0
     for _ in range(50):
         rig.tick()
-    assert rig.outputs == ON_GRID & ~(CONTACTOR | ENABLE)
+    assert rig.outputs == ON_GRID & ~CONTACTOR
 
 
 class Struck(Guard):
@@ -311,7 +311,7 @@ class Struck(Guard):
     def _place(self) -> None:
         self.at -= 1
         if self.at == 0:
-            self.strike(f.TRIP_PROTECTION)
+            self.strike(f.TRIP_STOP)
 
     def _listen(self, dt_ms: int) -> None:
         self._place()
@@ -349,7 +349,7 @@ def test_inv_13_a_strike_may_cut_in_anywhere(place: int) -> None:
     for _ in range(3):
         rig.tick()
     struck = rig.guard.at <= 0
-    assert struck == (rig.tripped == f.TRIP_PROTECTION)
+    assert struck == (rig.tripped == f.TRIP_STOP)
     assert struck == (not rig.outputs & CONTACTOR)
     assert board == rig.write_outputs
 
@@ -362,19 +362,19 @@ def test_inv_13_a_strike_during_the_write_wins() -> None:
     def write(bits: int) -> None:
         if not struck:
             struck.append(1)
-            rig.guard.strike(f.TRIP_PROTECTION)
+            rig.guard.strike(f.TRIP_STOP)
         real(bits)
 
     rig.write_outputs = write
     rig.tick()
     assert not rig.outputs & (CONTACTOR | ENABLE)
     rig.tick()
-    assert rig.tripped == f.TRIP_PROTECTION
+    assert rig.tripped == f.TRIP_STOP
 
 
 def test_nothing_is_allocated(run_device: RunDevice) -> None:
     """Blocks, trips and a strike with the heap locked, in 32 bits."""
     said = run_device(ROOT / "tests_host/guard/device/no_allocation.py").split()
     tripped = f.TRIP_OVERCURRENT | f.TRIP_PILOT | f.TRIP_DEAD_GRID
-    tripped |= f.TRIP_SAMPLING | f.TRIP_PROTECTION
+    tripped |= f.TRIP_SAMPLING | f.TRIP_STOP
     assert said == ["0", str(tripped)]

@@ -26,7 +26,7 @@ def run():
     post.crossings.age = 700_000_000
     post.dead_man.dropped = 1
     post.one(calm)
-    post.guard.strike(f.TRIP_PROTECTION)
+    post.guard.strike(f.TRIP_STOP)
     for _ in range(8):
         post.one(calm)
 
