@@ -113,10 +113,10 @@ def test_the_picture_fits_the_terminal_and_says_what_matters(width, height):
     assert len(lines) <= height
     assert max(len(line.rstrip()) for line in lines) <= width
     text = "\n".join(lines)
-    for words in ("http://127.0.0.1:40123/", "1.23 kW", "4.20 kW", "service", "wallbox",
+    for shown in ("http://127.0.0.1:40123/", "1.23 kW", "4.20 kW", "service", "wallbox",
                   "offer", "10 A", "panel", "contactor", "09:01:01", "C  54 %",
                   "offer 29 A"):  # fmt: skip
-        assert words in text, words
+        assert shown in text, shown
     assert "Circuit service (L1) has" in text
 
 
