@@ -71,12 +71,12 @@ def _as_integer(kind, value, factor):
     return kind.index(value)
 
 
-def _find(document, path):
-    """The value at a dotted path, or None."""
-    for part in path.split("."):
-        if not isinstance(document, dict):
-            return None
-        document = document.get(part)
+def _find(document, row):
+    """The value at a row's dotted path, or its default; null only says so where that is none."""
+    for part in row[0].split("."):
+        if not isinstance(document, dict) or part not in document:
+            return row[5]
+        document = document[part]
     return document
 
 
@@ -99,13 +99,11 @@ def _options(document, site, config):
     _unknown(document, [row[0] for row in OPTIONS] + ["nodes"], "", config.errors)
     for row in OPTIONS:
         path, kind, _, _, _, default, field, factor, _ = row
-        value = _find(document, path)
-        if value is None:
-            if default is REQUIRED:
-                config.errors.append("{}: is missing, needs {}".format(path, _allowed(*row[1:5])))
-                continue
-            value = default
-        else:
+        value = _find(document, row)
+        if value is REQUIRED:
+            config.errors.append("{}: is missing, needs {}".format(path, _allowed(*row[1:5])))
+            continue
+        if value is not default:
             value = _check(path, row, value, config.errors)
             if value is None:
                 continue
@@ -131,13 +129,11 @@ def _nodes(document, site, config):
 def _node(number, where, node, site, config):
     for row in NODE_OPTIONS:
         name, kind, _, _, _, default, field, factor, _ = row
-        value = node.get(name)
-        if value is None:
-            if default is REQUIRED:
-                config.errors.append("{}{}: is missing".format(where, name))
-                continue
-            value = default
-        else:
+        value = _find(node, row)
+        if value is REQUIRED:
+            config.errors.append("{}{}: is missing".format(where, name))
+            continue
+        if value is not default:
             value = _check(where + name, row, value, config.errors)
         if field is not None and value is not None:
             site[field + number] = _as_integer(kind, value, factor)
@@ -290,8 +286,8 @@ def load(text, image, board):
         return config
     try:
         document = strict_json.loads(text)
-    except (ValueError, RuntimeError):  # nested too deep is a RuntimeError in both runtimes
-        config.errors.append("configuration: is not JSON")
+    except ValueError as error:
+        config.errors.append("configuration: is not JSON, {}".format(error))
         return config
     if not isinstance(document, dict):
         config.errors.append("configuration: is not an object")

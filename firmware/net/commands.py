@@ -149,21 +149,19 @@ def parse(row, payload):
     """The bytes of a payload (JSON object, number, word or nothing) as a dict of arguments."""
     if len(payload) > MAX_PAYLOAD:
         raise Refused("payload", "{} bytes".format(len(payload)), "at most 512 bytes")
-    try:
-        text = bytes(payload).decode().strip()
-    except UnicodeError:
-        raise Refused("payload", "is not UTF-8", "JSON, a plain number or a word")
+    text = bytes(payload).strip()
     fields = row[2]
     try:
         value = strict_json.loads(text) if text else {}
-    except (ValueError, RuntimeError):  # nested too deep is a RuntimeError in both runtimes
+    except ValueError as error:
         if not (fields and isinstance(fields[0][1], tuple) and text.isalpha()):
-            raise Refused("payload", "is not JSON", "JSON, a plain number or a word")
-        value = text
+            problem = "is not JSON, {}".format(error)
+            raise Refused("payload", problem, "JSON, a plain number or a word")
+        value = text.decode()  # letters of ASCII alone
     if isinstance(value, dict):
         return value
     if not fields:
-        if value in (True, None):
+        if value is True or value is None:
             return {}
         raise Refused("payload", "{} does not fit".format(_shown(value)), "nothing, {} or true")
     return {fields[0][0]: value}
@@ -178,9 +176,8 @@ def check(row, arguments):
             raise Refused(_shown(name).strip('"'), "is not a field of " + row[0], allowed)
     values = {}
     for field in row[2]:
-        value = arguments.get(field[0])
-        if value is not None:
-            values[field[0]] = _check(field, value)
+        if field[0] in arguments:  # null is no value: it fits no field
+            values[field[0]] = _check(field, arguments[field[0]])
         elif field[5] is REQUIRED:
             raise Refused(field[0], "is missing", allowed_text(field))
         else:

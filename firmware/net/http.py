@@ -371,9 +371,10 @@ class Http:
         if not self.commands:
             return _error(503, "configuration", "it has errors, see /api/state", "mend it first")
         try:
-            body = strict_json.loads(request.body.decode())
-        except (ValueError, RuntimeError):
-            return _error(400, "body", "is not JSON", 'an object like {"command": "goal", …}')
+            body = strict_json.loads(request.body)
+        except ValueError as error:
+            problem = "is not JSON, {}".format(error)
+            return _error(400, "body", problem, 'an object like {"command": "goal", …}')
         if not isinstance(body, dict) or not isinstance(body.get("command"), str):
             return _error(400, "command", "is missing", 'an object like {"command": "goal", …}')
         answer = self.commands.handle(body["command"], body, (OWNER,))

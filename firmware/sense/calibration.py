@@ -157,8 +157,8 @@ def _parse(text, errors):
         return None
     try:
         document = strict_json.loads(text)
-    except (ValueError, RuntimeError):
-        errors.append("file: is not JSON")
+    except ValueError as error:
+        errors.append("file: is not JSON, {}".format(error))
         return None
     if not isinstance(document, dict):
         errors.append("file: is not an object")

@@ -72,3 +72,9 @@ def test_the_flash_stops_interrupts_for_less_than_a_millisecond(tmp_path: Path) 
     """INV-9: a record is programmed in time, and nothing is erased while energised."""
     (figure,) = chip.records(tmp_path)
     assert float(figure.figure.split()[0]) < 1
+
+
+def test_a_document_does_not_hold_the_loop(tmp_path: Path) -> None:
+    (figure,) = chip.documents(tmp_path)
+    assert figure.method.startswith("1000 bytes")
+    assert float(figure.figure.split(" ")[0]) <= 6, figure.figure

@@ -21,7 +21,13 @@ NEEDED = (
 LIMIT_S = 120
 # Packages first, then what all rooms import, so that each room pays for its own only.
 ORDER = ("libs", "data", "core", "guard", "sense", "bus", "ledger", "policy", "net", "boards")
-SHARED = ("firmware", "firmware.image", "firmware.strict_json", "firmware.options")
+SHARED = (
+    "firmware",
+    "firmware.image",
+    "firmware.json_kernel",
+    "firmware.strict_json",
+    "firmware.options",
+)
 AT_START = ("_boot", "boot", "main", "islet_storage")
 
 # A Pico has no socket; the network rooms load over a stub of that name.

@@ -13,7 +13,7 @@ from tools.bench.board.rig import BoardBenchError
 from tools.bench.table import Figure, show
 
 EVENTS, MINUTES, SECONDS, STEPS, STARTS = 300, 30, 20, 100, 6
-PARTS = ("latency", "load", "step", "memory", "records", "reset", "accuracy", "quiet")
+PARTS = ("latency", "load", "step", "memory", "records", "json", "reset", "accuracy", "quiet")
 
 
 def measure(part: str, folder: Path, events: int, minutes: int) -> Iterator[Figure]:
@@ -28,6 +28,8 @@ def measure(part: str, folder: Path, events: int, minutes: int) -> Iterator[Figu
             return chip.memory(folder, min(10, minutes))
         case "records":
             return chip.records(folder)
+        case "json":
+            return chip.documents(folder)
         case "reset":
             return chip.reset(folder, STARTS)
         case "accuracy":

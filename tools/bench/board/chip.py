@@ -91,6 +91,20 @@ def records(folder: Path) -> Iterator[Figure]:
     yield Figure("programming a record, interrupts off", value, "< 1 ms", "", method)
 
 
+def documents(folder: Path) -> Iterator[Figure]:
+    """How long one kB of JSON holds the loop."""
+    (folder / "json").mkdir()
+    setup = rig.setup(folder / "json", [DEVICE / "strict_json.py"], site=None)
+    text = program(setup, "strict_json", 10_000)["text"]
+    found = re.search(r"bytes (\d+)\s+strict (\d+)\s+builtin (\d+)", text)
+    if not found:
+        raise rig.BoardBenchError(f"parsing JSON: {text[-500:]}")
+    value = f"{int(found[2]) / 1000:.1f} ms worst of 10"
+    rival = f"built-in parser, which takes 2,500 for 2: {int(found[3]) / 1000:.1f} ms"
+    method = f"{found[1]} bytes of a configuration, checked, rewritten, parsed"
+    yield Figure("strict JSON, 1 kB", value, "≤ 6 ms", rival, method)
+
+
 def quiet(folder: Path, minutes: int) -> Iterator[Figure]:
     (folder / "quiet").mkdir()
     setup = rig.setup(folder / "quiet", [], held=False)
