@@ -122,6 +122,8 @@ REASON_NOT_OBEYED = const(
 REASON_UNWITNESSED = const(33)  # nothing but its own report says what the inverter does
 REASON_ANTI_ISLANDING = const(34)  # it says that its anti-islanding is off, or cannot be asked
 REASON_ENABLE = const(35)  # it went on without its enable
+REASON_OWN_TRIP = const(36)  # its own power has moved the grid's voltage beyond a trip level
+REASON_FLAPPING = const(37)  # the grid has come and gone several times, value is ms left
 
 # outputs: bits of PERMITS, OUTPUTS; the guard alone writes their pins
 OUT_CONTACTOR = const(1)  # charging contactor
@@ -255,6 +257,10 @@ CONTACTOR_EMPTYING, CONTACTOR_OPENING, CONTACTOR_FAULT = const(3), const(4), con
 GRID_NAMES = ("unknown", "dead", "abnormal", "waiting", "in_service")
 GRID_UNKNOWN, GRID_DEAD, GRID_ABNORMAL = const(0), const(1), const(2)
 GRID_WAITING, GRID_IN_SERVICE = const(3), const(4)
+
+# how far the grid is lost for the house (safety.md section 5)
+LOSS_NAMES = ("none", "bad", "burning", "dead")
+LOSS_NONE, LOSS_BAD, LOSS_BURNING, LOSS_DEAD = const(0), const(1), const(2), const(3)
 
 ISLAND_NAMES = (
     "sensing",
@@ -434,6 +440,8 @@ WINNER_HIGH = _f("WINNER_HIGH", "", 0, 5, "source whose claim set GRANT_HIGH, pe
 MEMORY = _f("MEMORY", "", 0, _MS, "what a part of core must find again after a reset or power cut, a word each (MEMORY_*); written rarely", MEMORIES)
 ENABLE_BAR = _f("ENABLE_BAR", "bits", 0, 15, "why the inverter's enable is withheld (BAR_*), whatever the island permits")
 OBEDIENCE = _f("OBEDIENCE", "", 0, 4, "what is done about an inverter outside its grant (OBEY_*)")
+GRID_LOSS = _f("GRID_LOSS", "", 0, 3, "LOSS_*: bad and burning have lasted as long as they must; dead is now")
+GRID_LOAD_OK = _f("GRID_LOAD_OK", "", 0, 1, "the grid has been in a load's window for 5 s: the house may be closed to it")
 
 # --- trips ----------------------------------------------------------------------------------
 

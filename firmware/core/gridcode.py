@@ -24,6 +24,8 @@ from firmware.image import (
     GRID_CODE,
     GRID_DEAD,
     GRID_IN_SERVICE,
+    GRID_LOAD_OK,
+    GRID_LOSS,
     GRID_MHZ,
     GRID_MV,
     GRID_OF,
@@ -44,6 +46,8 @@ from firmware.image import (
     ISLAND_STARTING,
     ISLAND_STATE,
     LEG_COUNT,
+    LOSS_DEAD,
+    LOSS_NONE,
     NOMINAL_MV,
     REASON_BOOT,
     REASON_GRID_ABNORMAL,
@@ -59,6 +63,7 @@ from firmware.image import (
 
 _STALE_MS = const(500)  # sense refreshes every 100 ms; five lost in a row is no measurement
 _RESTART_MS = const(50)  # an excursion this long restarts the delay (UL 1741 SB test: 50-100 ms)
+_LOAD_MS = const(5_000)  # in a load's window before the house may be closed to the grid
 _DEAD_PERMILLE = const(100)  # all legs below: dead
 _FREQUENCY_PERMILLE = const(300)  # below it a frequency means nothing (IEEE 1547 accuracy range)
 
@@ -88,6 +93,7 @@ class GridCode:
         self._waited_ms = 0  # inside the window, without interruption
         self._ramp_ms = 0  # since in service
         self._tied = False  # the house was on the grid in the last step
+        self._fit_ms = 0  # in a load's window
         self._excursion = False  # beyond some trip level now, whatever its time
 
     def step(self, dt_ms):
@@ -102,6 +108,7 @@ class GridCode:
         self._state = self._next(dt_ms)
         commands[GRID_STATE] = self._state
         commands[GRID_REMAIN_MS] = self._remain_ms()
+        self._supply(dt_ms)
         self._claim_inverter(island)
         self._claim_evse(island)
 
@@ -158,6 +165,26 @@ class GridCode:
             return 0
         left_ms = self._site[ENTER_DELAY_MS] - self._waited_ms
         return left_ms if left_ms > 0 else 0
+
+    def _supply(self, dt_ms):
+        """GRID_LOSS and GRID_LOAD_OK (safety.md sections 5 and 7)."""
+        commands = self._commands
+        known = self._readings[GRID_AGE_MS] <= _STALE_MS
+        dead = known and self._below(_DEAD_PERMILLE)
+        commands[GRID_LOSS] = LOSS_DEAD if dead else LOSS_NONE
+        fit = known and self._fits_a_load()
+        self._fit_ms = self._grow(self._fit_ms, dt_ms) if fit else 0
+        commands[GRID_LOAD_OK] = 1 if self._fit_ms >= _LOAD_MS else 0
+
+    def _fits_a_load(self):
+        nominal_mv = self._site[NOMINAL_MV]
+        mhz = self._readings[GRID_MHZ]
+        return (
+            self._lowest_mv * 10 >= nominal_mv * 8
+            and self._highest_mv * 10 <= nominal_mv * 11
+            and (self._highest_mv - self._lowest_mv) * 10 <= nominal_mv
+            and (47_000 <= mhz <= 52_000 or 57_000 <= mhz <= 62_000)
+        )
 
     # --- what the readings say ----------------------------------------------------------------
 

@@ -58,6 +58,8 @@ REASONS = (
         "certificate entered.",
     ),
     ("", "The inverter went on after its enable was taken away."),
+    ("", "Held back, since its own power has pushed the grid's voltage out of bounds before."),
+    ("ms", "The grid has come and gone several times; waiting {value} more."),
 )
 
 # One row per trip bit, in TRIP_NAMES' order: what happened, the way out.
