@@ -285,3 +285,47 @@ def test_without_a_twin_it_says_so() -> None:
     twin = StubTwin(env={"ISLET_LINK_IN": ""}).run("import machine")
     assert twin.code == 1
     assert "ISLET_LINK_IN" in twin.stdout + twin.stderr
+
+
+START = """
+import hostlink
+from machine import Pin, PWM
+"""
+
+
+def test_the_first_levels_outlive_a_second_message_at_the_same_moment() -> None:
+    """Nobody takes back how it is now; only what may come is void with the next message."""
+    twin = run(
+        START
+        + """
+first = Pin(14, Pin.IN).value()
+PWM(Pin(7), freq=1000, duty_u16=65535)
+hostlink.exchange()
+hostlink.exchange()
+import time
+time.sleep_ms(1)
+print(first, Pin(14, Pin.IN).value(), Pin(15, Pin.IN).value())
+""",
+        at_once=[(2, struct.pack("<IHBB", 0, 0, 14, 1))],
+    )
+    assert twin.stdout == "1 1 0\n"
+
+
+def test_an_edge_due_now_is_had_though_a_message_goes_out_before_it_fires() -> None:
+    """The first of two edges at one moment sends a message from within its interrupt."""
+    script = (
+        START
+        + """
+import time
+def on_edge(pin):
+    hostlink.exchange()
+Pin(14, Pin.IN).irq(on_edge)
+time.sleep_ms(20)
+print(Pin(14, Pin.IN).value(), Pin(15, Pin.IN).value())
+"""
+    )
+    twin = StubTwin()
+    twin.edge(13_000, 14, 1)
+    twin.edge(13_000, 15, 1)
+    assert twin.run(script).code == 0, twin.stderr
+    assert twin.stdout == "1 1\n"

@@ -142,3 +142,44 @@ asyncio.run(main())
     end = 20 * (100_000 + ms)
     hits = list(range(250_000, end + 1, 250_000))
     assert twin.stdout == f"{end} {hits} {end}\n"
+
+
+LIVE = """
+import hostlink
+from machine import Timer
+class Wall:
+    us = 0
+    def ticks_us(self):
+        self.us += 700          # so long does each look at the clock take
+        return self.us & 0x3FFFFFFF
+    def ticks_diff(self, a, b):
+        return a - b
+wall = Wall()
+hostlink.utime = wall
+hostlink._wall_ticks = hostlink._wall_us = 0
+hits = []
+Timer(period=10, callback=lambda t: hits.append((hostlink.now_ms(), wall.us)))
+class Ready:
+    files = None
+    def ready(self):
+        return True
+due = hostlink.due_after(900_000)
+turns = 0
+while hostlink.now_ms() < 800:
+    hostlink.run(due, Ready())
+    turns += 1
+    wall.us += {work_us}
+late = [wall_us - 1000 * ms for ms, wall_us in hits]
+print([ms for ms, _ in hits] == list(range(10, 801, 10)), max(late), turns > 50)
+"""
+
+
+@pytest.mark.parametrize("work_us", [500, 4_000, 12_000])
+def test_in_real_time_interrupts_come_though_a_socket_is_always_ready(work_us: int) -> None:
+    """Time that has passed is passed alarm by alarm before anybody is served: an interrupt is as
+    late as one turn of the loop takes, however many clients ask back to back."""
+    script = LIVE.format(work_us=work_us)
+    twin = run(script, quit_us=2_000_000, env={"ISLET_SPEED": "1"})
+    in_order, late_us, many = twin.stdout.split()
+    assert (in_order, many) == ("True", "True")
+    assert int(late_us) <= work_us + 20_000

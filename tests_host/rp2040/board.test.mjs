@@ -45,6 +45,19 @@ class ScriptedPico {
     this.driven.set(gpio, level);
   }
 
+  lost = [];
+  held = [];
+
+  reset(reason) {
+    this.lost.push(reason);
+    this.listeners.reset.forEach((callback) => callback(reason, this.nanos));
+  }
+
+  hold(nanos) {
+    this.held.push(nanos);
+    this.nanos = nanos;
+  }
+
   uartFeed(index, byte) {
     this.fed.push([Math.round(this.nanos / 1000), byte]);
   }
@@ -275,6 +288,19 @@ test('a reset is told with the pins afloat, and what was half sent is lost', () 
     items: [{ kind: 'Pins', driven: 0, level: 0 }, { kind: 'Reset', cause: 1 }],
   });
   assert.deepEqual(rig.all(100_000), []);
+});
+
+test('the scenario takes the chip\'s mind: no power for as long as it says, then a new life', () => {
+  const rig = new Rig();
+  rig.board.take({ untilUs: 100_000, items: [{ kind: 'Lose', untilUs: 30_000, cause: 2 }] });
+  const message = rig.board.run(100_000);
+  assert.deepEqual(message.items, [{ kind: 'Reset', cause: 2 }]);
+  assert.deepEqual(rig.pico.lost, ['power']);
+  rig.pico.pin(35_000, CONTACTOR, 1);
+  assert.equal(rig.board.run(100_000).us, 35_000);
+  assert.equal(rig.pico.held.at(-1), 30e6);
+  rig.board.take({ untilUs: 100_000, items: [{ kind: 'Lose', untilUs: 35_000, cause: 1 }] });
+  assert.deepEqual(rig.pico.lost, ['power', 'watchdog']);
 });
 
 test('the metering chips answer by their chip select, and complain of bad frames', () => {

@@ -105,6 +105,13 @@ print(open('/kept.txt').read(), machine.mem32[0x4005800C], machine.reset_cause()
   pico.run(150);
   assert.equal(heard.at(-1), 'watchdog');
   const ram = pico.ram;
+  pico.run(50);
+  pico.exec('import machine; machine.mem32[0x4005800C] = 0x1235');
+  pico.reset('watchdog');
+  const dark = pico.nanos + 3e9;
+  pico.hold(dark);
+  assert.equal(pico.nanos, dark);
+  assert.equal(fresh(), 'here 4661 3\n');
   pico.reset('power');
   assert.equal(fresh(), 'here 0 1\n');
   assert.equal(pico.ram, ram, 'a view of the RAM stays valid');

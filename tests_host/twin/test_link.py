@@ -9,15 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests_host.twin.link_kit import CLOSE, OPEN, Rig
 from tests_host.twin.stubs import StubDevice, StubHouse
 from tools.twin import wire
-from tools.twin.link import LinkError, Session
-from tools.twin.signals import CHANNELS, Instruments, Synthesis, frame_after
-
-SYNTHESIS = Synthesis(Instruments(), seed=1)
-BLOCK = 48
-CLOSE = wire.Pins(4, 4)
-OPEN = wire.Pins(4, 0)
+from tools.twin.link import LinkError
+from tools.twin.signals import CHANNELS, frame_after
 
 u8, u16, u32 = st.integers(0, 255), st.integers(0, 65535), st.integers(0, 2**32 - 1)
 pin, level, uart = st.integers(0, 31), st.integers(0, 1), st.integers(0, 3)
@@ -34,6 +30,7 @@ CHIP = st.one_of(
     st.builds(wire.Log, st.text(max_size=50)),
     st.builds(wire.Watchdog, u32),
     st.builds(wire.Step, u16),
+    st.builds(wire.Scratch, st.integers(0, 7), u32),
 )
 TWIN = st.one_of(
     st.builds(wire.Samples, u32, data),
@@ -45,6 +42,7 @@ TWIN = st.one_of(
     st.just(wire.Quit()),
     st.builds(wire.NetRefused, u8),
     st.builds(wire.NetAccept, u8, st.integers(1, 65535)),
+    st.builds(wire.Lose, t_us, st.integers(1, 2)),
 )
 
 
@@ -100,50 +98,6 @@ def test_items_travel_in_their_own_direction_only():
 
 
 # --- the session ---------------------------------------------------------------------------
-
-
-class Rig:
-    """A chip's view of a session: remembers what it was told and consumes whole blocks."""
-
-    def __init__(self, device: type[StubDevice] = StubDevice) -> None:
-        self.house = StubHouse()
-        self.device = device(self.house)
-        self.session = Session(self.house, SYNTHESIS, {1: self.device})
-        self.codes: dict[int, bytes] = {}
-        self.received: list[tuple[int, int]] = []
-        self.edges: list[wire.Edge] = []
-        self.next_frame = 0
-        self.now_us = 0
-        self.answer = self.say(0, why=wire.START)
-
-    def say(self, now_us, *items, why=wire.BLOCK_END):
-        """Live to now_us on the last prediction, then send items there."""
-        if why != wire.START:
-            self._live(now_us)
-        self.answer = self.session.exchange(wire.Ask(now_us, why, self.next_frame, items))
-        return self.answer
-
-    def _live(self, now_us):
-        for item in self.answer.items:
-            if isinstance(item, wire.Samples):
-                size = 2 * CHANNELS
-                for i in range(len(item.codes) // size):
-                    self.codes[item.first + i] = item.codes[i * size : (i + 1) * size]
-            elif isinstance(item, wire.UartRx):
-                for i, byte in enumerate(item.data):
-                    at_us = item.t_us + i * item.char_us
-                    if self.now_us < at_us <= now_us:
-                        self.received.append((at_us, byte))
-            elif isinstance(item, wire.Edge) and self.now_us < item.t_us <= now_us:
-                self.edges.append(item)
-        self.now_us = now_us
-        self.next_frame = max(self.next_frame, frame_after(now_us) // BLOCK * BLOCK)
-
-    def run_to(self, end_us):
-        while self.answer.until_us < end_us:
-            self.say(self.answer.until_us)
-        if self.now_us < end_us:
-            self.say(end_us, why=wire.NET)
 
 
 def test_the_first_answer_tells_the_inputs_and_the_clock_and_reaches_100_ms():
@@ -322,23 +276,6 @@ def test_time_does_not_go_back():
     rig.say(60_000, CLOSE, why=wire.OUTPUT_EDGE)
     with pytest.raises(LinkError, match="allowed 60000…100000"):
         rig.session.exchange(wire.Ask(59_999, wire.BLOCK_END, 0))
-
-
-def test_after_a_restart_the_chip_counts_from_zero_and_its_pins_have_floated():
-    rig = Rig()
-    rig.say(13_500, CLOSE, why=wire.OUTPUT_EDGE)
-    rig.run_to(213_000)
-    rig.session.restart(300_123)
-    assert rig.session.boot_us == 310_000
-    assert not rig.house.closed
-    rig.next_frame = rig.now_us = 0
-    answer = rig.say(0, why=wire.START)
-    assert answer.until_us == 100_000
-    assert wire.Edge(0, 10, 0) in answer.items
-    (samples,) = (i for i in answer.items if isinstance(i, wire.Samples))
-    assert samples.first == 0
-    rig.run_to(200_000)
-    assert rig.session.now_us == 510_000
 
 
 class Reader(StubDevice):

@@ -39,8 +39,12 @@ class StubJudge:
         self.seen.append(t_us)
         self.sections |= set(image)
 
-    def restarted(self, t_us):
+    def restarted(self, t_us, asked):
+        assert not asked
         self.restarts.append(t_us)
+
+    def booted(self, t_us):
+        assert t_us == self.restarts[-1] + 250_000
 
     def findings(self):
         return self.found if self.seen[-1] >= 500_000 else ()

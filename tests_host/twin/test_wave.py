@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests_host.twin import stubs
+from tests_host.twin.link_kit import CLOSE, OPEN, SYNTHESIS
 from tests_host.twin.stubs import StubDevice, StubHouse, StubStretch
-from tests_host.twin.test_link import CLOSE, OPEN, SYNTHESIS
 from tools.twin import chips, flash, port, wire
 from tools.twin.house import House, HouseSpec, from_dict
 from tools.twin.link import LinkError, Session
@@ -103,6 +103,7 @@ GOLDEN = (
     wire.Watchdog(2000),
     wire.Step(65535),
     wire.Reset(2),
+    wire.Scratch(3, 2**32 - 1),
     wire.Samples(2**32 - 1, b"\1\2"),
     wire.Edge(2**32 * 1000 - 1, 31, 1),
     wire.UartRx(3, 1_999_999, 573, b"abc"),
@@ -112,6 +113,7 @@ GOLDEN = (
     wire.Quit(),
     wire.NetRefused(5),
     wire.NetAccept(128, 8080),
+    wire.Lose(1_999_999, 2),
 )
 
 

@@ -24,7 +24,8 @@
 //   pico.type(bytes | text)       into the USB console
 //   pico.exec(code, ms?)          through the raw REPL: its output, or an Error
 //   pico.onReset(cb)              cb(reason, nanos): 'watchdog', 'forced', 'run' or 'power'
-//   pico.reset(reason)            from outside: 'run' (RUN pin) or 'power'
+//   pico.reset(reason)            from outside: 'run' (RUN pin), 'power' or 'watchdog'
+//   pico.hold(nanos)              time passes, the chip stays in reset
 //   pico.ram, pico.ramView        the chip's RAM (offset 0 is 0x20000000), the same for ever
 //   pico.flash                    its flash, likewise
 //   pico.busyNanos, idleNanos     how long the CPU ran and slept since power-up
@@ -37,6 +38,7 @@ import { readFileSync } from 'node:fs';
 import { ChipClock } from './clock.mjs';
 import { Converter, IDEAL, TYPICAL } from './converter.mjs';
 import { applyFixes } from './fixes/index.mjs';
+import { WATCHDOG } from './fixes/watchdog.mjs';
 import { Hub } from './hub.mjs';
 import { RawRepl } from './repl.mjs';
 import { ConsoleLogger, LogLevel, RP2040, root } from './rp2040js.mjs';
@@ -159,10 +161,22 @@ export class Pico {
     this.engine.interrupt();
   }
 
-  /** Reset from outside: nothing but the flash stays. */
+  /** Reset from outside: nothing but the flash stays; of the watchdog also what it carries over. */
   reset(reason = 'run') {
+    if (reason === 'watchdog') {
+      this.watchdogFired(1, this.mcu.peripherals[WATCHDOG].scratchData.slice());
+      return;
+    }
     this.pendingReset = { kept: null, reason };
     this.engine.interrupt();
+  }
+
+  /** Let time pass to `nanos` with the chip held in reset. */
+  hold(nanos) {
+    if (this.pendingReset !== null) {
+      this.restart();
+    }
+    this.originNanos = Math.max(this.originNanos, nanos / this.scale - this.clock.nanosCounter);
   }
 
   restart() {

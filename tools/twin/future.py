@@ -66,6 +66,11 @@ class Future:
     def until_us(self) -> int:
         return self._ahead.until_us
 
+    @property
+    def stands(self) -> bool:
+        """Nothing is predicted: the house stands at now_us."""
+        return self._further is None and self.until_us == self.now_us
+
     def commit(self, t_us: int) -> None:
         """Make the way up to t_us the truth; the house then stands there, or further ahead."""
         ahead, truth = self._ahead, self._truth

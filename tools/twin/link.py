@@ -25,7 +25,7 @@ to be undone.
 Bytes towards the chip are decided by an actor and kept here until the chip has had them. It has
 had what lies in (its last message, t]; a frame cut by an early t is continued in the next answer.
 
-When a watchdog restarts the chip, its clock begins at zero again; `boot_us` is where. A chip with
+When the chip is reset, its clock begins at zero again; `boot_us` is where. A chip with
 converters of its own (the emulated one: no synthesis) is told the waves instead of samples, and
 of its resets it tells itself, in a time that goes on.
 """
@@ -35,6 +35,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tools.twin import wire
@@ -44,10 +45,22 @@ from tools.twin.signals import FRAMES_PER_S, Synthesis, frame_after
 from tools.twin.wave import wave_of
 
 HORIZON_US = 100_000
+BOOT_US = 250_000  # from reset to the first line of boot.py
 BOOT_GRID_US = 10_000  # a restart begins at a whole sample block: 48 frames, 10 PWM periods
 Minutes = Callable[[int], int]
 OUTPUTS = (wire.Pins, wire.Pwm, wire.Reset)
 RESETS = {1: "watchdog", 2: "reset"}
+LOSSES = {"reset": 1, "off": 2}
+SCRATCHES = 8
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The scenario takes the chip's mind: `cause` reset (as its watchdog would) or off (power
+    cut), and when it may boot again."""
+
+    cause: str
+    until_us: int
 
 
 class Session:
@@ -81,15 +94,29 @@ class Session:
         self._minute = -1
         self._coming: list[tuple[int, int, int, bytes]] = []  # t_us, uart, char_us, data
         self._arriving: list[wire.NetRx] = []
-        self._fresh = True  # the chip does not know the input pins yet
+        self._known: dict[int, int] | None = None  # levels of the input pins, as told
+        self._told: list[tuple[int, int, int]] = []  # edges of the last answer: t_us, pin, level
+        self.lost: Loss | None = None
+        self.scratch = [0] * SCRATCHES  # what a reset leaves alone, a power cut clears
         self._posted: deque[Callable[[], Any]] = deque()
 
     def post(self, job: Callable[[], Any]) -> None:
         """From any thread: have `job` done at the next agreed moment (real time only)."""
         self._posted.append(job)
 
+    def lose(self, cause: str, t_us: int, for_us: int) -> None:
+        """For an actor, at t_us: the chip loses its mind, and its power for so long if off.
+        A process is then to be ended without a word; restart() goes on."""
+        if cause not in LOSSES:
+            raise ValueError(f"controller: {cause!r}, allowed {', '.join(LOSSES)}")
+        until_us = t_us + for_us
+        if self.lost is not None:  # it was without one already
+            until_us = max(until_us, self.lost.until_us)
+            cause = "off" if "off" in (cause, self.lost.cause) else cause
+        self.lost = Loss(cause, until_us)
+
     def exchange(self, ask: wire.Ask) -> wire.Answer:
-        """The chip's message to the twin's answer."""
+        """The chip's message to the twin's answer; of no use to a chip that is `lost`."""
         t_us = ask.now_us + self.boot_us
         frame = ask.next_frame + self.boot_us * FRAMES_PER_S // 1_000_000
         self._check(t_us, frame)
@@ -108,7 +135,7 @@ class Session:
         self._arriving = [item for item in self._arriving if item.t_us > t_us]
         for item in ask.items:
             self._apply(t_us, item)
-        if self.over:
+        if self.over or (self.lost is not None and not self._waves):
             return wire.Answer(ask.now_us, (wire.Quit(),))
         return self._answer(frame)
 
@@ -119,27 +146,35 @@ class Session:
         if quiet and until_us not in self._due() and until_us != self.end_us:
             self.future.look_ahead(self._horizon(until_us))
 
-    def restart(self, t_us: int) -> None:
-        """The chip lost its mind: pins float until it boots again, at or soon after t_us."""
-        t_us = -(-max(t_us, self.now_us) // BOOT_GRID_US) * BOOT_GRID_US
+    def restart(self) -> None:
+        """The chip lost its mind, of itself or as `lost` says: pins float until it boots again,
+        or until the run is over."""
         future = self.future
         future.commit(self.now_us)
         future.change()
         self.house.set_pins(0, 0)
         self._coming.clear()
         self._arriving.clear()
-        while self.now_us < t_us:
+        self.lost = self.lost or Loss("reset", self.now_us)
+        while not self.over:
             self._act(self.now_us)
-            self.now_us = min([t_us, *self._later()])
+            boot_us = -(-(self.lost.until_us + BOOT_US) // BOOT_GRID_US) * BOOT_GRID_US
+            if self.now_us >= boot_us:
+                break
+            self.now_us = min([boot_us, self.now_us + HORIZON_US, *self._later()])
             future.predict(self.now_us)
             future.commit(self.now_us)
-        self._act(t_us)
+            self.over = self.end_us is not None and self.now_us >= self.end_us
         if self._network is not None:
-            self._network.reset(t_us)
-        self.boot_us = self.until_us = t_us
-        future.forget(t_us * FRAMES_PER_S // 1_000_000)
+            self._network.reset(self.now_us)
+        if self.lost.cause == "off":
+            self.scratch = [0] * SCRATCHES
+        self.lost = None
+        self.boot_us = self.until_us = self.now_us
+        future.forget(self.now_us * FRAMES_PER_S // 1_000_000)
         self._minute = -1
-        self._fresh = True
+        self._known = None
+        self._told.clear()
 
     # --- one exchange, step by step ---------------------------------------------------------
 
@@ -204,6 +239,8 @@ class Session:
                 self.on_log(t_us, item.text)
             case wire.Watchdog():
                 self.watchdog_ms = item.timeout_ms or self.watchdog_ms
+            case wire.Scratch():
+                self.scratch[item.index] = item.word
             case wire.Reset():
                 self._reset(t_us, RESETS[item.cause])
 
@@ -216,7 +253,8 @@ class Session:
         if self._network is not None:
             self._network.reset(t_us)
         self._minute = -1
-        self.on_reset(t_us, cause)
+        asked, self.lost = self.lost, None
+        self.on_reset(t_us, cause if asked is None else f"scenario: {asked.cause}")
 
     def _to_network(self, t_us: int, item: wire.NetOpen | wire.NetTx | wire.NetClose) -> None:
         network = self._network
@@ -238,13 +276,12 @@ class Session:
         if self._minutes(now_us) != self._minute:
             self._minute = self._minutes(now_us)
             items.append(wire.Rtc(self._minute))
-        if self._fresh:
-            self._fresh = False
-            pins = self.house.inputs()
-            items += [wire.Edge(now_us - boot_us, pin, level) for pin, level in pins]
+        if self._waves and self.lost is not None:
+            items.append(wire.Lose(self.lost.until_us - boot_us, LOSSES[self.lost.cause]))
+        edges = self._levels(now_us)
         self.future.predict(self._horizon(now_us))
         self.until_us = until_us = min([self.future.until_us, *self._later()])
-        edges = self.future.edges(now_us, until_us)
+        self._told = edges = edges + list(self.future.edges(now_us, until_us))
         items += [wire.Edge(t_us - boot_us, pin, level) for t_us, pin, level in edges]
         if self._waves:
             items += [wave_of(s, boot_us) for s in self.future.waves(now_us, until_us)]
@@ -255,6 +292,21 @@ class Session:
         items += self._serial()
         items += self._sockets()
         return wire.Answer(until_us - boot_us, tuple(items))
+
+    def _levels(self, now_us: int) -> list[tuple[int, int, int]]:
+        """Input pins that are not as the chip was told: all at its start; later those that moved
+        at this very moment, between two changes of its outputs."""
+        known = self._known
+        if known is None:
+            self._known = dict(self.house.inputs())
+            return [(now_us, pin, level) for pin, level in self._known.items()]
+        for t_us, pin, level in self._told:
+            if t_us <= now_us:
+                known[pin] = level
+        if not self.future.stands:
+            return []
+        moved = [(now_us + 1, p, level) for p, level in self.house.inputs() if known[p] != level]
+        return moved
 
     def _serial(self) -> list[wire.UartRx]:
         for uart, endpoint in self._uarts.items():

@@ -34,7 +34,6 @@ from tools.twin.process import Chip, ChipDied
 from tools.twin.signals import Stretch
 
 RESTART_CODES = {75: "watchdog", 76: "reset"}
-BOOT_US = 250_000  # from reset to the first line of boot.py
 OBSERVE_US = 100_000
 REFUSAL = "configuration: "  # the firmware's log begins so for each error in the site
 FINDING, FAILED, INTERRUPTED = 1, 2, 130
@@ -46,7 +45,13 @@ class Judge(Protocol):
 
     def observe(self, t_us: int, truth: Truth, image: Mapping[str, array[int]]) -> None: ...
 
-    def restarted(self, t_us: int) -> None: ...
+    def restarted(self, t_us: int, asked: bool) -> None:
+        """The chip lost its mind; `asked`: the scenario wanted it so."""
+        ...
+
+    def booted(self, t_us: int) -> None:
+        """A chip's new life begins (of one that goes on by itself this is not known)."""
+        ...
 
     def findings(self) -> Sequence[str]:
         """Everything held against the run so far, oldest first, a sentence each."""
@@ -205,7 +210,11 @@ class Run:
                 ask = self._chip.receive()
                 if ask.why == wire.BYE:
                     continue  # its exit code is the next thing to be had
-                self._chip.send(session.exchange(ask))
+                answer = session.exchange(ask)
+                if session.lost is not None and not self._scene.emulated and not session.over:
+                    self._restart(f"scenario: {session.lost.cause}")
+                    continue
+                self._chip.send(answer)
                 self._catch_up()
                 if session.over:
                     continue
@@ -229,9 +238,15 @@ class Run:
     def _restart(self, cause: str) -> None:
         session = self._scene.session
         self._note_reset(session.now_us, cause)
-        self._stop_chip()
-        session.restart(session.now_us + BOOT_US)
-        self._environment["ISLET_RESET_CAUSE"] = cause
+        assert self._chip is not None
+        self._chip.kill()
+        cut = session.lost is not None and session.lost.cause == "off"
+        session.restart()
+        if session.over:
+            return
+        self._environment["ISLET_RESET_CAUSE"] = "power" if cut else cause
+        self._environment["ISLET_SCRATCH"] = " ".join(map(str, session.scratch))
+        self._notes.append(partial(self._scene.judge.booted, session.now_us))
         self._start_chip()
 
     def _was_reset(self, t_us: int, cause: str) -> None:
@@ -241,7 +256,7 @@ class Run:
     def _note_reset(self, t_us: int, cause: str) -> None:
         self._restarts += 1
         self.log.add(t_us, "run", f"{cause}: the chip restarts")
-        self._scene.judge.restarted(t_us)
+        self._scene.judge.restarted(t_us, cause.startswith("scenario"))
         self._steps = record.Assembler()
 
     # --- what the session tells -------------------------------------------------------------

@@ -47,9 +47,9 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens. `kind`: set, bus, mqtt, broker; `target`: dotted input, device,
-    topic or ""; `value`: what it becomes (the fault, the payload, "up" or "down"); `for_s`: a bus
-    fault's length, None to the end."""
+    """Something that happens. `kind`: set, bus, mqtt, broker, controller; `target`: dotted input,
+    device, topic or ""; `value`: what it becomes (the fault, the payload, "up" or "down", "reset"
+    or "off"); `for_s`: a bus fault's length, None to the end; a power cut's."""
 
     at_s: float
     kind: str
@@ -309,7 +309,7 @@ class Problems:
         return found
 
     def event(self, i: int, data: dict[str, Any], house: House) -> Event | None:
-        """One of the four kinds."""
+        """One of the five kinds."""
         at_s, where = data["at_s"], f"events[{i}]"
         if "set" in data:
             try:
@@ -323,6 +323,10 @@ class Problems:
         if "mqtt" in data:
             message = data["mqtt"]
             return Event(at_s, "mqtt", message["topic"], message["payload"])
+        if "controller" in data:
+            if data["controller"] == "reset" and "for_s" in data:
+                self.add(f"{where}.for_s", "a reset has no length, allowed with off")
+            return Event(at_s, "controller", "", data["controller"], data.get("for_s", 0.0))
         return Event(at_s, "broker", "", data["broker"])
 
     def expectation(self, i: int, data: dict[str, Any], fields: set[str]) -> Expectation:

@@ -11,6 +11,7 @@ from tools.twin.house import HouseSpec, schema_of
 
 BUS_FAULTS = ("silent", "late", "crc", "exception", "noise", "other")
 BUS_DEVICES = ("meter", "inverter")
+CONTROLLER = ("reset", "off")
 
 
 def schema() -> dict[str, Any]:
@@ -77,6 +78,7 @@ def _event_schema(seconds: dict[str, Any]) -> dict[str, Any]:
         ),
         "mqtt": ({"mqtt": message}, []),
         "broker": ({"broker": {"enum": ["up", "down"]}}, []),
+        "controller": ({"controller": {"enum": list(CONTROLLER)}, "for_s": seconds}, []),
     }
     return _either(
         {

@@ -208,6 +208,9 @@ class Stage:
             case "mqtt":
                 said = f"publishes to {event.target}"
                 self._publish(t_us, event.target, event.value)
+            case "controller":
+                said = f"controller: {event.value}"
+                self.session.lose(event.value, t_us, round((event.for_s or 0) * 1e6))
             case _:
                 said = f"broker {event.value}"
                 broker = self._broker or self._real_broker

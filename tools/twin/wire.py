@@ -108,6 +108,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Scratch:
+    """The program wrote one of the watchdog's scratch registers, which a reset leaves alone."""
+
+    index: int
+    word: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """The chip was reset at this moment and goes on by itself, its time with it; its pins float.
     `cause`: 1 watchdog, 2 the program."""
@@ -178,6 +186,15 @@ class NetAccept:
 
     conn: int
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """To a chip that goes on by itself: it loses its mind now, until `until_us`.
+    `cause`: 1 as by its watchdog, 2 without power, so that scratch registers go as well."""
+
+    until_us: int
+    cause: int
 
 
 class _Item:
@@ -255,6 +272,7 @@ CHIP_ITEMS = (
     _Item(9, Watchdog, "I"),
     _Item(10, Step, "H"),
     _Item(11, Reset, "B", (0, 1, 2)),
+    _Item(12, Scratch, "BI", (0, 0, 7)),
 )
 TWIN_ITEMS = (
     _Item(1, Samples, "Ib"),
@@ -267,6 +285,7 @@ TWIN_ITEMS = (
     _Item(8, NetRefused, "B"),
     _Item(9, NetAccept, "BH", (1, 1, 65535)),
     _Item(10, Wave, "TTddddCCCCddd"),
+    _Item(11, Lose, "TB", (1, 1, 2)),
 )
 _BY_TAG = {CHIP_ITEMS: {i.tag: i for i in CHIP_ITEMS}, TWIN_ITEMS: {i.tag: i for i in TWIN_ITEMS}}
 _BY_CLASS = {i.cls: i for i in CHIP_ITEMS + TWIN_ITEMS}

@@ -21,6 +21,7 @@ import { Waves } from './waves.mjs';
 const SLICE_NANOS = 200e3; // how late a control step is noticed at most
 const SEARCH_NANOS = 10e6; // how often the beacon is looked for
 const BAUD_SLACK = 0.04; // beyond, a receiver does not understand the sender
+const BY_WATCHDOG = 1; // of a Lose; without power else
 const RESET_CAUSES = { watchdog: 1 }; // any other is the program's
 
 /** Reasons to speak, the most telling first. */
@@ -75,6 +76,7 @@ export class Board {
       seed: setup.seed,
     }, (text) => this.say({ kind: 'Log', text }));
     this.mcu = null;
+    this.darkNanos = 0; // without power until then
     this.wireOutputs(board);
     this.wirePilot(board.pilot);
     this.wireLine(board.uart, setup.line);
@@ -160,6 +162,12 @@ export class Board {
     }
   }
 
+  /** The scenario takes the chip's mind; time goes on while it has no power. */
+  lose({ untilUs, cause }) {
+    this.pico.reset(cause === BY_WATCHDOG ? 'watchdog' : 'power');
+    this.darkNanos = untilUs * 1000;
+  }
+
   wasReset(reason, nanos) {
     this.decoder.reset();
     this.beacon = new Beacon(this.pico.ram);
@@ -185,6 +193,7 @@ export class Board {
         });
       }
     }
+    answer.items.filter((item) => item.kind === 'Lose').forEach((item) => this.lose(item));
     this.mailbox?.renew(answer.items, this.agenda);
     this.meters.announce(this.agenda, this.nowUs, answer.untilUs);
     this.agenda.run(nowNanos);
@@ -210,6 +219,12 @@ export class Board {
       const parts = [this.agenda, this.script, this.decoder, this.duty];
       const due = parts.map((part) => part.dueNanos).filter((at) => at !== null);
       const to = Math.min(end, nanos + SLICE_NANOS, ...due);
+      if (nanos < this.darkNanos) {
+        this.pico.hold(Math.min(to, this.darkNanos));
+        nanos = this.pico.nanos;
+        this.tick(nanos);
+        continue;
+      }
       const stopped = this.pico.runUntil(to);
       nanos = stopped ? this.pico.nanos : Math.max(to, this.pico.nanos);
       this.tick(nanos);

@@ -29,6 +29,7 @@ const CHIP = {
   Watchdog: [9, 'timeoutMs I'],
   Step: [10, 'dtMs H'],
   Reset: [11, 'cause B'],
+  Scratch: [12, 'index B', 'word I'],
 };
 const TWIN = {
   Samples: [1, 'first I', 'codes b'],
@@ -44,6 +45,7 @@ const TWIN = {
     10, 't0Us T', 't1Us T', 'gridHz d', 'gridRad d', 'houseHz d', 'houseRad d', 'evseA C',
     'mainA C', 'gridV C', 'houseV C', 'pilotHighV d', 'pilotLowV d', 'ppOhm d',
   ],
+  Lose: [11, 'untilUs T', 'cause B'],
 };
 const WIDTH = { B: 1, H: 2, I: 4, d: 8, T: 6, C: 48 };
 const MOST_BYTES = 1 << 20;

@@ -14,73 +14,25 @@ import link_words as words
 import uselect
 import utime
 import vclock
+from chip_alarm import ALARMS as _alarms
+from chip_alarm import (  # noqa: F401  for whoever has one
+    NEVER,
+    RANK_SAMPLES,
+    RANK_TIMER,
+    RANK_UART,
+    RANK_WATCHDOG,
+    Alarm,
+    Signals,
+)
 from chip_calendar import Calendar
 from micropython import const
 
-NEVER = const(0x3FFFFFFF)  # a due time that does not come
 _REBASE_US = const(500_000_000)  # times count from a moving origin, so that they stay small
-
-# ranks: who goes first of those due at the same moment
-RANK_SIGNAL, RANK_UART, RANK_SAMPLES, RANK_TIMER, RANK_WATCHDOG = 0, 1, 2, 3, 4
 
 _SECTIONS = ("site", "readings", "requests", "commands", "trips")
 _MAX_IDLE = const(100_000)  # polls without time passing before we call it a busy loop
 
 is_virtual = os.getenv("ISLET_SPEED") != "1"
-
-
-class Alarm:
-    """Something that falls due at `due` (us since the moving origin) and then fires."""
-
-    def __init__(self, rank):
-        self.due = NEVER
-        at = 0
-        while at < len(_alarms) and _alarms[at].rank <= rank:
-            at += 1
-        self.rank = rank
-        _alarms.insert(at, self)
-
-    def fire(self):
-        raise NotImplementedError
-
-    def remove(self):
-        self.due = NEVER
-        if self in _alarms:
-            _alarms.remove(self)
-
-
-class Signals(Alarm):
-    """Predicted happenings, in order of time: (due, receiver, a, b)."""
-
-    def __init__(self):
-        super().__init__(RANK_SIGNAL)
-        self.queue = []
-
-    def add(self, due, receiver, a, b):
-        at = len(self.queue)
-        while at and self.queue[at - 1][0] > due:
-            at -= 1
-        self.queue.insert(at, (due, receiver, a, b))
-        self.due = self.queue[0][0]
-
-    def waiting(self, conn):
-        """Data is on its way for this connection."""
-        for row in self.queue:
-            if row[1] is _net_rx and row[2] == conn:
-                return True
-        return False
-
-    def discard(self):
-        self.queue.clear()
-        self.due = NEVER
-
-    def fire(self):
-        _, receiver, a, b = self.queue.pop(0)
-        self.due = self.queue[0][0] if self.queue else NEVER
-        receiver(a, b)
-
-
-_alarms = []
 _base_ms = 0  # the moving origin
 now_us = 0  # since the origin
 _until_us = 0
@@ -179,22 +131,27 @@ def run(due, waiter=None):
         raise RuntimeError("an interrupt handler cannot wait")
     _running = True
     start_us = now_us
+    late_us = 0 if is_virtual else _passed_us()  # what the wall clock is ahead by
     try:
         while True:
             if _ended is not None:
                 sys.exit(_ended)
             _fire()
-            if waiter is not None and waiter.ready():
-                return True
-            if now_us >= due:
-                return False
+            caught_up = now_us - start_us >= late_us
+            if caught_up:
+                if waiter is not None and waiter.ready():
+                    return True
+                if now_us >= due:
+                    return False
             if _why != words.WHY_BLOCK or now_us >= _until_us:
                 exchange()
                 continue
             if now_us >= _REBASE_US:
                 moved = _rebase()
                 due = due if due == NEVER else due - moved
-            target = min(due, _until_us)
+                start_us -= moved
+            # first the time that has passed, alarm by alarm, whoever is ready: interrupts come
+            target = min(due if caught_up else start_us + late_us, _until_us)
             for alarm in _alarms:
                 if alarm.due < target:
                     target = alarm.due
@@ -228,8 +185,7 @@ def _rebase():
     for alarm in _alarms:
         if alarm.due != NEVER:
             alarm.due -= _REBASE_US
-    if _signals.queue:
-        _signals.queue = [(row[0] - _REBASE_US,) + row[1:] for row in _signals.queue]
+    _signals.rebase(_REBASE_US)
     return _REBASE_US
 
 
@@ -239,14 +195,20 @@ def _advance_virtual(target, waiter):
     now_us = target
 
 
+def _passed_us():
+    """By how much the wall clock is ahead of us."""
+    global _wall_us, _wall_ticks
+    ticks = utime.ticks_us()
+    _wall_us += utime.ticks_diff(ticks, _wall_ticks)
+    _wall_ticks = ticks
+    return _wall_us - _base_ms * 1000 - now_us
+
+
 def _advance_real(target, waiter):
     """Wait for the wall clock or a file; we never run ahead of it, and catch up when late."""
-    global now_us, _wall_us, _wall_ticks
+    global now_us
     while True:
-        ticks = utime.ticks_us()
-        _wall_us += utime.ticks_diff(ticks, _wall_ticks)
-        _wall_ticks = ticks
-        left = target - (_wall_us - _base_ms * 1000)
+        left = target - now_us - _passed_us()
         if left <= 0:
             now_us = target
             return
@@ -286,6 +248,8 @@ def _receive_message():
         raise RuntimeError("link message of {} bytes".format(size))
     if _in.readinto(_rx_view[:size]) != size:
         end(words.EXIT_LINK)
+    while _signals.due <= now_us:  # the twin counts what is due by now as had
+        _signals.fire()
     _signals.discard()
     for uart in uarts.values():
         uart.discard()
@@ -315,7 +279,11 @@ def _take(tag, at, length):
             first = struct.unpack_from("<I", _rx, at)[0]
             sampler.store(first, _rx_view[at + 4 : at + length])
     elif tag == words.FROM_EDGE:
-        _signals.add(_time_at(at), _edge, _rx[at + 6], _rx[at + 7])
+        due = _time_at(at)
+        if due <= now_us:  # how it is, not what may come: no later message takes it back
+            _edge(_rx[at + 6], _rx[at + 7])
+        else:
+            _signals.add(due, _edge, _rx[at + 6], _rx[at + 7])
     elif tag == words.FROM_UART:
         uart = uarts.get(_rx[at])
         if uart is not None:
@@ -355,7 +323,7 @@ def _net_rx(conn, data):
 def _close():
     """The end of a connection is told once, and comes after all its data."""
     for conn in _closing[:]:
-        if not _signals.waiting(conn):
+        if not _signals.waiting(_net_rx, conn):
             _closing.remove(conn)
             on_net(words.FROM_NET_CLOSED, conn, None)
 

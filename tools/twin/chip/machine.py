@@ -6,6 +6,7 @@
 
 import os
 import socket  # noqa: F401  takes the place of usocket before anybody imports it
+import struct
 import sys
 
 import hostlink
@@ -41,6 +42,7 @@ WDT_RESET = 3  # also after reset(), as on the chip
 
 _CPU_HZ = 125_000_000
 _WDT_MAX_MS = 8388  # 0xffffff us / 2
+_SCRATCH0 = 0x4005800C  # of the watchdog, as on the RP2040
 _masked = False
 
 
@@ -173,7 +175,8 @@ def soft_reset():
 
 
 def reset_cause():
-    return WDT_RESET if os.getenv("ISLET_RESET_CAUSE") == "watchdog" else PWRON_RESET
+    """As on the chip, where reset() is the watchdog's as well."""
+    return PWRON_RESET if os.getenv("ISLET_RESET_CAUSE", "power") == "power" else WDT_RESET
 
 
 def disable_irq():
@@ -204,4 +207,30 @@ class _NoMemory:
         self[address]
 
 
-mem8 = mem16 = mem32 = _NoMemory()
+class _Scratch(_NoMemory):
+    """The watchdog's SCRATCH0 to 7: a watchdog's or the program's reset leaves them alone, a power
+    cut clears them. The twin keeps them; 4 to 7 are the boot ROM's."""
+
+    def __init__(self):
+        self._words = [int(word) for word in (os.getenv("ISLET_SCRATCH") or "").split()] or [0] * 8
+
+    def _index(self, address):
+        index = (address - _SCRATCH0) // 4
+        return index if address % 4 == 0 and 0 <= index < 8 else -1
+
+    def __getitem__(self, address):
+        index = self._index(address)
+        return self._words[index] if index >= 0 else super().__getitem__(address)
+
+    def __setitem__(self, address, value):
+        index = self._index(address)
+        if not 0 <= index < 4:
+            raise RuntimeError("mem32[0x{:08x}]: nothing of the program's".format(address))
+        value &= 0xFFFFFFFF
+        if value != self._words[index]:
+            self._words[index] = value
+            hostlink.send(words.TO_SCRATCH, struct.pack("<BI", index, value))
+
+
+mem8 = mem16 = _NoMemory()
+mem32 = _Scratch()

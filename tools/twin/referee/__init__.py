@@ -89,13 +89,17 @@ class Referee:
         self._before, self._flows_before, self._t_us = truth, flows, t_us
 
     def event(self, t_us: int, kind: str, text: str = "") -> None:
-        """Something the run knows: "start", "restart" (by the watchdog), "died"."""
+        """Something the run knows: "start", "restart" (by the watchdog), "reset" (by the
+        scenario), "died"."""
         for row in self._rows:
             for wrong in row.rule.event(t_us, kind, text):
                 self._add(t_us, row.rule, wrong.text)
 
-    def restarted(self, t_us: int) -> None:
-        self.event(t_us, "restart")
+    def restarted(self, t_us: int, asked: bool = False) -> None:
+        self.event(t_us, "reset" if asked else "restart")
+
+    def booted(self, t_us: int) -> None:
+        self.event(t_us, "start")
 
     def findings(self) -> Sequence[str]:
         """Findings and alarms as sentences, oldest first."""

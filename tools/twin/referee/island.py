@@ -125,7 +125,7 @@ class EnterService(Rule):
         self._carried = False  # delivered when service ended, and has not stopped since
 
     def event(self, t_us: int, kind: str, text: str) -> Iterable[Wrong]:
-        if kind == "restart":
+        if kind in ("restart", "reset"):
             self._service.stop()
         return ()
 

@@ -85,7 +85,7 @@ class EnergisingEdge(Rule):
         self._island: bool | None = None
 
     def event(self, t_us: int, kind: str, text: str) -> Iterable[Wrong]:
-        if kind in ("start", "restart"):
+        if kind in ("start", "restart", "reset"):
             self._until_us = t_us + round(START_S * 1e6)
         return ()
 

@@ -62,7 +62,7 @@ class Rule:
         raise NotImplementedError
 
     def event(self, t_us: int, kind: str, text: str) -> Iterable[Wrong]:
-        """Something the run tells: "start", "restart", "died"."""
+        """Something the run tells: "start", "restart", "reset", "died"."""
         return ()
 
 
