@@ -124,6 +124,8 @@ REASON_ANTI_ISLANDING = const(34)  # it says that its anti-islanding is off, or 
 REASON_ENABLE = const(35)  # it went on without its enable
 REASON_OWN_TRIP = const(36)  # its own power has moved the grid's voltage beyond a trip level
 REASON_FLAPPING = const(37)  # the grid has come and gone several times, value is ms left
+REASON_INSTRUMENT = const(38)  # node and leg whose instrument islet's own steps contradict
+REASON_UNPROVED = const(39)  # node and leg on which islet's last step has not shown itself yet
 
 # outputs: bits of PERMITS, OUTPUTS; the guard alone writes their pins
 OUT_CONTACTOR = const(1)  # charging contactor
@@ -198,6 +200,7 @@ FAULT_NOT_FOLLOWED = const(512)  # vehicle ignored the offer
 FAULT_NOT_DEAD = const(1024)  # island side stayed live
 FAULT_NOT_OBEYED = const(2048)  # the inverter stayed outside its grant (INV-16)
 FAULT_ENABLE = const(4096)  # the inverter went on without its enable
+FAULT_INSTRUMENT = const(8192)  # islet's own steps contradict an instrument (INV-15)
 FAULT_NAMES = (
     "pilot",
     "diode",
@@ -212,6 +215,7 @@ FAULT_NAMES = (
     "not_dead",
     "not_obeyed",
     "enable",
+    "instrument",
 )
 
 # what measures a node
@@ -421,7 +425,7 @@ CONTACTOR_STATE = _f("CONTACTOR_STATE", "", 0, 5, "CONTACTOR_*")
 GRID_STATE = _f("GRID_STATE", "", 0, 4, "GRID_*")
 GRID_REMAIN_MS = _f("GRID_REMAIN_MS", "ms", 0, _MS, "enter-service time left")
 ISLAND_STATE = _f("ISLAND_STATE", "", 0, 11, "ISLAND_*")
-FAULTS = _f("FAULTS", "bits", 0, 8191, "FAULT_*")
+FAULTS = _f("FAULTS", "bits", 0, 16383, "FAULT_*")
 TRIP_ACK = _f("TRIP_ACK", "bits", 0, 511, "trips the guard may clear")
 ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
 ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
@@ -442,6 +446,8 @@ ENABLE_BAR = _f("ENABLE_BAR", "bits", 0, 15, "why the inverter's enable is withh
 OBEDIENCE = _f("OBEDIENCE", "", 0, 4, "what is done about an inverter outside its grant (OBEY_*)")
 GRID_LOSS = _f("GRID_LOSS", "", 0, 3, "LOSS_*: bad and burning have lasted as long as they must; dead is now")
 GRID_LOAD_OK = _f("GRID_LOAD_OK", "", 0, 1, "the grid has been in a load's window for 5 s: the house may be closed to it")
+DOUBTED_NODE = _f("DOUBTED_NODE", "", -1, NODES, "node whose instrument islet's own steps contradict, -1 none", start=-1)
+DOUBTED_LEG = _f("DOUBTED_LEG", "", -1, LEGS, "its leg", start=-1)
 
 # --- trips ----------------------------------------------------------------------------------
 

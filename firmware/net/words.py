@@ -60,6 +60,8 @@ REASONS = (
     ("", "The inverter went on after its enable was taken away."),
     ("", "Held back, since its own power has pushed the grid's voltage out of bounds before."),
     ("ms", "The grid has come and gone several times; waiting {value} more."),
+    ("", "What islet does shows wrongly in the measurement of {where}; the worst is assumed."),
+    ("", "Waiting until the last change shows in the measurement of {where}."),
 )
 
 # One row per trip bit, in TRIP_NAMES' order: what happened, the way out.
@@ -163,6 +165,12 @@ FAULTS = (
         "The inverter went on although its enable was taken away.",
         "Do not touch its circuit. Switch off its breaker and call an electrician: the enable "
         "wire has no effect. Then acknowledge.",
+    ),
+    (
+        "A measurement contradicts what islet itself does: its transformer is turned round, "
+        "on another leg, dead or of the wrong ratio.",
+        "Until then the worst is assumed. Have that transformer or meter checked, then "
+        "acknowledge; three steps that it shows rightly clear it as well.",
     ),
 )
 

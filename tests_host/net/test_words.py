@@ -71,7 +71,7 @@ from firmware.net import words
 for code in range(len(words.REASONS)):
     for value in (0, 999, -1499, 87654321):
         print(words.reason_text(code, "attic", code % 3, value))
-print(words.fault_texts(8191))
+print(words.fault_texts((1 << len(words.FAULTS)) - 1))
 """
     expected = [
         words.reason_text(code, "attic", code % 3, value)
