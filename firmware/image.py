@@ -126,6 +126,8 @@ REASON_OWN_TRIP = const(36)  # its own power has moved the grid's voltage beyond
 REASON_FLAPPING = const(37)  # the grid has come and gone several times, value is ms left
 REASON_INSTRUMENT = const(38)  # node and leg whose instrument islet's own steps contradict
 REASON_UNPROVED = const(39)  # node and leg on which islet's last step has not shown itself yet
+REASON_REST = const(40)  # the contactor rests after an operation, value is ms left
+REASON_PEN = const(41)  # the supply's protective conductor is lost
 
 # outputs: bits of PERMITS, OUTPUTS; the guard alone writes their pins
 OUT_CONTACTOR = const(1)  # charging contactor
@@ -133,7 +135,8 @@ OUT_ISLAND = const(2)  # islanding switch: 1 closes the house to the grid
 OUT_BOND = const(4)  # neutral-earth bond of the island
 OUT_ENABLE = const(8)  # the inverter's hard-wired enable
 OUT_LOADS = const(16)  # sheddable loads connected
-OUTPUT_NAMES = ("contactor", "island", "bond", "enable", "loads")
+OUT_RELEASE = const(32)  # trips what feeds the charging point: its contactor is welded
+OUTPUT_NAMES = ("contactor", "island", "bond", "enable", "loads", "release")
 
 # inputs: bits of INPUTS
 IN_CONTACTOR = const(1)  # auxiliary contact: contactor closed
@@ -173,6 +176,7 @@ TRIP_INTERLOCK = const(32)  # bond and islanding switch closed together, or form
 TRIP_SAMPLING = const(64)  # samples stopped or lost their phase
 TRIP_RCD = const(128)
 TRIP_HEAT = const(256)
+TRIP_VEHICLE = const(512)  # D without ventilation, or no diode, while the contactor was permitted
 TRIP_NAMES = (
     "overcurrent",
     "pilot",
@@ -183,6 +187,7 @@ TRIP_NAMES = (
     "sampling",
     "rcd",
     "heat",
+    "vehicle",
 )
 PROTECTION_TRIPS = const(8 + 128 + 256)
 
@@ -201,6 +206,9 @@ FAULT_NOT_DEAD = const(1024)  # island side stayed live
 FAULT_NOT_OBEYED = const(2048)  # the inverter stayed outside its grant (INV-16)
 FAULT_ENABLE = const(4096)  # the inverter went on without its enable
 FAULT_INSTRUMENT = const(8192)  # islet's own steps contradict an instrument (INV-15)
+FAULT_PEN = const(16384)  # the supply's protective conductor is lost, by its voltage
+FAULT_BODY_LIVE = const(32768)  # and nothing declared parts the car's body from it
+FAULT_STAYS_LIVE = const(65536)  # welded, and nothing switches off what feeds the point
 FAULT_NAMES = (
     "pilot",
     "diode",
@@ -216,6 +224,9 @@ FAULT_NAMES = (
     "not_obeyed",
     "enable",
     "instrument",
+    "pen",
+    "body_live",
+    "stays_live",
 )
 
 # what measures a node
@@ -347,6 +358,9 @@ GRID_LOSS_MS = _f("GRID_LOSS_MS", "ms", 20, 60_000, "dead grid confirmed for isl
 DEAD_GRID_MS = _f("DEAD_GRID_MS", "ms", 0, 2_000, "guard: grid dead for so long drops the enable", start=100)
 INVERTER_CERTIFIED = _f("INVERTER_CERTIFIED", "", 0, 1, "a certificate of its anti-islanding has been entered")
 NODE_ERROR_PERMILLE = _f("NODE_ERROR_PERMILLE", "permille", 0, 100, "declared error of the node's instrument, of its reading", NODES, 20)
+PEN_WATCH = _f("PEN_WATCH", "", 0, 1, "a lost PEN conductor is looked for by its voltage")
+PEN_PARTED = _f("PEN_PARTED", "", 0, 1, "the circuit declares a pole in the protective conductor, or a listed device")
+WELD_RELEASE = _f("WELD_RELEASE", "", 0, 1, "the circuit declares a release of what feeds the point")
 
 # --- readings -------------------------------------------------------------------------------
 
@@ -386,6 +400,7 @@ INVERTER_AGE_MS = _f("INVERTER_AGE_MS", "age", 0, _MS, "age of its last answer",
 SOC_PERMILLE = _f("SOC_PERMILLE", "permille", -1, 1000, "state of charge behind the inverter, -1 unknown", start=-1)
 SOC_AGE_MS = _f("SOC_AGE_MS", "age", 0, _MS, "age of SOC_PERMILLE", start=_MS)
 ANTI_ISLANDING = _f("ANTI_ISLANDING", "", -1, 2, "704.AntiIslEna: 0 off, 1 on, 2 cannot be asked, -1 not read yet", start=-1)
+PILOT_UNPLUGS = _f("PILOT_UNPLUGS", "", 0, _MS, "how often the pilot has been in A for 100 ms; saturates")
 
 # --- requests -------------------------------------------------------------------------------
 # Each is a range with a source, a reason and a time to live. The writer raises _SEQ whenever it
@@ -408,13 +423,14 @@ ISLAND_WISH = _f("ISLAND_WISH", "", -1, 1, "-1 never island, 0 as configured, 1 
 ACKNOWLEDGE_SEQ = _f("ACKNOWLEDGE_SEQ", "", 0, _MS, "raised when a person acknowledges faults and trips")
 REMEMBERED_FAULTS = _f("REMEMBERED_FAULTS", "bits", 0, _MS, "FAULTS as they stood before this start")
 REMEMBERED = _f("REMEMBERED", "", 0, _MS, "MEMORY as it stood before this start, 0 where nothing is known", MEMORIES)
+AUTHORISED_FOR = _f("AUTHORISED_FOR", "", 0, _MS, "UNPLUGS when the user was authorised: it counts until the next")
 
 # --- commands -------------------------------------------------------------------------------
 
 COMMANDS = Table("commands")
 _f = COMMANDS.field
 BEAT = _f("BEAT", "", 0, _MS, "changes with every control cycle; keeps permits alive")
-PERMITS = _f("PERMITS", "bits", 0, 31, "outputs core permits (OUT_*)")
+PERMITS = _f("PERMITS", "bits", 0, 63, "outputs core permits (OUT_*)")
 PILOT_DUTY_PERMILLE = _f("PILOT_DUTY_PERMILLE", "permille", 0, 1000, "0 steady -12 V, 1000 steady +12 V", start=1000)
 SETPOINT_W = _f("SETPOINT_W", "W", -_W, _W, "inverter setpoint")
 SETPOINT_MODE = _f("SETPOINT_MODE", "", 0, 2, "what the inverter shall be (INVERTER_*)")
@@ -425,8 +441,8 @@ CONTACTOR_STATE = _f("CONTACTOR_STATE", "", 0, 5, "CONTACTOR_*")
 GRID_STATE = _f("GRID_STATE", "", 0, 4, "GRID_*")
 GRID_REMAIN_MS = _f("GRID_REMAIN_MS", "ms", 0, _MS, "enter-service time left")
 ISLAND_STATE = _f("ISLAND_STATE", "", 0, 11, "ISLAND_*")
-FAULTS = _f("FAULTS", "bits", 0, 16383, "FAULT_*")
-TRIP_ACK = _f("TRIP_ACK", "bits", 0, 511, "trips the guard may clear")
+FAULTS = _f("FAULTS", "bits", 0, _MS, "FAULT_*")
+TRIP_ACK = _f("TRIP_ACK", "bits", 0, 1023, "trips the guard may clear")
 ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
 ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
 ALARM_MA = _f("ALARM_MA", "mA", 0, _MA, "by how much")
@@ -448,13 +464,17 @@ GRID_LOSS = _f("GRID_LOSS", "", 0, 3, "LOSS_*: bad and burning have lasted as lo
 GRID_LOAD_OK = _f("GRID_LOAD_OK", "", 0, 1, "the grid has been in a load's window for 5 s: the house may be closed to it")
 DOUBTED_NODE = _f("DOUBTED_NODE", "", -1, NODES, "node whose instrument islet's own steps contradict, -1 none", start=-1)
 DOUBTED_LEG = _f("DOUBTED_LEG", "", -1, LEGS, "its leg", start=-1)
+UNPLUGS = _f("UNPLUGS", "", 0, _MS, "how often a car was unplugged since start; each ends authorisation and session")
+REST_MS = _f("REST_MS", "ms", 0, _MS, "the contactor stays open for so long")
+WEAR_HOUR_MS = _f("WEAR_HOUR_MS", "ms", 0, _MS, "used up of the contactor's hourly account")
+WEAR_DAY_MS = _f("WEAR_DAY_MS", "ms", 0, _MS, "and of the daily one")
 
 # --- trips ----------------------------------------------------------------------------------
 
 TRIPS = Table("trips")
 _f = TRIPS.field
-TRIPPED = _f("TRIPPED", "bits", 0, 511, "TRIP_*, latched until core acknowledges")
-OUTPUTS = _f("OUTPUTS", "bits", 0, 31, "what the guard wrote to the pins (OUT_*)")
+TRIPPED = _f("TRIPPED", "bits", 0, 1023, "TRIP_*, latched until core acknowledges")
+OUTPUTS = _f("OUTPUTS", "bits", 0, 63, "what the guard wrote to the pins (OUT_*)")
 BEAT_AGE_MS = _f("BEAT_AGE_MS", "ms", 0, _MS, "time since core's beat changed", start=_MS)
 GUARD_TICKS = _f("GUARD_TICKS", "", 0, _MS, "guard ticks, wraps at its maximum")
 TRIP_COUNT = _f("TRIP_COUNT", "", 0, _MS, "trips since start, saturates")

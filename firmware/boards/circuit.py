@@ -8,8 +8,8 @@ from array import array
 
 from firmware.image import const
 
-_VERSION = const(2)
-_HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBBBB"
+_VERSION = const(3)
+_HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBBBBB"
 _CHANNEL = "<BbBBii"
 _OUTPUT = "<BBB"
 _INPUT = "<HBBB"
@@ -107,7 +107,9 @@ class Circuit:
         self.dead_man_pin, self.dead_man_bits, self.dead_man_ms, self.dead_man_by = head[21:25]
         # what the wiring and the contacts carry, 0 unknown
         self.evse_a, self.mains_a = head[25:27]
-        channels, outputs, inputs, meters = head[27:31]
+        # what keeps the car's body off a lost PEN: 0 nothing, 1 a pole, 2 a listed device
+        self.protective_conductor = head[27]
+        channels, outputs, inputs, meters = head[28:32]
         at = struct.calcsize(_HEAD) + 1
         self.name = str(packed[at : at + packed[at - 1]], "utf-8")
         at += packed[at - 1]

@@ -47,6 +47,7 @@ from firmware.image import (
     TRIP_SAMPLING,
     TRIP_STALE_PERMIT,
     TRIP_STOP,
+    TRIP_VEHICLE,
     TRIPPED,
     const,
 )
@@ -145,6 +146,7 @@ TABLE = (
     (TRIP_SAMPLING, sampling_again, 1_000, False, "samples fresh"),
     (TRIP_RCD, rcd_set, 0, True, "RCD set again"),
     (TRIP_HEAT, cooled, _COOL_MS, False, "no longer too hot"),
+    (TRIP_VEHICLE, contactor_open, 1_000, False, "contactor open; INV-1 decides about the next"),
 )
 
 

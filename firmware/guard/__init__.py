@@ -15,17 +15,22 @@ from firmware.guard import drops
 from firmware.guard.kernel import (
     BEAT_LATE_MS,
     BLANK_MS,
+    DIODE_HIGH_MV,
+    DIODE_LOW_MV,
     GATEWAY,
+    LOST,
     ON_MS,
     OVERDUE,
     OWN,
     PILOT_B_MV,
+    PILOT_C_MV,
     PILOT_D_MV,
     PILOT_HIGHEST_MV,
     PILOT_LOST_MS,
     PILOT_LOWEST_MV,
     SAMPLES_LATE_MS,
     SEES,
+    SWING_MV,
     causes,
 )
 from firmware.image import (
@@ -46,6 +51,7 @@ from firmware.image import (
     IN_ISLAND_OPEN,
     IN_OVERTEMP,
     IN_RCD,
+    IN_VENTILATION,
     INPUTS,
     INVERTER_FORM,
     ISLAND_CAPABLE,
@@ -64,6 +70,7 @@ from firmware.image import (
     PERMITS,
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
+    PILOT_LOW_MV,
     PROTECTION_INPUTS,
     SEES_CROSSINGS,
     SEES_VOLTAGE,
@@ -81,6 +88,7 @@ from firmware.image import (
     TRIP_STALE_PERMIT,
     TRIP_STOP,
     TRIP_VALUE,
+    TRIP_VEHICLE,
     TRIPPED,
     const,
 )
@@ -92,6 +100,7 @@ _BLANK_MS = const(100)  # inrush after closing
 _BEAT_MS = const(300)
 _SAMPLES_MS = const(50)
 _LATER_MS = const(100)  # the enable has taken effect; only now may the bond go
+_UNFIT_MS = const(20)  # a tick sees 10 ms, the third in a row latches: 30 ms, and 60 to open
 _BEATS = const(2)  # the first beat after a trip may come from a step that began before it
 
 
@@ -110,6 +119,7 @@ class Guard:
         own[BLANK_MS], own[PILOT_LOST_MS], own[BEAT_LATE_MS] = _BLANK_MS, _PILOT_LOST_MS, _BEAT_MS
         own[PILOT_HIGHEST_MV], own[PILOT_LOWEST_MV] = _PILOT_HIGH_MV, _PILOT_LOW_MV
         own[SAMPLES_LATE_MS] = _SAMPLES_MS
+        own[LOST] = -1
         own[SEES] = getattr(board, "sees_grid", SEES_VOLTAGE)
         self._waiting = 0  # TRIP_* whose cause is there, but not for long enough
         self._found = 0  # TRIP_* whose cause is there in this tick
@@ -263,7 +273,8 @@ class Guard:
         return 2 * site[EVSE_MAX_MA] < most_ma <= site[CONTACTOR_BREAKING_MA]
 
     def pilot_lost(self):
-        """Contactor permitted, and the pilot not in C or D, or not seen (INV-2)."""
+        """Contactor permitted, and the pilot not in C or D, or not seen (INV-2). Where the samples
+        themselves are looked at (fast.py), they tell: a block's plateau is that of its worst."""
         image = self._image
         if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
             return False
@@ -271,7 +282,23 @@ class Guard:
         self.value = high_mv
         if image.live[PILOT_AGE_MS] > _PILOT_LOST_MS:
             return True
+        if self.own[LOST] >= 0:
+            return self.own[LOST] > 0
         return high_mv >= _PILOT_HIGH_MV or high_mv < _PILOT_LOW_MV
+
+    def vehicle_unfit(self):
+        """Contactor permitted, and the car in D without ventilation, or without its diode."""
+        image = self._image
+        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
+            return False
+        live = image.live
+        high_mv = live[PILOT_HIGH_MV]
+        low_mv = live[PILOT_LOW_MV]
+        self.value = low_mv
+        if high_mv - low_mv >= SWING_MV and not DIODE_LOW_MV <= low_mv <= DIODE_HIGH_MV:
+            return True
+        self.value = high_mv
+        return PILOT_D_MV <= high_mv < PILOT_C_MV and not live[INPUTS] & IN_VENTILATION
 
     def grid_dead(self):
         """On the grid, and every leg below 20 % of nominal; or the next zero crossing overdue,
@@ -386,6 +413,14 @@ TABLE = (
     ),
     (TRIP_RCD, Guard.rcd, 10, OUT_CONTACTOR, 0, "RCD of the charger's circuit"),
     (TRIP_HEAT, Guard.heat, 10, OUT_CONTACTOR, 0, "over-temperature, with an input of its own"),
+    (
+        TRIP_VEHICLE,
+        Guard.vehicle_unfit,
+        _UNFIT_MS,
+        OUT_CONTACTOR,
+        0,
+        "D without ventilation, or no diode",
+    ),
 )
 
 

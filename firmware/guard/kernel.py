@@ -19,6 +19,7 @@ from firmware.image import (
     IN_ISLAND_OPEN,
     IN_OVERTEMP,
     IN_RCD,
+    IN_VENTILATION,
     INPUTS,
     INVERTER_FORM,
     ISLAND_CAPABLE,
@@ -32,6 +33,7 @@ from firmware.image import (
     PERMITS,
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
+    PILOT_LOW_MV,
     SEES_CROSSINGS,
     SEES_VOLTAGE,
     SETPOINT_MODE,
@@ -45,6 +47,7 @@ from firmware.image import (
     TRIP_SAMPLING,
     TRIP_STALE_PERMIT,
     TRIP_STOP,
+    TRIP_VEHICLE,
     const,
 )
 from firmware.viper import micropython, ptr32
@@ -58,10 +61,15 @@ BEAT_LATE_MS = const(4)
 SAMPLES_LATE_MS = const(5)
 ON_MS = const(6)
 SEES = const(7)  # SEES_NOTHING, SEES_VOLTAGE or SEES_CROSSINGS: how a dead grid shows
-OWN = const(8)  # how many
+LOST = const(8)  # by the samples (fast.py) the pilot is lost: 1, not: 0; nobody looks at them: -1
+OWN = const(9)  # how many
 
 PILOT_B_MV = const(8_000)  # B begins; the gap below it still belongs to C
 PILOT_D_MV = const(1_001)  # the gap above E still belongs to D
+PILOT_C_MV = const(4_001)  # the gap above D still belongs to C
+DIODE_LOW_MV = const(-13_000)  # with a diode the car leaves the low plateau alone
+DIODE_HIGH_MV = const(-11_000)
+SWING_MV = const(1_500)  # plateaus closer together are no PWM, and say nothing about a diode
 GATEWAY = const(2)  # T2: the gateway owns its pilot
 OVERDUE = const(600_000)  # ms * mHz: 1.2 half cycles, 12 ms at 50 Hz
 
@@ -92,10 +100,21 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
 
     if permits & int(OUT_CONTACTOR) and site[int(TOPOLOGY)] != GATEWAY:
         high_mv = live[int(PILOT_HIGH_MV)]
+        low_mv = live[int(PILOT_LOW_MV)]
+        lost = own[LOST]
         if live[int(PILOT_AGE_MS)] > own[PILOT_LOST_MS]:
             found |= int(TRIP_PILOT)
-        elif high_mv >= own[PILOT_HIGHEST_MV] or high_mv < own[PILOT_LOWEST_MV]:
+        elif lost > 0:
             found |= int(TRIP_PILOT)
+        elif lost < 0:
+            if high_mv >= own[PILOT_HIGHEST_MV] or high_mv < own[PILOT_LOWEST_MV]:
+                found |= int(TRIP_PILOT)
+        if high_mv - low_mv >= SWING_MV:
+            if low_mv > DIODE_HIGH_MV or low_mv < DIODE_LOW_MV:
+                found |= int(TRIP_VEHICLE)
+        if high_mv < PILOT_C_MV and high_mv >= PILOT_D_MV:
+            if not live[int(INPUTS)] & int(IN_VENTILATION):
+                found |= int(TRIP_VEHICLE)
 
     fast_age_ms = live[int(FAST_AGE_MS)]
     if fast_age_ms > own[SAMPLES_LATE_MS]:

@@ -62,6 +62,12 @@ REASONS = (
     ("ms", "The grid has come and gone several times; waiting {value} more."),
     ("", "What islet does shows wrongly in the measurement of {where}; the worst is assumed."),
     ("", "Waiting until the last change shows in the measurement of {where}."),
+    (
+        "ms",
+        "The charging contactor stays open for {value}, since it has switched often; it closes by "
+        "itself then, or sooner when you unplug for a minute or acknowledge.",
+    ),
+    ("", "The supply's protective conductor seems lost, so the charging point stays off."),
 )
 
 # One row per trip bit, in TRIP_NAMES' order: what happened, the way out.
@@ -103,6 +109,11 @@ TRIPS = (
         "Clears by itself once it has cooled for a minute; if it comes back, have the terminals "
         "checked.",
     ),
+    (
+        "The car asked for ventilation that is not there, or its pilot lost its diode, so the "
+        "contactor was opened at once.",
+        "Clears by itself; it closes again only for a car that is in order.",
+    ),
 )
 
 # What cuts the power by itself, in the order of PROTECTION_INPUTS' bits from IN_ESTOP on.
@@ -116,7 +127,8 @@ FAULTS = (
     ),
     (
         "The car's pilot diode is missing, so this may not be a car.",
-        "Unplug; charge only a car whose inlet is sound.",
+        "It looks again after a minute, three times; else unplug, or acknowledge. Charge only a "
+        "car whose inlet is sound.",
     ),
     (
         "The charging contactor stays closed although it was switched off.",
@@ -149,8 +161,9 @@ FAULTS = (
         "the grid by itself once the grid is good and the inverter has stopped.",
     ),
     (
-        "The car drew more than it was offered, so it was switched off.",
-        "Unplug the car and plug it in again.",
+        "The car drew more than it was offered or its cable bears, or twice went on drawing when "
+        "told to stop, so it was switched off.",
+        "Unplug the car and plug it in again, or acknowledge.",
     ),
     (
         "The house side stayed live after everything was switched off.",
@@ -171,6 +184,22 @@ FAULTS = (
         "on another leg, dead or of the wrong ratio.",
         "Until then the worst is assumed. Have that transformer or meter checked, then "
         "acknowledge; three steps that it shows rightly clear it as well.",
+    ),
+    (
+        "The supply's protective and neutral conductor seems lost, so the charging point is off.",
+        "Call the network operator. Acknowledge when the voltage is normal again.",
+    ),
+    (
+        "The charging point is off, but the car's body may be live: nothing here parts it from "
+        "the supply's protective conductor.",
+        "Do not touch car or plug; keep others away and call the network operator. Acknowledge "
+        "when the voltage is normal again.",
+    ),
+    (
+        "The charging point stays live: its contactor is welded, and nothing here has switched "
+        "off what feeds it.",
+        "Do not touch the plug. Switch off the breaker of the charging point and call an "
+        "electrician; goes with the weld.",
     ),
 )
 

@@ -71,7 +71,8 @@ def test_every_combination_of_outputs(setup: Setup) -> None:
     for bits in [*range(32), *reversed(range(32)), 0]:
         before, written = chip.out, len(chip.writes)
         board.write_outputs(bits)
-        for i, name in enumerate(im.OUTPUT_NAMES):
+        for name in PIN:
+            i = im.OUTPUT_NAMES.index(name)
             assert (chip.out >> PIN[name] & 1) == (bits >> i & 1), (bits, name)
         order = [address for address, value in chip.writes[written:] if value & ~before]
         if order:  # break before make

@@ -282,7 +282,8 @@ def test_the_walk_finds_nothing_and_goes_everywhere() -> None:
         bench.core.step = step  # type: ignore[method-assign]
         bench.wander(seed, ACTIONS)
     assert states == set(range(len(f.CONTACTOR_NAMES)))
-    assert trips == f.TRIP_PILOT | f.PROTECTION_TRIPS | f.TRIP_STALE_PERMIT
+    reached = f.TRIP_PILOT | f.PROTECTION_TRIPS | f.TRIP_STALE_PERMIT | f.TRIP_VEHICLE
+    assert trips == reached
     assert faults & (f.FAULT_WELD | f.FAULT_STUCK_OPEN | f.FAULT_DIODE | f.FAULT_CABLE)
     assert faults & f.FAULT_NOT_FOLLOWED
 

@@ -44,7 +44,12 @@ def image(dice):
         live[f.FAST_GRID_MV + leg] = dice.of(0, fifth - 1, fifth, fifth + 1, 230_000)
     live[f.FAST_AGE_MS] = dice.of(0, 10, 50, 51, 1_000_000_000)
     live[f.PILOT_AGE_MS] = dice.of(0, 20, 21, 1_000_000_000)
-    live[f.PILOT_HIGH_MV] = dice.of(-12_000, 1_000, 1_001, 3_000, 6_000, 7_999, 8_000, 12_000)
+    live[f.PILOT_HIGH_MV] = dice.of(
+        -12_000, 1_000, 1_001, 4_000, 4_001, 6_000, 7_999, 8_000, 12_000
+    )
+    live[f.PILOT_LOW_MV] = dice.of(-13_001, -13_000, -12_000, -11_000, -10_999, -5_600)
+    if dice.below(3) == 0:
+        live[f.PILOT_LOW_MV] = live[f.PILOT_HIGH_MV] - dice.of(0, 1_499, 1_500)
     live[f.CROSSING_AGE_MS] = dice.of(0, 9, 10, 11, 12, 13, 1_000_000_000)
     live[f.INPUTS] = dice.below(512)
     commands[f.PERMITS] = dice.below(32)
@@ -61,6 +66,7 @@ def own(dice):
     measures[c.PILOT_HIGHEST_MV], measures[c.PILOT_LOWEST_MV] = 8_000, 1_001
     measures[c.ON_MS] = dice.of(0, 90, 100, 110)
     measures[c.SEES] = dice.below(3)
+    measures[c.LOST] = dice.of(-1, -1, 0, 1)
     return measures
 
 

@@ -93,6 +93,7 @@ class Rig:
         for i in self.image.ages:
             self.image.live[i] = 0
         self.image.live[f.PILOT_HIGH_MV] = 6_000
+        self.image.live[f.PILOT_LOW_MV] = -12_000
         self.image.commands[f.PERMITS] = permits
         self.image.commands[f.ISLAND_STATE] = f.ISLAND_GRID
         self.guard = guard(self.image, self)

@@ -31,7 +31,7 @@ class Post:
         self.board = Board()
         self.guard = Guard(self.image, self.board)
         put(self.image.commands, PERMITS=permits, SETPOINT_MODE=f.INVERTER_FOLLOW)
-        put(self.image.live, PILOT_HIGH_MV=6_000)
+        put(self.image.live, PILOT_HIGH_MV=6_000, PILOT_LOW_MV=-12_000)
         self.beating = True
         self.ms = 0
         self.tick(20)

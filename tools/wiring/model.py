@@ -34,6 +34,7 @@ OUTPUT_BLOCKS = {
     "bond": "Neutral–earth bond",
     "enable": "Inverter enable",
     "loads": "Sheddable loads",
+    "release": "Weld release",
 }
 # input -> its block and its port there
 INPUT_PORTS = {
@@ -262,6 +263,7 @@ def _notes(document: Document) -> dict[str, tuple[str, ...]]:
         },
         "enable": ("hard-wired to the inverter",),
         "loads": ("off in reset",),
+        "release": ("trips the charging point's supply",),
     }
     for row in document["outputs"]:
         text = words[row["name"]]

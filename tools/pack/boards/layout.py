@@ -6,7 +6,8 @@ u8 version, u8 chip, u8 guard, u32 frame_ns, u16 rate_hz, u8 block_frames, u8 bl
 u16 skew_us, u8 pilot pin, u16 pilot Hz, i8 uart, i8 tx, i8 rx, i8 de,
 i8 spi, i8 sck, i8 mosi, i8 miso, u32 baud, i8 crossing pin, i8 its leg (0 first),
 i8 dead-man pin, u8 bits of OUT_* it holds, u8 ms, u8 by (0 PIO, 1 monostable),
-u16 evse_a, u16 mains_a, u8 channels, u8 outputs, u8 inputs, u8 meters,
+u16 evse_a, u16 mains_a, u8 protective conductor (0 nothing, 1 pole, 2 device),
+u8 channels, u8 outputs, u8 inputs, u8 meters,
 u8 length of name, name
 channel: u8 input of the converter, i8 pin, u8 signal, u8 leg (0 first),
          i32 low, i32 high                                  in order of sampling
@@ -30,12 +31,13 @@ from tools.pack.boards.tables import (
     HOLD,
     INPUTS,
     OUTPUTS,
+    PROTECTIVE_CONDUCTOR,
     PULLS,
     SIGNALS,
     VOLTS,
 )
 
-VERSION = 2
+VERSION = 3
 
 
 def layout(document: Document) -> bytes:
@@ -61,10 +63,11 @@ def _head(document: Document) -> bytes:
     sampling, pilot, uart = document["sampling"], document["pilot"], document["uart"]
     spi, crossing = document.get("spi", {}), document.get("crossing", {})
     dead_man, carries = document.get("dead_man", {}), document.get("carries", {})
+    parted = document.get("protective_conductor")
     step_ns = frame_ns(sampling)
     held = sum(1 << OUTPUTS.index(name) for name in dead_man.get("holds", []))
     return struct.pack(
-        "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBBBB",
+        "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBBBBB",
         VERSION,
         list(CHIPS).index(document["chip"]),
         GUARDS.index(document["guard"]),
@@ -86,6 +89,7 @@ def _head(document: Document) -> bytes:
         DEAD_MAN_BY.index(dead_man.get("by", DEAD_MAN_BY[0])),
         carries.get("evse_a", 0),
         carries.get("mains_a", 0),
+        PROTECTIVE_CONDUCTOR.index(parted) + 1 if parted else 0,
         *(len(document.get(k, [])) for k in ("channels", "outputs", "inputs", "meters")),
     )
 

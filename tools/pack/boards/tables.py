@@ -20,7 +20,7 @@ from tools.pack.boards.shape import (
 GUARDS = ("soft", "hard_interrupt", "hardware")
 PULLS = ("none", "up", "down")
 SIGNALS = ("pilot", "proximity", "evse_ct", "main_ct", "grid_v", "house_v")
-OUTPUTS = ("contactor", "island", "bond", "enable", "loads")  # in the order of OUT_*
+OUTPUTS = ("contactor", "island", "bond", "enable", "loads", "release")  # in the order of OUT_*
 INPUTS = (  # in the order of IN_*
     "contactor",
     "island_open",
@@ -46,6 +46,8 @@ DEAD_MAN_MS = 50
 DEAD_MAN_BY = ("pio", "monostable")  # in the order of DEAD_MAN_* in circuit.py
 HELD = ("contactor", "enable")  # what a dead-man may drop: the bond goes last, the switch holds
 COIL = ("breaks_coil_supply",)
+# what keeps the car's body off a lost PEN conductor: nothing is claimed without it
+PROTECTIVE_CONDUCTOR = ("pole", "listed_device")  # in the order of PEN_* in circuit.py
 ISOLATION = ("transformer", "isolated_amplifier", "isolated_spi")
 # output -> what its hardware must do: field -> declarations we accept
 PROTECTION: dict[str, dict[str, tuple[str, ...]]] = {
@@ -67,6 +69,8 @@ PROTECTION: dict[str, dict[str, tuple[str, ...]]] = {
         "wiring": ("hard_wired_to_inverter",),
     },
     "loads": {"reset": (OFF,)},
+    # what it energises opens the supply of the charging point when its contactor is welded
+    "release": {"reset": (OFF,), "trips": ("shunt_trip", "under_voltage_release")},
 }
 # what confirms an output: without it the output is refused
 CONFIRMED_BY = {
@@ -269,6 +273,11 @@ BOARD = Object(
                 "by": Choice(DEAD_MAN_BY, "what lets go when the guard stops"),
             },
             {},
+        ),
+        "protective_conductor": Choice(
+            PROTECTIVE_CONDUCTOR,
+            "what parts the car's body from a lost PEN: a pole of the contactor in the protective "
+            "conductor, or a listed device in the supply; absent: nothing does",
         ),
         "hardware_guard": Object(
             {
