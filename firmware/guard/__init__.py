@@ -12,70 +12,36 @@
 from array import array
 
 from firmware.guard import drops
+from firmware.guard.causes import BEAT_MS, INRUSH_MS, SAMPLES_MS, UNSEEN_MS, Causes
 from firmware.guard.kernel import (
     BEAT_LATE_MS,
     BLANK_MS,
-    DIODE_HIGH_MV,
-    DIODE_LOW_MV,
-    GATEWAY,
     LOST,
     ON_MS,
-    OVERDUE,
-    OWN,
     PILOT_B_MV,
-    PILOT_C_MV,
     PILOT_D_MV,
     PILOT_HIGHEST_MV,
     PILOT_LOST_MS,
     PILOT_LOWEST_MV,
     SAMPLES_LATE_MS,
     SEES,
-    SWING_MV,
     causes,
 )
 from firmware.image import (
     AGE_MAX_MS,
     BEAT,
     BEAT_AGE_MS,
-    BOND_NEEDED,
-    CONTACTOR_BREAKING_MA,
-    CROSSING_AGE_MS,
     DEAD_GRID_MS,
-    EVSE_MAX_MA,
-    FAST_AGE_MS,
-    FAST_GRID_MV,
-    FAST_MA,
     GUARD_TICKS,
-    IN_BOND,
-    IN_ESTOP,
-    IN_ISLAND_OPEN,
-    IN_OVERTEMP,
-    IN_RCD,
-    IN_VENTILATION,
-    INPUTS,
-    INVERTER_FORM,
-    ISLAND_CAPABLE,
     ISLAND_SENSING,
     ISLAND_STATE,
-    LEG_COUNT,
-    LEGS,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
     OUT_BOND,
     OUT_CONTACTOR,
     OUT_ENABLE,
-    OUT_ISLAND,
     OUTPUTS,
     OVERCURRENT_MS,
     PERMITS,
-    PILOT_AGE_MS,
-    PILOT_HIGH_MV,
-    PILOT_LOW_MV,
-    PROTECTION_INPUTS,
-    SEES_CROSSINGS,
     SEES_VOLTAGE,
-    SETPOINT_MODE,
-    TOPOLOGY,
     TRIP_ACK,
     TRIP_COUNT,
     TRIP_DEAD_GRID,
@@ -93,32 +59,26 @@ from firmware.image import (
     const,
 )
 
-_PILOT_HIGH_MV = PILOT_B_MV
-_PILOT_LOW_MV = PILOT_D_MV
-_PILOT_LOST_MS = const(20)
-_BLANK_MS = const(100)  # inrush after closing
-_BEAT_MS = const(300)
-_SAMPLES_MS = const(50)
 _LATER_MS = const(100)  # the enable has taken effect; only now may the bond go
 _UNFIT_MS = const(20)  # a tick sees 10 ms, the third in a row latches: 30 ms, and 60 to open
 _BEATS = const(2)  # the first beat after a trip may come from a step that began before it
 
 
-class Guard:
+class Guard(Causes):
     """`tick(dt_ms)` at least every 10 ms; `board` needs write_outputs(bits of OUT_*), and says in
     `sees_grid` (SEES_*, else by voltage) how its guard can tell a dead grid."""
 
     def __init__(self, image, board):
-        self._image = image
+        super().__init__(image)
         self._board = board
         self._armed = False
         self._beat = image.commands[BEAT]
         self._time_ms = array("i", [0] * len(TABLE))  # of the cause, or since the trip
         self._beats = bytearray(len(TABLE))  # core's beats since the trip
-        self.own = own = array("i", [0] * OWN)
-        own[BLANK_MS], own[PILOT_LOST_MS], own[BEAT_LATE_MS] = _BLANK_MS, _PILOT_LOST_MS, _BEAT_MS
-        own[PILOT_HIGHEST_MV], own[PILOT_LOWEST_MV] = _PILOT_HIGH_MV, _PILOT_LOW_MV
-        own[SAMPLES_LATE_MS] = _SAMPLES_MS
+        own = self.own
+        own[BLANK_MS], own[PILOT_LOST_MS], own[BEAT_LATE_MS] = INRUSH_MS, UNSEEN_MS, BEAT_MS
+        own[PILOT_HIGHEST_MV], own[PILOT_LOWEST_MV] = PILOT_B_MV, PILOT_D_MV
+        own[SAMPLES_LATE_MS] = SAMPLES_MS
         own[LOST] = -1
         own[SEES] = getattr(board, "sees_grid", SEES_VOLTAGE)
         self._waiting = 0  # TRIP_* whose cause is there, but not for long enough
@@ -126,7 +86,6 @@ class Guard:
         self._struck = 0  # OUT_* dropped by strike() since the last tick began
         self._marks = bytearray(len(TABLE))  # rows struck, until tick() has latched them
         self._now, self._later = drops.of(TABLE, image.site)
-        self.value = 0  # what the last cause measured
 
     def tick(self, dt_ms):
         """Look for trips and write the outputs; allocates nothing."""
@@ -151,7 +110,7 @@ class Guard:
         outputs = commands[PERMITS] & ~drops
         if not outputs & trips[OUTPUTS] & OUT_CONTACTOR:
             own[ON_MS] = 0
-        elif own[ON_MS] < _BLANK_MS:
+        elif own[ON_MS] < INRUSH_MS:
             own[ON_MS] += dt_ms
         self._write(outputs)
 
@@ -255,108 +214,6 @@ class Guard:
         trips[TRIP_COUNT] = _longer(trips[TRIP_COUNT], 1)
         trips[TRIP_VALUE] = self.value
         return self._now[i]
-
-    # --- causes ------------------------------------------------------------------------------
-
-    def overcurrent(self):
-        """Twice the rating over a whole cycle; a current the contacts cannot break is left to
-        the breaker."""
-        if self.own[ON_MS] < _BLANK_MS:
-            return False
-        live = self._image.live
-        most_ma = 0
-        for leg in range(LEGS):
-            if live[FAST_MA + leg] > most_ma:
-                most_ma = live[FAST_MA + leg]
-        self.value = most_ma
-        site = self._image.site
-        return 2 * site[EVSE_MAX_MA] < most_ma <= site[CONTACTOR_BREAKING_MA]
-
-    def pilot_lost(self):
-        """Contactor permitted, and the pilot not in C or D, or not seen (INV-2). Where the samples
-        themselves are looked at (fast.py), they tell: a block's plateau is that of its worst."""
-        image = self._image
-        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
-            return False
-        high_mv = image.live[PILOT_HIGH_MV]
-        self.value = high_mv
-        if image.live[PILOT_AGE_MS] > _PILOT_LOST_MS:
-            return True
-        if self.own[LOST] >= 0:
-            return self.own[LOST] > 0
-        return high_mv >= _PILOT_HIGH_MV or high_mv < _PILOT_LOW_MV
-
-    def vehicle_unfit(self):
-        """Contactor permitted, and the car in D without ventilation, or without its diode."""
-        image = self._image
-        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
-            return False
-        live = image.live
-        high_mv = live[PILOT_HIGH_MV]
-        low_mv = live[PILOT_LOW_MV]
-        self.value = low_mv
-        if high_mv - low_mv >= SWING_MV and not DIODE_LOW_MV <= low_mv <= DIODE_HIGH_MV:
-            return True
-        self.value = high_mv
-        return PILOT_D_MV <= high_mv < PILOT_C_MV and not live[INPUTS] & IN_VENTILATION
-
-    def grid_dead(self):
-        """On the grid, and every leg below 20 % of nominal; or the next zero crossing overdue,
-        where the board sees those: only while the enable is permitted, for at start nobody shows
-        any yet."""
-        image = self._image
-        site = image.site
-        if site[ISLAND_CAPABLE] and not image.commands[PERMITS] & OUT_ISLAND:
-            return False
-        if self.own[SEES] == SEES_CROSSINGS:
-            self.value = image.live[CROSSING_AGE_MS]
-            if not image.commands[PERMITS] & OUT_ENABLE:
-                return False
-            return self.value > 1000 or self.value * site[NOMINAL_MHZ] > OVERDUE
-        if self.own[SEES] != SEES_VOLTAGE or image.live[FAST_AGE_MS] > _SAMPLES_MS:
-            return False
-        dead_mv = site[NOMINAL_MV] // 5
-        for leg in range(site[LEG_COUNT]):
-            self.value = image.live[FAST_GRID_MV + leg]
-            if self.value >= dead_mv:
-                return False
-        return True
-
-    def stop(self):
-        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
-        return self.value & IN_ESTOP != 0
-
-    def rcd(self):
-        """Alone: what shares the stop's loop has the stop's meaning."""
-        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
-        return self.value & (IN_ESTOP | IN_RCD) == IN_RCD
-
-    def heat(self):
-        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
-        return self.value == IN_OVERTEMP
-
-    def beat_late(self):
-        self.value = self._image.trips[BEAT_AGE_MS]
-        return self.value > _BEAT_MS
-
-    def unproved(self):
-        """Bond closed while the islanding switch is not proved open (INV-6), or forming asked
-        for without switch and bond proved (INV-5)."""
-        image = self._image
-        inputs = image.live[INPUTS]
-        self.value = inputs
-        apart = inputs & IN_ISLAND_OPEN != 0
-        bonded = inputs & IN_BOND != 0
-        if bonded and not apart:
-            return True
-        commands = image.commands
-        if commands[SETPOINT_MODE] != INVERTER_FORM or not commands[PERMITS] & OUT_ENABLE:
-            return False
-        return not apart or (image.site[BOND_NEEDED] == 1 and not bonded)
-
-    def samples_stopped(self):
-        self.value = self._image.live[FAST_AGE_MS]
-        return self.value > _SAMPLES_MS
 
 
 def _longer(time_ms, dt_ms):

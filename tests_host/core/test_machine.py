@@ -185,7 +185,7 @@ def guard_without_pilot(patch: pytest.MonkeyPatch) -> None:
 
 
 def guard_deaf_to_the_beat(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(guard, "_BEAT_MS", 2_000)
+    patch.setattr(guard, "BEAT_MS", 2_000)
 
 
 def trips_clear_themselves(patch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 from firmware import guard as guard_module
 from firmware import image as f
 from firmware.core.pilot import classify
-from firmware.guard import Guard
+from firmware.guard import Guard, kernel
 from tests_host.core.builders import healthy, put
 
 CONTACTOR, ISLAND, BOND, ENABLE, LOADS = 1, 2, 4, 8, 16
@@ -110,7 +110,7 @@ def test_inv_2_a_pilot_not_seen_is_lost() -> None:
 def test_guard_and_core_agree_on_every_level_that_keeps_c_or_d() -> None:
     for level_mv in range(-16_000, 16_001, 1):
         kept = {classify(level_mv, state) for state in (f.PILOT_C, f.PILOT_D)}
-        allowed = guard_module._PILOT_LOW_MV <= level_mv < guard_module._PILOT_HIGH_MV
+        allowed = kernel.PILOT_D_MV <= level_mv < kernel.PILOT_B_MV
         assert allowed == bool(kept & {f.PILOT_C, f.PILOT_D}), level_mv
 
 

@@ -1,0 +1,173 @@
+# islet: what the guard trips for, row by row.
+# GPL-3.0-or-later
+#
+# kernel.py asks all of them at once, every 10 ms; a row's own method here says the same in plain
+# words, and is called when there is something to do, for what it measured. Both are tested for
+# equality.
+
+from array import array
+
+from firmware.guard.kernel import (
+    DIODE_HIGH_MV,
+    DIODE_LOW_MV,
+    GATEWAY,
+    LOST,
+    ON_MS,
+    OVERDUE,
+    OWN,
+    PILOT_B_MV,
+    PILOT_C_MV,
+    PILOT_D_MV,
+    SEES,
+    SWING_MV,
+)
+from firmware.image import (
+    BEAT_AGE_MS,
+    BOND_NEEDED,
+    CONTACTOR_BREAKING_MA,
+    CROSSING_AGE_MS,
+    EVSE_MAX_MA,
+    FAST_AGE_MS,
+    FAST_GRID_MV,
+    FAST_MA,
+    IN_BOND,
+    IN_ESTOP,
+    IN_ISLAND_OPEN,
+    IN_OVERTEMP,
+    IN_RCD,
+    IN_VENTILATION,
+    INPUTS,
+    INVERTER_FORM,
+    ISLAND_CAPABLE,
+    LEG_COUNT,
+    LEGS,
+    NOMINAL_MHZ,
+    NOMINAL_MV,
+    OUT_CONTACTOR,
+    OUT_ENABLE,
+    OUT_ISLAND,
+    PERMITS,
+    PILOT_AGE_MS,
+    PILOT_HIGH_MV,
+    PILOT_LOW_MV,
+    PROTECTION_INPUTS,
+    SEES_CROSSINGS,
+    SEES_VOLTAGE,
+    SETPOINT_MODE,
+    TOPOLOGY,
+    const,
+)
+
+UNSEEN_MS = const(20)  # a pilot without a sample for so long is lost
+INRUSH_MS = const(100)  # after closing
+BEAT_MS = const(300)
+SAMPLES_MS = const(50)
+
+
+class Causes:
+    """Each method: is the cause there now? `value` is what it measured."""
+
+    def __init__(self, image):
+        self._image = image
+        self.own = array("i", [0] * OWN)
+        self.value = 0
+
+    def overcurrent(self):
+        """Twice the rating over a whole cycle; a current the contacts cannot break is left to
+        the breaker."""
+        if self.own[ON_MS] < INRUSH_MS:
+            return False
+        live = self._image.live
+        most_ma = 0
+        for leg in range(LEGS):
+            if live[FAST_MA + leg] > most_ma:
+                most_ma = live[FAST_MA + leg]
+        self.value = most_ma
+        site = self._image.site
+        return 2 * site[EVSE_MAX_MA] < most_ma <= site[CONTACTOR_BREAKING_MA]
+
+    def pilot_lost(self):
+        """Contactor permitted, and the pilot not in C or D, or not seen (INV-2). Where the samples
+        themselves are looked at (fast.py), they tell: a block's plateau is that of its worst."""
+        image = self._image
+        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
+            return False
+        high_mv = image.live[PILOT_HIGH_MV]
+        self.value = high_mv
+        if image.live[PILOT_AGE_MS] > UNSEEN_MS:
+            return True
+        if self.own[LOST] >= 0:
+            return self.own[LOST] > 0
+        return high_mv >= PILOT_B_MV or high_mv < PILOT_D_MV
+
+    def vehicle_unfit(self):
+        """Contactor permitted, and the car in D without ventilation, or without its diode."""
+        image = self._image
+        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
+            return False
+        live = image.live
+        high_mv = live[PILOT_HIGH_MV]
+        low_mv = live[PILOT_LOW_MV]
+        self.value = low_mv
+        if high_mv - low_mv >= SWING_MV and not DIODE_LOW_MV <= low_mv <= DIODE_HIGH_MV:
+            return True
+        self.value = high_mv
+        return PILOT_D_MV <= high_mv < PILOT_C_MV and not live[INPUTS] & IN_VENTILATION
+
+    def grid_dead(self):
+        """On the grid, and every leg below 20 % of nominal; or the next zero crossing overdue,
+        where the board sees those: only while the enable is permitted, for at start nobody shows
+        any yet."""
+        image = self._image
+        site = image.site
+        if site[ISLAND_CAPABLE] and not image.commands[PERMITS] & OUT_ISLAND:
+            return False
+        if self.own[SEES] == SEES_CROSSINGS:
+            self.value = image.live[CROSSING_AGE_MS]
+            if not image.commands[PERMITS] & OUT_ENABLE:
+                return False
+            return self.value > 1000 or self.value * site[NOMINAL_MHZ] > OVERDUE
+        if self.own[SEES] != SEES_VOLTAGE or image.live[FAST_AGE_MS] > SAMPLES_MS:
+            return False
+        dead_mv = site[NOMINAL_MV] // 5
+        for leg in range(site[LEG_COUNT]):
+            self.value = image.live[FAST_GRID_MV + leg]
+            if self.value >= dead_mv:
+                return False
+        return True
+
+    def stop(self):
+        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
+        return self.value & IN_ESTOP != 0
+
+    def rcd(self):
+        """Alone: what shares the stop's loop has the stop's meaning."""
+        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
+        return self.value & (IN_ESTOP | IN_RCD) == IN_RCD
+
+    def heat(self):
+        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
+        return self.value == IN_OVERTEMP
+
+    def beat_late(self):
+        self.value = self._image.trips[BEAT_AGE_MS]
+        return self.value > BEAT_MS
+
+    def unproved(self):
+        """Bond closed while the islanding switch is not proved open (INV-6), or forming asked
+        for without switch and bond proved (INV-5)."""
+        image = self._image
+        inputs = image.live[INPUTS]
+        self.value = inputs
+        apart = inputs & IN_ISLAND_OPEN != 0
+        bonded = inputs & IN_BOND != 0
+        if bonded and not apart:
+            return True
+        commands = image.commands
+        if commands[SETPOINT_MODE] != INVERTER_FORM or not commands[PERMITS] & OUT_ENABLE:
+            return False
+        return not apart or (image.site[BOND_NEEDED] == 1 and not bonded)
+
+    def samples_stopped(self):
+        self.value = self._image.live[FAST_AGE_MS]
+        return self.value > SAMPLES_MS
