@@ -29,9 +29,9 @@ image: setup-$(if $(CHECK)$(filter esp32,$(BOARD)),run,image) ## the firmware as
 	@exec $(PY) -m tools.micropython.image $(or $(BOARD),pico) \
 	  $(if $(CIRCUIT),--circuit '$(CIRCUIT)') $(if $(CHECK),--check)
 
-flash: setup-run ## islet onto a board (BOARD=pico CIRCUIT= PORT= SITE=site.json DRIVE= IMAGE= FILES=1 FORCE=1)
+flash: setup-run ## islet onto a board (BOARD=pico CIRCUIT= PORT= SITE=site.json KEY= DRIVE= IMAGE= FILES=1 FORCE=1)
 	@exec $(PY) -m tools.flash flash \
-	  $(call given,BOARD CIRCUIT PORT SITE DRIVE IMAGE FILES FORCE) $(ARGS)
+	  $(call given,BOARD CIRCUIT PORT SITE KEY DRIVE IMAGE FILES FORCE) $(ARGS)
 
 overlay: setup-run ## changed files of the working tree over a board's frozen ones (BOARD= PORT= MODULES=)
 	@exec $(PY) -m tools.flash overlay $(call given,BOARD CIRCUIT PORT IMAGE FORCE MODULES) $(ARGS)

@@ -16,6 +16,7 @@ import time
 import islet_data
 
 from firmware import config as configuration
+from firmware import seal
 from firmware.bus.inverter import Inverter
 from firmware.bus.line import Line
 from firmware.bus.meter import Meter
@@ -78,7 +79,8 @@ class App:
         self.board = board
         self.image = Image()
         self.health = Health()
-        self.config = configuration.load(text, self.image, board)
+        board.rights.key = seal.key()
+        self.config = configuration.load(text, self.image, board.rights)
         self._calibrate()
         self.sense = Sense(self.image, board.analog)
         self.guard = Guard(self.image, board)
@@ -97,7 +99,8 @@ class App:
         )
         self.links = []  # (name, coroutine function that runs for ever)
         self.slow_parts = []  # (name, what steps once a second)
-        self.reports: list = [("health", self.health.state)]
+        warnings = self.config.warnings
+        self.reports: list = [("health", self.health.state), ("warnings", lambda: warnings)]
         if not self.config.errors:
             try:
                 self._add_parts()
@@ -199,6 +202,7 @@ class App:
             return
         name, errors = self.config.settings["name"], self.config.errors
         console = Console(self.board, self.image, name, errors)
+        console.add("warnings", lambda: self.config.warnings)
         console.add("calibration", lambda: self.calibration.date)
         console.answer("readings", lambda: calibration.readings(self.image))
         console.answer("calibration", lambda: {"text": calibration.text()})
@@ -357,6 +361,8 @@ def main():
     app = App(board, read_config(board))
     for error in app.config.errors:
         board.log("configuration: " + error)
+    for warning in app.config.warnings:
+        board.log("configuration, a warning: " + warning)
     try:
         asyncio.run(app.run())
     except KeyboardInterrupt:  # the console lets Ctrl-C through while nothing is energised

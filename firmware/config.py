@@ -11,19 +11,23 @@ import struct
 import islet_data
 
 from firmware import image as im
-from firmware import strict_json
+from firmware import rules, strict_json
 from firmware.options import NODE_OPTIONS, OPTIONS, REQUIRED
 
+LONGER_IS_STRICTER = ("grid_code_overrides.enter_delay_s", "grid_code_overrides.enter_ramp_s")
 MAX_BYTES = 8192  # 8.6 kB of JSON takes 28 kB of heap on the chip
 
 
 class Config:
-    """The checked configuration: `settings` by path, `nodes` by name, `errors` as sentences."""
+    """The checked configuration: `settings` by path, `nodes` by name, `errors` and `warnings` as
+    sentences, `weaker` as rows (path, why) of what is weaker than the rules."""
 
     def __init__(self):
         self.settings: dict = {row[0]: None if row[5] is REQUIRED else row[5] for row in OPTIONS}
         self.nodes = []
         self.errors = []
+        self.warnings = []
+        self.weaker = []
 
     def __getitem__(self, path):
         return self.settings[path]
@@ -179,20 +183,25 @@ def _grid_code(document, site, config):
         site[im.TRIP_KIND + i] = struct.unpack_from("<i", packed, 4 * i)[0]
     for row in OPTIONS:  # overrides come after the code they override
         if row[0].startswith("grid_code_overrides.") and config.settings.get(row[0]) is not None:
-            site[row[6]] = _as_integer(row[1], config.settings[row[0]], row[7])
+            value = _as_integer(row[1], config.settings[row[0]], row[7])
+            _compare(row[0], value, site[row[6]], row[7], config)
+            site[row[6]] = value
 
 
-def _rules(site, config, board):
+def _compare(path, value, coded, factor, config):
+    """Remember an override that is weaker than the code it overrides."""
+    if (value < coded) == (path in LONGER_IS_STRICTER) and value != coded:
+        config.weaker.append((path, "weaker than the grid code's {:g}".format(coded / factor)))
+
+
+def _rules(site, config, rights):
     """What the rows cannot see: options that contradict each other or the circuit board."""
     errors = config.errors
-    if site[im.EVSE_NODE] >= 0 and not board.can_own_contactor:
+    if site[im.EVSE_NODE] >= 0 and not rights.can_own_contactor:
         errors.append("evse.node: this circuit board may not own a contactor")
     if not site[im.ENTER_LOW_MHZ] <= site[im.NOMINAL_MHZ] <= site[im.ENTER_HIGH_MHZ]:
         errors.append("grid_code: is not made for nominal_hz")
-    if site[im.BOND_NEEDED] and site[im.ISLAND_CAPABLE] and config["grid_code"].startswith("as"):
-        # AS/NZS 3000: the neutral stays whole and the installation keeps its own MEN bond
-        errors.append("island.bond: must be false under grid_code " + config["grid_code"])
-    if site[im.ISLAND_CAPABLE] and not board.can_island:
+    if site[im.ISLAND_CAPABLE] and not rights.can_island:
         errors.append("island.capable: this circuit board lacks the declared interlocks")
     if site[im.ISLAND_CAPABLE] and site[im.INVERTER_NODE] < 0:
         errors.append("island.capable: needs an inverter")
@@ -209,7 +218,7 @@ def _rules(site, config, board):
     if site[im.EVSE_NODE] >= 0 and site[im.CONTACTOR_BREAKING_MA] <= 2 * site[im.EVSE_MAX_MA]:
         # the guard trips above twice the rating, and never above what the contacts can break
         errors.append("evse.breaking_a: must be above twice evse.max_a")
-    if not getattr(board, "network", True):
+    if not rights.network:
         if config["mqtt.host"]:
             errors.append("mqtt.host: this board has no network, leave it empty")
         if config["http.port"]:
@@ -269,10 +278,10 @@ def _covered(device, node, site, config):
         node = site[im.NODE_PARENT + node]
 
 
-def load(text, image, board):
+def load(text, image, rights):
     """Check the JSON `text` and fill image.site and the owner's reserves; return a Config.
 
-    A `text` of None could not even be read.
+    A `text` (str or bytes) of None could not even be read. `rights`: the board's Rights.
 
     image.site is only to be trusted if `config.errors` is empty.
     """
@@ -298,7 +307,11 @@ def load(text, image, board):
     _place("inverter.node", im.INVERTER_NODE, site, config)
     _grid_code(document, site, config)
     if not config.errors:
-        _rules(site, config, board)
+        if site[im.OVERCURRENT_MS] == 0 and site[im.EVSE_NODE] >= 0:
+            config.weaker.append(("evse.overcurrent_ms", "0 is for tests alone"))
+        site[im.BOND_NEEDED] = 1 if rules.bond_needed(config) else 0
+        _rules(site, config, rights)
+        rules.judge(site, config, rights)
     if not config.errors:
         image.requests[im.RESERVE_PERMILLE] = int(config["owner.reserve_percent"] * 10)
         image.requests[im.OUTAGE_RESERVE_PERMILLE] = int(

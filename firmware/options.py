@@ -7,6 +7,7 @@
 
 from firmware import image as im
 
+EARTHINGS = ("", "tn_s", "pme", "tt")
 INSTRUMENTS = ("none", "ct", "meter", "inverter", "evse")  # as INSTRUMENT_*
 GOALS = ("hold", "charge", "solar", "self", "discharge")
 
@@ -30,6 +31,10 @@ OPTIONS = (
      "dead grid confirmed for islanding"),
     ("grid_code_overrides.dead_grid_s", "number", "s", 0, 2, None, im.DEAD_GRID_MS, 1000,
      "guard: dead grid drops the inverter's enable"),
+    ("installer.seal", "text", "", 0, 64, "", None, 1,
+     "written by make flash KEY=: the installer stands by what is weaker than the rules"),
+    ("earthing", EARTHINGS, "", 0, 0, None, None, 1,
+     "of the supply: tn_s, pme (TN-C-S with a combined PEN), tt"),
     ("export_limit_w", "whole", "W", -1, 1_000_000, -1, im.EXPORT_LIMIT_W, 1,
      "most the site may export, -1 no limit"),
     ("coordinated", "bool", "", 0, 0, False, im.COORDINATED, 1,
@@ -71,8 +76,14 @@ OPTIONS = (
      "all hardware interlocks are fitted"),
     ("island.auto", "bool", "", 0, 0, False, im.ISLAND_AUTO, 1, "island by itself on an outage"),
     ("island.max_w", "whole", "W", 0, 100_000, 0, im.ISLAND_MAX_W, 1, "most the island can carry"),
-    ("island.bond", "bool", "", 0, 0, True, im.BOND_NEEDED, 1,
-     "the island needs its own neutral-earth bond"),
+    ("island.neutral_switched", "bool", "", 0, 0, None, None, 1,
+     "the islanding switch opens the neutral too"),
+    ("island.device_bonds", "bool", "", 0, 0, None, None, 1,
+     "the device joins neutral and earth by itself in backup"),
+    ("island.electrode", "bool", "", 0, 0, None, None, 1,
+     "the house has an earth electrode of its own"),
+    ("island.bond", "bool", "", 0, 0, None, None, 1,
+     "islet's own neutral-earth bond; follows from the three above, refused if it contradicts"),
     ("island.shed", "bool", "", 0, 0, True, im.SHED_NEEDED, 1,
      "sheddable loads are off before forming"),
     ("island.feedback_ms", "whole", "ms", 20, 1000, 150, im.RELAY_FEEDBACK_MS, 1,

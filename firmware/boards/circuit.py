@@ -6,7 +6,7 @@
 import struct
 from array import array
 
-from firmware.image import const
+from firmware.image import OUT_BOND, OUT_CONTACTOR, OUT_ENABLE, OUT_ISLAND, OUT_LOADS, const
 
 _VERSION = const(3)
 _HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBBBBB"
@@ -138,6 +138,23 @@ class Circuit:
         for bit, _, _ in self.outputs:
             bits &= ~bit
         return bits == 0
+
+
+class Rights:
+    """What a board of this circuit may do, for the rules of a configuration; what `make flash`
+    asks and what the board itself asks. `bench`: nothing real can be energised."""
+
+    def __init__(self, circuit, network, key=b""):
+        guarded = circuit.guard == GUARD_HARDWARE
+        interrupts = circuit.chip != "esp32"  # MicroPython has no hard ones there
+        guarded = guarded or (interrupts and circuit.guard == GUARD_HARD)
+        self.can_own_contactor = guarded and circuit.has_outputs(OUT_CONTACTOR)
+        island = OUT_ISLAND | OUT_BOND | OUT_ENABLE | OUT_LOADS
+        self.can_island = guarded and interrupts and circuit.has_outputs(island)
+        self.evse_a, self.mains_a = circuit.evse_a, circuit.mains_a
+        self.network = network
+        self.key = key  # the installer's
+        self.bench = circuit.chip == "host"
 
 
 def _rows(layout, packed, at, count):

@@ -21,9 +21,9 @@ import islet_data
 from machine import ADC, PWM, RTC, SPI, UART, WDT, Pin, Timer
 
 from firmware.boards import esp32_flash
-from firmware.boards.circuit import GUARD_HARDWARE, Circuit
+from firmware.boards.circuit import Circuit, Rights
 from firmware.boards.wall import wall_minute
-from firmware.image import INPUTS, INPUTS_AGE_MS, OUT_CONTACTOR, SEES_NOTHING, const
+from firmware.image import INPUTS, INPUTS_AGE_MS, SEES_NOTHING, const
 
 _PARITY = {"N": None, "E": 0, "O": 1}
 _PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
@@ -38,11 +38,10 @@ _KEPT = const(8)
 
 
 class Board:
-    """`console` is where firmware/console.py answers; `network`: it can have one.
+    """`console` is where firmware/console.py answers.
 
     meters: (SPI, select pin, row) of each metering chip."""
 
-    network = True
     fast_blocks = False  # nothing is looked at between two ticks of the guard
     has_crossing = False
     sees_grid = SEES_NOTHING
@@ -55,10 +54,7 @@ class Board:
         self.name = circuit.name
         self.analog = circuit.analog
         self.sample_rate_hz = circuit.rate_hz
-        self.can_own_contactor = circuit.guard == GUARD_HARDWARE and circuit.has_outputs(
-            OUT_CONTACTOR
-        )
-        self.can_island = False
+        self.rights = Rights(circuit, True)
         self.storage = esp32_flash.find() or ""  # "": files in /
         self.http_port = 80
         self.console = sys.stdin.buffer

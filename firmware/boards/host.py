@@ -12,17 +12,9 @@ import hostlink  # pyright: ignore[reportMissingImports]
 import islet_data
 from machine import PWM, RTC, UART, WDT, Pin
 
-from firmware.boards.circuit import GUARD_SOFT, Circuit
+from firmware.boards.circuit import Circuit, Rights
 from firmware.boards.wall import wall_minute
-from firmware.image import (
-    INPUTS,
-    INPUTS_AGE_MS,
-    OUT_BOND,
-    OUT_CONTACTOR,
-    OUT_ENABLE,
-    OUT_ISLAND,
-    OUT_LOADS,
-)
+from firmware.image import INPUTS, INPUTS_AGE_MS
 
 _PARITY = {"N": None, "E": 0, "O": 1}
 _PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
@@ -35,10 +27,7 @@ class Board:
         self.name = circuit.name
         self.analog = circuit.analog
         self.sample_rate_hz = circuit.rate_hz
-        guarded = circuit.guard != GUARD_SOFT
-        self.can_own_contactor = guarded and circuit.has_outputs(OUT_CONTACTOR)
-        island = OUT_ISLAND | OUT_BOND | OUT_ENABLE | OUT_LOADS
-        self.can_island = guarded and circuit.has_outputs(island)
+        self.rights = Rights(circuit, True)
         self.storage = os.getenv("ISLET_STORAGE") or "."
         self.http_port = int(os.getenv("ISLET_HTTP_PORT") or 0)
         self._inputs = [

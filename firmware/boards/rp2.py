@@ -21,7 +21,7 @@ import micropython
 from machine import PWM, RTC, SPI, WDT, Pin
 from uctypes import addressof
 
-from firmware.boards.circuit import GUARD_SOFT, Circuit
+from firmware.boards.circuit import Circuit, Rights
 from firmware.boards.rp2_crossing import Crossings
 from firmware.boards.rp2_deadman import DeadMan
 from firmware.boards.rp2_flash import RecordFlash
@@ -32,11 +32,6 @@ from firmware.image import (
     CROSSING_AGE_MS,
     INPUTS,
     INPUTS_AGE_MS,
-    OUT_BOND,
-    OUT_CONTACTOR,
-    OUT_ENABLE,
-    OUT_ISLAND,
-    OUT_LOADS,
     PROTECTION_INPUTS,
     SEES_CROSSINGS,
     SEES_NOTHING,
@@ -106,7 +101,6 @@ class Board:
     """`circuit` is what the frozen bytes say. meters: (SPI, select pin, row) of each chip.
     `dead_man` and `crossings` are for the fast guard, None where the circuit has none."""
 
-    network = NETWORK
     fast_blocks = True  # start_sampling takes on_block as well
 
     def __init__(self):
@@ -115,10 +109,7 @@ class Board:
         self.name = circuit.name
         analog = self.analog = circuit.analog
         self.sample_rate_hz = circuit.rate_hz
-        guarded = circuit.guard != GUARD_SOFT
-        self.can_own_contactor = guarded and circuit.has_outputs(OUT_CONTACTOR)
-        island = OUT_ISLAND | OUT_BOND | OUT_ENABLE | OUT_LOADS
-        self.can_island = guarded and circuit.has_outputs(island)
+        self.rights = Rights(circuit, NETWORK)
         self.sees_grid = SEES_VOLTAGE if analog.find("grid_v") >= 0 else SEES_NOTHING
         if circuit.crossing_pin >= 0:
             self.sees_grid = SEES_CROSSINGS

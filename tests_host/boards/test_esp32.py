@@ -157,9 +157,9 @@ def test_inputs(setup: Setup) -> None:
 
 def test_a_contactor_only_with_a_hardware_guard_and_never_an_island(setup: Setup) -> None:
     board = setup.board()
-    assert board.can_own_contactor
-    assert not board.can_island
-    assert board.network
+    assert board.rights.can_own_contactor
+    assert not board.rights.can_island
+    assert board.rights.network
 
 
 def test_no_contactor_with_a_soft_guard(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_no_contactor_with_a_soft_guard(monkeypatch: pytest.MonkeyPatch) -> None
     packed[2] = 0  # guard: soft; the packer refuses such a contactor before the firmware has to
     assert Circuit(packed).guard == 0
     vars(sys.modules["islet_data"])["BOARDS"]["esp32"] = bytes(packed)
-    assert not soft.board().can_own_contactor
+    assert not soft.board().rights.can_own_contactor
 
 
 def test_a_direction_pin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

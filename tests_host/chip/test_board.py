@@ -144,7 +144,7 @@ def test_board_answers_what_the_app_asks(data: Path, tmp_path: Path) -> None:
     site.write_text('{"name": "x"}')
     twin = run(
         """
-print(board.name, board.can_own_contactor, board.can_island, board.sample_rate_hz)
+print(board.name, board.rights.can_own_contactor, board.rights.can_island, board.sample_rate_hz)
 print(board.storage, board.read_config(), board.wall_minute(), board.ticks_ms())
 time.sleep_ms(200)
 print(board.ticks_ms())

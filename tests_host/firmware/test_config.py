@@ -11,7 +11,20 @@ import pytest
 from firmware import config
 from firmware import image as im
 
-BOARD = SimpleNamespace(can_own_contactor=True, can_island=True)
+
+def rights(**changes: Any) -> SimpleNamespace:
+    """A board that may do everything and is built for anything, unless told otherwise."""
+    usual = {"can_own_contactor": True, "can_island": True, "network": True, "bench": False}
+    return SimpleNamespace(**usual | {"evse_a": 0, "mains_a": 0, "key": b""} | changes)
+
+
+BOARD = rights()
+ANSWERS = {
+    "island.capable": True,
+    "island.neutral_switched": True,
+    "island.device_bonds": False,
+    "island.electrode": True,
+}
 GOOD: dict[str, Any] = {
     "name": "test",
     "topology": "T1",
@@ -91,7 +104,7 @@ def test_a_good_configuration_fills_the_site() -> None:
         ({"inverter.legs": 3, "legs": 1, "evse.legs": 1}, "inverter.legs", "the site's legs"),
         ({"owner.goal": "world peace"}, "owner.goal", "one of hold, charge"),
         ({"grid_code": "ieee1547_cat2"}, "grid_code", "nominal_hz"),
-        ({"grid_code": "as4777a", "island.capable": True}, "island.bond", "must be false"),
+        (ANSWERS | {"grid_code": "as4777a"}, "island.neutral_switched", "must be false"),
         ({"export_limit_w": -2}, "export_limit_w", "-1 to 1000000 W"),
         ({"export_limit_w": -0.6}, "export_limit_w", "a whole number"),
         ({"export_limit_w": 0, "inverter.revert_s": 0}, "export_limit_w", "revert_s from 1 to 10"),
@@ -123,8 +136,9 @@ def test_rubbish_is_an_error_and_no_traceback(text: str) -> None:
 
 def test_the_circuit_board_decides_what_it_may_do() -> None:
     image = im.Image()
-    board = SimpleNamespace(can_own_contactor=False, can_island=False)
-    document = json.loads(json.dumps(GOOD)) | {"island": {"capable": True}}
+    board = rights(can_own_contactor=False, can_island=False)
+    island = {path.split(".")[1]: answer for path, answer in ANSWERS.items()}
+    document = json.loads(json.dumps(GOOD)) | {"island": island}
     loaded = config.load(json.dumps(document), image, board)
     assert [e.split(":")[0] for e in loaded.errors] == ["evse.node", "island.capable"]
 
@@ -135,7 +149,7 @@ def test_a_board_without_network_refuses_what_needs_one(field: str) -> None:
     document = json.loads(json.dumps(GOOD)) | {
         room: {option: "broker" if option == "host" else 80}
     }
-    board = SimpleNamespace(can_own_contactor=True, can_island=True, network=False)
+    board = rights(network=False)
     loaded = config.load(json.dumps(document), im.Image(), board)
     assert [e.split(":")[0] for e in loaded.errors] == [field]
     board.network = True
@@ -144,7 +158,7 @@ def test_a_board_without_network_refuses_what_needs_one(field: str) -> None:
 
 def test_no_page_is_allowed_without_a_network() -> None:
     document = json.loads(json.dumps(GOOD)) | {"http": {"port": 0}, "mqtt": {"host": ""}}
-    board = SimpleNamespace(can_own_contactor=True, can_island=True, network=False)
+    board = rights(network=False)
     assert config.load(json.dumps(document), im.Image(), board).errors == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests_host.firmware.test_config import GOOD
 from tests_host.flash.fake_board import Board, Unplugged
 from tools.flash import FlashError, Voice, __main__, files, find, report, site, steps
+from tools.flash.boards import named
 from tools.flash.steps import Wish, flash
 from tools.micropython import uf2
 
@@ -26,7 +27,7 @@ def wish(tmp_path: Path, board: Board) -> Wish:
     site_file.write_text(json.dumps(GOOD))
     board.flash = IMAGE
     board.files["/site.json"] = OLD_SITE
-    board.errors_from = lambda content: site.mistakes(content, "pico")
+    board.errors_from = lambda content: site.loaded(content, "pico").errors
     return Wish(port="board", image=str(image), site=str(site_file))
 
 
@@ -82,11 +83,14 @@ def test_a_bad_configuration_is_refused_by_its_field(
 
 def test_a_configuration_that_this_circuit_board_may_not_run(tmp_path: Path) -> None:
     islands = tmp_path / "island.json"
-    islands.write_text(json.dumps({**GOOD, "island": {"capable": True, "max_w": 5000}}))
-    assert site.mistakes(islands.read_bytes(), "pico") == []
+    answers = {"neutral_switched": True, "device_bonds": False, "electrode": True}
+    island = {"capable": True, "max_w": 5000} | answers
+    islands.write_text(json.dumps({**GOOD, "island": island}))
+    assert site.loaded(islands.read_bytes(), "pico").errors == []
     with pytest.raises(FlashError, match=r"island\.capable: this circuit board lacks"):
-        site.check(islands, "esp32")
-    assert site.mistakes(b"\xff\xfe{", "pico") == ["configuration: cannot be read as text"]
+        site.check(islands, named("esp32"))
+    sentence = "configuration: is not JSON, line 1, column 1: no such value"
+    assert site.loaded(b"\xff\xfe{", "pico").errors == [sentence]
 
 
 def test_no_such_file(wish: Wish) -> None:

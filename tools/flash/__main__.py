@@ -32,6 +32,9 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         )
         if name == "flash":
             command.add_argument("--site", default="", help="the site's configuration (SITE=)")
+            command.add_argument(
+                "--key", default="", help="the installer's, for what is weaker (KEY=)"
+            )
             command.add_argument("--drive", default="", help="boot loader's drive (DRIVE=)")
             command.add_argument("--files", default="", help="files, no image (FILES=1)")
         else:

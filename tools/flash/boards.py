@@ -19,6 +19,7 @@ class Board:
     family: str
     arch: str  # as mpy-cross calls it
     image: Path
+    network: bool = False
 
     def make(self) -> str:
         """The command that builds the image."""
@@ -32,7 +33,9 @@ def named(name: str, circuit: str = "", image: str = "") -> Board:
     row = IMAGES[name]
     made = "" if image else packed_for(row)
     path = Path(image) if image else row.folder / "firmware.bin"
-    board = Board(name, circuit or made or row.circuit, FAMILIES[row.port], row.arch, path)
+    board = Board(
+        name, circuit or made or row.circuit, FAMILIES[row.port], row.arch, path, row.network
+    )
     if circuit and made and circuit != made:
         raise FlashError(f"{path} was built for the circuit board {made}", board.make())
     return board

@@ -31,6 +31,8 @@ def lines(first: Report, second: Report) -> Iterator[str]:
         yield f"  file system: {second['storage']}"
     for error in second["errors"]:
         yield f"  configuration: {error}"
+    for warning in second.get("warnings", ()):
+        yield f"  configuration, a warning: {warning}"
 
 
 def problems(first: Report, second: Report, circuit: str, configured: bool) -> Iterator[str]:

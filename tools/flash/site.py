@@ -3,55 +3,58 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
+from typing import Any
 
-from firmware.boards.circuit import GUARD_HARD, GUARD_HARDWARE, Circuit
+from firmware.boards.circuit import Circuit, Rights
 from tools.flash import CACHE, FlashError
+from tools.flash.boards import Board
 
 PATH = "/site.json"  # on the board
+KEY = "/installer.key"  # on the board
 DATA = CACHE / "data"
 
 
-def check(path: Path, board: str) -> bytes:
-    """The file's bytes; FlashError names every field that the board would refuse."""
+def check(path: Path, board: Board, key: bytes = b"") -> tuple[bytes, list[str]]:
+    """What to write, sealed by the installer's key where it is given, and the warnings.
+
+    FlashError names every field that the board would refuse."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise FlashError(f"SITE: {path}: {error.strerror}", "name your site's file") from None
-    errors = mistakes(content, board)
-    if errors:
-        listed = "".join(f"\n    {error}" for error in errors)
-        raise FlashError(f"{path} is refused for the circuit board {board}:{listed}", "mend it")
-    return content
+    if key:
+        content = sealed(content, key)
+    config = loaded(content, board.circuit, board.network, key)
+    if config.errors:
+        listed = "".join(f"\n    {error}" for error in config.errors)
+        raise FlashError(
+            f"{path} is refused for the circuit board {board.circuit}:{listed}", "mend it"
+        )
+    return content, config.warnings
 
 
-def mistakes(content: bytes, board: str) -> list[str]:
-    """What the firmware's own loader says against it on this circuit board."""
+def loaded(content: bytes, board: str, network: bool = False, key: bytes = b"") -> Any:
+    """What the firmware's own loader makes of it on this circuit board; a firmware Config."""
     packed()
     config = importlib.import_module("firmware.config")
     image = importlib.import_module("firmware.image")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        text = None
-    return config.load(text, image.Image(), rights(board)).errors
+    return config.load(content, image.Image(), Rights(circuit(board), network, key))
 
 
-def rights(name: str) -> SimpleNamespace:
-    """What a board of this circuit may do, as its board file decides it."""
-    image = importlib.import_module("firmware.image")
-    described = circuit(name)
-    guarded = described.guard == GUARD_HARDWARE
-    islands = described.chip != "esp32"  # no hard interrupts there: firmware/boards/esp32.py
-    if islands:
-        guarded = guarded or described.guard == GUARD_HARD
-    outputs = image.OUT_ISLAND | image.OUT_BOND | image.OUT_ENABLE | image.OUT_LOADS
-    return SimpleNamespace(
-        can_own_contactor=guarded and described.has_outputs(image.OUT_CONTACTOR),
-        can_island=guarded and islands and described.has_outputs(outputs),
-    )
+def sealed(content: bytes, key: bytes) -> bytes:
+    """The site with the seal over what is weaker in it than the rules; as it is when nothing is,
+    or when it is no configuration at all."""
+    seal = importlib.import_module("firmware.seal")
+    config = loaded(content, "host", True)
+    if config.errors or not config.weaker:
+        return content
+    document = json.loads(content)
+    document["installer"] = {"seal": seal.made(key, config.weaker, config.settings)}
+    return json.dumps(document, indent=2, ensure_ascii=False).encode()
 
 
 def circuit(name: str) -> Circuit:

@@ -25,6 +25,7 @@ class Wish:
     port: str = ""
     drive: str = ""
     site: str = ""
+    key: str = ""
     image: str = ""
     files: bool = False
     force: bool = False
@@ -34,9 +35,12 @@ class Wish:
 def flash(wish: Wish, voice: Voice) -> int:
     """Image, configuration, and the board's own word; 0 when all of it is right."""
     board = named(wish.board, wish.circuit, wish.image)
-    content = site.check(Path(wish.site), board.circuit) if wish.site else None
-    if content is not None:
+    content, key = None, wish.key.encode()
+    if wish.site:
+        content, warnings = site.check(Path(wish.site), board, key)
         voice.say(f"{wish.site} is a good configuration for the circuit board {board.circuit}")
+        for warning in warnings:
+            voice.say(f"  a warning: {warning}")
     loose = files.collect(board) if wish.files else None
     if loose is None:
         writer.check(board)  # before anything is stopped
@@ -46,6 +50,8 @@ def flash(wish: Wish, voice: Voice) -> int:
                 files.check_heap(link, loose)
                 voice.say(f"{len(loose)} files for {board.arch}")
                 voice.say(f"  {files.install(link, loose, voice)} of them written and read back")
+            if key:
+                link.put(site.KEY, key)
             if content is not None:
                 done = "written and read back" if link.put(site.PATH, content) else "already there"
                 voice.say(f"configuration: {done}")

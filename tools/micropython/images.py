@@ -33,6 +33,11 @@ class Image:
     taken: Mapping[int, str] = field(default_factory=dict)  # pin -> what the module has there
 
     @property
+    def network(self) -> bool:
+        """Whether its MicroPython has sockets."""
+        return "lib/lwip" in self.needs or self.port == "esp32"
+
+    @property
     def folder(self) -> Path:
         chip = "rp2040" if self.port == "rp2" else self.port
         return CACHE / chip / self.name

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.flash.site import sealed
 from tools.twin import flash, process
 from tools.twin.port import BOARDS, BoardError
 from tools.twin.process import ROOT
@@ -24,6 +25,7 @@ CACHE = ROOT / ".cache" / "rp2040"
 IMAGE = CACHE / "pico" / "firmware.bin"  # of `make image`, whatever the circuit board
 DATA = CACHE / "pico" / "data" / "islet_data.py"  # what was packed into it
 EMULATOR = ROOT / "tools" / "rp2040"
+KEY = b"twin"  # of this installer, who may shorten a grid code's delays
 STUB = EMULATOR / "device" / "socket.py"
 BOARD_OF_CHIP = {"rp2040": "pico"}  # BOARD= may name the chip; this is its reference board
 
@@ -85,7 +87,8 @@ def prepare(
 
     `wiring`: line, sensors, nominal_hz, seed and network (whether it gets the stub), as
     tools/rp2040/house/board.mjs takes them."""
-    files = {"site.json": json.dumps(site, separators=(",", ":")).encode()}
+    content = json.dumps(site, separators=(",", ":")).encode()
+    files = {"site.json": sealed(content, KEY), "installer.key": KEY}
     if wiring["network"]:
         files["lib/socket.py"] = STUB.read_bytes()
     (folder / "flash.bin").write_bytes(flash.whole(IMAGE.read_bytes(), files))

@@ -24,7 +24,7 @@ class StandingPermits:
     def __init__(self, app, text):
         self._image = app.image
         self._shadow = im.Image()
-        configuration.load(text, self._shadow, app.board)
+        configuration.load(text, self._shadow, app.board.rights)
         self._core = Core(self._shadow)
 
     def step(self, dt_ms):

@@ -1,0 +1,122 @@
+# islet: what a site's options say together with its circuit board, rule by rule.
+# GPL-3.0-or-later
+#
+# A rule takes (site, config, rights) and yields sentences "option: what is wrong, what helps".
+# REFUSED keep the unit from energising anything; WARNED are shown on the page, in the flash report
+# and on the console.
+#
+# `rights` is the circuit board's Rights (boards/circuit.py).
+
+from firmware import image as im
+from firmware import seal
+
+# Where the neutral stays whole and the installation keeps its own bond at the service: NEC 250.24
+# and 250.30 for systems not separately derived, AS/NZS 3000 (MEN); both second-hand.
+SERVICE_BONDED = ("as4777a", "default_60hz", "ieee1547_cat2", "ieee1547_cat3", "rule21")
+
+
+def neutral_switched(config):
+    """The answer, or what is usual under the site's grid code."""
+    answer = config["island.neutral_switched"]
+    return config["grid_code"] not in SERVICE_BONDED if answer is None else answer
+
+
+def bond_needed(config):
+    """Exactly one neutral-earth bond while a source forms (INV-6): the service's own where the
+    neutral stays whole, the device's where it makes one in backup, else islet's."""
+    return neutral_switched(config) and not config["island.device_bonds"]
+
+
+def _built_for(site, config, rights):
+    """What the circuit board carries is not less than what the site puts through it."""
+    evse_a, mains_a = rights.evse_a, rights.mains_a
+    if evse_a and site[im.EVSE_NODE] >= 0:
+        if site[im.EVSE_MAX_MA] > evse_a * 1000:
+            yield "evse.max_a: this circuit board is built for {} A".format(evse_a)
+        if site[im.TOPOLOGY] == 2:
+            for path in ("inverter.charge_w", "inverter.discharge_w"):
+                watts = config[path] // site[im.INVERTER_LEGS]
+                if watts * 1000 // (site[im.NOMINAL_MV] // 1000) > evse_a * 1000:
+                    yield "{}: this circuit board is built for {} A a leg".format(path, evse_a)
+    through = site[im.ISLAND_CAPABLE] or site[im.NODE_INSTRUMENT] == im.INSTRUMENT_CT
+    if mains_a and through and site[im.NODE_RATING_MA] > mains_a * 1000:
+        yield "nodes[0].rating_a: this circuit board is built for {} A".format(mains_a)
+
+
+def _measured(site, config, rights):
+    """Nothing grows on a service that nobody measures."""
+    commands = site[im.EVSE_NODE] >= 0 or site[im.INVERTER_NODE] >= 0
+    if commands and site[im.NODE_INSTRUMENT] == im.INSTRUMENT_NONE:
+        yield "nodes[0].instrument: the service must be measured (ct or meter)"
+
+
+def _bonds(site, config, rights):
+    """Exactly one bond in an island, and none is the service's second."""
+    if not site[im.ISLAND_CAPABLE]:
+        return
+    switched = neutral_switched(config)
+    code = config["grid_code"]
+    if switched and code in SERVICE_BONDED:
+        yield "island.neutral_switched: must be false under grid_code " + code
+    elif not switched and config["island.device_bonds"]:
+        yield "island.device_bonds: the service's own bond stays, this would be a second one"
+    stated = config["island.bond"]
+    if stated is not None and stated != bond_needed(config):
+        yield "island.bond: must be {} by the answers about neutral, device and grid_code".format(
+            "true" if bond_needed(config) else "false"
+        )
+    if switched and config["earthing"] in ("pme", "tt") and config["island.electrode"] is False:
+        yield "island.electrode: an island on earthing {} needs one of its own".format(
+            config["earthing"]
+        )
+
+
+_QUESTIONS = (
+    ("island.neutral_switched", "does the islanding switch open the neutral too?"),
+    ("island.device_bonds", "does the device join neutral and earth by itself in backup?"),
+    ("island.electrode", "has the house an earth electrode of its own?"),
+)
+
+
+def _unanswered(config):
+    return [row for row in _QUESTIONS if config[row[0]] is None]
+
+
+def _unasked(site, config, rights):
+    """On a real board nobody guesses how a house is earthed."""
+    if site[im.ISLAND_CAPABLE] and not rights.bench:
+        for path, question in _unanswered(config):
+            yield "{}: is missing: {}".format(path, question)
+
+
+def _guessed(site, config, rights):
+    """In a simulated house what is usual under its grid code is taken, and said."""
+    if site[im.ISLAND_CAPABLE]:
+        for path, question in _unanswered(config):
+            yield "{}: {} Not answered: taken as usual under {}".format(
+                path, question, config["grid_code"]
+            )
+
+
+def _unsealed(site, config, rights):
+    """Nothing weaker than the code without the installer's key."""
+    if not rights.bench and not seal.holds(config, rights.key):
+        for path, why in config.weaker:
+            yield "{}: {}, needs the installer's key (make flash KEY=)".format(path, why)
+
+
+def _weaker(site, config, rights):
+    for path, why in config.weaker:
+        yield "{}: {}".format(path, why)
+
+
+REFUSED = (_built_for, _measured, _bonds, _unasked, _unsealed)
+WARNED = (_guessed, _weaker)
+
+
+def judge(site, config, rights):
+    """Add what is wrong to config.errors, and what is unusual to config.warnings."""
+    for rule in REFUSED:
+        config.errors.extend(rule(site, config, rights))
+    for rule in WARNED:
+        config.warnings.extend(rule(site, config, rights))
