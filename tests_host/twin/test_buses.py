@@ -21,13 +21,14 @@ from tools.twin.buses import devices, layout, mqtt
 from tools.twin.buses.line import LATE_US, TURNAROUND_US, Line, Responder, Timing
 from tools.twin.buses.realbroker import RealBroker
 from tools.twin.buses.serial import SerialBus
+from tools.twin.buses.sunspec import SunSpec
 from tools.twin.house.inverter import Inverter
 from tools.twin.house.spec import InverterSpec
 
 TIMING = Timing(19_200, "N")
 
 
-def make() -> tuple[Responder, SimpleNamespace, Inverter, devices.SunSpec]:
+def make() -> tuple[Responder, SimpleNamespace, Inverter, SunSpec]:
     meter = SimpleNamespace(
         volts=(230.0, 231.5, 229.0),
         amps=(10.0, 5.0, -1.25),
@@ -37,7 +38,7 @@ def make() -> tuple[Responder, SimpleNamespace, Inverter, devices.SunSpec]:
         export_wh=99.0,
     )
     inverter = Inverter(InverterSpec(circuit="battery"), (230.0, 50.0), None)
-    sunspec = devices.SunSpec(inverter, 2)
+    sunspec = SunSpec(inverter, 2)
     responder = Responder(
         {"meter": devices.sdm630(meter, 1), "inverter": sunspec.device}  # type: ignore[arg-type]
     )

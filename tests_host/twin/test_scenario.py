@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware import image as tables
 from tests_host.twin.house_kit import SECOND
 from tools.twin import scenario
 from tools.twin.house import document
+from tools.twin.referee.expect import Check
 from tools.twin.scenario import ScenarioError
 
 FOLDER = Path(scenario.__file__).parent / "scenarios"
@@ -94,6 +96,16 @@ ERRORS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (event(broker="left"), 'events[0].broker: "left", allowed "up", "down"'),
     (event(mqtt={"topic": "x"}), "events[0].mqtt.payload: missing"),
     (event(set="car.wants", to=True, at=3), "events[0].at: unknown field"),
+    (event(controller="on"), 'events[0].controller: "on", allowed "reset", "off"'),
+    (event(controller="reset", for_s=2), "events[0].for_s: a reset has no length"),
+    (event(update="meter"), 'events[0].update: "meter", allowed "inverter"'),
+    (event(update="inverter", insert=1), "events[0].insert: 1, allowed anything but 1"),
+    (event(update="inverter", factors={"704.W": 1}), "'704.W', allowed 701.A_SF"),
+    (event(set="inverter.sign", to=0), "inverter.sign: 0, allowed 1, -1"),
+    (expect(that="islet.FAULTS", bit="wled", equals=True), "expect[0].bit: 'wled', allowed"),
+    (expect(that="islet.BEAT", bit="weld", equals=True), "expect[0].bit: BEAT has no named bits"),
+    (expect(that="evse_l1_a", bit="weld", equals=True), "evse_l1_a has no named bits"),
+    (house(relays={"bond_hold_ms": 100}), "bond_hold_ms: held by stored energy, allowed with"),
     (expect(that="evse_l9_a", at_most=1), "expect[0].that: 'evse_l9_a', allowed evse_l1_a"),
     (expect(that="evse_l1_a"), "allowed with at_least, at_most or equals"),
     (expect(that="t_s", at_most=1, from_s=5, to_s=4), "expect[0].to_s: 4, allowed from_s 5"),
@@ -216,6 +228,18 @@ def test_junk_anywhere_is_refused_in_plain_words_or_harmless(where: Any, junk: A
         scenario.parse(data, SUNNY).new_house(1).advance(1000)
     except ScenarioError as error:
         assert error.problems
+
+
+def test_what_an_expectation_says_of_one_bit() -> None:
+    story = scenario.parse(
+        changed(expect(that="islet.FAULTS", bit="weld", when="ever", equals=True)), SUNNY
+    )
+    check = Check(story.expect[0])
+    weld = 1 << tables.FAULT_NAMES.index("weld")
+    for t_s, faults in ((1, 0), (2, ~weld & 0xFFFF), (3, weld | 1)):
+        check.observe(t_s, {}, {"FAULTS": faults})
+        row = check.result(t_s)
+        assert row["ok"] is (t_s == 3) and row["that"] == "islet.FAULTS.weld"
 
 
 def test_bounds_of_expectations() -> None:

@@ -9,7 +9,7 @@ from jsonschema.exceptions import ValidationError
 
 from tools.twin.house import HouseSpec, schema_of
 
-BUS_FAULTS = ("silent", "late", "crc", "exception", "noise", "other")
+BUS_FAULTS = ("silent", "late", "crc", "exception", "noise", "other", "busy", "acknowledge")
 BUS_DEVICES = ("meter", "inverter")
 CONTROLLER = ("reset", "off")
 
@@ -78,6 +78,18 @@ def _event_schema(seconds: dict[str, Any]) -> dict[str, Any]:
         ),
         "mqtt": ({"mqtt": message}, []),
         "broker": ({"broker": {"enum": ["up", "down"]}}, []),
+        "update": (
+            {
+                "update": {"enum": ["inverter"]},
+                "insert": {"type": "integer", "minimum": 0, "maximum": 200, "not": {"const": 1}},
+                "factors": {
+                    "type": "object",
+                    "additionalProperties": {"type": "integer", "minimum": -6, "maximum": 6},
+                },
+                "for_s": seconds,
+            },
+            [],
+        ),
         "controller": ({"controller": {"enum": list(CONTROLLER)}, "for_s": seconds}, []),
     }
     return _either(
@@ -96,6 +108,7 @@ def _expect_schema(seconds: dict[str, Any]) -> dict[str, Any]:
         "at_least": number,
         "at_most": number,
         "equals": {"type": ["number", "boolean", "string"]},
+        "bit": text,
         "text": text,
     }
     when = {"enum": ["always", "ever", "end"]}
@@ -160,6 +173,8 @@ def explain(error: ValidationError) -> str:
             allowed = f"allowed {low}…{rule.get('maximum', '')}"
         case "anyOf":
             allowed = "allowed with at_least, at_most or equals"
+        case "not":
+            allowed = f"allowed anything but {json.dumps(want['const'])}"
         case "pattern":
             allowed = f"allowed {rule.get('description', '')} ({want})"
         case _:

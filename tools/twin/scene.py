@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tools.twin import chips, port, run, scenario
-from tools.twin.buses.devices import SunSpec, sdm630
+from tools.twin.buses.devices import sdm630
 from tools.twin.buses.line import Line, Responder, Timing
 from tools.twin.buses.mqtt import StubBroker
 from tools.twin.buses.realbroker import RealBroker, free_port
 from tools.twin.buses.serial import SerialBus
+from tools.twin.buses.sunspec import SunSpec
 from tools.twin.house import House
 from tools.twin.link import Session
 from tools.twin.referee import Referee
@@ -34,6 +35,8 @@ INVERTER_WRITES = (
     "controller_heartbeat",
     "alarm_reset",
     "operate",
+    "detect",
+    "restart",
 )
 
 
@@ -87,6 +90,7 @@ class Stage:
         self._environment: dict[str, str] = {}
         self._page = ""
         self._serial: SerialBus | None = None
+        self._sunspec: SunSpec | None = None
         self._real_broker: RealBroker | None = None
         self._broker: StubBroker | None = None
         self._responder, devices = self._devices()
@@ -156,7 +160,9 @@ class Stage:
             if self._real:
                 inverter = Posted(inverter, lambda job: self.session.post(job))
             address = _whole(site, "inverter", "address", 2)
-            sunspec = SunSpec(inverter, address, _whole(site, "inverter", "base", 40_000))
+            base, spec = _whole(site, "inverter", "base", 40_000), self._story.house.inverter
+            assert spec is not None
+            self._sunspec = sunspec = SunSpec(inverter, address, base, spec.sunspec)
             sunspec.seconds = lambda: self._house.now_us // 1_000_000
             devices["inverter"] = sunspec.device
         responder = Responder(devices, self._context.options.seed)
@@ -198,19 +204,25 @@ class Stage:
     # --- happenings ---------------------------------------------------------------------------
 
     def happen(self, t_us: int, event: scenario.Event) -> None:
+        long_us = round((event.for_s or 0) * 1e6)
         match event.kind:
             case "set":
                 said = f"{event.target} = {json.dumps(event.value)}"
             case "bus":
                 said = f"{event.target}: {event.value}"
-                until_us = 1 << 62 if event.for_s is None else t_us + round(event.for_s * 1e6)
+                until_us = 1 << 62 if event.for_s is None else t_us + long_us
                 self._responder.fault(event.target, event.value, until_us)
             case "mqtt":
                 said = f"publishes to {event.target}"
                 self._publish(t_us, event.target, event.value)
             case "controller":
                 said = f"controller: {event.value}"
-                self.session.lose(event.value, t_us, round((event.for_s or 0) * 1e6))
+                self.session.lose(event.value, t_us, long_us)
+            case "update":
+                said = f"{event.target}: updates itself"
+                self._responder.fault(event.target, "silent", t_us + long_us)
+                assert self._sunspec is not None
+                self._sunspec.update(*event.value)
             case _:
                 said = f"broker {event.value}"
                 broker = self._broker or self._real_broker

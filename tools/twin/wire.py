@@ -22,15 +22,8 @@ MAX_BODY = 1 << 20
 LONGEST = 60_000  # bytes of data in one item; longer data is sent in several
 
 START, BLOCK_END, OUTPUT_EDGE, UART, NET, RECORD, BYE = 0, 1, 2, 3, 4, 5, 9
-WHY_NAMES = {
-    START: "start",
-    BLOCK_END: "block end",
-    OUTPUT_EDGE: "output edge",
-    UART: "uart",
-    NET: "net",
-    RECORD: "record",
-    BYE: "bye",
-}
+WHY_NAMES = dict(enumerate(("start", "block end", "output edge", "uart", "net", "record")))
+WHY_NAMES[BYE] = "bye"
 
 
 class WireError(ValueError):

@@ -25,7 +25,8 @@ from pymodbus.simulator.simcore import SimCore
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
-FAULTS = ("silent", "late", "crc", "exception", "noise", "other")
+FAULTS = ("silent", "late", "crc", "exception", "noise", "other", "busy", "acknowledge")
+READS = 4  # functions up to this one change nothing
 TURNAROUND_US = 4_000  # a device's own delay before it answers
 LATE_US = 900_000  # far beyond any sensible time-out
 
@@ -106,8 +107,13 @@ class Responder:
         delay_us = TURNAROUND_US
         if kind == "exception":
             reply: ModbusPDU = ExceptionResponse(pdu.function_code, ExcCodes.DEVICE_FAILURE)
+        elif kind == "busy":
+            reply = ExceptionResponse(pdu.function_code, ExcCodes.DEVICE_BUSY)
         else:
             reply = run_now(pdu.datastore_update(cast(Any, self._core), pdu.dev_id))
+            accepted = kind == "acknowledge" and not reply.isError()
+            if accepted and pdu.function_code > READS:  # done, and to be looked at later
+                reply = ExceptionResponse(pdu.function_code, ExcCodes.ACKNOWLEDGE)
         reply.dev_id = pdu.dev_id
         if kind == "other":
             reply.dev_id = pdu.dev_id % 247 + 1
@@ -138,7 +144,7 @@ class Line:
 
     def only_reads(self, data: bytes) -> bool:
         """Functions 01 to 04, or nothing that a device would understand."""
-        return len(data) < 2 or data[1] <= 4
+        return len(data) < 2 or data[1] <= READS
 
     def next_us(self) -> int | None:
         return None  # it only ever answers

@@ -118,7 +118,7 @@ class SerialBus:
         kind = self._responder.active_fault(name, self._responder.now_us())
         if kind == "silent":
             return kind, b""
-        if kind in ("exception", "other", "crc", "noise"):
+        if kind and kind != "late":
             found = self._responder.answer(self._responder.now_us(), request)
             return kind, found[1] if found else b""
         os.write(self._server.fd, request)

@@ -17,6 +17,7 @@ from typing import Any
 from . import controls, truth
 from .car import NO_PILOT, Car, offered_a
 from .grid import Grid, rotation
+from .instruments import Instruments, shown
 from .inverter import Inverter
 from .loads import Loads
 from .meter import Meter
@@ -69,6 +70,7 @@ class House:
         circuits = len(self.circuits)
         self.loads = Loads(spec.loads, start, seed, spec.legs, spec.nominal_v, circuits)
         self.meter = Meter(spec.meter)
+        self.instruments = Instruments()
         self.switchgear = Switchgear(spec, seed)
         self.relays, self.protection = self.switchgear.relays, self.switchgear.protection
         self.network = Network(self)
@@ -86,6 +88,8 @@ class House:
         self._parts: list[Any] = [self, self.grid, self.car, self.loads, self.meter, self.panel]
         self._parts += [
             self.switchgear,
+            self.switchgear.voltage_relay,
+            self.instruments,
             self.protection,
             self.network,
             self.script,
@@ -96,6 +100,8 @@ class House:
         self._parts += [r._dice for r in self.relays.values()]
         self._parts += [self.grid._dice, self.loads._dice]
         self._parts += [part for d in devices if d for part in (d, d.watch)]
+        if self.inverter:
+            self._parts.append(self.inverter.obeys)
         if self.inverter and not self.gateway:
             self._parts.append(self.inverter.battery)
         self._settle()
@@ -196,7 +202,7 @@ class House:
         if last is not None and self.segments and self.segments[-1] is last:
             last.t1_us = end_us
         else:
-            self._last = last = self._segment(end_us)
+            self._last = last = shown(self, end_us)
             self.segments.append(last)
         for circuit in self.circuits:
             if circuit.warm(dt_us):
@@ -218,35 +224,6 @@ class House:
         else:
             self.house_rad = (self.house_rad + turn * self.house_hz) % math.tau
         self.now_us = end_us
-
-    def _segment(self, end_us: int) -> Segment:
-        n, car = self.network, self.car
-        grid_hz, grid_rad = self.grid_side()
-        duty = self.pilot_duty
-        wired = self.spec.charger is not None and not self.gateway
-        if duty < 0:
-            high = low = 0.0
-        elif wired:
-            high, low = car.pilot_v(12.0), car.pilot_v(-12.0)
-        else:
-            high, low = 12.0, -12.0
-        return Segment(
-            self.now_us,
-            end_us,
-            grid_hz,
-            grid_rad,
-            self.house_hz,
-            self.house_rad,
-            n.grid_v,
-            n.house_v,
-            n.main_a,
-            n.evse_a,
-            high,
-            low,
-            1.0 if duty < 0 else duty,
-            self.pilot_hz,
-            car.proximity_ohm if wired and car.plugged else math.inf,
-        )
 
     def _settle(self) -> None:
         """Let everything due happen at now, and find the new state of the network."""
@@ -286,7 +263,10 @@ class House:
 
     def _devices(self, now_us: int, dt_us: int) -> tuple[Any, ...]:
         """Relays, car, inverter, PV take their next step; the switches they leave."""
-        for name in self.switchgear.drive(now_us):
+        gear = self.switchgear
+        if gear.outputs["weld_release"] and self.spec.protection.weld_release:
+            self._release_weld()
+        for name in gear.drive(now_us):
             self.counts.switched(self, name, self.relays[name].closed)
             self.panel.stale = True
         car, inverter = self.car, self.inverter
@@ -299,7 +279,7 @@ class House:
             car.settle_mating(now_us, inverter is not None and abs(inverter.w) > 100)
         car.step(now_us, dt_us)
         if inverter is not None:
-            inverter.wire_enable(self.switchgear.enable())
+            inverter.wire_enable(gear.enable())
             inverter.touched = False
             inverter.step(now_us, dt_us)
         if self.pv is not None:
@@ -307,6 +287,16 @@ class House:
         if self.panel.stale:
             self.panel.admit(self.loads, not self.relays["loads"].closed)
         return self._switches()
+
+    def _release_weld(self) -> None:
+        """The shunt release of the charging point's upstream protection has voltage."""
+        charger = self.spec.charger
+        if (
+            charger is not None
+            and not (point := self.circuits[self.index[charger.circuit]]).tripped
+        ):
+            point.trip()
+            self.panel.stale = True
 
     def _switches(self) -> tuple[Any, ...]:
         """Whatever makes another round necessary when it changes."""
@@ -355,7 +345,7 @@ class House:
             pv.a = self._signed(n.pv_a)
             seen = volts if self.panel.fed[self.panel.pv_at] else (0.0, 0.0, 0.0)
             pv.see(now_us, seen, self.house_hz, island)
-        self.switchgear.see(now_us, n.level())
+        self.switchgear.see(now_us, [v / self.nominal_v for v in volts[: self.legs]])
 
     def _source_changed(self, was: str, was_rad: float) -> None:
         """The house's voltage has another origin than before."""
@@ -396,5 +386,5 @@ class House:
         if moving:
             due = min(due, (now_us // STEP_US + 1) * STEP_US)
         self.due_us = max(due, now_us + 1)
-        if self._last is not None and not self._last.goes_on_as(self._segment(now_us)):
+        if self._last is not None and not self._last.goes_on_as(shown(self, now_us)):
             self._last = None

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .instruments import GROUPS, measured
+from .meter import ORDERS
+from .spec import LEGS
+
 if TYPE_CHECKING:
     from . import House
 
@@ -64,6 +68,13 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("grid", "l3_pu", span(0, 1.5), "factor of one leg"),
     ("grid", "frequency_hz", span(40, 70), "frequency"),
     ("grid", "neighbour_w", span(0, 1e6), "neighbours' load per leg on our side of a break"),
+    (
+        "grid",
+        "pen_open",
+        YES,
+        "PEN lost: the neutral floats as the loads and the electrode make it",
+    ),
+    ("grid", "earth_ohm", span(0.1, 10_000), "earth electrode on our side of a lost PEN"),
     ("loads", "scale", span(0, 20), "factor on the base load"),
     ("loads", "l1_w", span(0, 1e5, null=True), "base load of the leg; null: profile"),
     ("loads", "l2_w", span(0, 1e5, null=True), "likewise"),
@@ -90,17 +101,31 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("inverter", "response_s", span(0, 60), "delay to a setpoint"),
     ("inverter", "can_form", YES, "able to form"),
     ("inverter", "forms_unasked", YES, "forms on dead terminals without permission"),
-    ("inverter", "ignores_setpoint", YES, "keeps its last setpoint"),
     ("inverter", "ignores_enable", YES, "hard-wired enable has no effect"),
-    ("inverter", "stuck_w", span(-1e6, 1e6, null=True), "holds this power while following"),
-    ("inverter.watch", "anti_islanding", YES, "active island detection"),
+    ("inverter.obeys", "ignores_setpoint", YES, "keeps its last setpoint"),
+    ("inverter.obeys", "ignores_revert", YES, "goes on when its reversion timer is over"),
+    ("inverter.obeys", "stuck_w", span(-1e6, 1e6, null=True), "holds this power while following"),
+    ("inverter.obeys", "sign", Kind(choices=(1, -1)), "−1: does the opposite of its setpoint"),
+    ("inverter.obeys", "gain", span(0, 20), "does so many times its setpoint"),
+    ("inverter.obeys", "overshoot_percent", span(0, 500), "goes so far beyond a step at first"),
+    ("inverter.obeys", "own_w", span(-1e6, 1e6, null=True), "its own mode: while not told any"),
     ("inverter.watch", "reconnect_s", span(0, 3600), "wait before it connects"),
     ("meter", "frozen", YES, "repeats its last values for ever"),
+    ("meter", "frozen_leg", Kind(choices=("none", *LEGS)), "this leg alone does"),
+    ("meter", "zeros", YES, "a frame that is well formed and all zeros"),
+    ("meter", "order", Kind(choices=ORDERS), "which leg's current each channel has"),
+    ("meter", "l1_gain", span(-2, 2), "factor of its current: −1 turned round, 0 dead"),
+    ("meter", "l2_gain", span(-2, 2), "likewise"),
+    ("meter", "l3_gain", span(-2, 2), "likewise"),
+    ("meter", "l1_add_a", span(-500, 500), "a spike: so much more than flows"),
+    ("meter", "l2_add_a", span(-500, 500), "likewise"),
+    ("meter", "l3_add_a", span(-500, 500), "likewise"),
     ("meter", "update_s", span(0.05, 60), "measuring period"),
     ("protection", "estop", YES, "emergency stop"),
     ("protection", "rcd", YES, "RCD tripped"),
     ("protection", "overtemp", YES, "too hot"),
     ("protection", "ventilation", YES, "ventilation confirmed"),
+    ("protection", "service_switch", YES, "lockable switch in enable and bond pick-up pulled"),
 )
 RELAY_ROWS: tuple[tuple[str, Kind, str], ...] = (
     ("welded", YES, "once closed stays closed"),
@@ -109,6 +134,10 @@ RELAY_ROWS: tuple[tuple[str, Kind, str], ...] = (
     ("aux_stuck", YES_NULL, "its contact reads this; null: follows"),
     ("close_ms", span(0, 5000), "pull-in"),
     ("open_ms", span(0, 5000), "drop-out"),
+    ("main_lost", YES, "no main contact conducts, the auxiliary stays as the mechanics are"),
+    ("aux_follows", Kind(choices=("contact", "coil")), "what moves its contact"),
+    ("aux_delay_ms", span(0, 5000), "its contact answers later by so much"),
+    ("bounce_ms", span(0, 5000), "its contact bounces so long"),
 )
 
 
@@ -181,13 +210,60 @@ def _cut(house: House, value: bool) -> None:
     house.switchgear.enable_cut = value
 
 
+def _detect(house: House, value: bool) -> None:
+    assert house.inverter is not None
+    house.inverter.detect(can=value)
+
+
+def _reboot(house: House, value: bool) -> None:
+    assert house.inverter is not None
+    if value:
+        house.inverter.restart()
+
+
+def _soc_told(house: House, value: float | None) -> None:
+    assert house.inverter is not None
+    house.inverter.soc_told_percent = value
+
+
+def _soc_frozen(house: House, value: bool) -> None:
+    assert house.inverter is not None
+    house.inverter.soc_told_percent = house.inverter.soc_percent if value else None
+
+
+def _instruments() -> dict[str, Control]:
+    """Faults of the unit's own clamps and voltage inputs, by group and leg."""
+    rows: dict[str, Control] = {}
+    for group in GROUPS:
+
+        def order(house: House, value: str, group: str = group) -> None:
+            house.instruments.order(group, value)
+
+        for leg, name in enumerate(LEGS):
+
+            def gain(house: House, value: float, group: str = group, leg: int = leg) -> None:
+                house.instruments.gain(group, leg, value)
+
+            def freeze(house: House, value: bool, group: str = group, leg: int = leg) -> None:
+                house.instruments.freeze(group, leg, value, measured(house, group))
+
+            what = f"sensors.{group}_{name}"
+            text = "factor of what it shows: −1 turned round, 0 dead"
+            rows[f"{what}_gain"] = Control(span(-2, 2), text, gain)
+            rows[f"{what}_frozen"] = Control(YES, "goes on to show what it shows now", freeze)
+        rows[f"sensors.{group}_order"] = Control(
+            Kind(choices=ORDERS), "which leg each of its instruments is on", order
+        )
+    return rows
+
+
 def table(house: House) -> dict[str, Control]:
     """All inputs of this house; parts it does not have are left out."""
     rows: dict[str, Control] = {}
     missing = {n for n in ("pv", "inverter") if getattr(house, n) is None}
     for part, attribute, kind, text in ROWS:
         if part.split(".")[0] not in missing:
-            name = f"{part.removesuffix('.watch')}.{attribute}"
+            name = f"{part.split('.')[0]}.{attribute}"
             rows[name] = Control(kind, text, _attribute(part, attribute))
     if house.gateway and "inverter.soc_percent" in rows:
         rows["inverter.soc_percent"] = rows["car.soc_percent"]
@@ -200,9 +276,20 @@ def table(house: House) -> dict[str, Control]:
     if house.inverter is not None:
         rows["inverter.fault"] = Control(YES, "fault until released", _fail)
         rows["inverter.enable_cut"] = Control(YES, "enable wire broken", _cut)
+        rows["inverter.anti_islanding"] = Control(YES, "active island detection", _detect)
+        rows["inverter.restart"] = Control(
+            YES, "true: off and on, all it was told is gone", _reboot
+        )
+        rows["inverter.soc_told_percent"] = Control(
+            span(0, 100, null=True), "state of charge it reports; null: the true one", _soc_told
+        )
+        rows["inverter.soc_frozen"] = Control(
+            YES, "goes on to report the state of charge it has now", _soc_frozen
+        )
     for name in RELAYS:
         for attribute, kind, text in RELAY_ROWS:
             rows[f"relays.{name}.{attribute}"] = Control(kind, text, _relay(name, attribute))
+    rows |= _instruments()
     for i, appliance in enumerate(house.loads.appliances):
         what = f"loads.{appliance.spec.name}"
         rows[what] = Control(YES_NULL, "switched on or off; null: by its plan", _force(i))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from . import House, HouseSpec, from_dict, schema_of, truth
+from .instruments import GROUPS
 
 BEGIN, END = "<!-- {}: generated, `python -m tools.twin.scenario` -->", "<!-- end of {} -->"
 SAMPLE = {
@@ -63,6 +65,10 @@ def inputs() -> str:
     for name, control in house.controls.items():
         for relay in house.relays:
             name = name.replace(f"relays.{relay}.", "relays.<relay>.")
+        for group in GROUPS:
+            name = name.replace(f"sensors.{group}_", "sensors.<group>_")
+        if name.startswith("sensors."):
+            name = re.sub("_l[123]_", "_<leg>_", name)
         if name not in seen:
             seen.add(name)
             rows.append(f"| `{name}` | {control.kind.text()} | {control.text} |")

@@ -27,6 +27,11 @@ class Grid:
         self.outage = False
         self.neighbour_w = spec.neighbour_w
         self.phase_jump_deg = 0.0
+        self.pen_open = False
+        self.earth_ohm = spec.earth_ohm
+        self.neutral_v = 0j  # of the house's neutral against earth, when its PEN is lost
+        self._street_s = tuple(w / volts**2 for w in spec.street_w)
+        self._street = rotation(2 if legs == 2 else 3)
         self.wander_hz = spec.wander_hz
         self.wandered_hz = 0.0
         self.admittance = 1 / complex(spec.r_ohm, spec.x_ohm)
@@ -50,7 +55,28 @@ class Grid:
             return (0j, 0j, 0j)
         volts = self._volts * self.voltage_pu
         a, b, c = self._rotation
-        return (a * volts * self.l1_pu, b * volts * self.l2_pu, c * volts * self.l3_pu)
+        legs = (a * volts * self.l1_pu, b * volts * self.l2_pu, c * volts * self.l3_pu)
+        if not self.pen_open:
+            return legs
+        n = self.neutral_v
+        return tuple(v - n if v else v for v in legs)
+
+    def float_neutral(self, house_v: tuple[complex, ...], amps: tuple[complex, ...]) -> float:
+        """The neutral's voltage behind a lost PEN, from what flows (Millman): all legs of the
+        street pull it, the electrode holds it. By how much it has moved, V."""
+        before, self.neutral_v = self.neutral_v, 0j
+        if self.pen_open and not self.outage:
+            volts = self._volts * self.voltage_pu
+            own = self.emf()
+            pull, ties = 0j, complex(1 / self.earth_ohm)
+            for k in range(3):
+                y = complex(self._street_s[k])
+                if abs(house_v[k]) > 1:
+                    y += amps[k] / house_v[k]
+                pull += (own[k] or self._street[k] * volts) * y
+                ties += y
+            self.neutral_v = pull / ties
+        return abs(self.neutral_v - before)
 
     def neighbour_s(self) -> float:
         """Admittance of the neighbours' load per leg, when the break is upstream of them."""

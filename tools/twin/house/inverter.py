@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .car import Car
+from .obedience import Obedience
 from .spec import InverterSpec
 from .storage import Battery
 from .watch import Watch
@@ -21,7 +22,8 @@ class Inverter:
 
     Measured: w, a (per leg, sign of the power), v (per leg), hz, soc_percent, wh, charged_wh,
     discharged_wh. State: mode ("off", "follow", "form"), connected (its AC relay), plugged,
-    fault ("" or its name), charge_max_w and discharge_max_w (possible now), setpoint_w (followed).
+    fault ("" or its name), charge_max_w and discharge_max_w (possible now), setpoint_w (in force;
+    `obeys` says what it makes of it), boots (how often it has started).
     """
 
     def __init__(self, spec: InverterSpec, nominal: tuple[float, float], car: Car | None) -> None:
@@ -44,10 +46,12 @@ class Inverter:
         self.car = car  # behind a DC gateway
         self.battery = car if car else Battery(spec.capacity_kwh, spec.soc_percent)
         # faults for scenarios
+        self.obeys = Obedience(spec.overshoot_s)
         self.forms_unasked = False
-        self.ignores_setpoint = False
         self.ignores_enable = False
-        self.stuck_w: float | None = None
+        self.can_detect = spec.watch.anti_islanding
+        self.told_to_detect = True  # 704.AntiIslEna
+        self.soc_told_percent: float | None = None  # None: as it is
         # commands
         self.now_us = 0
         self.touched = False
@@ -68,6 +72,8 @@ class Inverter:
         self.fault = ""
         self.fault_us = NEVER
         self.setpoint_w = 0.0
+        self.in_force: float | None = None  # the same, None in its own mode
+        self.boots = 0
         self.goal_w = 0.0  # ramps to the setpoint
         self.dead_us = 0  # terminals dead since, NEVER when live
         self.form_us = 0  # began to form
@@ -107,6 +113,27 @@ class Inverter:
         """Let it form an island when its terminals are dead; False ends one."""
         self.forming_allowed = bool(allowed)
         self.touched = True
+
+    def detect(self, can: bool | None = None, told: bool | None = None) -> None:
+        """Active detection of an island: whether it can, whether it is told to."""
+        self.can_detect = self.can_detect if can is None else can
+        self.told_to_detect = self.told_to_detect if told is None else told
+        self.watch.anti_islanding = self.can_detect and self.told_to_detect
+        self.touched = True
+
+    def restart(self) -> None:
+        """Off and on again: what it was told is forgotten."""
+        self._leave()
+        self.requested_w, self.request_enabled = 0.0, False
+        self.revert_us = self.respond_us = NEVER
+        self.reverted = self.forming_allowed = False
+        self.operating = True
+        self.fault, self.fault_us = "", NEVER
+        self.beat_us = self.now_us
+        self._force(self.now_us, None)
+        self.watch.good_us, self.watch.loose = -1, False
+        self.boots += 1
+        self.detect(told=True)
 
     def controller_heartbeat(self) -> None:
         self.beat_us = self.now_us
@@ -174,15 +201,22 @@ class Inverter:
     def _timers(self, now_us: int) -> None:
         if now_us >= self.revert_us:
             self.revert_us = NEVER
-            self.reverted = True
-            self.setpoint_w = self.revert_w
-            self.respond_us = NEVER
+            if not self.obeys.ignores_revert:
+                self.reverted = True
+                self._force(now_us, self.revert_w)
+                self.respond_us = NEVER
         if now_us >= self.respond_us:
             self.respond_us = NEVER
-            if not self.ignores_setpoint:
-                self.setpoint_w = self.requested_w if self.request_enabled else 0.0
+            if not self.obeys.ignores_setpoint:
+                self._force(now_us, self.requested_w if self.request_enabled else None)
         if self.heartbeat_s and now_us >= self.beat_us + round(self.heartbeat_s * 1e6):
-            self.setpoint_w = 0.0
+            self._force(now_us, 0.0)
+
+    def _force(self, now_us: int, w: float | None) -> None:
+        """A setpoint comes into force, or none."""
+        if w != self.in_force:
+            self.in_force, self.setpoint_w = w, w or 0.0
+            self.obeys.take(now_us, w)
 
     def _mode(self, now_us: int) -> None:
         permitted = self.permitted()
@@ -228,9 +262,9 @@ class Inverter:
         if self.mode != "follow":
             self.moving = self.mode == "form" and self.soft() < 1
             return
-        want = max(-self.discharge_max_w, min(self.charge_max_w, self.setpoint_w))
-        if self.stuck_w is not None:
-            want = self.stuck_w
+        want = self.obeys.goal(self.now_us)
+        if self.obeys.stuck_w is None:
+            want = max(-self.discharge_max_w, min(self.charge_max_w, want))
         step = self.ramp_w_per_s * dt_us * 1e-6 if self.moving else 0.0  # the past stood still
         self.goal_w += max(-step, min(step, want - self.goal_w))
         self.moving = self.goal_w != want
@@ -246,6 +280,7 @@ class Inverter:
             self.respond_us,
             self.stop_us,
             self.fault_us,
+            self.obeys.due_us(now_us),
             self.watch.due_us(now_us, connected),
         )
         if self.mode == "off" and self.dead_us != NEVER:

@@ -2,16 +2,26 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from .spec import MeterSpec
+from .spec import LEGS, MeterSpec
+
+ORDERS = ("123", "132", "213", "231", "312", "321")
 
 
 class Meter:
-    """volts, amps (sign of the power), watts per leg; hz; import_wh, export_wh; sampled_us."""
+    """volts, amps (sign of the power), watts per leg; hz; import_wh, export_wh; sampled_us.
+
+    Its faults: `l1_gain` … factors of a leg's current (−1 turned round, 0 dead), `l1_add_a` … what
+    a spike adds, `order` which leg each channel has, `frozen_leg`, `frozen`, and `zeros`, a frame
+    that is well formed and empty."""
 
     def __init__(self, spec: MeterSpec) -> None:
         self.update_s = spec.update_s
         self.gain = 1 + spec.gain_permille / 1000
-        self.frozen = False
+        self.l1_gain = self.l2_gain = self.l3_gain = 1.0
+        self.l1_add_a = self.l2_add_a = self.l3_add_a = 0.0
+        self.order = ORDERS[0]
+        self.frozen = self.zeros = False
+        self.frozen_leg = "none"
         self.volts = self.amps = self.watts = (0.0, 0.0, 0.0)
         self.hz = 0.0
         self.import_wh = self.export_wh = 0.0
@@ -27,12 +37,28 @@ class Meter:
         if self.frozen:
             return
         self.sampled_us = now_us
-        gain = self.gain
-        watts = [(v * i.conjugate()).real * gain for v, i in zip(volts, amps, strict=True)]
-        self.volts = (abs(volts[0]), abs(volts[1]), abs(volts[2]))
-        self.watts = (watts[0], watts[1], watts[2])
-        sizes = [abs(i) * gain for i in amps]
-        self.amps = tuple(-a if w < 0 else a for a, w in zip(sizes, watts, strict=True))
+        if self.zeros:
+            self.volts = self.amps = self.watts = (0.0, 0.0, 0.0)
+            self.hz = self.import_wh = self.export_wh = 0.0
+            return
+        gains = (self.l1_gain, self.l2_gain, self.l3_gain)
+        adds = (self.l1_add_a, self.l2_add_a, self.l3_add_a)
+        rows: list[tuple[float, float, float]] = []
+        for k in range(3):
+            if self.frozen_leg == LEGS[k]:
+                rows.append((self.volts[k], self.amps[k], self.watts[k]))
+                continue
+            v, i = volts[k], amps[int(self.order[k]) - 1]
+            m = abs(v)
+            if adds[k] and m > 1:
+                i += adds[k] * v / m
+            i *= self.gain * gains[k]
+            w = (v * i.conjugate()).real
+            rows.append((m, -abs(i) if w < 0 else abs(i), w))
+        a, b, c = rows
+        self.volts = (a[0], b[0], c[0])
+        self.amps = (a[1], b[1], c[1])
+        self.watts = (a[2], b[2], c[2])
         self.hz = hz if max(self.volts) > 1 else 0.0
         self.import_wh, self.export_wh = self.imported_wh, self.exported_wh
 

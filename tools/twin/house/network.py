@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import House
 
 ROUNDS = 12
+PEN_ROUNDS, PEN_CLOSE_V = 30, 0.01  # until the neutral of a lost PEN is at rest
 CLOSE_ENOUGH_V = 1e-6
 DRIFT_TAU_S = 0.03  # how fast the voltage of an unintended island settles
 DRIFT_MAX_PU = 1.4
@@ -46,6 +47,16 @@ class Network:
 
     def solve(self, dt_us: int) -> None:
         """Find voltages and currents for the present switches and devices."""
+        self._solve(dt_us)
+        grid = self.house.grid
+        if grid.pen_open or grid.neutral_v:
+            for _ in range(PEN_ROUNDS):
+                moved_v = grid.float_neutral(self.house_v, self.main_a)
+                self._solve(0)
+                if moved_v < PEN_CLOSE_V:
+                    break
+
+    def _solve(self, dt_us: int) -> None:
         h = self.house
         legs, nominal, grid = h.legs, h.nominal_v, h.grid
         main_on = not h.circuits[0].tripped

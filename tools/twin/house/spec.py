@@ -9,82 +9,32 @@ values chosen for the simulation, not requirements.
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from .field import (
+    CHANNELS,
+    REQUIRED,
+    choice,
+    declared,
+    flag,
+    from_dict,
+    harmonics,
+    number,
+    part,
+    parts,
+    per_channel,
+    schema_of,
+    several,
+    whole,
+    word,
+)
+
+__all__ = ["CHANNELS", "LEGS", "HouseSpec", "from_dict", "schema_of"]
 
 CURVES = ("B", "C", "D", "UL489", "none")
 LEGS = ("l1", "l2", "l3")
-CHANNELS = (  # of the analogue front end, in the order of its sample stream
-    "cp",
-    "pp",
-    *(f"{what}_{leg}" for what in ("evse", "main", "grid", "house") for leg in LEGS),
-)
-REQUIRED = object()
-
-
-def _field(schema: dict[str, Any], default: Any, text: str) -> Any:
-    metadata = {"schema": schema, "text": text, "required": default is REQUIRED}
-    if default is REQUIRED:
-        return field(default=None, metadata=metadata)
-    if isinstance(default, (list, dict)):
-        return field(default_factory=lambda: type(default)(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def number(default: Any, low: float, high: float, text: str) -> Any:
-    return _field({"type": "number", "minimum": low, "maximum": high}, default, text)
-
-
-def whole(default: Any, low: int, high: int, text: str) -> Any:
-    return _field({"type": "integer", "minimum": low, "maximum": high}, default, text)
-
-
-def flag(default: bool, text: str) -> Any:
-    return _field({"type": "boolean"}, default, text)
-
-
-def word(default: Any, text: str) -> Any:
-    schema = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,23}$"}
-    return _field(schema, default, text + "; a-z, 0-9, _")
-
-
-def choice(default: Any, values: tuple[str, ...], text: str) -> Any:
-    return _field({"enum": list(values)}, default, text)
-
-
-def part(kind: type, text: str, optional: bool = False) -> Any:
-    """Another dataclass below this one; `optional`: absent means the house has none."""
-    metadata = {"part": kind, "text": text, "required": False}
-    if optional:
-        return field(default=None, metadata=metadata)
-    return field(default_factory=kind, metadata=metadata)
-
-
-def parts(kind: type, text: str, at_least: int = 0) -> Any:
-    metadata = {"parts": kind, "text": text, "required": at_least > 0, "at_least": at_least}
-    return field(default_factory=list, metadata=metadata)
-
-
-def per_channel(low: float, high: float, text: str) -> Any:
-    schema = {
-        "type": "object",
-        "propertyNames": {"enum": list(CHANNELS)},
-        "additionalProperties": {"type": "number", "minimum": low, "maximum": high},
-    }
-    return _field(schema, {}, text)
-
-
-def harmonics(default: list[list[float]], text: str) -> Any:
-    row = {
-        "type": "array",
-        "prefixItems": [{"enum": [3, 5, 7, 9, 11, 13]}, {"type": "number", "minimum": 0}],
-        "minItems": 2,
-        "maxItems": 2,
-    }
-    return _field({"type": "array", "items": row}, default, text)
+BREAKS = ("contactor", "enable", "bond", "loads", "island")
 
 
 @dataclass
@@ -100,6 +50,14 @@ class GridSpec:
     x_ohm: float = number(0.08, 0, 5, "reactance of the supply, per leg")
     voltage_pu: float = number(1.0, 0, 1.5, "open-circuit voltage, of nominal")
     wander_hz: float = number(0.0, 0, 0.2, "standard deviation of the slow frequency wander")
+    earth_ohm: float = number(
+        20, 0.1, 10_000, "earth electrode on our side of a lost PEN; large: none to speak of"
+    )
+    street_w: list[float] = declared(
+        {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 3, "maxItems": 3},
+        [0, 0, 0],
+        "neighbours on our side of a lost PEN, by leg of the street; ours are its first",
+    )
     neighbour_w: float = number(
         0, 0, 1e6, "load of the neighbours on our side of an upstream break, per leg"
     )
@@ -108,7 +66,7 @@ class GridSpec:
 @dataclass
 class CircuitSpec:
     name: str = word(REQUIRED, "circuit; node names of the site need not match")
-    parent: str | None = _field(
+    parent: str | None = declared(
         {"type": ["string", "null"]}, None, "feeding circuit; absent: the service entrance"
     )
     breaker_a: float = number(REQUIRED, 1, 2000, "rated current of its breaker")
@@ -123,7 +81,7 @@ class ApplianceSpec:
         "custom", ("oven", "kettle", "heat_pump", "custom"), "pattern of use when `at` is absent"
     )
     w: float = number(REQUIRED, 1, 50_000, "power when on, all its legs together")
-    legs: list[int] = _field(
+    legs: list[int] = declared(
         {
             "type": "array",
             "items": {"type": "integer", "minimum": 1, "maximum": 3},
@@ -136,7 +94,7 @@ class ApplianceSpec:
     circuit: str | None = word(None, "circuit it hangs on; absent: that of the loads")
     power_factor: float = number(1.0, 0.5, 1, "inductive")
     sheddable: bool = flag(False, "behind the sheddable-load contactor")
-    at: list[str] | None = _field(
+    at: list[str] | None = declared(
         {"type": "array", "items": {"type": "string", "pattern": "^([01]\\d|2[0-3]):[0-5]\\d$"}},
         None,
         "local times it is switched on; absent: by kind and seed; []: only by events",
@@ -223,6 +181,14 @@ class ChargerSpec:
 
 
 @dataclass
+class SunSpecSpec:
+    end_model: bool = flag(True, "its chain ends with 0xFFFF; false: with its last model")
+    longer_by: int = whole(0, 0, 60, "registers that each model has beyond its own layout")
+    unused_factors: bool = flag(True, "false: scale factors nobody needs are not implemented")
+    anti_islanding: bool = flag(True, "704.AntiIslEna is there; false: not implemented")
+
+
+@dataclass
 class InverterSpec:
     circuit: str | None = word(None, "its circuit; absent behind a dc charger: that one's")
     legs: int = whole(3, 1, 3, "legs, from L1")
@@ -236,6 +202,7 @@ class InverterSpec:
     min_soc_percent: float = number(5, 0, 100, "its own floor")
     max_soc_percent: float = number(100, 0, 100, "its own ceiling")
     enable_ms: float = number(10, 0, 20, "hard-wired enable removed to no current")
+    overshoot_s: float = number(2, 0.01, 60, "inverter.overshoot_percent lasts so long")
     stop_ms: float = number(60, 0, 5000, "stop command to no current")
     heartbeat_s: float = number(0, 0, 600, "no controller heartbeat for so long: zero; 0 off")
     can_form: bool = flag(True, "able to form an island")
@@ -247,10 +214,8 @@ class InverterSpec:
     surge_pu: float = number(1.8, 1, 10, "collapses within 20 ms beyond this")
     retry_s: float = number(15, 0, 3600, "clears its own fault after; 0 only by reset")
     shift_hz: float = number(2.0, 0, 5, "most frequency shift when it can take no more")
-    watch: WatchSpec = field(
-        default_factory=lambda: WatchSpec(reconnect_s=5),
-        metadata={"part": WatchSpec, "text": "grid protection (reconnect_s 5)", "required": False},
-    )
+    watch: WatchSpec = part(WatchSpec, "grid protection (reconnect_s 5)", reconnect_s=5)
+    sunspec: SunSpecSpec = part(SunSpecSpec, "what its registers are like")
 
 
 @dataclass
@@ -263,7 +228,11 @@ class MeterSpec:
 class RelaySpec:
     close_ms: float = number(60, 0, 1000, "coil on to main contacts closed")
     open_ms: float = number(20, 0, 1000, "coil off to main contacts open")
-    bounce_ms: float = number(2, 0, 50, "auxiliary contact bounces so long")
+    bounce_ms: float = number(2, 0, 5000, "auxiliary contact bounces so long")
+    aux_delay_ms: float = number(0, 0, 5000, "auxiliary contact answers later by so much")
+    aux_follows: str = choice(
+        "contact", ("contact", "coil"), "what moves the auxiliary: the main contacts, or a lie"
+    )
 
 
 @dataclass
@@ -275,6 +244,23 @@ class RelaysSpec:
     neutral_switched: bool = flag(True, "the islanding switch also opens the neutral")
     dead_permissive: bool = flag(True, "hardware lets it close onto a dead island only")
     dead_ms: float = number(50, 0, 1000, "island without voltage before the contact says so")
+    bond_hold_ms: float = number(
+        0,
+        0,
+        10_000,
+        "stored energy holds the bond so long after the enable fell, and on a live "
+        "island; 0 none. Needs switch_excluded",
+    )
+    switch_excluded: bool = flag(
+        False, "the switch's closing coil runs through a contact closed only with the bond open"
+    )
+    voltage_relay_ms: float = number(
+        0,
+        0,
+        5000,
+        "voltage relay in the enable: over 1.2, under 0.5 once good, or a lost neutral "
+        "for so long; 0 none",
+    )
 
 
 @dataclass
@@ -306,17 +292,26 @@ class SensorsSpec:
 
 @dataclass
 class ProtectionSpec:
-    estop: bool = flag(False, "emergency stop pressed: breaks contactor coil and enable")
-    rcd: bool = flag(False, "RCD tripped: breaks the contactor's coil")
-    overtemp: bool = flag(False, "too hot: breaks the contactor's coil")
+    estop: bool = flag(False, "emergency stop pressed")
+    rcd: bool = flag(False, "RCD tripped")
+    overtemp: bool = flag(False, "too hot")
     ventilation: bool = flag(False, "ventilation confirmed")
+    service_switch: bool = flag(False, "service switch pulled: breaks enable and bond pick-up")
+    estop_breaks: list[str] = several(
+        ["contactor", "enable"], BREAKS, "hard-wired scope of the stop, of " + ", ".join(BREAKS)
+    )
+    rcd_breaks: list[str] = several(["contactor"], BREAKS, "of the RCD")
+    overtemp_breaks: list[str] = several(["contactor"], BREAKS, "of the heat contact")
+    weld_release: bool = flag(
+        False, "output weld_release trips the upstream protection of the charging point"
+    )
 
 
 @dataclass
 class HouseSpec:
     legs: int = whole(3, 1, 3, "1 single, 2 split, 3 three phase")
     nominal_v: float = number(230, 100, 260, "leg to neutral")
-    nominal_hz: float = _field({"enum": [50, 60]}, 50, "frequency")
+    nominal_hz: float = declared({"enum": [50, 60]}, 50, "frequency")
     place: Place = part(Place, "for the sun")
     grid: GridSpec = part(GridSpec, "the supply")
     circuits: list[CircuitSpec] = parts(CircuitSpec, "tree; one has no parent", at_least=1)
@@ -329,59 +324,3 @@ class HouseSpec:
     relays: RelaysSpec = part(RelaysSpec, "islet's relays")
     protection: ProtectionSpec = part(ProtectionSpec, "protective inputs at the start")
     sensors: SensorsSpec = part(SensorsSpec, "imperfections of the analogue front end")
-
-
-def from_dict(kind: type, data: dict[str, Any]) -> Any:
-    """Build dataclass `kind` from checked JSON; absent fields take their defaults."""
-    values: dict[str, Any] = {}
-    for item in dataclasses.fields(kind):
-        if item.name not in data:
-            continue
-        value, meta = data[item.name], item.metadata
-        if "part" in meta and value is not None:
-            value = from_dict(meta["part"], _with_defaults(kind, item.name, value))
-        elif "parts" in meta:
-            value = [from_dict(meta["parts"], row) for row in value or []]
-        values[item.name] = value
-    return kind(**values)
-
-
-def _with_defaults(kind: type, key: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A part whose default differs from its class's keeps that default for absent fields."""
-    if kind is InverterSpec and key == "watch":
-        return {"reconnect_s": 5, **value}
-    return value
-
-
-def schema_of(kind: type) -> dict[str, Any]:
-    """JSON schema of one dataclass; text and defaults travel along for readers."""
-    properties: dict[str, Any] = {}
-    required: list[str] = []
-    hints = typing.get_type_hints(kind)
-    for item in dataclasses.fields(kind):
-        meta = item.metadata
-        if "part" in meta:
-            schema = dict(schema_of(meta["part"]))
-            if isinstance(hints[item.name], types.UnionType):
-                schema["type"] = ["object", "null"]
-        elif "parts" in meta:
-            schema = {"type": "array", "items": schema_of(meta["parts"])}
-            schema["minItems"] = meta["at_least"]
-        else:
-            schema = dict(meta["schema"])
-            if not meta["required"]:
-                schema["default"] = (
-                    item.default_factory()
-                    if item.default_factory is not dataclasses.MISSING
-                    else item.default
-                )
-                if schema["default"] is None:
-                    del schema["default"]
-        schema["description"] = meta["text"]
-        properties[item.name] = schema
-        if meta["required"]:
-            required.append(item.name)
-    schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    if required:
-        schema["required"] = required
-    return schema

@@ -2,12 +2,17 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .dice import Dice
 from .relay import NEVER, Relay
 from .spec import HouseSpec
 
 DEAD_PU = 0.05
-OUTPUTS = ("contactor", "island", "bond", "enable", "loads")
+LIVE_PU = 0.10  # a house above feeds the bond's hold
+OVER_PU, UNDER_PU, GOOD_PU = 1.2, 0.5, 0.85  # of the voltage relay
+UNEVEN_PU = (0.9, 1.15)  # one leg below, another above: a lost neutral
+OUTPUTS = ("contactor", "island", "bond", "enable", "loads", "weld_release")
 CONTACTS = (
     "contactor",
     "island_open",
@@ -18,16 +23,55 @@ CONTACTS = (
     "overtemp",
     "ventilation",
     "island_dead",
+    "service_switch",
 )
 
 
 class Protection:
-    """Protective inputs; the first three break coils by themselves."""
+    """Protective inputs, and what each breaks by wire: `broken` names outputs."""
 
     def __init__(self, spec: HouseSpec) -> None:
         given = spec.protection
         self.estop, self.rcd, self.overtemp = given.estop, given.rcd, given.overtemp
-        self.ventilation = given.ventilation
+        self.ventilation, self.service_switch = given.ventilation, given.service_switch
+        self._scopes = (given.estop_breaks, given.rcd_breaks, given.overtemp_breaks)
+
+    def breaks(self, output: str) -> bool:
+        """Some input has broken this output's wire."""
+        pressed = (self.estop, self.rcd, self.overtemp)
+        if self.service_switch and output in ("enable", "bond"):
+            return True
+        return any(on and output in scope for on, scope in zip(pressed, self._scopes, strict=True))
+
+
+class VoltageRelay:
+    """In the wire of the enable: opens for good, until the enable's output is taken back, when
+    the house's voltage is wrong for `wait_us`. Low counts from the first good voltage on."""
+
+    def __init__(self, wait_ms: float) -> None:
+        self._wait_us = round(wait_ms * 1000)
+        self._good = False
+        self._bad_us = NEVER  # wrong since
+        self.open = False
+
+    def see(self, now_us: int, asked: bool, legs_pu: Sequence[float]) -> None:
+        if not self._wait_us:
+            return
+        low, high = min(legs_pu), max(legs_pu)
+        if not asked:
+            self.open = self._good = False
+        self._good = self._good or (asked and low >= GOOD_PU)
+        uneven = low < UNEVEN_PU[0] and high > UNEVEN_PU[1]
+        if not (high > OVER_PU or uneven or (self._good and low < UNDER_PU)):
+            self._bad_us = NEVER
+        elif self._bad_us == NEVER:
+            self._bad_us = now_us
+        if asked and self._bad_us != NEVER and now_us >= self._bad_us + self._wait_us:
+            self.open = True
+
+    def due_us(self, now_us: int) -> int:
+        due = NEVER if self._bad_us == NEVER else self._bad_us + self._wait_us
+        return due if due > now_us else NEVER
 
 
 class Switchgear:
@@ -37,28 +81,35 @@ class Switchgear:
             for name in ("contactor", "island", "bond", "loads")
         }
         self.protection = Protection(spec)
+        self.voltage_relay = VoltageRelay(spec.relays.voltage_relay_ms)
         self.outputs: dict[str, bool | None] = dict.fromkeys(OUTPUTS)
         self.contacts: dict[str, bool] = dict.fromkeys(CONTACTS, False)
         self.enable_cut = False  # wire of the enable broken
         self.dead_us = NEVER  # house side without voltage since
+        self._level_pu = 0.0
+        self._enabled = False
+        self._fell_us = NEVER  # the enable did, NEVER while it stands
         self._neutral_switched = spec.relays.neutral_switched
         self._permissive = spec.relays.dead_permissive
+        self._excluded = spec.relays.switch_excluded
         self._prove_us = round(spec.relays.dead_ms * 1000)
+        self._hold_us = round(spec.relays.bond_hold_ms * 1000)
 
     def drive(self, now_us: int) -> list[str]:
         """Coils as outputs, pull-downs and interlocks make them, contacts as far as they have
         travelled; the relays whose main contacts changed."""
-        out, relays, protection = self.outputs, self.relays, self.protection
-        stop = protection.estop or protection.rcd or protection.overtemp
-        island = relays["island"]
-        wanted = island.coil if out["island"] is None else bool(out["island"])
-        if wanted and not island.coil and self._permissive:
-            wanted = self.island_dead(now_us)
+        out, relays = self.outputs, self.relays
+        breaks = self.protection.breaks
+        self._enabled = self.enable()
+        if self._enabled:
+            self._fell_us = NEVER
+        elif self._fell_us == NEVER:
+            self._fell_us = now_us
         coils = {
-            "contactor": bool(out["contactor"]) and not stop,
-            "island": wanted,
-            "bond": bool(out["bond"]) and not island.aux,
-            "loads": bool(out["loads"]),
+            "contactor": bool(out["contactor"]) and not breaks("contactor"),
+            "island": self._switch_coil(now_us),
+            "bond": self._bond_coil(now_us),
+            "loads": bool(out["loads"]) and not breaks("loads"),
         }
         moved: list[str] = []
         for name, relay in relays.items():
@@ -70,16 +121,44 @@ class Switchgear:
                     moved.append(name)
         return moved
 
+    def _switch_coil(self, now_us: int) -> bool:
+        """Holds by itself when nobody drives it; closing needs its interlocks."""
+        island, wanted = self.relays["island"], self.outputs["island"]
+        if wanted is None:
+            wanted = island.coil
+        if self.protection.breaks("island"):
+            return False
+        if wanted and not island.coil:
+            dead = not self._permissive or self.island_dead(now_us)
+            return dead and not (self._excluded and self.relays["bond"].armature)
+        return bool(wanted)
+
+    def _bond_coil(self, now_us: int) -> bool:
+        """Picked up through the switch's mirror contact and the service switch; then held by
+        stored energy, where there is any, for its time after the enable, and by a live house."""
+        bond = self.relays["bond"]
+        picked_up = not self.relays["island"].aux and not self.protection.breaks("bond")
+        if bool(self.outputs["bond"]) and picked_up:
+            return True
+        if not self._hold_us or not bond.coil:
+            return False
+        fresh = self._fell_us == NEVER or now_us < self._fell_us + self._hold_us
+        return fresh or self._level_pu > LIVE_PU
+
     def enable(self) -> bool:
         """The hard-wired enable as it arrives at the inverter."""
-        return bool(self.outputs["enable"]) and not self.protection.estop and not self.enable_cut
+        if not self.outputs["enable"] or self.enable_cut or self.voltage_relay.open:
+            return False
+        return not self.protection.breaks("enable")
 
     def island_dead(self, now_us: int) -> bool:
         return self.dead_us != NEVER and now_us >= self.dead_us + self._prove_us
 
-    def see(self, now_us: int, level_pu: float) -> None:
-        """Voltage of the house's side."""
+    def see(self, now_us: int, legs_pu: Sequence[float]) -> None:
+        """Voltage of the house's side, by leg."""
+        self._level_pu = level_pu = max(legs_pu)
         self.dead_us = NEVER if level_pu >= DEAD_PU else min(self.dead_us, now_us)
+        self.voltage_relay.see(now_us, bool(self.outputs["enable"]), legs_pu)
 
     def any_pole(self) -> bool:
         """Some pole of the islanding switch is closed."""
@@ -105,12 +184,21 @@ class Switchgear:
             "overtemp": protection.overtemp,
             "ventilation": protection.ventilation,
             "island_dead": self.island_dead(now_us),
+            "service_switch": protection.service_switch,
         }
         was, self.contacts = self.contacts, now
         return [(now_us, name, level) for name, level in now.items() if level != was[name]]
 
     def due_us(self, now_us: int) -> int:
         due = min(relay.due_us for relay in self.relays.values())
+        due = min(due, self.voltage_relay.due_us(now_us))
+        if self.enable() != self._enabled:
+            due = now_us + 1
         if self.dead_us != NEVER and self.dead_us + self._prove_us > now_us:
             due = min(due, self.dead_us + self._prove_us)
+        if self._hold_us and self.relays["bond"].coil:
+            if not self._bond_coil(now_us):
+                due = now_us + 1  # what was held is let go
+            elif self._fell_us != NEVER and self._fell_us + self._hold_us > now_us:
+                due = min(due, self._fell_us + self._hold_us)
         return due

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tools.twin.referee.published import bit_of
 from tools.twin.referee.rule import Truth
 from tools.twin.scenario import Expectation
 
@@ -52,12 +53,18 @@ class Check:
         that = self.expectation.that
         if not that.startswith(IMAGE):
             return truth[that]
-        return image[that.removeprefix(IMAGE)] if image else None
+        if not image:
+            return None
+        field = that.removeprefix(IMAGE)
+        value = image[field]
+        bit = self.expectation.bit
+        return bool(value & bit_of(field, bit)) if bit else value
 
     def result(self, end_s: float) -> dict[str, Any]:
         """For the summary: `ok` is None where the run ended before it could be judged."""
         e = self.expectation
-        row: dict[str, Any] = {"that": ("rise of " if e.rise else "") + e.that, "text": e.text}
+        that = f"{e.that}.{e.bit}" if e.bit else e.that
+        row: dict[str, Any] = {"that": ("rise of " if e.rise else "") + that, "text": e.text}
         complete = self.over or e.to_s is None or end_s >= e.to_s
         if self.first is None:
             return row | {"ok": None, "figure": None, "note": "not reached"}

@@ -25,6 +25,25 @@ def place(name: str) -> tuple[str, int]:
     raise KeyError(f"{name}: no field of the process image")
 
 
+BITS = {
+    "FAULTS": image_tables.FAULT_NAMES,
+    "TRIPPED": image_tables.TRIP_NAMES,
+    "PERMITS": image_tables.OUTPUT_NAMES,
+    "OUTPUTS": image_tables.OUTPUT_NAMES,
+}
+
+
+@cache
+def bit_of(field: str, name: str) -> int:
+    """Mask of a named bit of a field; KeyError says what there is."""
+    names = BITS.get(field)
+    if names is None:
+        raise KeyError(f"{field} has no named bits, allowed {', '.join(BITS)}")
+    if name not in names:
+        raise KeyError(f"{name!r}, allowed {', '.join(names)}")
+    return 1 << names.index(name)
+
+
 class Published(Mapping[str, int]):
     """One image by field name; empty as long as nothing was published."""
 
