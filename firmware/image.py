@@ -468,6 +468,9 @@ UNPLUGS = _f("UNPLUGS", "", 0, _MS, "how often a car was unplugged since start; 
 REST_MS = _f("REST_MS", "ms", 0, _MS, "the contactor stays open for so long")
 WEAR_HOUR_MS = _f("WEAR_HOUR_MS", "ms", 0, _MS, "used up of the contactor's hourly account")
 WEAR_DAY_MS = _f("WEAR_DAY_MS", "ms", 0, _MS, "and of the daily one")
+LEARNED_AGE_MS = _f("LEARNED_AGE_MS", "ms", 0, 60_000, "after so long, at the latest, a step of islet's own shows in the node's reading: the declared worst until learned", NODES, 2_000)
+LEARNED_RESPONSE_MS = _f("LEARNED_RESPONSE_MS", "ms", 0, 60_000, "time the device takes to follow, as seen in its own current: declared until learned, per device", DEVICES)
+EVSE_OVERDUE = _f("EVSE_OVERDUE", "", 0, 1, "INV-3: the car draws more than the panel leaves it, for longer than its response: open")
 
 # --- trips ----------------------------------------------------------------------------------
 

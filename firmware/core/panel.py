@@ -58,6 +58,7 @@ from firmware.image import (
     EVSE,
     EVSE_LEGS,
     EVSE_NODE,
+    EVSE_RESPONSE_MS,
     EXPORT_LIMIT_W,
     GRID_AGE_MS,
     GRID_MV,
@@ -67,7 +68,9 @@ from firmware.image import (
     INVERTER,
     INVERTER_LEGS,
     INVERTER_NODE,
+    INVERTER_RESPONSE_MS,
     INVERTER_REVERT_MS,
+    LEARNED_RESPONSE_MS,
     LEGS,
     MARKET,
     NODE_AGE_MS,
@@ -165,6 +168,10 @@ class Panel:
             self._mark_above(site[INVERTER_NODE], P_BELOW, BELOW_INVERTER)
         for node in range(self._nodes):
             self._prepare_bus(node)
+
+        commands = self._commands
+        commands[LEARNED_RESPONSE_MS + EVSE] = site[EVSE_RESPONSE_MS]
+        commands[LEARNED_RESPONSE_MS + INVERTER] = site[INVERTER_RESPONSE_MS]
 
     def _mark_above(self, node, column, amount):
         """Add an amount to a column of the plan at a node and all above it."""
