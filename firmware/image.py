@@ -128,6 +128,7 @@ REASON_INSTRUMENT = const(38)  # node and leg whose instrument islet's own steps
 REASON_UNPROVED = const(39)  # node and leg on which islet's last step has not shown itself yet
 REASON_REST = const(40)  # the contactor rests after an operation, value is ms left
 REASON_PEN = const(41)  # the supply's protective conductor is lost
+REASON_METER_BACK = const(42)  # node's instrument is back and watched, value is ms left
 
 # outputs: bits of PERMITS, OUTPUTS; the guard alone writes their pins
 OUT_CONTACTOR = const(1)  # charging contactor
@@ -469,7 +470,7 @@ REST_MS = _f("REST_MS", "ms", 0, _MS, "the contactor stays open for so long")
 WEAR_HOUR_MS = _f("WEAR_HOUR_MS", "ms", 0, _MS, "used up of the contactor's hourly account")
 WEAR_DAY_MS = _f("WEAR_DAY_MS", "ms", 0, _MS, "and of the daily one")
 LEARNED_AGE_MS = _f("LEARNED_AGE_MS", "ms", 0, 60_000, "after so long, at the latest, a step of islet's own shows in the node's reading: the declared worst until learned", NODES, 2_000)
-LEARNED_RESPONSE_MS = _f("LEARNED_RESPONSE_MS", "ms", 0, 60_000, "time the device takes to follow, as seen in its own current: declared until learned, per device", DEVICES)
+LEARNED_RESPONSE_MS = _f("LEARNED_RESPONSE_MS", "ms", 0, 60_000, "time the device takes to follow, as seen in its own current: declared until learned, per device", DEVICES, 60_000)
 EVSE_OVERDUE = _f("EVSE_OVERDUE", "", 0, 1, "INV-3: the car draws more than the panel leaves it, for longer than its response: open")
 
 # --- trips ----------------------------------------------------------------------------------

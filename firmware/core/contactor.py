@@ -25,6 +25,7 @@ from firmware.image import (
     EVSE_AGE_MS,
     EVSE_MA,
     EVSE_NODE,
+    EVSE_OVERDUE,
     EVSE_RESPONSE_MS,
     FAULT_CABLE,
     FAULT_DIODE,
@@ -194,9 +195,12 @@ class Contactor:
         return not self.may_close()
 
     def urgent(self):
-        """No time to empty: pilot left C/D or is lost, a protection, or the guard has opened."""
+        """No time to empty: pilot left C/D or is lost, a protection, the guard has opened, or the
+        car has not followed in the time that INV-3 leaves."""
         image = self._image
         if unprotected(image) or image.trips[TRIPPED] & _OPENING_TRIPS:
+            return True
+        if image.commands[EVSE_OVERDUE]:
             return True
         if image.site[TOPOLOGY] == _GATEWAY:
             return False
@@ -302,6 +306,8 @@ class Contactor:
         elif self._overdraw_ms <= image.site[EVSE_RESPONSE_MS] + _OVERDRAW_MS:
             self._overdraw_ms += dt_ms
         else:
+            self.faults |= FAULT_NOT_FOLLOWED
+        if over and image.commands[EVSE_OVERDUE]:
             self.faults |= FAULT_NOT_FOLLOWED
 
 

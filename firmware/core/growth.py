@@ -10,14 +10,20 @@ from firmware.image import (
     CLAIM_HIGH,
     CLAIM_LEG,
     CLAIM_NODE,
+    CLAIM_REASON,
     DEVICES,
     EVSE,
     EVSE_LEGS,
     EVSE_PAUSE_MS,
+    EVSE_RESPONSE_MS,
     HARDWARE,
+    LEARNED_AGE_MS,
+    LEARNED_RESPONSE_MS,
     MARKET,
     OFFER_MA,
     PANEL,
+    REASON_METER_BACK,
+    REASON_METER_STALE,
     REASON_PAUSE,
     const,
 )
@@ -26,6 +32,9 @@ LEAST_MA = 6_000  # IEC 61851-1: no smaller current can be offered
 _RAISE_MA = const(2_000)  # a raise, shared by the legs: three legs move the sum three times
 _RAISE_MS = const(5_000)  # PWM changes at most so often; a car has followed by then
 _REST_MS = const(3_000)  # steady +12 V for so long before PWM comes again
+_WAIT_LEAST_MS = const(5_000)
+_WAIT_MOST_MS = const(300_000)
+_WELL_MS = const(600_000)
 
 
 def ramp(now, target, step):
@@ -38,24 +47,54 @@ def ramp(now, target, step):
 
 
 class Offer:
-    """OFFER_MA from the grant: 0, or 6 A and up; a stop for lack of current lasts a while."""
+    """OFFER_MA from the grant: 0, or 6 A and up.
+
+    A stop for want of current lasts a pause; one for want of data until its instrument has been
+    fresh again for a while. A want that may be short is met with 6 A first, for as long as the car
+    (by what was learned of it) can still be at zero within its declared response.
+    """
 
     def __init__(self, image):
         self._image = image
         self._changed_ms = AGE_MAX_MS
         self._pause_ms = 0
+        self._lack_ms = 0
+        self._blind = False
+        self._seen_ms = AGE_MAX_MS  # since the instruments above the car are fresh
+        self._wait_ms = _WAIT_LEAST_MS  # for so long they must be, before it goes on
 
     def claim_pause(self, dt_ms, limits):
         """While the pause lasts, it is the PANEL's claim."""
+        self._watch_sight(dt_ms)
         left_ms = self._pause_ms - dt_ms
         self._pause_ms = left_ms if left_ms > 0 else 0
+        reason = REASON_PAUSE
+        commands = self._image.commands
+        if left_ms <= 0 and commands[OFFER_MA] == 0 and not self._blind:
+            left_ms = self._wait_ms - self._seen_ms
+            reason = REASON_METER_BACK
         if left_ms > 0:
             slot = PANEL * DEVICES + EVSE
-            commands = self._image.commands
             node = commands[CLAIM_NODE + slot]
-            limits.claim(
-                PANEL, EVSE, 0, 0, REASON_PAUSE, node, commands[CLAIM_LEG + slot], left_ms
-            )
+            limits.claim(PANEL, EVSE, 0, 0, reason, node, commands[CLAIM_LEG + slot], left_ms)
+
+    def _watch_sight(self, dt_ms):
+        """Whether the panel says zero because it does not see; each time it asks for twice as much
+        patience, until all has been well for long."""
+        commands = self._image.commands
+        slot = PANEL * DEVICES + EVSE
+        blind = commands[CLAIM_HIGH + slot] < LEAST_MA
+        blind = blind and commands[CLAIM_REASON + slot] == REASON_METER_STALE
+        if not blind:
+            seen_ms = self._seen_ms + dt_ms
+            self._seen_ms = seen_ms if seen_ms < AGE_MAX_MS else AGE_MAX_MS
+            if seen_ms > _WELL_MS:
+                self._wait_ms = _WAIT_LEAST_MS
+        elif not self._blind and (commands[OFFER_MA] or self._seen_ms < self._wait_ms):
+            if self._seen_ms <= _WELL_MS and self._wait_ms < _WAIT_MOST_MS:
+                self._wait_ms *= 2
+            self._seen_ms = 0
+        self._blind = blind
 
     def step(self, dt_ms, granted_ma):
         """Write OFFER_MA."""
@@ -63,13 +102,27 @@ class Offer:
         changed_ms = self._changed_ms + dt_ms
         self._changed_ms = changed_ms if changed_ms < AGE_MAX_MS else AGE_MAX_MS
         offer_ma = commands[OFFER_MA]
-        next_ma = self._next(offer_ma, granted_ma if granted_ma >= LEAST_MA else 0)
+        lacks = self._lacks_current()
+        self._lack_ms = self._lack_ms + dt_ms if lacks and offer_ma else 0
+        target_ma = granted_ma if granted_ma >= LEAST_MA else 0
+        if lacks and granted_ma > 0 and self._lack_ms <= self._patience_ms():
+            target_ma = LEAST_MA
+        next_ma = self._next(offer_ma, target_ma)
         if next_ma == offer_ma:
             return
-        if next_ma == 0 and self._lacks_current():
+        if next_ma == 0 and lacks:
             self._pause_ms = self._image.site[EVSE_PAUSE_MS]
         self._changed_ms = 0
         commands[OFFER_MA] = next_ma
+
+    def _patience_ms(self):
+        """INV-3: what a car leaves of its declared response, if it needs so much for each order;
+        nothing where that is not learned. And no longer than a reading takes to show it."""
+        image = self._image
+        learned_ms = image.commands[LEARNED_RESPONSE_MS + EVSE]
+        left_ms = image.site[EVSE_RESPONSE_MS] - learned_ms - learned_ms // 2
+        longest_ms = learned_ms + image.commands[LEARNED_AGE_MS]
+        return left_ms if left_ms < longest_ms else longest_ms
 
     def _next(self, offer_ma, target_ma):
         if target_ma <= offer_ma:
@@ -82,10 +135,11 @@ class Offer:
         return grown_ma if grown_ma < target_ma else target_ma
 
     def _lacks_current(self):
-        """Car and owner would go on; the panel cannot carry 6 A."""
+        """Car and owner would go on; the panel cannot carry 6 A, and knows it."""
         commands = self._image.commands
         return (
             commands[CLAIM_HIGH + HARDWARE * DEVICES + EVSE] >= LEAST_MA
             and commands[CLAIM_HIGH + MARKET * DEVICES + EVSE] >= LEAST_MA
             and commands[CLAIM_HIGH + PANEL * DEVICES + EVSE] < LEAST_MA
+            and not self._blind
         )

@@ -57,8 +57,12 @@ _BEYOND_MA = const(1_000)  # an order lower than what is drawn by so much is tim
 _BEYOND_W = const(300)
 _THERE_MA = const(500)
 _THERE_W = const(100)
+_RAISED_MA = const(500)
 _STIRS_MA = const(300)
+_NOTICED_MS = const(10_000)
 _SPAN = const(8)  # slots in which a step happens
+# a device's bit of P_BELOW, and its first leg in a slot of history
+_OWN = ((BELOW_EVSE, H_EVSE_LOW, H_EVSE_HIGH), (BELOW_INVERTER, H_INVERTER_LOW, H_INVERTER_HIGH))
 
 
 class Learned:
@@ -177,17 +181,17 @@ class Pace:
     def _stirred(self, dt_ms, offer_ma, drawn_ma):
         """How long a car that draws takes to notice a higher offer; how fast it falls is not known
         by that, but it will notice a lower one no sooner."""
-        raised = offer_ma > self._offered_ma > 0
-        lowered = offer_ma < self._offered_ma
+        before_ma = self._offered_ma
         self._offered_ma = offer_ma
         if self._stirs_ms < 0:
-            if raised and drawn_ma > _BEYOND_MA:
+            stands = -_THERE_MA <= drawn_ma - before_ma <= _THERE_MA
+            if before_ma and stands and offer_ma >= before_ma + _RAISED_MA:
                 self._stirs_ms = 0
                 self._stood_ma = drawn_ma
             return 0
         self._stirs_ms += dt_ms
-        if lowered or self._stirs_ms > _LONGEST_MS:
-            self._stirs_ms = -1
+        if offer_ma < before_ma - _THERE_MA or self._stirs_ms > _NOTICED_MS:
+            self._stirs_ms = -1  # it has no use for more, or nothing is known any longer
         elif drawn_ma > self._stood_ma + _STIRS_MA:
             took_ms = self._stirs_ms
             self._stirs_ms = -1
@@ -209,10 +213,7 @@ class Pace:
     def _watch(self):
         """Wait for a step of a device on its first leg; note the readings while it stands."""
         history = self._history
-        for bit, low, high in (
-            (BELOW_EVSE, H_EVSE_LOW, H_EVSE_HIGH),
-            (BELOW_INVERTER, H_INVERTER_LOW, H_INVERTER_HIGH),
-        ):
+        for bit, low, high in _OWN:
             slots = history.slots
             now = history.head * SLOT_SIZE
             then = ((history.head - _SPAN) & (RING - 1)) * SLOT_SIZE

@@ -6,7 +6,9 @@
 
 from array import array
 
+from firmware.core import pairing_kernel as pairing
 from firmware.core import panel_kernel as kernel
+from firmware.core.pace import Pace
 from firmware.core.panel_history import History
 from firmware.core.panel_kernel import (
     BELOW_EVSE,
@@ -23,6 +25,7 @@ from firmware.core.panel_kernel import (
     P_ALARM,
     P_ALARM_LEG,
     P_ALARM_NODE,
+    P_BEFORE,
     P_BELOW,
     P_BUS,
     P_BUS_LOAD,
@@ -38,7 +41,6 @@ from firmware.core.panel_kernel import (
     P_RATING,
     P_RESERVED,
     P_ROOM,
-    P_SLOT,
     P_SOURCES,
     P_STATE,
     P_STATIC,
@@ -58,6 +60,7 @@ from firmware.image import (
     EVSE,
     EVSE_LEGS,
     EVSE_NODE,
+    EVSE_OVERDUE,
     EVSE_RESPONSE_MS,
     EXPORT_LIMIT_W,
     GRID_AGE_MS,
@@ -70,7 +73,7 @@ from firmware.image import (
     INVERTER_NODE,
     INVERTER_RESPONSE_MS,
     INVERTER_REVERT_MS,
-    LEARNED_RESPONSE_MS,
+    LEARNED_AGE_MS,
     LEGS,
     MARKET,
     NODE_AGE_MS,
@@ -99,7 +102,11 @@ from firmware.image import (
 _STALE_MS = const(2_000)  # INV-4
 _REVERT_MS = const(10_000)  # longest time-out in the device that coordination may rely on
 _LOWEST_VOLTAGE_PERMILLE = const(850)
+_HIGHEST_VOLTAGE_PERMILLE = const(1_150)
 _WIDEST_W = const(1_000_000)
+_TOLERANCE_MA = const(600)  # of a car's current against the room it has
+_OPENING_MS = const(200)  # a contactor's declared time, and a cycle
+_CYCLE_MS = const(100)
 
 _REASONS = (REASON_BREAKER, REASON_BUSBAR, REASON_STATIC_BACKFEED, REASON_METER_STALE)  # by WHY_*
 
@@ -118,12 +125,19 @@ class Panel:
         self._commands = image.commands
         self.plan = array("i", [0] * PLAN_SIZE)
         self.history = History(image)
+        self.pace = Pace(image, self.plan, self.history)
         self._nodes = 0
         self._coordinated = False  # declared, and safe by the device's own time-out
         self._evse_legs = self._inverter_legs = 0
         self._nominal_mv = self._floor_mv = 0
         self._export_limit_w = 0
         self._volts = 0
+        self._house_w = 0
+        self._house_known = 0
+        self._doubt_ms = 0  # for so long a doubt about the moment of a reading may last
+        self._excess_ms = 0
+        self._deadline_ms = 0
+        self._response_ms = 0
         self._prepared = False
 
     def step(self, dt_ms):
@@ -132,8 +146,9 @@ class Panel:
             self._prepared = True
         self.history.push(dt_ms)
         self._survey(dt_ms)
+        self.pace.step(dt_ms)
         self._volts = self._lowest_volts()
-        self._claim_evse()
+        self._claim_evse(dt_ms)
         self._claim_inverter()
         self._alarm()
 
@@ -150,6 +165,8 @@ class Panel:
         self._floor_mv = self._nominal_mv * _LOWEST_VOLTAGE_PERMILLE // 1000
         self._export_limit_w = site[EXPORT_LIMIT_W]
         self.history.declare()
+        self._response_ms = site[EVSE_RESPONSE_MS]
+        self._doubt_ms = _STALE_MS + max(self._response_ms, site[INVERTER_RESPONSE_MS])
         for node in range(self._nodes):
             plan[P_PARENT + node] = site[NODE_PARENT + node]
             rating_ma = site[NODE_RATING_MA + node]
@@ -169,9 +186,7 @@ class Panel:
         for node in range(self._nodes):
             self._prepare_bus(node)
 
-        commands = self._commands
-        commands[LEARNED_RESPONSE_MS + EVSE] = site[EVSE_RESPONSE_MS]
-        commands[LEARNED_RESPONSE_MS + INVERTER] = site[INVERTER_RESPONSE_MS]
+        self.pace.declare(self._nodes)
 
     def _mark_above(self, node, column, amount):
         """Add an amount to a column of the plan at a node and all above it."""
@@ -208,11 +223,21 @@ class Panel:
         coordinated = 1 if self._coordinated else 0
         if history.has_inverter and not history.inverter_fresh:
             coordinated = 0
-        kernel.own(plan, history.slots, readings, nodes, history.head, dt_ms)
+        pairing.ages(plan, readings, nodes, dt_ms)
+        pairing.pair(
+            plan,
+            history.slots,
+            readings,
+            nodes,
+            history.head,
+            dt_ms,
+            self._doubt_ms,
+            history.worst_bits,
+        )
         kernel.judge(plan, readings, nodes, dt_ms, _STALE_MS, coordinated)
         kernel.survey(plan, readings, nodes)
-        kernel.breakers(plan, readings, nodes)
-        kernel.busbars(plan, readings, history.slots, nodes)
+        kernel.breakers(plan, nodes)
+        kernel.busbars(plan, history.slots, nodes, history.head)
 
     def _lowest_volts(self):
         """V per leg for turning mA into W: the lower it is, the fewer W make a given current."""
@@ -227,6 +252,17 @@ class Panel:
                 lowest_mv = leg_mv
         return (lowest_mv if lowest_mv > floor_mv else floor_mv) // 1000
 
+    def _highest_volts(self):
+        """V per leg for turning mA of the car into W: the higher, the more of a reading is its."""
+        readings = self._readings
+        if readings[GRID_AGE_MS] > _STALE_MS:
+            return self._nominal_mv // 1000 * _HIGHEST_VOLTAGE_PERMILLE // 1000
+        highest_mv = self._nominal_mv
+        for leg in range(self._evse_legs):
+            if readings[GRID_MV + leg] > highest_mv:
+                highest_mv = readings[GRID_MV + leg]
+        return highest_mv // 1000 + 1
+
     # --- claims -------------------------------------------------------------------------------
 
     def _ask(self, node, legs, other):
@@ -237,7 +273,7 @@ class Panel:
         plan[P_OTHER] = other
         kernel.tightest(plan, DRAW, P_HIGH)
 
-    def _claim_evse(self):
+    def _claim_evse(self, dt_ms):
         history = self.history
         if not history.has_evse:
             self.limits.claim(PANEL, EVSE, 0, 0, REASON_NONE)
@@ -253,6 +289,31 @@ class Panel:
         leg = plan[P_HIGH + END_LEG]
         reason = _REASONS[why]
         self.limits.claim(PANEL, EVSE, 0, high_ma, reason, node, leg, value, REASON_NONE)
+        self._watch_excess(dt_ms, node, high_ma)
+
+    def _watch_excess(self, dt_ms, node, high_ma):
+        """INV-3: EVSE_OVERDUE when the car has drawn more than the place that binds leaves it, for
+        longer than its response. An overload is met within 2 s of age + 100 ms + the response; of
+        the age that the reading did not need, the car may have the rest."""
+        commands = self._commands
+        drawn_ma = self.history.drawn_ma()
+        if not self.history.evse_fresh or drawn_ma <= high_ma + _TOLERANCE_MA:
+            self._excess_ms = commands[EVSE_OVERDUE] = 0
+            return
+        if self._excess_ms == 0:
+            left_ms = 0
+            if node >= 0:
+                left_ms = _STALE_MS - self.plan[P_BEFORE + node] - _OPENING_MS
+                if left_ms < 0:
+                    left_ms = 0
+                slow_ms = commands[LEARNED_AGE_MS + node] - _STALE_MS
+                if slow_ms > 0:
+                    left_ms -= slow_ms
+            self._deadline_ms = self._response_ms + _CYCLE_MS + left_ms
+        if self._excess_ms < _WIDEST_W:
+            self._excess_ms += dt_ms
+        if self._excess_ms > self._deadline_ms:
+            commands[EVSE_OVERDUE] = 1
 
     def _claim_inverter(self):
         history = self.history
@@ -314,12 +375,18 @@ class Panel:
         if limit_w < 0:
             return _WIDEST_W
         if self._nodes == 0 or self.plan[P_STATE] != FRESH:
+            self._house_known = 0
             return 0  # INV-4: sites with an export limit export nothing
-        house_w = 0
+        flow_w = 0
         for leg in range(LEGS):
-            house_w += self._readings[NODE_W + leg]
-        house_w -= self.history.own_high_w(self.plan[P_SLOT], self._volts)
-        left_w = limit_w + house_w
+            flow_w += self._readings[NODE_W + leg]
+        history = self.history
+        self._house_w = pairing.house(
+            self.plan, history.slots, history.head, self._highest_volts(), flow_w,
+            self._house_w, self._house_known,
+        )  # fmt: skip
+        self._house_known = 1
+        left_w = limit_w + self._house_w
         return left_w if left_w > 0 else 0
 
     def _alarm(self):

@@ -3,8 +3,11 @@
 
 from array import array
 
-from firmware.core import panel_kernel as kernel
+from firmware.core import pairing_kernel as kernel
+from firmware.core.growth import LEAST_MA
 from firmware.core.panel_kernel import (
+    BELOW_EVSE,
+    BELOW_INVERTER,
     H_EVSE_HIGH,
     H_EVSE_LOW,
     H_INVERTER_HIGH,
@@ -15,21 +18,28 @@ from firmware.core.panel_kernel import (
     SLOT_SIZE,
 )
 from firmware.image import (
+    CLAIM_HIGH,
+    CLAIM_LOW,
+    DEVICES,
+    EVSE,
     EVSE_AGE_MS,
     EVSE_LEGS,
     EVSE_MA,
     EVSE_MAX_MA,
     EVSE_NODE,
+    EVSE_RESPONSE_MS,
+    INVERTER,
     INVERTER_AGE_MS,
     INVERTER_CHARGE_W,
     INVERTER_DISCHARGE_W,
     INVERTER_LEGS,
     INVERTER_MA,
     INVERTER_NODE,
+    INVERTER_RESPONSE_MS,
     INVERTER_W,
-    LEGS,
     NOMINAL_MV,
     OFFER_MA,
+    PANEL,
     SETPOINT_W,
     TOPOLOGY,
     const,
@@ -37,6 +47,7 @@ from firmware.image import (
 
 _EVSE_STALE_MS = const(500)
 _INVERTER_STALE_MS = const(2_000)  # INV-4
+_WORST_AGE_MS = const(2_000)  # INV-4
 _T2 = const(2)
 
 
@@ -58,7 +69,11 @@ class History:
         self.has_inverter = False
         self.evse_fresh = False
         self.inverter_fresh = False
-        self._inverter_age_ms = 0
+        self.worst_bits = 0
+        self._offer_ma = self._told_w = 0
+        self._evse_worst_ms = self._inverter_worst_ms = 0
+        self._evse_settles_ms = self._inverter_settles_ms = 0
+        self._inverter_age_ms = self._evse_age_ms = 0
         self._evse_legs = self._inverter_legs = 0
         self._evse_max_ma = 0
         self._lowest_w = self._highest_w = 0  # of a silent inverter, and per leg
@@ -73,6 +88,8 @@ class History:
         self._evse_legs = site[EVSE_LEGS] if self.has_evse else 0
         self._evse_max_ma = site[EVSE_MAX_MA]
         self._inverter_legs = site[INVERTER_LEGS] if self.has_inverter else 0
+        self._evse_settles_ms = site[EVSE_RESPONSE_MS] + _WORST_AGE_MS
+        self._inverter_settles_ms = site[INVERTER_RESPONSE_MS] + _WORST_AGE_MS
         volts = site[NOMINAL_MV] // 1000
         self._lowest_w = -site[INVERTER_DISCHARGE_W]
         self._highest_w = site[INVERTER_CHARGE_W]
@@ -81,6 +98,7 @@ class History:
 
     def push(self, dt_ms):
         readings = self._readings
+        self._note_orders(dt_ms)
         self.head = (self.head + 1) & (RING - 1)
         self.evse_fresh = readings[EVSE_AGE_MS] <= _EVSE_STALE_MS
         age_ms = readings[INVERTER_AGE_MS]
@@ -92,8 +110,36 @@ class History:
             self._write_inverter(slot)
         if self.inverter_fresh and age_ms < self._inverter_age_ms + dt_ms:
             # a new sample, already old when it came
-            kernel.backdate(self.slots, self.head, age_ms, dt_ms)
+            kernel.backdate(self.slots, self.head, age_ms, dt_ms, H_INVERTER_LOW, 8)
         self._inverter_age_ms = age_ms
+        age_ms = readings[EVSE_AGE_MS]
+        if self.evse_fresh and age_ms < self._evse_age_ms + dt_ms:
+            kernel.backdate(self.slots, self.head, age_ms, dt_ms, H_EVSE_LOW, 6)
+        self._evse_age_ms = age_ms
+
+    def _note_orders(self, dt_ms):
+        """`worst_bits`: devices sent towards zero, not by the panel, perhaps not yet there.
+        What the panel said last still stands in the claims."""
+        commands = self._commands
+        offer_ma = commands[OFFER_MA]
+        left_ms = self._evse_worst_ms - dt_ms
+        left_ma = commands[CLAIM_HIGH + PANEL * DEVICES + EVSE]
+        if offer_ma < self._offer_ma and offer_ma < left_ma and left_ma >= LEAST_MA:
+            left_ms = self._evse_settles_ms
+        self._offer_ma = offer_ma
+        self._evse_worst_ms = left_ms if left_ms > 0 else 0
+        told_w = commands[SETPOINT_W]
+        last_w = self._told_w
+        high = CLAIM_HIGH + PANEL * DEVICES + INVERTER
+        left_ms = self._inverter_worst_ms - dt_ms
+        if 0 < last_w > told_w and told_w < commands[high]:
+            left_ms = self._inverter_settles_ms
+        if 0 > last_w < told_w and told_w > commands[high - CLAIM_HIGH + CLAIM_LOW]:
+            left_ms = self._inverter_settles_ms
+        self._told_w = told_w
+        self._inverter_worst_ms = left_ms if left_ms > 0 else 0
+        bits = BELOW_EVSE if self._evse_worst_ms else 0
+        self.worst_bits = bits | BELOW_INVERTER if self._inverter_worst_ms else bits
 
     def _write_evse(self, slot):
         if self.evse_fresh:
@@ -142,9 +188,14 @@ class History:
         drawn_ma = self._readings[INVERTER_MA + leg]
         return drawn_ma if drawn_ma > told_ma else told_ma
 
-    def own_high_w(self, slot, volts):
-        """Highest credible power of islet's devices at a slot, W (the car at unity cos phi)."""
-        total_w = self.slots[slot + H_INVERTER_W_HIGH]
-        for leg in range(LEGS):
-            total_w += self.slots[slot + H_EVSE_HIGH + leg] * volts // 1000
-        return total_w
+    def drawn_ma(self):
+        """What the car draws now on its most loaded leg."""
+        readings = self._readings
+        most_ma = 0
+        for leg in range(self._evse_legs):
+            if readings[EVSE_MA + leg] > most_ma:
+                most_ma = readings[EVSE_MA + leg]
+        return most_ma
+
+    def inverter_w(self):
+        return self._readings[INVERTER_W]

@@ -4,9 +4,9 @@
 # The same text runs on CPython; panel_kernel_plain.py says the same in few words, and both are
 # tested for equality. Element [node][leg] is at node * 3 + leg.
 #
-# `plan` is the panel's workspace (offsets P_*), `history` a ring of islet's own currents so that
-# a node's reading is compared with what islet drew when the instrument took it, not with what it
-# draws now (a meter is up to 2 s late; without this every step down would be made twice).
+# `plan` is the panel's workspace (offsets P_*), `history` a ring of islet's own currents.
+# pairing_kernel.py has found, per node and leg, what others draw (P_LOAD_*): a meter is up to 2 s
+# late, and without it every step down would be made twice.
 #
 # Range: a current is within 2e6 mA, so every sum here stays below 2**28; an age within 1e9 ms.
 
@@ -25,7 +25,7 @@ P_HERE = const(224)  # mA, nameplate of other sources on the node itself
 P_BELOW = const(256)  # bits: BELOW_EVSE, BELOW_INVERTER
 P_METERED = const(288)  # 1: it has an instrument that sees all of it
 P_STATE = const(320)  # FRESH, UNMETERED, STALE
-P_SLOT = const(352)  # offset in history that belongs to the node's reading
+P_DOUBT_MS = const(352)  # for so long islet's own current has moved within a reading's time
 P_STILL_MS = const(384)  # for so long islet moved and the reading did not
 P_COORDINATED = const(416)  # 1: the busbar's inflows are all known now
 P_WHY = const(448)  # [column] why P_ROOM is what it is, WHY_*
@@ -33,7 +33,7 @@ P_WHY = const(448)  # [column] why P_ROOM is what it is, WHY_*
 P_OWN_LOW = const(576)  # lowest credible current of islet's devices below, when it was measured
 P_OWN_HIGH = const(672)  # highest credible
 P_LAST = const(768)  # the last different reading
-P_MARK = const(864)  # P_OWN_HIGH when it came
+P_MARK_LOW = const(864)  # P_OWN_LOW when it came
 P_INFLOW = const(960)  # into the busbar from sources that are not islet's
 P_ROOM = const(1056)  # [column] what the place leaves the device, but for P_RESERVED
 # the plan: the device asked about
@@ -50,7 +50,25 @@ END_WHY = const(3)
 P_ALARM = const(1454)  # mA over the rating by load or generation islet does not control
 P_ALARM_NODE = const(1455)
 P_ALARM_LEG = const(1456)
-PLAN_SIZE = const(1457)
+# the plan: [node][leg], mA, what others draw
+P_LOAD_HIGH = const(1457)  # counts against drawing
+P_LOAD_LOW = const(1553)  # counts against feeding back
+# the plan: per node, ms and slots of history
+P_AGE = const(1649)  # of the reading, as its instrument says
+P_OLDEST = const(1681)  # it can be no older
+P_BEFORE = const(1713)  # P_OLDEST of the reading before, when it was replaced
+P_LATE = const(1745)  # how much later than that an instrument may show a step
+P_CHANGED = const(1777)  # 1: the reading is a new one
+P_NEAR = const(1809)  # youngest slot it may belong to, counted back
+P_FAR = const(1841)  # oldest
+# the plan: per node, a step of islet's own as its instrument shows it
+P_REF = const(1873)  # mA before
+P_SHOWN = const(1905)  # ms from the step to the reading, 0 not yet
+P_HIDDEN = const(1937)  # ms of that which its age does not explain
+P_MARK_HIGH = const(1969)  # [node][leg] P_OWN_HIGH when the last different reading came
+P_WORST = const(2065)  # per node: no reading is older, ms, whatever P_OLDEST leaves open
+P_EARLY = const(2097)  # per node: an age may be said larger than it is by so much, ms
+PLAN_SIZE = const(2129)
 
 # columns of P_ROOM and P_WHY: the breaker or conductor, then the busbar the node feeds
 DRAW = const(0)
@@ -89,83 +107,12 @@ _AT_MINIMUM_MA = const(500)  # islet's contribution counts as nil below this (se
 
 
 @micropython.viper
-def measured(history, at: int, readings, first: int, legs: int):
-    """Write a device's currents into a slot, lowest and highest credible being the same."""
-    slot = ptr32(history)
-    reading = ptr32(readings)
-    leg = 0
-    while leg < legs:
-        slot[at + leg] = reading[first + leg]
-        slot[at + leg + 3] = reading[first + leg]
-        leg += 1
-
-
-@micropython.viper
-def backdate(history, head: int, age_ms: int, dt_ms: int):
-    """The inverter's part of the newest slot holds for all since it was measured."""
-    slot = ptr32(history)
-    age_ms += dt_ms >> 1
-    if dt_ms < 1:
-        dt_ms = 1
-    back = 1
-    while age_ms >= dt_ms and back < RING:
-        here = (head & (RING - 1)) * SLOT_SIZE + H_INVERTER_LOW
-        there = ((head - back) & (RING - 1)) * SLOT_SIZE + H_INVERTER_LOW
-        end = here + 8
-        while here < end:
-            slot[there] = slot[here]
-            here += 1
-            there += 1
-        age_ms -= dt_ms
-        back += 1
-
-
-@micropython.viper
-def own(plan, history, readings, nodes: int, head: int, dt_ms: int):
-    """Per metered node: the slot of history as old as its reading, and islet's current then."""
-    p = ptr32(plan)
-    slots = ptr32(history)
-    ages = ptr32(readings)
-    half_ms = dt_ms >> 1
-    if dt_ms < 1:
-        dt_ms = 1
-    first = int(NODE_AGE_MS)
-    node = 0
-    while node < nodes:
-        if p[P_METERED + node]:
-            rest_ms = ages[first + node] + half_ms
-            back = 0
-            while rest_ms >= dt_ms and back < RING - 1:
-                rest_ms -= dt_ms
-                back += 1
-            slot = ((head - back) & (RING - 1)) * SLOT_SIZE
-            p[P_SLOT + node] = slot
-            below = p[P_BELOW + node]
-            at = node * 3
-            end = at + 3
-            while at < end:
-                low_ma = 0
-                high_ma = 0
-                if below & BELOW_EVSE:
-                    low_ma = slots[slot + H_EVSE_LOW]
-                    high_ma = slots[slot + H_EVSE_HIGH]
-                if below & BELOW_INVERTER:
-                    low_ma += slots[slot + H_INVERTER_LOW]
-                    high_ma += slots[slot + H_INVERTER_HIGH]
-                p[P_OWN_LOW + at] = low_ma
-                p[P_OWN_HIGH + at] = high_ma
-                slot += 1
-                at += 1
-        node += 1
-
-
-@micropython.viper
 def judge(plan, readings, nodes: int, dt_ms: int, stale_ms: int, coordinated: int):
     """Per node: fresh, stale or unmetered. A reading that stands still to the milliampere although
-    islet's own current has moved is frozen, and only a different one thaws it."""
+    all that islet may have drawn in its time is other than when it came is frozen, and only a
+    different one thaws it."""
     p = ptr32(plan)
     r = ptr32(readings)
-    flows = int(NODE_MA)
     ages = int(NODE_AGE_MS)
     node = 0
     while node < nodes:
@@ -176,22 +123,20 @@ def judge(plan, readings, nodes: int, dt_ms: int, stale_ms: int, coordinated: in
             if r[ages + node] <= stale_ms:
                 at = node * 3
                 end = at + 3
-                changed = 0
                 moved = 0
                 while at < end:
-                    moved_ma = p[P_OWN_HIGH + at] - p[P_MARK + at]
-                    if moved_ma >= MOVED_MA or moved_ma <= 0 - MOVED_MA:
+                    if p[P_OWN_LOW + at] - p[P_MARK_HIGH + at] >= MOVED_MA:
                         moved = 1
-                    if r[flows + at] != p[P_LAST + at]:
-                        changed = 1
+                    if p[P_MARK_LOW + at] - p[P_OWN_HIGH + at] >= MOVED_MA:
+                        moved = 1
                     at += 1
                 still_ms = p[P_STILL_MS + node]
-                if changed:
+                if p[P_CHANGED + node]:
                     still_ms = 0
                     at = node * 3
                     while at < end:
-                        p[P_LAST + at] = r[flows + at]
-                        p[P_MARK + at] = p[P_OWN_HIGH + at]
+                        p[P_MARK_LOW + at] = p[P_OWN_LOW + at]
+                        p[P_MARK_HIGH + at] = p[P_OWN_HIGH + at]
                         at += 1
                 elif still_ms <= stale_ms:
                     still_ms = moved * (still_ms + dt_ms)
@@ -233,7 +178,7 @@ def survey(plan, readings, nodes: int):
             inflow_ma = p[P_SOURCES + node]
             if state == FRESH:
                 flow_ma = r[flows + at]
-                inflow_ma = p[P_OWN_HIGH + at] - flow_ma  # delivered, but for islet's part
+                inflow_ma = 0 - p[P_LOAD_LOW + at]
                 over_ma = 0
                 if flow_ma > 0 and p[P_OWN_HIGH + at] <= _AT_MINIMUM_MA:
                     over_ma = flow_ma - p[P_RATING + node]
@@ -250,11 +195,9 @@ def survey(plan, readings, nodes: int):
 
 
 @micropython.viper
-def breakers(plan, readings, nodes: int):
+def breakers(plan, nodes: int):
     """P_ROOM of every node's breaker or conductor."""
     p = ptr32(plan)
-    r = ptr32(readings)
-    flows = int(NODE_MA)
     node = 0
     at = 0
     while node < nodes:
@@ -267,8 +210,8 @@ def breakers(plan, readings, nodes: int):
             draw_ma = p[P_LIMIT + node]
             feed_ma = draw_ma - p[P_SOURCES + node]  # when only nameplates are known
             if state == FRESH:
-                feed_ma = draw_ma + r[flows + at] - p[P_OWN_HIGH + at]
-                draw_ma -= r[flows + at] - p[P_OWN_LOW + at]
+                feed_ma = draw_ma + p[P_LOAD_LOW + at]
+                draw_ma -= p[P_LOAD_HIGH + at]
             if state == STALE:  # INV-4: worst credible load, worst credible generation
                 draw_ma = 0
             p[P_ROOM + DRAW * PLACES + at] = draw_ma
@@ -278,17 +221,15 @@ def breakers(plan, readings, nodes: int):
 
 
 @micropython.viper
-def busbars(plan, readings, history, nodes: int):
-    """P_ROOM of every busbar.
+def busbars(plan, history, nodes: int, head: int):
+    """P_ROOM of every busbar; `head` is the slot of what islet draws and delivers now.
 
     Inflows are the feed and every source, negatives count as zero. Above the limit islet's part
     goes to zero at once (Tesla Panel Limit, standards facts §2): taking away the excess alone
     would only move it to the feed, and need a step for each amount.
     """
     p = ptr32(plan)
-    r = ptr32(readings)
     slots = ptr32(history)
-    flows = int(NODE_MA)
     node = 0
     while node < nodes:
         bus_ma = p[P_BUS + node]
@@ -297,25 +238,24 @@ def busbars(plan, readings, history, nodes: int):
         end = at + 3
         if bus_ma == 0:
             end = at
-        slot = p[P_SLOT + node]
+        slot = (head & (RING - 1)) * SLOT_SIZE
         while at < end:
             draw_ma = OPEN_MA
             feed_ma = p[P_STATIC + node]
             why = WHY_STATIC
             if fresh:
-                own_ma = 0
-                back_ma = 0
-                if p[P_BELOW + node] & BELOW_INVERTER:
-                    own_ma = slots[slot + H_INVERTER_LOW]
-                    if own_ma < 0:
-                        back_ma = 0 - own_ma
-                if p[P_BELOW + node] & BELOW_EVSE:
-                    own_ma += slots[slot + H_EVSE_LOW]
                 foreign_ma = p[P_INFLOW + at]
-                flow_ma = r[flows + at]
-                draw_ma = p[P_BUS_LOAD + node] - flow_ma - foreign_ma + own_ma
+                flow_ma = p[P_LOAD_HIGH + at]  # the loads, but for the other sources
+                draw_ma = p[P_BUS_LOAD + node] - flow_ma - foreign_ma
                 if p[P_COORDINATED + node]:
                     why = WHY_BUSBAR
+                    back_ma = 0
+                    if p[P_BELOW + node] & BELOW_INVERTER:
+                        if slots[slot + H_INVERTER_LOW] < 0:
+                            back_ma = 0 - slots[slot + H_INVERTER_LOW]
+                        flow_ma += slots[slot + H_INVERTER_HIGH]
+                    if p[P_BELOW + node] & BELOW_EVSE:
+                        flow_ma += slots[slot + H_EVSE_HIGH]
                     feed_ma = bus_ma - foreign_ma
                     if flow_ma > 0:
                         feed_ma -= flow_ma

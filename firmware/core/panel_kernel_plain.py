@@ -13,7 +13,6 @@ from firmware.core.panel_kernel import (
     FEED_BUS,
     FRESH,
     H_EVSE_HIGH,
-    H_EVSE_LOW,
     H_INVERTER_HIGH,
     H_INVERTER_LOW,
     MOVED_MA,
@@ -25,13 +24,16 @@ from firmware.core.panel_kernel import (
     P_BELOW,
     P_BUS,
     P_BUS_LOAD,
+    P_CHANGED,
     P_COORDINATED,
     P_HERE,
     P_INFLOW,
-    P_LAST,
     P_LEGS,
     P_LIMIT,
-    P_MARK,
+    P_LOAD_HIGH,
+    P_LOAD_LOW,
+    P_MARK_HIGH,
+    P_MARK_LOW,
     P_METERED,
     P_NODE,
     P_OTHER,
@@ -41,7 +43,6 @@ from firmware.core.panel_kernel import (
     P_RATING,
     P_RESERVED,
     P_ROOM,
-    P_SLOT,
     P_SOURCES,
     P_STATE,
     P_STATIC,
@@ -63,45 +64,6 @@ from firmware.image import LEGS, NODE_AGE_MS, NODE_MA
 _AT_MINIMUM_MA = 500
 
 
-def _back(age_ms, dt_ms):
-    """Steps since then, rounded."""
-    return min(RING - 1, (age_ms + dt_ms // 2) // max(1, dt_ms))
-
-
-def _slot(head, back):
-    return (head - back) % RING * SLOT_SIZE
-
-
-def measured(history, at, readings, first, legs):
-    for leg in range(legs):
-        history[at + leg] = history[at + LEGS + leg] = readings[first + leg]
-
-
-def backdate(history, head, age_ms, dt_ms):
-    for back in range(1, _back(age_ms, dt_ms) + 1):
-        for i in range(H_INVERTER_LOW, H_INVERTER_LOW + 8):
-            history[_slot(head, back) + i] = history[_slot(head, 0) + i]
-
-
-def _own(plan, history, node, leg, evse, inverter):
-    """Current of islet's devices below the node, at the two offsets of its slot."""
-    at = plan[P_SLOT + node] + leg
-    below = plan[P_BELOW + node]
-    own_ma = history[at + evse] if below & BELOW_EVSE else 0
-    return own_ma + (history[at + inverter] if below & BELOW_INVERTER else 0)
-
-
-def own(plan, history, readings, nodes, head, dt_ms):
-    for node in range(nodes):
-        if not plan[P_METERED + node]:
-            continue
-        plan[P_SLOT + node] = _slot(head, _back(readings[NODE_AGE_MS + node], dt_ms))
-        for leg in range(LEGS):
-            at = node * LEGS + leg
-            plan[P_OWN_LOW + at] = _own(plan, history, node, leg, H_EVSE_LOW, H_INVERTER_LOW)
-            plan[P_OWN_HIGH + at] = _own(plan, history, node, leg, H_EVSE_HIGH, H_INVERTER_HIGH)
-
-
 def judge(plan, readings, nodes, dt_ms, stale_ms, coordinated):
     for node in range(nodes):
         plan[P_COORDINATED + node] = coordinated
@@ -109,21 +71,21 @@ def judge(plan, readings, nodes, dt_ms, stale_ms, coordinated):
             plan[P_STATE + node] = UNMETERED
             continue
         fresh = readings[NODE_AGE_MS + node] <= stale_ms
-        fresh = fresh and not _frozen(plan, readings, node, dt_ms, stale_ms)
+        fresh = fresh and not _frozen(plan, node, dt_ms, stale_ms)
         plan[P_STATE + node] = FRESH if fresh else STALE
 
 
-def _frozen(plan, readings, node, dt_ms, stale_ms):
+def _frozen(plan, node, dt_ms, stale_ms):
     places = range(node * LEGS, node * LEGS + LEGS)
-    moved = [abs(plan[P_OWN_HIGH + at] - plan[P_MARK + at]) >= MOVED_MA for at in places]
-    changed = [readings[NODE_MA + at] != plan[P_LAST + at] for at in places]
-    if any(changed):
+    up = any(plan[P_OWN_LOW + at] - plan[P_MARK_HIGH + at] >= MOVED_MA for at in places)
+    down = any(plan[P_MARK_LOW + at] - plan[P_OWN_HIGH + at] >= MOVED_MA for at in places)
+    if plan[P_CHANGED + node]:
         for at in places:
-            plan[P_LAST + at] = readings[NODE_MA + at]
-            plan[P_MARK + at] = plan[P_OWN_HIGH + at]
+            plan[P_MARK_LOW + at] = plan[P_OWN_LOW + at]
+            plan[P_MARK_HIGH + at] = plan[P_OWN_HIGH + at]
         plan[P_STILL_MS + node] = 0
     elif plan[P_STILL_MS + node] <= stale_ms:  # once frozen, only a new reading thaws it
-        plan[P_STILL_MS + node] = plan[P_STILL_MS + node] + dt_ms if any(moved) else 0
+        plan[P_STILL_MS + node] = plan[P_STILL_MS + node] + dt_ms if up or down else 0
     return plan[P_STILL_MS + node] > stale_ms
 
 
@@ -143,7 +105,7 @@ def survey(plan, readings, nodes):
             inflow_ma = plan[P_SOURCES + node]
             if fresh:
                 flow_ma = readings[NODE_MA + at]
-                inflow_ma = plan[P_OWN_HIGH + at] - flow_ma
+                inflow_ma = -plan[P_LOAD_LOW + at]
                 if plan[P_OWN_HIGH + at] <= _AT_MINIMUM_MA:
                     _alarm(plan, flow_ma - plan[P_RATING + node], node, leg)
                 if plan[P_OWN_LOW + at] >= -_AT_MINIMUM_MA:
@@ -157,7 +119,7 @@ def _alarm(plan, over_ma, node, leg):
         plan[P_ALARM], plan[P_ALARM_NODE], plan[P_ALARM_LEG] = over_ma, node, leg
 
 
-def breakers(plan, readings, nodes):
+def breakers(plan, nodes):
     for node in range(nodes):
         state = plan[P_STATE + node]
         why = WHY_STALE if state == STALE else WHY_BREAKER
@@ -169,14 +131,13 @@ def breakers(plan, readings, nodes):
             if state == STALE:
                 draw_ma = 0
             elif state == FRESH:
-                flow_ma = readings[NODE_MA + at]
-                draw_ma = limit_ma - (flow_ma - plan[P_OWN_LOW + at])
-                feed_ma = limit_ma + (flow_ma - plan[P_OWN_HIGH + at])
+                draw_ma = limit_ma - plan[P_LOAD_HIGH + at]
+                feed_ma = limit_ma + plan[P_LOAD_LOW + at]
             plan[P_ROOM + DRAW * PLACES + at] = draw_ma
             plan[P_ROOM + FEED * PLACES + at] = feed_ma
 
 
-def busbars(plan, readings, history, nodes):
+def busbars(plan, history, nodes, head):
     for node in range(nodes):
         if plan[P_BUS + node] == 0:
             continue
@@ -187,31 +148,25 @@ def busbars(plan, readings, history, nodes):
             at = node * LEGS + leg
             draw_ma, feed_ma = OPEN_MA, plan[P_STATIC + node]
             if known:
-                draw_ma = _bus_draw(plan, readings, history, node, leg)
+                load_ma = plan[P_LOAD_HIGH + at] + plan[P_INFLOW + at]
+                draw_ma = plan[P_BUS_LOAD + node] - load_ma
             if coordinated:
-                feed_ma = _bus_feed(plan, readings, history, node, leg)
+                feed_ma = _bus_feed(plan, history, node, leg, head)
             plan[P_ROOM + DRAW_BUS * PLACES + at] = draw_ma
             plan[P_ROOM + FEED_BUS * PLACES + at] = feed_ma
 
 
-def _inverter(plan, history, node, leg):
-    at = plan[P_SLOT + node] + leg + H_INVERTER_LOW
-    return history[at] if plan[P_BELOW + node] & BELOW_INVERTER else 0
-
-
-def _bus_draw(plan, readings, history, node, leg):
-    """All inflows, islet's delivery among them, less what islet draws, are the loads."""
-    inverter_ma = _inverter(plan, history, node, leg)
-    car_ma = _own(plan, history, node, leg, H_EVSE_LOW, H_INVERTER_LOW) - inverter_ma
-    inflow_ma = readings[NODE_MA + node * LEGS + leg] + plan[P_INFLOW + node * LEGS + leg]
-    load_ma = inflow_ma + max(0, -inverter_ma) - max(0, inverter_ma) - car_ma
-    return plan[P_BUS_LOAD + node] - load_ma
-
-
-def _bus_feed(plan, readings, history, node, leg):
-    back_ma = max(0, -_inverter(plan, history, node, leg))
-    feed_ma = max(0, readings[NODE_MA + node * LEGS + leg])
-    room_ma = plan[P_BUS + node] - feed_ma - plan[P_INFLOW + node * LEGS + leg]
+def _bus_feed(plan, history, node, leg, head):
+    at = head % RING * SLOT_SIZE + leg
+    below = plan[P_BELOW + node]
+    feed_ma = plan[P_LOAD_HIGH + node * LEGS + leg]
+    back_ma = 0
+    if below & BELOW_INVERTER:
+        back_ma = max(0, -history[at + H_INVERTER_LOW])
+        feed_ma += history[at + H_INVERTER_HIGH]
+    if below & BELOW_EVSE:
+        feed_ma += history[at + H_EVSE_HIGH]
+    room_ma = plan[P_BUS + node] - max(0, feed_ma) - plan[P_INFLOW + node * LEGS + leg]
     return room_ma if room_ma >= back_ma else 0
 
 

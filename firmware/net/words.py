@@ -68,6 +68,7 @@ REASONS = (
         "itself then, or sooner when you unplug for a minute or acknowledge.",
     ),
     ("", "The supply's protective conductor seems lost, so the charging point stays off."),
+    ("ms", "The measurement of {where} is back; it must stay for {value} more."),
 )
 
 # One row per trip bit, in TRIP_NAMES' order: what happened, the way out.

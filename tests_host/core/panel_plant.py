@@ -59,6 +59,7 @@ from tests_host.core.fakes import FakeLimits
 STEP_MS = 100
 VOLTS = 230
 TOLERANCE_MA = 400  # an inverter's W are whole, a leg's share is rounded
+SAMPLE_MS = 200  # what a meter's profile adds to an age, in the case that it is not so
 WORST_MS = 1_300  # a meter's period and its reporting delay
 
 
@@ -120,6 +121,7 @@ class House:
     sources_ma: int = 0  # nameplate declared at the service
     evse_wish_ma: int = 16_000
     wish_w: int = 0
+    living: bool = False  # its meters never stand still, as real ones
     stale: set[int] = field(default_factory=set)  # nodes whose meter fell silent
     frozen: set[int] = field(default_factory=set)  # nodes whose meter repeats itself
 
@@ -128,7 +130,7 @@ class House:
         self.now_ms = 0
         nodes = len(self.tree.parent)
         self.load_ma = [[0] * LEGS for _ in range(nodes)]
-        self.evse_ma = [0] * LEGS
+        self.evse_ma = self.drawn_ma = [0] * LEGS
         self.inverter_ma = [0] * LEGS
         self.orders: list[tuple[int, int, int]] = []
         self.meters = [[(0, [0] * LEGS)] for _ in range(nodes)]
@@ -187,6 +189,7 @@ class House:
 
     def _move_devices(self) -> None:
         """Offer and setpoint become current after the response time."""
+        self.drawn_ma = self.evse_ma
         late = [order for order in self.orders if order[0] <= self.now_ms - self.tree.response_ms]
         offer_ma, setpoint_ma = (late[-1][1], late[-1][2]) if late else (0, 0)
         self.orders = self.orders[max(0, len(late) - 1) :]
@@ -196,10 +199,11 @@ class House:
 
     def _measure(self) -> None:
         readings = self.image.readings
-        readings[GRID_AGE_MS] = readings[EVSE_AGE_MS] = readings[INVERTER_AGE_MS] = 0
+        readings[GRID_AGE_MS] = readings[INVERTER_AGE_MS] = 0
+        readings[EVSE_AGE_MS] = STEP_MS  # the mean of the cycle before
         for leg in range(LEGS):
             readings[GRID_MV + leg] = VOLTS * 1_000
-            readings[EVSE_MA + leg] = self.evse_ma[leg]
+            readings[EVSE_MA + leg] = self.drawn_ma[leg]
             readings[INVERTER_MA + leg] = self.inverter_ma[leg]
         readings[INVERTER_W] = sum(self.inverter_ma) * VOLTS // 1_000
         for node in range(len(self.tree.parent)):
@@ -209,12 +213,14 @@ class House:
         """A sample each period, reported 100 ms later, its age counted from the sample."""
         samples = self.meters[node]
         if node not in self.stale and self.now_ms % self.tree.period_ms == 0:
-            flow = [self.flow_ma(node, leg) for leg in range(LEGS)]
+            ripple_ma = self.now_ms // self.tree.period_ms * 7 % 50 if self.living else 0
+            flow = [self.flow_ma(node, leg) + ripple_ma for leg in range(LEGS)]
             samples.append((self.now_ms, samples[-1][1] if node in self.frozen else flow))
         while len(samples) > 1 and samples[1][0] <= self.now_ms - 100:
             samples.pop(0)
         at_ms, flow = samples[0]
-        self.image.readings[NODE_AGE_MS + node] = min(AGE_MAX_MS, self.now_ms - at_ms)
+        age_ms = self.now_ms - at_ms + SAMPLE_MS
+        self.image.readings[NODE_AGE_MS + node] = min(AGE_MAX_MS, age_ms)
         for leg in range(LEGS):
             self.image.readings[NODE_MA + node * LEGS + leg] = flow[leg]
             self.image.readings[NODE_W + node * LEGS + leg] = flow[leg] * VOLTS // 1_000
@@ -224,14 +230,15 @@ class House:
         return self.image.commands[CLAIM_LOW + slot], self.image.commands[CLAIM_HIGH + slot]
 
     def _arbitrate(self) -> None:
-        """Down at once, up slowly: the offer each 5 s, the setpoint over 10 s."""
+        """Down at once, up slowly: the offer each 5 s, to 6 A and then by three times what islet
+        raises it, the setpoint over 10 s."""
         commands = self.image.commands
         for source in (HARDWARE, OPERATOR, MARKET):
             commands[CLAIM_HIGH + source * DEVICES + EVSE] = self.evse_wish_ma
         target_ma = min(self.claim(EVSE)[1], self.evse_wish_ma)
         target_ma = target_ma if target_ma >= 6_000 else 0
         if target_ma < commands[OFFER_MA] or self.now_ms >= self.offer_ms:
-            commands[OFFER_MA] = target_ma
+            commands[OFFER_MA] = min(target_ma, max(6_000, commands[OFFER_MA] + 6_000))
             self.offer_ms = self.now_ms + 5_000
         low_w, high_w = self.claim(INVERTER)
         target_w = max(low_w, min(high_w, self.wish_w))
@@ -280,4 +287,4 @@ def upset(house: House) -> list[str]:
 
 def seeded(seed: int, spoil: Callable[[Panel], None] | None = None) -> House:
     chance = random.Random(seed)
-    return House(random_tree(chance), chance, spoil)
+    return House(random_tree(chance), chance, spoil, living=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from firmware import image as f
-from firmware.core import limits_kernel, panel_kernel
+from firmware.core import limits_kernel, pairing_kernel, panel_kernel
 from tests_host.conftest import RunDevice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,17 +44,21 @@ def test_values_stay_within_30_bits(cases: SimpleNamespace) -> None:
             assert all(-(2**30) < value < 2**30 for value in run(kernel, seed))
 
 
-@pytest.mark.parametrize(
-    "name", ["measured", "backdate", "own", "judge", "survey", "breakers", "busbars", "tightest"]
-)
+PAIRING = ("measured", "backdate", "ages", "pair", "house", "appear")
+TREE = ("judge", "survey", "breakers", "busbars", "tightest")
+
+
+@pytest.mark.parametrize("name", PAIRING + TREE)
 def test_a_wrong_kernel_is_found(cases: SimpleNamespace, name: str) -> None:
     """The comparison can fail: a kernel whose part does nothing differs from its twin."""
 
-    def nothing(*_: Any) -> None:
-        pass
+    def nothing(*_: Any) -> int:
+        return 0
 
-    wrong = SimpleNamespace(**{**vars(panel_kernel), name: nothing})
-    run, _, plain = cases.PAIRS[0]
+    run, right, plain = cases.PAIRS[0]
+    pairing = SimpleNamespace(**vars(right.pairing))
+    wrong = SimpleNamespace(**{**vars(right), "pairing": pairing})
+    setattr(pairing if name in PAIRING else wrong, name, nothing)
     assert any(run(wrong, seed) != run(plain, seed) for seed in range(20))
 
 
@@ -71,3 +75,19 @@ def test_the_claims_blocks_follow_one_another() -> None:
 def test_the_plan_holds_every_node_of_the_image() -> None:
     assert f.NODES == panel_kernel.NODES
     assert f.NODES * f.LEGS == panel_kernel.PLACES
+
+
+def test_the_pairing_kernels_offsets_are_the_panels() -> None:
+    """A kernel's constants are folded in its own file alone."""
+    own = {name: value for name, value in vars(pairing_kernel).items() if name.startswith("_")}
+    same = {"RING": "RING", "SLOT": "SLOT_SIZE", "FRESH": "FRESH"}
+    same |= {name: name for name in ("BELOW_EVSE", "BELOW_INVERTER")}
+    same |= {name: "H_" + name for name in ("EVSE_HIGH", "INVERTER_LOW", "INVERTER_HIGH")}
+    same |= {"W_LOW": "H_INVERTER_W_LOW", "W_HIGH": "H_INVERTER_W_HIGH"}
+    checked = 0
+    for name, value in own.items():
+        plain = same.get(name[1:], "P_" + name[1:])
+        if isinstance(value, int) and hasattr(panel_kernel, plain):
+            assert value == getattr(panel_kernel, plain), name
+            checked += 1
+    assert checked == 31

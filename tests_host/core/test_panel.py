@@ -128,7 +128,7 @@ def test_low_voltage_means_fewer_watts() -> None:
 def test_a_step_down_is_not_made_twice_while_the_meter_lags() -> None:
     """The node's reading is compared with islet's current at the time of that reading."""
     house = a_house(a_tree(period_ms=1_000, response_ms=200))
-    house.run(8_000)
+    house.run(12_000)
     assert house.image.commands[OFFER_MA] == 16_000
     house.load_ma[0] = [14_000] * 3
     lowest: list[int] = []

@@ -4,7 +4,13 @@ import sys
 from array import array
 
 from firmware import image_kernel
-from firmware.core import limits_kernel, panel_kernel, panel_kernel_plain
+from firmware.core import (
+    limits_kernel,
+    pairing_kernel,
+    pairing_plain,
+    panel_kernel,
+    panel_kernel_plain,
+)
 from firmware.image import (
     AGE_MAX_MS,
     CLAIM_LOW,
@@ -55,6 +61,11 @@ class Case:
                 plan[column + node] = die.pick(0, 0, abs(die.ma()))
             plan[k.P_BELOW + node] = die.below(4)
             plan[k.P_METERED + node] = die.pick(0, 1, 1, 1)
+            plan[k.P_LATE + node] = die.below(1_200)
+            plan[k.P_EARLY + node] = die.pick(0, 200)
+            plan[k.P_WORST + node] = die.pick(2_000, 3_300)
+            plan[k.P_DOUBT_MS + node] = die.pick(0, 0, 4_001, 59_990)
+            plan[k.P_STATE + node] = die.pick(k.FRESH, k.FRESH, k.STALE)
             plan[k.P_STILL_MS + node] = die.pick(0, 0, 1_900, 2_001, AGE_MAX_MS)
             plan[k.P_WHY + k.DRAW_BUS * k.NODES + node] = k.WHY_BUSBAR
             for at in range(node * 3, node * 3 + 3):
@@ -82,16 +93,37 @@ class Case:
         dt_ms = die.pick(100, 100, 0, 1, 37, 250, 60_000)
         head = die.below(k.RING)
         at = head * k.SLOT_SIZE
-        module.measured(history, at + die.pick(0, 6), readings, NODE_MA, die.below(4))
+        pairs = module.pairing
+        pairs.measured(history, at + die.pick(0, 6), readings, NODE_MA, die.below(4))
         if die.below(2):
-            module.backdate(history, head, die.below(2_001), dt_ms)
-        module.own(plan, history, readings, nodes, head, dt_ms)
+            age_ms, (first, count) = die.below(2_001), die.pick((0, 6), (6, 8))
+            pairs.backdate(history, head, age_ms, dt_ms, first, count)
+        pairs.ages(plan, readings, nodes, dt_ms)
+        pairs.pair(
+            plan,
+            history,
+            readings,
+            nodes,
+            head,
+            dt_ms,
+            die.pick(0, 4_000),
+            die.below(4) & die.below(4),
+        )
         module.judge(plan, readings, nodes, dt_ms, 2_000, die.below(2))
         module.survey(plan, readings, nodes)
-        module.breakers(plan, readings, nodes)
-        module.busbars(plan, readings, history, nodes)
+        module.breakers(plan, nodes)
+        module.busbars(plan, history, nodes, head)
         module.tightest(plan, k.DRAW, k.P_HIGH)
         module.tightest(plan, k.FEED, k.P_LOW)
+        flow_w, last_w = die.ma() // 4, die.ma() // 4
+        house_w = pairs.house(
+            plan, history, head, die.pick(120, 265), flow_w, last_w, die.below(2)
+        )
+        step_ma = die.pick(0, 0, die.ma())
+        since_ms = die.pick(0, die.below(9_000))
+        bit, leg = die.pick(k.BELOW_EVSE, k.BELOW_INVERTER), die.below(3)
+        waiting = pairs.appear(plan, readings, nodes, bit, leg, step_ma, since_ms)
+        return [house_w, waiting]
 
 
 def panel(module, seed):
@@ -100,9 +132,18 @@ def panel(module, seed):
     left = []
     for _ in range(3):
         case.measure()
-        case.step(module)
+        left += case.step(module)
         left += list(case.plan) + list(case.history)
     return left
+
+
+class tree:
+    """The tree's kernels and the pairing's."""
+
+    def __init__(self, module, pairing):
+        self.pairing = pairing
+        for name in ("judge", "survey", "breakers", "busbars", "tightest"):
+            setattr(self, name, getattr(module, name))
 
 
 # --- the small ones, and their twins ----------------------------------------------------------
@@ -169,7 +210,7 @@ def grow(module, seed):
 
 
 PAIRS = (
-    (panel, panel_kernel, panel_kernel_plain),
+    (panel, tree(panel_kernel, pairing_kernel), tree(panel_kernel_plain, pairing_plain)),
     (limits, limits_kernel, plain),
     (grow, image_kernel, plain),
 )
