@@ -21,11 +21,10 @@ from firmware.bus.inverter import Inverter
 from firmware.bus.line import Line
 from firmware.bus.meter import Meter
 from firmware.console import Console, overlaid
-from firmware.core import Core
+from firmware.core import KEPT_FAULTS, KEPT_TRIPS, Core
 from firmware.guard import Guard
 from firmware.guard.fast import Fast
 from firmware.image import (
-    FAULTS,
     GRID_AGE_MS,
     GRID_MHZ,
     GUARD_TICKS,
@@ -37,7 +36,9 @@ from firmware.image import (
     WALL_MIN,
     Image,
 )
-from firmware.ledger import Ledger
+from firmware.ledger import Ledger, open_store
+from firmware.ledger.keep import Keep
+from firmware.ledger.seal import Seal
 from firmware.net.commands import Commands
 from firmware.net.events import Events
 from firmware.net.state import State
@@ -86,10 +87,13 @@ class App:
         self.guard = Guard(self.image, board)
         if getattr(board, "fast_blocks", False):
             self.fast = Fast(self.image, self.guard, board, self.sense.middles)
-        self._remember = getattr(board, "remember", None)
-        self.core = Core(self.image, board.remembered() if self._remember else 0)
-        self._faults = self.image.commands[FAULTS]
+        self.store = self._open_store()
+        self.keep = Keep(self.store, self.image, KEPT_FAULTS, KEPT_TRIPS)
+        self.guard.recall(self.keep.trips)
+        self.core = Core(self.image)
+        self.seal = Seal(board, self.image)
         self.events = Events(self.image)
+        self.events.add("start", self.keep.state()["text"])
         self.state = State(
             self.image,
             self.config.settings["name"],
@@ -113,6 +117,14 @@ class App:
         gc.collect()
         self._free_bytes = gc.mem_free()
 
+    def _open_store(self):
+        """What was promised to last lies here; without it nothing is energised."""
+        try:
+            return open_store(self.board.storage, self.image)
+        except (OSError, ValueError) as error:
+            self.config.errors.append("storage: {}".format(error))
+            return None
+
     # --- wiring --------------------------------------------------------------------------
 
     def _calibrate(self):
@@ -133,10 +145,12 @@ class App:
         """What a unit with a good configuration has besides guard, core and page."""
         settings = self.config.settings
         policy = Policy(self.image, settings)
-        self.commands = Commands(self.image, policy)
-        self.ledger = Ledger(self.board.storage, self.image)
-        self.slow_parts += [("policy", policy), ("ledger", self.ledger)]
-        self.reports += [("policy", policy.state), ("ledger", self.ledger.state)]
+        self.commands = Commands(self.image, policy, self.keep.note)
+        self.keep.restore(policy)
+        self.ledger = Ledger(self.store, self.image)
+        self.slow_parts += [("policy", policy), ("keep", self.keep), ("ledger", self.ledger)]
+        self.reports += [("policy", policy.state), ("keep", self.keep.state)]
+        self.reports.append(("ledger", self.ledger.state))
         self._add_bus(settings)
         if getattr(self.board, "meters", None):
             self._add_metering()
@@ -240,10 +254,8 @@ class App:
         image.age_rest(dt_ms)
         image.latch()
         self.core.step(dt_ms)
-        faults = image.commands[FAULTS]
-        if faults != self._faults and self._remember is not None:
-            self._remember(faults)
-        self._faults = faults
+        self.keep.watch()
+        self.seal.step(dt_ms)
         self.board.pilot(image.commands[PILOT_DUTY_PERMILLE])
         self.board.record(image, dt_ms)
 

@@ -18,7 +18,19 @@ import time
 from array import array
 
 import islet_data
-from machine import ADC, PWM, RTC, SPI, UART, WDT, Pin, Timer
+from machine import (
+    ADC,
+    PWM,
+    RTC,
+    SOFT_RESET,
+    SPI,
+    UART,
+    WDT,
+    WDT_RESET,
+    Pin,
+    Timer,
+    reset_cause,
+)
 
 from firmware.boards import esp32_flash
 from firmware.boards.circuit import Circuit, Rights
@@ -33,7 +45,7 @@ _BLOCK_MS = const(10)
 _UV_PER_CODE = const(806)  # codes of 3.3 V in 4096, whatever the converter's own curve
 _FULL_UV = const(3_000_000)  # the converter reads 3.1 V and more as the same
 _RAIL = const(4095)
-_REMEMBERED = b"ISLF"  # mark in the RTC's memory, which a reset leaves alone
+_SEAL = b"ISLS"  # mark in the RTC's memory, which a reset leaves alone
 _KEPT = const(8)
 
 
@@ -202,17 +214,21 @@ class Board:
         if self._watchdog is not None:
             self._watchdog.feed()
 
-    def remember(self, faults):
-        """Faults that a reset must not heal, only a person or a power cut."""
-        self._kept[:] = _REMEMBERED + faults.to_bytes(4, "little")
+    def reset_cause(self):
+        """ "reset" by the watchdog or the program, else "power"."""
+        return "reset" if reset_cause() in (WDT_RESET, SOFT_RESET) else "power"
+
+    def seal(self, bits):
+        """16 bits that a reset leaves alone and a power cut clears."""
+        self._kept[:] = _SEAL + bits.to_bytes(4, "little")
         self._rtc.memory(self._kept)  # pyright: ignore
 
-    def remembered(self):
-        """The faults as they were at the last reset, 0 after a power cut."""
+    def sealed(self):
+        """What seal() left, -1 when nothing is there."""
         kept = self._rtc.memory()  # pyright: ignore
-        if len(kept) != _KEPT or kept[: len(_REMEMBERED)] != _REMEMBERED:
-            return 0
-        return int.from_bytes(kept[len(_REMEMBERED) :], "little")
+        if len(kept) != _KEPT or kept[: len(_SEAL)] != _SEAL:
+            return -1
+        return int.from_bytes(kept[len(_SEAL) :], "little")
 
     # --- what people and tools see ---------------------------------------------------------
 

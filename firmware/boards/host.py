@@ -10,13 +10,14 @@ import time
 import adcstream  # pyright: ignore[reportMissingImports]
 import hostlink  # pyright: ignore[reportMissingImports]
 import islet_data
-from machine import PWM, RTC, UART, WDT, Pin
+from machine import PWM, RTC, UART, WDT, WDT_RESET, Pin, mem32, reset_cause
 
 from firmware.boards.circuit import Circuit, Rights
 from firmware.boards.wall import wall_minute
 from firmware.image import INPUTS, INPUTS_AGE_MS
 
 _PARITY = {"N": None, "E": 0, "O": 1}
+_SCRATCH0 = 0x4005800C  # of the watchdog, as on the RP2040
 _PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
 
 
@@ -125,6 +126,19 @@ class Board:
     def feed_watchdog(self):
         if self._watchdog is not None:
             self._watchdog.feed()
+
+    def reset_cause(self):
+        """ "reset" by the watchdog or the program, else "power"."""
+        return "reset" if reset_cause() == WDT_RESET else "power"
+
+    def seal(self, bits):
+        """16 bits that a reset leaves alone and a power cut clears."""
+        mem32[_SCRATCH0] = bits | (bits ^ 0xFFFF) << 16
+
+    def sealed(self):
+        """What seal() left, -1 when nothing is there."""
+        word = mem32[_SCRATCH0]
+        return word & 0xFFFF if (word ^ word >> 16) & 0xFFFF == 0xFFFF else -1
 
     # --- what a PC has besides ---------------------------------------------------------------
 

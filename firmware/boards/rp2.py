@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 #
 # Sampling, RS-485 and the dead-man have files of their own (rp2_*.py). Here are the pins, the zero
-# crossings and what survives a reset. What the guard's interrupt calls allocates nothing: the
+# crossings and the seal over a reset. What the guard's interrupt calls allocates nothing: the
 # registers are reached from viper, where their addresses are no boxed integers.
 #
 # Interrupts: everything of MicroPython and the SDK has one priority; the pins' is raised above it,
@@ -18,7 +18,7 @@ from array import array
 
 import islet_data
 import micropython
-from machine import PWM, RTC, SPI, WDT, Pin
+from machine import PWM, RTC, SPI, WDT, WDT_RESET, Pin, reset_cause
 from uctypes import addressof
 
 from firmware.boards.circuit import Circuit, Rights
@@ -243,13 +243,17 @@ class Board:
         if self._watchdog is not None:
             self._watchdog.feed()
 
-    def remember(self, faults):
-        """Faults that a reset must not heal, only a person or a power cut. Allocates nothing."""
-        _scratch(faults)
+    def reset_cause(self):
+        """ "reset" by the watchdog or the program, else "power"."""
+        return "reset" if reset_cause() == WDT_RESET else "power"
 
-    def remembered(self):
-        """The faults as they were at the last reset, 0 after a power cut."""
-        return max(_scratch(-1), 0)
+    def seal(self, bits):
+        """16 bits that a reset leaves alone and a power cut clears. Allocates nothing."""
+        _scratch(bits)
+
+    def sealed(self):
+        """What seal() left, -1 when nothing is there."""
+        return _scratch(-1)
 
     # --- what people and tools see -----------------------------------------------------------
 

@@ -4,25 +4,40 @@
 # No I/O, no clock, no allocation: `step(dt_ms)` reads site, readings, requests and trips, and
 # writes commands. A recorded day replays through it to the byte.
 
+from firmware.core.contactor import KEPT_FAULTS as CONTACTOR_FAULTS
 from firmware.core.contactor import Contactor
 from firmware.core.gridcode import GridCode
 from firmware.core.island import Island
+from firmware.core.island_table import FAULTS_OF_ISLAND
 from firmware.core.limits import Limits
 from firmware.core.panel import Panel
 from firmware.core.pilot import Pilot
 from firmware.core.proximity import Proximity
-from firmware.core.recovery import Recovery
-from firmware.image import AGE_MAX_MS, BEAT, FAULTS, PERMITS
+from firmware.core.recovery import KEPT_TRIPS, Recovery  # noqa: F401  for whoever keeps them
+from firmware.image import (
+    AGE_MAX_MS,
+    BEAT,
+    FAULTS,
+    MEMORIES,
+    MEMORY,
+    PERMITS,
+    REMEMBERED,
+    REMEMBERED_FAULTS,
+)
+
+# What a reset or power cut does not heal: it goes the way it would have gone without one.
+KEPT_FAULTS = CONTACTOR_FAULTS | FAULTS_OF_ISLAND
 
 
 class Core:
     """All parts, wired once; the order of the step is the order of the argument.
 
-    `faults` (FAULT_*) stood before a reset, which heals nothing: they go the way they would have
-    gone without it."""
+    REMEMBERED_FAULTS, REMEMBERED and TRIPPED may hold what stood before a reset."""
 
-    def __init__(self, image, faults=0):
+    def __init__(self, image):
         self._image = image
+        self._requests = image.requests
+        self._commands = image.commands
         self.limits = Limits(image)
         self.grid = GridCode(image, self.limits)
         self.island = Island(image)
@@ -31,12 +46,23 @@ class Core:
         self.panel = Panel(image, self.limits)
         self.contactor = Contactor(image, self.pilot)
         self.recovery = Recovery(image)
+        self._first = True
+        self._recall()
+
+    def _recall(self):
+        commands, requests = self._commands, self._requests
+        faults = requests[REMEMBERED_FAULTS]
         self.contactor.recall(faults)
         self.island.recall(faults)
-        image.commands[FAULTS] = self.contactor.faults | self.island.faults
+        commands[FAULTS] = self.contactor.faults | self.island.faults
+        for i in range(MEMORIES):
+            commands[MEMORY + i] = requests[REMEMBERED + i]
 
     def step(self, dt_ms):
         """Decide once; `dt_ms` is the time since the last step."""
+        if self._first:  # once more: a replay sets the requests only now
+            self._first = False
+            self._recall()
         self.grid.step(dt_ms)
         self.island.step(dt_ms)
         self.pilot.step(dt_ms)
@@ -46,7 +72,7 @@ class Core:
         self.contactor.step(dt_ms)
         self.pilot.drive()
         self.recovery.step(dt_ms)
-        commands = self._image.commands
+        commands = self._commands
         commands[PERMITS] = self.contactor.permit | self.island.permits
         beat = commands[BEAT]
         commands[BEAT] = beat + 1 if beat < AGE_MAX_MS else 0

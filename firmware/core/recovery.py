@@ -149,6 +149,10 @@ TABLE = (
     (TRIP_VEHICLE, contactor_open, 1_000, False, "contactor open; INV-1 decides about the next"),
 )
 
+KEPT_TRIPS = 0  # those that a reset or power cut does not clear, for only a person may
+for _row in TABLE:
+    KEPT_TRIPS |= _row[0] if _row[3] else 0
+
 
 class LoosePilot:
     """How long a pilot trip has to last: contacts do not bear opening under load without end.

@@ -87,6 +87,10 @@ class Guard(Causes):
         self._marks = bytearray(len(TABLE))  # rows struck, until tick() has latched them
         self._now, self._later = drops.of(TABLE, image.site)
 
+    def recall(self, tripped):
+        """Start with the trips (TRIP_*) that stood before a reset: their outputs stay off."""
+        self._image.trips[TRIPPED] |= tripped
+
     def tick(self, dt_ms):
         """Look for trips and write the outputs; allocates nothing."""
         image = self._image

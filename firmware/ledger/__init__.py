@@ -40,10 +40,22 @@ from firmware.image import (
 from firmware.ledger.ring import Ring
 from firmware.ledger.store import FileStore
 
+# the store, in sectors of 4 kB: sessions, journal, and what must outlive a reset (keep.py)
 SESSION_SECTORS = 16  # 1 024 sessions of 64 bytes, the oldest 64 go first
-JOURNAL_SECTORS = 48  # 46 sectors ahead: 40 hours of an open session without an erase
+JOURNAL_SECTORS = 40
+KEEP_SECTORS = 8
+SECTORS = SESSION_SECTORS + JOURNAL_SECTORS + KEEP_SECTORS
 CHECKPOINT_MS = 50_000  # and not 60: a cut during the write must not cost more than 60 s
 IDLE_CHECKPOINT_MS = 3_600_000
+
+# While nothing may be erased the journal's room runs out, so the checkpoints of an open session
+# are thinned; those of one that moves no energy always are, for they lose nothing.
+THINNING = (
+    # room at most (permille), a checkpoint every ... s while energy moves
+    (250, 200),
+    (125, 800),
+    (62, 3600),
+)
 _STALE_MS = 2_000
 _MWS_PER_WH = 3_600_000
 
@@ -80,15 +92,20 @@ def may_erase(image):
     return image.commands[ISLAND_STATE] == ISLAND_GRID
 
 
-class Ledger:
+def open_store(storage, image):
     """storage: a folder, or an object with size, sector, read, program and erase; such a one is
     given `may_erase`, to ask in its turn."""
+    if isinstance(storage, str):
+        storage = FileStore(storage + "/ledger.bin", SECTORS * FileStore.sector)
+    storage.may_erase = lambda: may_erase(image)
+    return storage
+
+
+class Ledger:
+    """storage: as for open_store()."""
 
     def __init__(self, storage, image, sectors=(SESSION_SECTORS, JOURNAL_SECTORS)):
-        if isinstance(storage, str):
-            storage = FileStore(storage + "/ledger.bin", sum(sectors) * FileStore.sector)
-        else:
-            storage.may_erase = lambda: may_erase(image)
+        storage = open_store(storage, image)
         self.image = image
         self.sessions = Ring(storage, 0, sectors[0], 1)
         base = sectors[0] * storage.sector
@@ -98,6 +115,7 @@ class Ledger:
         self._rest_mws = [0, 0, 0]  # evse, charge, discharge: not yet a Wh
         self._rest_ms = [0, 0]  # duration, unmetered: not yet a second
         self._since_ms = 0
+        self._noted_wh = 0  # at the last checkpoint
         self._unclosed = []  # (flags, values) that found no erased slot yet
         self._restore()
 
@@ -131,12 +149,23 @@ class Ledger:
         elif self.is_open and self._unplugged():
             self._end()
         self._since_ms += dt_ms
-        due_ms = CHECKPOINT_MS if self.is_open else IDLE_CHECKPOINT_MS
         # the next step must not come too late
-        if self._since_ms + dt_ms > due_ms:
+        if self._since_ms + dt_ms > self._due_ms():
             self._checkpoint()
-        if may_erase(self.image) and not self.sessions.prepare():
-            self.journal.prepare()
+        erase = may_erase(self.image)
+        if not self.sessions.prepare(erase):
+            self.journal.prepare(erase)
+
+    def _due_ms(self):
+        """From one checkpoint to the next. Nothing moved: less than a Wh is lost without one."""
+        if not self.is_open or sum(self.now[_TOTALS:]) == self._noted_wh:
+            return IDLE_CHECKPOINT_MS
+        permille = 1000 * self.journal.room() // self.journal.slots
+        every_s = CHECKPOINT_MS // 1000
+        for at_most, thinned_s in THINNING:
+            if permille <= at_most:
+                every_s = thinned_s
+        return every_s * 1000
 
     def _contactor_closed(self):
         return self.image.commands[CONTACTOR_STATE] in (CONTACTOR_CLOSED, CONTACTOR_EMPTYING)
@@ -175,6 +204,7 @@ class Ledger:
         self.now[_END] = self._minute()
         self.journal.append(OPEN if self.is_open else IDLE, 0, self.now)
         self._since_ms = 0
+        self._noted_wh = sum(self.now[_TOTALS:])
 
     def _minute(self):
         return self.image.readings[WALL_MIN] + 1
@@ -233,7 +263,7 @@ class Ledger:
             "total_evse_wh": self.now[_TOTALS],
             "total_inverter_charge_wh": self.now[_TOTALS + 1],
             "total_inverter_discharge_wh": self.now[_TOTALS + 2],
-            "journal_room_s": self.journal.room() * (CHECKPOINT_MS // 1000),
+            "journal_room_s": lasts_s(self.journal.room(), self.journal.slots),
             "unwritten": len(self._unclosed),
         }
 
@@ -241,6 +271,16 @@ class Ledger:
         """Every closed session as a dict, oldest first."""
         for _, _, flags, _, values, _ in self.sessions.records():
             yield named(values, bool(flags & RECOVERED))
+
+
+def lasts_s(room, slots):
+    """How long `room` records of a journal of `slots` last while energy moves without a pause."""
+    seconds = 0
+    rows = ((1000, CHECKPOINT_MS // 1000),) + THINNING + ((0, 0),)
+    for i in range(len(rows) - 1):
+        highest, lowest = rows[i][0] * slots // 1000, rows[i + 1][0] * slots // 1000
+        seconds += max(min(room, highest) - lowest, 0) * rows[i][1]
+    return seconds
 
 
 def named(values, recovered):

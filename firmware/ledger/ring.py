@@ -1,26 +1,27 @@
 # islet: an append-only ring of fixed records on flash, each with a sequence, a chain and a CRC32.
 # GPL-3.0-or-later
 #
-# Appending is one page program into a slot erased beforehand, so it is allowed while power flows;
-# erasing is not (INV-9) and happens one sector per call, ahead of need, when the caller says so.
+# Appending programs a slot erased beforehand, in pieces of at most 32 bytes so that nothing is
+# held up for long (safety.md 3), and so is allowed while power flows; erasing is not (INV-9) and
+# happens one sector per call, ahead of need, when the caller says so.
 # A record cut by a power loss fails its CRC and its slot is passed over for ever. The newest is
 # the valid one with the highest sequence, so no pointer is kept that could be torn.
 
 import struct
 from binascii import crc32
 
-RECORD = 64  # bytes; a sector holds a whole number of them
+RECORD, SMALL = 64, 32  # bytes of a record; a sector holds a whole number of them
+PIECE = 32  # bytes programmed at once
 _HEAD = "<BBHII"  # magic, kind, flags, sequence, CRC of the record before
-_BODY = "<11I"
+_BODY = {RECORD: "<11I", SMALL: "<4i"}  # the integers that the user fills
 _MAGIC = 0xA5
-FIELDS = 11  # integers of 32 bits that the user fills
 
 
-def encode(kind, flags, sequence, before, values):
-    """64 bytes: head, values, CRC32 of all before it."""
+def encode(kind, flags, sequence, before, values, size=RECORD):
+    """`size` bytes: head, values, CRC32 of all before it."""
     data = struct.pack(_HEAD, _MAGIC, kind, flags, sequence, before)
-    data += struct.pack(_BODY, *values)
-    data += b"\0" * (RECORD - 4 - len(data))
+    data += struct.pack(_BODY[size], *values)
+    data += b"\0" * (size - 4 - len(data))
     return data + struct.pack("<I", crc32(data))
 
 
@@ -28,44 +29,69 @@ def decode(data):
     """(sequence, kind, flags, CRC before, values, own CRC), or None if it is no whole record."""
     if data[0] != _MAGIC:
         return None
-    crc = struct.unpack("<I", data[RECORD - 4 :])[0]
-    if crc32(data[: RECORD - 4]) != crc:
+    end = len(data) - 4
+    crc = struct.unpack("<I", data[end:])[0]
+    if crc32(data[:end]) != crc:
         return None
     _, kind, flags, sequence, before = struct.unpack(_HEAD, data[:12])
-    return sequence, kind, flags, before, struct.unpack(_BODY, data[12 : 12 + 4 * FIELDS]), crc
+    return sequence, kind, flags, before, struct.unpack_from(_BODY[len(data)], data, 12), crc
 
 
 class Ring:
-    """Records in `sectors` sectors of `store` from byte `base`; keeps `ahead` sectors erased."""
+    """Records of `size` bytes in `sectors` sectors of `store` from byte `base`; keeps `ahead`
+    sectors erased.
 
-    def __init__(self, store, base, sectors, ahead):
+    last    the newest record, decoded
+    latest  the newest of each kind: (slot, record)
+    dirty   something is there that is neither a record nor erased"""
+
+    def __init__(self, store, base, sectors, ahead, size=RECORD):
         if not 1 <= ahead <= sectors - 2:
             raise ValueError("ledger: ahead {} does not fit {} sectors".format(ahead, sectors))
         self.store = store
         self.base = base
         self.sectors = sectors
         self.ahead = ahead
-        self.per_sector = store.sector // RECORD
+        self.size = size
+        self.per_sector = store.sector // size
         self.slots = sectors * self.per_sector
-        self._blank = b"\xff" * RECORD
-        self.last = None  # newest record, decoded
+        self._blank = b"\xff" * size
+        self.last = None
+        self.latest = {}
+        self.dirty = False
         self._newest = 0  # its slot
         self._slot = 0  # next to try
         self._clean = 0  # sectors after the current one known to be erased
+        self._written = -1  # the one behind them, known not to be
         self._scan()
 
     # --- reading ----------------------------------------------------------------------------
 
     def _read(self, slot):
-        return self.store.read(self.base + slot * RECORD, RECORD)
+        return self.store.read(self.base + slot * self.size, self.size)
 
     def _scan(self):
+        used = bytearray(self.sectors)
         for slot in range(self.slots):
-            record = decode(self._read(slot))
-            if record and (self.last is None or record[0] > self.last[0]):
+            data = self._read(slot)
+            if data == self._blank:
+                continue
+            used[slot // self.per_sector] = 1
+            record = decode(data)
+            if not record:
+                self.dirty = True
+                continue
+            found = self.latest.get(record[1])
+            if not found or record[0] > found[1][0]:
+                self.latest[record[1]] = (slot, record)
+            if self.last is None or record[0] > self.last[0]:
                 self.last = record
                 self._newest = slot
         self._slot = (self._newest + 1) % self.slots if self.last else 0
+        sector = self.next_sector()
+        while sector >= 0 and not used[sector]:
+            self._clean += 1
+            sector = self.next_sector()
 
     def records(self):
         """Every whole record, oldest first."""
@@ -81,18 +107,21 @@ class Ring:
     # --- writing ----------------------------------------------------------------------------
 
     def append(self, kind, flags, values):
-        """Program one record; False if no erased slot is there (then `prepare` must run first)."""
+        """Program one record; False if no erased slot is there (then `prepare` must run first).
+        `values`: as many integers as a record of this size has."""
         if not self._find_slot():
             return False
         sequence, before = (self.last[0] + 1, self.last[5]) if self.last else (1, 0)
-        data = encode(kind, flags, sequence, before, values)
+        data = encode(kind, flags, sequence, before, values, self.size)
         slot = self._slot
         self._slot = (slot + 1) % self.slots
         if slot % self.per_sector == 0 and self._clean:
             self._clean -= 1
-        self.store.program(self.base + slot * RECORD, data)
+        for at in range(0, self.size, PIECE):
+            self.store.program(self.base + slot * self.size + at, data[at : at + PIECE])
         self.last = decode(data)
         self._newest = slot
+        self.latest[kind] = (slot, self.last)
         return True
 
     def _find_slot(self):
@@ -110,21 +139,34 @@ class Ring:
         first = sector * self.per_sector
         return any(decode(self._read(slot)) for slot in range(first, first + self.per_sector))
 
-    def prepare(self):
-        """Look at one sector ahead and erase it unless it is blank; only when nothing is
-        energised. One a call: looking takes some ms, and the loop must not be held (INV-9).
-        True if one was erased."""
-        if self._clean >= self.ahead:
+    def prepare(self, may_erase):
+        """Look at one sector ahead and, unless it is blank, erase it, if `may_erase`: only when
+        nothing is energised. One a call: looking takes some ms, and the loop must not be held
+        (INV-9). True if one was erased."""
+        sector = self.next_sector()
+        if sector < 0:
             return False
-        current = self._slot // self.per_sector
-        if self._slot % self.per_sector == 0:
-            current -= 1
-        sector = (current + self._clean + 1) % self.sectors
+        if sector == self._written and not may_erase:
+            return False  # has been looked at
+        blank = self._is_blank(sector)
+        if not blank and not may_erase:
+            self._written = sector
+            return False
         self._clean += 1
-        if self._is_blank(sector):
+        self._written = -1
+        if blank:
             return False
         self.store.erase(self.base + sector * self.store.sector)
         return True
+
+    def next_sector(self):
+        """The sector that `prepare` looks at next, -1 when enough are erased."""
+        if self._clean >= self.ahead:
+            return -1
+        current = self._slot // self.per_sector
+        if self._slot % self.per_sector == 0:
+            current -= 1
+        return (current + self._clean + 1) % self.sectors
 
     def _is_blank(self, sector):
         first = sector * self.per_sector

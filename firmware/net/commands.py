@@ -194,11 +194,13 @@ class Commands:
 
     Make it after the configuration is loaded: the reserves found then are the lowest allowed.
     policy: set_goal(name), set_wish(device, value, ttl_ms).
+    after: called when a command was carried out.
     """
 
-    def __init__(self, image, policy):
+    def __init__(self, image, policy, after=None):
         self.image = image
         self.policy = policy
+        self.after = after
         self.done = 0  # commands carried out: each is a reason to publish
         self._lowest_reserve = image.requests[RESERVE_PERMILLE]
         self._lowest_outage_reserve = image.requests[OUTAGE_RESERVE_PERMILLE]
@@ -221,6 +223,8 @@ class Commands:
             answer["text"] = getattr(self, "_" + name)(values)
             answer["ok"] = True
             self.done += 1
+            if self.after is not None:
+                self.after()
         except Refused as refusal:
             answer["field"] = refusal.field
             answer["error"] = refusal.error

@@ -95,14 +95,15 @@ class Policy:
         self.charge_ma = int(settings["owner.charge_a"] * 1000)
         self.charge_w = int(settings["owner.charge_w"])
         self.discharge_w = int(settings["owner.discharge_w"])
-        self.wish = [None] * DEVICES  # [value, ms left] set by hand
+        self.wish = [None] * DEVICES  # [value, ms left, only takes away] set by hand
         self.house_w = None  # what the house draws without car and battery, followed
         self.car_on = False
         self._car_ms = 0
         self._low_soc = False
         self._session = False  # a car has been seen since the user was authorised
         self._authorised_ms = 0  # without a car
-        self.set_goal(settings["owner.goal"])
+        self._configured = settings["owner.goal"]
+        self.set_goal(self._configured)
 
     # --- what a person sets ----------------------------------------------------------------
 
@@ -115,9 +116,26 @@ class Policy:
                 return
         raise ValueError("goal: {} is not one of {}".format(name, ", ".join(r[0] for r in GOALS)))
 
-    def set_wish(self, device, value, ttl_ms):
-        """Override the goal for one device (mA or W) until ttl_ms have passed."""
-        self.wish[device] = [value, ttl_ms]
+    def set_wish(self, device, value, ttl_ms, less=False):
+        """Override the goal for one device (mA or W) until ttl_ms have passed. With `less` it only
+        takes away from the goal: what is left of a wish after a reset (INV-8)."""
+        self.wish[device] = [value, ttl_ms, less]
+
+    # --- what outlives a reset (ledger/keep.py) ----------------------------------------------
+
+    def goal_numbers(self):
+        """The goal followed and the configured one, by their rows in GOALS."""
+        names = [row[0] for row in GOALS]
+        return names.index(self.goal[0]), names.index(self._configured)
+
+    def restore_goal(self, chosen, configured):
+        """The goal a person chose before the reset, unless the configuration is another since."""
+        if configured == self.goal_numbers()[1] and chosen < len(GOALS):
+            self.set_goal(GOALS[chosen][0])
+
+    def start_still(self):
+        """Nobody knows what the owner wanted."""
+        self.set_goal("hold")
 
     def state(self):
         """For the published state."""
@@ -126,7 +144,11 @@ class Policy:
             "text": self.goal[4],
             "house_w": self.house_w,
             "wishes": {
-                DEVICE_NAMES[device]: {"value": wish[0], "left_s": wish[1] // 1000}
+                DEVICE_NAMES[device]: {
+                    "value": wish[0],
+                    "left_s": wish[1] // 1000,
+                    "only_takes_away": wish[2],
+                }
                 for device, wish in enumerate(self.wish)
                 if wish
             },
@@ -206,8 +228,14 @@ class Policy:
     # --- the car ------------------------------------------------------------------------------
 
     def _car_ma(self, dt_ms):
-        if self.wish[EVSE]:
-            return self.wish[EVSE][0]
+        wish = self.wish[EVSE]
+        if wish and not wish[2]:
+            return wish[0]
+        goal_ma = self._goal_ma(dt_ms)
+        return goal_ma if goal_ma is None or not wish else min(goal_ma, wish[0])
+
+    def _goal_ma(self, dt_ms):
+        """Most for the car by the goal, mA; None if it cannot be known."""
         what = self.goal[2]
         if what == "none":
             return 0
@@ -250,8 +278,16 @@ class Policy:
 
     def _goal_w(self):
         """The battery's power by wish or goal, W; None if it cannot be known."""
-        if self.wish[INVERTER]:
-            return self.wish[INVERTER][0]
+        wish = self.wish[INVERTER]
+        if wish and not wish[2]:
+            return wish[0]
+        goal_w = self._own_w()
+        if goal_w is None or not wish:
+            return goal_w
+        return max(min(goal_w, max(wish[0], 0)), min(wish[0], 0))
+
+    def _own_w(self):
+        """The battery's power by the goal alone."""
         _, needs_meter, _, what, _ = self.goal
         if needs_meter and self.house_w is None:
             return None

@@ -48,6 +48,7 @@ class Chip:
         self.volts: Callable[[int, int], float] = lambda _pin, _us: 0.0
         self.timer: Any = None
         self.fed = 0
+        self.cause = 1  # PWRON_RESET
         self.memory = b""  # of the RTC
         self.date: tuple[int, ...] = (2000, 1, 1, 5, 0, 0, 0, 0)
         self.machine = self._machine()
@@ -292,6 +293,8 @@ class Chip:
         module = ModuleType("machine")
         classes = (Pin, PWM, ADC, Timer, UART, SPI, WDT, RTC)
         vars(module).update({kind.__name__: kind for kind in classes})
+        causes = {"PWRON_RESET": 1, "HARD_RESET": 2, "WDT_RESET": 3, "SOFT_RESET": 5}
+        vars(module).update(causes, reset_cause=lambda: chip.cause)
         return module
 
 

@@ -74,6 +74,7 @@ class Chip:
         self.nets[document["dead_man"]["pin"]] = "hold"
         self.nets[document["crossing"]["pin"]] = "in"
         self.now_us = 0
+        self.cause = 1  # PWRON_RESET
         self.levels = 0  # what the outside drives
         self.out = self.driven = 0
         self.writes: list[tuple[int, int]] = []
@@ -239,7 +240,8 @@ def _machine(chip: Chip) -> dict[str, Any]:
 
     rtc = SimpleNamespace(datetime=lambda: chip.date)
     return {"Pin": Pin, "PWM": PWM, "UART": UART, "SPI": SPI, "ADC": adc, "WDT": WDT,
-            "RTC": lambda: rtc, "fed": fed}  # fmt: skip
+            "RTC": lambda: rtc, "fed": fed, "WDT_RESET": 3,
+            "reset_cause": lambda: chip.cause}  # fmt: skip
 
 
 def _rp2(chip: Chip) -> dict[str, Any]:

@@ -290,12 +290,20 @@ def test_the_watchdog(setup: Setup) -> None:
     assert setup.chip.fed == 1
 
 
-def test_faults_survive_a_reset_and_no_power_cut(setup: Setup) -> None:
-    assert setup.board().remembered() == 0
-    setup.board().remember(im.FAULT_WELD | im.FAULT_NOT_DEAD)
-    assert setup.board().remembered() == im.FAULT_WELD | im.FAULT_NOT_DEAD
+def test_a_seal_survives_a_reset_and_no_power_cut(setup: Setup) -> None:
+    assert setup.board().sealed() == -1
+    setup.board().seal(0xFFFF)
+    assert setup.board().sealed() == 0xFFFF
     setup.chip.memory = b""
-    assert setup.board().remembered() == 0
+    assert setup.board().sealed() == -1
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"), [(1, "power"), (2, "power"), (3, "reset"), (5, "reset")]
+)
+def test_why_it_started(setup: Setup, cause: int, said: str) -> None:
+    setup.chip.cause = cause
+    assert setup.board().reset_cause() == said
 
 
 def test_stopped(setup: Setup) -> None:

@@ -357,14 +357,21 @@ def test_what_the_converter_cannot_do_is_refused(
 # --- the rest -----------------------------------------------------------------------------------
 
 
-def test_faults_survive_a_reset_and_not_a_power_cut(setup: Setup) -> None:
+def test_a_seal_survives_a_reset_and_not_a_power_cut(setup: Setup) -> None:
     board, chip = setup.board(), setup.chip
-    assert board.remembered() == 0  # after a power cut: SCRATCH0 is nought
-    for faults in (0, 2 * im.FAULT_NOT_DEAD - 1, im.FAULT_WELD, 0):
-        board.remember(faults)
-        assert setup.board().remembered() == faults
+    assert board.sealed() == -1  # after a power cut: SCRATCH0 is nought
+    for bits in (0, 1, 0xFFFF, 0):
+        board.seal(bits)
+        assert setup.board().sealed() == bits
     chip.registers[chip_module.SCRATCH0] = 0x1234_5678  # somebody else's
-    assert board.remembered() == 0
+    assert board.sealed() == -1
+
+
+@pytest.mark.parametrize(("cause", "said"), [(1, "power"), (3, "reset"), (0, "power")])
+def test_why_it_started(setup: Setup, cause: int, said: str) -> None:
+    """Only what the chip names as a reset is one; a power cut leaves no permission (INV-8)."""
+    setup.chip.cause = cause
+    assert setup.board().reset_cause() == said
 
 
 def test_the_beacon_points_at_the_image(setup: Setup) -> None:

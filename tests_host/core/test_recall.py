@@ -86,11 +86,21 @@ def test_an_inverter_that_did_not_form_stays_without_its_enable() -> None:
 def test_core_shows_them_from_the_start() -> None:
     image = healthy(ISLAND_CAPABLE=1)
     every = 2 * f.FAULT_NOT_DEAD - 1
-    core = Core(image, every)
+    image.requests[f.REMEMBERED_FAULTS] = every
+    core = Core(image)
     mine = f.FAULT_PILOT | f.FAULT_DIODE | f.FAULT_CABLE  # what is measured is measured anew
     assert image.commands[f.FAULTS] == every & ~mine
     core.step(100)
     assert not image.commands[f.PERMITS] & (f.OUT_CONTACTOR | f.OUT_ENABLE)
+
+
+def test_a_replay_that_sets_the_requests_later_decides_the_same() -> None:
+    image = healthy(ISLAND_CAPABLE=1)
+    core = Core(image)
+    image.requests[f.REMEMBERED_FAULTS] = f.FAULT_WELD | f.FAULT_BOND
+    core.step(100)
+    assert image.commands[f.FAULTS] & (f.FAULT_WELD | f.FAULT_BOND) == f.FAULT_WELD | f.FAULT_BOND
+    assert image.commands[f.CONTACTOR_STATE] == f.CONTACTOR_FAULT
 
 
 def test_a_first_start_has_nothing_to_recall() -> None:

@@ -17,7 +17,7 @@ from firmware.ledger.store import FileStore
 from tests_host.conftest import ROOT, RunDevice
 from tests_host.ledger.flash import Flash, blank, cuts
 
-SECTORS = (4, 5)
+SECTORS = (4, 9)
 WATTS = 7200  # 2 Wh a second
 STEP_MS = 1000
 

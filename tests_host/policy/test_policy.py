@@ -174,8 +174,8 @@ def test_wish_by_hand_expires_and_a_new_goal_ends_it() -> None:
     p.step(1000)
     assert (battery(image)[0], car(image)[1]) == (1500, 7000)
     assert p.state()["wishes"] == {
-        "evse": {"value": 7000, "left_s": 59},
-        "inverter": {"value": 1500, "left_s": 2},
+        "evse": {"value": 7000, "left_s": 59, "only_takes_away": False},
+        "inverter": {"value": 1500, "left_s": 2, "only_takes_away": False},
     }
     p.step(1000)
     p.step(1000)

@@ -1,0 +1,282 @@
+# islet: what must outlive a reset and a power cut (safety.md 3), a record per topic.
+# GPL-3.0-or-later
+#
+# A third ring, of 32-byte records: one piece each, so a record is there or it is not. The newest
+# of each topic counts. Before a sector is erased, what is newest in it is written again; erasing
+# waits until nothing is energised, like the rest of the store (INV-9).
+#
+# Written on change alone; what is lenient is thinned as the room runs out: TOPICS. Time without
+# power does not count towards a restriction's end: its record says what is left and is renewed
+# seldom, so that after a cut it may last longer than ordered, never shorter.
+
+from firmware.image import (
+    AGE_MAX_MS,
+    DEVICES,
+    FAULTS,
+    ISLAND_WISH,
+    MEMORIES,
+    MEMORY,
+    OPERATOR_HIGH,
+    OPERATOR_LOW,
+    OPERATOR_SEQ,
+    OPERATOR_TTL_MS,
+    OUTAGE_RESERVE_PERMILLE,
+    REMEMBERED,
+    REMEMBERED_FAULTS,
+    RESERVE_PERMILLE,
+    TRIPPED,
+)
+from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SESSION_SECTORS, may_erase
+from firmware.ledger.ring import SMALL, Ring
+
+# kinds of records; operator and wish have one for each device
+OPERATOR, WISH, OWNER, STANDING, MEMORIES_OF_CORE = 1, 3, 5, 6, 7
+SHORT_S = 600  # a shorter restriction is hardly worth a record
+_RENEW_S = 300  # the time left is written again after so long, or a sixteenth of it
+_GONE_MS = 10_000  # a fault or trip that is over is crossed out after so long
+_UNTIL_RELEASED = -1
+_SPARE = 16  # slots for what is saved from a sector before it is erased: one for each kind
+
+# What of a topic waits while less than `room` permille of the ring is erased ahead.
+TOPICS = (
+    # topic, room, record
+    ("fault or trip that is new", 0, "at once"),
+    ("operator's restriction, until released or above 10 min", 0, "at once"),
+    ("goal, reserves, island: never", 0, "at once"),
+    ("a word of core's", 0, "at once"),
+    ("release of a restriction", 30, "at once"),
+    ("fault or trip that is over", 60, "after 10 s"),
+    ("operator's restriction of 10 min and less", 250, "at once"),
+    ("owner's wish by hand", 250, "at once"),
+    ("time left of a restriction or wish", 500, "every 5 min, or a sixteenth"),
+)
+_NEW, _LONG, _OWNER, _CORE, _RELEASE, _OVER, _SHORT, _HAND, _LEFT = [row[1] for row in TOPICS]
+
+FIRST, KNOWN, LOST = 0, 1, 2
+STARTS = (
+    "Started for the first time.",
+    "Started again: what was promised to last still holds.",
+    "What held before this start is not known: car and battery stand still until you choose.",
+)
+
+
+class Keep:
+    """store: as Ledger's. faults, trips: the bits of FAULTS and TRIPPED that outlive a reset.
+
+    When made it restores what core and guard start with; restore() does the owner's. `start` is
+    FIRST, KNOWN or LOST; `trips` what the guard starts with."""
+
+    def __init__(self, store, image, faults, trips, base=None, sectors=KEEP_SECTORS):
+        self._image = image
+        self._faults, self._trips = faults, trips
+        self._said = {}
+        self._waits = False  # a record found no room, or the flash failed
+        self._left_ms = [0] * DEVICES
+        self._seq = [0] * DEVICES
+        self._gone_ms = 0
+        self._ring = None
+        self._policy = None
+        if store is not None:
+            if base is None:
+                base = (SESSION_SECTORS + JOURNAL_SECTORS) * store.sector
+            try:
+                self._ring = Ring(store, base, sectors, sectors - 2, SMALL)
+            except OSError:
+                pass
+        ring = self._ring
+        if ring is not None:
+            for kind in ring.latest:
+                self._said[kind] = ring.latest[kind][1][4]
+        self.start = KNOWN
+        if OWNER not in self._said:
+            self.start = FIRST if ring is not None and not ring.last and not ring.dirty else LOST
+        requests = image.requests
+        standing = self._said.get(STANDING, (0, 0, 0, 0))
+        requests[REMEMBERED_FAULTS] = standing[0] & faults
+        self.trips = standing[1] & trips
+        words = self._said.get(MEMORIES_OF_CORE, (0, 0, 0, 0))
+        for i in range(MEMORIES):
+            requests[REMEMBERED + i] = words[i]
+        for device in range(DEVICES):
+            self._restrict(device)
+
+    # --- start ------------------------------------------------------------------------------
+
+    def _restrict(self, device):
+        """The operator's restriction again, for the time that was left."""
+        low, high, left_s, _ = self._said.get(OPERATOR + device, (0, 0, 0, 0))
+        if left_s == 0:
+            return
+        requests = self._image.requests
+        requests[OPERATOR_LOW + device] = low
+        requests[OPERATOR_HIGH + device] = high
+        left_ms = left_s * 1000 if left_s > 0 else _UNTIL_RELEASED
+        requests[OPERATOR_TTL_MS + device] = self._left_ms[device] = left_ms
+        requests[OPERATOR_SEQ + device] = self._seq[device] = 1
+
+    def restore(self, policy):
+        """The owner's goal, wishes and limits. Make Commands before: the configured reserves are
+        the lowest allowed. Of a wish only what it takes away is restored."""
+        self._policy = policy
+        requests = self._image.requests
+        if self.start == LOST:
+            policy.start_still()
+        elif self.start == KNOWN:
+            goals, reserve, outage, island = self._said[OWNER]
+            policy.restore_goal(goals & 0xFF, goals >> 8)
+            requests[RESERVE_PERMILLE] = max(requests[RESERVE_PERMILLE], reserve)
+            requests[OUTAGE_RESERVE_PERMILLE] = max(requests[OUTAGE_RESERVE_PERMILLE], outage)
+            requests[ISLAND_WISH] = min(island, 0)
+            for device in range(DEVICES):
+                value, left_s, _, _ = self._said.get(WISH + device, (0, 0, 0, 0))
+                if left_s:
+                    policy.set_wish(device, value, left_s * 1000, True)
+        self._note_owner()
+
+    # --- running ------------------------------------------------------------------------------
+
+    def watch(self):
+        """In every control cycle: a new fault or trip does not wait for a second."""
+        image = self._image
+        faults = image.commands[FAULTS] & self._faults
+        trips = image.trips[TRIPPED] & self._trips
+        said = self._said.get(STANDING, (0, 0, 0, 0))
+        if faults & ~said[0] or trips & ~said[1]:
+            self._put(STANDING, (faults | said[0], trips | said[1], 0, 0), _NEW)
+
+    def note(self):
+        """Somebody has just given a command."""
+        self._waits = False
+        for device in range(DEVICES):
+            self._note_operator(device)
+            self._note_wish(device)
+        if self._policy is not None:
+            self._note_owner()
+
+    def step(self, dt_ms):
+        """Once a second; erases at most one sector."""
+        requests = self._image.requests
+        for device in range(DEVICES):
+            left_ms = self._left_ms[device]
+            if requests[OPERATOR_SEQ + device] == self._seq[device] and left_ms > 0:
+                self._left_ms[device] = max(left_ms - dt_ms, 0)
+        self.note()
+        self._note_over(dt_ms)
+        words = self._image.commands[MEMORY : MEMORY + MEMORIES]
+        if any(words) or MEMORIES_OF_CORE in self._said:
+            self._put(MEMORIES_OF_CORE, tuple(words), _CORE)
+        self._prepare()
+
+    def _note_operator(self, device):
+        requests = self._image.requests
+        if requests[OPERATOR_SEQ + device] != self._seq[device]:
+            self._seq[device] = requests[OPERATOR_SEQ + device]
+            self._left_ms[device] = requests[OPERATOR_TTL_MS + device]
+        left_ms = self._left_ms[device]
+        left_s = (left_ms + 999) // 1000 if left_ms > 0 else left_ms
+        low, high = requests[OPERATOR_LOW + device], requests[OPERATOR_HIGH + device]
+        said = self._said.get(OPERATOR + device, (0, 0, 0, 0))
+        if left_s == 0:
+            if said[2]:
+                self._put(OPERATOR + device, (0, 0, 0, 0), _RELEASE)
+            return
+        now = (low, high, left_s, 0)
+        if (low, high) != said[:2] or _shorter(said[2], left_s):
+            least = _SHORT if 0 < left_s <= SHORT_S else _LONG
+            self._put(OPERATOR + device, now, least)
+        elif _shorter(left_s, said[2]) and _worth(said[2], left_s):
+            self._put(OPERATOR + device, now, _LEFT)
+
+    def _note_wish(self, device):
+        wish = self._policy.wish[device] if self._policy is not None else None
+        said = self._said.get(WISH + device, (0, 0, 0, 0))
+        if wish is None:
+            if said[1]:
+                self._put(WISH + device, (0, 0, 0, 0), _HAND)
+            return
+        left_s = (min(wish[1], AGE_MAX_MS) + 999) // 1000
+        if wish[0] != said[0] or left_s > said[1]:
+            self._put(WISH + device, (wish[0], left_s, 0, 0), _HAND)
+        elif _worth(said[1], left_s):
+            self._put(WISH + device, (wish[0], left_s, 0, 0), _LEFT)
+
+    def _note_owner(self):
+        """`now` for the island is a permission and is not kept."""
+        requests = self._image.requests
+        chosen, configured = self._policy.goal_numbers()
+        reserves = requests[RESERVE_PERMILLE], requests[OUTAGE_RESERVE_PERMILLE]
+        island = min(requests[ISLAND_WISH], 0)
+        self._put(OWNER, (chosen | configured << 8, reserves[0], reserves[1], island), _OWNER)
+
+    def _note_over(self, dt_ms):
+        image = self._image
+        now = (image.commands[FAULTS] & self._faults, image.trips[TRIPPED] & self._trips, 0, 0)
+        if self._said.get(STANDING, (0, 0, 0, 0)) == now:
+            self._gone_ms = 0
+            return
+        self._gone_ms += dt_ms
+        if self._gone_ms >= _GONE_MS:
+            self._put(STANDING, now, _OVER)
+
+    # --- the ring -----------------------------------------------------------------------------
+
+    def _put(self, kind, values, least_permille):
+        """Write a record unless it is there already, or has to wait for want of room."""
+        if self._said.get(kind) == values:
+            return
+        ring = self._ring
+        try:
+            room = ring.room() if ring is not None else 0
+            fits = room > _SPARE and 1000 * room >= least_permille * ring.slots
+            if fits and ring.append(kind, 0, values):
+                self._said[kind] = values
+                return
+        except OSError:
+            pass
+        self._waits = True
+
+    def _prepare(self):
+        """Erase a sector ahead, but first save what is newest in it."""
+        ring = self._ring
+        if ring is None:
+            return
+        erase = may_erase(self._image)
+        sector = ring.next_sector() if erase else -1
+        if sector >= 0:
+            for kind in list(ring.latest):
+                slot, record = ring.latest[kind]
+                if slot // ring.per_sector == sector and not ring.append(kind, 0, record[4]):
+                    return  # never lose it
+        ring.prepare(erase)
+
+    def state(self):
+        """For the published state: changes that fit without an erase, and what has to wait."""
+        return {
+            "start": ("first", "known", "lost")[self.start],
+            "text": STARTS[self.start],
+            "room": self._ring.room() if self._ring is not None else 0,
+            "waiting": self._waits,
+        }
+
+
+def _shorter(left_s, than_s):
+    """A restriction that ends sooner; -1 never ends."""
+    return left_s >= 0 and (than_s < 0 or left_s < than_s)
+
+
+def _worth(said_s, left_s):
+    """So much of its time has passed that a record is due; an end always is."""
+    return left_s == 0 or said_s < 0 or said_s - left_s >= max(_RENEW_S, said_s // 16)
+
+
+def days(changes_a_day, sectors=KEEP_SECTORS, sector=4096):
+    """How many days the ring takes so many records a day while nothing may be erased."""
+    return ((sectors - 2) * (sector // SMALL) - _SPARE) // changes_a_day
+
+
+def table():
+    """What is thinned, as lines of markdown: the last row first."""
+    lines = ["| written again at | waits while less room than | when |", "|---|---|---|"]
+    for topic, room, when in TOPICS:
+        lines.append("| %s | %s | %s |" % (topic, "%d ‰" % room if room else "–", when))
+    return lines
