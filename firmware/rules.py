@@ -71,6 +71,14 @@ def _bonds(site, config, rights):
         )
 
 
+def _behind(site, config, rights):
+    """A gateway that forms the island hangs behind the point's RCD, which must stop it (T2)."""
+    circuit = rights.circuit
+    if site[im.ISLAND_CAPABLE] and site[im.TOPOLOGY] == 2 and not rights.bench:
+        if circuit is not None and not circuit.rcd_breaks_enable:
+            yield "island.capable: this circuit board's RCD does not break the inverter's enable"
+
+
 _QUESTIONS = (
     ("island.neutral_switched", "does the islanding switch open the neutral too?"),
     ("island.device_bonds", "does the device join neutral and earth by itself in backup?"),
@@ -110,7 +118,7 @@ def _weaker(site, config, rights):
         yield "{}: {}".format(path, why)
 
 
-REFUSED = (_built_for, _measured, _bonds, _unasked, _unsealed)
+REFUSED = (_built_for, _measured, _bonds, _behind, _unasked, _unsealed)
 WARNED = (_guessed, _weaker)
 
 

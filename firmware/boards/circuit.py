@@ -8,8 +8,8 @@ from array import array
 
 from firmware.image import OUT_BOND, OUT_CONTACTOR, OUT_ENABLE, OUT_ISLAND, OUT_LOADS, const
 
-_VERSION = const(3)
-_HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBBBBB"
+_VERSION = const(4)
+_HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBBBBB"
 _CHANNEL = "<BbBBii"
 _OUTPUT = "<BBB"
 _INPUT = "<HBBB"
@@ -109,7 +109,14 @@ class Circuit:
         self.evse_a, self.mains_a = head[25:27]
         # what keeps the car's body off a lost PEN: 0 nothing, 1 a pole, 2 a listed device
         self.protective_conductor = head[27]
-        channels, outputs, inputs, meters = head[28:32]
+        self.bond_hold_ms = head[28]  # after the enable has fallen, by itself
+        flags = head[29]
+        self.voltage_relay = flags & 1 != 0  # it ends a burning island without the chip
+        self.rcd_breaks_enable = flags & 2 != 0
+        self.heat_breaks_enable = flags & 4 != 0
+        self.socket = flags & 8 != 0  # else a tethered cable, or not said
+        self.stop_cuts_supply = flags & 16 != 0
+        channels, outputs, inputs, meters = head[30:34]
         at = struct.calcsize(_HEAD) + 1
         self.name = str(packed[at : at + packed[at - 1]], "utf-8")
         at += packed[at - 1]
@@ -151,6 +158,7 @@ class Rights:
         self.can_own_contactor = guarded and circuit.has_outputs(OUT_CONTACTOR)
         island = OUT_ISLAND | OUT_BOND | OUT_ENABLE | OUT_LOADS
         self.can_island = guarded and interrupts and circuit.has_outputs(island)
+        self.circuit = circuit
         self.evse_a, self.mains_a = circuit.evse_a, circuit.mains_a
         self.network = network
         self.key = key  # the installer's

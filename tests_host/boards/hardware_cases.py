@@ -113,11 +113,69 @@ HARDWARE: list[Case] = [
         "island_dead_relay",
     ),
     (
-        "no interlock",
+        "a switch that closes onto a bond",
         "pico",
-        {"outputs__2__interlock_with_island": GONE},
-        "outputs.2.interlock_with_island",
-        "mechanical",
+        {"outputs__1__exclusion": GONE},
+        "outputs.1.exclusion",
+        "force_guided",
+    ),
+    *(
+        (
+            f"a bond without {field}",
+            "pico",
+            {f"outputs__2__{field}": GONE},
+            f"outputs.2.{field}",
+            word,
+        )
+        for field, word in (
+            ("pick_up", "mirror_contacts"),
+            ("held_by", "stored_energy"),
+            ("held_while_live", "above_10_percent"),
+            ("hold_ms", "needed to island"),
+        )
+    ),
+    ("held for a blink", "pico", {"outputs__2__hold_ms": 50}, "outputs.2.hold_ms", "100 to"),
+    (
+        "no service switch",
+        "pico",
+        {"outputs__3__service_switch": GONE},
+        "outputs.3.service_switch",
+        "dead house",
+    ),
+    (
+        "a stop that leaves the enable",
+        "pico",
+        {"outputs__3__emergency_stop": GONE},
+        "outputs.3.emergency_stop",
+        "breaks_enable",
+    ),
+    (
+        "a stop of unknown scope",
+        "pico",
+        {"emergency_stop": GONE},
+        "emergency_stop",
+        "cut the house",
+    ),
+    (
+        "a burning voltage seen too late",
+        "pico",
+        {"outputs__3__voltage_relay": GONE},
+        "outputs.3.voltage_relay",
+        "leg 1",
+    ),
+    (
+        "one leg unseen",
+        "host",
+        {"channels__13": GONE},
+        "outputs.3.voltage_relay",
+        "leg 3",
+    ),
+    (
+        "a socket without a release",
+        "pico",
+        {"outputs__0__outlet": "socket"},
+        "outputs.0.outlet",
+        "release",
     ),
     (
         "an enable by message",

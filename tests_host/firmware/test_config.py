@@ -14,8 +14,9 @@ from firmware import image as im
 
 def rights(**changes: Any) -> SimpleNamespace:
     """A board that may do everything and is built for anything, unless told otherwise."""
-    usual = {"can_own_contactor": True, "can_island": True, "network": True, "bench": False}
-    return SimpleNamespace(**usual | {"evse_a": 0, "mains_a": 0, "key": b""} | changes)
+    usual: dict[str, Any] = {"can_own_contactor": True, "can_island": True, "network": True}
+    usual |= {"bench": False, "evse_a": 0, "mains_a": 0, "key": b"", "circuit": None}
+    return SimpleNamespace(**usual | changes)
 
 
 BOARD = rights()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -125,6 +126,13 @@ def test_an_island_does_not_stand_on_the_street_s_earth(earthing: str) -> None:
     bare = ANSWERS | {"earthing": earthing, "island.electrode": False}
     loaded, _ = load(bare, rights())
     assert fields(loaded.errors) == ([] if earthing == "tn_s" else ["island.electrode"])
+
+
+def test_a_gateway_that_forms_hangs_behind_an_rcd_that_stops_it() -> None:
+    site = {"topology": "T2", "evse.node": "battery", "nodes.1.instrument": "none"} | ANSWERS
+    for breaks in (True, False):
+        loaded, _ = load(site, rights(circuit=SimpleNamespace(rcd_breaks_enable=breaks)))
+        assert fields(loaded.errors) == ([] if breaks else ["island.capable"])
 
 
 # --- weaker than the rules ---------------------------------------------------------------------

@@ -256,20 +256,17 @@ def _notes(document: Document) -> dict[str, tuple[str, ...]]:
     notes: dict[str, tuple[str, ...]] = {}
     words = {
         "contactor": ("E-stop, RCD and heat break its coil supply",),
-        "island": ("closes only with the island dead, by relay",),
-        "bond": {
-            "mechanical": ("locked against the switch, mechanically",),
-            "mirror_contact_in_coil_circuit": ("coil only through the switch's mirror contact",),
-        },
+        "island": (
+            "closes only with the island dead, by relay",
+            "coil through the bond's contact",
+        ),
+        "bond": ("picked up through the mirror contacts", "held by stored energy"),
         "enable": ("hard-wired to the inverter",),
         "loads": ("off in reset",),
         "release": ("trips the charging point's supply",),
     }
     for row in document["outputs"]:
-        text = words[row["name"]]
-        if isinstance(text, dict):
-            text = text[row["interlock_with_island"]]
-        notes[OUTPUT_BLOCKS[row["name"]]] = text
+        notes[OUTPUT_BLOCKS[row["name"]]] = words[row["name"]]
     if document["guard"] == "hardware":
         notes["Contactor"] += ("hardware guard in its coil circuit",)
     turns = "" if "de" in document["uart"] else ", turns by itself"

@@ -15,9 +15,22 @@ DECLARED = {
     "dead_man_within_50_ms": "drops by the dead-man when the guard stops",
     "breaks_coil_supply": "breaks the coil supply, with the chip dead",
     "island_dead_relay": "a relay lets it close only while the island side is dead",
-    "mechanical": "locked against the islanding switch, mechanically",
-    "mirror_contact_in_coil_circuit": "its coil is fed through the switch's mirror contact",
+    "force_guided_bond_contact_in_closing_coil": "its closing coil runs through a force-guided "
+    "contact that is closed only while the bond is open",
+    "supply_through_mirror_contacts": "picked up from the control supply through the mirror "
+    "contacts of every pole that switches, the neutral's included",
+    "stored_energy": "held by stored energy after the enable has fallen, for its `hold_ms`",
+    "above_10_percent": "held besides while the island side is above 10 %",
     "hard_wired_to_inverter": "a wire to the inverter, not a message",
+    "breaks_enable": "breaks the enable's wire, with the chip dead",
+    "lockable_in_enable_and_bond_pick_up": "a lockable switch in the enable and in the bond's "
+    "pick-up, for whoever works on the dead house",
+    "in_enable": "a listed relay in the enable ends an island over 1.20, under 0.5 or with a lost "
+    "neutral; the metering chips are too late for that",
+    "tethered_cable": "a cable of its own; a socket would need a release for a weld",
+    "socket": "a socket, whose supply is released when the contactor is welded",
+    "stays": "the house's supply stays while the stop is pressed",
+    "cut": "the house's supply is cut as well while the stop is pressed",
 }
 DEAD_MAN_BY = {
     "pio": "a state machine of the PIO holds it high only while the guard feeds it",
@@ -78,7 +91,10 @@ def _hardware(document: Document) -> Iterator[str]:
         for field, value in row.items():
             if field not in ("name", "pin"):
                 requirement = field.replace("_", " ")
-                yield f"| {row['name']} | {requirement} | {DECLARED[value]} |"
+                met = f"{value} ms" if field == "hold_ms" else DECLARED[value]
+                yield f"| {row['name']} | {requirement} | {met} |"
+    if stop := document.get("emergency_stop"):
+        yield f"| all | emergency stop's scope | {DECLARED[stop['house_supply']]} |"
     if dead_man := document.get("dead_man"):
         holds = ", ".join(dead_man["holds"])
         text = f"{DEAD_MAN_BY[dead_man['by']]}; an AND gate before each driver"

@@ -7,6 +7,7 @@ u16 skew_us, u8 pilot pin, u16 pilot Hz, i8 uart, i8 tx, i8 rx, i8 de,
 i8 spi, i8 sck, i8 mosi, i8 miso, u32 baud, i8 crossing pin, i8 its leg (0 first),
 i8 dead-man pin, u8 bits of OUT_* it holds, u8 ms, u8 by (0 PIO, 1 monostable),
 u16 evse_a, u16 mains_a, u8 protective conductor (0 nothing, 1 pole, 2 device),
+u16 ms for which the bond holds itself, u8 bits of FLAGS,
 u8 channels, u8 outputs, u8 inputs, u8 meters,
 u8 length of name, name
 channel: u8 input of the converter, i8 pin, u8 signal, u8 leg (0 first),
@@ -29,6 +30,7 @@ from tools.pack.boards.tables import (
     DEAD_MAN_BY,
     GUARDS,
     HOLD,
+    HOUSE_SUPPLY,
     INPUTS,
     OUTPUTS,
     PROTECTIVE_CONDUCTOR,
@@ -37,7 +39,15 @@ from tools.pack.boards.tables import (
     VOLTS,
 )
 
-VERSION = 3
+VERSION = 4
+# output, field: what its hardware does besides, a bit each, in the order of circuit.py
+FLAGS = (
+    ("enable", "voltage_relay", "in_enable"),
+    ("enable", "rcd", "breaks_enable"),
+    ("enable", "over_temperature", "breaks_enable"),
+    ("contactor", "outlet", "socket"),
+)
+STOP_CUTS_SUPPLY = 1 << len(FLAGS)
 
 
 def layout(document: Document) -> bytes:
@@ -67,7 +77,7 @@ def _head(document: Document) -> bytes:
     step_ns = frame_ns(sampling)
     held = sum(1 << OUTPUTS.index(name) for name in dead_man.get("holds", []))
     return struct.pack(
-        "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBBBBB",
+        "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBBBBB",
         VERSION,
         list(CHIPS).index(document["chip"]),
         GUARDS.index(document["guard"]),
@@ -90,8 +100,22 @@ def _head(document: Document) -> bytes:
         carries.get("evse_a", 0),
         carries.get("mains_a", 0),
         PROTECTIVE_CONDUCTOR.index(parted) + 1 if parted else 0,
+        _declared(document, "bond").get("hold_ms", 0),
+        _flags(document),
         *(len(document.get(k, [])) for k in ("channels", "outputs", "inputs", "meters")),
     )
+
+
+def _declared(document: Document, output: str) -> dict[str, Any]:
+    return next((row for row in document["outputs"] if row["name"] == output), {})
+
+
+def _flags(document: Document) -> int:
+    bits = 0
+    for i, (output, field, said) in enumerate(FLAGS):
+        bits |= (_declared(document, output).get(field) == said) << i
+    cut = document.get("emergency_stop", {}).get("house_supply") == HOUSE_SUPPLY[1]
+    return bits | (STOP_CUTS_SUPPLY if cut else 0)
 
 
 def _channel(document: Document, row: dict[str, Any]) -> bytes:

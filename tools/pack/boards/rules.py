@@ -17,6 +17,7 @@ from tools.pack.boards.tables import (
     DEAD_MAN,
     HELD,
     ISLAND,
+    LEGS,
     NEEDS_GUARD,
     PERMITTING,
     PROTECTIVE,
@@ -32,6 +33,7 @@ def check(document: Document) -> None:
         _guard,
         _outputs,
         _island,
+        _outlet,
         _dead_man,
         _inputs,
         signals.measured,
@@ -100,6 +102,42 @@ def _island(document: Document) -> None:
         if missing := [n for n in ISLAND if n not in names]:
             where = f"outputs.{names.index(name)}.name"
             raise PackError(where, f"output {name} needs outputs {', '.join(missing)} besides")
+    if ISLAND[0] not in names:
+        return
+    for output, field, why in (
+        ("bond", "hold_ms", "a bond that drops before its source stops leaves it unearthed"),
+        ("enable", "service_switch", "somebody may work on the dead house"),
+    ):
+        i = names.index(output)
+        if field not in document["outputs"][i]:
+            raise PackError(f"outputs.{i}.{field}", f"is needed to island: {why}")
+    if "emergency_stop" not in document:
+        raise PackError("emergency_stop", "is needed to island: does it cut the house's supply?")
+    i = names.index("enable")
+    if (unseen := _unsampled(document)) and "voltage_relay" not in document["outputs"][i]:
+        raise PackError(
+            f"outputs.{i}.voltage_relay",
+            f"is needed to island: no samples of the house's leg {unseen[0]}, and a mean "
+            "comes too late for a burning voltage",
+        )
+
+
+def _unsampled(document: Document) -> list[int]:
+    """Legs of the house that a metering chip alone sees, or nobody: its mean is 0.84 s late."""
+    sides = {side: set[int]() for side in ("grid_v", "house_v")}
+    for row in document["channels"]:
+        if row["signal"] in sides:
+            sides[row["signal"]].add(row["leg"])
+    legs = set(range(1, LEGS + 1)) if document.get("meters") else sides["grid_v"]
+    return sorted(legs - sides["house_v"]) or ([] if legs else [1])
+
+
+def _outlet(document: Document) -> None:
+    """A socket whose contactor is welded can lose its supply, its plug still locked."""
+    names = output_names(document)
+    for i, row in enumerate(document["outputs"]):
+        if row.get("outlet") == "socket" and "release" not in names:
+            raise PackError(f"outputs.{i}.outlet", "a socket needs output release: a weld's way")
 
 
 def _dead_man(document: Document) -> None:

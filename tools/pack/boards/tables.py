@@ -46,8 +46,10 @@ DEAD_MAN_MS = 50
 DEAD_MAN_BY = ("pio", "monostable")  # in the order of DEAD_MAN_* in circuit.py
 HELD = ("contactor", "enable")  # what a dead-man may drop: the bond goes last, the switch holds
 COIL = ("breaks_coil_supply",)
+ENABLE = ("breaks_enable",)
 # what keeps the car's body off a lost PEN conductor: nothing is claimed without it
 PROTECTIVE_CONDUCTOR = ("pole", "listed_device")  # in the order of PEN_* in circuit.py
+HOUSE_SUPPLY = ("stays", "cut")
 ISOLATION = ("transformer", "isolated_amplifier", "isolated_spi")
 # output -> what its hardware must do: field -> declarations we accept
 PROTECTION: dict[str, dict[str, tuple[str, ...]]] = {
@@ -58,19 +60,47 @@ PROTECTION: dict[str, dict[str, tuple[str, ...]]] = {
         "rcd": COIL,
         "over_temperature": COIL,
     },
-    "island": {"reset": (HOLD,), "reclose_permissive": ("island_dead_relay",)},
+    "island": {
+        "reset": (HOLD,),
+        "reclose_permissive": ("island_dead_relay",),
+        # INV-6: the switch cannot close onto a bond that is closed
+        "exclusion": ("force_guided_bond_contact_in_closing_coil",),
+    },
+    # INV-18: picked up only with every pole of the switch open, held while a source may go on
     "bond": {
         "reset": (OFF,),
-        "interlock_with_island": ("mechanical", "mirror_contact_in_coil_circuit"),
+        "pick_up": ("supply_through_mirror_contacts",),
+        "held_by": ("stored_energy",),
+        "held_while_live": ("above_10_percent",),
     },
     "enable": {
         "reset": (OFF,),
         "firmware_stops": (DEAD_MAN, WATCHDOG),
         "wiring": ("hard_wired_to_inverter",),
+        "emergency_stop": ENABLE,
     },
     "loads": {"reset": (OFF,)},
     # what it energises opens the supply of the charging point when its contactor is welded
     "release": {"reset": (OFF,), "trips": ("shunt_trip", "under_voltage_release")},
+}
+# what an output's hardware may do besides: what needs it is a rule (rules.py, firmware/rules.py)
+BOND_HOLD_MS = (100, 20_000)
+BESIDES: dict[str, dict[str, Shape]] = {
+    "contactor": {"outlet": Choice(("tethered_cable", "socket"), "what the car is plugged into")},
+    "bond": {
+        "hold_ms": Whole(*BOND_HOLD_MS, "it stays so long after the enable has fallen, by itself")
+    },
+    "enable": {
+        "service_switch": Choice(
+            ("lockable_in_enable_and_bond_pick_up",), "for whoever works on the dead house"
+        ),
+        "voltage_relay": Choice(
+            ("in_enable",),
+            "a listed relay that ends an island over 1.20, under 0.5 or with a lost neutral",
+        ),
+        "rcd": Choice(ENABLE, "where what forms is behind it"),
+        "over_temperature": Choice(ENABLE, "likewise"),
+    },
 }
 # what confirms an output: without it the output is refused
 CONFIRMED_BY = {
@@ -173,7 +203,7 @@ def _output(name: str) -> Object:
     protection = {field: Choice(names) for field, names in PROTECTION[name].items()}
     missing = f"output {name} needs its protection declared"
     row = {"name": Choice((name,)), "pin": _pin("high closes")}
-    return Object({**row, **protection}, {}, missing=missing)
+    return Object({**row, **protection}, BESIDES.get(name, {}), missing=missing)
 
 
 INPUT = Object(
@@ -273,6 +303,11 @@ BOARD = Object(
                 "by": Choice(DEAD_MAN_BY, "what lets go when the guard stops"),
             },
             {},
+        ),
+        "emergency_stop": Object(
+            {"house_supply": Choice(HOUSE_SUPPLY, "while the stop is pressed")},
+            {},
+            "what it breaks besides the coils and the enable",
         ),
         "protective_conductor": Choice(
             PROTECTIVE_CONDUCTOR,
