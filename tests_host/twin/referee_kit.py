@@ -47,7 +47,10 @@ def case(**changes: Any) -> Case:
         "circuits": CIRCUITS, "nominal_v": 230, "gateway": False, "enter": CODE,
         "metered": ("evse", "inverter"), "export_limit_w": -1, "reserve_percent": 30,
         "outage_reserve_percent": 10,
-        "settings": {"car.diode": True, "car.proximity_ohm": 220.0, "meter.frozen": False},
+        "settings": {
+            "car.diode": True, "car.proximity_ohm": 220.0, "meter.frozen": False,
+            "relays.island.open_ms": 20.0, "relays.island.close_ms": 60.0,
+        },
     }  # fmt: skip
     return Case(**known | changes)
 

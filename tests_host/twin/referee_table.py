@@ -348,8 +348,29 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 case(),
                 lambda: [(0, {}), (0.1, {"island_closed": False, **dead()})],
             ),
+            (
+                "switch opened after a reset",
+                case(),
+                lambda: [
+                    *at(0, 5),
+                    (5, {"event": "reset"}),
+                    (5.07, {}),
+                    (5.12, {"island_closed": False, **dead()}),
+                ],
+            ),
         ],
-        [("later", case(), lambda: [*at(0, 0.4, inverter_enabled=False), (0.5, {})])],
+        [
+            ("later", case(), lambda: [*at(0, 0.4, inverter_enabled=False), (0.5, {})]),
+            (
+                "on its way since before the reset",
+                case(),
+                lambda: [
+                    *at(0, 5),
+                    (5, {"event": "reset"}),
+                    (5.1, {"island_closed": False, **dead()}),
+                ],
+            ),
+        ],
     ),
     promises.Life: (
         [

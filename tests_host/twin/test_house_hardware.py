@@ -153,9 +153,9 @@ def test_the_voltage_relay_sees_a_lost_neutral():
 
 def test_a_weld_releases_the_upstream_protection_where_there_is_a_release():
     for has in (True, False):
-        house = charging(build(protection={"weld_release": has}))
+        house = charging(build(protection={"release": has}))
         house.apply("relays.contactor.welded", True)
-        drive(house, contactor=False, weld_release=True)
+        drive(house, contactor=False, release=True)
         now = after(house, 1).truth()
         assert now["wallbox_tripped"] is has and now["contactor_closed"]
         assert (now["evse_l1_a"] == 0) is has

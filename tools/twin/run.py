@@ -212,6 +212,7 @@ class Run:
                     continue  # its exit code is the next thing to be had
                 answer = session.exchange(ask)
                 if session.lost is not None and not self._scene.emulated and not session.over:
+                    self._catch_up()  # what was, before what is to come
                     self._restart(f"scenario: {session.lost.cause}")
                     continue
                 self._chip.send(answer)

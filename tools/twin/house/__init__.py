@@ -264,7 +264,7 @@ class House:
     def _devices(self, now_us: int, dt_us: int) -> tuple[Any, ...]:
         """Relays, car, inverter, PV take their next step; the switches they leave."""
         gear = self.switchgear
-        if gear.outputs["weld_release"] and self.spec.protection.weld_release:
+        if gear.outputs["release"] and self.spec.protection.release:
             self._release_weld()
         for name in gear.drive(now_us):
             self.counts.switched(self, name, self.relays[name].closed)

@@ -108,6 +108,7 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("inverter.obeys", "sign", Kind(choices=(1, -1)), "−1: does the opposite of its setpoint"),
     ("inverter.obeys", "gain", span(0, 20), "does so many times its setpoint"),
     ("inverter.obeys", "overshoot_percent", span(0, 500), "goes so far beyond a step at first"),
+    ("inverter.obeys", "forgets", YES, "starts in its own mode each time it connects"),
     ("inverter.obeys", "own_w", span(-1e6, 1e6, null=True), "its own mode: while not told any"),
     ("inverter.watch", "reconnect_s", span(0, 3600), "wait before it connects"),
     ("meter", "frozen", YES, "repeats its last values for ever"),

@@ -28,6 +28,7 @@ class Grid:
         self.neighbour_w = spec.neighbour_w
         self.phase_jump_deg = 0.0
         self.pen_open = False
+        self.earthing = spec.earthing
         self.earth_ohm = spec.earth_ohm
         self.neutral_v = 0j  # of the house's neutral against earth, when its PEN is lost
         self._street_s = tuple(w / volts**2 for w in spec.street_w)
@@ -60,6 +61,10 @@ class Grid:
             return legs
         n = self.neutral_v
         return tuple(v - n if v else v for v in legs)
+
+    def touch_v(self) -> float:
+        """Of what is earthed through the PEN, a car's body too, against the ground."""
+        return abs(self.neutral_v) if self.earthing == "tn_c_s" else 0.0
 
     def float_neutral(self, house_v: tuple[complex, ...], amps: tuple[complex, ...]) -> float:
         """The neutral's voltage behind a lost PEN, from what flows (Millman): all legs of the

@@ -237,6 +237,10 @@ class Inverter:
         elif permitted and self.watch.ready(now_us):
             self.mode, self.connected = "follow", True
             self.goal_w = 0.0
+            if self.obeys.forgets:
+                self.request_enabled = False
+                self.respond_us = self.revert_us = NEVER
+                self._force(now_us, None)
         elif permitted and self._may_form(now_us):
             self.mode, self.connected = "form", True
             self.form_us, self.form_hz = now_us, self.nominal_hz

@@ -53,6 +53,9 @@ class GridSpec:
     earth_ohm: float = number(
         20, 0.1, 10_000, "earth electrode on our side of a lost PEN; large: none to speak of"
     )
+    earthing: str = choice(
+        "tn_c_s", ("tn_c_s", "tn_s", "tt"), "tn_c_s: a car's body hangs on the neutral (PEN)"
+    )
     street_w: list[float] = declared(
         {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 3, "maxItems": 3},
         [0, 0, 0],
@@ -302,8 +305,9 @@ class ProtectionSpec:
     )
     rcd_breaks: list[str] = several(["contactor"], BREAKS, "of the RCD")
     overtemp_breaks: list[str] = several(["contactor"], BREAKS, "of the heat contact")
-    weld_release: bool = flag(
-        False, "output weld_release trips the upstream protection of the charging point"
+    release: bool = flag(
+        True,
+        "output release, where a board has it, trips the charging point's upstream protection",
     )
 
 

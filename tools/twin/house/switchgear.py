@@ -12,7 +12,7 @@ DEAD_PU = 0.05
 LIVE_PU = 0.10  # a house above feeds the bond's hold
 OVER_PU, UNDER_PU, GOOD_PU = 1.2, 0.5, 0.85  # of the voltage relay
 UNEVEN_PU = (0.9, 1.15)  # one leg below, another above: a lost neutral
-OUTPUTS = ("contactor", "island", "bond", "enable", "loads", "weld_release")
+OUTPUTS = ("contactor", "island", "bond", "enable", "loads", "release")
 CONTACTS = (
     "contactor",
     "island_open",

@@ -170,6 +170,8 @@ SETTINGS = (
     ("relays.contactor.welded", False),
     ("inverter.ignores_setpoint", False),
     ("meter.frozen", False),
+    ("relays.island.open_ms", 20.0),
+    ("relays.island.close_ms", 60.0),
 )
 
 

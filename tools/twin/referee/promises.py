@@ -75,27 +75,34 @@ class EnergisingEdge(Rule):
     title = "energising edge at reset or start"
     text = (
         "Within 150 ms of a start no output energises anything: nothing can have been sensed by "
-        "then. The islanding switch holds its position."
+        "then. The islanding switch holds its position, or ends the travel it had begun before."
     )
     OUTPUTS = ("contactor_closed", "island_closed", "bond_closed", "loads_closed")
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
         self._until_us = round(START_S * 1e6)
-        self._island: bool | None = None
+        self._travel_us = 0  # the switch may be on its way until then
 
     def event(self, t_us: int, kind: str, text: str) -> Iterable[Wrong]:
         if kind in ("start", "restart", "reset"):
             self._until_us = t_us + round(START_S * 1e6)
+        if kind in ("restart", "reset"):
+            setting = self.case.setting
+            travel_ms = (
+                setting(f"relays.island.{way}_ms", t_us / 1e6) for way in ("open", "close")
+            )
+            self._travel_us = t_us + round(max(t or 0 for t in travel_ms) * 1000)
         return ()
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         if m.t_us > self._until_us:
             return
+        travels = m.t_us - round(m.dt_s * 1e6) < self._travel_us  # since the moment before
         for name in (*self.OUTPUTS, "inverter_enabled"):
-            if m.now[name] and not m.before[name]:
+            if m.now[name] and not m.before[name] and not (travels and name == "island_closed"):
                 yield Wrong(name, f"{name} within {START_S * 1000:.0f} ms of a start")
-        if m.before["island_closed"] and not m.now["island_closed"]:
+        if m.before["island_closed"] and not m.now["island_closed"] and not travels:
             yield Wrong("island", "islanding switch moved at a start")
 
 
