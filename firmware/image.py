@@ -32,6 +32,7 @@ NODES = const(32)
 DEVICES = const(2)  # the devices islet commands
 SOURCES = const(6)  # who may claim a limit, strictest first
 GRID_TRIPS = const(10)  # rows of a grid code's trip table
+GRID_RIDES = const(12)  # rows of its ride-through curve
 
 MEMORIES = const(4)  # words of core's that outlive a reset
 MEMORY_BOND = const(0)  # the bond's contact was seen open since its coil was last energised
@@ -349,6 +350,9 @@ RELAY_FEEDBACK_MS = _f("RELAY_FEEDBACK_MS", "ms", 20, 1_000, "relay confirmation
 TRIP_KIND = _f("TRIP_KIND", "", 0, 4, "grid code: kind of trip row, 0 unused", GRID_TRIPS)
 TRIP_LEVEL = _f("TRIP_LEVEL", "permille or mHz", 0, 70_000, "grid code: level", GRID_TRIPS)
 TRIP_TIME_MS = _f("TRIP_TIME_MS", "ms", 0, _MS, "grid code: time beyond the level", GRID_TRIPS)
+RIDE_KIND = _f("RIDE_KIND", "", 0, 4, "grid code: kind of ride-through row, furthest level first, 0 unused", GRID_RIDES)
+RIDE_LEVEL = _f("RIDE_LEVEL", "permille or mHz", 0, 70_000, "grid code: level", GRID_RIDES)
+RIDE_TIME_MS = _f("RIDE_TIME_MS", "ms", 0, _MS, "grid code: stay so long beyond the level", GRID_RIDES)
 ENTER_LOW_PERMILLE = _f("ENTER_LOW_PERMILLE", "permille", 500, 1000, "enter service: lowest voltage", start=900)
 ENTER_HIGH_PERMILLE = _f("ENTER_HIGH_PERMILLE", "permille", 1000, 1200, "enter service: highest voltage", start=1087)
 ENTER_LOW_MHZ = _f("ENTER_LOW_MHZ", "mHz", 45_000, 60_000, "enter service: lowest frequency", start=49_900)

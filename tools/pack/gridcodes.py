@@ -7,6 +7,7 @@ little-endian int32: config copies them into the image as they are.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import Any
 
@@ -15,15 +16,16 @@ from tools.pack import Document, PackError, choice, known, text, whole
 
 KINDS = {"ov": image.GRID_OV, "uv": image.GRID_UV, "of": image.GRID_OF, "uf": image.GRID_UF}
 VOLTAGE = ("ov", "uv")
+GUARD_PERMILLE = 200  # a voltage below is dead to the guard
 ENTER = ("low_permille", "high_permille", "low_mhz", "high_mhz", "delay_ms", "ramp_ms")
 KNOWN = (
     "title",
     "note",
     "nominal_mhz",
     "trips",
+    "ride_through",
     "enter",
     "ten_minute_mean",
-    "ride_through_dead_ms",
     "dead_grid",
     "grid_loss",
     "sources",
@@ -47,6 +49,11 @@ def pack(document: Document) -> bytes:
     values = [KINDS[row["kind"]] for row in rows] + spare
     values += [_level(row) for row in rows] + spare
     values += [row["time_ms"] for row in rows] + spare
+    rides = sorted(document["ride_through"], key=_reach, reverse=True)
+    spare = [0] * (image.GRID_RIDES - len(rides))
+    values += [KINDS[row["kind"]] for row in rides] + spare
+    values += [_level(row) for row in rides] + spare
+    values += [row["time_ms"] for row in rides] + spare
     values += [document["enter"][name] for name in ENTER]
     values += [document["grid_loss"]["ms"], document["dead_grid"]["ms"]]
     return struct.pack(f"<{len(values)}i", *values)
@@ -60,7 +67,9 @@ def validate(document: Document) -> None:
     if nominal_mhz not in NOMINAL_MHZ:
         raise PackError("nominal_mhz", f"{nominal_mhz!r} is not one of 50000, 60000")
     sources = _object(document, "", "sources")
-    _validate_trips(document, nominal_mhz, sources)
+    _validate_rows(document, "trips", 1, image.GRID_TRIPS, nominal_mhz, sources)
+    _validate_rows(document, "ride_through", 0, image.GRID_RIDES, nominal_mhz, sources)
+    _validate_curve(document["ride_through"])
     enter = _validate_enter(document, nominal_mhz, sources)
     _validate_enter_inside_trips(document["trips"], enter)
     if "ten_minute_mean" in document:
@@ -70,19 +79,48 @@ def validate(document: Document) -> None:
         _cited(mean, "ten_minute_mean.", sources)
     dead_ms = _duration(document, "dead_grid", "DEAD_GRID_MS", sources)
     loss_ms = _duration(document, "grid_loss", "GRID_LOSS_MS", sources)
-    ride_ms = whole(document, "", "ride_through_dead_ms", 0, 2_000)
+    ride_ms = ride_through_dead_ms(document)
     if dead_ms < ride_ms:
         raise PackError("dead_grid.ms", f"{dead_ms} cuts the ride-through of {ride_ms} ms short")
     if loss_ms < max(ride_ms, dead_ms):
         raise PackError("grid_loss.ms", f"{loss_ms} is below dead_grid.ms or the ride-through")
 
 
-def _validate_trips(document: Document, nominal_mhz: int, sources: Document) -> None:
-    rows = document.get("trips")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= image.GRID_TRIPS:
-        raise PackError("trips", f"is not a list of 1 to {image.GRID_TRIPS} rows")
+def ride_through_dead_ms(document: Document) -> int:
+    """The longest stay with every voltage below the guard's 20 %."""
+    rows = sorted(
+        (r["permille"], r["time_ms"]) for r in document["ride_through"] if r["kind"] == "uv"
+    )
+    near = [time_ms for permille, time_ms in rows if permille >= GUARD_PERMILLE]
+    return max([ms for permille, ms in rows if permille < GUARD_PERMILLE] + near[:1], default=0)
+
+
+def _validate_curve(rows: list[Document]) -> None:
+    """Further away never lasts longer, and no level stands twice."""
+    for kind in KINDS:
+        curve = sorted((row for row in rows if row["kind"] == kind), key=_reach)
+        for near, far in itertools.pairwise(curve):
+            number = rows.index(far)
+            if _level(near) == _level(far) or far["time_ms"] > near["time_ms"]:
+                raise PackError(
+                    f"ride_through[{number}].time_ms",
+                    "lasts longer than a level nearer to nominal",
+                )
+
+
+def _reach(row: Document) -> int:
+    """Larger is further from nominal; comparable within a kind."""
+    return _level(row) if row["kind"] in ("ov", "of") else -_level(row)
+
+
+def _validate_rows(
+    document: Document, name: str, least: int, most: int, nominal_mhz: int, sources: Document
+) -> None:
+    rows = document.get(name)
+    if not isinstance(rows, list) or not least <= len(rows) <= most:
+        raise PackError(name, f"is not a list of {least} to {most} rows")
     for number, row in enumerate(rows):
-        where = f"trips[{number}]."
+        where = f"{name}[{number}]."
         if not isinstance(row, dict):
             raise PackError(where[:-1], "is not an object")
         kind = choice(row, where, "kind", KINDS)

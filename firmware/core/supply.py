@@ -1,0 +1,354 @@
+# islet: the supply on the grid's side: good, bad, burning or dead, and fit for a load or not.
+# GPL-3.0-or-later
+#
+# What a leg's voltage and the frequency have been, and for how long (safety.md sections 5 and 7).
+# Nothing is decided here about the sources: that is gridcode.py. Times count from the first
+# reading that shows an excursion, so that none counts as longer than it was.
+
+from array import array
+
+from firmware.image import (
+    AGE_MAX_MS,
+    DEAD_GRID_MS,
+    EVSE_AGE_MS,
+    EVSE_MA,
+    GRID_AGE_MS,
+    GRID_LOAD_OK,
+    GRID_LOSS,
+    GRID_LOSS_MS,
+    GRID_MHZ,
+    GRID_MV,
+    GRID_OF,
+    GRID_OV,
+    GRID_RIDES,
+    GRID_TRIPS,
+    GRID_UF,
+    GRID_UV,
+    INVERTER_AGE_MS,
+    INVERTER_CHARGE_W,
+    INVERTER_W,
+    LEG_COUNT,
+    LEGS,
+    LOSS_BAD,
+    LOSS_BURNING,
+    LOSS_DEAD,
+    LOSS_NONE,
+    NOMINAL_MHZ,
+    NOMINAL_MV,
+    OFFER_MA,
+    RIDE_KIND,
+    RIDE_LEVEL,
+    RIDE_TIME_MS,
+    SETPOINT_W,
+    TRIP_KIND,
+    TRIP_LEVEL,
+    TRIP_TIME_MS,
+    const,
+)
+
+_STALE_MS = const(500)  # sense refreshes every 100 ms; five lost in a row is no measurement
+_DEAD_PERMILLE = const(100)  # all legs below: dead
+_FREQUENCY_PERMILLE = const(300)  # below it a frequency means nothing (IEEE 1547 accuracy range)
+_FREQUENCY_MS = const(200)  # nothing changes for a frequency sooner
+_BLIND_MS = const(2_000)  # voltage without a frequency is an invalid input (INV-4)
+_STILL_MA = const(1_000)  # a charging point or an inverter's filter at rest
+_STILL_W = const(100)
+
+# a load's window: the house may be closed to it (section 7), and is lost outside it (section 5)
+_LOAD_LOW, _LOAD_HIGH, _LOAD_APART = const(800), const(1_100), const(100)  # permille
+_LOAD_BELOW_MHZ, _LOAD_ABOVE_MHZ = const(3_000), const(2_000)
+_LOAD_MS = const(5_000)
+_STRAIN_MS = const(30_000)  # a device of islet's that pushes it out steps back long before
+
+# what lasts: index, and the time after which it counts
+_LOW, _HIGH, _HIGH_15, _OVER_20, _OVER_25, _NEUTRAL = range(6)
+_BAD_MS = array("i", (60_000, 60_000, 15_000))
+_BURNING_MS = array("i", (6_000, 1_000, 3_000))
+
+# after so many recent losses it is used again this much later, s
+_PAUSE_S = array("i", (0, 0, 15, 60, 240, 900))
+_FORGET_MS = const(600_000)  # without a loss one of them is forgotten
+
+
+def lasting(timer_ms, holds, dt_ms):
+    """For how long something has held: -1 not at all, 0 seen for the first time."""
+    if not holds:
+        return -1
+    if timer_ms < 0:
+        return 0
+    timer_ms += dt_ms
+    return timer_ms if timer_ms < AGE_MAX_MS else AGE_MAX_MS
+
+
+class Rows:
+    """Rows (kind, level, ms) of a grid code in SITE, and for how long each has been exceeded."""
+
+    def __init__(self, site, kind, level, time_ms, count, least_ms):
+        nominal_mv = site[NOMINAL_MV]
+        kinds, levels, times = [], [], []
+        for row in range(count):
+            k = site[kind + row]
+            if k == 0:
+                continue
+            at = site[level + row]
+            ms = site[time_ms + row]
+            if k == GRID_OV or k == GRID_UV:  # as a sum, which stays within 30 bits
+                at = nominal_mv // 1000 * at + nominal_mv % 1000 * at // 1000
+            elif ms < least_ms:
+                ms = least_ms
+            kinds.append(k)
+            levels.append(-at if k == GRID_UV or k == GRID_UF else at)
+            times.append(ms)
+        self.count = len(kinds)
+        self._kinds = array("i", kinds)
+        self._levels = array("i", levels)  # signed so that beyond is above, as `now` below
+        self._times_ms = array("i", times)
+        self._beyond_ms = array("i", [-1] * self.count)
+        self.beyond = 0  # kinds (1 << GRID_OV ...) with a row exceeded now
+        self.out = 0  # with a row exceeded for its time
+        self.held = 0  # whose furthest exceeded row is not: the rows lie furthest first
+
+    def level(self, kind, least):
+        """The nearest level of a kind, at most `least`."""
+        for row in range(self.count):
+            if self._kinds[row] == kind and self._levels[row] < least:
+                least = self._levels[row]
+        return least
+
+    def step(self, now, dt_ms):
+        beyond = out = held = 0
+        timers = self._beyond_ms
+        for row in range(self.count):
+            kind = self._kinds[row]
+            if now[kind] <= self._levels[row]:
+                timers[row] = -1
+                continue
+            bit = 1 << kind
+            timers[row] = timer_ms = lasting(timers[row], True, dt_ms)
+            if timer_ms >= self._times_ms[row]:
+                out |= bit
+            elif not beyond & bit:
+                held |= bit
+            beyond |= bit
+        self.beyond = beyond
+        self.out = out
+        self.held = held
+
+    def clear(self):
+        for row in range(self.count):
+            self._beyond_ms[row] = -1
+        self.beyond = self.out = self.held = 0
+
+
+class Supply:
+    """The facts about the grid, renewed by step(); writes GRID_LOSS and GRID_LOAD_OK.
+
+    Trip and ride-through rows are read at the first step and taken as constant from there."""
+
+    def __init__(self, image):
+        self._site = image.site
+        self._readings = image.readings
+        self._commands = image.commands
+        self._trips = self._rides = None
+        # by kind: mV or mHz, negative where less is worse
+        self.now = array("i", [-AGE_MAX_MS] * 5)
+        self.levels = array("i", [0] * 5)  # nearest level of a trip row or a load's window
+        self._near = array("i", [0] * 5)  # nearest level of any row: within it nothing counts
+        self.known = False
+        self.calm = True  # within all levels
+        self.lowest_mv = self.highest_mv = 0  # of the legs now: a single one counts
+        self.out = 0  # kinds with a trip row run out, the house's limits as a load included
+        self.over = False  # one of them has outlasted the ride-through curve too
+        self.rides = False  # beyond a level, and neither row nor curve is over
+        self.dead = False  # all legs below a tenth
+        self.dead_long = False  # for as long as the guard lets the enable stand
+        self.lost = True  # a load is off: no supply, or not to be had
+        self.idle = True  # islet's own devices stand still
+        self.strain = 0  # kinds in which the supply asks islet's devices to step back
+        self.pause_ms = 0  # how long it is to be good before it is used again
+        self.wait_ms = 0  # of these, left
+        self._recent = 0  # losses not forgotten
+        self._good_ms = 0
+        self._forget_ms = 0
+        self._dead_ms = -1
+        self._blind_ms = -1
+        self._bad_ms = -1
+        self._fit_ms = -1
+        self._lasting = array("i", [-1] * 6)
+
+    def step(self, dt_ms, tied):
+        """`tied`: the house is on the grid, where islet's own devices must stand still before it
+        counts as bad."""
+        if self._trips is None:
+            self._read()
+        self.known = self._readings[GRID_AGE_MS] <= _STALE_MS
+        if not self.known:
+            self._forget()
+            return
+        self._look()
+        dead = self.dead = self.highest_mv < self._mv(_DEAD_PERMILLE)
+        self._dead_ms = lasting(self._dead_ms, dead, dt_ms)
+        self.dead_long = dead and self._dead_ms >= self._site[DEAD_GRID_MS]
+        self._times(dt_ms)
+        self.idle = self._idle()
+        self._count(dt_ms)
+        commands = self._commands
+        commands[GRID_LOSS] = self._loss(dt_ms, tied)
+        self._fit_ms = lasting(self._fit_ms, self._fits_a_load(), dt_ms)
+        commands[GRID_LOAD_OK] = 1 if self._fit_ms >= _LOAD_MS else 0
+
+    def _read(self):
+        site = self._site
+        self._trips = trips = Rows(
+            site, TRIP_KIND, TRIP_LEVEL, TRIP_TIME_MS, GRID_TRIPS, _FREQUENCY_MS
+        )
+        self._rides = Rows(site, RIDE_KIND, RIDE_LEVEL, RIDE_TIME_MS, GRID_RIDES, 0)
+        for kind in range(1, 5):
+            least = AGE_MAX_MS
+            if kind == GRID_OV:
+                least = self._mv(_LOAD_HIGH)
+            elif kind == GRID_UV:
+                least = -self._mv(_LOAD_LOW)
+            self.levels[kind] = trips.level(kind, least)
+            self._near[kind] = self._rides.level(kind, self.levels[kind])
+
+    def _mv(self, permille):
+        return self._site[NOMINAL_MV] * permille // 1000
+
+    def _forget(self):
+        """Nothing is known, so nothing has lasted."""
+        self._trips.clear()
+        self._rides.clear()
+        self._dead_ms = self._blind_ms = self._bad_ms = self._fit_ms = -1
+        for at in range(6):
+            self._lasting[at] = -1
+        self.out = self.strain = 0
+        self.over = self.rides = self.dead = self.dead_long = False
+        self.calm = True
+        self._commands[GRID_LOSS] = LOSS_NONE
+        self._commands[GRID_LOAD_OK] = 0
+
+    # --- what the readings say ----------------------------------------------------------------
+
+    def _look(self):
+        """Lowest and highest voltage of the configured legs, and the frequency where it counts."""
+        readings = self._readings
+        lowest_mv = highest_mv = readings[GRID_MV]
+        for leg in range(1, self._site[LEG_COUNT]):
+            mv = readings[GRID_MV + leg]
+            if mv < lowest_mv:
+                lowest_mv = mv
+            if mv > highest_mv:
+                highest_mv = mv
+        self.lowest_mv = lowest_mv
+        self.highest_mv = highest_mv
+        now = self.now
+        now[GRID_OV] = highest_mv
+        now[GRID_UV] = -lowest_mv
+        mhz = readings[GRID_MHZ]
+        if mhz == 0 or highest_mv < self._mv(_FREQUENCY_PERMILLE):
+            now[GRID_OF] = now[GRID_UF] = -AGE_MAX_MS  # unknown is beyond no level
+        else:
+            now[GRID_OF] = mhz
+            now[GRID_UF] = -mhz
+
+    def _times(self, dt_ms):
+        now, near = self.now, self._near
+        trips, rides = self._trips, self._rides
+        calm = (
+            now[GRID_OV] <= near[GRID_OV]
+            and now[GRID_UV] <= near[GRID_UV]
+            and now[GRID_OF] <= near[GRID_OF]
+            and now[GRID_UF] <= near[GRID_UF]
+        )
+        if not (calm and self.calm):
+            trips.step(now, dt_ms)
+            rides.step(now, dt_ms)
+            self._last(dt_ms)
+        self.calm = calm
+        unseen = self._readings[GRID_MHZ] == 0 and self.highest_mv >= self._mv(_FREQUENCY_PERMILLE)
+        self._blind_ms = lasting(self._blind_ms, unseen, dt_ms)
+        blind = self._blind_ms >= _BLIND_MS
+        self.out = trips.out
+        self.over = trips.out & ~rides.held != 0 or blind
+        self.rides = not self.over and (trips.beyond | rides.held) != 0
+        self.strain = trips.out | self._strained()
+
+    def _last(self, dt_ms):
+        lowest, highest = self.lowest_mv, self.highest_mv
+        timers = self._lasting
+        above_15 = highest > self._mv(1_150)
+        timers[_LOW] = lasting(timers[_LOW], lowest < self._mv(_LOAD_LOW), dt_ms)
+        timers[_HIGH] = lasting(timers[_HIGH], highest > self._mv(_LOAD_HIGH), dt_ms)
+        timers[_HIGH_15] = lasting(timers[_HIGH_15], above_15, dt_ms)
+        timers[_OVER_20] = lasting(timers[_OVER_20], highest > self._mv(1_200), dt_ms)
+        timers[_OVER_25] = lasting(timers[_OVER_25], highest > self._mv(1_250), dt_ms)
+        timers[_NEUTRAL] = lasting(timers[_NEUTRAL], above_15 and lowest < self._mv(850), dt_ms)
+
+    def _strained(self):
+        timers = self._lasting
+        strain = 1 << GRID_UV if timers[_LOW] >= _STRAIN_MS else 0
+        return strain | 1 << GRID_OV if timers[_HIGH] >= _STRAIN_MS else strain
+
+    def _idle(self):
+        """islet's own devices are told to stand still, and are seen to where they are measured."""
+        commands, readings = self._commands, self._readings
+        if commands[OFFER_MA] or commands[SETPOINT_W]:
+            return False
+        if readings[EVSE_AGE_MS] <= _STALE_MS:
+            for leg in range(LEGS):
+                if readings[EVSE_MA + leg] > _STILL_MA:
+                    return False
+        if readings[INVERTER_AGE_MS] > 4 * _STALE_MS:
+            return True
+        most_w = self._site[INVERTER_CHARGE_W] // 32
+        if most_w < _STILL_W:
+            most_w = _STILL_W
+        return -most_w <= readings[INVERTER_W] <= most_w
+
+    # --- what follows -------------------------------------------------------------------------
+
+    def _count(self, dt_ms):
+        """Losses that come again and again are each waited out longer."""
+        lost = self.out != 0 or self.dead_long
+        if lost:
+            if not self.lost and self._recent < len(_PAUSE_S) - 1:
+                self._recent += 1
+            self._good_ms = self._forget_ms = 0
+        else:
+            self._good_ms = lasting(self._good_ms, True, dt_ms)
+            if self._recent:
+                self._forget_ms += dt_ms
+                if self._forget_ms >= _FORGET_MS:
+                    self._forget_ms = 0
+                    self._recent -= 1
+        self.lost = lost
+        self.pause_ms = _PAUSE_S[self._recent] * 1000
+        left_ms = self.pause_ms - self._good_ms
+        self.wait_ms = left_ms if left_ms > 0 else 0
+
+    def _loss(self, dt_ms, tied):
+        standing = self.over and (self.idle or not tied)
+        self._bad_ms = lasting(self._bad_ms, standing, dt_ms)
+        timers = self._lasting
+        for at in range(3):
+            if timers[_OVER_20 + at] >= _BURNING_MS[at]:
+                return LOSS_BURNING
+        if self.dead:
+            return LOSS_DEAD
+        if self._bad_ms >= self._site[GRID_LOSS_MS]:
+            return LOSS_BAD
+        for at in range(3):
+            if timers[at] >= _BAD_MS[at]:
+                return LOSS_BAD
+        return LOSS_NONE
+
+    def _fits_a_load(self):
+        lowest, highest = self.lowest_mv, self.highest_mv
+        mhz, nominal_mhz = self._readings[GRID_MHZ], self._site[NOMINAL_MHZ]
+        return (
+            lowest >= self._mv(_LOAD_LOW)
+            and highest <= self._mv(_LOAD_HIGH)
+            and highest - lowest <= self._mv(_LOAD_APART)
+            and nominal_mhz - _LOAD_BELOW_MHZ <= mhz <= nominal_mhz + _LOAD_ABOVE_MHZ
+        )
