@@ -83,30 +83,35 @@ def lasting(timer_ms, holds, dt_ms):
 class Rows:
     """Rows (kind, level, ms) of a grid code in SITE, and for how long each has been exceeded."""
 
-    def __init__(self, site, kind, level, time_ms, count, least_ms):
-        nominal_mv = site[NOMINAL_MV]
-        kinds, levels, times = [], [], []
-        for row in range(count):
-            k = site[kind + row]
-            if k == 0:
-                continue
-            at = site[level + row]
-            ms = site[time_ms + row]
-            if k == GRID_OV or k == GRID_UV:  # as a sum, which stays within 30 bits
-                at = nominal_mv // 1000 * at + nominal_mv % 1000 * at // 1000
-            elif ms < least_ms:
-                ms = least_ms
-            kinds.append(k)
-            levels.append(-at if k == GRID_UV or k == GRID_UF else at)
-            times.append(ms)
-        self.count = len(kinds)
-        self._kinds = array("i", kinds)
-        self._levels = array("i", levels)  # signed so that beyond is above, as `now` below
-        self._times_ms = array("i", times)
-        self._beyond_ms = array("i", [-1] * self.count)
+    def __init__(self, most):
+        self.count = 0
+        self._kinds = array("i", [0] * most)
+        self._levels = array("i", [0] * most)  # signed so that beyond is above, as Supply.now
+        self._times_ms = array("i", [0] * most)
+        self._beyond_ms = array("i", [-1] * most)
         self.beyond = 0  # kinds (1 << GRID_OV ...) with a row exceeded now
         self.out = 0  # with a row exceeded for its time
         self.held = 0  # whose furthest exceeded row is not: the rows lie furthest first
+
+    def read(self, site, kind, level, time_ms, least_ms):
+        """From three blocks of SITE; frequencies last at least `least_ms`. Allocates nothing."""
+        nominal_mv = site[NOMINAL_MV]
+        at = 0
+        for row in range(len(self._kinds)):
+            what = site[kind + row]
+            if what == 0:
+                continue
+            far = site[level + row]
+            ms = site[time_ms + row]
+            if what == GRID_OV or what == GRID_UV:  # as a sum, which stays within 30 bits
+                far = nominal_mv // 1000 * far + nominal_mv % 1000 * far // 1000
+            elif ms < least_ms:
+                ms = least_ms
+            self._kinds[at] = what
+            self._levels[at] = -far if what == GRID_UV or what == GRID_UF else far
+            self._times_ms[at] = ms
+            at += 1
+        self.count = at
 
     def level(self, kind, least):
         """The nearest level of a kind, at most `least`."""
@@ -149,7 +154,9 @@ class Supply:
         self._site = image.site
         self._readings = image.readings
         self._commands = image.commands
-        self._trips = self._rides = None
+        self._fresh = True  # the rows are not read yet
+        self._trips = Rows(GRID_TRIPS)
+        self._rides = Rows(GRID_RIDES)
         # by kind: mV or mHz, negative where less is worse
         self.now = array("i", [-AGE_MAX_MS] * 5)
         self.levels = array("i", [0] * 5)  # nearest level of a trip row or a load's window
@@ -179,7 +186,7 @@ class Supply:
     def step(self, dt_ms, tied):
         """`tied`: the house is on the grid, where islet's own devices must stand still before it
         counts as bad."""
-        if self._trips is None:
+        if self._fresh:
             self._read()
         self.known = self._readings[GRID_AGE_MS] <= _STALE_MS
         if not self.known:
@@ -198,11 +205,10 @@ class Supply:
         commands[GRID_LOAD_OK] = 1 if self._fit_ms >= _LOAD_MS else 0
 
     def _read(self):
-        site = self._site
-        self._trips = trips = Rows(
-            site, TRIP_KIND, TRIP_LEVEL, TRIP_TIME_MS, GRID_TRIPS, _FREQUENCY_MS
-        )
-        self._rides = Rows(site, RIDE_KIND, RIDE_LEVEL, RIDE_TIME_MS, GRID_RIDES, 0)
+        site, trips = self._site, self._trips
+        trips.read(site, TRIP_KIND, TRIP_LEVEL, TRIP_TIME_MS, _FREQUENCY_MS)
+        self._rides.read(site, RIDE_KIND, RIDE_LEVEL, RIDE_TIME_MS, 0)
+        self._fresh = False
         for kind in range(1, 5):
             least = AGE_MAX_MS
             if kind == GRID_OV:

@@ -202,7 +202,7 @@ class Sense:
         legs = site[LEG_COUNT]
         if self._rms(self._evse, site[EVSE_LEGS], EVSE_MA):
             live[EVSE_AGE_MS] = 0
-        if self._rms(self._grid, legs, GRID_MV):
+        if self._rms(self._grid, legs, GRID_MV, True):
             live[GRID_AGE_MS] = 0
             live[GRID_MHZ] = self._frequency(self._grid_frequency, self._grid, GRID_MV)
         if self._rms(self._house, legs, HOUSE_MV):
@@ -223,24 +223,32 @@ class Sense:
     def _good(self, c):
         return c >= 0 and self._rows[c * _ROW + _WINDOW_BAD] <= _BAD_MOST
 
-    def _rms(self, channels, legs, field):
-        """RMS of the window into live[field...]; False and unchanged when a leg is invalid."""
+    def _rms(self, channels, legs, field, burning=False):
+        """RMS of the window into live[field...]; False and unchanged when a leg is invalid.
+        `burning`: a leg beyond the range counts with what is left of it."""
         for leg in range(legs):
-            if not self._good(channels[leg]):
+            if not self._good(channels[leg]) and not (burning and self._clipped(channels[leg])):
                 return False
         for leg in range(legs):
             self._live[field + leg] = self._channel_rms(channels[leg])
         return True
+
+    def _clipped(self, c):
+        """A sine that reaches over both ends of the range; at one end it is 1.4 times as much."""
+        if c < 0:
+            return False
+        share = self._channel_rms(c) * 10 // (self._analog.high[c] // 100)  # permille of the peak
+        return 690 < share < 970
 
     def _channel_rms(self, c):
         squares = self._rows[c * _ROW + _WINDOW_SQUARES]
         return kernel.rms(squares, self._gain[c], self._shift[c])
 
     def _frequency(self, side, channels, field):
-        """Of the first leg with at least a tenth of the nominal voltage, 0 when there is none."""
+        """Of the first leg with at least 30 % of the nominal voltage, 0 when there is none."""
         nominal_mv = self._site[NOMINAL_MV]
         for leg in range(self._site[LEG_COUNT]):
-            if self._live[field + leg] * 10 >= nominal_mv:
+            if self._live[field + leg] * 10 >= nominal_mv * 3:
                 c = channels[leg]
                 # armed below 5 % of the nominal peak
                 side.follow(c, nominal_mv * 71 // 1000 * 2047 // self._analog.high[c])
