@@ -28,6 +28,7 @@ _SIZE = const(38)
 
 _SHORTEST_US = const(7_000)  # of a half cycle, 71 Hz
 _LONGEST_US = const(12_500)  # 40 Hz
+_JUMP_US = const(400)  # from one period to the next; 4 Hz/s make 40
 _HALVES = const(20)  # in a frequency: 0.2 s at 50 Hz; even, so that an offset cancels
 _OLDEST_US = const(1_000_000_000)
 
@@ -59,7 +60,14 @@ class Crossings:
         if alone >= 0 and alone < _SHORTEST_US and count:
             return
         gone = now - ring[(count - 1) & 31]
-        if gone >= _SHORTEST_US and gone <= _LONGEST_US:
+        # whole periods, which an offset leaves alone: a gap or a jump of phase shows between two
+        step = now - ring[(count - 2) & 31] - ring[(count - 1) & 31] + ring[(count - 3) & 31]
+        if (
+            gone >= _SHORTEST_US
+            and gone <= _LONGEST_US
+            and step + _JUMP_US > 0
+            and step < _JUMP_US
+        ):
             ring[_STEADY] = ring[_STEADY] + 1
         else:
             ring[_STEADY] = 0

@@ -44,10 +44,14 @@ _RESET_MS = const(100)  # from soft reset to the first write
 _RETRY_MS = const(1_000)  # between attempts at a chip that does not answer
 _SETTLE_WINDOWS = const(2)  # the first may hold a part from before the configuration
 _AT_ONCE = const(6)  # registers written or verified in a poll
+_JUMP_MHZ = const(500)  # in 100 ms: 4 Hz/s make 400
+_STEADY_MS = const(200)
+_SAGS = const(0x7000)  # flags of the phases in EMMState1
 _FROZEN_MS = const(2_000)  # INV-4: no word of any register changed for so long
 
 # words of a poll, as atm90e32_kernel.py has them; _SIGN of a renewal
-_METERING, _SETTING, _HZ, _SIGN, _MEANS = const(0), const(1), const(3), const(4), const(5)
+_METERING, _SETTING, _FLAGS, _HZ = const(0), const(1), const(2), const(3)
+_SIGN, _MEANS = const(4), const(5)
 
 # steps of configuring
 _WAIT, _WRITE, _VERIFY, _DONE = const(0), const(1), const(2), const(3)
@@ -64,6 +68,9 @@ class Atm90e32:
         self.ma = array("i", [0] * LEGS)
         self.w = array("i", [0] * LEGS)
         self.mhz = 0
+        self._heard_mhz = 0  # of the last poll
+        self._sags = 0  # of the last poll
+        self._steady_ms = 0  # without a jump
         self.age_ms = 0
         self.valid = False
         self.changed = self.read_all = False  # by the last poll
@@ -246,7 +253,10 @@ class Atm90e32:
         if self.changed:
             self._still_ms = 0
             self._convert(self._last)
-        self._smooth(words[_HZ] * 10)
+        mhz = self.mhz
+        self._follow(words[_HZ] * 10, words[_FLAGS] & _SAGS, dt_ms)
+        if self.mhz != mhz:
+            self.changed = True
         if self.state == SETTLING:
             self._wait_ms += dt_ms
             if self._wait_ms < _SETTLE_WINDOWS * self.window_ms:
@@ -283,9 +293,19 @@ class Atm90e32:
             watts(words, self._high, self._low, scales.w_shift, scales.polarity, self.w)
 
     @micropython.native
-    def _smooth(self, mhz):
-        """The chip measures each single period: average what is mere jitter, follow the rest."""
-        if not 40_000 <= mhz <= 70_000:
+    def _follow(self, mhz, sags, dt_ms):
+        """The chip measures each single period: average what is mere jitter, follow the rest. One
+        that holds a gap or a jump of phase is no frequency, and neither is what lasts for less
+        than 200 ms: then it is unknown."""
+        step = mhz - self._heard_mhz
+        self._heard_mhz = mhz
+        moved = sags != self._sags  # a phase that stays lost says nothing of the others
+        self._sags = sags
+        if moved or step > _JUMP_MHZ or step < -_JUMP_MHZ or not 40_000 <= mhz <= 70_000:
+            self._steady_ms = 0
+        elif self._steady_ms < _STEADY_MS:
+            self._steady_ms += dt_ms
+        if self._steady_ms < _STEADY_MS:
             self.mhz = 0
             return
         step = mhz - self.mhz
