@@ -97,11 +97,11 @@ class OwnTrip:
                 return
             mv = self._worst_mv - nominal_mv // 10  # it never stood still: guess
         moved_mv = self._worst_mv - mv
-        if moved_mv * 1000 < nominal_mv * 3 or moved_mv > self._most_mv:
+        room_mv = level_mv - mv
+        if room_mv <= 0 or moved_mv * 1000 < nominal_mv * 3 or moved_mv > self._most_mv:
             self._state = _FREE  # the grid's doing
             self.most = OPEN
             return
-        room_mv = level_mv - mv
         margin_mv = room_mv // 4
         if margin_mv > nominal_mv // 100:
             margin_mv = nominal_mv // 100

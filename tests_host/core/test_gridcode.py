@@ -2,7 +2,6 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-import copy
 import json
 import struct
 from pathlib import Path
@@ -19,10 +18,8 @@ from firmware.image import (
     CLAIM_LOW_REASON,
     CLAIM_REASON,
     CLAIM_VALUE,
-    DEAD_GRID_MS,
     DEVICES,
     ENTER_DELAY_MS,
-    ENTER_LOW_PERMILLE,
     ENTER_RAMP_MS,
     EVSE,
     EVSE_MAX_MA,
@@ -31,8 +28,6 @@ from firmware.image import (
     GRID_CODE,
     GRID_DEAD,
     GRID_IN_SERVICE,
-    GRID_LOSS,
-    GRID_LOSS_MS,
     GRID_MHZ,
     GRID_MV,
     GRID_OV,
@@ -51,23 +46,17 @@ from firmware.image import (
     ISLAND_STATE,
     LEG_COUNT,
     LEGS,
-    LOSS_BAD,
-    LOSS_BURNING,
-    LOSS_DEAD,
-    NOMINAL_MHZ,
     REASON_GRID_ABNORMAL,
     REASON_GRID_RAMP,
     REASON_GRID_WAIT,
     REASON_ISLAND,
-    SITE,
     TRIP_KIND,
     TRIP_LEVEL,
     TRIP_TIME_MS,
     Image,
 )
 from tests_host.core.fakes import FakeLimits
-from tools.pack import PackError
-from tools.pack.gridcodes import fields, pack, ride_through_dead_ms
+from tools.pack.gridcodes import pack
 
 FOLDER = Path(__file__).resolve().parents[2] / "firmware" / "gridcodes"
 CODES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -121,77 +110,6 @@ class Grid:
 
     def serve(self) -> None:
         assert self.run(self.image.site[ENTER_DELAY_MS] + 200) == GRID_IN_SERVICE
-
-
-# --- the data ---------------------------------------------------------------------------------
-
-
-def test_the_codes_of_the_contract_are_there() -> None:
-    assert CODES == [
-        "as4777a", "default_50hz", "default_60hz", "en50549", "g99", "ieee1547_cat2",
-        "ieee1547_cat3", "rule21", "vde4105",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", CODES)
-def test_packed_code_fills_the_site_in_order(name: str) -> None:
-    image = Image()
-    load(image, name)
-    code = document(name)
-    for number, row in enumerate(code["trips"]):
-        assert image.site[TRIP_LEVEL + number] == row.get("permille", row.get("mhz"))
-        assert image.site[TRIP_TIME_MS + number] == row["time_ms"]
-    assert image.site[ENTER_LOW_PERMILLE] == code["enter"]["low_permille"]
-    assert image.site[ENTER_DELAY_MS] == code["enter"]["delay_ms"]
-    assert image.site[GRID_LOSS_MS] == code["grid_loss"]["ms"]
-    assert image.site[DEAD_GRID_MS] == code["dead_grid"]["ms"]
-    assert len(pack(code)) == 4 * sum(count for _, count, _, _ in fields())
-    for row in SITE.rows:
-        for at in range(row[1], row[1] + row[2]):
-            if row[0].startswith(("TRIP_", "RIDE_", "ENTER_", "GRID_LOSS", "DEAD_GRID")):
-                assert row[4] <= image.site[at] <= row[5], row[0]
-
-
-@pytest.mark.parametrize("name", CODES)
-def test_islanding_and_the_guard_never_cut_a_ride_through_short(name: str) -> None:
-    code = document(name)
-    assert code["dead_grid"]["ms"] >= ride_through_dead_ms(code)
-    assert code["grid_loss"]["ms"] >= code["dead_grid"]["ms"]
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "field"),
-    [
-        ("nominal_mhz", 55_000, "nominal_mhz"),
-        ("trips.0.kind", "rocof", "trips[0].kind"),
-        ("trips.0.permille", 1_100, "trips[0].permille"),
-        ("trips.0.time_ms", 1.5, "trips[0].time_ms"),
-        ("trips.0.source", "hearsay", "trips[0].source"),
-        ("trips.0.tiem_ms", 3, "trips[0].tiem_ms"),
-        ("trips", [], "trips"),
-        ("ride_through", None, "ride_through"),
-        ("ride_through.0.kind", "dip", "ride_through[0].kind"),
-        ("ride_through.0.time_ms", 900, "ride_through[0].time_ms"),
-        ("ride_through.4.permille", 450, "ride_through[4].time_ms"),
-        ("enter.delay_ms", -1, "enter.delay_ms"),
-        ("enter.low_permille", 800, "trips[0].permille"),
-        ("enter.low_mhz", 50_100, "enter.low_mhz"),
-        ("dead_grid.ms", 100, "dead_grid.ms"),
-        ("grid_loss.ms", 500, "grid_loss.ms"),
-        ("grid_loss", None, "grid_loss"),
-        ("surprise", 1, "surprise"),
-    ],
-)
-def test_a_bad_code_is_refused_with_the_field(path: str, value: object, field: str) -> None:
-    code = copy.deepcopy(document("en50549"))
-    at: object = code
-    *parents, last = path.split(".")
-    for step in parents:
-        at = at[int(step)] if isinstance(at, list) else at[step]  # type: ignore[index]
-    at[last] = value  # type: ignore[index]
-    with pytest.raises(PackError) as refused:
-        pack(code)
-    assert refused.value.field == field
 
 
 # --- the state --------------------------------------------------------------------------------
@@ -287,66 +205,6 @@ def test_every_trip_row_counts_after_its_time_and_not_before(row: int) -> None:
     grid.run(200)
     assert grid.state != GRID_IN_SERVICE
     assert grid.claim(INVERTER) == (0, 0)
-
-
-def longest_ride_ms(code: dict, kind: str, level: int) -> int:
-    """By the JSON: the furthest row exceeded by a level decides."""
-    over = kind in ("ov", "of")
-    rows = [
-        (row.get("permille", row.get("mhz")), row["time_ms"])
-        for row in code["ride_through"]
-        if row["kind"] == kind
-    ]
-    beyond = [row for row in rows if (level > row[0] if over else level < row[0])]
-    return (max(beyond) if over else min(beyond))[1] if beyond else 0
-
-
-@settings(max_examples=120, deadline=None)
-@given(st.sampled_from(CODES), st.integers(0, 1_400), st.integers(1, 3), st.integers(0, 2))
-def test_the_enable_and_the_switch_never_go_before_the_curve_ends(
-    name: str, permille: int, legs: int, leg: int
-) -> None:
-    """safety.md section 5: the enable may go at the row's time where the curve allows, the switch
-    never before the curve's end, and grid_loss_s later with everything still."""
-    code = document(name)
-    grid = Grid(name, legs)
-    site, commands = grid.image.site, grid.image.commands
-    site[ENTER_DELAY_MS] = 1_000
-    site[NOMINAL_MHZ] = code["nominal_mhz"]
-    grid.set(230_000, code["nominal_mhz"])
-    grid.serve()
-    grid.set(230 * permille, leg=leg % legs)
-    kind = "ov" if permille > 1_000 else "uv"
-    trips = [
-        row["time_ms"]
-        for row in code["trips"]
-        if row["kind"] == kind
-        and (permille > row["permille"] if kind == "ov" else permille < row["permille"])
-    ]
-    ride_ms = longest_ride_ms(code, kind, permille)
-    dead = legs == 1 and permille < 100
-    enable_ms = max(min(trips, default=10**9), ride_ms)
-    if dead:
-        enable_ms = min(enable_ms, site[DEAD_GRID_MS])
-    switch_ms = enable_ms + site[GRID_LOSS_MS]
-    load_ms = 60_000 if not 800 <= permille <= 1_100 else 10**9
-    load_ms = min(load_ms, 15_000 if permille > 1_150 else 10**9)
-    burning_ms = 1_000 if permille > 1_250 else 6_000 if permille > 1_200 else 10**9
-    for ms in range(0, 70_000, 100):
-        grid.run(100)
-        served = grid.state in (GRID_WAITING, GRID_IN_SERVICE)
-        assert served == (ms < enable_ms), (ms, enable_ms)
-        loss = commands[GRID_LOSS]
-        if ms >= burning_ms + (2_000 if burning_ms == 6_000 else 0):
-            assert loss == LOSS_BURNING
-        elif dead:
-            assert loss == LOSS_DEAD
-        elif loss != LOSS_BURNING:
-            bad = ms >= min(switch_ms + 200, load_ms)
-            if loss == LOSS_BAD:
-                assert ms >= min(switch_ms, load_ms)
-            else:
-                assert not bad
 
 
 # --- claims -----------------------------------------------------------------------------------
