@@ -275,3 +275,36 @@ def test_a_lost_pen_is_held_by_a_good_electrode_and_settles():
     assert house.now_us > 10 * SECOND
     house.apply("grid.earth_ohm", 200)
     assert after(house, 1).truth()["neutral_v"] > now["neutral_v"]
+
+
+# --- an island ----------------------------------------------------------------------------------
+
+
+def test_a_forming_inverter_of_wrong_voltage_frequency_or_uneven_legs():
+    house = islanded(build())
+    assert house.truth()["house_l1_v"] == pytest.approx(230, abs=1)
+    house.apply("inverter.form_l1_pu", 1.2)
+    house.apply("inverter.form_l3_pu", 0.79)
+    house.apply("inverter.form_off_hz", -1)
+    now = after(house, 6).truth()
+    volts = [now[f"house_l{leg}_v"] for leg in (1, 2, 3)]
+    assert volts == pytest.approx([276, 230, 181.7], abs=1)
+    assert now["house_hz"] == pytest.approx(49)
+    house.apply("inverter.form_off_hz", 0)
+    assert after(house, 6).truth()["house_hz"] == pytest.approx(50)
+
+
+def test_a_neutral_pole_that_stays_closed_is_a_second_bond():
+    house = after(build(), 1)
+    house.apply("relays.island.welded_pole", "n")
+    now = islanded(house)
+    assert not now.contacts["island_open"], "the mirror proves all poles"
+    assert now.truth()["ne_bonds"] == 1 and not now.truth()["bond_closed"], "its interlock as well"
+    assert now.network.source == "form" and not now.network.tied, "no leg is"
+
+
+@pytest.mark.parametrize("bonds_itself", [True, False])
+def test_a_device_that_bonds_by_itself(bonds_itself: bool):
+    house = islanded(build(inverter={"circuit": "battery", "bonds_itself": bonds_itself}))
+    assert house.truth()["ne_bonds"] == 1 + bonds_itself
+    assert after(drive(house, enable=False), 1).truth()["ne_bonds"] == 1

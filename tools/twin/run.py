@@ -242,7 +242,10 @@ class Run:
         assert self._chip is not None
         self._chip.kill()
         cut = session.lost is not None and session.lost.cause == "off"
+        before_us = session.now_us
         session.restart()
+        if not self._virtual:  # whoever looks on has to wait as well
+            time.sleep((session.now_us - before_us) / 1e6)
         if session.over:
             return
         self._environment["ISLET_RESET_CAUSE"] = "power" if cut else cause

@@ -100,6 +100,10 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("inverter", "discharge_w", span(0, 1e6), "most it delivers"),
     ("inverter", "response_s", span(0, 60), "delay to a setpoint"),
     ("inverter", "can_form", YES, "able to form"),
+    ("inverter", "form_l1_pu", span(0, 2), "voltage it forms, of nominal"),
+    ("inverter", "form_l2_pu", span(0, 2), "likewise"),
+    ("inverter", "form_l3_pu", span(0, 2), "likewise"),
+    ("inverter", "form_off_hz", span(-15, 15), "frequency it forms, from nominal"),
     ("inverter", "forms_unasked", YES, "forms on dead terminals without permission"),
     ("inverter", "ignores_enable", YES, "hard-wired enable has no effect"),
     ("inverter.obeys", "ignores_setpoint", YES, "keeps its last setpoint"),
@@ -130,7 +134,7 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
 )
 RELAY_ROWS: tuple[tuple[str, Kind, str], ...] = (
     ("welded", YES, "once closed stays closed"),
-    ("welded_pole", Kind(choices=("none", "l1", "l2", "l3")), "this pole alone stays closed"),
+    ("welded_pole", Kind(choices=("none", "l1", "l2", "l3", "n")), "this pole alone stays closed"),
     ("stuck_open", YES, "does not close"),
     ("aux_stuck", YES_NULL, "its contact reads this; null: follows"),
     ("close_ms", span(0, 5000), "pull-in"),

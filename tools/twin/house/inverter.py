@@ -42,12 +42,15 @@ class Inverter:
         self.overload_pu, self.overload_s = spec.overload_pu, spec.overload_s
         self.surge_pu, self.retry_s = spec.surge_pu, spec.retry_s
         self.shift_hz = spec.shift_hz
+        self.bonds_itself = spec.bonds_itself
         self.watch = Watch(spec.watch, self.nominal_hz)
         self.car = car  # behind a DC gateway
         self.battery = car if car else Battery(spec.capacity_kwh, spec.soc_percent)
         # faults for scenarios
         self.obeys = Obedience(spec.overshoot_s)
         self.forms_unasked = False
+        self.form_l1_pu = self.form_l2_pu = self.form_l3_pu = 1.0  # of nominal, what it forms
+        self.form_off_hz = 0.0
         self.ignores_enable = False
         self.can_detect = spec.watch.anti_islanding
         self.told_to_detect = True  # 704.AntiIslEna
@@ -295,7 +298,7 @@ class Inverter:
             due = min(due, beat_us)
         if self.over_us != NEVER:
             due = min(due, self._collapse_us())
-        if self.mode == "form" and self.form_hz != self.nominal_hz:
+        if self.mode == "form" and self.form_hz != self._form_goal_hz():
             due = min(due, now_us + SHIFT_STEP_US)
         self.due_us = due
 
@@ -336,11 +339,20 @@ class Inverter:
         if self.over_us != NEVER and now_us >= self._collapse_us():
             self.fail("overload")
             return
-        excess = self.w > self.charge_max_w + 1
-        goal = self.nominal_hz + self.shift_hz if excess else self.nominal_hz
+        goal = self._form_goal_hz()
         step = SHIFT_HZ_PER_S * SHIFT_STEP_US * 1e-6
-        if excess or self.form_hz != self.nominal_hz:
+        if self.form_hz != goal:
             self.form_hz += max(-step, min(step, goal - self.form_hz))
+
+    def _form_goal_hz(self) -> float:
+        """Up when more power comes in than it can take."""
+        excess = self.w > self.charge_max_w + 1
+        return self.nominal_hz + self.form_off_hz + (self.shift_hz if excess else 0.0)
+
+    def form_pu(self) -> tuple[float, float, float]:
+        """Of nominal, by leg, black start included."""
+        soft = self.soft()
+        return soft * self.form_l1_pu, soft * self.form_l2_pu, soft * self.form_l3_pu
 
     def store(self, dt_us: int) -> None:
         """Account for dt_us at the present power."""

@@ -68,10 +68,13 @@ class Network:
         on_inverter = inverter is not None and h.inverter_wired()
         forming = on_inverter and inverter is not None and inverter.mode == "form"
         following = on_inverter and inverter is not None and inverter.mode == "follow"
-        e_form, y_form = 0j, 0.0
+        e_form, y_form = ZERO, 0.0
         if forming and inverter is not None:
             angle = h.form_rad - h.grid_rad if present and h.switchgear.any_pole() else 0.0
-            e_form = cmath.rect(nominal * inverter.soft(), angle)
+            turn = cmath.rect(nominal, angle)
+            e_form = tuple(
+                turn * pu * r for pu, r in zip(inverter.form_pu(), h.rotation, strict=True)
+            )
             y_form = 1 / inverter.form_ohm
         pv_on = pv is not None and pv.connected and h.panel.fed[h.panel.pv_at]
         car_amps = car.amps if h.car_wired() else 0.0
@@ -92,7 +95,7 @@ class Network:
             current = emf[k] * y_source
             if forming and inverter is not None and k < inverter.legs:
                 y_source += y_form
-                current += e_form * h.rotation[k] * y_form
+                current += e_form[k] * y_form
             v = self.house_v[k]
             if y_source:
                 y = y_source + y_legs[k]
@@ -184,7 +187,7 @@ class Network:
         self,
         emf: tuple[complex, ...],
         y_neighbour: float,
-        e_form: complex,
+        e_form: tuple[complex, ...],
         y_form: float,
         amps_inverter: list[float],
         amps_pv: list[float],
@@ -207,7 +210,7 @@ class Network:
             pv[k] = u * amps_pv[k]
             neighbour[k] = v * (y_neighbour + STRAY_S) if pole and not self.present else 0j
             forms = forming and inverter is not None and k < inverter.legs
-            inv[k] = (v - e_form * h.rotation[k]) * y_form if forms else u * amps_inverter[k]
+            inv[k] = (v - e_form[k]) * y_form if forms else u * amps_inverter[k]
             drawn = loads[k] + car[k] + pv[k]
             if pole and self.present:
                 main[k] = drawn + inv[k]

@@ -6,6 +6,8 @@ from .dice import Dice
 from .spec import RelaySpec
 
 NEVER = 1 << 62
+POLES = ("l1", "l2", "l3", "n")
+NEUTRAL = 3
 SHORT_MS = 20.0  # an auxiliary that bounces longer is a bad one, on opening as well
 CHATTER_MS = 15.0  # between two edges of a bad one, at most
 
@@ -33,7 +35,7 @@ class Relay:
         self.coil = closed
         self.armature = closed
         self.closed = closed
-        self.pole_welded = -1  # leg whose contact did weld, −1 none
+        self.pole_welded = -1  # leg whose contact did weld, −1 none, 3 the neutral's
         self.aux = closed
         self.due_us = NEVER
         self._plan: tuple[tuple[int, str, bool], ...] = ()
@@ -93,7 +95,7 @@ class Relay:
             pass
         else:
             if self.armature and self.welded_pole != "none":
-                self.pole_welded = int(self.welded_pole[1]) - 1
+                self.pole_welded = POLES.index(self.welded_pole)
             self.armature = False
         self.closed = self.armature and not self.main_lost
 

@@ -209,6 +209,7 @@ class InverterSpec:
     stop_ms: float = number(60, 0, 5000, "stop command to no current")
     heartbeat_s: float = number(0, 0, 600, "no controller heartbeat for so long: zero; 0 off")
     can_form: bool = flag(True, "able to form an island")
+    bonds_itself: bool = flag(False, "bonds neutral and earth by itself while it forms")
     form_delay_s: float = number(0.3, 0, 60, "dead terminals before it starts to form")
     soft_start_s: float = number(0.6, 0.01, 30, "voltage ramp of a black start")
     form_ohm: float = number(0.10, 0.001, 5, "output resistance while forming, per leg")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .dice import Dice
-from .relay import NEVER, Relay
+from .relay import NEUTRAL, NEVER, Relay
 from .spec import HouseSpec
 
 DEAD_PU = 0.05
@@ -161,13 +161,13 @@ class Switchgear:
         self.voltage_relay.see(now_us, bool(self.outputs["enable"]), legs_pu)
 
     def any_pole(self) -> bool:
-        """Some pole of the islanding switch is closed."""
+        """Some leg's pole of the islanding switch is closed."""
         island = self.relays["island"]
-        return island.closed or island.pole_welded >= 0
+        return island.closed or 0 <= island.pole_welded < NEUTRAL
 
     def bonds(self) -> int:
-        """Neutral-earth bonds of the house's neutral at this moment."""
-        from_grid = not self._neutral_switched or self.relays["island"].closed
+        """Neutral-earth bonds of the house's neutral at this moment, a device's own aside."""
+        from_grid = not self._neutral_switched or self.relays["island"].pole(NEUTRAL)
         return int(from_grid) + int(self.relays["bond"].closed)
 
     def report(self, now_us: int) -> list[tuple[int, str, bool]]:

@@ -117,7 +117,7 @@ class Counts:
             w = n.power_w(n.car_a)
             self.car_wh += w * dt_us / 3.6e9
             car.charge(w, dt_us)
-        bonds = house.switchgear.bonds()
+        bonds = bonds_of(house)
         if bonds > self.bonds_most:
             self.bonds_most = bonds
         if n.tied and not n.present and n.level() > LIVE_PU:
@@ -133,6 +133,13 @@ class Counts:
                 self.forming_on_grid_s += dt_us * 1e-6
             if bonds != 1:
                 self.unbonded_s += dt_us * 1e-6
+
+
+def bonds_of(house: House) -> int:
+    """Neutral-earth bonds of the house's neutral now."""
+    inverter = house.inverter
+    own = inverter is not None and inverter.bonds_itself and inverter.mode == "form"
+    return house.switchgear.bonds() + int(own)
 
 
 def dead_w(house: House) -> float:
@@ -195,7 +202,7 @@ def of(house: House) -> dict[str, Value]:
         "service_switch": house.protection.service_switch,
         "neutral_v": abs(house.grid.neutral_v),
         "touch_v": house.grid.touch_v(),
-        "ne_bonds": house.switchgear.bonds(),
+        "ne_bonds": bonds_of(house),
         "ne_bonds_most": counts.bonds_most,
         "unbonded_forming_s": counts.unbonded_s,
         "dead_grid_live": live,
