@@ -310,6 +310,10 @@ def load(text, image, rights):
         if site[im.OVERCURRENT_MS] == 0 and site[im.EVSE_NODE] >= 0:
             config.weaker.append(("evse.overcurrent_ms", "0 is for tests alone"))
         site[im.BOND_NEEDED] = 1 if rules.bond_needed(config) else 0
+        site[im.INVERTER_FITS] = 1 if rules.fits_static(site) else 0
+        if rules.certified(config):
+            site[im.INVERTER_CERTIFIED] = 1
+            config.weaker.extend((path, "not asked of the device") for path in rules.CERTIFICATE)
         _rules(site, config, rights)
         rules.judge(site, config, rights)
     if not config.errors:

@@ -117,9 +117,7 @@ REASON_NO_GOAL = const(28)  # no fresh wish: stand still
 REASON_NOT_FOLLOWED = const(29)  # the vehicle drew more than offered
 REASON_TOPOLOGY = const(30)  # this kind of site does not allow it (T1, T3 discharge)
 REASON_BOOT = const(31)  # state of the site not sensed yet
-REASON_NOT_OBEYED = const(
-    32
-)  # the inverter stays outside its grant, value is ms until it is tried
+REASON_NOT_OBEYED = const(32)  # the inverter stays outside its grant
 REASON_UNWITNESSED = const(33)  # nothing but its own report says what the inverter does
 REASON_ANTI_ISLANDING = const(34)  # it says that its anti-islanding is off, or cannot be asked
 REASON_ENABLE = const(35)  # it went on without its enable
@@ -246,9 +244,9 @@ INVERTER_FORM = const(2)
 # steps of the escalation when it stays outside its grant (INV-16)
 OBEY_QUIET = const(0)
 OBEY_AGAIN = const(1)  # written again
-OBEY_ZERO = const(2)  # named, and told zero
+OBEY_ZERO = const(2)  # told zero
 OBEY_STOP = const(3)  # told to stop
-OBEY_OFF = const(4)  # its enable is gone
+OBEY_OFF = const(4)  # named, and its enable is gone
 
 # why its enable is withheld: bits of ENABLE_BAR
 BAR_NOT_OBEYED = const(1)
@@ -361,6 +359,7 @@ ENTER_DELAY_MS = _f("ENTER_DELAY_MS", "ms", 0, _MS, "enter service: delay", star
 ENTER_RAMP_MS = _f("ENTER_RAMP_MS", "ms", 0, _MS, "enter service: ramp from zero to rating", start=300_000)
 GRID_LOSS_MS = _f("GRID_LOSS_MS", "ms", 20, 60_000, "dead grid confirmed for islanding", start=1_000)
 DEAD_GRID_MS = _f("DEAD_GRID_MS", "ms", 0, 2_000, "guard: grid dead for so long drops the enable", start=100)
+INVERTER_FITS = _f("INVERTER_FITS", "", 0, 1, "its whole nameplate fits the static rule (INV-4), so it needs no witness")
 INVERTER_CERTIFIED = _f("INVERTER_CERTIFIED", "", 0, 1, "a certificate of its anti-islanding has been entered")
 NODE_ERROR_PERMILLE = _f("NODE_ERROR_PERMILLE", "permille", 0, 100, "declared error of the node's instrument, of its reading", NODES, 20)
 PEN_WATCH = _f("PEN_WATCH", "", 0, 1, "a lost PEN conductor is looked for by its voltage")

@@ -27,6 +27,71 @@ def bond_needed(config):
     return neutral_switched(config) and not config["island.device_bonds"]
 
 
+# of a device whose anti-islanding cannot be asked
+CERTIFICATE = tuple("inverter.certificate." + name for name in ("standard", "number", "profile"))
+SLOWEST_RESPONSE_MS = 8_000  # INV-16 has 10 s, the response and 2 s more among them
+
+
+def certified(config):
+    """Whether a certificate of the inverter's anti-islanding is entered."""
+    return None not in [config[path] for path in CERTIFICATE]
+
+
+def fits_static(site):
+    """Whether the inverter's whole nameplate fits INV-4's static rule in both directions: it may
+    feed all of it by conductors, busbars and export limit, and draw all of it by circuits that
+    rely on no measurement."""
+    if site[im.INVERTER_NODE] < 0:
+        return False
+    if 0 <= site[im.EXPORT_LIMIT_W] < site[im.INVERTER_DISCHARGE_W]:
+        return False
+    volts = site[im.NOMINAL_MV] // 1000
+    draw_ma = site[im.INVERTER_CHARGE_W] // site[im.INVERTER_LEGS] * 1000 // volts
+    feed_ma = site[im.INVERTER_DISCHARGE_W] // site[im.INVERTER_LEGS] * 1000 // volts
+    node = site[im.INVERTER_NODE]
+    while node >= 0:
+        sources_ma = _sources_ma(node, site)
+        rating_ma = site[im.NODE_RATING_MA + node]
+        limit_ma = rating_ma // 1000 * site[im.NODE_CONTINUOUS_PERMILLE + node]
+        bus_ma = site[im.NODE_BUS_MA + node] // 1000 * site[im.NODE_BUS_PERMILLE + node]
+        measured = site[im.NODE_INSTRUMENT + node] in (im.INSTRUMENT_CT, im.INSTRUMENT_METER)
+        if measured and node != site[im.INVERTER_NODE] and draw_ma:
+            return False
+        if draw_ma > limit_ma or feed_ma > limit_ma - sources_ma:
+            return False
+        if bus_ma and feed_ma > (bus_ma - rating_ma) * 4 // 5 - sources_ma:
+            return False
+        node = site[im.NODE_PARENT + node]
+    return True
+
+
+def _sources_ma(node, site):
+    """Nameplates of the other sources at and below a node, per leg."""
+    total_ma = site[im.NODE_SOURCE_MA + node]
+    for i in range(node + 1, site[im.NODE_COUNT]):  # a parent stands before its children
+        if site[im.NODE_PARENT + i] == node:
+            total_ma += _sources_ma(i, site)
+    return total_ma
+
+
+def _certificate(site, config, rights):
+    """Whole or not at all."""
+    missing = [path for path in CERTIFICATE if config[path] is None]
+    if len(missing) < len(CERTIFICATE):
+        for path in missing:
+            yield path + ": is missing"
+
+
+def _slow(site, config, rights):
+    """INV-16: what answers so late cannot lose its enable within 10 s."""
+    slow = site[im.INVERTER_RESPONSE_MS] > SLOWEST_RESPONSE_MS
+    if site[im.INVERTER_NODE] >= 0 and slow and not site[im.INVERTER_FITS]:
+        yield (
+            "inverter.response_s: above {} only where its whole nameplate fits the static rule, "
+            "measured by nothing".format(SLOWEST_RESPONSE_MS // 1000)
+        )
+
+
 def _built_for(site, config, rights):
     """What the circuit board carries is not less than what the site puts through it."""
     evse_a, mains_a = rights.evse_a, rights.mains_a
@@ -118,7 +183,7 @@ def _weaker(site, config, rights):
         yield "{}: {}".format(path, why)
 
 
-REFUSED = (_built_for, _measured, _bonds, _behind, _unasked, _unsealed)
+REFUSED = (_built_for, _measured, _bonds, _behind, _certificate, _slow, _unasked, _unsealed)
 WARNED = (_guessed, _weaker)
 
 

@@ -28,7 +28,7 @@ def image_table() -> Iterator[str]:
 def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     """(heading, introduction, lines of a table)."""
     from firmware import config, guard, policy
-    from firmware.core import contactor, island_table, pilot, proximity, recovery
+    from firmware.core import contactor, island_table, obedience, pilot, proximity, recovery
     from firmware.net import commands
 
     yield (
@@ -50,6 +50,11 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         "Contactor",
         "Permission and confirmation (`firmware/core/contactor.py`).",
         contactor.table(),
+    )
+    yield (
+        "Obedience",
+        "An inverter outside its grant, INV-16 (`firmware/core/obedience.py`).",
+        obedience.table(),
     )
     yield "Island", "The transfer (`firmware/core/island_table.py`).", island_table.describe()
     yield "Trips", "The guard (`firmware/guard`).", guard.table()

@@ -11,14 +11,18 @@
 # Forming an island: no SunSpec point asks for it, 701.DERMode only says it. We clear
 # 704.AntiIslEna and start by 715.OpCtl, on a device whose 702.IntIslandCatRtg says it can. That is
 # our reading of the models (pysunspec2 1.3.7), device-specific, and unchecked on any real device.
+#
+# Once found is not found for ever: after time-outs, after a heartbeat that stood, and where 704 no
+# longer begins with its ID or another factor, models and factors are read again before any write.
 
 from firmware.bus.clock import ticks_diff, ticks_ms
 from firmware.bus.line import HEARTBEAT, OK, POLL, SETPOINT, Device, Job
 from firmware.bus.pdu import READ_HOLDING
 from firmware.bus.registers import INVALID, scaled
-from firmware.bus.setpoint import CHECKED, CHECKED_FROM, Control
-from firmware.bus.sunspec import FOUND, NOT_INT16, NOT_UINT16, REFUSED, Scales, Walk
+from firmware.bus.setpoint import CHECKED, Control
+from firmware.bus.sunspec import FOUND, NOT_INT16, NOT_UINT16, REFUSED, SET_FACTOR, Scales, Walk
 from firmware.image import (
+    ANTI_ISLANDING,
     INSTRUMENT_INVERTER,
     INVERTER_AGE_MS,
     INVERTER_CHARGE_MAX_W,
@@ -48,13 +52,12 @@ _LEGS = (400, 701, 41, 0)  # WL1 … AL1, VL1 of each leg, 23 registers apart
 _STORE = (1000, 713, 2, 5)  # WHRtg, WHAvail, SoC, SoH, Sta
 _BEAT = (1000, 715, 2, 3)  # LocRemCtl, DERHb
 _RATINGS = (10_000, 702, 2, 34)  # WMaxRtg … WDisChaRteMax
-_CHECK = (5000, 704, CHECKED_FROM, CHECKED)
+_CHECK = (5000, 704, 0, CHECKED)  # ID, L … WSet_SF
 _LEG_STRIDE = 23
 
 _TIMEOUT_MS = 300
 _AGAIN_MS = 5000  # after a refused register map
-_LOST = 60  # time-outs in a row: whatever answers next is discovered anew
-_FORGETFUL = 3  # time-outs in a row: the device may have restarted
+_LOST = 3  # time-outs in a row: it may have restarted, or be another; discovered anew
 _STILL_MS = 3000  # 715.DERHb changes each second
 
 # 701.Alrm. Those about the grid are its own business, and normal in an outage.
@@ -93,6 +96,7 @@ class Inverter(Device):
         self._der_beat = -1  # low word last read
         self._der_beat_ms = 0  # ticks when it changed
         self._alive = False  # it has been seen to change
+        self._hung = False  # it has been seen to stand
         self._local = False  # 715.LocRemCtl
         self._store_fault = False
         self._stored = False  # a storage is connected
@@ -113,6 +117,7 @@ class Inverter(Device):
             (_CHECK, self._read_check),
         ):
             self.jobs.append(Job(self, POLL, row[0], run))
+        self._settings = self.jobs[-1]  # _CHECK's
         self._enter(False)
         line.add(self)
 
@@ -130,18 +135,16 @@ class Inverter(Device):
         self._discovery.on = not ready
         if not ready:
             self.scales = None
-            self._alive = False
+            self._alive = self._hung = False
+            self._der_beat = -1
             self.walk.restart()
         self.control.forget()
 
     def watch(self, now):
         if self.ready and self.peer.silences >= _LOST:
             self._enter(False)
-        if not self.ready:
-            return
-        if self.peer.silences >= _FORGETFUL and self.control.settled():
-            self.control.forget()
-        self._setpoint.on = self.control.due(now)
+        if self.ready:
+            self._setpoint.on = not self._hung and self.control.due(now)
 
     def state(self):
         if self.peer.silences:
@@ -207,12 +210,17 @@ class Inverter(Device):
         now = ticks_ms()
         if high == low == NOT_UINT16:
             self._alive = self.wrong("715.DERHb", "not implemented: it might hang unnoticed")
+        elif low != self._der_beat and self._hung:
+            self.right("715.DERHb")
+            self._enter(False)
+            return
         elif low != self._der_beat:
             self._alive = self._der_beat >= 0 and self.right("715.DERHb")
             self._der_beat = low
             self._der_beat_ms = now
         elif ticks_diff(now, self._der_beat_ms) > _STILL_MS:
             self._alive = self.wrong("715.DERHb", "stands, the device hangs")
+            self._hung = True
         self._local = self.rtu.unsigned16(0) == 1
         if self._local:
             self.wrong("715.LocRemCtl", "local: it does not obey")
@@ -322,5 +330,17 @@ class Inverter(Device):
         return least
 
     async def _read_check(self):
-        if await self._read(_CHECK):
-            self.control.check()
+        if not await self._read(_CHECK):
+            return
+        rtu = self.rtu
+        same = rtu.signed16(SET_FACTOR) == self.scales.exponent(704, "WSet")
+        if rtu.unsigned16(0) != 704 or not same:
+            self._enter(False)
+            return
+        guard = rtu.unsigned16(52)
+        self.image.live[ANTI_ISLANDING] = 2 if guard == NOT_UINT16 else 1 if guard == 1 else 0
+        self.control.check()
+
+    def look_again(self, ms):
+        """Read back what 704 holds in so many ms."""
+        self._settings.after(ms)

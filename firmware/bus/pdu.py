@@ -15,6 +15,7 @@ READ_INPUT = 4
 WRITE_SINGLE = 6
 WRITE_MULTIPLE = 16
 EXCEPTION = 0x80  # added to the function code of a refusal
+ACKNOWLEDGE, BUSY = 5, 6  # exceptions: accepted, it takes a while; ask again later
 MAX_READ = 125  # registers
 MAX_WRITE = 123
 

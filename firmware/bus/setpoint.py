@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 
 from firmware.bus.clock import ticks_add, ticks_diff, ticks_ms
-from firmware.bus.pdu import EXCEPTION_NAMES
+from firmware.bus.pdu import ACKNOWLEDGE, BUSY, EXCEPTION_NAMES
 from firmware.bus.registers import INVALID
 from firmware.bus.rtu import EXCEPTION, OK
 from firmware.image import (
@@ -15,6 +15,8 @@ from firmware.image import (
     INVERTER_STOP,
     ISLAND_SENSING,
     ISLAND_STATE,
+    OBEDIENCE,
+    OBEY_AGAIN,
     SETPOINT_MODE,
     SETPOINT_W,
     UNKNOWN,
@@ -39,11 +41,12 @@ PLANS = (
     (GUARD_ON, REVERT_W, LEASE, VALUE, WATTS, START),  # INVERTER_FOLLOW
     (REVERT_W, LEASE, VALUE, WATTS, STOP, GUARD_OFF, START),  # INVERTER_FORM
 )
-CHECKED_FROM, CHECKED = 22, 31  # 704 from WSetEna to AntiIslEna
+CHECKED = 56  # registers of 704, from its ID to WSet_SF
 
 _BEAT_MS = 300  # core's beat older than this: nobody stands behind the setpoint
 _FRESH_MS = 2000
 _RETRY_MS = 500  # after a second failure
+_LOOK_MS = 2000  # after a write that was acknowledged and is still being carried out
 _RENEW_MIN_MS = 300
 _RENEW_MAX_MS = 10_000
 _INT32 = 0x7FFFFFFF
@@ -64,6 +67,7 @@ class Control:
         self._beat = UNKNOWN
         self._beat_ms = 0
         self._high = self._low = 0  # words of the WSet last written
+        self._obedience = 0  # OBEDIENCE last seen
         self.forget()
 
     def forget(self):
@@ -73,6 +77,7 @@ class Control:
         self._step = 0
         self._failures = 0
         self._odd_checks = 0
+        self._busy = False  # a write of this plan has to be made again
         self._retry_ms = self._renewed_ms = ticks_ms()
 
     def settled(self):
@@ -97,8 +102,12 @@ class Control:
             mode = INVERTER_STOP
         if mode != self.mode:
             self.mode = mode
-            self._step = 0
+            self._begin()
             self._failures = 0
+        if commands[OBEDIENCE] != self._obedience:
+            self._obedience = commands[OBEDIENCE]
+            if self._obedience == OBEY_AGAIN:
+                self._begin()
         if self._failures > 1 and ticks_diff(now, self._retry_ms) < 0:
             return False
         return (
@@ -106,6 +115,10 @@ class Control:
             or self.wanted_w(now) != self.sent_w
             or ticks_diff(now, self._renewed_ms) >= self.renew_ms
         )
+
+    def _begin(self):
+        self._step = 0
+        self._busy = False
 
     def _knows_forming(self):
         """Whether it is known that the device can form, and whether it does so already."""
@@ -138,22 +151,33 @@ class Control:
             inverter.peer, inverter.models[model] + offset, self._values(what, wanted_w)
         )
         field = "{}.{}".format(model, points.split(" ")[0])
+        why = inverter.peer.exception if code == EXCEPTION else 0
+        if why == ACKNOWLEDGE:  # accepted, and done when it is done
+            code = OK
+            inverter.look_again(_LOOK_MS)
         if code == EXCEPTION:
-            why = inverter.peer.exception
             inverter.wrong(field, "write refused, {}", EXCEPTION_NAMES[why] if why < 12 else why)
         elif code == OK:
             inverter.right(field)
         if code == OK and what == WATTS:
             self.sent_w = wanted_w
             self._renewed_ms = inverter.rtu.sent_ms
-        # a device that refuses AntiIslEna cannot have it switched off either
-        skips = code == EXCEPTION and (mode == INVERTER_STOP or what == GUARD_ON)
+        # a device that refuses AntiIslEna cannot have it switched off either; one that is busy is
+        # asked again, in a stop when all else of it is written
+        skips = code == EXCEPTION and mode == INVERTER_STOP
+        skips = skips or (code == EXCEPTION and what == GUARD_ON and why != BUSY)
+        if skips and why == BUSY:
+            self._busy = True
         if code == OK or skips:
             self._failures = 0
             if step < len(plan):
                 self._step = step + 1
         else:
             self._failures += 1
+            self._retry_ms = ticks_add(ticks_ms(), _RETRY_MS)
+        if self._busy and self.settled():
+            self._begin()
+            self._failures = 2
             self._retry_ms = ticks_add(ticks_ms(), _RETRY_MS)
 
     def _carries_house(self):
@@ -191,21 +215,20 @@ class Control:
             return
         rtu = self.inverter.rtu
         guard = 0 if self.mode == INVERTER_FORM else 1
-        anti_islanding = rtu.unsigned16(52 - CHECKED_FROM)
         good = (
-            rtu.unsigned16(0) == 1
-            and rtu.unsigned16(1) == 1
-            and rtu.unsigned16(2) == self._high
-            and rtu.unsigned16(3) == self._low
-            and anti_islanding in (guard, 0xFFFF)
+            rtu.unsigned16(22) == 1  # WSetEna
+            and rtu.unsigned16(23) == 1  # WSetMod
+            and rtu.unsigned16(24) == self._high
+            and rtu.unsigned16(25) == self._low
+            and rtu.unsigned16(52) in (guard, 0xFFFF)  # AntiIslEna
         )
         if self.mode != INVERTER_STOP:
-            good = good and rtu.unsigned16(4) == rtu.unsigned16(5) == 0
-            good = good and rtu.unsigned16(8) == 1
-            good = good and (rtu.unsigned16(9) << 16 | rtu.unsigned16(10)) == self.lease_s
+            good = good and rtu.unsigned16(26) == rtu.unsigned16(27) == 0  # WSetRvrt
+            good = good and rtu.unsigned16(30) == 1  # WSetEnaRvrt, WSetRvrtTms
+            good = good and (rtu.unsigned16(31) << 16 | rtu.unsigned16(32)) == self.lease_s
         if not good:
             self.inverter.wrong("704", "settings are not as written, written again")
-            self._step = 0
+            self._begin()
         else:
             self.inverter.right("704")
         self._check_mode()
@@ -219,4 +242,4 @@ class Control:
             self._odd_checks = 0
         if self._odd_checks >= 2:
             self._odd_checks = 0
-            self._step = 0
+            self._begin()

@@ -4,37 +4,49 @@
 # "SunS" stands at 40000, 0 or 50000; behind it models follow each other as (id, length, points),
 # closed by id 0xFFFF (SunSpec Device Information Model Specification; pysunspec2's client).
 # Offsets count from the model's id, as in pysunspec2's model files, where they were read.
+#
+# Devices are sloppy where it does not matter, and so is this: a chain may end without its end
+# model once all that is needed was found (in an exception, zeros, or silence), a model may be
+# longer than its file, a device may be busy. What is needed and cannot be used is refused by name.
 
-from firmware.bus.pdu import READ_HOLDING
-from firmware.bus.rtu import EXCEPTION, OK
+from firmware.bus.pdu import ACKNOWLEDGE, BUSY, READ_HOLDING
+from firmware.bus.rtu import EXCEPTION, OK, TIMEOUT
 
 BASES = (40_000, 0, 50_000)
 END = 0xFFFF
 LONGEST_CHAIN = 60  # models; a ring of bad lengths must end
 LAST = 0xFFFF  # register
 
+SET_FACTOR = 55  # offset of 704.WSet_SF
+
 NOT_INT16 = -0x8000  # "not implemented"; also of scale factors
 NOT_UINT16 = 0xFFFF
 NOT_UINT32 = 0xFFFF  # both words
 
-# model, lengths it may have (without id and length)
+# model, least length (without id and length)
 MODELS = (
-    (1, (65, 66)),
-    (701, (153,)),
-    (702, (50,)),
-    (704, (65,)),
-    (713, (7,)),
-    (715, (7,)),
+    (1, 65),
+    (701, 153),
+    (702, 50),
+    (704, 65),
+    (713, 7),
+    (715, 7),
 )
+_QUIET = 2  # time-outs behind the last model needed: nothing follows
 
 WALKING, FOUND, REFUSED = 0, 1, 2
 
 
-def _lengths(model):
-    for known, lengths in MODELS:
+def _least(model):
+    for known, length in MODELS:
         if known == model:
-            return lengths
-    return ()
+            return length
+    return 0
+
+
+def later(peer, code):
+    """Whether the answer was an exception that only says "not now": acknowledge, or busy."""
+    return code == EXCEPTION and peer.exception in (ACKNOWLEDGE, BUSY)
 
 
 class Walk:
@@ -55,6 +67,7 @@ class Walk:
         self._base = 0  # index into bases
         self._at = -1  # register of the next model's id; -1: marker not found yet
         self._count = 0
+        self._quiet = 0  # time-outs in a row
 
     async def step(self):
         """Make one read; WALKING, FOUND or REFUSED."""
@@ -68,7 +81,7 @@ class Walk:
         code = await rtu.read(self.peer, READ_HOLDING, base, 2)
         if code == OK and rtu.unsigned16(0) == 0x5375 and rtu.unsigned16(1) == 0x6E53:
             self._at = base + 2
-        elif code in (OK, EXCEPTION):  # somebody is there, but not here
+        elif code in (OK, EXCEPTION) and not later(self.peer, code):  # somebody, but not here
             self._base += 1
             if self._base == len(self.bases):
                 return self._refuse("base: no SunS marker at {}", self.bases)
@@ -77,29 +90,38 @@ class Walk:
     async def _model(self):
         rtu = self.rtu
         code = await rtu.read(self.peer, READ_HOLDING, self._at, 2)
-        if code == EXCEPTION:
+        self._quiet = self._quiet + 1 if code == TIMEOUT else 0
+        whole = self._missing() < 0
+        if code == EXCEPTION and not later(self.peer, code):
+            if whole:
+                return FOUND
             return self._refuse("register {}: no model and no end marker", self._at)
         if code != OK:
-            return WALKING
+            return FOUND if whole and self._quiet >= _QUIET else WALKING
         model, length = rtu.unsigned16(0), rtu.unsigned16(1)
-        if model == END:
+        if model == END or (whole and model == 0):
             return self._complete()
-        lengths = _lengths(model)
-        if lengths and length not in lengths:
-            return self._refuse("model {}.L: {}, allowed {}", model, length, lengths)
+        least = _least(model)
+        if length < least:
+            return self._refuse("model {}.L: {}, at least {}", model, length, least)
         self._count += 1
         if length == 0 or self._at + length + 2 > LAST or self._count > LONGEST_CHAIN:
             return self._refuse("model {}.L: {} leads nowhere", model, length)
-        if lengths and model not in self.models:
+        if least and model not in self.models:
             self.models[model] = self._at
         self._at += length + 2
         return WALKING
 
-    def _complete(self):
+    def _missing(self):
+        """The first model needed that was not found, -1 if none."""
         for model, _ in MODELS:
             if model not in self.models:
-                return self._refuse("model {}: missing", model)
-        return FOUND
+                return model
+        return -1
+
+    def _complete(self):
+        model = self._missing()
+        return FOUND if model < 0 else self._refuse("model {}: missing", model)
 
     def _refuse(self, text, *values):
         self.error = text.format(*values)
@@ -109,15 +131,13 @@ class Walk:
 class Scales:
     """Scale factors, read once per discovery: a power of ten each, refused outside its range."""
 
-    # name, model, offset, lowest, highest
+    # name, model, offset, lowest, highest: of the points that are used, and of no others, which a
+    # device may well leave "not implemented"
     ROWS = (
         ("A", 701, 113, -3, 2),
-        ("V", 701, 114, -3, 1),
-        ("Hz", 701, 115, -4, 1),
         ("W", 701, 116, -3, 4),
         ("W", 702, 45, -3, 4),
-        ("WSet", 704, 55, -3, 4),
-        ("WH", 713, 7, -3, 5),
+        ("WSet", 704, SET_FACTOR, -3, 4),
         ("Pct", 713, 8, -3, 0),
     )
 
@@ -133,7 +153,7 @@ class Scales:
         """Read the next factor; WALKING, FOUND or REFUSED."""
         name, model, offset, low, high = self.ROWS[self._next]
         code = await self.rtu.read(self.peer, READ_HOLDING, self.models[model] + offset, 1)
-        if code == EXCEPTION:
+        if code == EXCEPTION and not later(self.peer, code):
             return self._refuse("{}.{}_SF: refused by the device", model, name)
         if code != OK:
             return WALKING

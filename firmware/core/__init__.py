@@ -10,6 +10,8 @@ from firmware.core.gridcode import GridCode
 from firmware.core.island import Island
 from firmware.core.island_table import FAULTS_OF_ISLAND
 from firmware.core.limits import Limits
+from firmware.core.obedience import KEPT_FAULTS as OBEDIENCE_FAULTS
+from firmware.core.obedience import Obedience
 from firmware.core.panel import Panel
 from firmware.core.pilot import Pilot
 from firmware.core.proximity import Proximity
@@ -26,7 +28,7 @@ from firmware.image import (
 )
 
 # What a reset or power cut does not heal: it goes the way it would have gone without one.
-KEPT_FAULTS = CONTACTOR_FAULTS | FAULTS_OF_ISLAND
+KEPT_FAULTS = CONTACTOR_FAULTS | FAULTS_OF_ISLAND | OBEDIENCE_FAULTS
 
 
 class Core:
@@ -44,6 +46,7 @@ class Core:
         self.pilot = Pilot(image)
         self.proximity = Proximity(image)
         self.panel = Panel(image, self.limits)
+        self.obedience = Obedience(image, self.panel)
         self.contactor = Contactor(image, self.pilot)
         self.recovery = Recovery(image)
         self._first = True
@@ -54,7 +57,8 @@ class Core:
         faults = requests[REMEMBERED_FAULTS]
         self.contactor.recall(faults)
         self.island.recall(faults)
-        commands[FAULTS] = self.contactor.faults | self.island.faults
+        self.obedience.recall(faults)
+        commands[FAULTS] = self.contactor.faults | self.island.faults | self.obedience.faults
         for i in range(MEMORIES):
             commands[MEMORY + i] = requests[REMEMBERED + i]
 
@@ -68,11 +72,13 @@ class Core:
         self.pilot.step(dt_ms)
         self.proximity.step(dt_ms)
         self.panel.step(dt_ms)
+        self.obedience.step(dt_ms)
         self.limits.step(dt_ms)
         self.contactor.step(dt_ms)
         self.pilot.drive()
         self.recovery.step(dt_ms)
         commands = self._commands
-        commands[PERMITS] = self.contactor.permit | self.island.permits
+        permits = self.contactor.permit | self.island.permits
+        commands[PERMITS] = permits & ~self.obedience.withheld
         beat = commands[BEAT]
         commands[BEAT] = beat + 1 if beat < AGE_MAX_MS else 0

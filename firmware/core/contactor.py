@@ -29,6 +29,7 @@ from firmware.image import (
     EVSE_RESPONSE_MS,
     FAULT_CABLE,
     FAULT_DIODE,
+    FAULT_ENABLE,
     FAULT_FORMING,
     FAULT_NOT_FOLLOWED,
     FAULT_PILOT,
@@ -80,6 +81,7 @@ _OPENING_TRIPS = (
 )
 _FAULTS = FAULT_WELD + FAULT_STUCK_OPEN + FAULT_NOT_FOLLOWED  # this room's own
 KEPT_FAULTS = _FAULTS  # they outlive a reset
+_GATEWAY_FAULTS = FAULT_FORMING + FAULT_ENABLE
 _CLOSING_FAULTS = (
     FAULT_PILOT + FAULT_DIODE + FAULT_WELD + FAULT_STUCK_OPEN + FAULT_CABLE + FAULT_NOT_FOLLOWED
 )
@@ -110,9 +112,9 @@ def gateway_ready(image):
 
 
 def gateway_barred(image):
-    """T2: lockout, or forming failed or unasked: the last means if it ignores its enable."""
+    """T2: lockout, forming failed or unasked, or it went on without its enable."""
     commands = image.commands
-    return commands[ISLAND_STATE] == ISLAND_LOCKOUT or commands[FAULTS] & FAULT_FORMING != 0
+    return commands[ISLAND_STATE] == ISLAND_LOCKOUT or commands[FAULTS] & _GATEWAY_FAULTS != 0
 
 
 def gateway_done(image):
@@ -203,8 +205,8 @@ class Contactor:
             return True
         if image.commands[EVSE_OVERDUE]:
             return True
-        if image.site[TOPOLOGY] == _GATEWAY:
-            return False
+        if image.site[TOPOLOGY] == _GATEWAY:  # nothing else stops it: no zero to wait for
+            return image.commands[FAULTS] & FAULT_ENABLE != 0
         state = image.commands[PILOT_STATE]
         return state != PILOT_C and state != PILOT_D
 

@@ -8,6 +8,9 @@ from firmware.core.contactor import INPUTS_STALE_MS, gateway_ready
 from firmware.image import (
     AUTH_REQUIRED,
     AUTHORISED,
+    BAR_ANTI_ISLANDING,
+    BAR_ENABLE,
+    BAR_UNWITNESSED,
     CABLE_MA,
     CLAIM_REASON,
     CONTACTOR_CLOSED,
@@ -16,6 +19,7 @@ from firmware.image import (
     CONTACTOR_OPENING,
     CONTACTOR_STATE,
     DEVICES,
+    ENABLE_BAR,
     EVSE,
     EVSE_AGE_MS,
     EVSE_MAX_MA,
@@ -41,6 +45,8 @@ from firmware.image import (
     ISLAND_ISLANDED,
     ISLAND_SENSING,
     ISLAND_STATE,
+    OBEDIENCE,
+    OBEY_ZERO,
     PILOT_A,
     PILOT_B,
     PILOT_C,
@@ -48,21 +54,25 @@ from firmware.image import (
     PILOT_STATE,
     PROTECTION_INPUTS,
     PROTECTION_TRIPS,
+    REASON_ANTI_ISLANDING,
     REASON_BOOT,
     REASON_CABLE,
     REASON_CONTACTOR,
     REASON_DEVICE_FAULT,
     REASON_DEVICE_SILENT,
+    REASON_ENABLE,
     REASON_ISLAND,
     REASON_METER_STALE,
     REASON_NO_VEHICLE,
     REASON_NOT_AUTHORISED,
     REASON_NOT_FOLLOWED,
+    REASON_NOT_OBEYED,
     REASON_PILOT_FAULT,
     REASON_PROTECTION,
     REASON_RATING,
     REASON_TOPOLOGY,
     REASON_TRIP,
+    REASON_UNWITNESSED,
     REASON_VENTILATION,
     TOPOLOGY,
     TRIP_DEAD_GRID,
@@ -207,6 +217,22 @@ def _faulty(image):
     return image.readings[INVERTER_FAULT] != 0 or image.readings[INVERTER_PLUGGED] == 0
 
 
+def _no_effect(image):
+    return image.commands[ENABLE_BAR] & BAR_ENABLE != 0
+
+
+def _not_obeyed(image):
+    return image.commands[OBEDIENCE] >= OBEY_ZERO
+
+
+def _unguarded(image):
+    return image.commands[ENABLE_BAR] & BAR_ANTI_ISLANDING != 0
+
+
+def _unwitnessed(image):
+    return image.commands[ENABLE_BAR] & BAR_UNWITNESSED != 0
+
+
 def _isolated(image):
     return (
         image.site[TOPOLOGY] == _GATEWAY
@@ -220,9 +246,17 @@ INVERTER_BLOCKS = (
     (REASON_BOOT, _sensing, "state of the site not sensed yet"),
     (REASON_PROTECTION, _inverter_cut, "emergency stop, at T2 RCD or heat, or not known"),
     (REASON_TRIP, _enable_tripped, "a trip that drops its enable waits to be acknowledged"),
+    (REASON_ENABLE, _no_effect, "it went on without its enable"),
+    (REASON_NOT_OBEYED, _not_obeyed, "it stayed outside its grant (INV-16)"),
     (REASON_DEVICE_SILENT, _silent, "no answer for 2 s"),
     (REASON_DEVICE_FAULT, _faulty, "it reports a fault, or nothing is connected to it"),
     (REASON_ISLAND, _transfer, "house neither on the grid nor islanded, or the fault forming"),
+    (
+        REASON_ANTI_ISLANDING,
+        _unguarded,
+        "its anti-islanding is off, or not asked and no certificate",
+    ),
+    (REASON_UNWITNESSED, _unwitnessed, "nothing but itself says what it does, or not even itself"),
     (REASON_CONTACTOR, _isolated, "T2: its AC contactor is not closed"),
 )
 

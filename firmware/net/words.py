@@ -50,8 +50,8 @@ REASONS = (
     ("", "The car draws more than it was offered."),
     ("", "This kind of site does not allow it."),
     ("", "Just started; still looking at the state of the house."),
-    ("ms", "The inverter did not do what it was told; it is tried again in {value}."),
-    ("", "Nothing but the inverter's own report says what it does, so it stays off."),
+    ("", "The inverter did not do what it was told, so it is held at zero."),
+    ("", "Nothing measures what the inverter does, so it stays off."),
     (
         "",
         "The inverter says that its anti-islanding is off, or cannot be asked and has no "

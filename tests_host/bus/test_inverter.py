@@ -30,8 +30,8 @@ from tests_host.bus.wire import SunSpecDevice, model, run
 
 def test_our_offsets_are_those_of_the_model_files() -> None:
     """What inverter.py, setpoint.py and sunspec.py count on, against pysunspec2's JSON."""
-    for number, lengths in MODELS:
-        assert sum(size for _, size, _ in model(number).values()) - 2 in lengths
+    for number, length in MODELS:
+        assert 0 <= sum(size for _, size, _ in model(number).values()) - 2 - length <= 1
     names = {
         701: {"ACType": 2, "St": 3, "InvSt": 4, "ConnSt": 5, "Alrm": 6, "DERMode": 8, "W": 10,
               "WL1": 41, "AL1": 45, "WL2": 64, "AL2": 68, "WL3": 87, "AL3": 91,
@@ -108,9 +108,9 @@ def test_no_marker_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("plant", "error"),
     [
-        (lambda d: d.put(701, "L", 152), "model 701.L: 152, allowed (153,)"),
+        (lambda d: d.put(701, "L", 152), "model 701.L: 152, at least 153"),
         (lambda d: d.put(713, "ID", 64_999), "model 713: missing"),
-        (lambda d: d.put(1, "L", 0), "model 1.L: 0, allowed (65, 66)"),
+        (lambda d: d.put(1, "L", 0), "model 1.L: 0, at least 65"),
         (lambda d: (d.put(702, "ID", 99), d.put(702, "L", 0)), "model 99.L: 0 leads nowhere"),
         (
             lambda d: (d.put(702, "ID", 99), d.put(702, "L", 30_000)),
@@ -180,7 +180,7 @@ def test_inv_4_a_standing_heartbeat_is_silence() -> None:
 
 @pytest.mark.parametrize("seconds", [10, 300])
 def test_silence_and_return(seconds: int) -> None:
-    """After a long silence the device is discovered anew, for it may be another."""
+    """After a silence the device is discovered anew, for it may be another."""
 
     async def main() -> None:
         house = House()
@@ -190,7 +190,7 @@ def test_silence_and_return(seconds: int) -> None:
         await house.run(seconds)
         assert house.image.live[INVERTER_AGE_MS] > 1000 * seconds - 1000
         assert house.image.live[NODE_AGE_MS] < 1500  # the meter does not suffer
-        assert house.inverter.ready == (seconds < 60)
+        assert not house.inverter.ready
         for point in ("WSetRvrtTms", "WSetEna", "WSet"):
             house.sunspec.put(704, point, 0)
         house.devices.fault = lambda request, answers: answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.twin.referee.case import Case
-from tools.twin.referee.rule import Moment, Rule, Truth, Wrong, legs, number
+from tools.twin.referee.rule import Moment, Rule, Wrong, legs, number
 from tools.twin.referee.thermal import BUS_TAU_S, Body, constants
 
 AGE_S = 2.0  # an older measurement is none (INV-4)
@@ -15,7 +15,18 @@ OVER = 1.03  # instruments of class 1 and CTs: no finding for what cannot be mea
 OVER_A = 0.3
 AT_MINIMUM_A = 0.5  # contribution that counts as none
 AT_MINIMUM_W = 60.0
+OBEY_S = 10.0  # INV-16
 ALONE_S = 10.0
+
+
+def disobeys(m: Moment) -> bool:
+    """The inverter follows the grid outside what islet grants it by more than 3 % and 100 W."""
+    c = m.commands
+    if c is None or m.now["inverter_mode"] != "follow":
+        return False
+    low, high = min(c["GRANT_LOW[1]"], 0), max(c["GRANT_HIGH[1]"], 0)
+    watts = number(m.now, "inverter_w")
+    return not low * 1.03 - 100 <= watts <= high * 1.03 + 100
 
 
 class Overload(Rule):
@@ -24,7 +35,8 @@ class Overload(Rule):
     text = (
         "Above 103 % + 0.3 A of a breaker's or busbar's rating, islet's part in it is at its "
         "minimum (0.5 A) within the measurement's greatest age 2 s + 100 ms + the declared "
-        "response of the device. No thermal credit."
+        "response of the device; a device outside its grant within INV-16's 10 s. No thermal "
+        "credit."
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
@@ -39,11 +51,12 @@ class Overload(Rule):
                     mine = abs(amps) - abs(alone)
                     if abs(amps) > limit and mine > AT_MINIMUM_A:
                         name = f"{circuit.name}{kind} L{leg}"
-                        yield self._wrong(m.now, name, abs(amps), rated, mine)
+                        yield self._wrong(m, name, abs(amps), rated, mine)
 
-    def _wrong(self, now: Truth, name: str, amps: float, rated: float, mine: float) -> Wrong:
+    def _wrong(self, m: Moment, name: str, amps: float, rated: float, mine: float) -> Wrong:
         text = f"{name}: {amps:.1f} A of {rated:g} A, {mine:.1f} A of it islet's"
-        return Wrong(name, text, AGE_S + STEP_S + self.case.response_s(now))
+        permitted_s = AGE_S + STEP_S + self.case.response_s(m.now)
+        return Wrong(name, text, OBEY_S if disobeys(m) else permitted_s)
 
 
 class Alone(Rule):
@@ -156,7 +169,8 @@ class Export(Rule):
     title = "export limit exceeded"
     text = (
         "Export above the site's limit + 2 % + 60 W while the inverter discharges, for longer "
-        "than 2 s + 100 ms + its response. What PV does alone is not islet's."
+        "than 2 s + 100 ms + its response, 10 s where it is outside its grant (INV-16). What PV "
+        "does alone is not islet's."
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
@@ -166,7 +180,8 @@ class Export(Rule):
             return
         if number(m.now, "inverter_w") < -AT_MINIMUM_W:
             text = f"export {export_w:.0f} W of {limit_w:.0f} W allowed"
-            yield Wrong("export", text, AGE_S + STEP_S + self.case.inverter_response_s)
+            permitted_s = AGE_S + STEP_S + self.case.inverter_response_s
+            yield Wrong("export", text, OBEY_S if disobeys(m) else permitted_s)
 
 
 RULES = (Overload, Heat, Alone, Stale, Unheard, Export)

@@ -1,0 +1,346 @@
+# islet: whether the inverter, following the grid, does what it was granted (INV-16).
+# GPL-3.0-or-later
+#
+# A late device is not a disobedient one: a measurement counts when it lies outside everything that
+# was granted during the device's response. One that nothing witnesses keeps its enable only where
+# its whole nameplate fits the static rule. One that forms an island is judged by the island.
+
+from array import array
+
+from firmware.core.seen import Seen
+from firmware.image import (
+    ACKNOWLEDGE_SEQ,
+    AGE_MAX_MS,
+    ANTI_ISLANDING,
+    BAR_ANTI_ISLANDING,
+    BAR_ENABLE,
+    BAR_NOT_OBEYED,
+    BAR_UNWITNESSED,
+    ENABLE_BAR,
+    FAULT_ENABLE,
+    FAULT_NOT_OBEYED,
+    FAULTS,
+    GRANT_HIGH,
+    GRANT_LOW,
+    INVERTER,
+    INVERTER_CERTIFIED,
+    INVERTER_FITS,
+    INVERTER_FOLLOW,
+    INVERTER_RESPONSE_MS,
+    INVERTER_STOP,
+    ISLAND_CAPABLE,
+    ISLAND_GRID,
+    ISLAND_STATE,
+    OBEDIENCE,
+    OBEY_AGAIN,
+    OBEY_OFF,
+    OBEY_QUIET,
+    OBEY_STOP,
+    OBEY_ZERO,
+    OUT_CONTACTOR,
+    OUT_ENABLE,
+    OUT_ISLAND,
+    OUTPUTS,
+    SETPOINT_MODE,
+    const,
+)
+
+_GRACE_MS = const(2_000)  # beyond the declared response
+_LATENCY_MS = const(500)  # a setpoint's way to the device, a report's way back
+_LATEST_MS = const(9_500)  # enable off by then, counted from the sample: INV-16 with its 10 s
+_ENABLE_MS = const(2_000)  # after these a source without enable delivers nothing
+_REST_MS = const(10_000)  # held at zero when it heeded that
+_TIMES = const(3)  # named so often: refused until a person acknowledges
+_PAUSE_MS = const(300_000)  # after the first time, five times as long after the second
+_FORGET_MS = const(3_600_000)  # obeyed for so long: the count begins anew
+_BUCKET_MS = const(500)
+_BUCKETS = const(32)  # power of two: 16 s of grants, above 8 s response + 2 s age + latency
+_LONGEST_MS = const(15_000)  # what the buckets hold
+
+KEPT_FAULTS = FAULT_NOT_OBEYED + FAULT_ENABLE  # this room's own; they outlive a reset
+
+# The escalation: step; ms beyond the declared response, and ms outside all that was granted during
+# it, which an overshoot is not
+STEPS = (
+    (OBEY_AGAIN, 500, 1, "everything is written again"),
+    (OBEY_ZERO, 1_000, 300, "told zero"),
+    (OBEY_STOP, 1_500, 600, "told to stop"),
+    (OBEY_OFF, 1_900, 700, "named; its enable is off, also when it heeded the stop"),
+)
+
+
+class Grants:
+    """The loosest grant of each half second, standing still included."""
+
+    def __init__(self):
+        self._lows = array("i", [0] * _BUCKETS)
+        self._highs = array("i", [0] * _BUCKETS)
+        self._now = self._now_ms = 0
+        self.low_w = self.high_w = 0  # of the last `since`
+
+    def enter(self, low_w, high_w, dt_ms):
+        """The grant in force during the last step."""
+        i = self._now
+        self._now_ms += dt_ms
+        if self._now_ms >= _BUCKET_MS:
+            self._now_ms = 0
+            i = self._now = (i + 1) & (_BUCKETS - 1)
+            self._lows[i] = low_w
+            self._highs[i] = high_w
+        if low_w < self._lows[i]:
+            self._lows[i] = low_w
+        if high_w > self._highs[i]:
+            self._highs[i] = high_w
+
+    def since(self, ms):
+        """Set low_w and high_w to the loosest of the last so many ms."""
+        i = self._now
+        left_ms = (ms if ms < _LONGEST_MS else _LONGEST_MS) - self._now_ms
+        low_w, high_w = self._lows[i], self._highs[i]
+        while left_ms > 0:
+            i = (i - 1) & (_BUCKETS - 1)
+            if self._lows[i] < low_w:
+                low_w = self._lows[i]
+            if self._highs[i] > high_w:
+                high_w = self._highs[i]
+            left_ms -= _BUCKET_MS
+        self.low_w = low_w
+        self.high_w = high_w
+
+
+class Obedience:
+    """Writes OBEDIENCE, ENABLE_BAR and its bits of FAULTS; takes SETPOINT_MODE to stop.
+
+    `withheld` holds the outputs that must stay off, whatever contactor and island permit.
+    """
+
+    def __init__(self, image, panel):
+        self._site = image.site
+        self._readings = image.readings
+        self._commands = image.commands
+        self._requests = image.requests
+        self._trips = image.trips
+        self.seen = Seen(image, panel)
+        self.withheld = 0
+        self.faults = 0
+        self.level = OBEY_QUIET
+        self.count = 0  # times named since it last obeyed for long
+        self._zeros = 0  # times it had to be told zero
+        self.pause_ms = 0  # left until it is tried again
+        self._grants = Grants()
+        self._prepared = False
+        self._response_ms = 0
+        self._out_ms = 0  # outside its grant, counted from the sample
+        self._loose_ms = 0  # outside all that it may still be following
+        self._plain = False  # its own report or a witness of it alone spoke against it
+        self._calm_ms = 0
+        self._off_ms = self._open_ms = 0  # enable, T2's contactor
+        self._live_ms = 0  # power measured well after the enable fell
+        self._dark = False  # the islanding switch is withheld too
+        self._acknowledged = 0
+
+    def recall(self, faults):
+        """Start with the faults that stood before a reset: both then wait for a person."""
+        self.faults = faults & KEPT_FAULTS
+        if self.faults & FAULT_NOT_OBEYED:
+            self.level = OBEY_OFF
+            self.count = _TIMES
+
+    def step(self, dt_ms):
+        seen = self.seen
+        if not self._prepared:
+            seen.prepare()
+            self._response_ms = self._site[INVERTER_RESPONSE_MS]
+            self._prepared = True
+        if seen.node < 0:
+            return
+        commands = self._commands
+        self._person()
+        low_w, high_w = commands[GRANT_LOW + INVERTER], commands[GRANT_HIGH + INVERTER]
+        if low_w > 0:
+            low_w = 0  # a wish may exclude zero; standing still always obeys
+        if high_w < 0:
+            high_w = 0
+        self._grants.enter(low_w, high_w, dt_ms)
+        seen.look(dt_ms)
+        on_grid = commands[ISLAND_STATE] == ISLAND_GRID
+        enabled = self._trips[OUTPUTS] & OUT_ENABLE != 0
+        if on_grid and enabled and seen.outside(low_w, high_w):
+            self._outside(dt_ms)
+        else:
+            self._out_ms = self._loose_ms = 0
+        self._escalate(dt_ms)
+        self._watch_enable(enabled, dt_ms)
+        self._bar(on_grid)
+
+    def _outside(self, dt_ms):
+        """For how long, counted from the sample, and whether by more than a circuit above."""
+        seen = self.seen
+        age_ms = seen.age_ms
+        if not seen.suspect:
+            self._plain = True
+        if self._out_ms == 0:
+            self._out_ms = age_ms
+        self._out_ms = _saturated(self._out_ms + dt_ms)
+        self._grants.since(self._response_ms + age_ms + _LATENCY_MS)
+        if seen.outside(self._grants.low_w, self._grants.high_w):
+            self._loose_ms = _saturated(self._loose_ms + dt_ms)
+        else:
+            self._loose_ms = 0
+
+    # --- what is done about it ----------------------------------------------------------------
+
+    def _escalate(self, dt_ms):
+        """By STEPS; back after a pause, the third time by a person alone."""
+        if self.level == OBEY_OFF:
+            self._convict()
+            if self.count < _TIMES:
+                self._wait(dt_ms)
+            return
+        if self.level == OBEY_STOP and self._out_ms == 0:
+            self._take(OBEY_OFF)
+            return
+        if self._out_ms == 0:
+            if self.level == OBEY_ZERO:
+                self._wait(dt_ms)
+                return
+            self.level = OBEY_QUIET
+            self._plain = False
+            self._calm_ms = _saturated(self._calm_ms + dt_ms)
+            if self._calm_ms >= _FORGET_MS:
+                self.count = self._zeros = 0
+            return
+        response_ms = self._response_ms
+        if response_ms > _LATEST_MS - _GRACE_MS:
+            response_ms = _LATEST_MS - _GRACE_MS
+        beyond_ms = self._out_ms - response_ms
+        for level, after_ms, sure_ms, _ in STEPS:
+            if level > self.level and beyond_ms >= after_ms and self._loose_ms >= sure_ms:
+                self._take(level)
+
+    def _take(self, level):
+        if not self._plain and OBEY_AGAIN < level < OBEY_OFF:
+            return  # its own report says that it obeys: only the enable can tell
+        self.level = level
+        self._calm_ms = 0
+        self.pause_ms = _REST_MS
+        if level == OBEY_ZERO:
+            self._zeros += 1
+            if self._zeros > _TIMES:
+                self.level = level = OBEY_OFF
+        if level == OBEY_OFF:
+            self.pause_ms = _PAUSE_MS if self.count == 0 else 5 * _PAUSE_MS
+            if self._plain:
+                self._name()
+
+    def _name(self):
+        self.count += 1
+        self.faults |= FAULT_NOT_OBEYED
+
+    def _convict(self):
+        """Its report and a circuit above contradicted: what its enable ended was its doing."""
+        seen = self.seen
+        if self.faults & FAULT_NOT_OBEYED or not seen.bounded:
+            return
+        if self._off_ms < _ENABLE_MS + seen.above_age_ms():
+            return
+        if seen.delivers():
+            seen.cleared = True
+            self._forgive()
+        else:
+            self._name()
+
+    def _wait(self, dt_ms):
+        self.pause_ms -= dt_ms
+        if self.pause_ms <= 0:
+            self._forgive()
+
+    def _forgive(self):
+        self.level = OBEY_QUIET
+        self.pause_ms = self._calm_ms = 0
+        self._out_ms = self._loose_ms = 0
+        self._plain = False
+        self.faults &= ~FAULT_NOT_OBEYED
+
+    def _person(self):
+        """A person has acknowledged: it is tried again, unless it still runs without enable."""
+        acknowledge = self._requests[ACKNOWLEDGE_SEQ]
+        if acknowledge == self._acknowledged:
+            return
+        self._acknowledged = acknowledge
+        self.count = self._zeros = 0
+        self.seen.cleared = False
+        self._forgive()
+        if self._live_ms == 0:
+            self.faults &= ~FAULT_ENABLE
+
+    # --- an enable without effect -------------------------------------------------------------
+
+    def _watch_enable(self, enabled, dt_ms):
+        """Power well after the enable fell: the next switch up opens, and stays so."""
+        self._off_ms = 0 if enabled else _saturated(self._off_ms + dt_ms)
+        closed = self._trips[OUTPUTS] & OUT_CONTACTOR
+        self._open_ms = 0 if closed else _saturated(self._open_ms + dt_ms)
+        if self._off_ms < _ENABLE_MS + self.seen.age_ms or not self.seen.runs():
+            self._live_ms = 0
+            return
+        self._live_ms = _saturated(self._live_ms + dt_ms)
+        if self._live_ms > dt_ms:  # in two steps
+            self.faults |= FAULT_ENABLE
+
+    def _bar(self, on_grid):
+        """ENABLE_BAR, `withheld` and what the device is asked to be."""
+        commands = self._commands
+        bar = self._barred() if on_grid else 0
+        withheld = OUT_ENABLE if bar else 0
+        if self.faults & FAULT_ENABLE:
+            bar |= BAR_ENABLE
+            withheld = OUT_ENABLE
+            # T2's contactor opens by FAULTS; a power that it does not end is ended further up
+            age_ms = _ENABLE_MS + self.seen.age_ms
+            if self._live_ms and (not self.seen.gateway or self._open_ms >= age_ms):
+                self._dark = self._site[ISLAND_CAPABLE] == 1
+            if self._dark:
+                withheld |= OUT_ISLAND
+        else:
+            self._dark = False
+        following = commands[SETPOINT_MODE] == INVERTER_FOLLOW
+        if following and (self.level >= OBEY_STOP or bar & BAR_ENABLE):
+            commands[SETPOINT_MODE] = INVERTER_STOP
+        self.withheld = withheld
+        commands[ENABLE_BAR] = bar
+        commands[OBEDIENCE] = self.level
+        commands[FAULTS] = commands[FAULTS] & ~KEPT_FAULTS | self.faults
+
+    def _barred(self):
+        site = self._site
+        bar = BAR_NOT_OBEYED if self.level == OBEY_OFF else 0
+        blind = self.seen.blind_ms > self._response_ms + _GRACE_MS
+        if blind and not site[INVERTER_FITS]:
+            bar |= BAR_UNWITNESSED
+        guard = self._readings[ANTI_ISLANDING]
+        if guard == 0 or (guard != 1 and not site[INVERTER_CERTIFIED]):
+            bar |= BAR_ANTI_ISLANDING
+        return bar
+
+
+def _saturated(ms):
+    return ms if ms < AGE_MAX_MS else AGE_MAX_MS
+
+
+def table():
+    """The escalation as lines of markdown."""
+    lines = [
+        "| outside for its response and | outside all it may still follow for | then |",
+        "|---|---|---|",
+    ]
+    lines += ["| %d ms | %d ms | %s |" % row[1:] for row in STEPS]
+    minutes = _PAUSE_MS // 60_000
+    lines += [
+        "",
+        "Its enable is off %d ms after the sample at the latest. It is tried again after %d min,"
+        " then after %d min; the third time when a person acknowledges. One that heeds zero"
+        " is held there for %d s, three times. An hour of obedience begins the count anew."
+        % (_LATEST_MS, minutes, 5 * minutes, _REST_MS // 1000),
+    ]
+    return lines
