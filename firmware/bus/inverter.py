@@ -52,12 +52,13 @@ _LEGS = (400, 701, 41, 0)  # WL1 … AL1, VL1 of each leg, 23 registers apart
 _STORE = (1000, 713, 2, 5)  # WHRtg, WHAvail, SoC, SoH, Sta
 _BEAT = (1000, 715, 2, 3)  # LocRemCtl, DERHb
 _RATINGS = (10_000, 702, 2, 34)  # WMaxRtg … WDisChaRteMax
-_CHECK = (5000, 704, 0, CHECKED)  # ID, L … WSet_SF
+_CHECK = (2000, 704, 0, CHECKED)  # ID, L … WSet_SF
 _LEG_STRIDE = 23
 
 _TIMEOUT_MS = 300
 _AGAIN_MS = 5000  # after a refused register map
-_LOST = 3  # time-outs in a row: it may have restarted, or be another; discovered anew
+_DOUBTED = 2  # time-outs in a row: 704 is read again before anything is written
+_LOST = 3  # it may have restarted, or be another: discovered anew
 _STILL_MS = 3000  # 715.DERHb changes each second
 
 # 701.Alrm. Those about the grid are its own business, and normal in an outage.
@@ -97,6 +98,7 @@ class Inverter(Device):
         self._der_beat_ms = 0  # ticks when it changed
         self._alive = False  # it has been seen to change
         self._hung = False  # it has been seen to stand
+        self._doubted = False
         self._local = False  # 715.LocRemCtl
         self._store_fault = False
         self._stored = False  # a storage is connected
@@ -107,7 +109,8 @@ class Inverter(Device):
         self._setpoint = Job(self, SETPOINT, 1, self.control.write)
         self.jobs.append(self._discovery)
         self.jobs.append(self._setpoint)
-        self.jobs.append(Job(self, HEARTBEAT, 1000, self._send_beat))
+        self._heartbeat = Job(self, HEARTBEAT, 1000, self._send_beat)
+        self.jobs.append(self._heartbeat)
         for row, run in (
             (_RATINGS, self._read_ratings),
             (_BEAT, self._read_beat),
@@ -135,7 +138,7 @@ class Inverter(Device):
         self._discovery.on = not ready
         if not ready:
             self.scales = None
-            self._alive = self._hung = False
+            self._alive = self._hung = self._doubted = False
             self._der_beat = -1
             self.walk.restart()
         self.control.forget()
@@ -143,8 +146,13 @@ class Inverter(Device):
     def watch(self, now):
         if self.ready and self.peer.silences >= _LOST:
             self._enter(False)
-        if self.ready:
-            self._setpoint.on = not self._hung and self.control.due(now)
+        if not self.ready:
+            return
+        if self.peer.silences >= _DOUBTED and not self._doubted:
+            self._doubted = True
+            self._settings.after(0)
+        self._heartbeat.on = not self._doubted
+        self._setpoint.on = not self._doubted and not self._hung and self.control.due(now)
 
     def state(self):
         if self.peer.silences:
@@ -337,6 +345,7 @@ class Inverter(Device):
         if rtu.unsigned16(0) != 704 or not same:
             self._enter(False)
             return
+        self._doubted = False
         guard = rtu.unsigned16(52)
         self.image.live[ANTI_ISLANDING] = 2 if guard == NOT_UINT16 else 1 if guard == 1 else 0
         self.control.check()
