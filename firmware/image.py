@@ -172,11 +172,15 @@ TRIP_PILOT = const(2)  # pilot left C/D or was lost while the contactor was perm
 TRIP_DEAD_GRID = const(4)
 TRIP_STOP = const(8)  # emergency stop, or a loop that it shares with other contacts
 TRIP_STALE_PERMIT = const(16)  # core's beat older than 300 ms
-TRIP_INTERLOCK = const(32)  # bond and islanding switch closed together, or forming while closed
+TRIP_INTERLOCK = const(32)  # forming without switch and bond proved
 TRIP_SAMPLING = const(64)  # samples stopped or lost their phase
 TRIP_RCD = const(128)
 TRIP_HEAT = const(256)
 TRIP_VEHICLE = const(512)  # D without ventilation, or no diode, while the contactor was permitted
+TRIP_BOND = const(1024)  # bond and switch read closed together for longer than relays take
+TRIP_ISLAND = const(2048)  # an island far above its voltage
+TRIP_NEUTRAL = const(4096)  # an island without its neutral
+TRIP_SHORT = const(8192)  # an island below half its voltage
 TRIP_NAMES = (
     "overcurrent",
     "pilot",
@@ -188,6 +192,10 @@ TRIP_NAMES = (
     "rcd",
     "heat",
     "vehicle",
+    "bond",
+    "island",
+    "neutral",
+    "short",
 )
 PROTECTION_TRIPS = const(8 + 128 + 256)
 
@@ -209,6 +217,12 @@ FAULT_INSTRUMENT = const(8192)  # islet's own steps contradict an instrument (IN
 FAULT_PEN = const(16384)  # the supply's protective conductor is lost, by its voltage
 FAULT_BODY_LIVE = const(32768)  # and nothing declared parts the car's body from it
 FAULT_STAYS_LIVE = const(65536)  # welded, and nothing switches off what feeds the point
+FAULT_NEUTRAL = const(131072)  # after closing, the legs' voltages were those of a lost neutral
+FAULT_BOND_STUCK = const(262144)  # the bond reads closed, and nothing proves that it is open
+FAULT_ISLAND_VOLTAGE = const(524288)  # an island beyond its limits, or without its neutral
+FAULT_ISLAND_LOAD = const(1048576)  # more than the island could carry
+FAULT_ISLAND_STOP = const(2097152)  # the island ended by itself, or did not come up
+FAULT_LOADS = const(4194304)  # sheddable loads that were told to go seem to be on
 FAULT_NAMES = (
     "pilot",
     "diode",
@@ -227,7 +241,22 @@ FAULT_NAMES = (
     "pen",
     "body_live",
     "stays_live",
+    "neutral",
+    "bond_stuck",
+    "island_voltage",
+    "island_load",
+    "island_stop",
+    "loads",
 )
+
+# what is worth a sentence about the island and is no fault; the sentences are in net/words.py
+NOTE_NONE = const(0)
+NOTE_MIRROR = const(1)  # the switch's mirror contact flickers
+NOTE_BOND = const(2)  # the bond's contact does
+NOTE_LOADS = const(3)  # no room for the sheddable loads
+NOTE_WAITS = const(4)  # a pause before the next island
+NOTE_RESERVE = const(5)  # the battery is at its reserve
+NOTE_NAMES = ("none", "mirror", "bond", "loads", "waits", "reserve")
 
 # what measures a node
 INSTRUMENT_NONE = const(0)
@@ -344,7 +373,7 @@ ISLAND_AUTO = _f("ISLAND_AUTO", "", 0, 1, "island by itself on an outage")
 ISLAND_MAX_W = _f("ISLAND_MAX_W", "W", 0, _W, "most the island can carry")
 BOND_NEEDED = _f("BOND_NEEDED", "", 0, 1, "the island needs its own neutral-earth bond")
 SHED_NEEDED = _f("SHED_NEEDED", "", 0, 1, "sheddable loads must be off before forming")
-RELAY_FEEDBACK_MS = _f("RELAY_FEEDBACK_MS", "ms", 20, 1_000, "relay confirmation time-out", start=150)
+RELAY_FEEDBACK_MS = _f("RELAY_FEEDBACK_MS", "ms", 20, 500, "declared time of islanding switch and bond", start=500)
 TRIP_KIND = _f("TRIP_KIND", "", 0, 4, "grid code: kind of trip row, 0 unused", GRID_TRIPS)
 TRIP_LEVEL = _f("TRIP_LEVEL", "permille or mHz", 0, 70_000, "grid code: level", GRID_TRIPS)
 TRIP_TIME_MS = _f("TRIP_TIME_MS", "ms", 0, _MS, "grid code: time beyond the level", GRID_TRIPS)
@@ -365,6 +394,12 @@ NODE_ERROR_PERMILLE = _f("NODE_ERROR_PERMILLE", "permille", 0, 100, "declared er
 PEN_WATCH = _f("PEN_WATCH", "", 0, 1, "a lost PEN conductor is looked for by its voltage")
 PEN_PARTED = _f("PEN_PARTED", "", 0, 1, "the circuit declares a pole in the protective conductor, or a listed device")
 WELD_RELEASE = _f("WELD_RELEASE", "", 0, 1, "the circuit declares a release of what feeds the point")
+STOP_MS = _f("STOP_MS", "ms", 20, 5_000, "declared: the inverter may go on so long after its enable has fallen", start=500)
+ISLAND_SHIFT_MHZ = _f("ISLAND_SHIFT_MHZ", "mHz", 0, 3_000, "declared: frequency it shifts to when it can take no more", start=2_000)
+ISLAND_SYNCHRONISES = _f("ISLAND_SYNCHRONISES", "", 0, 1, "it synchronises with a returning grid by itself")
+BOND_NORMALLY_OPEN = _f("BOND_NORMALLY_OPEN", "", 0, 1, "the bond's contact is normally open, its coil dead while the switch is closed", start=1)
+STOP_CUTS_SUPPLY = _f("STOP_CUTS_SUPPLY", "", 0, 1, "the emergency stop's scope takes in the house's supply")
+LOADS_BEFORE_SWITCH = _f("LOADS_BEFORE_SWITCH", "", 0, 1, "something lies between the service's instrument and the islanding switch")
 
 # --- readings -------------------------------------------------------------------------------
 
@@ -405,6 +440,7 @@ SOC_PERMILLE = _f("SOC_PERMILLE", "permille", -1, 1000, "state of charge behind 
 SOC_AGE_MS = _f("SOC_AGE_MS", "age", 0, _MS, "age of SOC_PERMILLE", start=_MS)
 ANTI_ISLANDING = _f("ANTI_ISLANDING", "", -1, 2, "704.AntiIslEna: 0 off, 1 on, 2 cannot be asked, -1 not read yet", start=-1)
 PILOT_UNPLUGS = _f("PILOT_UNPLUGS", "", 0, _MS, "how often the pilot has been in A for 100 ms; saturates")
+FAST_HOUSE_MV = _f("FAST_HOUSE_MV", "mV", 0, 600_000, "house side, RMS of the last 20 ms, for the guard, where the board samples it", LEGS)
 
 # --- requests -------------------------------------------------------------------------------
 # Each is a range with a source, a reason and a time to live. The writer raises _SEQ whenever it
@@ -446,7 +482,7 @@ GRID_STATE = _f("GRID_STATE", "", 0, 4, "GRID_*")
 GRID_REMAIN_MS = _f("GRID_REMAIN_MS", "ms", 0, _MS, "enter-service time left")
 ISLAND_STATE = _f("ISLAND_STATE", "", 0, 11, "ISLAND_*")
 FAULTS = _f("FAULTS", "bits", 0, _MS, "FAULT_*")
-TRIP_ACK = _f("TRIP_ACK", "bits", 0, 1023, "trips the guard may clear")
+TRIP_ACK = _f("TRIP_ACK", "bits", 0, 16383, "trips the guard may clear")
 ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
 ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
 ALARM_MA = _f("ALARM_MA", "mA", 0, _MA, "by how much")
@@ -475,12 +511,13 @@ WEAR_DAY_MS = _f("WEAR_DAY_MS", "ms", 0, _MS, "and of the daily one")
 LEARNED_AGE_MS = _f("LEARNED_AGE_MS", "ms", 0, 60_000, "after so long, at the latest, a step of islet's own shows in the node's reading: the declared worst until learned", NODES, 2_000)
 LEARNED_RESPONSE_MS = _f("LEARNED_RESPONSE_MS", "ms", 0, 60_000, "time the device takes to follow, as seen in its own current: declared until learned, per device", DEVICES, 60_000)
 EVSE_OVERDUE = _f("EVSE_OVERDUE", "", 0, 1, "INV-3: the car draws more than the panel leaves it, for longer than its response: open")
+ISLAND_NOTE = _f("ISLAND_NOTE", "", 0, 5, "NOTE_*")
 
 # --- trips ----------------------------------------------------------------------------------
 
 TRIPS = Table("trips")
 _f = TRIPS.field
-TRIPPED = _f("TRIPPED", "bits", 0, 1023, "TRIP_*, latched until core acknowledges")
+TRIPPED = _f("TRIPPED", "bits", 0, 16383, "TRIP_*, latched until core acknowledges")
 OUTPUTS = _f("OUTPUTS", "bits", 0, 63, "what the guard wrote to the pins (OUT_*)")
 BEAT_AGE_MS = _f("BEAT_AGE_MS", "ms", 0, _MS, "time since core's beat changed", start=_MS)
 GUARD_TICKS = _f("GUARD_TICKS", "", 0, _MS, "guard ticks, wraps at its maximum")

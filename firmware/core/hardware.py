@@ -75,6 +75,7 @@ from firmware.image import (
     REASON_UNWITNESSED,
     REASON_VENTILATION,
     TOPOLOGY,
+    TRIP_BOND,
     TRIP_DEAD_GRID,
     TRIP_INTERLOCK,
     TRIP_SAMPLING,
@@ -88,7 +89,9 @@ _GATEWAY = const(2)  # T2
 _CARS_INVERTER = const(3)  # T3
 _STALE_MS = const(2_000)  # INV-4
 _LEAST_MA = const(6_000)
-_ENABLE_TRIPS = TRIP_DEAD_GRID + TRIP_STOP + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING
+_ENABLE_TRIPS = (
+    TRIP_DEAD_GRID + TRIP_STOP + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING + TRIP_BOND
+)
 
 
 # --- either device --------------------------------------------------------------------------

@@ -1,23 +1,32 @@
 # islet: leaving the grid, forming an island, and coming back: the tables.
 # GPL-3.0-or-later
 #
-# `python -m firmware.core.island_table` prints them as documentation; island.py interprets them.
+# `python -m firmware.core.island_table` prints them as documentation; island.py interprets them,
+# island_facts.py says what the facts are.
 #
 # A condition is a list of facts, "-" negates; it holds when all of them do. Of a state's rules the
-# first whose condition holds is followed, one per step. PERMITS withdraws an output in the very
-# step in which a fact it needs is gone, before any change of state (INV-5: one control cycle).
+# first whose condition holds is followed, one per step; a rule that stays in its state only names
+# something, once. PERMITS withdraws an output in the very step in which a fact it needs is gone,
+# before any change of state (INV-5: one control cycle).
 #
-# Two ways out of a fault. A contact or relay that did not follow: LOCKOUT, and nothing moves until
-# a person acknowledges. An inverter that did not form, with every contact proved: the enable stays
-# off and no island is tried until a person acknowledges ("failed"), but the house goes back to a
-# qualified grid by the ordinary path ending, unbonding, dark, closing.
+# "dark" is where every way ends that is not the grid: switch open, and from there either another
+# island or the plain grid. No fault of a contact keeps a house there that a good grid could carry
+# (INV-17): such a fault bars islands and the enable until a person acknowledges. "lockout" is for
+# what may not be closed without a person: a bond that reads closed unproved, a neutral lost after
+# closing, a source that goes on without its enable.
 
 from firmware.image import (
     FAULT_BOND,
+    FAULT_BOND_STUCK,
     FAULT_FORMING,
     FAULT_ISLAND_CLOSE,
+    FAULT_ISLAND_LOAD,
     FAULT_ISLAND_OPEN,
+    FAULT_ISLAND_STOP,
+    FAULT_ISLAND_VOLTAGE,
+    FAULT_LOADS,
     FAULT_NAMES,
+    FAULT_NEUTRAL,
     FAULT_NOT_DEAD,
     INVERTER_FOLLOW,
     INVERTER_FORM,
@@ -43,46 +52,93 @@ from firmware.image import (
 )
 
 # --- facts: what a condition may name ---------------------------------------------------------
+# Two words of at most 30 bits each: what the instruments say, and what is made of it.
 
-FACTS = (
+INSTRUMENTS = (
     ("heard", "the contacts were read within 300 ms"),
     ("fresh", "contacts, house side and grid side were all measured lately"),
-    ("open", "mirror contact: all live poles of the islanding switch are open"),
+    ("open", "mirror contact: all poles of the islanding switch are open"),
+    ("gone", "it has said so for longer than the relay's declared time"),
+    ("shut", "it has not said so for longer than that"),
     ("closed", "mirror contact away; while closing also: the house's voltage is the grid's"),
-    ("parted", "mirror or voltages have said otherwise for longer than they need to settle"),
-    ("tied", "house side alive, its voltage and frequency are the grid's: the switch carries it"),
-    ("apart", "house and grid side have differed in voltage or frequency for 1 s"),
-    ("bond", "neutral-earth bond closed"),
+    ("bond", "the neutral-earth bond reads closed"),
+    ("stuck", "it has read so for longer than its declared time"),
     ("bonded", "the bond is as the site needs it in an island"),
+    ("proved", "normally open, and seen open for 1 s since its coil was last energised: no weld"),
     ("dead", "house side below 5 % on all legs for 100 ms, hardware permissive agrees"),
+    ("live", "house side above 10 % on some leg for 2 s"),
     ("good", "house side within 90-110 % on all legs"),
+    ("upset", "a leg above 115 %, or one above 110 % with another below 90 %: no neutral"),
+    ("tied", "house side alive, its voltage and frequency are the grid's: the switch carries it"),
+    ("locked", "so within 2 % on every leg and 10 mHz in every reading for 1 s"),
+    ("apart", "house and grid side have differed in voltage or frequency for 1 s"),
+    ("lonely", "live behind an open switch, every pole proved open: it needs its bond"),
+    ("split", "each leg is proved open by a dead house beside its grid leg, or that is dead"),
+    ("follows", "forming: a grid leg that was dead has come up with the house (a weld)"),
+    ("flows", "forming: two readings of current through the open switch"),
+    ("suspect", "follows or flows ended it, and no dead house beside a live grid says otherwise"),
     ("forming", "the inverter says that it forms"),
     ("heeds", "the inverter answers and does not form: it has heard that it is on the grid"),
     ("stopped", "the inverter says that it does not form, and draws or delivers next to nothing"),
-    (
-        "outage",
-        "grid dead for GRID_LOSS_MS and islanding is automatic, or a person asks for it"
-        " and the battery is refilled",
-    ),
-    ("able", "the inverter answers, is plugged and without fault, and the reserve allows it"),
+    ("plugged", "the inverter has its battery or car"),
+)
+JUDGEMENTS = (
+    ("outage", "the grid is bad, or has been dead for GRID_LOSS_MS (short losses add up), and"
+     " islanding is automatic; or a person asks for it and the battery is refilled"),
+    ("burning", "the grid's voltage destroys: the switch opens even if nothing can form"),
+    ("able", "the inverter answers, is plugged, without fault or trip, and the reserve allows it"),
     ("refilled", "state of charge well above the outage reserve"),
-    ("reserve", "state of charge known and above the outage reserve"),
+    ("reserve", "state of charge above the outage reserve, a jump only once it is confirmed"),
     ("served", "grid in its window: waiting or in service"),
-    ("ready", "so for 5 s without interruption (INV-7)"),
-    ("back", "full enter-service delay passed and no wish to stay, or a wish to return"),
-    ("shed", "this site sheds loads in an island"),
-    ("stable", "10 s in this state"),
-    ("held", "the output was on when this state began, and since (the switch: closed or tied)"),
+    ("ready", "grid in a load's window for 5 s without interruption (INV-7)"),
+    ("back", "in service, for longer after each transfer of late; or a wish to return"),
+    ("room", "what is measured leaves room for the sheddable loads"),
     ("kept", "the output was on in the last step"),
-    ("driven", "the islanding switch was permitted in the last step"),
-    ("failed", "the fault forming stands: no island and no enable until a person acknowledges"),
+    ("settled", "the enable has been away for longer than the device's stop time"),
+    ("early", "within 10 s after closing"),
+    ("failed", "a fault bars islands and the enable until a person acknowledges"),
+    ("waits", "pause before the next island is tried"),
+    ("holds", "pause before the switch is closed again, or the stop's scope forbids it"),
+    ("named", "a fault of this room stands"),
+    ("pinned", "one of them keeps the switch open until a person acknowledges"),
+    ("unruly", "a source went on without its enable, and only the switch is left to open"),
     ("acknowledged", "a person acknowledged since the last fault"),
+    ("cut", "stop, RCD or another trip has taken the enable"),
+    ("loosened", "the guard saw a proof of the island go, however briefly"),
+    ("wild", "over-voltage, over-frequency or lost neutral beyond an island's limits"),
+    ("short", "below half its voltage: a short circuit"),
+    ("weak", "overload, under-voltage or under-frequency beyond an island's limits"),
     ("needs_bond", "the island needs its own bond; where the neutral is not switched it must not"),
     ("capable", "all interlocks for islanding are declared"),
-)
+)  # fmt: skip
 
 RELAY = -1  # "after": the site's relay feedback time-out
-CLEARED = -1  # "fault": a person has acknowledged, none stands any more
+
+# --- causes: what a rule names ------------------------------------------------------------------
+# Tried again with a growing pause while the weights of what ended islands add up to 3 at most; 4
+# bars at once. A person's acknowledgement, ten minutes of island or a minute on a good grid begin
+# anew.
+
+TRIES = 3
+CAUSES = (
+    # cause, fault, weight, meaning
+    ("", 0, 0, ""),
+    ("switch", FAULT_ISLAND_OPEN, 4, "poles or mirror contact of the switch"),
+    ("closing", FAULT_ISLAND_CLOSE, 4, "the switch does not close"),
+    ("bond", FAULT_BOND, 4, "the bond does not follow, or reads closed though proved open"),
+    ("stuck_bond", FAULT_BOND_STUCK, 4, "reads closed unproved: the switch stays open"),
+    ("neutral", FAULT_NEUTRAL, 4, "no neutral after closing: the switch stays open"),
+    ("unasked", FAULT_FORMING, 4, "forms, or goes on, when it must not"),
+    ("voltage", FAULT_ISLAND_VOLTAGE, 4, "over-voltage, over-frequency, lost neutral"),
+    ("short", FAULT_ISLAND_STOP, 3, "tried again once"),
+    ("stop", FAULT_ISLAND_STOP, 1, "the device stopped or did not form"),
+    ("load", FAULT_ISLAND_LOAD, 1, "overload, under-voltage"),
+    ("flicker", FAULT_ISLAND_STOP, 1, "a proof of the island went, however briefly"),
+    ("live", FAULT_NOT_DEAD, 0, "something else holds the house; heals once it is dead, unbonded"),
+    ("cleared", -1, -1, "a person has acknowledged: clears all"),
+)
+SOFT = FAULT_ISLAND_STOP | FAULT_ISLAND_LOAD | FAULT_LOADS  # bar nothing while tries are left
+PINNING = FAULT_BOND_STUCK | FAULT_NEUTRAL
 
 # --- the tables -------------------------------------------------------------------------------
 
@@ -102,6 +158,8 @@ MODES = (
     (ISLAND_LOCKOUT, INVERTER_STOP),
 )
 
+_FORM = "fresh open bonded capable reserve plugged -cut -loosened -flows -follows -wild -short"
+
 # state, output, condition: an output not listed for a state is off in it; several rows: any one
 PERMITS = (
     # INV-12: hold what the contacts say until the state is known
@@ -109,127 +167,187 @@ PERMITS = (
     (ISLAND_SENSING, OUT_ISLAND, "-heard kept -bond"),
     (ISLAND_SENSING, OUT_BOND, "heard open bond"),
     (ISLAND_SENSING, OUT_BOND, "-heard kept open"),
-    (ISLAND_GRID, OUT_ISLAND, "-bond"),
+    (ISLAND_GRID, OUT_ISLAND, ""),
     (ISLAND_GRID, OUT_LOADS, ""),
-    # one that is silent since the island may still have orders to form, anti-islanding off
-    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming -failed served heeds"),
-    (ISLAND_GRID, OUT_ENABLE, "fresh closed -parted -bond -forming -failed served kept"),
-    (ISLAND_STOPPING, OUT_ISLAND, "-bond"),
+    # one that is silent since the island may still have orders to form, anti-islanding off; a
+    # contact's glitch moves nothing, but no enable begins in it
+    (ISLAND_GRID, OUT_ENABLE, "fresh closed -bond -forming -apart -failed served heeds"),
+    (ISLAND_GRID, OUT_ENABLE, "fresh kept -gone -stuck -forming -apart -failed served"),
+    (ISLAND_STOPPING, OUT_ISLAND, ""),
     (ISLAND_STOPPING, OUT_LOADS, ""),
     (ISLAND_BONDING, OUT_BOND, "heard open needs_bond capable"),
-    (ISLAND_STARTING, OUT_BOND, "open needs_bond"),
-    (ISLAND_STARTING, OUT_ENABLE, "fresh open bonded capable reserve"),
-    (ISLAND_ISLANDED, OUT_BOND, "open needs_bond"),
-    (ISLAND_ISLANDED, OUT_ENABLE, "fresh open bonded capable reserve"),
-    (ISLAND_ISLANDED, OUT_LOADS, "-shed stable"),
-    (ISLAND_ENDING, OUT_BOND, "open needs_bond"),  # the bond goes last
-    (ISLAND_CLOSING, OUT_ISLAND, "fresh open dead -bond"),
-    (ISLAND_CLOSING, OUT_ISLAND, "-open -bond"),
-    (ISLAND_LOCKOUT, OUT_ISLAND, "held -open -bond"),
-    # a mirror stuck at "open" while the grid carries the house must not darken it
-    (ISLAND_LOCKOUT, OUT_ISLAND, "held -apart -bond -forming"),
-    (ISLAND_LOCKOUT, OUT_BOND, "held open -dead"),
-    (ISLAND_LOCKOUT, OUT_LOADS, "-open"),
-    (ISLAND_LOCKOUT, OUT_LOADS, "driven"),
+    (ISLAND_STARTING, OUT_BOND, "kept open"),
+    (ISLAND_STARTING, OUT_ENABLE, _FORM + " dead split"),
+    (ISLAND_STARTING, OUT_ENABLE, _FORM + " kept"),
+    (ISLAND_ISLANDED, OUT_BOND, "kept open"),
+    (ISLAND_ISLANDED, OUT_ENABLE, _FORM + " kept"),
+    (ISLAND_ISLANDED, OUT_LOADS, "room"),
+    # INV-18: the bond goes last; for it the switch counts as open until the device has stopped
+    (ISLAND_ENDING, OUT_BOND, "kept -settled"),
+    (ISLAND_ENDING, OUT_BOND, "kept open -locked"),
+    (ISLAND_ENDING, OUT_BOND, "fresh lonely needs_bond capable"),
+    (ISLAND_DARK, OUT_BOND, "fresh lonely needs_bond capable"),
+    (ISLAND_DARK, OUT_BOND, "kept open -dead -locked"),
+    (ISLAND_CLOSING, OUT_ISLAND, "fresh dead -bond -forming"),
+    (ISLAND_CLOSING, OUT_ISLAND, "kept -bond -forming"),
+    (ISLAND_LOCKOUT, OUT_BOND, "fresh lonely needs_bond capable"),
+    (ISLAND_LOCKOUT, OUT_BOND, "kept open -dead -locked"),
 )
 
-# state, after ms in it, condition, next state, fault
+# state, after ms in it, condition, next state, cause
 RULES = (
-    (ISLAND_SENSING, 0, "fresh -open bond", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_SENSING, 0, "fresh -open", ISLAND_GRID, 0),
-    (ISLAND_SENSING, 0, "fresh open dead bond", ISLAND_UNBONDING, 0),
-    (ISLAND_SENSING, 0, "fresh open dead", ISLAND_DARK, 0),
-    (ISLAND_SENSING, 3_000, "fresh open", ISLAND_LOCKOUT, FAULT_NOT_DEAD),
-    (ISLAND_GRID, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_GRID, 0, "forming", ISLAND_LOCKOUT, FAULT_FORMING),
-    (ISLAND_GRID, 0, "fresh parted open tied", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),  # the mirror
-    (ISLAND_GRID, 0, "fresh parted", ISLAND_LOCKOUT, FAULT_ISLAND_CLOSE),
-    (ISLAND_GRID, 0, "fresh failed acknowledged closed", ISLAND_GRID, CLEARED),
-    (ISLAND_GRID, 0, "fresh closed outage able capable -failed", ISLAND_STOPPING, 0),
-    (ISLAND_STOPPING, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_STOPPING, 0, "-outage", ISLAND_GRID, 0),
-    (ISLAND_STOPPING, 0, "fresh stopped", ISLAND_OPENING, 0),
-    (ISLAND_STOPPING, 10_000, "", ISLAND_LOCKOUT, FAULT_FORMING),
-    (ISLAND_OPENING, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_OPENING, 0, "fresh open dead -forming", ISLAND_BONDING, 0),
-    (ISLAND_OPENING, RELAY, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
-    (ISLAND_OPENING, 3_000, "", ISLAND_LOCKOUT, FAULT_NOT_DEAD),
-    (ISLAND_BONDING, 0, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
-    (ISLAND_BONDING, 0, "-dead", ISLAND_LOCKOUT, FAULT_NOT_DEAD),
-    (ISLAND_BONDING, 0, "-reserve", ISLAND_UNBONDING, 0),
-    (ISLAND_BONDING, 0, "fresh open bonded dead -forming", ISLAND_STARTING, 0),
-    (ISLAND_BONDING, RELAY, "", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_STARTING, 0, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
-    (ISLAND_STARTING, 0, "-bonded", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_STARTING, 0, "-fresh", ISLAND_ENDING, 0),
-    (ISLAND_STARTING, 0, "-reserve", ISLAND_ENDING, 0),
-    (ISLAND_STARTING, 0, "good forming", ISLAND_ISLANDED, 0),
-    (ISLAND_STARTING, 20_000, "", ISLAND_ENDING, FAULT_FORMING),
-    (ISLAND_ISLANDED, 0, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
-    (ISLAND_ISLANDED, 0, "-bonded", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_ISLANDED, 0, "dead", ISLAND_ENDING, FAULT_FORMING),  # collapsed: a person looks first
-    (ISLAND_ISLANDED, 0, "-fresh", ISLAND_ENDING, 0),
-    (ISLAND_ISLANDED, 0, "-reserve", ISLAND_ENDING, 0),
-    (ISLAND_ISLANDED, 0, "back", ISLAND_ENDING, 0),
-    (ISLAND_ENDING, 0, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
-    (ISLAND_ENDING, 0, "fresh dead -forming", ISLAND_UNBONDING, 0),
-    (ISLAND_ENDING, 10_000, "", ISLAND_LOCKOUT, FAULT_NOT_DEAD),
-    (ISLAND_UNBONDING, 0, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
-    (ISLAND_UNBONDING, 0, "fresh open dead -bond -forming ready", ISLAND_CLOSING, 0),
-    (ISLAND_UNBONDING, 0, "fresh -bond", ISLAND_DARK, 0),
-    (ISLAND_UNBONDING, RELAY, "", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_DARK, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_DARK, 0, "-open", ISLAND_LOCKOUT, FAULT_ISLAND_OPEN),
-    (ISLAND_DARK, 0, "forming -failed", ISLAND_DARK, FAULT_FORMING),
-    (ISLAND_DARK, 0, "fresh failed acknowledged open dead -forming", ISLAND_DARK, CLEARED),
-    (ISLAND_DARK, 0, "fresh open dead outage able refilled capable -failed", ISLAND_BONDING, 0),
-    (ISLAND_DARK, 0, "fresh open dead ready -forming", ISLAND_CLOSING, 0),
-    (ISLAND_CLOSING, 0, "bond", ISLAND_LOCKOUT, FAULT_BOND),
-    (ISLAND_CLOSING, 0, "forming", ISLAND_LOCKOUT, FAULT_FORMING),
-    (ISLAND_CLOSING, 0, "fresh closed", ISLAND_GRID, 0),
-    (ISLAND_CLOSING, RELAY, "open", ISLAND_LOCKOUT, FAULT_ISLAND_CLOSE),
-    (ISLAND_CLOSING, 2_000, "", ISLAND_LOCKOUT, FAULT_ISLAND_CLOSE),
-    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming -open -bond driven", ISLAND_SENSING, CLEARED),
-    # not driven, yet the mirror is away: welded and carrying the house, or the mirror is broken
+    (ISLAND_SENSING, 0, "fresh -open stuck -proved", ISLAND_LOCKOUT, "stuck_bond"),
+    (ISLAND_SENSING, 0, "fresh -open stuck", ISLAND_GRID, "bond"),
+    (ISLAND_SENSING, 0, "fresh -open -bond", ISLAND_GRID, ""),
+    (ISLAND_SENSING, 0, "fresh open pinned", ISLAND_LOCKOUT, ""),
+    (ISLAND_SENSING, 0, "fresh open dead bond", ISLAND_UNBONDING, ""),
+    (ISLAND_SENSING, 0, "fresh open dead", ISLAND_DARK, ""),
+    # a mirror that lies: the voltages of every leg say that the switch carries the house
+    (ISLAND_SENSING, 3_000, "fresh open tied locked -bond heeds", ISLAND_GRID, "switch"),
+    (ISLAND_SENSING, 3_000, "fresh open", ISLAND_ENDING, ""),
+    (ISLAND_GRID, 0, "capable burning", ISLAND_OPENING, ""),
+    (ISLAND_GRID, 0, "capable fresh early upset", ISLAND_LOCKOUT, "neutral"),
+    (ISLAND_GRID, 0, "capable unruly", ISLAND_LOCKOUT, ""),
+    (ISLAND_GRID, 0, "capable pinned", ISLAND_LOCKOUT, ""),
+    (ISLAND_GRID, 0, "heard stuck -proved", ISLAND_LOCKOUT, "stuck_bond"),
+    (ISLAND_GRID, 0, "heard stuck", ISLAND_GRID, "bond"),
+    (ISLAND_GRID, 0, "forming", ISLAND_GRID, "unasked"),
+    (ISLAND_GRID, 0, "fresh gone tied", ISLAND_GRID, "switch"),
+    (ISLAND_GRID, 0, "fresh gone apart", ISLAND_DARK, "closing"),
+    (ISLAND_GRID, 0, "fresh apart dead ready -bond", ISLAND_DARK, "closing"),
+    (ISLAND_GRID, 0, "fresh apart", ISLAND_GRID, "closing"),
     (
-        ISLAND_LOCKOUT,
-        0,
-        "fresh acknowledged stopped -open -bond good ready",
-        ISLAND_SENSING,
-        CLEARED,
+        ISLAND_GRID, 0, "fresh named acknowledged closed -gone -stuck -apart -forming",
+        ISLAND_GRID, "cleared",
     ),
     (
-        ISLAND_LOCKOUT,
-        0,
-        "fresh acknowledged -forming -open -bond dead ready",
-        ISLAND_CLOSING,
-        CLEARED,
+        ISLAND_GRID, 0, "fresh closed -bond outage able capable -failed -waits",
+        ISLAND_STOPPING, "",
     ),
-    (ISLAND_LOCKOUT, 0, "fresh acknowledged -forming open dead -driven", ISLAND_SENSING, CLEARED),
-)
+    (ISLAND_STOPPING, 0, "burning", ISLAND_OPENING, ""),
+    (ISLAND_STOPPING, 0, "heard stuck -proved", ISLAND_LOCKOUT, "stuck_bond"),
+    (ISLAND_STOPPING, 0, "heard stuck", ISLAND_GRID, "bond"),
+    (ISLAND_STOPPING, 0, "-outage", ISLAND_GRID, ""),
+    (ISLAND_STOPPING, 0, "fresh stopped", ISLAND_OPENING, ""),
+    (ISLAND_STOPPING, 10_000, "forming", ISLAND_GRID, "unasked"),
+    (ISLAND_STOPPING, 10_000, "", ISLAND_GRID, "stop"),
+    (ISLAND_OPENING, 0, "heard stuck -proved", ISLAND_LOCKOUT, "stuck_bond"),
+    (ISLAND_OPENING, 0, "heard stuck", ISLAND_DARK, "bond"),
+    (
+        ISLAND_OPENING, 0, "fresh open dead -bond -forming split outage able capable -failed",
+        ISLAND_BONDING, "",
+    ),
+    (ISLAND_OPENING, 3_000, "open dead", ISLAND_DARK, ""),
+    (ISLAND_OPENING, 3_000, "open", ISLAND_DARK, "live"),
+    (ISLAND_OPENING, RELAY, "-open", ISLAND_DARK, "switch"),
+    (ISLAND_BONDING, 0, "cut", ISLAND_ENDING, ""),
+    (ISLAND_BONDING, 0, "-open", ISLAND_ENDING, "flicker"),
+    (ISLAND_BONDING, 0, "-dead", ISLAND_ENDING, "flicker"),
+    (ISLAND_BONDING, 0, "-reserve", ISLAND_ENDING, ""),
+    (ISLAND_BONDING, 0, "-able", ISLAND_ENDING, ""),
+    (ISLAND_BONDING, 0, "-outage", ISLAND_ENDING, ""),
+    (ISLAND_BONDING, 0, "fresh open bonded dead split -forming", ISLAND_STARTING, ""),
+    (ISLAND_BONDING, RELAY, "-bonded", ISLAND_ENDING, "bond"),
+    (ISLAND_BONDING, 3_000, "", ISLAND_ENDING, "flicker"),
+    (ISLAND_STARTING, 0, "cut", ISLAND_ENDING, ""),
+    (ISLAND_STARTING, 0, "flows", ISLAND_ENDING, ""),
+    (ISLAND_STARTING, 0, "follows", ISLAND_ENDING, ""),
+    (ISLAND_STARTING, 0, "loosened", ISLAND_ENDING, "flicker"),
+    (ISLAND_STARTING, 0, "-open", ISLAND_ENDING, "flicker"),
+    (ISLAND_STARTING, 0, "-bonded", ISLAND_ENDING, "flicker"),
+    (ISLAND_STARTING, 0, "-plugged", ISLAND_ENDING, ""),
+    (ISLAND_STARTING, 0, "-fresh", ISLAND_ENDING, "flicker"),
+    (ISLAND_STARTING, 0, "-reserve", ISLAND_ENDING, ""),
+    (ISLAND_STARTING, 0, "wild", ISLAND_ENDING, "voltage"),
+    (ISLAND_STARTING, 0, "short", ISLAND_ENDING, "short"),
+    (ISLAND_STARTING, 0, "weak", ISLAND_ENDING, "load"),
+    (ISLAND_STARTING, 0, "good forming", ISLAND_ISLANDED, ""),
+    (ISLAND_STARTING, 20_000, "", ISLAND_ENDING, "stop"),
+    (ISLAND_ISLANDED, 0, "cut", ISLAND_ENDING, ""),
+    (ISLAND_ISLANDED, 0, "flows", ISLAND_ENDING, ""),
+    (ISLAND_ISLANDED, 0, "follows", ISLAND_ENDING, ""),
+    (ISLAND_ISLANDED, 0, "loosened", ISLAND_ENDING, "flicker"),
+    (ISLAND_ISLANDED, 0, "-open", ISLAND_ENDING, "flicker"),
+    (ISLAND_ISLANDED, 0, "-bonded", ISLAND_ENDING, "flicker"),
+    (ISLAND_ISLANDED, 0, "-plugged", ISLAND_ENDING, ""),
+    (ISLAND_ISLANDED, 0, "-fresh", ISLAND_ENDING, "flicker"),
+    (ISLAND_ISLANDED, 0, "-reserve", ISLAND_ENDING, ""),
+    (ISLAND_ISLANDED, 0, "wild", ISLAND_ENDING, "voltage"),
+    (ISLAND_ISLANDED, 0, "dead", ISLAND_ENDING, "stop"),
+    (ISLAND_ISLANDED, 0, "short", ISLAND_ENDING, "short"),
+    (ISLAND_ISLANDED, 0, "weak", ISLAND_ENDING, "load"),
+    (ISLAND_ISLANDED, 0, "back", ISLAND_ENDING, ""),
+    (ISLAND_ENDING, 0, "fresh dead -forming settled suspect", ISLAND_UNBONDING, "switch"),
+    (ISLAND_ENDING, 0, "fresh dead -forming settled", ISLAND_UNBONDING, ""),
+    (ISLAND_ENDING, 0, "fresh tied locked settled suspect", ISLAND_DARK, "switch"),
+    (ISLAND_ENDING, 0, "fresh tied locked settled -open", ISLAND_DARK, "switch"),
+    (ISLAND_ENDING, 10_000, "-dead", ISLAND_ENDING, "live"),
+    (ISLAND_UNBONDING, RELAY, "heard stuck -proved", ISLAND_LOCKOUT, "stuck_bond"),
+    (ISLAND_UNBONDING, RELAY, "heard stuck", ISLAND_UNBONDING, "bond"),
+    (
+        ISLAND_UNBONDING, 0, "fresh dead -bond -forming ready -holds -pinned",
+        ISLAND_CLOSING, "",
+    ),
+    (ISLAND_UNBONDING, 0, "fresh -bond", ISLAND_DARK, ""),
+    (ISLAND_UNBONDING, 0, "fresh lonely", ISLAND_DARK, "live"),
+    (ISLAND_DARK, 0, "pinned", ISLAND_LOCKOUT, ""),
+    (ISLAND_DARK, 0, "capable unruly", ISLAND_LOCKOUT, ""),
+    (ISLAND_DARK, 0, "fresh dead bond", ISLAND_UNBONDING, ""),
+    # welded, or a mirror that lies, and carrying the house
+    (ISLAND_DARK, 0, "fresh tied locked -open -bond heeds", ISLAND_GRID, "switch"),
+    (ISLAND_DARK, 3_000, "fresh tied locked open", ISLAND_DARK, "switch"),
+    (ISLAND_DARK, 0, "fresh dead shut", ISLAND_DARK, "switch"),
+    (ISLAND_DARK, 0, "forming", ISLAND_DARK, "unasked"),
+    (ISLAND_DARK, 3_000, "fresh live -tied", ISLAND_DARK, "live"),
+    (ISLAND_DARK, 0, "fresh named acknowledged open -bond -forming", ISLAND_DARK, "cleared"),
+    (
+        ISLAND_DARK, 0,
+        "fresh open dead -bond -forming split outage able refilled capable -failed -waits",
+        ISLAND_BONDING, "",
+    ),
+    (ISLAND_DARK, 0, "fresh dead -bond -forming ready -holds", ISLAND_CLOSING, ""),
+    (ISLAND_CLOSING, 0, "bond", ISLAND_UNBONDING, ""),
+    (ISLAND_CLOSING, 0, "forming", ISLAND_DARK, "unasked"),
+    (ISLAND_CLOSING, 0, "fresh closed", ISLAND_GRID, ""),
+    (ISLAND_CLOSING, RELAY, "fresh tied", ISLAND_GRID, "switch"),
+    (ISLAND_CLOSING, 3_000, "", ISLAND_DARK, "closing"),
+    (ISLAND_LOCKOUT, 0, "acknowledged heard -bond -forming -unruly", ISLAND_DARK, "cleared"),
+)  # fmt: skip
 
-FAULTS_OF_ISLAND = (
-    FAULT_ISLAND_OPEN | FAULT_ISLAND_CLOSE | FAULT_BOND | FAULT_FORMING | FAULT_NOT_DEAD
-)
+FAULTS_OF_ISLAND = 0
+for _row in CAUSES:
+    if _row[1] > 0:
+        FAULTS_OF_ISLAND |= _row[1]
+FAULTS_OF_ISLAND |= FAULT_LOADS
+BARRING = FAULTS_OF_ISLAND & ~(SOFT | FAULT_NOT_DEAD)
 
 _BITS = {}
-for _row in FACTS:
-    _BITS[_row[0]] = 1 << len(_BITS)
+for _words, _facts in enumerate((INSTRUMENTS, JUDGEMENTS)):
+    for _place, _row in enumerate(_facts):
+        _BITS[_row[0]] = (_words, 1 << _place)
+_CAUSES = {row[0]: number for number, row in enumerate(CAUSES)}
 
 
 def bit(fact):
-    """The bit of a fact; an unknown name is a KeyError at start, never at run time."""
-    return _BITS[fact]
+    """The bit of a fact in its word; an unknown name is a KeyError at start, never at run time."""
+    return _BITS[fact][1]
+
+
+def cause(name):
+    """The row of CAUSES."""
+    return _CAUSES[name]
 
 
 def compile_condition(text):
-    """'a -b' -> (mask, value): facts & mask == value when a holds and b does not."""
-    mask = value = 0
+    """'a -b' -> (mask, value, mask, value) of INSTRUMENTS and of JUDGEMENTS: facts & mask == value
+    when a holds and b does not."""
+    found = [0, 0, 0, 0]
     for word in text.split():
-        mask |= bit(word.lstrip("-"))
+        place, mask = _BITS[word.lstrip("-")]
+        found[2 * place] |= mask
         if word[0] != "-":
-            value |= bit(word)
-    return mask, value
+            found[2 * place + 1] |= mask
+    return tuple(found)
 
 
 def _name(names, bit):
@@ -244,8 +362,9 @@ def describe():
     """The tables as lines of Markdown."""
     yield "| fact | meaning |"
     yield "|---|---|"
-    for name, text in FACTS:
-        yield "| {} | {} |".format(name, text)
+    for facts in (INSTRUMENTS, JUDGEMENTS):
+        for name, text in facts:
+            yield "| {} | {} |".format(name, text)
     yield ""
     yield "| state | output | permitted while |"
     yield "|---|---|---|"
@@ -254,18 +373,24 @@ def describe():
             ISLAND_NAMES[state], _name(OUTPUT_NAMES, output), text or "always"
         )
     yield ""
-    yield "| state | after | when | next | fault |"
+    yield "| state | after | when | next | cause |"
     yield "|---|---|---|---|---|"
-    for state, after_ms, text, following, fault in RULES:
+    for state, after_ms, text, following, why in RULES:
         after = "{} ms".format(after_ms) if after_ms else ""
         if after_ms == RELAY:
             after = "relay feedback"
         yield "| {} | {} | {} | {} | {} |".format(
-            ISLAND_NAMES[state],
-            after,
-            text or "always",
-            ISLAND_NAMES[following],
-            "cleared" if fault == CLEARED else _name(FAULT_NAMES, fault) if fault else "",
+            ISLAND_NAMES[state], after, text or "always", ISLAND_NAMES[following], why
+        )
+    yield ""
+    yield "| cause | fault | weight of {} tries | meaning |".format(TRIES)
+    yield "|---|---|---|---|"
+    for name, fault, weight, text in CAUSES[1:]:
+        yield "| {} | {} | {} | {} |".format(
+            name,
+            _name(FAULT_NAMES, fault) if fault > 0 else "",
+            weight if weight >= 0 else "clears",
+            text,
         )
 
 

@@ -23,6 +23,7 @@ from firmware.image import (
     IN_RCD,
     INPUTS,
     INPUTS_AGE_MS,
+    INVERTER_FORM,
     INVERTER_PLUGGED,
     ISLAND_CAPABLE,
     LEGS,
@@ -35,16 +36,21 @@ from firmware.image import (
     PILOT_C,
     PILOT_D,
     PILOT_STATE,
+    SETPOINT_MODE,
     TOPOLOGY,
     TRIP_ACK,
+    TRIP_BOND,
     TRIP_DEAD_GRID,
     TRIP_HEAT,
     TRIP_INTERLOCK,
+    TRIP_ISLAND,
     TRIP_NAMES,
+    TRIP_NEUTRAL,
     TRIP_OVERCURRENT,
     TRIP_PILOT,
     TRIP_RCD,
     TRIP_SAMPLING,
+    TRIP_SHORT,
     TRIP_STALE_PERMIT,
     TRIP_STOP,
     TRIP_VEHICLE,
@@ -125,6 +131,11 @@ def contacts_consistent(image):
     return inputs >= 0 and (inputs & IN_BOND == 0 or inputs & IN_ISLAND_OPEN != 0)
 
 
+def not_forming(image):
+    """The island has ended; whether there is another is for the transfer's own faults."""
+    return image.commands[SETPOINT_MODE] != INVERTER_FORM
+
+
 def sampling_again(image):
     readings = image.readings
     return readings[FAST_AGE_MS] <= _STALE_MS and readings[PILOT_AGE_MS] <= _STALE_MS
@@ -142,7 +153,11 @@ TABLE = (
     (TRIP_DEAD_GRID, off_the_grid, 0, False, "islanding switch open"),
     (TRIP_STOP, stop_released, 0, True, "stop released"),
     (TRIP_STALE_PERMIT, outputs_off, 1_000, False, "beating again, outputs off"),
-    (TRIP_INTERLOCK, contacts_consistent, 0, True, "contacts consistent"),
+    (TRIP_INTERLOCK, contacts_consistent, 1_000, False, "contacts consistent"),
+    (TRIP_BOND, contacts_consistent, 1_000, False, "contacts consistent"),
+    (TRIP_ISLAND, not_forming, 1_000, False, "no island asked for"),
+    (TRIP_NEUTRAL, not_forming, 1_000, False, "no island asked for"),
+    (TRIP_SHORT, not_forming, 1_000, False, "no island asked for"),
     (TRIP_SAMPLING, sampling_again, 1_000, False, "samples fresh"),
     (TRIP_RCD, rcd_set, 0, True, "RCD set again"),
     (TRIP_HEAT, cooled, _COOL_MS, False, "no longer too hot"),

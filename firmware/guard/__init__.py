@@ -11,11 +11,13 @@
 
 from array import array
 
-from firmware.guard import drops
+from firmware.guard import drops, island
 from firmware.guard.causes import BEAT_MS, INRUSH_MS, SAMPLES_MS, UNSEEN_MS, Causes
 from firmware.guard.kernel import (
     BEAT_LATE_MS,
     BLANK_MS,
+    GOOD,
+    HOUSE,
     LOST,
     ON_MS,
     PILOT_B_MV,
@@ -35,22 +37,28 @@ from firmware.image import (
     GUARD_TICKS,
     ISLAND_SENSING,
     ISLAND_STATE,
+    LEG_COUNT,
     OUT_BOND,
     OUT_CONTACTOR,
     OUT_ENABLE,
     OUTPUTS,
     OVERCURRENT_MS,
     PERMITS,
+    RELAY_FEEDBACK_MS,
     SEES_VOLTAGE,
     TRIP_ACK,
+    TRIP_BOND,
     TRIP_COUNT,
     TRIP_DEAD_GRID,
     TRIP_HEAT,
     TRIP_INTERLOCK,
+    TRIP_ISLAND,
+    TRIP_NEUTRAL,
     TRIP_OVERCURRENT,
     TRIP_PILOT,
     TRIP_RCD,
     TRIP_SAMPLING,
+    TRIP_SHORT,
     TRIP_STALE_PERMIT,
     TRIP_STOP,
     TRIP_VALUE,
@@ -81,6 +89,7 @@ class Guard(Causes):
         own[SAMPLES_LATE_MS] = SAMPLES_MS
         own[LOST] = -1
         own[SEES] = getattr(board, "sees_grid", SEES_VOLTAGE)
+        own[HOUSE] = island.samples_house(board, image.site[LEG_COUNT])
         self._waiting = 0  # TRIP_* whose cause is there, but not for long enough
         self._found = 0  # TRIP_* whose cause is there in this tick
         self._struck = 0  # OUT_* dropped by strike() since the last tick began
@@ -93,7 +102,7 @@ class Guard(Causes):
 
     def tick(self, dt_ms):
         """Look for trips and write the outputs; allocates nothing."""
-        image = self._image
+        image = self.image
         trips = image.trips
         ticks = trips[GUARD_TICKS]
         trips[GUARD_TICKS] = ticks + 1 if ticks < AGE_MAX_MS else 0
@@ -104,6 +113,11 @@ class Guard(Causes):
             self._take_marks()
         commands = image.commands
         own = self.own
+        if own[HOUSE]:
+            if not island.forms(image):
+                own[GOOD] = 0
+            elif not own[GOOD] and island.first_good(self):
+                own[GOOD] = 1
         found = self._found = causes(image.site, image.live, commands, trips, own)
         drops = 0
         concerned = found | trips[TRIPPED] | self._waiting
@@ -116,12 +130,12 @@ class Guard(Causes):
             own[ON_MS] = 0
         elif own[ON_MS] < INRUSH_MS:
             own[ON_MS] += dt_ms
-        self._write(outputs)
+        self._write(island.order(self, outputs, dt_ms))
 
     def trip(self, bit, value):
         """Latch this TRIP_* now, whoever found its cause, and drop its outputs. Called in the
         interrupt that also calls tick()."""
-        trips = self._image.trips
+        trips = self.image.trips
         if not self._armed or trips[TRIPPED] & bit:
             return
         for i in range(len(TABLE)):
@@ -137,7 +151,7 @@ class Guard(Causes):
                 self._marks[i] = 1
                 self._struck |= self._now[i]
         if self._armed:
-            self._board.write_outputs(self._image.trips[OUTPUTS] & ~self._struck)
+            self._board.write_outputs(self.image.trips[OUTPUTS] & ~self._struck)
 
     def strike_by(self, inputs):
         """The same for the protective inputs (IN_*) that a pin's interrupt has seen."""
@@ -145,7 +159,7 @@ class Guard(Causes):
 
     def _write(self, outputs):
         """The pins, less what strike() drops meanwhile: looked at again when they are written."""
-        self._image.trips[OUTPUTS] = outputs
+        self.image.trips[OUTPUTS] = outputs
         struck = self._struck
         self._board.write_outputs(outputs & ~struck)
         if self._struck != struck:
@@ -158,14 +172,14 @@ class Guard(Causes):
         for i in range(len(TABLE)):
             if self._marks[i]:
                 self._marks[i] = 0
-                if not self._image.trips[TRIPPED] & TABLE[i][0]:
+                if not self.image.trips[TRIPPED] & TABLE[i][0]:
                     TABLE[i][1](self)
                     self._latch(i)
 
     def _listen(self, dt_ms):
         """Core's beat: its age, and how many came since each trip."""
-        commands = self._image.commands
-        trips = self._image.trips
+        commands = self.image.commands
+        trips = self.image.trips
         beat = commands[BEAT]
         if beat == self._beat:
             trips[BEAT_AGE_MS] = _longer(trips[BEAT_AGE_MS], dt_ms)
@@ -183,11 +197,11 @@ class Guard(Causes):
         """Advance one row of TABLE; returns the outputs (OUT_*) it drops now."""
         row = TABLE[i]
         bit = row[0]
-        trips = self._image.trips
+        trips = self.image.trips
         cause = self._found & bit
         if trips[TRIPPED] & bit:
             time_ms = _longer(self._time_ms[i], dt_ms)
-            acknowledged = self._image.commands[TRIP_ACK] & bit
+            acknowledged = self.image.commands[TRIP_ACK] & bit
             if not cause and acknowledged and self._beats[i] >= _BEATS:
                 trips[TRIPPED] &= ~bit
                 self._time_ms[i] = 0
@@ -199,7 +213,7 @@ class Guard(Causes):
             self._waiting &= ~bit
             self._time_ms[i] = 0
             return 0
-        confirm_ms = row[2] if row[2] >= 0 else self._image.site[-row[2]]
+        confirm_ms = row[2] if row[2] >= 0 else self.image.site[-row[2]]
         if self._time_ms[i] < confirm_ms:
             self._waiting |= bit
             self._time_ms[i] = _longer(self._time_ms[i], dt_ms)
@@ -210,7 +224,7 @@ class Guard(Causes):
     def _latch(self, i):
         """The row's trip, with `value`; returns what it drops now."""
         row = TABLE[i]
-        trips = self._image.trips
+        trips = self.image.trips
         self._waiting &= ~row[0]
         self._time_ms[i] = 0
         self._beats[i] = 0
@@ -227,7 +241,7 @@ def _longer(time_ms, dt_ms):
 
 # A cause that lasts for `confirm` ms (0: at once; below it: the site's field of that number)
 # drops `now` at once and `later` 100 ms after: islanded, the inverter's enable goes first and the
-# bond last. The islanding switch is held.
+# bond last, when island.order lets it. The islanding switch is held.
 TABLE = (
     # trip, cause, confirm ms, now, later, meaning
     (
@@ -263,7 +277,14 @@ TABLE = (
         OUT_BOND,
         "no beat for 300 ms",
     ),
-    (TRIP_INTERLOCK, Guard.unproved, 20, OUT_ENABLE + OUT_BOND, 0, "contacts disagree"),
+    (
+        TRIP_INTERLOCK,
+        island.unproved,
+        20,
+        OUT_ENABLE,
+        OUT_BOND,
+        "forming, and switch not proved open or bond not proved closed",
+    ),
     (
         TRIP_SAMPLING,
         Guard.samples_stopped,
@@ -281,6 +302,31 @@ TABLE = (
         OUT_CONTACTOR,
         0,
         "D without ventilation, or no diode",
+    ),
+    (
+        TRIP_BOND,
+        island.both_closed,
+        -RELAY_FEEDBACK_MS,
+        OUT_ENABLE,
+        OUT_BOND,
+        "bond and islanding switch read closed together",
+    ),
+    (TRIP_ISLAND, island.over, 140, OUT_ENABLE, OUT_BOND, "island: a leg over 1.20"),
+    (
+        TRIP_NEUTRAL,
+        island.neutral_lost,
+        80,
+        OUT_ENABLE,
+        OUT_BOND,
+        "island: a leg over 1.15 and another under 0.90",
+    ),
+    (
+        TRIP_SHORT,
+        island.broken_down,
+        180,
+        OUT_ENABLE,
+        OUT_BOND,
+        "island: a leg under 0.50, after its first good voltage",
     ),
 )
 

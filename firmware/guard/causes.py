@@ -23,21 +23,17 @@ from firmware.guard.kernel import (
 )
 from firmware.image import (
     BEAT_AGE_MS,
-    BOND_NEEDED,
     CONTACTOR_BREAKING_MA,
     CROSSING_AGE_MS,
     EVSE_MAX_MA,
     FAST_AGE_MS,
     FAST_GRID_MV,
     FAST_MA,
-    IN_BOND,
     IN_ESTOP,
-    IN_ISLAND_OPEN,
     IN_OVERTEMP,
     IN_RCD,
     IN_VENTILATION,
     INPUTS,
-    INVERTER_FORM,
     ISLAND_CAPABLE,
     LEG_COUNT,
     LEGS,
@@ -53,7 +49,6 @@ from firmware.image import (
     PROTECTION_INPUTS,
     SEES_CROSSINGS,
     SEES_VOLTAGE,
-    SETPOINT_MODE,
     TOPOLOGY,
     const,
 )
@@ -68,7 +63,7 @@ class Causes:
     """Each method: is the cause there now? `value` is what it measured."""
 
     def __init__(self, image):
-        self._image = image
+        self.image = image
         self.own = array("i", [0] * OWN)
         self.value = 0
 
@@ -77,19 +72,19 @@ class Causes:
         the breaker."""
         if self.own[ON_MS] < INRUSH_MS:
             return False
-        live = self._image.live
+        live = self.image.live
         most_ma = 0
         for leg in range(LEGS):
             if live[FAST_MA + leg] > most_ma:
                 most_ma = live[FAST_MA + leg]
         self.value = most_ma
-        site = self._image.site
+        site = self.image.site
         return 2 * site[EVSE_MAX_MA] < most_ma <= site[CONTACTOR_BREAKING_MA]
 
     def pilot_lost(self):
         """Contactor permitted, and the pilot not in C or D, or not seen (INV-2). Where the samples
         themselves are looked at (fast.py), they tell: a block's plateau is that of its worst."""
-        image = self._image
+        image = self.image
         if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
             return False
         high_mv = image.live[PILOT_HIGH_MV]
@@ -102,7 +97,7 @@ class Causes:
 
     def vehicle_unfit(self):
         """Contactor permitted, and the car in D without ventilation, or without its diode."""
-        image = self._image
+        image = self.image
         if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
             return False
         live = image.live
@@ -118,7 +113,7 @@ class Causes:
         """On the grid, and every leg below 20 % of nominal; or the next zero crossing overdue,
         where the board sees those: only while the enable is permitted, for at start nobody shows
         any yet."""
-        image = self._image
+        image = self.image
         site = image.site
         if site[ISLAND_CAPABLE] and not image.commands[PERMITS] & OUT_ISLAND:
             return False
@@ -137,37 +132,22 @@ class Causes:
         return True
 
     def stop(self):
-        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
+        self.value = self.image.live[INPUTS] & PROTECTION_INPUTS
         return self.value & IN_ESTOP != 0
 
     def rcd(self):
         """Alone: what shares the stop's loop has the stop's meaning."""
-        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
+        self.value = self.image.live[INPUTS] & PROTECTION_INPUTS
         return self.value & (IN_ESTOP | IN_RCD) == IN_RCD
 
     def heat(self):
-        self.value = self._image.live[INPUTS] & PROTECTION_INPUTS
+        self.value = self.image.live[INPUTS] & PROTECTION_INPUTS
         return self.value == IN_OVERTEMP
 
     def beat_late(self):
-        self.value = self._image.trips[BEAT_AGE_MS]
+        self.value = self.image.trips[BEAT_AGE_MS]
         return self.value > BEAT_MS
 
-    def unproved(self):
-        """Bond closed while the islanding switch is not proved open (INV-6), or forming asked
-        for without switch and bond proved (INV-5)."""
-        image = self._image
-        inputs = image.live[INPUTS]
-        self.value = inputs
-        apart = inputs & IN_ISLAND_OPEN != 0
-        bonded = inputs & IN_BOND != 0
-        if bonded and not apart:
-            return True
-        commands = image.commands
-        if commands[SETPOINT_MODE] != INVERTER_FORM or not commands[PERMITS] & OUT_ENABLE:
-            return False
-        return not apart or (image.site[BOND_NEEDED] == 1 and not bonded)
-
     def samples_stopped(self):
-        self.value = self._image.live[FAST_AGE_MS]
+        self.value = self.image.live[FAST_AGE_MS]
         return self.value > SAMPLES_MS

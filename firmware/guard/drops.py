@@ -11,6 +11,7 @@ from firmware.image import (
     OUT_ENABLE,
     OUTPUT_NAMES,
     OVERCURRENT_MS,
+    RELAY_FEEDBACK_MS,
     TOPOLOGY,
     TRIP_HEAT,
     TRIP_NAMES,
@@ -51,7 +52,11 @@ def protection_trip(inputs):
 
 def table(rows):
     """The trips as lines of markdown."""
-    fields = {OVERCURRENT_MS: "OVERCURRENT_MS", DEAD_GRID_MS: "DEAD_GRID_MS"}
+    fields = {
+        OVERCURRENT_MS: "OVERCURRENT_MS",
+        DEAD_GRID_MS: "DEAD_GRID_MS",
+        RELAY_FEEDBACK_MS: "RELAY_FEEDBACK_MS",
+    }
     lines = [
         "| trip | cause | after | drops | 100 ms later | meaning |",
         "|---|---|---|---|---|---|",

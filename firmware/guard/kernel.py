@@ -13,6 +13,7 @@ from firmware.image import (
     EVSE_MAX_MA,
     FAST_AGE_MS,
     FAST_GRID_MV,
+    FAST_HOUSE_MV,
     FAST_MA,
     IN_BOND,
     IN_ESTOP,
@@ -38,13 +39,17 @@ from firmware.image import (
     SEES_VOLTAGE,
     SETPOINT_MODE,
     TOPOLOGY,
+    TRIP_BOND,
     TRIP_DEAD_GRID,
     TRIP_HEAT,
     TRIP_INTERLOCK,
+    TRIP_ISLAND,
+    TRIP_NEUTRAL,
     TRIP_OVERCURRENT,
     TRIP_PILOT,
     TRIP_RCD,
     TRIP_SAMPLING,
+    TRIP_SHORT,
     TRIP_STALE_PERMIT,
     TRIP_STOP,
     TRIP_VEHICLE,
@@ -62,7 +67,10 @@ SAMPLES_LATE_MS = const(5)
 ON_MS = const(6)
 SEES = const(7)  # SEES_NOTHING, SEES_VOLTAGE or SEES_CROSSINGS: how a dead grid shows
 LOST = const(8)  # by the samples (fast.py) the pilot is lost: 1, not: 0; nobody looks at them: -1
-OWN = const(9)  # how many
+HOUSE = const(9)  # the board samples every leg of the house's side
+GOOD = const(10)  # the island that forms has had a good voltage
+OFF_MS = const(11)  # since the enable's output went
+OWN = const(12)  # how many
 
 PILOT_B_MV = const(8_000)  # B begins; the gap below it still belongs to C
 PILOT_D_MV = const(1_001)  # the gap above E still belongs to D
@@ -70,6 +78,12 @@ PILOT_C_MV = const(4_001)  # the gap above D still belongs to C
 DIODE_LOW_MV = const(-13_000)  # with a diode the car leaves the low plateau alone
 DIODE_HIGH_MV = const(-11_000)
 SWING_MV = const(1_500)  # plateaus closer together are no PWM, and say nothing about a diode
+# an island's limits in percent of nominal, inwards by 1 % (core/island_limits.py has them all)
+OVER = const(119)
+SPLIT_OVER = const(114)
+SPLIT_UNDER = const(91)
+UNDER = const(51)
+FIRST_GOOD = const(86)
 GATEWAY = const(2)  # T2: the gateway owns its pilot
 OVERDUE = const(600_000)  # ms * mHz: 1.2 half cycles, 12 ms at 50 Hz
 
@@ -151,8 +165,27 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
     apart = inputs & int(IN_ISLAND_OPEN)
     bonded = inputs & int(IN_BOND)
     if bonded and not apart:
-        found |= int(TRIP_INTERLOCK)
-    elif commands[int(SETPOINT_MODE)] == int(INVERTER_FORM) and permits & int(OUT_ENABLE):
+        found |= int(TRIP_BOND)
+    if commands[int(SETPOINT_MODE)] == int(INVERTER_FORM) and permits & int(OUT_ENABLE):
         if not apart or (site[int(BOND_NEEDED)] and not bonded):
             found |= int(TRIP_INTERLOCK)
+        if own[HOUSE] and fast_age_ms <= own[SAMPLES_LATE_MS]:
+            at = int(FAST_HOUSE_MV)
+            legs = site[int(LEG_COUNT)]
+            percent_mv = site[int(NOMINAL_MV)] // 100
+            least = live[at]
+            most = least
+            leg = 1
+            while leg < legs:
+                if live[at + leg] < least:
+                    least = live[at + leg]
+                if live[at + leg] > most:
+                    most = live[at + leg]
+                leg += 1
+            if most > OVER * percent_mv:
+                found |= int(TRIP_ISLAND)
+            if most > SPLIT_OVER * percent_mv and least < SPLIT_UNDER * percent_mv:
+                found |= int(TRIP_NEUTRAL)
+            if own[GOOD] and least < UNDER * percent_mv:
+                found |= int(TRIP_SHORT)
     return found

@@ -7,6 +7,7 @@ from firmware.image import (
     CONTACTOR_STATE,
     FAULTS,
     GRID_STATE,
+    ISLAND_NOTE,
     ISLAND_STATE,
     PILOT_STATE,
     TRIPPED,
@@ -23,6 +24,7 @@ WATCHED = (
     ("contactor", CONTACTOR_STATE, words.contactor_text),
     ("grid", GRID_STATE, words.grid_text),
     ("island", ISLAND_STATE, words.island_text),
+    ("note", ISLAND_NOTE, words.note_text),
 )
 
 
@@ -56,7 +58,8 @@ class Events:
             value = commands[field]
             if value != self._states[i]:
                 before, self._states[i] = self._states[i], value
-                self.add(what, text(value)[1], state=text(value)[0], before=text(before)[0])
+                if text(value)[1]:
+                    self.add(what, text(value)[1], state=text(value)[0], before=text(before)[0])
         faults, trips = commands[FAULTS], self.image.trips[TRIPPED]
         if faults != self._faults:
             self._alerts("fault", words.fault_texts(faults & ~self._faults), True)

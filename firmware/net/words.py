@@ -11,6 +11,7 @@ from firmware.image import (
     GRID_NAMES,
     IN_ESTOP,
     ISLAND_NAMES,
+    NOTE_NAMES,
     PILOT_NAMES,
     TRIP_NAMES,
 )
@@ -94,8 +95,9 @@ TRIPS = (
         "Clears by itself; if it comes back, note the event and report it.",
     ),
     (
-        "The neutral-earth bond and the islanding switch were closed together.",
-        "Have an electrician check the two switches, then acknowledge.",
+        "A contact of the islanding switch or of the bond let go while the inverter formed the "
+        "island.",
+        "Clears by itself once the contacts agree; if it comes back, have them checked.",
     ),
     (
         "The measurements stopped, so everything was switched off.",
@@ -115,10 +117,30 @@ TRIPS = (
         "contactor was opened at once.",
         "Clears by itself; it closes again only for a car that is in order.",
     ),
+    (
+        "The neutral-earth bond and the islanding switch read closed together.",
+        "Clears by itself once the contacts agree; have an electrician check them.",
+    ),
+    (
+        "The island's voltage was too high, so the inverter was cut off.",
+        "Clears by itself once the island has ended; see the fault that names it.",
+    ),
+    (
+        "The island's neutral was lost, so the inverter was cut off.",
+        "Clears by itself once the island has ended; see the fault that names it.",
+    ),
+    (
+        "The island's voltage broke down, so the inverter was cut off.",
+        "Clears by itself once the island has ended; see the fault that names it.",
+    ),
 )
 
 # What cuts the power by itself, in the order of PROTECTION_INPUTS' bits from IN_ESTOP on.
-PROTECTIONS = ("emergency stop", "residual current device", "too hot")
+PROTECTIONS = (
+    "emergency stop",
+    "residual current device",
+    "too hot",
+)
 
 # One row per fault bit, in FAULT_NAMES' order: what is wrong, the way out.
 FAULTS = (
@@ -146,20 +168,22 @@ FAULTS = (
     ),
     (
         "The islanding switch did not open, or its mirror contact says so wrongly: no backup.",
-        "Have an electrician check the switch and its mirror contact, then acknowledge.",
+        "Have an electrician check the switch and its mirror contact, then acknowledge. A good "
+        "grid carries the house meanwhile.",
     ),
     (
-        "The islanding switch did not close, so the house is still off the grid.",
-        "Check that the house side is dead and the switch moves, then acknowledge.",
+        "The islanding switch did not close, or a pole of it carries no voltage.",
+        "It is tried again by itself, after a longer pause each time. Have an electrician check "
+        "the switch, then acknowledge.",
     ),
     (
-        "The neutral-earth bond did not follow.",
-        "Have an electrician check the bond relay and its contact, then acknowledge.",
+        "The neutral-earth bond did not follow, or its contact says so wrongly: no backup.",
+        "Have an electrician check the bond relay and its contact, then acknowledge. A good grid "
+        "carries the house meanwhile.",
     ),
     (
-        "The inverter supplied the house when it must not, or did not when it should.",
-        "It stays off until you check it and acknowledge. A house that was left dark returns to "
-        "the grid by itself once the grid is good and the inverter has stopped.",
+        "The inverter supplied the house when it must not.",
+        "It stays off until you check it and acknowledge. A good grid carries the house.",
     ),
     (
         "The car drew more than it was offered or its cable bears, or twice went on drawing when "
@@ -167,8 +191,9 @@ FAULTS = (
         "Unplug the car and plug it in again, or acknowledge.",
     ),
     (
-        "The house side stayed live after everything was switched off.",
-        "Find the other source (a second inverter, a generator), switch it off, then acknowledge.",
+        "Something else keeps the house live behind the open switch.",
+        "Clears by itself once it is dead: the sun or a second inverter may hold it. Find it and "
+        "switch it off if it lasts.",
     ),
     (
         "The inverter stayed outside what it was told, so its enable was taken away.",
@@ -202,6 +227,34 @@ FAULTS = (
         "Do not touch the plug. Switch off the breaker of the charging point and call an "
         "electrician; goes with the weld.",
     ),
+    (
+        "After the switch to the grid had closed, the house's neutral was missing, so it opened.",
+        "Call an electrician or the network operator: a lost neutral destroys appliances. Then "
+        "acknowledge.",
+    ),
+    (
+        "The neutral-earth bond reads closed, and nothing proves that it is open, so the switch "
+        "to the grid stays open.",
+        "Have an electrician check the bond relay and its contact, then acknowledge.",
+    ),
+    (
+        "The island's voltage or frequency was beyond its limits, or its neutral was lost.",
+        "No new island until the inverter and the neutral have been checked; then acknowledge.",
+    ),
+    (
+        "More was switched on than the island can carry.",
+        "Switch something off. It is tried again by itself up to three times, after a longer "
+        "pause each time; then acknowledge.",
+    ),
+    (
+        "The island ended by itself, or did not come up.",
+        "It is tried again by itself up to three times, after a short circuit once, with a longer "
+        "pause each time. Then have inverter, contacts and circuits checked, and acknowledge.",
+    ),
+    (
+        "The loads that were told to go seem to be on still.",
+        "Have the relay that switches them checked; it clears with a good grid.",
+    ),
 )
 
 PILOT = (
@@ -226,16 +279,27 @@ GRID = ("not measured yet", "no power from the grid", "abnormal", "back, waiting
 ISLAND = (
     "Looking at the state of the house.",
     "The house is on the grid.",
-    "The grid is gone: stopping the inverter before leaving it.",
-    "The grid is gone: opening the switch to it.",
+    "About to leave the grid: stopping the inverter first.",
+    "Leaving the grid: opening the switch to it.",
     "Preparing to run alone: earthing the neutral.",
     "Preparing to run alone: starting the inverter.",
     "The house runs on the battery, without the grid.",
-    "The grid is back: stopping the inverter.",
-    "The battery is at its reserve or did not start: the house is dark until the grid is back.",
-    "The grid is back: removing the house's own earthing.",
-    "The grid is back: closing the switch to it.",
-    "Running alone is locked after a fault.",
+    "Ending the island: stopping the inverter.",
+    "The switch to the grid is open, and nothing of islet's supplies the house.",
+    "Ending the island: removing the house's own earthing.",
+    "Closing the switch to the grid.",
+    "The switch to the grid stays open until somebody acknowledges.",
+)
+# by NOTE_*
+NOTES = (
+    "",
+    "The islanding switch's mirror contact said for a moment that it is open. Nothing was "
+    "moved; if it comes back, have it checked.",
+    "The contact of the neutral-earth bond said for a moment that it is closed. Nothing was "
+    "moved; if it comes back, have it checked.",
+    "The loads that may be switched off stay off: there is no room for them in the island.",
+    "The island ended; after a pause it is tried again.",
+    "The battery is at its reserve for outages.",
 )
 MODE = ("stopped", "following the grid", "forming the island")
 
@@ -336,6 +400,10 @@ def grid_text(value):
 
 def island_text(value):
     return state_text(ISLAND_NAMES, ISLAND, value)
+
+
+def note_text(value):
+    return state_text(NOTE_NAMES, NOTES, value)
 
 
 def alarm_text(node_name, leg, over_ma):

@@ -15,6 +15,7 @@ from firmware.image import (
     EVSE_NODE,
     FAST_AGE_MS,
     FAST_GRID_MV,
+    FAST_HOUSE_MV,
     FAST_MA,
     GRID_AGE_MS,
     GRID_MHZ,
@@ -24,6 +25,7 @@ from firmware.image import (
     HOUSE_MV,
     INSTRUMENT_CT,
     INSTRUMENT_EVSE,
+    ISLAND_CAPABLE,
     LEG_COUNT,
     LEGS,
     NODE_AGE_MS,
@@ -101,7 +103,11 @@ class Sense:
         self._fast_channels = array("i", [])
         self._fast_fields = array("i", [])
         evse_legs = site[EVSE_LEGS] if site[EVSE_NODE] >= 0 else 0
-        groups = (self._evse, evse_legs, FAST_MA), (self._grid, site[LEG_COUNT], FAST_GRID_MV)
+        groups = (
+            (self._evse, evse_legs, FAST_MA),
+            (self._grid, site[LEG_COUNT], FAST_GRID_MV),
+            (self._house, site[LEG_COUNT] if site[ISLAND_CAPABLE] else 0, FAST_HOUSE_MV),
+        )
         for channels, legs, field in groups:
             for leg in range(legs):
                 if channels[leg] >= 0:

@@ -1,21 +1,27 @@
-# islet: relays, inverter and voltages around an Island.
+# islet: relays, contacts, inverter, sun and voltages around an Island.
 # GPL-3.0-or-later
 from __future__ import annotations
 
 from firmware.core.island import Island
 from firmware.image import (
+    ACKNOWLEDGE_SEQ,
     BOND_NEEDED,
+    FAULTS,
     GRID_AGE_MS,
     GRID_DEAD,
     GRID_IN_SERVICE,
+    GRID_LOAD_OK,
+    GRID_LOSS,
     GRID_LOSS_MS,
     GRID_MHZ,
     GRID_MV,
     GRID_STATE,
+    GRID_WAITING,
     HOUSE_AGE_MS,
     HOUSE_MHZ,
     HOUSE_MV,
     IN_BOND,
+    IN_ESTOP,
     IN_ISLAND_DEAD,
     IN_ISLAND_OPEN,
     INPUTS,
@@ -28,6 +34,8 @@ from firmware.image import (
     ISLAND_AUTO,
     ISLAND_CAPABLE,
     ISLAND_NAMES,
+    LOSS_DEAD,
+    LOSS_NONE,
     OUT_BOND,
     OUT_ENABLE,
     OUT_ISLAND,
@@ -40,6 +48,8 @@ from firmware.image import (
 )
 
 LIVE_MV = 230_000
+STEP_MS = 100
+GRID_HZ, ISLAND_HZ = 50_020, 50_000  # mHz
 
 
 def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> Image:
@@ -56,32 +66,94 @@ def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> Image:
     image.readings[INVERTER_PLUGGED] = 1
     image.requests[OUTAGE_RESERVE_PERMILLE] = 200
     image.commands[GRID_STATE] = GRID_IN_SERVICE
+    image.commands[GRID_LOAD_OK] = 1
     return image
 
 
+class Relay:
+    """Main contact and how long it travels; `stuck` keeps its position."""
+
+    def __init__(self, closed: bool, travel_ms: int = 0) -> None:
+        self.closed = closed
+        self.travel_ms = travel_ms
+        self.stuck = False
+        self._moving_ms = 0
+
+    def drive(self, coil: bool) -> None:
+        if coil == self.closed or self.stuck:
+            self._moving_ms = 0
+            return
+        self._moving_ms += STEP_MS
+        if self._moving_ms > self.travel_ms:
+            self.closed = coil
+            self._moving_ms = 0
+
+
 class House:
-    """Relays, inverter and voltages around an Island, one 100 ms step at a time.
+    """One 100 ms step at a time.
 
     `stuck_switch`, `stuck_bond`: a relay that keeps its position; `deaf`: an inverter that keeps
     its mode whatever enable and mode say; `mirror` False: a mirror contact that never says open;
-    `mirror_open`: one that always does; `weak`: an inverter that forms no voltage.
+    `mirror_open`: one that always does; `weak`: an inverter that does not form; `sun`: another
+    source holds a house that is off the grid; `false`: inputs (IN_*) that read this level.
     """
 
     def __init__(self, image: Image, **tables: tuple[tuple[object, ...], ...]) -> None:
         self.image = image
+        self.tables = tables
         self.island = Island(image, **tables)  # type: ignore[arg-type]
         self.grid = GRID_IN_SERVICE
-        self.switch, self.bond, self.mode = True, False, INVERTER_STOP
-        self.stuck_switch = self.stuck_bond = self.deaf = False
+        self.switch_relay, self.bond_relay = Relay(True), Relay(False)
+        self.mode = INVERTER_STOP
+        self.deaf = self.mirror_open = self.weak = self.sun = self.stop = False
         self.mirror = True
-        self.mirror_open = self.weak = False
+        self.false: dict[int, bool] = {}
+        self.good_ms = 5_000  # of the grid for a load, as the grid's room has counted it
+        self.fit_ms = 5_000  # and as it is
+        self.dark_ms = 0  # beside a grid that has been good for 5 s
         self.trace: list[int] = []
+
+    # the main contacts, settable by a test
+
+    @property
+    def switch(self) -> bool:
+        return self.switch_relay.closed
+
+    @switch.setter
+    def switch(self, closed: bool) -> None:
+        self.switch_relay.closed = closed
+
+    @property
+    def bond(self) -> bool:
+        return self.bond_relay.closed
+
+    @bond.setter
+    def bond(self, closed: bool) -> None:
+        self.bond_relay.closed = closed
+
+    @property
+    def stuck_switch(self) -> bool:
+        return self.switch_relay.stuck
+
+    @stuck_switch.setter
+    def stuck_switch(self, stuck: bool) -> None:
+        self.switch_relay.stuck = stuck
+
+    @property
+    def stuck_bond(self) -> bool:
+        return self.bond_relay.stuck
+
+    @stuck_bond.setter
+    def stuck_bond(self, stuck: bool) -> None:
+        self.bond_relay.stuck = stuck
 
     def run(self, ms: int, until: int | None = None) -> int:
         """Steps for ms, or until a state; returns the state reached."""
-        for _ in range(ms // 100):
+        for _ in range(ms // STEP_MS):
+            self._pass()
+            self.good_ms = self.good_ms + STEP_MS if self.fit_ms else 0
             self.show()
-            self.island.step(100)
+            self.island.step(STEP_MS)
             if not self.trace or self.trace[-1] != self.island.state:
                 self.trace.append(self.island.state)
             self.act()
@@ -89,29 +161,81 @@ class House:
                 break
         return self.island.state
 
+    def _pass(self) -> None:
+        """Another step of darkness beside a good grid, or not."""
+        fit = self.grid in (GRID_WAITING, GRID_IN_SERVICE)
+        self.fit_ms = self.fit_ms + STEP_MS if fit else 0
+        if self.fit_ms > 5_000 and not self.house_mv():
+            self.dark_ms += STEP_MS
+
+    def house_mv(self) -> int:
+        if self.switch:
+            return self.grid_mv()
+        forms = self.mode == INVERTER_FORM and not self.weak
+        return LIVE_MV if forms or self.sun else 0
+
+    def grid_mv(self) -> int:
+        """A dead street behind a closed switch is fed by what forms in the house."""
+        forms = self.switch and self.mode == INVERTER_FORM and not self.weak
+        return LIVE_MV if self.grid != GRID_DEAD or forms else 0
+
     def show(self) -> None:
         readings = self.image.readings
-        forming = self.mode == INVERTER_FORM
-        grid_mv = 0 if self.grid == GRID_DEAD else LIVE_MV
-        house_mv = grid_mv if self.switch else LIVE_MV if forming and not self.weak else 0
-        readings[INPUTS] = (
+        house_mv, grid_mv = self.house_mv(), self.grid_mv()
+        inputs = (
             (IN_ISLAND_OPEN if self.mirror_open or (self.mirror and not self.switch) else 0)
             | (IN_BOND if self.bond else 0)
             | (0 if house_mv else IN_ISLAND_DEAD)
+            | (IN_ESTOP if self.stop else 0)
         )
+        for bit, level in self.false.items():
+            inputs = inputs | bit if level else inputs & ~bit
+        readings[INPUTS] = inputs
         readings[GRID_MV], readings[HOUSE_MV] = grid_mv, house_mv
+        grid_mhz = GRID_HZ if self.grid != GRID_DEAD else ISLAND_HZ if grid_mv else 0
+        readings[GRID_MHZ] = grid_mhz
+        readings[HOUSE_MHZ] = 0 if not house_mv else grid_mhz if self.switch else ISLAND_HZ
         readings[INVERTER_MODE] = self.mode
-        self.image.commands[GRID_STATE] = self.grid
+        commands = self.image.commands
+        commands[GRID_STATE] = self.grid
+        commands[GRID_LOSS] = LOSS_DEAD if self.grid == GRID_DEAD else LOSS_NONE
+        commands[GRID_LOAD_OK] = int(self.good_ms >= 5_000)
 
     def act(self) -> None:
         permits = self.island.permits
-        if not self.stuck_switch:
-            self.switch = bool(permits & OUT_ISLAND)
-        if not self.stuck_bond:
-            self.bond = bool(permits & OUT_BOND)
+        self.switch_relay.drive(bool(permits & OUT_ISLAND))
+        self.bond_relay.drive(bool(permits & OUT_BOND) and not self.stop)
+        enabled = permits & OUT_ENABLE and not self.stop
         if not self.deaf:
-            enabled = permits & OUT_ENABLE
             self.mode = self.image.commands[SETPOINT_MODE] if enabled else INVERTER_STOP
+            if self.weak and self.mode == INVERTER_FORM:
+                self.mode = INVERTER_STOP
+
+    # --- events ---------------------------------------------------------------------------------
+
+    def drain(self, permille: int) -> None:
+        """The battery goes there by steps that one may believe."""
+        readings = self.image.readings
+        while readings[SOC_PERMILLE] != permille:
+            step = max(-10, min(10, permille - readings[SOC_PERMILLE]))
+            readings[SOC_PERMILLE] += step
+            self.island.judge.charge.step(STEP_MS)
+
+    def acknowledge(self) -> None:
+        self.image.requests[ACKNOWLEDGE_SEQ] += 1
+
+    def reset(self, off_ms: int = 0) -> None:
+        """The controller starts again after so long without power: its outputs float meanwhile,
+        so that the enable is off, the switch latches and the bond is held for a moment."""
+        faults = self.image.commands[FAULTS]
+        self.mode = INVERTER_STOP
+        if off_ms > 1_000:
+            self.bond = False
+        for _ in range(off_ms // STEP_MS):
+            self._pass()
+        self.good_ms = 0  # qualification starts anew
+        self.island = Island(self.image, **self.tables)  # type: ignore[arg-type]
+        self.island.recall(faults)
 
 
 def names(trace: list[int]) -> str:

@@ -130,7 +130,11 @@ WAYS_OUT = [
     (f.TRIP_RCD, {}, {}, 0, True),
     (f.TRIP_HEAT, {}, {}, 60, False),
     (f.TRIP_STALE_PERMIT, {}, {}, 1, False),
-    (f.TRIP_INTERLOCK, {}, {}, 0, True),
+    (f.TRIP_INTERLOCK, {}, {}, 1, False),
+    (f.TRIP_BOND, {}, {}, 1, False),
+    (f.TRIP_ISLAND, {}, {}, 1, False),
+    (f.TRIP_NEUTRAL, {}, {}, 1, False),
+    (f.TRIP_SHORT, {}, {}, 1, False),
     (f.TRIP_SAMPLING, {}, {}, 1, False),
 ]
 STILL = [
@@ -151,6 +155,10 @@ STILL = [
     (f.TRIP_INTERLOCK, {}, {"INPUTS": f.IN_BOND}),
     (f.TRIP_INTERLOCK, {}, {"INPUTS_AGE_MS": 500}),
     (f.TRIP_SAMPLING, {}, {"FAST_AGE_MS": 500}),
+    (f.TRIP_BOND, {}, {"INPUTS": f.IN_BOND}),
+    (f.TRIP_ISLAND, {"SETPOINT_MODE": f.INVERTER_FORM}, {}),
+    (f.TRIP_NEUTRAL, {"SETPOINT_MODE": f.INVERTER_FORM}, {}),
+    (f.TRIP_SHORT, {"SETPOINT_MODE": f.INVERTER_FORM}, {}),
 ]
 
 

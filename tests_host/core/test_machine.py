@@ -194,7 +194,7 @@ def trips_clear_themselves(patch: pytest.MonkeyPatch) -> None:
     def row(self: guard.Guard, i: int, dt_ms: int) -> int:
         drops = real(self, i, dt_ms)
         if not guard.TABLE[i][1](self):
-            self._image.trips[f.TRIPPED] &= ~guard.TABLE[i][0]
+            self.image.trips[f.TRIPPED] &= ~guard.TABLE[i][0]
         return drops
 
     patch.setattr(guard.Guard, "_row", row)
@@ -239,8 +239,8 @@ def guard_without_latch(patch: pytest.MonkeyPatch) -> None:
 def _tick_without_latch(self: guard.Guard, dt_ms: int) -> None:
     self._listen(dt_ms)
     if self._armed:
-        outputs = self._image.commands[f.PERMITS]
-        self._image.trips[f.OUTPUTS] = outputs
+        outputs = self.image.commands[f.PERMITS]
+        self.image.trips[f.OUTPUTS] = outputs
         self._board.write_outputs(outputs)
 
 

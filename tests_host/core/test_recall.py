@@ -8,7 +8,7 @@ from firmware import image as f
 from firmware.core import Core
 from firmware.core.contactor import Contactor
 from tests_host.core.builders import healthy, put
-from tests_host.core.island_house import House, a_site, names
+from tests_host.core.island_house import House, a_site
 from tests_host.core.test_contactor import CLOSED, FAULT, OPEN, FakePilot, Room
 
 
@@ -41,33 +41,53 @@ def test_a_car_that_ignored_its_offer_is_not_forgotten() -> None:
     assert room.step(3) == CLOSED
 
 
-CONTACTS = (f.FAULT_ISLAND_OPEN, f.FAULT_ISLAND_CLOSE, f.FAULT_BOND, f.FAULT_NOT_DEAD)
+CONTACTS = (f.FAULT_ISLAND_OPEN, f.FAULT_ISLAND_CLOSE, f.FAULT_BOND, f.FAULT_ISLAND_VOLTAGE)
 
 
 @pytest.mark.parametrize("fault", CONTACTS)
-def test_inv_12_a_relay_that_failed_ends_in_lockout_once_the_site_is_sensed(fault: int) -> None:
+def test_inv_12_what_failed_bars_islands_and_the_enable_after_a_reset_too(fault: int) -> None:
     """INV-12: the switch that carries the house is held all the while."""
     house = House(a_site())
     house.island.recall(fault)
     for _ in range(50):
-        assert house.run(100) in (f.ISLAND_SENSING, f.ISLAND_LOCKOUT)
+        assert house.run(100) in (f.ISLAND_SENSING, f.ISLAND_GRID)
         assert house.switch and house.island.permits & f.OUT_ISLAND
         assert not house.island.permits & f.OUT_ENABLE
         assert house.image.commands[f.FAULTS] == fault
-    assert names(house.trace) == "lockout"
-    house.image.requests[f.ACKNOWLEDGE_SEQ] += 1
-    assert house.run(5_000, until=f.ISLAND_GRID) == f.ISLAND_GRID
+    house.grid = f.GRID_DEAD
+    assert house.run(20_000) == f.ISLAND_GRID
+    house.grid = f.GRID_IN_SERVICE
+    house.acknowledge()
+    house.run(1_000)
+    assert house.image.commands[f.FAULTS] == 0 and house.island.permits & f.OUT_ENABLE
+
+
+@pytest.mark.parametrize("fault", [f.FAULT_BOND_STUCK, f.FAULT_NEUTRAL])
+@pytest.mark.parametrize("switch", [True, False])
+def test_what_keeps_the_switch_open_does_so_after_a_reset_too(fault: int, switch: bool) -> None:
+    """Once the site is sensed: until then every output stays as the hardware holds it."""
+    house = House(a_site())
+    house.switch = switch
+    house.island.recall(fault)
+    put(house.image.readings, GRID_AGE_MS=9_999)
+    assert house.run(2_000) == f.ISLAND_SENSING
+    assert house.switch == switch and house.image.commands[f.FAULTS] == fault
+    put(house.image.readings, GRID_AGE_MS=0)
+    assert house.run(300) == f.ISLAND_LOCKOUT
+    assert house.run(60_000) == f.ISLAND_LOCKOUT and not house.switch
+    house.acknowledge()
+    assert house.run(10_000, f.ISLAND_GRID) == f.ISLAND_GRID
     assert house.image.commands[f.FAULTS] == 0
 
 
-def test_lockout_waits_until_the_site_is_sensed() -> None:
+def test_how_often_an_island_was_tried_is_not_known_after_a_reset_so_it_is_once_more() -> None:
     house = House(a_site())
-    house.island.recall(f.FAULT_BOND)
-    put(house.image.readings, GRID_AGE_MS=9_999)
-    assert house.run(2_000) == f.ISLAND_SENSING
-    assert house.image.commands[f.FAULTS] == f.FAULT_BOND
-    put(house.image.readings, GRID_AGE_MS=0)
-    assert house.run(200) == f.ISLAND_LOCKOUT
+    house.island.recall(f.FAULT_ISLAND_STOP)
+    house.run(500)
+    house.weak = True
+    house.grid = f.GRID_DEAD
+    house.run(300_000)
+    assert house.trace.count(f.ISLAND_BONDING) == 1
 
 
 def test_an_inverter_that_did_not_form_stays_without_its_enable() -> None:
@@ -85,11 +105,13 @@ def test_an_inverter_that_did_not_form_stays_without_its_enable() -> None:
 
 def test_core_shows_them_from_the_start() -> None:
     image = healthy(ISLAND_CAPABLE=1)
-    every = 2 * f.FAULT_NOT_DEAD - 1
+    every = (1 << len(f.FAULT_NAMES)) - 1
     image.requests[f.REMEMBERED_FAULTS] = every
     core = Core(image)
     mine = f.FAULT_PILOT | f.FAULT_DIODE | f.FAULT_CABLE  # what is measured is measured anew
-    assert image.commands[f.FAULTS] == every & ~mine
+    rooms = core.contactor.faults | core.island.faults
+    assert rooms & mine == 0 and image.commands[f.FAULTS] & rooms == rooms
+    assert rooms & (f.FAULT_WELD | f.FAULT_BOND | f.FAULT_NEUTRAL | f.FAULT_ISLAND_STOP)
     core.step(100)
     assert not image.commands[f.PERMITS] & (f.OUT_CONTACTOR | f.OUT_ENABLE)
 

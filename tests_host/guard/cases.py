@@ -42,6 +42,8 @@ def image(dice):
         live[f.FAST_MA + leg] = dice.of(0, 11_000, 32_000, 64_000, 64_001, 200_000, 200_001)
         fifth = site[f.NOMINAL_MV] // 5
         live[f.FAST_GRID_MV + leg] = dice.of(0, fifth - 1, fifth, fifth + 1, 230_000)
+        percent = site[f.NOMINAL_MV] // 100
+        live[f.FAST_HOUSE_MV + leg] = percent * dice.of(50, 50, 51, 90, 91, 100, 115, 119, 120)
     live[f.FAST_AGE_MS] = dice.of(0, 10, 50, 51, 1_000_000_000)
     live[f.PILOT_AGE_MS] = dice.of(0, 20, 21, 1_000_000_000)
     live[f.PILOT_HIGH_MV] = dice.of(
@@ -53,7 +55,7 @@ def image(dice):
     live[f.CROSSING_AGE_MS] = dice.of(0, 9, 10, 11, 12, 13, 1_000_000_000)
     live[f.INPUTS] = dice.below(512)
     commands[f.PERMITS] = dice.below(32)
-    commands[f.SETPOINT_MODE] = dice.below(3)
+    commands[f.SETPOINT_MODE] = dice.of(0, 1, 2, 2)
     trips[f.BEAT_AGE_MS] = dice.of(0, 100, 300, 301, 1_000_000_000)
     return made
 
@@ -67,6 +69,7 @@ def own(dice):
     measures[c.ON_MS] = dice.of(0, 90, 100, 110)
     measures[c.SEES] = dice.below(3)
     measures[c.LOST] = dice.of(-1, -1, 0, 1)
+    measures[c.HOUSE], measures[c.GOOD] = dice.of(0, 1, 1, 1, 1), dice.of(0, 1, 1, 1)
     return measures
 
 

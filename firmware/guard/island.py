@@ -1,0 +1,159 @@
+# islet: the guard's rows for the island, and the order in which its enable and its bond go.
+# GPL-3.0-or-later
+#
+# Rows take the guard and are those of kernel.causes, one by one.
+
+from firmware.guard.kernel import (
+    FIRST_GOOD,
+    GOOD,
+    HOUSE,
+    OFF_MS,
+    OVER,
+    SAMPLES_LATE_MS,
+    SPLIT_OVER,
+    SPLIT_UNDER,
+    UNDER,
+)
+from firmware.image import (
+    BOND_NEEDED,
+    FAST_AGE_MS,
+    FAST_HOUSE_MV,
+    HOUSE_AGE_MS,
+    HOUSE_MV,
+    IN_BOND,
+    IN_ISLAND_OPEN,
+    INPUTS,
+    INVERTER_FORM,
+    LEG_COUNT,
+    NOMINAL_MV,
+    OUT_BOND,
+    OUT_ENABLE,
+    OUT_ISLAND,
+    OUTPUTS,
+    PERMITS,
+    SETPOINT_MODE,
+    STOP_MS,
+    const,
+)
+
+_MARGIN_MS = const(100)  # of the bond, on top of the device's stop time
+_HOUSE_MS = const(500)
+_LONG_MS = const(10_000)
+
+
+def samples_house(board, legs):
+    """1 where the board samples the house's side on each of so many legs."""
+    analog = getattr(board, "analog", None)
+    if analog is None:
+        return 0
+    for leg in range(legs):
+        if analog.find("house_v", leg) < 0:
+            return 0
+    return 1
+
+
+def forms(image):
+    """Forming is asked for and permitted."""
+    commands = image.commands
+    return commands[SETPOINT_MODE] == INVERTER_FORM and commands[PERMITS] & OUT_ENABLE != 0
+
+
+# --- causes ----------------------------------------------------------------------------------
+
+
+def both_closed(guard):
+    """Bond and islanding switch read closed together (INV-6)."""
+    guard.value = inputs = guard.image.live[INPUTS]
+    return inputs & IN_BOND != 0 and inputs & IN_ISLAND_OPEN == 0
+
+
+def unproved(guard):
+    """Forming without switch and bond proved (INV-5)."""
+    image = guard.image
+    guard.value = inputs = image.live[INPUTS]
+    if not forms(image):
+        return False
+    lacks_bond = image.site[BOND_NEEDED] == 1 and inputs & IN_BOND == 0
+    return inputs & IN_ISLAND_OPEN == 0 or lacks_bond
+
+
+def over(guard):
+    most_mv = guard.value = _highest(guard)
+    return _watched(guard) and most_mv > OVER * (guard.image.site[NOMINAL_MV] // 100)
+
+
+def neutral_lost(guard):
+    percent_mv = guard.image.site[NOMINAL_MV] // 100
+    most_mv = guard.value = _highest(guard)
+    least_mv = _lowest(guard)
+    return _watched(guard) and (
+        most_mv > SPLIT_OVER * percent_mv and least_mv < SPLIT_UNDER * percent_mv
+    )
+
+
+def broken_down(guard):
+    least_mv = guard.value = _lowest(guard)
+    watched = _watched(guard) and guard.own[GOOD] != 0
+    return watched and least_mv < UNDER * (guard.image.site[NOMINAL_MV] // 100)
+
+
+def first_good(guard):
+    """Every leg of the house has a good voltage, by samples."""
+    return _lowest(guard) >= FIRST_GOOD * (guard.image.site[NOMINAL_MV] // 100)
+
+
+def _watched(guard):
+    own = guard.own
+    fresh = guard.image.live[FAST_AGE_MS] <= own[SAMPLES_LATE_MS]
+    return own[HOUSE] != 0 and fresh and forms(guard.image)
+
+
+def _highest(guard):
+    live = guard.image.live
+    most_mv = live[FAST_HOUSE_MV]
+    for leg in range(1, guard.image.site[LEG_COUNT]):
+        if live[FAST_HOUSE_MV + leg] > most_mv:
+            most_mv = live[FAST_HOUSE_MV + leg]
+    return most_mv
+
+
+def _lowest(guard):
+    live = guard.image.live
+    least_mv = live[FAST_HOUSE_MV]
+    for leg in range(1, guard.image.site[LEG_COUNT]):
+        if live[FAST_HOUSE_MV + leg] < least_mv:
+            least_mv = live[FAST_HOUSE_MV + leg]
+    return least_mv
+
+
+# --- the bond goes last (INV-18) -------------------------------------------------------------
+
+
+def order(guard, outputs, dt_ms):
+    """What may be written of `outputs`: never switch and bond together (INV-6); and a bond that is
+    on stays for the device's stop time after its enable, besides while the switch is open and the
+    house above 10 %, whoever takes it away."""
+    image = guard.image
+    before = image.trips[OUTPUTS]
+    own = guard.own
+    if before & OUT_ENABLE:
+        own[OFF_MS] = 0
+    elif own[OFF_MS] < _LONG_MS:
+        own[OFF_MS] += dt_ms
+    if before & OUT_BOND and not outputs & OUT_BOND and not before & OUT_ISLAND:
+        stopped = own[OFF_MS] >= image.site[STOP_MS] + _MARGIN_MS
+        if not stopped or _holds(image):
+            outputs |= OUT_BOND
+    if outputs & OUT_BOND and outputs & OUT_ISLAND:
+        outputs &= ~OUT_BOND if before & OUT_ISLAND else ~OUT_ISLAND
+    return outputs
+
+
+def _holds(image):
+    live = image.live
+    if live[INPUTS] & IN_ISLAND_OPEN == 0 or live[HOUSE_AGE_MS] > _HOUSE_MS:
+        return False
+    for leg in range(image.site[LEG_COUNT]):
+        if live[HOUSE_MV + leg] * 10 > image.site[NOMINAL_MV]:
+            return True
+    return False

@@ -1,0 +1,54 @@
+"""Mistakes planted in the guard's table, and the tests that catch them."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware import guard as guard_module
+from firmware import image as f
+from firmware.guard import island
+from tests_host.guard import test_guard, test_guard_island
+from tests_host.guard.test_guard import CONTACTOR
+
+GUARD_MISTAKES = {
+    "a late core keeps the enable": (f.TRIP_STALE_PERMIT, 3, CONTACTOR),
+    "pilot drops nothing": (f.TRIP_PILOT, 3, 0),
+    "pilot waits": (f.TRIP_PILOT, 2, 30),
+    "dead grid drops nothing": (f.TRIP_DEAD_GRID, 3, 0),
+    "interlock keeps the enable": (f.TRIP_INTERLOCK, 3, 0),
+    "a glitch of the bond costs the enable": (f.TRIP_BOND, 2, 20),
+    "overcurrent at once": (f.TRIP_OVERCURRENT, 2, 0),
+}
+PROOFS = (
+    lambda: test_guard.test_the_dead_man_takes_the_enable_first_and_the_bond_last(),
+    lambda: test_guard.test_inv_2_the_open_command_is_out_in_the_tick_that_sees_it(9_000),
+    lambda: test_guard.test_a_dead_grid_drops_the_enable_after_the_sites_time(),
+    lambda: test_guard_island.test_inv_6_bond_and_switch_are_never_both_closed(),
+    lambda: test_guard_island.test_inv_5_forming_without_proof_loses_the_enable(0),
+    lambda: test_guard.test_one_odd_block_is_not_an_overcurrent(),
+)
+
+
+def test_without_its_order_the_bond_goes_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(island, "order", lambda _guard, outputs, _dt_ms: outputs)
+    with pytest.raises(AssertionError):
+        test_guard.test_the_dead_man_takes_the_enable_first_and_the_bond_last()
+    with pytest.raises(AssertionError):
+        test_guard_island.test_inv_6_a_bond_that_is_on_bars_the_switch()
+
+
+@pytest.mark.parametrize("name", GUARD_MISTAKES)
+def test_a_planted_mistake_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bit, column, value = GUARD_MISTAKES[name]
+    rows = [
+        (*row[:column], value, *row[column + 1 :]) if row[0] == bit else row
+        for row in guard_module.TABLE
+    ]
+    monkeypatch.setattr(guard_module, "TABLE", tuple(rows))
+    caught = 0
+    for proof in PROOFS:
+        try:
+            proof()
+        except AssertionError:
+            caught += 1
+    assert caught
