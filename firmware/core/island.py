@@ -32,6 +32,9 @@ from firmware.image import (
     ISLAND_SENSING,
     ISLAND_STARTING,
     ISLAND_STATE,
+    MEMORY,
+    MEMORY_BOND,
+    MEMORY_TRIES,
     NOTE_BOND,
     NOTE_LOADS,
     NOTE_MIRROR,
@@ -40,6 +43,7 @@ from firmware.image import (
     NOTE_WAITS,
     OUT_LOADS,
     RELAY_FEEDBACK_MS,
+    REMEMBERED,
     SETPOINT_MODE,
     const,
 )
@@ -90,10 +94,12 @@ class Island:
     def recall(self, faults):
         """Start with the faults that stood before a reset: a failed contact bars islands and the
         enable as before; what pins the switch does so once the site is sensed (INV-12)."""
-        judge = self.judge
+        judge, requests = self.judge, self._requests
         judge.faults = faults & FAULTS_OF_ISLAND
-        if judge.faults & SOFT:
+        judge.used = requests[REMEMBERED + MEMORY_TRIES]
+        if judge.faults & SOFT and not judge.used:
             judge.used = TRIES  # nobody knows how often: once more, then a person
+        self.witnesses.proved = requests[REMEMBERED + MEMORY_BOND] == 1
 
     def step(self, dt_ms):
         seen = self.witnesses.step(dt_ms, self.state, self.permits)
@@ -105,6 +111,8 @@ class Island:
         commands[ISLAND_STATE] = self.state
         commands[SETPOINT_MODE] = self._modes[self.state]
         commands[FAULTS] = (commands[FAULTS] & ~FAULTS_OF_ISLAND) | self.judge.faults
+        commands[MEMORY + MEMORY_BOND] = 1 if self.witnesses.proved else 0
+        commands[MEMORY + MEMORY_TRIES] = self.judge.used
         self._tell(dt_ms, seen, made)
 
     def _follow(self, seen, made):

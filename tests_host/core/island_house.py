@@ -36,10 +36,13 @@ from firmware.image import (
     ISLAND_NAMES,
     LOSS_DEAD,
     LOSS_NONE,
+    MEMORIES,
+    MEMORY,
     OUT_BOND,
     OUT_ENABLE,
     OUT_ISLAND,
     OUTAGE_RESERVE_PERMILLE,
+    REMEMBERED,
     SETPOINT_MODE,
     SHED_NEEDED,
     SOC_AGE_MS,
@@ -234,6 +237,8 @@ class House:
         for _ in range(off_ms // STEP_MS):
             self._pass()
         self.good_ms = 0  # qualification starts anew
+        for i in range(MEMORIES):
+            self.image.requests[REMEMBERED + i] = self.image.commands[MEMORY + i]
         self.island = Island(self.image, **self.tables)  # type: ignore[arg-type]
         self.island.recall(faults)
 

@@ -129,3 +129,32 @@ def test_a_first_start_has_nothing_to_recall() -> None:
     image = healthy()
     Core(image)
     assert image.commands[f.FAULTS] == 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_bond_that_reads_closed_after_a_reset_is_no_weld_where_it_was_seen_open(
+    known: bool,
+) -> None:
+    house = House(a_site())
+    house.run(3_000)
+    house.false[f.IN_BOND] = True
+    house.reset()
+    if not known:
+        put(house.image.requests, REMEMBERED=(0,) * f.MEMORIES)
+        house.island.recall(0)
+    house.run(20_000)
+    assert house.switch == known
+    fault = f.FAULT_BOND if known else f.FAULT_BOND_STUCK
+    assert house.image.commands[f.FAULTS] == fault
+
+
+def test_tries_are_not_given_anew_by_a_reset() -> None:
+    house = House(a_site())
+    house.run(500)
+    house.weak = True
+    house.grid = f.GRID_DEAD
+    house.run(60_000)
+    begun = house.trace.count(f.ISLAND_BONDING)
+    house.reset()
+    house.run(300_000)
+    assert 2 <= begun < house.trace.count(f.ISLAND_BONDING) <= 4
