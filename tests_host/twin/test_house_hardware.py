@@ -11,7 +11,7 @@ import pytest
 from tests_host.twin.house_kit import after, build, charging, drive, islanded
 from tools.twin.house import OUTPUTS, House
 
-HELD = {"relays": {"bond_hold_ms": 500, "switch_excluded": True}}
+HELD: dict[str, Any] = {"relays": {"bond_hold_ms": 500, "switch_excluded": True}}
 
 
 def chip_dies(house: House) -> House:
@@ -36,7 +36,7 @@ def test_hazard_2_the_enable_drops_and_the_bond_stays_until_the_island_is_dead()
     house = chip_dies(islanded(build(**HELD)))
     assert when(house, 2, "bond") == [(520, False)]
     counts = house.truth()
-    assert counts["unbonded_forming_s"] < 0.001 and counts["inverter_mode"] == "off"
+    assert float(counts["unbonded_forming_s"]) < 0.001 and counts["inverter_mode"] == "off"
     assert not counts["island_closed"], "its driver holds"
 
 

@@ -40,6 +40,7 @@ class Taker:
 
     def act(self, t_us):
         _, cause, for_us = self.rows.pop(0)
+        assert self.session is not None
         self.session.lose(cause, t_us, for_us)
 
 
@@ -53,21 +54,23 @@ def taken(*rows, end_us=None):
         frame = frame_after(answer.until_us) // BLOCK * BLOCK
         items = (CLOSE, wire.Scratch(0, 77), wire.Scratch(3, 1 << 31))
         answer = session.exchange(wire.Ask(answer.until_us, wire.BLOCK_END, frame, items))
-    return session
+    return session, house
 
 
 def test_a_reset_of_the_scenario_lets_the_pins_float_and_the_scratch_registers_stay():
-    session = taken((123_456, "reset", 0))
-    assert session.now_us == 123_456 and session.house.closed
+    session, house = taken((123_456, "reset", 0))
+    assert session.now_us == 123_456 and house.closed
     session.restart()
-    assert not session.house.closed
+    assert not house.closed
     assert session.now_us == session.boot_us == 380_000
     assert session.scratch == [77, 0, 0, 1 << 31, 0, 0, 0, 0]
     assert session.lost is None
 
 
 def test_a_power_cut_lasts_and_clears_the_scratch_registers_and_others_are_seen_to():
-    session = taken((123_456, "off", 3_000_000), (1_000_000, "reset", 0), (2e6, "off", 2_000_000))
+    session, _ = taken(
+        (123_456, "off", 3_000_000), (1_000_000, "reset", 0), (2e6, "off", 2_000_000)
+    )
     seen = []
     session.future.on_committed = lambda t_us, stretches, edges, truth: seen.append(t_us)
     session.restart()
@@ -78,7 +81,7 @@ def test_a_power_cut_lasts_and_clears_the_scratch_registers_and_others_are_seen_
 
 def test_a_restart_ends_with_the_run():
     """A run whose end lies in the dark time is over there, and not turned in a circle."""
-    session = taken((123_456, "off", 3_000_000), end_us=500_000)
+    session, _ = taken((123_456, "off", 3_000_000), end_us=500_000)
     session.restart()
     assert session.over and session.now_us == 500_000
 

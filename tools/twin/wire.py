@@ -22,8 +22,8 @@ MAX_BODY = 1 << 20
 LONGEST = 60_000  # bytes of data in one item; longer data is sent in several
 
 START, BLOCK_END, OUTPUT_EDGE, UART, NET, RECORD, BYE = 0, 1, 2, 3, 4, 5, 9
-WHY_NAMES = dict(enumerate(("start", "block end", "output edge", "uart", "net", "record")))
-WHY_NAMES[BYE] = "bye"
+WHY_NAMES = {BYE: "bye"}
+WHY_NAMES |= enumerate(("start", "block end", "output edge", "uart", "net", "record"))
 
 
 class WireError(ValueError):

@@ -14,7 +14,12 @@ from .segment import Segment
 if TYPE_CHECKING:
     from . import House
 
-GROUPS = ("evse", "main", "grid", "house")  # clamps at the charger and mains, volts of both sides
+GROUPS: tuple[str, ...] = (
+    "evse",
+    "main",
+    "grid",
+    "house",
+)  # clamps at the charger and mains, volts of both sides
 Phasors = tuple[complex, ...]
 
 
