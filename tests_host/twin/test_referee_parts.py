@@ -16,7 +16,7 @@ from tests_host.twin.referee_kit import (
 from tools.twin.referee.case import grid_code
 from tools.twin.referee.rule import Since
 from tools.twin.referee.thermal import Body, constants
-from tools.twin.scenario import Expectation
+from tools.twin.scenario import Event, Expectation
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,19 @@ def test_grid_code_comes_from_the_data_with_the_sites_overrides() -> None:
     assert (code.delay_s, code.low_pu, code.high_hz) == (10, 0.85, 50.2)
     with pytest.raises(ValueError, match=r"site.grid_code: 'xx', allowed as4777a"):
         grid_code({"grid_code": "xx"}, 230, 3)
+
+
+def test_an_update_is_a_silence_of_the_inverter_for_its_time() -> None:
+    events = (
+        Event(5, "update", "inverter", (30, {}), 15),
+        Event(40, "bus", "inverter", "busy", 2),
+        Event(50, "bus", "inverter", "acknowledge", 2),
+        Event(60, "bus", "inverter", "silent"),
+    )
+    known = case(events=events)
+    silent = [t for t in range(65) if known.inverter_silent(t)]
+    assert silent == [*range(5, 20), 40, 41, *range(60, 65)]
+    assert not known.meter_fault(10)
 
 
 # --- expectations ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 from tools.twin.scenario import Event, Scenario
 
 GRIDCODES = Path(__file__).resolve().parents[3] / "firmware" / "gridcodes"
-ADDRESSED = ("silent", "crc", "exception", "other")  # faults under which no answer counts
+ADDRESSED = ("silent", "crc", "exception", "other", "busy")  # no answer counts under these
 MOVING_A = 0.5
 
 
@@ -135,10 +135,12 @@ class Case:
     def bus_fault(self, device: str, t_s: float) -> str:
         """The fault the scenario has put on the device's answers, empty if none."""
         for event in self.events:
-            if event.kind != "bus" or event.target != device or event.value not in ADDRESSED:
+            if event.kind not in ("bus", "update") or event.target != device:
                 continue
-            if event.at_s <= t_s and (event.for_s is None or t_s < event.at_s + event.for_s):
-                return str(event.value)
+            fault = "silent" if event.kind == "update" else str(event.value)
+            lasts = event.at_s <= t_s and (event.for_s is None or t_s < event.at_s + event.for_s)
+            if lasts and fault in ADDRESSED:
+                return fault
         return ""
 
     def meter_fault(self, t_s: float) -> str:
