@@ -36,10 +36,11 @@ from firmware.image import (
     WALL_MIN,
     Image,
 )
+from firmware.lamp import Button, Lamp
 from firmware.ledger import Ledger, open_store
 from firmware.ledger.keep import Keep
 from firmware.ledger.seal import Seal
-from firmware.net.commands import Commands
+from firmware.net.commands import OWNER, Commands
 from firmware.net.events import Events
 from firmware.net.state import State
 from firmware.policy import Policy
@@ -75,6 +76,8 @@ class App:
 
     fast = None  # guard/fast.py, where the board hands over blocks
     metering = None  # where it has metering chips
+    lamp = None  # and what else a circuit may have
+    button = None
 
     def __init__(self, board, text):
         self.board = board
@@ -112,6 +115,7 @@ class App:
                 self.config.errors.append(str(error))
         self._add_page()
         self._add_console()
+        self._add_lamp()
         self._guard_ticks = 0
         self._guard_us = time.ticks_us()
         gc.collect()
@@ -220,10 +224,25 @@ class App:
         console.add("calibration", lambda: self.calibration.date)
         console.answer("readings", lambda: calibration.readings(self.image))
         console.answer("calibration", lambda: {"text": calibration.text()})
+        if not self.config.errors:
+            console.command = self._by_hand
         self.links.append(("console", console.run))
         self.slow_parts.append(("console", console))
         if overlaid():
             self.reports.append(("overlay", lambda: {"modules": overlaid()}))
+
+    def _by_hand(self, name, payload):
+        """A command of whoever stands before the box: the owner's."""
+        return self.commands.handle(name, payload, (OWNER,))
+
+    def _add_lamp(self):
+        """Where the circuit has them: the lamp, and the button that acknowledges."""
+        light = getattr(self.board, "lamp", None)
+        if light is not None:
+            self.lamp = Lamp(self.image, self.config.errors, light)
+        pressed = getattr(self.board, "button", None)
+        if pressed is not None and not self.config.errors:
+            self.button = Button(self.image, pressed, lambda: self._by_hand("acknowledge", {}))
 
     def _extras(self):
         """Further sections of the published state."""
@@ -292,6 +311,10 @@ class App:
             last = now
             if not self.config.errors:
                 self.control_step(min(dt_ms, _LONGEST_STEP_MS))
+            if self.lamp is not None:
+                self.lamp.step(dt_ms)
+            if self.button is not None:
+                self.button.step(dt_ms)
             self.feed_watchdog(dt_ms)
             due = time.ticks_add(due, CONTROL_MS)
             wait_ms = time.ticks_diff(due, time.ticks_ms())

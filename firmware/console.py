@@ -6,7 +6,12 @@
 #   islet report    one line of JSON: what runs here, what is energised, what answers
 #   islet stop      leaves the firmware for the prompt, unless something is energised
 #
-# and any other word that the app has an answer to (islet readings: tools/calibrate).
+# and any other word that the app has an answer to (islet readings: tools/calibrate), and every
+# command of the owner's (net/commands.py), with what it is given as JSON, a number or a word:
+#
+#   islet acknowledge
+#   islet goal solar
+#   islet target_w {"target_w": -1500, "ttl_s": 600}
 #
 # Stopping is a reset with a mark in the file system: then whatever ran no longer does, the
 # watchdog is off and each output is as its hardware holds it, which no exit in place could
@@ -61,7 +66,7 @@ from firmware.image import (
 
 MARK = "maintenance"  # a file: the next start leaves the board at its prompt, once
 FRESH_MS = 2000
-_LONGEST_LINE = 40
+_LONGEST_LINE = 560  # a command with its payload
 _CTRL_C = 3
 _GATEWAY = 2  # T2: the gateway owns its pilot
 
@@ -137,6 +142,7 @@ class Console:
         self._errors = errors
         self._sections = {}  # of the report, besides its own
         self._answers = {}
+        self.command = None  # function(name, payload) that carries out an owner's command
         self._interruptible = True
 
     def add(self, section, function):
@@ -193,19 +199,30 @@ class Console:
 
     def _take(self, line):
         """Answer a line; what stands before the words may be noise of the connection."""
-        if line.endswith(b"islet report"):
-            say(self.report())
+        at = line.find(b"islet ")
+        if at < 0:
             return
-        for word, function in self._answers.items():
-            if line.endswith(b"islet " + word.encode()):
-                answer = function()
-                answer["islet"] = word
-                say(answer)
-        if line.endswith(b"islet stop"):
+        words = bytes(line[at + 6 :]).split(None, 1)
+        try:
+            word = words[0].decode() if words else ""
+        except UnicodeError:
+            return
+        payload = words[1] if len(words) > 1 else b""
+        if word == "report" and not payload:
+            say(self.report())
+        elif word == "stop" and not payload:
             reasons = self._energised()
             say({"islet": "stop", "refused": reasons})
             if not reasons:
                 stop()
+        elif word in self._answers and not payload:
+            answer = self._answers[word]()
+            answer["islet"] = word
+            say(answer)
+        elif self.command is not None:
+            answer = self.command(word, payload)
+            answer["islet"] = word
+            say(answer)
 
     def step(self, _dt_ms):
         """Once a second: Ctrl-C reaches the interpreter only while nothing is energised."""

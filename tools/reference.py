@@ -27,8 +27,9 @@ def image_table() -> Iterator[str]:
 
 def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     """(heading, introduction, lines of a table)."""
-    from firmware import config, guard, policy
+    from firmware import config, guard, lamp, policy
     from firmware.core import contactor, island_table, obedience, pilot, proximity, recovery
+    from firmware.ledger import keep
     from firmware.net import commands
 
     yield (
@@ -40,8 +41,9 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     yield "Goals", "`owner.goal`, and the command `goal`.", policy.documentation()
     yield (
         "Commands",
-        "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`) and by HTTP "
-        '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`).',
+        "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`), by HTTP "
+        '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`), and '
+        "the owner's on the board's console (`islet NAME PAYLOAD`).",
         commands.documentation(),
     )
     yield "Pilot", "States of the control pilot (`firmware/core/pilot.py`).", pilot.table()
@@ -59,6 +61,21 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     yield "Island", "The transfer (`firmware/core/island_table.py`).", island_table.describe()
     yield "Trips", "The guard (`firmware/guard`).", guard.table()
     yield "Ways out of a trip", "When core acknowledges.", recovery.table()
+    yield (
+        "Lamp and button",
+        "The way in on the board itself (`firmware/lamp.py`): the first row that holds is shown. "
+        "The button, held for 1 s and let go while nothing is energised, acknowledges.",
+        lamp.table(),
+    )
+    yield (
+        "What outlives a reset and a power cut",
+        "While something is energised nothing is erased: then there is room for some 750 of these "
+        f"records, {keep.days(10)} days at 10 a day, {keep.days(48)} at 48, {keep.days(96)} at 96."
+        " As it runs out the lower rows wait first (`firmware/ledger/keep.py`). The journal of an "
+        "open session is written every 50 s for a day while energy moves, then more seldom: nine "
+        "days in all.",
+        keep.table(),
+    )
     yield "Process image", "Every field (`firmware/image.py`).", image_table()
 
 

@@ -8,13 +8,14 @@ from array import array
 
 from firmware.image import OUT_BOND, OUT_CONTACTOR, OUT_ENABLE, OUT_ISLAND, OUT_LOADS, const
 
-_VERSION = const(4)
-_HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBBBBB"
+_VERSION = const(5)
+_HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBbbBBBBB"
 _CHANNEL = "<BbBBii"
 _OUTPUT = "<BBB"
 _INPUT = "<HBBB"
 _METER = "<BBBBII"
 
+MODULES_OWN = const(-2)  # in place of a pin: the module's own lamp or button
 GUARD_SOFT, GUARD_HARD, GUARD_HARDWARE = const(0), const(1), const(2)
 DEAD_MAN_PIO, DEAD_MAN_MONOSTABLE = const(0), const(1)
 
@@ -116,7 +117,8 @@ class Circuit:
         self.heat_breaks_enable = flags & 4 != 0
         self.socket = flags & 8 != 0  # else a tethered cable, or not said
         self.stop_cuts_supply = flags & 16 != 0
-        channels, outputs, inputs, meters = head[30:34]
+        self.lamp_pin, self.button_pin, self.button_pull = head[30:33]
+        channels, outputs, inputs, meters = head[33:37]
         at = struct.calcsize(_HEAD) + 1
         self.name = str(packed[at : at + packed[at - 1]], "utf-8")
         at += packed[at - 1]

@@ -77,6 +77,12 @@ class Board:
         self._outputs = [(bit, Pin(pin, Pin.OUT, value=0)) for bit, pin, _ in circuit.outputs]
         self._level = 0
         dead_man = circuit.dead_man_pin
+        if circuit.lamp_pin >= 0:
+            self.lamp = Pin(circuit.lamp_pin, Pin.OUT, value=0)
+        if circuit.button_pin >= 0:
+            button = Pin(circuit.button_pin, Pin.IN, _PULL[circuit.button_pull])
+            rest = 1 if circuit.button_pull == 1 else 0
+            self.button = lambda: button() != rest
         self._dead_man = Pin(dead_man, Pin.OUT, value=0) if dead_man >= 0 else None
         self._alive = 0
         self._duty_permille = 1000  # steady +12 V: nothing offered

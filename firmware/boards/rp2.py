@@ -18,10 +18,11 @@ from array import array
 
 import islet_data
 import micropython
+import rp2
 from machine import PWM, RTC, SPI, WDT, WDT_RESET, Pin, reset_cause
 from uctypes import addressof
 
-from firmware.boards.circuit import Circuit, Rights
+from firmware.boards.circuit import MODULES_OWN, Circuit, Rights
 from firmware.boards.rp2_crossing import Crossings
 from firmware.boards.rp2_deadman import DeadMan
 from firmware.boards.rp2_flash import RecordFlash
@@ -134,8 +135,22 @@ class Board:
         self.meters = self._metering_chips()
         self._serial = None
         self._strike = None
+        self._way_in(circuit)
         self._rtc = RTC()
         self._watchdog = None
+
+    def _way_in(self, circuit):
+        """`lamp(1 or 0)` and `button()`, where the circuit has them."""
+        if circuit.lamp_pin != -1:
+            number = "LED" if circuit.lamp_pin == MODULES_OWN else circuit.lamp_pin
+            self.lamp = Pin(number, Pin.OUT, value=0)
+        if circuit.button_pin == MODULES_OWN:
+            # Some 10 us without interrupts and flash: read only while nothing is energised.
+            self.button = rp2.bootsel_button
+        elif circuit.button_pin >= 0:
+            button = Pin(circuit.button_pin, Pin.IN, _PULL[circuit.button_pull])
+            rest = 1 if circuit.button_pull == 1 else 0
+            self.button = lambda: button() != rest
 
     def _output_masks(self, rows):
         """Off, as the pull-downs hold them. One that holds its state stays undriven until it is

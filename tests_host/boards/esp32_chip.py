@@ -31,6 +31,8 @@ class Chip:
             self.nets[row["pin"]] = "in"
         if "dead_man" in document:
             self.nets[document["dead_man"]["pin"]] = "out"
+        self.nets[document["lamp"]["pin"]] = "out"
+        self.nets[document["button"]["pin"]] = "in"
         self.nets[document["pilot"]["pin"]] = "pwm"
         self.nets[document["uart"]["tx"]] = "uart tx"
         self.nets[document["uart"]["rx"]] = "uart rx"

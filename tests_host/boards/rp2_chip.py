@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+LED = 25  # the module's own lamp
 SIO, TIMER, WATCHDOG, NVIC = 0xD0000000, 0x40054000, 0x40058000, 0xE000E400
 IO_BANK0, ADC, DMA, PIO1 = 0x40014000, 0x4004C000, 0x50000000, 0x50300000
 GPIO_IN, OUT_SET, OUT_CLR, OE_SET = SIO + 4, SIO + 20, SIO + 24, SIO + 36
@@ -70,11 +71,13 @@ class Chip:
         uart, spi = document["uart"], document["spi"]
         self.nets |= {uart["tx"]: "tx", uart["rx"]: "rx", uart["de"]: "de"}
         self.nets |= {spi[name]: name for name in ("sck", "mosi", "miso")}
+        self.nets[LED] = "out"
         self.nets[document["pilot"]["pin"]] = "pwm"
         self.nets[document["dead_man"]["pin"]] = "hold"
         self.nets[document["crossing"]["pin"]] = "in"
         self.now_us = 0
         self.cause = 1  # PWRON_RESET
+        self.bootsel = False
         self.levels = 0  # what the outside drives
         self.out = self.driven = 0
         self.writes: list[tuple[int, int]] = []
@@ -165,7 +168,7 @@ def _machine(chip: Chip) -> dict[str, Any]:
         IRQ_FALLING, IRQ_RISING = 4, 8
 
         def __init__(self, id: Any, mode: int = -1, pull: int | None = -1, **named: int) -> None:
-            number = id.number if isinstance(id, Pin) else id
+            number = id.number if isinstance(id, Pin) else LED if id == "LED" else id
             if number not in chip.nets:
                 raise ValueError(f"pin {number} is not connected on this board")
             self.number = number
@@ -187,6 +190,11 @@ def _machine(chip: Chip) -> dict[str, Any]:
 
         def value(self) -> int:
             return chip.read(GPIO_IN) >> self.number & 1
+
+        def __call__(self, level: int) -> None:
+            chip.need(self.number, "out")
+            mask = 1 << self.number
+            chip.out = chip.out | mask if level else chip.out & ~mask
 
         def irq(self, handler: Any, trigger: int = 12, *, hard: bool = False) -> None:
             if not hard:
@@ -306,4 +314,5 @@ def _rp2(chip: Chip) -> dict[str, Any]:
 
     return {"StateMachine": StateMachine, "DMA": Channel, "Flash": lambda **given: bytearray(16),
             "asm_pio": lambda **given: lambda program: program,
+            "bootsel_button": lambda: int(chip.bootsel),
             "PIO": SimpleNamespace(OUT_HIGH=3, OUT_LOW=2, SHIFT_RIGHT=1)}  # fmt: skip

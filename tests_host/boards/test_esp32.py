@@ -368,3 +368,14 @@ def test_every_frozen_file_compiles(tmp_path: Path, arch: str, others: str) -> N
         if done.returncode:
             wrong.append(f"{path.relative_to(ROOT)}: {done.stderr.strip()}")
     assert wrong == []
+
+
+def test_the_lamp_and_the_button_against_its_pull(setup: Setup) -> None:
+    board, chip = setup.board(), setup.chip
+    board.lamp(1)
+    assert chip.levels[DOCUMENT["lamp"]["pin"]] == 1
+    pin = DOCUMENT["button"]["pin"]
+    chip.levels[pin] = 1
+    assert not board.button()
+    chip.levels[pin] = 0
+    assert board.button()

@@ -408,3 +408,13 @@ def test_what_this_board_is(setup: Setup) -> None:
     assert not board.rights.network and board.http_port == 0
     assert [row.cs for _, _, row in board.meters] == [17, 20]
     assert board.analog.block_frames == 13 and isinstance(board.circuit.adc, array)
+
+
+def test_the_lamp_and_the_modules_own_button(setup: Setup) -> None:
+    board, chip = setup.board(), setup.chip
+    for level in (1, 0):
+        board.lamp(level)
+        assert chip.out >> chip_module.LED & 1 == level
+    for pressed in (True, False):
+        chip.bootsel = pressed
+        assert bool(board.button()) == pressed

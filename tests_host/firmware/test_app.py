@@ -12,3 +12,9 @@ DEVICE = Path(__file__).parent / "device"
 def test_a_failing_ledger_leaves_the_owners_wishes_alone(run_device: RunDevice) -> None:
     said = run_device(DEVICE / "failing_ledger.py", ROOT / ".cache" / "data")
     assert said.split("\n")[0] == "True True ledger: OSError 28"
+
+
+def test_inv_4_the_control_cycle_lets_ages_grow(run_device: RunDevice) -> None:
+    """INV-4: what the bus said is 300 ms old after three cycles in which it was silent."""
+    said = run_device(DEVICE / "control_ages.py", ROOT / ".cache" / "data")
+    assert said.split("\n")[0] == "{300} {0}"

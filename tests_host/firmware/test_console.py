@@ -200,3 +200,34 @@ def test_long_lines_are_no_words(
     type_in(made, b"x" * 9000 + b"islet stop\r" + b"islet stop please\r", monkeypatch)
     assert capsys.readouterr().out == ""
     assert chip.resets == 0
+
+
+def test_the_owners_commands_and_no_others(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One table for MQTT, page and console; the operator's are not the owner's to give."""
+    from firmware.net.commands import OWNER, TABLE, Commands
+    from firmware.policy import Policy
+
+    image = quiet()
+    owner = {"goal": "hold", "charge_a": 16, "charge_w": 3000, "discharge_w": 2500}
+    policy = Policy(image, {"owner." + key: value for key, value in owner.items()})
+    commands = Commands(image, policy)
+    made = console(chip, image)
+    made.command = lambda name, payload: commands.handle(name, payload, (OWNER,))
+    lines = [
+        b"islet acknowledge", b"islet goal solar", b"islet authorise true", b"islet island never",
+        b'islet operator {"device": "evse", "release": true}', b"islet nonsense", b"islet ",
+    ]  # fmt: skip
+    type_in(made, b"\r".join(lines) + b"\r", monkeypatch)
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["ok"] for row in said[:6]] == [True] * 4 + [False] * 2
+    assert image.requests[im.ACKNOWLEDGE_SEQ] == 1
+    assert image.requests[im.AUTHORISED] == 1
+    assert image.requests[im.ISLAND_WISH] == -1
+    assert policy.goal[0] == "solar"
+    assert "not yours" in said[4]["error"] and "not known" in said[5]["error"]
+    for name, who, _, _ in TABLE:
+        type_in(made, b"islet " + name.encode() + b"\r", monkeypatch)
+        answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert ("not yours" in answer.get("error", "")) == (who != OWNER), name

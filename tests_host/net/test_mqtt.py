@@ -330,3 +330,25 @@ def test_packets_need_no_socket() -> None:
     packets.pid = 70_000
     packets.build(packets.publish, b"a", b"", False, 1)
     assert packets.pid == 1
+
+
+def test_a_flood_of_commands_is_bounded(site: im.Image) -> None:
+    """However many come while no answer gets through: so many are carried out and no more, one
+    answer says that the rest was refused, and acknowledged answers make room again."""
+    mqtt = link(site, 1)
+    done = mqtt.commands.done
+    mqtt._retained = 0
+    topic = PREFIX.encode() + b"set/acknowledge"
+    for _ in range(1_000):
+        mqtt._on_message(topic, b"{}")
+    most = mqtt_module._ANSWERS
+    assert mqtt.counters()["answers_waiting"] == most + 1
+    assert mqtt.commands.done - done == most
+    assert b"984 refused" in mqtt._answers[-1][1]
+    for number, answer in enumerate(mqtt._answers):
+        answer[0] = number + 1
+    for number in range(most + 1):
+        mqtt._packet(0x40, bytes((0, number + 1)))
+    assert mqtt.counters()["answers_waiting"] == 0
+    mqtt._on_message(topic, b"{}")
+    assert mqtt.commands.done - done == most + 1

@@ -22,6 +22,7 @@ from tools.wiring.modules import MODULES, Module
 GROUPS = {
     "power": ("#c62828", "power output"),
     "dead_man": ("#212121", "dead-man"),
+    "people": ("#6a1b9a", "lamp and button"),
     "contact": ("#1565c0", "contact"),
     "trip": ("#e65100", "protective loop"),
     "analog": ("#2e7d32", "analogue, pilot"),
@@ -113,6 +114,8 @@ def _nets(document: Document) -> Iterator[Net]:
             "meters": _select,
             "crossing": _crossing,
             "dead_man": _dead_man,
+            "lamp": _lamp,
+            "button": _button,
             "outputs": _output,
             "inputs": _input,
         }[section]
@@ -186,6 +189,18 @@ def _dead_man(document: Document, pin: int, row: int, rest: str) -> Net:
     kind = "pulses" if pulsed else "high"
     notes = (f"{kind} while the guard lives, falls within {what['timeout_ms']} ms", "pull-down")
     return Net(pin, "dead_man", "dead-man", ports, True, notes)
+
+
+def _lamp(document: Document, pin: int, row: int, rest: str) -> Net:
+    port = Port("Lamp", "1 kΩ and lamp to ground")
+    return Net(pin, "people", "lamp", (port,), True, ("lights when high",))
+
+
+def _button(document: Document, pin: int, row: int, rest: str) -> Net:
+    pull = document["button"]["pull"]
+    port = Port("Button", "to ground" if pull == "up" else "to 3.3 V")
+    note = f"acknowledges: held for 1 s and let go; pull {pull}"
+    return Net(pin, "people", "button", (port,), False, (note,))
 
 
 def _output(document: Document, pin: int, row: int, rest: str) -> Net:

@@ -36,6 +36,8 @@ class Chip:
     pio: bool = False
     streams: bool = False  # the converter fills memory by itself, at an even pace
     islands: bool = False  # its guard is fast enough for what must open within a cycle
+    module_lamp: bool = False  # the module has a lamp of its own,
+    bootsel: bool = False  # and a button that can be read
     real: bool = True  # hardware rules hold; the simulated chip has no hardware
 
 
@@ -89,6 +91,8 @@ RP2040 = Chip(
         29: "the Pico's supply sense (ADC3)",
     },
     adc_taken={3: "the Pico measures its own supply there, by a divider of 3"},
+    module_lamp=True,
+    bootsel=True,
     dead_man=("pio",),
     pio=True,
     streams=True,
@@ -112,6 +116,8 @@ RP2040_W = Chip(
         29: _RADIO + " (clock; ADC3 reads the supply only while the radio is not selected)",
     },
     adc_taken={3: _RADIO + " has GP29 as its clock"},
+    module_lamp=True,
+    bootsel=True,
     dead_man=("pio",),
     pio=True,
     streams=True,

@@ -8,6 +8,7 @@ i8 spi, i8 sck, i8 mosi, i8 miso, u32 baud, i8 crossing pin, i8 its leg (0 first
 i8 dead-man pin, u8 bits of OUT_* it holds, u8 ms, u8 by (0 PIO, 1 monostable),
 u16 evse_a, u16 mains_a, u8 protective conductor (0 nothing, 1 pole, 2 device),
 u16 ms for which the bond holds itself, u8 bits of FLAGS,
+i8 lamp, i8 button (-2 the module's own), u8 its pull (0 none, 1 up, 2 down),
 u8 channels, u8 outputs, u8 inputs, u8 meters,
 u8 length of name, name
 channel: u8 input of the converter, i8 pin, u8 signal, u8 leg (0 first),
@@ -39,7 +40,7 @@ from tools.pack.boards.tables import (
     VOLTS,
 )
 
-VERSION = 4
+VERSION = 5
 # output, field: what its hardware does besides, a bit each, in the order of circuit.py
 FLAGS = (
     ("enable", "voltage_relay", "in_enable"),
@@ -48,6 +49,7 @@ FLAGS = (
     ("contactor", "outlet", "socket"),
 )
 STOP_CUTS_SUPPLY = 1 << len(FLAGS)
+MODULES_OWN = -2
 
 
 def layout(document: Document) -> bytes:
@@ -74,10 +76,11 @@ def _head(document: Document) -> bytes:
     spi, crossing = document.get("spi", {}), document.get("crossing", {})
     dead_man, carries = document.get("dead_man", {}), document.get("carries", {})
     parted = document.get("protective_conductor")
+    lamp, button = document.get("lamp", {}), document.get("button", {})
     step_ns = frame_ns(sampling)
     held = sum(1 << OUTPUTS.index(name) for name in dead_man.get("holds", []))
     return struct.pack(
-        "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBBBBB",
+        "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBbbBBBBB",
         VERSION,
         list(CHIPS).index(document["chip"]),
         GUARDS.index(document["guard"]),
@@ -102,6 +105,9 @@ def _head(document: Document) -> bytes:
         PROTECTIVE_CONDUCTOR.index(parted) + 1 if parted else 0,
         _declared(document, "bond").get("hold_ms", 0),
         _flags(document),
+        MODULES_OWN if lamp.get("module") else lamp.get("pin", -1),
+        MODULES_OWN if button.get("bootsel") else button.get("pin", -1),
+        PULLS.index(button.get("pull", PULLS[0])),
         *(len(document.get(k, [])) for k in ("channels", "outputs", "inputs", "meters")),
     )
 

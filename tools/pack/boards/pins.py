@@ -10,6 +10,7 @@ from tools.pack.boards.scales import chip_of
 
 # what a pin is used for; OUT drives power, the others are told apart where a chip cares
 OUT, IN, ANALOG, PWM, SELECT, BUS = "output", "input", "analog", "pwm", "select", "bus"
+LAMP = "lamp"
 LISTENS = (IN, ANALOG)
 
 
@@ -45,6 +46,10 @@ def uses(document: Document) -> Iterator[Use]:
         yield Use(crossing["pin"], "crossing.pin", IN, f"zero crossing of L{crossing['leg']}")
     if dead_man := document.get("dead_man"):
         yield Use(dead_man["pin"], "dead_man.pin", OUT, "dead-man")
+    if "pin" in document.get("lamp", {}):
+        yield Use(document["lamp"]["pin"], "lamp.pin", LAMP, "lamp")
+    if "pin" in document.get("button", {}):
+        yield Use(document["button"]["pin"], "button.pin", IN, "button")
     for kind, section in ((OUT, "outputs"), (IN, "inputs")):
         for i, row in enumerate(document[section]):
             yield Use(row["pin"], f"{section}.{i}.pin", kind, row["name"])
@@ -120,6 +125,8 @@ def at_boot(document: Document) -> None:
     """Nothing is energised, and nothing stops the chip from starting, before firmware runs."""
     chip = chip_of(document)
     pulls = {row["pin"]: row.get("resistor", row["pull"]) for row in document["inputs"]}
+    if "pin" in document.get("button", {}):
+        pulls[document["button"]["pin"]] = document["button"]["pull"]
     for use in uses(document):
         level = chip.strapping.get(use.pin)
         if level is not None:

@@ -36,13 +36,14 @@ def check(document: Document) -> None:
         _outlet,
         _dead_man,
         _inputs,
+        _way_in,
         signals.measured,
         signals.meters,
         signals.crossing,
+        pins.at_boot,
         pins.used_once,
         pins.possible,
         pins.routed,
-        pins.at_boot,
         _names_once,
     ):
         rule(document)
@@ -199,6 +200,26 @@ def _inputs(document: Document) -> None:
                     where + "also",
                     f"{names[0]} and {name} on one pin: only {', '.join(PROTECTIVE)} may share "
                     "one, a confirmation must be its own contact",
+                )
+
+
+def _way_in(document: Document) -> None:
+    """Somebody can see a fault and acknowledge it without a network."""
+    chip = chip_of(document)
+    lamp, button = document.get("lamp", {}), document.get("button", {})
+    for has, field, row, name in (
+        (chip.module_lamp, "lamp.module", lamp, "module"),
+        (chip.bootsel, "button.bootsel", button, "bootsel"),
+    ):
+        if name in row and not (row[name] and has):
+            raise PackError(field, f"{chip.text} has none, or it is not to be used: give a pin")
+    if button.get("pin") in chip.input_only:
+        raise PackError("button.pull", f"pin {button['pin']} of {chip.text} has no pull resistor")
+    if chip.real:
+        for name in ("lamp", "button"):
+            if name not in document:
+                raise PackError(
+                    name, "is missing: a latched fault would leave a dark house with no way out"
                 )
 
 

@@ -309,6 +309,22 @@ BOARD = Object(
             {},
             "what it breaks besides the coils and the enable",
         ),
+        "lamp": Object(
+            {},
+            {"pin": _pin("lights when high"), "module": Flag("the module's own lamp")},
+            "says how it stands (firmware/lamp.py)",
+            either=((("pin",), ("module",)),),
+        ),
+        "button": Object(
+            {},
+            {
+                "pin": _pin("a button to acknowledge, against its pull"),
+                "pull": Choice(PULLS[1:], "the chip's own pull resistor"),
+                "bootsel": Flag("the module's BOOTSEL button, read while nothing is energised"),
+            },
+            "acknowledges faults and trips: held for 1 s and let go",
+            either=((("pin", "pull"), ("bootsel",)),),
+        ),
         "protective_conductor": Choice(
             PROTECTIVE_CONDUCTOR,
             "what parts the car's body from a lost PEN: a pole of the contactor in the protective "
