@@ -98,7 +98,7 @@ class Guard(Causes):
 
     def recall(self, tripped):
         """Start with the trips (TRIP_*) that stood before a reset: their outputs stay off."""
-        self._image.trips[TRIPPED] |= tripped
+        self.image.trips[TRIPPED] |= tripped
 
     def tick(self, dt_ms):
         """Look for trips and write the outputs; allocates nothing."""

@@ -329,3 +329,10 @@ def test_the_table_is_complete_and_prints_itself() -> None:
     assert "| pilot | pilot_lost | 0 ms | contactor |  | pilot not in C or D |" in (
         guard_module.table()
     )
+
+
+def test_trips_that_stood_before_a_reset_keep_their_outputs_off() -> None:
+    post = Post()
+    post.guard.recall(f.TRIP_STOP)
+    assert post.tick(100) == ON_GRID & ~(CONTACTOR | ENABLE)
+    assert post.tripped == f.TRIP_STOP
