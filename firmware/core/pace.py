@@ -49,6 +49,7 @@ _CHIP_LATE_MS = const(400)
 _MARGIN_MS = const(200)  # a control cycle and the mean that a current is
 _ENOUGH = const(3)
 _SEEN = const(8)
+_NOTICE = const(2)
 _LONGEST_MS = const(30_000)  # a step that has not shown by then shows nothing any more
 
 _STEP_MA = const(3_000)  # INV-15's evidence
@@ -77,15 +78,27 @@ class Learned:
         self._seen[row * _SEEN + (count & (_SEEN - 1))] = ms
         self._count[row] = count + 1 if count < 1 << 20 else _SEEN
 
-    def worst(self, row, declared):
+    def enough(self, row):
+        return self._count[row] >= _ENOUGH
+
+    def most(self, row):
         most = 0
         at = row * _SEEN
         for i in range(at, at + _SEEN):
             if self._seen[i] > most:
                 most = self._seen[i]
-        if self._count[row] < _ENOUGH and most < declared:
-            return declared
         return most
+
+    def worst(self, row, declared, besides=-1):
+        """Of a row, or of two."""
+        most = self.most(row)
+        count = self._count[row]
+        if besides >= 0:
+            count += self._count[besides]
+            more = self.most(besides)
+            if more > most:
+                most = more
+        return declared if count < _ENOUGH and most < declared else most
 
 
 class Follower:
@@ -127,7 +140,7 @@ class Pace:
         self._plan = plan
         self._history = history
         self._nodes = 0
-        self._responses = Learned(2)
+        self._responses = Learned(3)  # of each device, and of the car's notice
         self._ages = Learned(NODES)
         self._hidden = Learned(NODES)
         self._car = Follower(_BEYOND_MA, _THERE_MA)
@@ -135,6 +148,7 @@ class Pace:
         self._feeding = Follower(_BEYOND_W, _THERE_W)
         self._stirs_ms = -1
         self._stood_ma = self._offered_ma = 0
+        self._rested = 0  # bits of devices that have stood still since the last step
         self._bit = 0  # of the device whose step is looked for
         self._leg = 0
         self._step_ma = 0
@@ -163,20 +177,26 @@ class Pace:
         else:
             self._watch()
 
-    # --- how long a device takes --------------------------------------------------------------
+    def aged_ms(self, node):
+        """The oldest a node's reading was seen to be, ms."""
+        return self._ages.most(node)
 
-    def _response(self, device, ms, declared):
-        self._responses.take(device, ms)
-        self._commands[LEARNED_RESPONSE_MS + device] = self._responses.worst(device, declared)
+    # --- how long a device takes --------------------------------------------------------------
 
     def _follow_car(self, dt_ms):
         offer_ma = self._commands[OFFER_MA]
         drawn_ma = self._history.drawn_ma()
         took_ms = self._car.step(dt_ms, offer_ma, drawn_ma)
-        if not took_ms:
-            took_ms = self._stirred(dt_ms, offer_ma, drawn_ma)
+        noticed_ms = self._stirred(dt_ms, offer_ma, drawn_ma)
+        if not took_ms and not noticed_ms:
+            return
+        seen = self._responses
         if took_ms:
-            self._response(EVSE, took_ms, self._image.site[EVSE_RESPONSE_MS])
+            seen.take(EVSE, took_ms)
+        if noticed_ms:
+            seen.take(_NOTICE, noticed_ms)
+        declared_ms = self._image.site[EVSE_RESPONSE_MS]
+        self._commands[LEARNED_RESPONSE_MS + EVSE] = seen.worst(EVSE, declared_ms, _NOTICE)
 
     def _stirred(self, dt_ms, offer_ma, drawn_ma):
         """How long a car that draws takes to notice a higher offer; how fast it falls is not known
@@ -206,7 +226,10 @@ class Pace:
         if back_ms > took_ms:
             took_ms = back_ms
         if took_ms:
-            self._response(INVERTER, took_ms, self._image.site[INVERTER_RESPONSE_MS])
+            seen = self._responses
+            seen.take(INVERTER, took_ms)
+            declared_ms = self._image.site[INVERTER_RESPONSE_MS]
+            self._commands[LEARNED_RESPONSE_MS + INVERTER] = seen.worst(INVERTER, declared_ms)
 
     # --- how old a reading may be -------------------------------------------------------------
 
@@ -221,8 +244,10 @@ class Pace:
                 continue
             step_ma = slots[now + low] - slots[then + low]
             if -_STEADY_MA <= step_ma <= _STEADY_MA:
+                self._rested |= bit
                 kernel.appear(self._plan, self._image.readings, self._nodes, bit, 0, 0, 0)
-            elif step_ma >= _STEP_MA or step_ma <= -_STEP_MA:
+            elif self._rested & bit and (step_ma >= _STEP_MA or step_ma <= -_STEP_MA):
+                self._rested = 0
                 self._bit = bit
                 self._step_ma = step_ma
                 self._since_ms = self._half(slots, low, step_ma)
@@ -258,8 +283,11 @@ class Pace:
         shown_ms = plan[P_SHOWN + node]
         if not shown_ms or not plan[P_METERED + node] or not plan[P_BELOW + node] & self._bit:
             return
-        self._ages.take(node, shown_ms + shown_ms // 4 + _MARGIN_MS)
-        worst_ms = self._ages.worst(node, _WORST_AGE_MS)
+        self._ages.take(node, shown_ms)
+        worst_ms = self._ages.most(node)
+        worst_ms += worst_ms // 4 + _MARGIN_MS  # of eight steps none need have met the oldest
+        if worst_ms < _WORST_AGE_MS and not self._ages.enough(node):
+            worst_ms = _WORST_AGE_MS
         self._commands[LEARNED_AGE_MS + node] = worst_ms
         plan[P_WORST + node] = worst_ms if worst_ms > _WORST_AGE_MS else _WORST_AGE_MS
         meter = self._image.site[NODE_INSTRUMENT + node] == INSTRUMENT_METER

@@ -73,7 +73,6 @@ from firmware.image import (
     INVERTER_NODE,
     INVERTER_RESPONSE_MS,
     INVERTER_REVERT_MS,
-    LEARNED_AGE_MS,
     LEGS,
     MARKET,
     NODE_AGE_MS,
@@ -106,7 +105,6 @@ _HIGHEST_VOLTAGE_PERMILLE = const(1_150)
 _WIDEST_W = const(1_000_000)
 _TOLERANCE_MA = const(600)  # of a car's current against the room it has
 _OPENING_MS = const(200)  # a contactor's declared time, and a cycle
-_CYCLE_MS = const(100)
 
 _REASONS = (REASON_BREAKER, REASON_BUSBAR, REASON_STATIC_BACKFEED, REASON_METER_STALE)  # by WHY_*
 
@@ -257,7 +255,7 @@ class Panel:
         readings = self._readings
         if readings[GRID_AGE_MS] > _STALE_MS:
             return self._nominal_mv // 1000 * _HIGHEST_VOLTAGE_PERMILLE // 1000
-        highest_mv = self._nominal_mv
+        highest_mv = self._floor_mv
         for leg in range(self._evse_legs):
             if readings[GRID_MV + leg] > highest_mv:
                 highest_mv = readings[GRID_MV + leg]
@@ -306,10 +304,10 @@ class Panel:
                 left_ms = _STALE_MS - self.plan[P_BEFORE + node] - _OPENING_MS
                 if left_ms < 0:
                     left_ms = 0
-                slow_ms = commands[LEARNED_AGE_MS + node] - _STALE_MS
+                slow_ms = self.pace.aged_ms(node) - _STALE_MS
                 if slow_ms > 0:
                     left_ms -= slow_ms
-            self._deadline_ms = self._response_ms + _CYCLE_MS + left_ms
+            self._deadline_ms = self._response_ms + left_ms
         if self._excess_ms < _WIDEST_W:
             self._excess_ms += dt_ms
         if self._excess_ms > self._deadline_ms:

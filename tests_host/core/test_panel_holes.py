@@ -1,0 +1,186 @@
+# islet: mistakes in the panel that no test had noticed, each with its neighbours.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import random
+import types
+from collections.abc import Callable
+
+import pytest
+
+from firmware.core import pairing_kernel, panel, panel_history
+from firmware.core.panel_kernel import H_INVERTER_LOW, H_INVERTER_W_LOW, RING, SLOT_SIZE
+from firmware.image import (
+    AGE_MAX_MS,
+    CLAIM_HIGH,
+    DEVICES,
+    EVSE,
+    EVSE_AGE_MS,
+    EXPORT_LIMIT_W,
+    GRID_AGE_MS,
+    GRID_MV,
+    HARDWARE,
+    INVERTER,
+    INVERTER_AGE_MS,
+    INVERTER_MA,
+    INVERTER_W,
+    LEGS,
+    MARKET,
+    NODE_W,
+    OPERATOR,
+)
+from tests_host.core import panel_plant
+from tests_host.core.builders import healthy
+from tests_host.core.planted import plant
+from tests_host.core.test_panel import a_house, a_tree
+
+LIMIT_W = 600
+
+
+def exporting(volts: int, measured: bool) -> panel_plant.House:
+    """A car at 16 A on three legs beside a load of 3 A, and an export limit."""
+    house = a_house()
+    house.image.site[EXPORT_LIMIT_W] = LIMIT_W
+    house.load_ma[0] = [1_000] * LEGS
+    readings = house.image.readings
+
+    def shown() -> None:
+        """The meter's watts are those of the voltage."""
+        for leg in range(LEGS):
+            readings[NODE_W + leg] = house.flow_ma(0, leg) * volts // 1_000
+            readings[GRID_MV + leg] = volts * 1_000
+        readings[GRID_AGE_MS] = 0 if measured else AGE_MAX_MS
+        house.panel.step(100)
+
+    house.run(30_000, each=shown)
+    assert house.evse_ma[0] == 16_000
+    return house
+
+
+def export_does_not_grow_with_the_car() -> None:
+    """What the car draws is no reason to send more to the grid when it stops."""
+    for volts in (207, 230, 250):
+        for measured in (True, False):
+            house = exporting(volts, measured)
+            most_w = -house.claim(INVERTER)[0]
+            assert most_w <= LIMIT_W + 3 * volts, (volts, measured)
+            if measured:
+                assert most_w >= LIMIT_W, volts
+
+
+def watts_at_the_lowest_voltage() -> None:
+    """The fewer V, the fewer W make a breaker's current: at 85 % while nobody measures."""
+    for volts, measured, expected in ((230, True, 230), (207, True, 207), (230, False, 195)):
+        house = a_house()
+        readings = house.image.readings
+        house.evse_wish_ma = 0
+        house.run(2_000)
+        readings[GRID_MV + 1] = volts * 1_000
+        readings[GRID_AGE_MS] = 0 if measured else AGE_MAX_MS
+        house.panel.step(100)
+        assert house.claim(INVERTER) == (-25 * expected * 3, 25 * expected * 3)
+
+
+def nothing_is_coordinated_with_a_silent_inverter() -> None:
+    """Its part in the busbar is not known: the static rule holds, which here leaves nothing."""
+    tree = a_tree(rating_ma=[200_000, 20_000, 20_000, 60_000], bus_ma=[200_000, 0, 0, 0])
+    house = panel_plant.House(tree, random.Random(1), coordinated=True, evse_wish_ma=0)
+    house.run(2_000)
+    assert house.claim(INVERTER)[0] < 0
+    house.image.readings[INVERTER_AGE_MS] = 2_100
+    for _ in range(3):
+        house.panel.step(100)
+    assert house.claim(INVERTER)[0] == 0
+
+
+def an_inverters_sample_counts_from_when_it_was_taken() -> None:
+    """Told 400 ms late, it is entered for the 400 ms since; what was known before stays."""
+    image = healthy()
+    history = panel_history.History(image)
+    history.declare()
+    readings = image.readings
+    readings[INVERTER_AGE_MS] = readings[EVSE_AGE_MS] = 0
+    for _ in range(10):
+        history.push(100)
+    readings[INVERTER_AGE_MS], readings[INVERTER_W] = 400, -3_000
+    readings[INVERTER_MA] = -4_347
+    for age_ms in (1_000, 1_100, 400):
+        readings[INVERTER_AGE_MS] = age_ms
+        held = (0, 0) if age_ms != 400 else (-3_000, -4_347)
+        readings[INVERTER_W], readings[INVERTER_MA] = held
+        history.push(100)
+    seen = []
+    for back in range(8):
+        slot = (history.head - back) % RING * SLOT_SIZE
+        seen.append((history.slots[slot + H_INVERTER_W_LOW], history.slots[slot + H_INVERTER_LOW]))
+    assert seen == [(-3_000, -4_347)] * 5 + [(0, 0)] * 3
+
+
+def what_the_car_may_not_have_is_not_kept_for_it() -> None:
+    """Promised to the car is what its pilot, the operator and its owner all leave it."""
+    for source in (HARDWARE, OPERATOR, MARKET):
+        house = a_house(a_tree(rating_ma=[25_000, 25_000, 20_000, 25_000]))
+        house.wish_w = 17_000
+
+        def limited(house: panel_plant.House = house, source: int = source) -> None:
+            for each in (HARDWARE, OPERATOR, MARKET):
+                slot = CLAIM_HIGH + each * DEVICES + EVSE
+                house.image.commands[slot] = 0 if each == source else 16_000
+
+        house.evse_wish_ma = 0
+        house.run(3_000, each=limited)
+        assert house.claim(INVERTER)[1] == 25 * 230 * 3, source
+
+
+CHECKS = (
+    export_does_not_grow_with_the_car,
+    watts_at_the_lowest_voltage,
+    nothing_is_coordinated_with_a_silent_inverter,
+    an_inverters_sample_counts_from_when_it_was_taken,
+    what_the_car_may_not_have_is_not_kept_for_it,
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_holds(check: Callable[[], None]) -> None:
+    check()
+
+
+HIGHEST = "_HIGHEST_VOLTAGE_PERMILLE = const("
+SAMPLE = "age_ms, dt_ms, H_INVERTER_LOW, 8)"
+FRESH = "self.inverter_fresh = age_ms <= _INVERTER_STALE_MS"
+PILOTS, OWNERS = (
+    "[CLAIM_HIGH + HARDWARE * DEVICES + EVSE]",
+    "[CLAIM_HIGH + MARKET * DEVICES + EVSE]",
+)
+CAR_W = "high_w += slots[slot + _EVSE_HIGH + leg] * volts // 1000"
+MISTAKES = (
+    (0, pairing_kernel, CAR_W, "pass"),
+    (0, pairing_kernel, "while leg < 3:", "while leg < 2:"),
+    (0, panel, "self._highest_volts(),", "self._volts,"),
+    (0, panel, HIGHEST + "1_150)", HIGHEST + "1_000)"),
+    (0, panel, "if readings[GRID_MV + leg] > highest_mv:", "if False:"),
+    (0, panel, "left_w = limit_w + self._house_w", "left_w = limit_w + flow_w"),
+    (1, panel, "return floor_mv // 1000\n", "return self._nominal_mv // 1000\n"),
+    (1, panel, "if leg_mv < lowest_mv:", "if leg_mv > lowest_mv:"),
+    (1, panel, "PERMILLE = const(850)", "PERMILLE = const(950)"),
+    (2, panel, "if history.has_inverter and not history.inverter_fresh:", "if False:"),
+    (2, panel_history, FRESH, "self.inverter_fresh = True"),
+    (3, panel_history, SAMPLE, SAMPLE.replace("age_ms", "0")),
+    (3, panel_history, SAMPLE, SAMPLE.replace("age_ms", "2 * age_ms")),
+    (3, panel_history, SAMPLE, SAMPLE.replace("8", "6")),
+    (4, panel, "if ordered_ma < wants_ma:", "if False:"),
+    (4, panel, "return wished_ma if wished_ma < wants_ma else wants_ma", "return wants_ma"),
+    (4, panel, PILOTS, OWNERS),
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "module", "old", "new"), MISTAKES, ids=[str(i) for i in range(len(MISTAKES))]
+)
+def test_a_planted_mistake_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, check: int, module: types.ModuleType, old: str, new: str
+) -> None:
+    plant(monkeypatch, module, old, new)
+    with pytest.raises(AssertionError):
+        CHECKS[check]()
