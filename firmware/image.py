@@ -273,9 +273,9 @@ INVERTER_FORM = const(2)
 # steps of the escalation when it stays outside its grant (INV-16)
 OBEY_QUIET = const(0)
 OBEY_AGAIN = const(1)  # written again
-OBEY_ZERO = const(2)  # told zero
+OBEY_ZERO = const(2)  # named, and told zero
 OBEY_STOP = const(3)  # told to stop
-OBEY_OFF = const(4)  # named, and its enable is gone
+OBEY_OFF = const(4)  # its enable is gone
 
 # why its enable is withheld: bits of ENABLE_BAR
 BAR_NOT_OBEYED = const(1)

@@ -49,7 +49,6 @@ _GRACE_MS = const(2_000)  # beyond the declared response
 _LATENCY_MS = const(500)  # a setpoint's way to the device, a report's way back
 _LATEST_MS = const(9_500)  # enable off by then, counted from the sample: INV-16 with its 10 s
 _ENABLE_MS = const(2_000)  # after these a source without enable delivers nothing
-_REST_MS = const(10_000)  # held at zero when it heeded that
 _TIMES = const(3)  # named so often: refused until a person acknowledges
 _PAUSE_MS = const(300_000)  # after the first time, five times as long after the second
 _FORGET_MS = const(3_600_000)  # obeyed for so long: the count begins anew
@@ -59,14 +58,16 @@ _LONGEST_MS = const(15_000)  # what the buckets hold
 
 KEPT_FAULTS = FAULT_NOT_OBEYED + FAULT_ENABLE  # this room's own; they outlive a reset
 
-# The escalation: step; ms beyond the declared response, and ms outside all that was granted during
-# it, which an overshoot is not
+# The escalation: step; ms beyond the declared response, the last _SURE_MS of them outside all that
+# was granted during the response too, which neither a late device nor an overshoot is. Once named
+# it goes on to the end: what has not obeyed for so long is not waited for.
 STEPS = (
-    (OBEY_AGAIN, 500, 1, "everything is written again"),
-    (OBEY_ZERO, 1_000, 300, "told zero"),
-    (OBEY_STOP, 1_500, 600, "told to stop"),
-    (OBEY_OFF, 1_900, 700, "named; its enable is off, also when it heeded the stop"),
+    (OBEY_AGAIN, 1_000, "everything is written again"),
+    (OBEY_ZERO, _GRACE_MS, "named, told zero"),
+    (OBEY_STOP, 2_500, "told to stop"),
+    (OBEY_OFF, 3_000, "its enable is off"),
 )
+_SURE_MS = const(700)
 
 
 class Grants:
@@ -125,13 +126,13 @@ class Obedience:
         self.faults = 0
         self.level = OBEY_QUIET
         self.count = 0  # times named since it last obeyed for long
-        self._zeros = 0  # times it had to be told zero
         self.pause_ms = 0  # left until it is tried again
         self._grants = Grants()
         self._prepared = False
         self._response_ms = 0
         self._out_ms = 0  # outside its grant, counted from the sample
         self._loose_ms = 0  # outside all that it may still be following
+        self._beyond_ms = 0  # outside beyond its response
         self._plain = False  # its own report or a witness of it alone spoke against it
         self._calm_ms = 0
         self._off_ms = self._open_ms = 0  # enable, T2's contactor
@@ -197,41 +198,34 @@ class Obedience:
             if self.count < _TIMES:
                 self._wait(dt_ms)
             return
-        if self.level == OBEY_STOP and self._out_ms == 0:
-            self._take(OBEY_OFF)
-            return
-        if self._out_ms == 0:
-            if self.level == OBEY_ZERO:
-                self._wait(dt_ms)
-                return
+        if self.level >= OBEY_ZERO:
+            self._beyond_ms += dt_ms
+        elif self._out_ms == 0:
             self.level = OBEY_QUIET
             self._plain = False
             self._calm_ms = _saturated(self._calm_ms + dt_ms)
             if self._calm_ms >= _FORGET_MS:
-                self.count = self._zeros = 0
+                self.count = 0
             return
-        response_ms = self._response_ms
-        if response_ms > _LATEST_MS - _GRACE_MS:
-            response_ms = _LATEST_MS - _GRACE_MS
-        beyond_ms = self._out_ms - response_ms
-        for level, after_ms, sure_ms, _ in STEPS:
-            if level > self.level and beyond_ms >= after_ms and self._loose_ms >= sure_ms:
+        elif self._loose_ms < _SURE_MS:
+            return
+        else:
+            response_ms = self._response_ms
+            most_ms = _LATEST_MS - STEPS[-1][1]
+            self._beyond_ms = self._out_ms - (response_ms if response_ms < most_ms else most_ms)
+        for level, after_ms, _ in STEPS:
+            if level > self.level and self._beyond_ms >= after_ms:
                 self._take(level)
 
     def _take(self, level):
-        if not self._plain and OBEY_AGAIN < level < OBEY_OFF:
-            return  # its own report says that it obeys: only the enable can tell
-        self.level = level
         self._calm_ms = 0
-        self.pause_ms = _REST_MS
-        if level == OBEY_ZERO:
-            self._zeros += 1
-            if self._zeros > _TIMES:
-                self.level = level = OBEY_OFF
-        if level == OBEY_OFF:
+        if level == OBEY_ZERO and not self._plain:
+            level = OBEY_OFF  # its own report says that it obeys: only its enable can tell
+        if self.level < OBEY_ZERO <= level:
             self.pause_ms = _PAUSE_MS if self.count == 0 else 5 * _PAUSE_MS
-            if self._plain:
-                self._name()
+        self.level = level
+        if level == OBEY_ZERO:
+            self._name()
 
     def _name(self):
         self.count += 1
@@ -268,7 +262,7 @@ class Obedience:
         if acknowledge == self._acknowledged:
             return
         self._acknowledged = acknowledge
-        self.count = self._zeros = 0
+        self.count = 0
         self.seen.cleared = False
         self._forgive()
         if self._live_ms == 0:
@@ -330,17 +324,13 @@ def _saturated(ms):
 
 def table():
     """The escalation as lines of markdown."""
-    lines = [
-        "| outside for its response and | outside all it may still follow for | then |",
-        "|---|---|---|",
-    ]
-    lines += ["| %d ms | %d ms | %s |" % row[1:] for row in STEPS]
+    lines = ["| outside its grant for its response and | then |", "|---|---|"]
+    lines += ["| %d ms | %s |" % row[1:] for row in STEPS]
     minutes = _PAUSE_MS // 60_000
     lines += [
         "",
         "Its enable is off %d ms after the sample at the latest. It is tried again after %d min,"
-        " then after %d min; the third time when a person acknowledges. One that heeds zero"
-        " is held there for %d s, three times. An hour of obedience begins the count anew."
-        % (_LATEST_MS, minutes, 5 * minutes, _REST_MS // 1000),
+        " then after %d min; the third time when a person acknowledges. An hour of obedience"
+        " begins the count anew." % (_LATEST_MS, minutes, 5 * minutes),
     ]
     return lines

@@ -136,11 +136,13 @@ class Seen:
         return self._readings[NODE_AGE_MS + self._above]
 
     def runs(self):
-        """Whether power flows, by a witness that speaks of it alone, or by its own word. In T2 a
-        house that delivers beside a silent device is enough to open its contactor."""
+        """Whether power flows, by a witness that speaks of it alone, or by its own word. A silent
+        one does when the house delivers and it did so by its last word; in T2, where opening its
+        contactor costs the house nothing, also without that."""
         if self._measured or self._reports or self._flows:
             return self.outside(0, 0) and not self.suspect
-        return self.gateway and self.bounded and self.delivers()
+        delivered = self._readings[INVERTER_W] < -self._tolerance_w
+        return self.bounded and (delivered or self.gateway) and self.delivers()
 
     def _node_w(self, node):
         readings = self._readings

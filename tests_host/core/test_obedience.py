@@ -112,21 +112,24 @@ def test_each_step_in_its_order() -> None:
     assert plant.image.commands[f.SETPOINT_MODE] == f.INVERTER_STOP
 
 
-def test_it_heeds_zero() -> None:
-    """It is held there for 10 s, three times; the fourth time its enable goes."""
-    plant = settled(ABOVE, 300, -2_000)
-    plant.habit = lambda told: 2.5 * told if told < -100 else told
-    for _ in range(3):
-        while plant.image.commands[f.OBEDIENCE] < f.OBEY_ZERO:
-            plant.run(100)
-            assert plant.enabled
-        plant.response_ms = 100
-        plant.run(9_000)
-        plant.response_ms = 2_000
-        assert plant.enabled and plant.image.commands[f.SETPOINT_W] == 0 and not plant.faults
-        plant.run(2_000)
-    plant.until_off(120_000)
-    assert plant.faults & f.FAULT_NOT_OBEYED
+@pytest.mark.parametrize("witness", [OWN, ABOVE, CONTACTOR])
+@pytest.mark.parametrize("late_ms", [300, 1_000, 1_500])
+def test_late_by_less_than_2_s_is_not_named(late_ms: int, witness: str) -> None:
+    plant = settled(witness, 300, 4_000)
+    plant.response_ms += late_ms
+    for w in (-4_000, 0, 4_000, 0, -2_000):
+        plant.ask(w)
+        plant.run(20_000)
+        assert plant.enabled and not plant.faults
+
+
+def test_heeding_zero_after_it_was_named_saves_nothing() -> None:
+    plant = settled(OWN, 300, -2_000)
+    plant.habit = lambda told: -told
+    while not plant.faults:
+        plant.run(100)
+    plant.habit = lambda told: 0
+    assert plant.until_off() <= 1_200
 
 
 def test_three_times_then_a_person() -> None:
@@ -232,7 +235,7 @@ def test_a_silent_device_loses_its_enable(response_ms: int, meter_silent: bool) 
     and back when it answers."""
     plant = settled(ABOVE, 300, 2_000, INVERTER_RESPONSE_MS=response_ms)
     plant.habit, plant.silent, plant.meter_silent = (lambda told: 2_000), True, meter_silent
-    assert response_ms + 3_000 < plant.until_off() <= response_ms + 5_000
+    assert response_ms + 3_000 < plant.until_off() <= min(response_ms + 5_500, 12_000)
     plant.run(1_000)
     assert plant.image.commands[f.ENABLE_BAR] & f.BAR_UNWITNESSED
     plant.habit, plant.silent, plant.meter_silent = (lambda told: told), False, False
@@ -248,7 +251,8 @@ def test_a_witness_of_its_own_outlasts_its_silence(witness: str) -> None:
     plant.run(4_000 if witness == CONTACTOR else 60_000)
     assert plant.enabled
     plant.habit = lambda told: 3_000
-    assert plant.until_off() <= 10_000
+    plant.run(10_000)
+    assert plant.w == 0  # its enable, or T2's contactor
 
 
 def test_a_meter_of_10_s_is_no_witness() -> None:
@@ -340,6 +344,5 @@ def test_standing_still_without_enable_is_no_fault() -> None:
 
 
 def test_the_escalation_is_in_order() -> None:
-    rows = [row[:3] for row in obedience.STEPS]
-    assert rows == sorted(rows) and rows[-1][0] == f.OBEY_OFF
-    assert rows[-1][1] <= 2_000 and obedience.table()
+    rows = [row[:2] for row in obedience.STEPS]
+    assert rows == sorted(rows) and rows[-1][0] == f.OBEY_OFF and obedience.table()

@@ -23,7 +23,7 @@ from tests_host.twin.referee_kit import (
     hot,
     legs,
 )
-from tools.twin.referee import island, panel, promises, vehicle
+from tools.twin.referee import island, obedience, panel, promises, vehicle
 from tools.twin.referee.case import Case
 from tools.twin.scenario import Event
 
@@ -175,6 +175,29 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
     panel.Unheard: (
         [("goes on", case(events=GONE), lambda: at(0, 26, **DISCHARGE))],
         [("reverts", case(events=GONE), lambda: [*at(0, 22, **DISCHARGE), *at(22.1, 40)])],
+    ),
+    obedience.Obeys: (
+        [("outside", case(), lambda: at(0, 11, image=grants(0, 0, 0), **DISCHARGE))],
+        [
+            ("in time", case(), lambda: at(0, 9, image=grants(0, 0, 0), **DISCHARGE)),
+            ("granted", case(), lambda: at(0, 60, image=grants(-2000, 0, 0), **DISCHARGE)),
+        ],
+    ),
+    obedience.Effect: (
+        [
+            (
+                "gateway",
+                case(gateway=True),
+                lambda: at(0, 6, inverter_enabled=False, **CLOSED, **DISCHARGE),
+            )
+        ],
+        [
+            (
+                "opened",
+                case(gateway=True),
+                lambda: at(0, 6, inverter_enabled=False, **DISCHARGE),
+            )
+        ],
     ),
     panel.Export: (
         [

@@ -23,7 +23,7 @@ from tests_host.twin.referee_kit import (
     play,
 )
 from tests_host.twin.referee_table import TABLE
-from tools.twin.referee import RULES, Referee, documentation, panel
+from tools.twin.referee import RULES, Referee, documentation, obedience, panel
 from tools.twin.referee.case import Case
 
 
@@ -43,12 +43,15 @@ ROWS = [
 ]
 
 
+FIGURES = (panel.Heat, obedience.Obeys)  # rules that also measure
+
+
 @pytest.mark.parametrize(("rule", "known", "timeline", "bad"), ROWS)
 def test_rule(rule: type, known: Case, timeline: Callable[[], Timeline], bad: bool) -> None:
     """INV-1…INV-13: each rule catches a planted violation, and a near miss is none."""
     alone = [r for r in RULES if r is rule]
     referee = Referee(cast(Any, SimpleNamespace(expect=())), known)
-    referee._rows = [row for row in referee._rows if type(row.rule) in (*alone, panel.Heat)]
+    referee._rows = [row for row in referee._rows if type(row.rule) in (*alone, *FIGURES)]
     for t_s, changes in timeline():
         row = dict(changes)
         image, event = row.pop("image", None), row.pop("event", None)

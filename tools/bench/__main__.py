@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tools.bench import loop, size, step, virtual
+from tools.bench import loop, obey, size, step, virtual
 from tools.bench.table import Figure, show
 
 PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "loop": loop.measure,
     "virtual": virtual.measure,
     "size": size.measure,
+    "obey": obey.measure,
 }
 
 

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tools.twin.referee import case, island, panel, promises, vehicle
+from tools.twin.referee import case, island, obedience, panel, promises, vehicle
 from tools.twin.referee.expect import Check
 from tools.twin.referee.figures import Figures
 from tools.twin.referee.flow import Flow, Flows
@@ -25,6 +25,7 @@ RULES: tuple[type[Rule], ...] = (
     *vehicle.RULES,
     *panel.RULES,
     *island.RULES,
+    *obedience.RULES,
     *promises.RULES,
 )
 MOST_LISTED = 50  # a run that goes wrong for hours need not say so a thousand times
@@ -115,7 +116,7 @@ class Referee:
             "findings": self._findings,
             "alarms": self._alarms,
             "counts": dict(self._count),
-            "figures": self._figures.result(self._rule(panel.Heat)),
+            "figures": self._figures.result(self._rule(panel.Heat), self._rule(obedience.Obeys)),
             "expectations": expectations,
         }
 

@@ -112,6 +112,8 @@ class Case:
     outage_reserve_percent: float = 100
     evse_response_s: float = 5
     inverter_response_s: float = 2
+    inverter_rating_w: float = 0
+    islandable: bool = False  # the site has an islanding switch
     revert_s: float = 10
     settings: Mapping[str, Any] = field(default_factory=dict)  # dotted input: value at the start
     events: tuple[Event, ...] = ()
@@ -209,6 +211,8 @@ def of(scenario: Scenario) -> Case:
         owner.get("outage_reserve_percent", 100),
         evse.get("response_s", 5),
         inverter.get("response_s", 2),
+        max(inverter.get("charge_w", 0), inverter.get("discharge_w", 0)),
+        bool((site.get("island") or {}).get("capable", False)),
         inverter.get("revert_s", 10),
         start,
         tuple(scenario.events),

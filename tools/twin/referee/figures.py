@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.twin.referee.case import Case
+from tools.twin.referee.obedience import Obeys
 from tools.twin.referee.panel import Heat
 from tools.twin.referee.rule import Moment, Truth, number
 
@@ -35,7 +36,7 @@ class Figures:
             self._opened += 1
         self._last = now
 
-    def result(self, heat: Heat) -> dict[str, Any]:
+    def result(self, heat: Heat, obeys: Obeys) -> dict[str, Any]:
         last = self._last
         return {
             "max_breaker_percent": _percent(self._breaker),
@@ -45,6 +46,7 @@ class Figures:
             "breaker_trips": int(number(last, "breaker_trips")),
             "dead_grid_wh": round(number(last, "dead_grid_fed_wh"), 3),
             "dead_grid_inverter_wh": round(number(last, "dead_grid_inverter_wh"), 3),
+            "outside_grant_s": round(obeys.longest_s, 2),
             "most_bonds": int(number(last, "ne_bonds_most")),
             "contactor_closings": int(number(last, "contactor_closings")),
             "contactor_openings": int(number(last, "contactor_openings")),

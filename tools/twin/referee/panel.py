@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.twin.referee.case import Case
+from tools.twin.referee.obedience import OBEY_S, disobeys
 from tools.twin.referee.rule import Moment, Rule, Wrong, legs, number
 from tools.twin.referee.thermal import BUS_TAU_S, Body, constants
 
@@ -15,18 +16,7 @@ OVER = 1.03  # instruments of class 1 and CTs: no finding for what cannot be mea
 OVER_A = 0.3
 AT_MINIMUM_A = 0.5  # contribution that counts as none
 AT_MINIMUM_W = 60.0
-OBEY_S = 10.0  # INV-16
 ALONE_S = 10.0
-
-
-def disobeys(m: Moment) -> bool:
-    """The inverter follows the grid outside what islet grants it by more than 3 % and 100 W."""
-    c = m.commands
-    if c is None or m.now["inverter_mode"] != "follow":
-        return False
-    low, high = min(c["GRANT_LOW[1]"], 0), max(c["GRANT_HIGH[1]"], 0)
-    watts = number(m.now, "inverter_w")
-    return not low * 1.03 - 100 <= watts <= high * 1.03 + 100
 
 
 class Overload(Rule):
@@ -56,7 +46,9 @@ class Overload(Rule):
     def _wrong(self, m: Moment, name: str, amps: float, rated: float, mine: float) -> Wrong:
         text = f"{name}: {amps:.1f} A of {rated:g} A, {mine:.1f} A of it islet's"
         permitted_s = AGE_S + STEP_S + self.case.response_s(m.now)
-        return Wrong(name, text, OBEY_S if disobeys(m) else permitted_s)
+        return Wrong(
+            name, text, OBEY_S if disobeys(m, self.case.inverter_rating_w) else permitted_s
+        )
 
 
 class Alone(Rule):
@@ -181,7 +173,9 @@ class Export(Rule):
         if number(m.now, "inverter_w") < -AT_MINIMUM_W:
             text = f"export {export_w:.0f} W of {limit_w:.0f} W allowed"
             permitted_s = AGE_S + STEP_S + self.case.inverter_response_s
-            yield Wrong("export", text, OBEY_S if disobeys(m) else permitted_s)
+            yield Wrong(
+                "export", text, OBEY_S if disobeys(m, self.case.inverter_rating_w) else permitted_s
+            )
 
 
 RULES = (Overload, Heat, Alone, Stale, Unheard, Export)
