@@ -179,7 +179,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
     obedience.Obeys: (
         [("outside", case(), lambda: at(0, 11, image=grants(0, 0, 0), **DISCHARGE))],
         [
-            ("in time", case(), lambda: at(0, 9, image=grants(0, 0, 0), **DISCHARGE)),
+            ("in time", case(), lambda: at(0, 6, image=grants(0, 0, 0), **DISCHARGE)),
             ("granted", case(), lambda: at(0, 60, image=grants(-2000, 0, 0), **DISCHARGE)),
         ],
     ),
