@@ -301,6 +301,7 @@ NOTES = (
     "The island ended; after a pause it is tried again.",
     "The battery is at its reserve for outages.",
 )
+ANTI_ISLANDING = ("not read yet", "off", "on", "not asked")  # from -1
 MODE = ("stopped", "following the grid", "forming the island")
 
 

@@ -74,8 +74,10 @@ class Obeys(Rule):
         high = max(row[2] for row in self._grants)
         if low - slack <= watts <= high + slack or not m.now["inverter_enabled"]:
             return
+        if m.t_s - self._left_s < OBEY_S:
+            return
         text = f"inverter at {watts:.0f} W, granted {granted[0]:.0f}…{granted[1]:.0f} W"
-        yield Wrong("inverter", text, max(0.0, OBEY_S - keep_s))
+        yield Wrong("inverter", text)
 
 
 class Effect(Rule):
