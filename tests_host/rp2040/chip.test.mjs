@@ -31,6 +31,19 @@ test('the console runs code, prints, and tells of errors', () => {
   assert.throws(() => pico.onPin(30, () => {}), /GP30: a Pico has GP0 to GP29/);
 });
 
+test("the module's lamp and button", () => {
+  const pico = board();
+  const edges = [];
+  pico.onPin(25, (level) => edges.push(level));
+  pico.exec('import rp2\nlamp = machine.Pin("LED", machine.Pin.OUT, value=0)\nlamp(1)\nlamp(0)');
+  assert.deepEqual(edges.slice(-2), [1, 0]);
+  for (const pressed of [false, true, false]) {
+    pico.bootsel(pressed);
+    const said = pico.exec('print(rp2.bootsel_button(), len(os.listdir("/")) >= 0)').trim();
+    assert.equal(said, `${Number(pressed)} True`); // and the flash still answers
+  }
+});
+
 test('pins, PWM, converter and a UART reach the world, with its time', () => {
   const pico = board({ adcVolts: (channel) => (channel === 1 ? 1.65 : undefined) });
   const edges = [];

@@ -17,6 +17,7 @@
 //   pico.setPin(gpio, level)      what the outside drives: 0, 1 or null
 //   pico.pwm(gpio)                {freqHz, dutyU16, enabled} of the slice that owns the pin
 //   pico.onPwm(gpio, cb)          cb({freqHz, dutyU16, enabled}, nanos) when that changes
+//   pico.bootsel(pressed)         the module's button, until the next reset
 //   pico.uartFeed(n, byte, at?)   a character whose stop bit ends at `at` (default: now)
 //   pico.onUartByte(n, cb)        cb(byte, nanos) when a sent character's stop bit has ended
 //   pico.spi(n).onTransmit = fn   fn(frame) => answer, at the end of each frame; spi(n).baudHz
@@ -37,6 +38,7 @@ import { readFileSync } from 'node:fs';
 
 import { ChipClock } from './clock.mjs';
 import { Converter, IDEAL, TYPICAL } from './converter.mjs';
+import { PAD_SS } from './fixes/flash.mjs';
 import { applyFixes } from './fixes/index.mjs';
 import { WATCHDOG } from './fixes/watchdog.mjs';
 import { Hub } from './hub.mjs';
@@ -243,6 +245,10 @@ export class Pico {
 
   pin(gpio) {
     return this.hub.level(this.gpioPin(gpio));
+  }
+
+  bootsel(pressed) {
+    this.mcu.qspi[PAD_SS].setInputValue(!pressed);
   }
 
   setPin(gpio, level) {

@@ -23,6 +23,7 @@ const DR0 = 0x60;
 const SR_TFNF_TFE = 0x06;
 const SR_RFNE = 0x08;
 const GPIO_QSPI_SS_CTRL = 0x0c;
+export const PAD_SS = 1; // of the six QSPI pads
 const PAGE = 256;
 const SECTOR = 4096;
 const BLOCK = 65536;
@@ -207,6 +208,8 @@ export function fixFlash(mcu, options = {}) {
   const nor = new SerialNor(mcu, options);
   const ssi = new SerialInterface(mcu, nor);
   mcu.peripherals[0x18000] = ssi;
+  mcu.qspi[PAD_SS].padValue = 0x5a; // data sheet 2.19.6.4: its input is enabled
+  mcu.qspi[PAD_SS].setInputValue(true); // pulled up on the module: BOOTSEL is not pressed
   mcu.peripherals[0x40018] = new RegisterFile(mcu, 'IO_QSPI', (offset, value) => {
     if (offset === GPIO_QSPI_SS_CTRL) {
       ssi.selectWritten(value);
