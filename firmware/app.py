@@ -225,7 +225,7 @@ class App:
         console.answer("readings", lambda: calibration.readings(self.image))
         console.answer("calibration", lambda: {"text": calibration.text()})
         if not self.config.errors:
-            console.command = self._by_hand
+            console.obey(self._by_hand)
         self.links.append(("console", console.run))
         self.slow_parts.append(("console", console))
         if overlaid():

@@ -142,7 +142,7 @@ class Console:
         self._errors = errors
         self._sections = {}  # of the report, besides its own
         self._answers = {}
-        self.command = None  # function(name, payload) that carries out an owner's command
+        self._command = None
         self._interruptible = True
 
     def add(self, section, function):
@@ -152,6 +152,10 @@ class Console:
     def answer(self, word, function):
         """`function()` is what `islet word` gives, a dict."""
         self._answers[word] = function
+
+    def obey(self, command):
+        """`command(name, payload)` carries out an owner's command."""
+        self._command = command
 
     def _energised(self):
         return energised(self._image, not self._errors)
@@ -219,8 +223,8 @@ class Console:
             answer = self._answers[word]()
             answer["islet"] = word
             say(answer)
-        elif self.command is not None:
-            answer = self.command(word, payload)
+        elif self._command is not None:
+            answer = self._command(word, payload)
             answer["islet"] = word
             say(answer)
 

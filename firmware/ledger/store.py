@@ -13,7 +13,9 @@ class FileStore:
     sector = 4096
 
     def __init__(self, path, size):
-        self.may_erase = None  # a function without arguments; until it is given anything goes
+        self.may_erase: object = (
+            None  # a function without arguments; until it is given anything goes
+        )
         self.size = size
         try:
             there = os.stat(path)[6]
@@ -43,7 +45,7 @@ class FileStore:
 
     def erase(self, offset):
         """RuntimeError while something is energised."""
-        if self.may_erase is not None and not self.may_erase():
+        if callable(self.may_erase) and not self.may_erase():
             raise RuntimeError("records: no erase while the contactor is closed or islanded")
         self.program(offset, b"\xff" * self.sector)
 

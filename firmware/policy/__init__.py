@@ -95,7 +95,7 @@ class Policy:
         self.charge_ma = int(settings["owner.charge_a"] * 1000)
         self.charge_w = int(settings["owner.charge_w"])
         self.discharge_w = int(settings["owner.discharge_w"])
-        self.wish = [None] * DEVICES  # [value, ms left, only takes away] set by hand
+        self.wish: list = [None] * DEVICES  # [value, ms left, only takes away] set by hand
         self.house_w = None  # what the house draws without car and battery, followed
         self.car_on = False
         self._car_ms = 0

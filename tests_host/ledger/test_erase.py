@@ -82,7 +82,7 @@ def test_inv_9_the_last_place_before_the_chip_asks_again(
         store.erase(0)
     getattr(image, section)[field] = im.ISLAND_GRID if field == im.ISLAND_STATE else 0
     store.erase(4096)
-    assert kind == "file" or (Chip.erased, store.refused) == (2, 1)
+    assert kind == "file" or (Chip.erased, getattr(store, "refused", 0)) == (2, 1)
 
 
 def test_inv_9_until_somebody_says_so_the_chip_erases_nothing(

@@ -50,6 +50,7 @@ def test_inv_8_until_released_and_the_time_left_survive_many_restarts() -> None:
     life = Life(flash)
     life.operator(im.EVSE, 0, 0, -1)
     life.operator(im.INVERTER, -2_000, 2_000, 7_200)
+    requests = life.image.requests
     for _ in range(5):
         life.seconds(451)
         life = Life(Flash(bytes(life.flash.data)), now=life.now)
