@@ -441,6 +441,7 @@ SOC_AGE_MS = _f("SOC_AGE_MS", "age", 0, _MS, "age of SOC_PERMILLE", start=_MS)
 ANTI_ISLANDING = _f("ANTI_ISLANDING", "", -1, 2, "704.AntiIslEna: 0 off, 1 on, 2 cannot be asked, -1 not read yet", start=-1)
 PILOT_UNPLUGS = _f("PILOT_UNPLUGS", "", 0, _MS, "how often the pilot has been in A for 100 ms; saturates")
 FAST_HOUSE_MV = _f("FAST_HOUSE_MV", "mV", 0, 600_000, "house side, RMS of the last 20 ms, for the guard, where the board samples it", LEGS)
+SWITCH_DEG = _f("SWITCH_DEG", "deg", -1, 180, "phase across the islanding switch on L1, where the board samples both sides; -1 unknown", start=-1)
 
 # --- requests -------------------------------------------------------------------------------
 # Each is a range with a source, a reason and a time to live. The writer raises _SEQ whenever it

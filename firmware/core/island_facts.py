@@ -45,6 +45,7 @@ from firmware.image import (
     OUT_BOND,
     OUT_ISLAND,
     RELAY_FEEDBACK_MS,
+    SWITCH_DEG,
     const,
 )
 
@@ -90,6 +91,7 @@ _MATCH_MS = const(1_000)
 _MATCH_MHZ = const(100)  # two readings of one frequency; a drifting island soon leaves it
 _LOCK_PERMILLE = const(20)  # the same voltage on both sides
 _LOCK_MHZ = const(10)
+_LOCK_DEG = const(5)  # where the phase is measured: a weld has none
 _LOCK_MS = const(1_000)
 _FOLLOW_PERMILLE = const(100)  # a dead grid leg that rises as the house does
 _SETTLE_MS = const(200)  # a return's first mean is a part of it: says nothing about locked
@@ -226,7 +228,11 @@ class Witnesses:
         differ = apart_mv > nominal_mv * _MATCH_PERMILLE // 1000
         beside_mhz = abs(house_mhz - grid_mhz) if known else 0
         drift = beside_mhz > _MATCH_MHZ
-        unlocked = apart_mv > nominal_mv * _LOCK_PERMILLE // 1000 or beside_mhz > _LOCK_MHZ
+        unlocked = (
+            apart_mv > nominal_mv * _LOCK_PERMILLE // 1000
+            or beside_mhz > _LOCK_MHZ
+            or readings[SWITCH_DEG] > _LOCK_DEG
+        )
         self.mismatch_ms = longer(differ, self.mismatch_ms, dt_ms)
         self.apart_ms = longer(differ or drift, self.apart_ms, dt_ms)
         self.dead_ms = longer(highest_mv < dead_mv, self.dead_ms, dt_ms)

@@ -112,6 +112,7 @@ _CLOSE_MOST_MS = const(600_000)
 _HEAL_MS = const(60_000)  # on a good grid
 _HEAL_ISLAND_MS = const(600_000)
 _UNPLUGGED_MS = const(5_000)  # a stop this long before the car was seen unplugged was its doing
+_FIT_MS = const(1_000)
 _UNSURE_MS = const(6_000)  # dark since a reset: so long without a grid fit for loads is an outage
 _MINE = TRIP_STOP + TRIP_STALE_PERMIT + TRIP_SAMPLING
 _BEHIND = TRIP_RCD + TRIP_HEAT
@@ -326,9 +327,10 @@ class Judge:
             self.loss_ms = _less(self.loss_ms, dt_ms // _LOSS_SHARE)
         lost = loss != LOSS_NONE and (loss != LOSS_DEAD or self.loss_ms >= site[GRID_LOSS_MS])
         apart = state != ISLAND_GRID and state != ISLAND_STOPPING and state != ISLAND_SENSING
-        if made & _READY:
+        fit = made & _READY or self.served_ms >= _FIT_MS  # no island is begun beside its return
+        if fit:
             self.lost = False
-        self.dark_ms = longer(apart and not made & _READY, self.dark_ms, dt_ms)
+        self.dark_ms = longer(apart and not fit, self.dark_ms, dt_ms)
         if apart and (self.lost or self.dark_ms >= _UNSURE_MS):
             lost = True
         wish = self._requests[ISLAND_WISH]

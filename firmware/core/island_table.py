@@ -70,7 +70,10 @@ INSTRUMENTS = (
     ("good", "house side within 90-110 % on all legs"),
     ("upset", "a leg above 115 %, or one above 110 % with another below 90 %: no neutral"),
     ("tied", "house side alive, its voltage and frequency are the grid's: the switch carries it"),
-    ("locked", "so within 2 % on every leg and 10 mHz in every reading for 1 s"),
+    (
+        "locked",
+        "so within 2 % on every leg, 10 mHz and, if measured, 5 degrees in every reading of 1 s",
+    ),
     ("apart", "house and grid side have differed in voltage or frequency for 1 s"),
     ("lonely", "live behind an open switch, every pole proved open: it needs its bond"),
     ("split", "each leg is proved open by a dead house beside its grid leg, or that is dead"),

@@ -33,12 +33,14 @@ from firmware.image import (
     NODE_INSTRUMENT,
     NODE_MA,
     NODE_W,
+    NOMINAL_MHZ,
     NOMINAL_MV,
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
     PILOT_LOW_MV,
     PROXIMITY_AGE_MS,
     PROXIMITY_OHM,
+    SWITCH_DEG,
     const,
 )
 from firmware.sense import kernel, scale
@@ -214,6 +216,8 @@ class Sense:
         if self._rms(self._house, legs, HOUSE_MV):
             live[HOUSE_AGE_MS] = 0
             live[HOUSE_MHZ] = self._frequency(self._house_frequency, self._house, HOUSE_MV)
+        if self._house[0] >= 0:
+            live[SWITCH_DEG] = self._phase()
         if self._proximity >= 0:
             self._cable()
         for node in range(site[NODE_COUNT]):
@@ -249,6 +253,18 @@ class Sense:
     def _channel_rms(self, c):
         squares = self._rows[c * _ROW + _WINDOW_SQUARES]
         return kernel.rms(squares, self._gain[c], self._shift[c])
+
+    def _phase(self):
+        """Degrees between both sides of the islanding switch on L1, 0...180; -1 unknown."""
+        grid, house = self._grid_frequency, self._house_frequency
+        since, beside = grid.since(), house.since()
+        if since < 0 or beside < 0:
+            return -1
+        if grid.channel != self._grid[0] or house.channel != self._house[0]:
+            return -1
+        cycle = self._analog.rate_hz * 256 // (self._site[NOMINAL_MHZ] // 1000)
+        degrees = abs(since - beside) % cycle * 360 // cycle
+        return degrees if degrees <= 180 else 360 - degrees
 
     def _frequency(self, side, channels, field):
         """Of the first leg with at least 30 % of the nominal voltage, 0 when there is none."""

@@ -39,6 +39,10 @@ class Frequency:
             self._hysteresis = hysteresis
             self.restart()
 
+    def since(self):
+        """Ticks from the last crossing to the end of the last block, -1 unknown."""
+        return self._elapsed - self._last if self._elapsed >= 0 else -1
+
     def restart(self):
         """What was counted says nothing any more."""
         self.mhz = 0

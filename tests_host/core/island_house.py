@@ -97,8 +97,9 @@ class House:
 
     `stuck_switch`, `stuck_bond`: a relay that keeps its position; `deaf`: an inverter that keeps
     its mode whatever enable and mode say; `mirror` False: a mirror contact that never says open;
-    `mirror_open`: one that always does; `weak`: an inverter that does not form; `sun`: another
-    source holds a house that is off the grid; `false`: inputs (IN_*) that read this level.
+    `mirror_open`: one that always does; `mirror_follows_coil`: one that tells the coil; `weak`: an
+    inverter that does not form; `sun`: another source holds a house that is off the grid; `false`:
+    inputs (IN_*) that read this level.
     """
 
     def __init__(self, image: Image, **tables: tuple[tuple[object, ...], ...]) -> None:
@@ -110,6 +111,7 @@ class House:
         self.mode = INVERTER_STOP
         self.deaf = self.mirror_open = self.weak = self.sun = self.stop = False
         self.mirror = True
+        self.mirror_follows_coil = False
         self.false: dict[int, bool] = {}
         self.good_ms = 5_000  # of the grid for a load, as the grid's room has counted it
         self.fit_ms = 5_000  # and as it is
@@ -182,11 +184,16 @@ class House:
         forms = self.switch and self.mode == INVERTER_FORM and not self.weak
         return LIVE_MV if self.grid != GRID_DEAD or forms else 0
 
+    def _says_open(self) -> bool:
+        if self.mirror_follows_coil:
+            return not self.island.permits & OUT_ISLAND
+        return self.mirror_open or (self.mirror and not self.switch)
+
     def show(self) -> None:
         readings = self.image.readings
         house_mv, grid_mv = self.house_mv(), self.grid_mv()
         inputs = (
-            (IN_ISLAND_OPEN if self.mirror_open or (self.mirror and not self.switch) else 0)
+            (IN_ISLAND_OPEN if self._says_open() else 0)
             | (IN_BOND if self.bond else 0)
             | (0 if house_mv else IN_ISLAND_DEAD)
             | (IN_ESTOP if self.stop else 0)
