@@ -15,10 +15,7 @@ from firmware.image import (
     EVSE,
     EVSE_LEGS,
     EVSE_PAUSE_MS,
-    EVSE_RESPONSE_MS,
     HARDWARE,
-    LEARNED_AGE_MS,
-    LEARNED_RESPONSE_MS,
     MARKET,
     OFFER_MA,
     PANEL,
@@ -50,15 +47,13 @@ class Offer:
     """OFFER_MA from the grant: 0, or 6 A and up.
 
     A stop for want of current lasts a pause; one for want of data until its instrument has been
-    fresh again for a while. A want that may be short is met with 6 A first, for as long as the car
-    (by what was learned of it) can still be at zero within its declared response.
+    fresh again for a while.
     """
 
     def __init__(self, image):
         self._image = image
         self._changed_ms = AGE_MAX_MS
         self._pause_ms = 0
-        self._lack_ms = 0
         self._blind = False
         self._seen_ms = AGE_MAX_MS  # since the instruments above the car are fresh
         self._wait_ms = _WAIT_LEAST_MS  # for so long they must be, before it goes on
@@ -103,26 +98,13 @@ class Offer:
         self._changed_ms = changed_ms if changed_ms < AGE_MAX_MS else AGE_MAX_MS
         offer_ma = commands[OFFER_MA]
         lacks = self._lacks_current()
-        self._lack_ms = self._lack_ms + dt_ms if lacks and offer_ma else 0
-        target_ma = granted_ma if granted_ma >= LEAST_MA else 0
-        if lacks and granted_ma > 0 and self._lack_ms <= self._patience_ms():
-            target_ma = LEAST_MA
-        next_ma = self._next(offer_ma, target_ma)
+        next_ma = self._next(offer_ma, granted_ma if granted_ma >= LEAST_MA else 0)
         if next_ma == offer_ma:
             return
         if next_ma == 0 and lacks:
             self._pause_ms = self._image.site[EVSE_PAUSE_MS]
         self._changed_ms = 0
         commands[OFFER_MA] = next_ma
-
-    def _patience_ms(self):
-        """INV-3: what a car leaves of its declared response, if it needs so much for each order;
-        nothing where that is not learned. And no longer than a reading takes to show it."""
-        image = self._image
-        learned_ms = image.commands[LEARNED_RESPONSE_MS + EVSE]
-        left_ms = image.site[EVSE_RESPONSE_MS] - learned_ms - learned_ms // 2
-        longest_ms = learned_ms + image.commands[LEARNED_AGE_MS]
-        return left_ms if left_ms < longest_ms else longest_ms
 
     def _next(self, offer_ma, target_ma):
         if target_ma <= offer_ma:

@@ -157,6 +157,7 @@ def pair(
             if count < 0 or below == 0:
                 count = 0
             start = (head - p[_NEAR + node]) & (_RING - 1)
+            moment = p[_EARLY + node]  # a meter's registers; all others are known to be means
             worst = 0  # the widest of islet's own movement
             known = 0
             if p[_STATE + node] == _FRESH and p[_DOUBT_MS + node] <= longest_ms:
@@ -235,14 +236,14 @@ def pair(
                     high_ma = was_high_ma
                     if high_ma < least_ma:
                         high_ma = least_ma
-                    if high_ma < near_high_ma:
+                    if moment and high_ma < near_high_ma:
                         high_ma = near_high_ma
                     if high_ma > most_ma:
                         high_ma = most_ma
                     low_ma = was_low_ma
                     if low_ma > most_ma:
                         low_ma = most_ma
-                    if low_ma > near_low_ma:
+                    if moment and low_ma > near_low_ma:
                         low_ma = near_low_ma
                     if low_ma < least_ma:
                         low_ma = least_ma

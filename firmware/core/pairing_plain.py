@@ -127,6 +127,8 @@ def pair(plan, history, readings, nodes, head, dt_ms, longest_ms, worst_bits):
                 was = plan[P_LOAD_LOW + at]
                 near_low = _nearest([low_ma] + loads, was)
                 most, least = high_ma, low_ma
+                if not plan[P_EARLY + node]:
+                    near_high, near_low = least, most
                 high_ma = max(near_high, _between(plan[P_LOAD_HIGH + at], least, most))
                 low_ma = min(near_low, _between(was, least, most))
             plan[P_LOAD_HIGH + at], plan[P_LOAD_LOW + at] = high_ma, low_ma

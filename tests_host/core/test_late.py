@@ -127,20 +127,6 @@ def test_a_want_of_current_still_pauses() -> None:
     assert house.closed
 
 
-def test_a_moment_of_want_is_met_with_six_amperes_by_a_car_that_follows_in_time() -> None:
-    """A motor starts: 0.6 s. A car known to follow within a second need not be stopped at once;
-    one of which nothing is known is."""
-    for known, openings in ((True, 0), (False, 1)):
-        house = Late(Car(reaction_s=0.5), 0.2).run(GROWN_S)
-        if not known:
-            house.image.commands[f.LEARNED_RESPONSE_MS] = 5_000
-        house.load_a = 21.0
-        house.run(0.6)
-        house.load_a = 1.0
-        house.run(10)
-        assert house.openings == openings and house.within()
-
-
 # --- learned ----------------------------------------------------------------------------------
 
 
@@ -228,12 +214,6 @@ MISTAKES = (
         growth,
         "if next_ma == 0 and lacks:",
         "if False:",
-    ),
-    (
-        test_a_moment_of_want_is_met_with_six_amperes_by_a_car_that_follows_in_time,
-        growth,
-        "left_ms = image.site[EVSE_RESPONSE_MS] - learned_ms - learned_ms // 2",
-        "left_ms = image.site[EVSE_RESPONSE_MS]",
     ),
     (
         test_until_learned_the_declared_worst_holds,
