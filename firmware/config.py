@@ -314,6 +314,11 @@ def load(text, image, rights):
         if rules.certified(config):
             site[im.INVERTER_CERTIFIED] = 1
             config.weaker.extend((path, "not asked of the device") for path in rules.CERTIFICATE)
+        site[im.PEN_WATCH] = 1 if rules.pen_watched(config) else 0
+        circuit = rights.circuit
+        if circuit is not None:
+            site[im.PEN_PARTED] = 1 if circuit.protective_conductor else 0
+            site[im.WELD_RELEASE] = 1 if circuit.has_outputs(im.OUT_RELEASE) else 0
         _rules(site, config, rights)
         rules.judge(site, config, rights)
     if not config.errors:

@@ -34,11 +34,12 @@ SOURCES = const(6)  # who may claim a limit, strictest first
 GRID_TRIPS = const(10)  # rows of a grid code's trip table
 GRID_RIDES = const(12)  # rows of its ride-through curve
 
-MEMORIES = const(4)  # words of core's that outlive a reset
+MEMORIES = const(5)  # words of core's that outlive a reset
 MEMORY_BOND = const(0)  # the bond's contact was seen open since its coil was last energised
 MEMORY_TRIES = const(1)  # tries of an island that are used up
 MEMORY_OBEDIENCE = const(2)  # devices refused after the third time
 MEMORY_GRID = const(3)  # power and voltage at one's own last trip
+MEMORY_WEAR = const(4)  # the contactor's accounts of operations
 
 AGE_MAX_MS = const(1_000_000_000)  # ages and timers saturate here; below 2**30, so no box
 UNKNOWN = const(-1)

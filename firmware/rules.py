@@ -92,6 +92,13 @@ def _slow(site, config, rights):
         )
 
 
+def pen_watched(config):
+    """A lost PEN is looked for by its voltage: on earthing pme, and where nobody said, under the
+    codes of Great Britain, where that is usual (BS 7671 722.411.4.1, second-hand)."""
+    earthing = config["earthing"]
+    return earthing == "pme" or (earthing is None and config["grid_code"] == "g99")
+
+
 def _built_for(site, config, rights):
     """What the circuit board carries is not less than what the site puts through it."""
     evse_a, mains_a = rights.evse_a, rights.mains_a
@@ -183,8 +190,19 @@ def _weaker(site, config, rights):
         yield "{}: {}".format(path, why)
 
 
+def _body_live(site, config, rights):
+    """Opening the contactor does not part the car's body from a lost PEN."""
+    circuit = rights.circuit
+    if site[im.PEN_WATCH] and site[im.EVSE_NODE] >= 0:
+        if circuit is None or not circuit.protective_conductor:
+            yield (
+                "earthing: a lost PEN may leave the car's body live; this circuit board declares "
+                "neither a pole in the protective conductor nor a listed device"
+            )
+
+
 REFUSED = (_built_for, _measured, _bonds, _behind, _certificate, _slow, _unasked, _unsealed)
-WARNED = (_guessed, _weaker)
+WARNED = (_guessed, _weaker, _body_live)
 
 
 def judge(site, config, rights):

@@ -22,6 +22,9 @@ _PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
 
 
 class Board:
+    fast_blocks = late_blocks = True  # the twin's time is dear: parts of a block only when asked
+    crossings = dead_man = None
+
     def __init__(self):
         circuit = Circuit(islet_data.BOARDS["host"])
         self._circuit = circuit
@@ -83,10 +86,16 @@ class Board:
         live[INPUTS] = self.read_inputs()
         live[INPUTS_AGE_MS] = 0
 
-    def start_sampling(self, on_block):
-        """Call on_block(samples, frames) every 10 ms from the sampling interrupt."""
+    def start_sampling(self, on_block, on_part):
+        """Call on_block(samples, frames) every 10 ms from the sampling interrupt, and before it
+        on_part(samples, index of its first code) for each quarter; the next as soon as it is
+        there while that returns True."""
         channels = list(range(self.analog.count))
-        adcstream.start(channels, self.sample_rate_hz, self._circuit.frames, on_block)
+        frames = self._circuit.frames
+        adcstream.start(channels, self.sample_rate_hz, frames, on_block, on_part)
+
+    def watch_trips(self, strike):
+        """No input trips by a pin interrupt: the tick sees it 10 ms later at most."""
 
     def pilot(self, duty_permille):
         """Duty of the control pilot: 0 steady -12 V, 1000 steady +12 V."""

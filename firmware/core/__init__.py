@@ -13,6 +13,8 @@ from firmware.core.limits import Limits
 from firmware.core.obedience import KEPT_FAULTS as OBEDIENCE_FAULTS
 from firmware.core.obedience import Obedience
 from firmware.core.panel import Panel
+from firmware.core.pen import KEPT_FAULTS as PEN_FAULTS
+from firmware.core.pen import Pen
 from firmware.core.pilot import Pilot
 from firmware.core.proximity import Proximity
 from firmware.core.recovery import KEPT_TRIPS, Recovery  # noqa: F401  for whoever keeps them
@@ -28,7 +30,7 @@ from firmware.image import (
 )
 
 # What a reset or power cut does not heal: it goes the way it would have gone without one.
-KEPT_FAULTS = CONTACTOR_FAULTS | FAULTS_OF_ISLAND | OBEDIENCE_FAULTS
+KEPT_FAULTS = CONTACTOR_FAULTS | FAULTS_OF_ISLAND | OBEDIENCE_FAULTS | PEN_FAULTS
 
 
 class Core:
@@ -45,6 +47,7 @@ class Core:
         self.island = Island(image)
         self.pilot = Pilot(image)
         self.proximity = Proximity(image)
+        self.pen = Pen(image)
         self.panel = Panel(image, self.limits)
         self.obedience = Obedience(image, self.panel)
         self.contactor = Contactor(image, self.pilot)
@@ -58,6 +61,7 @@ class Core:
         self.contactor.recall(faults)
         self.island.recall(faults)
         self.obedience.recall(faults)
+        self.pen.recall(faults)
         commands[FAULTS] = self.contactor.faults | self.island.faults | self.obedience.faults
         for i in range(MEMORIES):
             commands[MEMORY + i] = requests[REMEMBERED + i]
@@ -71,6 +75,7 @@ class Core:
         self.island.step(dt_ms)
         self.pilot.step(dt_ms)
         self.proximity.step(dt_ms)
+        self.pen.step(dt_ms)
         self.panel.step(dt_ms)
         self.obedience.step(dt_ms)
         self.limits.step(dt_ms)
@@ -78,7 +83,7 @@ class Core:
         self.pilot.drive()
         self.recovery.step(dt_ms)
         commands = self._commands
-        permits = self.contactor.permit | self.island.permits
+        permits = self.contactor.permit | self.contactor.release | self.island.permits
         commands[PERMITS] = permits & ~self.obedience.withheld
         beat = commands[BEAT]
         commands[BEAT] = beat + 1 if beat < AGE_MAX_MS else 0

@@ -3,15 +3,25 @@
 #
 # T1 and T3: it gives the car power, and only under INV-1. T2: it isolates a gateway from AC; the
 # gateway owns its pilot and says over its bus whether a car is connected and locked.
-# Times of the stop (6 s) and of the over-draw are those of IEC 61851-1 Table A.6 and of EVerest,
-# second-hand.
+# The stop's 6 s are those of IEC 61851-1 Table A.6, second-hand. How often it may close is
+# wear.py's, whether the car follows draw.py's.
 
+from firmware.core.draw import Draw
+from firmware.core.rights import (
+    INPUTS_STALE_MS,
+    asks_for_power,
+    authorised,
+    gateway_barred,
+    gateway_done,
+    gateway_ready,
+    unprotected,
+)
+from firmware.core.wear import Wear
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
     AGE_MAX_MS,
-    AUTH_REQUIRED,
-    AUTHORISED,
     CABLE_MA,
+    CLAIM_HIGH,
     CONTACTOR_CLOSE_MS,
     CONTACTOR_CLOSED,
     CONTACTOR_CLOSING,
@@ -22,6 +32,8 @@ from firmware.image import (
     CONTACTOR_OPEN_MS,
     CONTACTOR_OPENING,
     CONTACTOR_STATE,
+    DEVICES,
+    EVSE,
     EVSE_AGE_MS,
     EVSE_MA,
     EVSE_NODE,
@@ -30,106 +42,64 @@ from firmware.image import (
     FAULT_CABLE,
     FAULT_DIODE,
     FAULT_ENABLE,
-    FAULT_FORMING,
     FAULT_NOT_FOLLOWED,
+    FAULT_PEN,
     FAULT_PILOT,
+    FAULT_STAYS_LIVE,
     FAULT_STUCK_OPEN,
     FAULT_WELD,
     FAULTS,
     IN_CONTACTOR,
-    IN_VENTILATION,
     INPUTS,
     INPUTS_AGE_MS,
     INVERTER_AGE_MS,
-    INVERTER_FAULT,
     INVERTER_MA,
     INVERTER_PLUGGED,
     ISLAND_GRID,
-    ISLAND_ISLANDED,
-    ISLAND_LOCKOUT,
     ISLAND_SENSING,
-    ISLAND_STARTING,
     ISLAND_STATE,
     LEGS,
     OFFER_MA,
     OUT_CONTACTOR,
+    OUT_RELEASE,
+    PANEL,
     PILOT_A,
     PILOT_C,
     PILOT_D,
     PILOT_STATE,
-    PROTECTION_INPUTS,
     PROTECTION_TRIPS,
     TOPOLOGY,
     TRIP_OVERCURRENT,
     TRIP_PILOT,
     TRIP_SAMPLING,
     TRIP_STALE_PERMIT,
+    TRIP_VEHICLE,
     TRIPPED,
+    WELD_RELEASE,
     const,
 )
 
-INPUTS_STALE_MS = 300  # feedback older than this: protections count as unhealthy
 _GATEWAY = const(2)
 _MEASURED_MS = const(2_000)  # INV-4
 _LEAST_MA = const(6_000)
 _EMPTY_MA = const(1_000)
 _EMPTY_MS = const(6_000)
+_AGAINST_MS = const(500)  # longer than any of them; more would take as long to forget
 _CONFIRM_MS = const(100)  # on top of the declared travel time
-_OVERDRAW_MS = const(2_000)  # on top of the declared response
+_DRY = const(2)  # steps in D without ventilation; the guard opens at once
+_RELEASE_MS = const(3_000)  # a release that has acted by then has none to act on
 _OPENING_TRIPS = (
-    TRIP_OVERCURRENT + TRIP_PILOT + PROTECTION_TRIPS + TRIP_STALE_PERMIT + TRIP_SAMPLING
+    TRIP_OVERCURRENT
+    + TRIP_PILOT
+    + PROTECTION_TRIPS
+    + TRIP_STALE_PERMIT
+    + TRIP_SAMPLING
+    + TRIP_VEHICLE
 )
-_FAULTS = FAULT_WELD + FAULT_STUCK_OPEN + FAULT_NOT_FOLLOWED  # this room's own
-KEPT_FAULTS = _FAULTS  # they outlive a reset
-_GATEWAY_FAULTS = FAULT_FORMING + FAULT_ENABLE
-_CLOSING_FAULTS = (
-    FAULT_PILOT + FAULT_DIODE + FAULT_WELD + FAULT_STUCK_OPEN + FAULT_CABLE + FAULT_NOT_FOLLOWED
-)
-
-
-def unprotected(image):
-    """Emergency stop, RCD or over-temperature, or nobody knows."""
-    readings = image.readings
-    return readings[INPUTS_AGE_MS] > INPUTS_STALE_MS or readings[INPUTS] & PROTECTION_INPUTS != 0
-
-
-def asks_for_power(image):
-    """Pilot in C, or in D with ventilation confirmed."""
-    state = image.commands[PILOT_STATE]
-    if state == PILOT_D:
-        return image.readings[INPUTS] & IN_VENTILATION != 0
-    return state == PILOT_C
-
-
-def gateway_ready(image):
-    """T2: the device answers, has a car connected and locked, and reports no fault."""
-    readings = image.readings
-    return (
-        readings[INVERTER_AGE_MS] <= _MEASURED_MS
-        and readings[INVERTER_PLUGGED] == 1
-        and readings[INVERTER_FAULT] == 0
-    )
-
-
-def gateway_barred(image):
-    """T2: lockout, forming failed or unasked, or it went on without its enable."""
-    commands = image.commands
-    return commands[ISLAND_STATE] == ISLAND_LOCKOUT or commands[FAULTS] & _GATEWAY_FAULTS != 0
-
-
-def gateway_done(image):
-    """T2: it is barred, reports no car or a fault, or is silent.
-
-    While it forms the house's island, silence alone says nothing against it, and opening would
-    darken the house under load; what it last reported still counts.
-    """
-    readings = image.readings
-    reported = readings[INVERTER_PLUGGED] != 1 or readings[INVERTER_FAULT] != 0
-    if reported or gateway_barred(image):
-        return True
-    island = image.commands[ISLAND_STATE]
-    forms = island == ISLAND_STARTING or island == ISLAND_ISLANDED
-    return readings[INVERTER_AGE_MS] > _MEASURED_MS and not forms
+_OWN_FAULTS = FAULT_WELD + FAULT_STUCK_OPEN + FAULT_NOT_FOLLOWED
+_FAULTS = _OWN_FAULTS + FAULT_STAYS_LIVE
+KEPT_FAULTS = _OWN_FAULTS  # they outlive a reset
+_CLOSING_FAULTS = _OWN_FAULTS + FAULT_PILOT + FAULT_DIODE + FAULT_CABLE + FAULT_PEN
 
 
 STATES = range(len(CONTACTOR_NAMES))
@@ -149,11 +119,17 @@ class Contactor:
         self._seen_acknowledge = 0
         self.state_ms = 0
         self.against_ms = 0  # how long the auxiliary contact has disagreed with the permit
-        self._overdraw_ms = 0
+        self.release = 0  # OUT_RELEASE or 0
+        self._release_ms = 0
+        self._dry = 0
+        self.draw = Draw(image)
+        self.wear = Wear(image)
 
     def recall(self, faults):
         """Start with the faults that stood before a reset."""
-        self.faults = faults & _FAULTS
+        self.faults = faults & _OWN_FAULTS
+        self.draw.ignored = faults & FAULT_NOT_FOLLOWED != 0
+        self.wear.recall()
         if self.faults & (FAULT_WELD | FAULT_STUCK_OPEN):
             self.state = CONTACTOR_FAULT
 
@@ -161,11 +137,14 @@ class Contactor:
         """Write CONTACTOR_STATE and the contactor's faults; set `permit`."""
         commands = self._image.commands
         self._observe(dt_ms)
+        self.wear.step(dt_ms, self.acknowledged)
+        loaded = self.draw.flows  # in the last step: the current is gone when a trip is seen
+        self._watch_draw(dt_ms)
         for event, target, fault in self._rows[self.state]:
             if event(self):
-                self._enter(target, fault)
+                self._enter(target, fault, loaded)
                 break
-        self._watch_draw(dt_ms)
+        self._switch_off_above(dt_ms)
         commands[FAULTS] = commands[FAULTS] & ~_FAULTS | self.faults
         commands[CONTACTOR_STATE] = self.state
 
@@ -176,6 +155,8 @@ class Contactor:
         image = self._image
         commands = image.commands
         if unprotected(image) or image.trips[TRIPPED] or commands[FAULTS] & _CLOSING_FAULTS:
+            return False
+        if self.wear.left_ms or not authorised(image):
             return False
         if self._auxiliary():  # closed already: a weld, though not yet confirmed
             return False
@@ -188,7 +169,6 @@ class Contactor:
             and island == ISLAND_GRID
             and asks_for_power(image)
             and self._pilot.diode_ok
-            and (image.site[AUTH_REQUIRED] == 0 or image.requests[AUTHORISED] == 1)
             and commands[CABLE_MA] >= _LEAST_MA
             and image.readings[EVSE_AGE_MS] <= _MEASURED_MS
             and commands[OFFER_MA] >= _LEAST_MA
@@ -198,17 +178,20 @@ class Contactor:
         return not self.may_close()
 
     def urgent(self):
-        """No time to empty: pilot left C/D or is lost, a protection, the guard has opened, or the
-        car has not followed in the time that INV-3 leaves."""
+        """No time to empty: pilot left C/D or is lost, D without ventilation, a protection, a lost
+        PEN, a car that does not follow or not in the time that INV-3 leaves, or the guard has
+        opened."""
         image = self._image
         if unprotected(image) or image.trips[TRIPPED] & _OPENING_TRIPS:
+            return True
+        if image.commands[FAULTS] & FAULT_PEN or self.faults & FAULT_NOT_FOLLOWED:
             return True
         if image.commands[EVSE_OVERDUE]:
             return True
         if image.site[TOPOLOGY] == _GATEWAY:  # nothing else stops it: no zero to wait for
             return image.commands[FAULTS] & FAULT_ENABLE != 0
         state = image.commands[PILOT_STATE]
-        return state != PILOT_C and state != PILOT_D
+        return (state != PILOT_C and state != PILOT_D) or self._dry >= _DRY
 
     def told_to_stop(self):
         """No offer stands (T1), or the gateway has to stop (T2)."""
@@ -231,7 +214,14 @@ class Contactor:
         return True
 
     def waited(self):
-        return self.state_ms >= _EMPTY_MS
+        """6 s; where the panel took the offer away, no longer than the response: INV-3."""
+        image = self._image
+        if self.state_ms >= _EMPTY_MS:
+            return True
+        if image.site[TOPOLOGY] == _GATEWAY:
+            return False
+        short = image.commands[CLAIM_HIGH + PANEL * DEVICES + EVSE] < _LEAST_MA
+        return short and self.state_ms >= image.site[EVSE_RESPONSE_MS]
 
     def closed(self):
         return self._fresh() and self._auxiliary()
@@ -243,11 +233,14 @@ class Contactor:
         return self.against_ms > self._image.site[CONTACTOR_CLOSE_MS] + _CONFIRM_MS
 
     def welded(self):
-        return self.against_ms > self._image.site[CONTACTOR_OPEN_MS] + _CONFIRM_MS
+        """By its auxiliary contact, or by the current through what is told to be open."""
+        late_ms = self._image.site[CONTACTOR_OPEN_MS] + _CONFIRM_MS
+        return self.draw.welded or (self.permit == 0 and self.against_ms > late_ms)
 
     def mended(self):
-        """Contact open again, and acknowledged by a person (a stuck one: or replugged)."""
-        if not self.opened():
+        """Contact open again and nothing flows, and acknowledged by a person (a stuck one: or
+        replugged)."""
+        if not self.opened() or self.draw.welded:
             return False
         replugged = self.faults & FAULT_WELD == 0 and self._unplugged()
         return self.acknowledged or replugged
@@ -262,6 +255,8 @@ class Contactor:
 
     def _unplugged(self):
         image = self._image
+        if self._pilot.unplugged:
+            return True
         if image.site[TOPOLOGY] == _GATEWAY:
             return image.readings[INVERTER_PLUGGED] == 0
         return image.commands[PILOT_STATE] == PILOT_A
@@ -272,12 +267,20 @@ class Contactor:
         self._seen_acknowledge = acknowledge
         state_ms = self.state_ms + dt_ms
         self.state_ms = state_ms if state_ms < AGE_MAX_MS else AGE_MAX_MS
-        if not self._fresh() or self._auxiliary() == (self.permit != 0):
+        if not self._fresh():
             self.against_ms = 0
-        elif self.against_ms < AGE_MAX_MS:
-            self.against_ms += dt_ms
+        elif self._auxiliary() != (self.permit != 0):
+            if self.against_ms < _AGAINST_MS:
+                self.against_ms += dt_ms
+        elif self.against_ms:  # one sample that agrees clears nothing
+            self.against_ms = self.against_ms - dt_ms if self.against_ms > dt_ms else 0
+        if self._image.commands[PILOT_STATE] != PILOT_D or asks_for_power(self._image):
+            self._dry = 0
+        elif self._dry < _DRY:
+            self._dry += 1
 
-    def _enter(self, state, fault):
+    def _enter(self, state, fault, loaded):
+        refused = self.state == CONTACTOR_EMPTYING and self.waited()
         self.state = state
         self.state_ms = 0
         permit = 0
@@ -286,32 +289,46 @@ class Contactor:
         if permit != self.permit:
             self.permit = permit
             self.against_ms = 0
+            if permit:
+                self.wear.closed()
+            else:
+                self.wear.opened(loaded)
+                if refused:
+                    self.draw.refused()
         if fault:
             self.faults |= fault
         elif state == CONTACTOR_OPEN:
             self.faults &= FAULT_NOT_FOLLOWED  # this one has its own way out
 
     def _watch_draw(self, dt_ms):
-        """A car that draws more than 110 % of the offer + 0.5 A for too long is cut off."""
-        image = self._image
+        """A car that does not follow, until it is unplugged, or acknowledged with it open."""
+        draw = self.draw
         if self._unplugged() or (self.acknowledged and self.state == CONTACTOR_OPEN):
-            self.faults &= ~FAULT_NOT_FOLLOWED
-        readings = image.readings
-        over = False
-        if image.site[TOPOLOGY] != _GATEWAY and readings[EVSE_AGE_MS] <= _MEASURED_MS:
-            offer_ma = image.commands[OFFER_MA]
-            limit_ma = offer_ma + offer_ma // 10 + 500
-            for leg in range(LEGS):
-                if readings[EVSE_MA + leg] > limit_ma:
-                    over = True
-        if not over:
-            self._overdraw_ms = 0
-        elif self._overdraw_ms <= image.site[EVSE_RESPONSE_MS] + _OVERDRAW_MS:
-            self._overdraw_ms += dt_ms
-        else:
+            draw.forget()
+        draw.step(dt_ms, self.permit)
+        self._note_ignored()
+
+    def _note_ignored(self):
+        self.faults &= ~FAULT_NOT_FOLLOWED
+        if self.draw.ignored:
             self.faults |= FAULT_NOT_FOLLOWED
-        if over and image.commands[EVSE_OVERDUE]:
-            self.faults |= FAULT_NOT_FOLLOWED
+
+    def _switch_off_above(self, dt_ms):
+        """A weld energises the release of what feeds the point, where the circuit declares one;
+        else, or where it has no effect, the point stays live, and that is said."""
+        self.faults &= ~FAULT_STAYS_LIVE
+        self.release = 0
+        if not self.faults & FAULT_WELD:
+            self._release_ms = 0
+            return
+        if self._image.site[WELD_RELEASE]:
+            self.release = OUT_RELEASE
+            if self._release_ms < _RELEASE_MS:
+                self._release_ms += dt_ms
+                return
+            if not self.draw.welded:
+                return
+        self.faults |= FAULT_STAYS_LIVE
 
 
 # The first row of the present state whose event holds is taken, at most one a step.

@@ -4,10 +4,8 @@
 # A device may do nothing while any row of its table holds; the first that holds is the reason.
 # An event returns True, or the value its reason shows.
 
-from firmware.core.contactor import INPUTS_STALE_MS, gateway_ready
+from firmware.core.rights import INPUTS_STALE_MS, authorised, gateway_ready
 from firmware.image import (
-    AUTH_REQUIRED,
-    AUTHORISED,
     BAR_ANTI_ISLANDING,
     BAR_ENABLE,
     BAR_UNWITNESSED,
@@ -16,6 +14,7 @@ from firmware.image import (
     CONTACTOR_CLOSED,
     CONTACTOR_EMPTYING,
     CONTACTOR_FAULT,
+    CONTACTOR_OPEN,
     CONTACTOR_OPENING,
     CONTACTOR_STATE,
     DEVICES,
@@ -26,7 +25,9 @@ from firmware.image import (
     EVSE_NODE,
     FAULT_FORMING,
     FAULT_NOT_FOLLOWED,
+    FAULT_PEN,
     FAULTS,
+    GRID_AGE_MS,
     HARDWARE,
     IN_ESTOP,
     IN_VENTILATION,
@@ -47,6 +48,7 @@ from firmware.image import (
     ISLAND_STATE,
     OBEDIENCE,
     OBEY_ZERO,
+    PEN_WATCH,
     PILOT_A,
     PILOT_B,
     PILOT_C,
@@ -67,13 +69,16 @@ from firmware.image import (
     REASON_NOT_AUTHORISED,
     REASON_NOT_FOLLOWED,
     REASON_NOT_OBEYED,
+    REASON_PEN,
     REASON_PILOT_FAULT,
     REASON_PROTECTION,
     REASON_RATING,
+    REASON_REST,
     REASON_TOPOLOGY,
     REASON_TRIP,
     REASON_UNWITNESSED,
     REASON_VENTILATION,
+    REST_MS,
     TOPOLOGY,
     TRIP_BOND,
     TRIP_DEAD_GRID,
@@ -159,7 +164,20 @@ def _not_ventilated(image):
 
 
 def _not_authorised(image):
-    return image.site[AUTH_REQUIRED] == 1 and image.requests[AUTHORISED] == 0
+    return not authorised(image)
+
+
+def _pen(image):
+    """Lost, or nobody would see it."""
+    if image.commands[FAULTS] & FAULT_PEN:
+        return True
+    return image.site[PEN_WATCH] == 1 and image.readings[GRID_AGE_MS] > _STALE_MS
+
+
+def _rests(image):
+    """How much longer it may not close."""
+    state = image.commands[CONTACTOR_STATE]
+    return image.commands[REST_MS] if state == CONTACTOR_OPEN else False
 
 
 def _evse_unmeasured(image):
@@ -173,6 +191,7 @@ EVSE_BLOCKS = (
     (REASON_PROTECTION, _evse_cut, "emergency stop, RCD, over-temperature, or not known"),
     (REASON_TRIP, _any_trip, "a trip waits to be acknowledged"),
     (REASON_NOT_FOLLOWED, _not_followed, "the car drew more than offered"),
+    (REASON_PEN, _pen, "the PEN conductor is lost by its voltage, or that is not measured"),
     (REASON_VENTILATION, _not_ventilated, "D without ventilation, until it comes or A or C"),
     (REASON_CONTACTOR, _contactor_busy, "contactor faulty or opening"),
     (REASON_NO_VEHICLE, _no_vehicle, "pilot in A"),
@@ -181,6 +200,7 @@ EVSE_BLOCKS = (
     (REASON_NOT_AUTHORISED, _not_authorised, "nobody authorised"),
     (REASON_ISLAND, _off_grid, "house not on the grid"),
     (REASON_METER_STALE, _evse_unmeasured, "its current is not measured"),
+    (REASON_REST, _rests, "the contactor rests after an operation (core/wear.py)"),
 )
 
 
@@ -244,6 +264,12 @@ def _isolated(image):
     )
 
 
+def _gateway_not_authorised(image):
+    """T2; an island that it already forms goes on."""
+    island = image.commands[ISLAND_STATE] == ISLAND_ISLANDED
+    return image.site[TOPOLOGY] == _GATEWAY and not island and not authorised(image)
+
+
 INVERTER_BLOCKS = (
     (REASON_TOPOLOGY, _no_inverter, "no inverter"),
     (REASON_BOOT, _sensing, "state of the site not sensed yet"),
@@ -260,6 +286,7 @@ INVERTER_BLOCKS = (
         "its anti-islanding is off, or not asked and no certificate",
     ),
     (REASON_UNWITNESSED, _unwitnessed, "nothing but itself says what it does, or not even itself"),
+    (REASON_NOT_AUTHORISED, _gateway_not_authorised, "T2: nobody authorised"),
     (REASON_CONTACTOR, _isolated, "T2: its AC contactor is not closed"),
 )
 

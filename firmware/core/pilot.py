@@ -1,8 +1,10 @@
 # islet: the control pilot, from plateaus to states and from amperes to duty.
 # GPL-3.0-or-later
 #
-# Levels, gaps and the duty code are those of IEC 61851-1 Annex A as quoted by open firmware;
-# the detection windows are general knowledge and were not checked against the standard's text.
+# What must happen within the bounds of the vehicle's table the guard does; here states are named,
+# latched and let go, which takes longer. Levels, gaps and the duty code are those of IEC 61851-1
+# Annex A as quoted by open firmware; the detection windows are general knowledge and were not
+# checked against the standard's text.
 
 from array import array
 
@@ -13,6 +15,8 @@ from firmware.image import (
     FAULT_DIODE,
     FAULT_PILOT,
     FAULTS,
+    INVERTER_AGE_MS,
+    INVERTER_PLUGGED,
     OFFER_MA,
     PILOT_A,
     PILOT_AGE_MS,
@@ -28,15 +32,20 @@ from firmware.image import (
     PILOT_NAMES,
     PILOT_STATE,
     PILOT_UNKNOWN,
+    PILOT_UNPLUGS,
     TOPOLOGY,
+    UNPLUGS,
     const,
 )
 
 _GATEWAY = const(2)  # topology T2: the gateway owns its pilot
 _STALE_MS = const(200)
+_GATEWAY_MS = const(2_000)  # INV-4
 _SETTLE_MS = const(40)  # a plateau belongs to the present PWM only if sampled this long after
 _DIODE_LOW_MV = const(-13_000)  # with a diode the car leaves the low plateau alone
 _DIODE_HIGH_MV = const(-11_000)
+_AGAIN_MS = const(60_000)  # a missing diode is looked for again after so long
+_AGAIN = const(3)  # times; offering PWM gives nobody power
 _STEADY_HIGH = const(1000)  # permille: X1, steady +12 V
 
 # From the top: a level at or above `floor` is `state`. In a gap between two windows a car that
@@ -61,8 +70,9 @@ FLOOR_MV = array("i", [row[0] for row in LEVELS])
 STATE = bytes([row[1] for row in LEVELS])
 STAYS = bytes([row[2] for row in LEVELS])
 
-# Steps a new state must be seen, by PILOT_*: what takes power away acts at once.
-DEBOUNCE = bytes([1, 1, 2, 2, 2, 1, 1, 2])
+# Steps a new state must be seen, by PILOT_*: one sample neither latches nor clears. What takes
+# power away the guard does at once; a pilot not seen is unknown at once.
+DEBOUNCE = bytes([2, 2, 2, 2, 2, 2, 2, 10])
 
 # duty = base + current / step. Codes between 51 and 52.5 A do not exist: 51 A is offered.
 DUTY = (
@@ -115,15 +125,22 @@ def table():
 class Pilot:
     """Vehicle state from the plateaus; the duty from the offer.
 
-    `state` is PILOT_*; `diode_ok`: a valid low plateau was seen under the present PWM.
+    `state` is PILOT_*; `diode_ok`: a valid low plateau was seen under the present PWM;
+    `unplugged`: in this step a connection ended, by A for 100 ms (T2: by the gateway's report).
     """
 
     def __init__(self, image):
         self._image = image
         self.state = PILOT_UNKNOWN
         self.diode_ok = False
-        self._diode_fault = False  # until the car is unplugged or a person acknowledges
+        self.unplugged = False
+        self._unplugs = image.readings[PILOT_UNPLUGS]
+        self._plugged = False  # T2: as last reported
+        self._diode_fault = False  # until unplugged, acknowledged, or looked for again
+        self._diode_ms = 0  # since then
+        self._again = 0
         self._candidate = PILOT_UNKNOWN
+        self._afresh = True  # nothing was seen twice since the start, or since it was silent
         self._steps = 0
         self._pwm_ms = 0
         self._acknowledge = 0
@@ -132,19 +149,24 @@ class Pilot:
         """Write PILOT_STATE and the pilot's faults."""
         image = self._image
         commands = image.commands
+        self._count(commands)
         if image.site[TOPOLOGY] == _GATEWAY or image.site[EVSE_NODE] < 0:
             commands[PILOT_STATE] = PILOT_UNKNOWN
             return
         self._time_pwm(dt_ms)
-        self._forgive()
+        self._forgive(dt_ms)
         fresh = image.readings[PILOT_AGE_MS] <= _STALE_MS
-        self._debounce(self._look() if fresh else PILOT_UNKNOWN)
+        if fresh:
+            self._debounce(self._look())
+        else:
+            self._begin()
         self._remember()
-        seen = self._candidate
+        seen = self.state
         faults = commands[FAULTS] & ~(FAULT_PILOT | FAULT_DIODE)
         if self._diode_fault:
             faults |= FAULT_DIODE
-        if fresh and (seen == PILOT_UNKNOWN or seen == PILOT_E or seen == PILOT_F):
+        odd = seen == PILOT_UNKNOWN and not self._afresh
+        if fresh and (odd or seen == PILOT_E or seen == PILOT_F):
             faults |= FAULT_PILOT
         commands[FAULTS] = faults
         commands[PILOT_STATE] = self.state
@@ -179,6 +201,11 @@ class Pilot:
         self.diode_ok = False  # no closing from now on; a fault only when seen again
         return PILOT_DIODE
 
+    def _begin(self):
+        """Nothing is known, which is no fault."""
+        self.state = self._candidate = PILOT_UNKNOWN
+        self._afresh = True
+
     def _debounce(self, seen):
         if seen == self._candidate:
             if self._steps < DEBOUNCE[seen]:
@@ -188,19 +215,48 @@ class Pilot:
             self._steps = 1
         if self._steps >= DEBOUNCE[seen]:
             self.state = seen
+            self._afresh = False
 
-    def _forgive(self):
-        """A person acknowledged a missing diode: look afresh."""
+    def _count(self, commands):
+        """UNPLUGS: each connection that ended, for those who look once a second."""
+        readings = self._image.readings
+        if self._image.site[TOPOLOGY] != _GATEWAY:
+            unplugs = readings[PILOT_UNPLUGS]
+            self.unplugged = unplugs != self._unplugs
+            self._unplugs = unplugs
+        elif readings[INVERTER_AGE_MS] <= _GATEWAY_MS:
+            plugged = readings[INVERTER_PLUGGED] == 1
+            self.unplugged = self._plugged and not plugged
+            self._plugged = plugged
+        else:
+            self.unplugged = False
+        if self.unplugged and commands[UNPLUGS] < AGE_MAX_MS:
+            commands[UNPLUGS] += 1
+
+    def _forgive(self, dt_ms):
+        """Look afresh for a missing diode: unplugged, acknowledged, or a minute has passed."""
         acknowledge = self._image.requests[ACKNOWLEDGE_SEQ]
-        if acknowledge != self._acknowledge and self.state == PILOT_DIODE:
-            self._diode_fault = False
-            self.state = PILOT_UNKNOWN
+        person = acknowledge != self._acknowledge
         self._acknowledge = acknowledge
+        if person or self.unplugged:
+            self._again = 0
+        if not self._diode_fault:
+            return
+        self._diode_ms += dt_ms
+        again = self._diode_ms >= _AGAIN_MS and self._again < _AGAIN
+        if person or self.unplugged or again:
+            self._again += again
+            self._diode_fault = False
+            self._begin()
+        elif self._diode_ms > _AGAIN_MS:
+            self._diode_ms = _AGAIN_MS
 
     def _remember(self):
         """What outlives a step: a missing diode; and what does not outlive a connection."""
         state = self.state
         if state == PILOT_DIODE:
+            if not self._diode_fault:
+                self._diode_ms = 0
             self._diode_fault = True
         elif state == PILOT_A:
             self._diode_fault = False

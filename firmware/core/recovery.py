@@ -9,8 +9,6 @@ from firmware.image import (
     CONTACTOR_FAULT,
     CONTACTOR_OPEN,
     CONTACTOR_STATE,
-    EVSE_AGE_MS,
-    EVSE_MA,
     FAST_AGE_MS,
     GRID_DEAD,
     GRID_STATE,
@@ -26,7 +24,6 @@ from firmware.image import (
     INVERTER_FORM,
     INVERTER_PLUGGED,
     ISLAND_CAPABLE,
-    LEGS,
     OUT_CONTACTOR,
     OUT_ENABLE,
     OUTPUTS,
@@ -60,10 +57,6 @@ from firmware.image import (
 
 _GATEWAY = const(2)
 _STALE_MS = const(300)
-_DREW_MA = const(1_000)
-_WAIT_MS = const(10_000)  # after the second opening under load, then twice as long each time
-_LONGEST_WAIT_MS = const(600_000)
-_UNPLUGGED_MS = const(60_000)  # a loose pilot wire reads as A too
 _COOL_MS = const(60_000)  # hysteresis in time: the contact tells no temperature
 
 
@@ -169,55 +162,6 @@ for _row in TABLE:
     KEPT_TRIPS |= _row[0] if _row[3] else 0
 
 
-class LoosePilot:
-    """How long a pilot trip has to last: contacts do not bear opening under load without end.
-
-    The first such trip goes by TABLE alone; each further one waits twice as long, up to 10 min,
-    until the car was unplugged for a minute or a person has acknowledged.
-    """
-
-    def __init__(self, image):
-        self._image = image
-        self.left_ms = 0
-        self._next_ms = 0
-        self._unplugged_ms = 0
-        self._tripped = False
-        self._drew = False  # in the last step: the current is gone when the trip is seen
-
-    def step(self, dt_ms, acknowledged):
-        image = self._image
-        left_ms = self.left_ms - dt_ms
-        self.left_ms = left_ms if left_ms > 0 else 0
-        tripped = image.trips[TRIPPED] & TRIP_PILOT != 0
-        if tripped and not self._tripped and self._drew:
-            self._lengthen()
-        self._tripped = tripped
-        self._drew = self._draws()
-        if image.commands[PILOT_STATE] != PILOT_A:
-            self._unplugged_ms = 0
-        elif self._unplugged_ms < _UNPLUGGED_MS:
-            self._unplugged_ms += dt_ms
-        if acknowledged or self._unplugged_ms >= _UNPLUGGED_MS:
-            self.left_ms = 0
-            self._next_ms = 0
-
-    def _lengthen(self):
-        wait_ms = self._next_ms
-        self.left_ms = wait_ms
-        next_ms = 2 * wait_ms if wait_ms else _WAIT_MS
-        self._next_ms = next_ms if next_ms < _LONGEST_WAIT_MS else _LONGEST_WAIT_MS
-
-    def _draws(self):
-        """1 A on any leg, or not known."""
-        readings = self._image.readings
-        if readings[EVSE_AGE_MS] > _STALE_MS:
-            return True
-        for leg in range(LEGS):
-            if not -_DREW_MA < readings[EVSE_MA + leg] < _DREW_MA:
-                return True
-        return False
-
-
 class Recovery:
     """Writes TRIP_ACK from TABLE."""
 
@@ -227,21 +171,17 @@ class Recovery:
         self._signed = bytearray(len(TABLE))  # a person acknowledged while the row held
         self._acknowledge = 0
         self._tripped = 0  # in the last step
-        self._loose_pilot = LoosePilot(image)
 
     def step(self, dt_ms):
         image = self._image
         acknowledge = image.requests[ACKNOWLEDGE_SEQ]
         person = acknowledge != self._acknowledge
         self._acknowledge = acknowledge
-        self._loose_pilot.step(dt_ms, person)
         tripped = image.trips[TRIPPED]
         ack = 0
         if tripped or self._tripped:  # once more after the last trip, so that its rows forget
             ack = self._clearable(tripped, person, dt_ms)
         self._tripped = tripped
-        if self._loose_pilot.left_ms:
-            ack &= ~TRIP_PILOT
         image.commands[TRIP_ACK] = ack
 
     def _clearable(self, tripped, person, dt_ms):
@@ -270,11 +210,4 @@ def table():
         name = TRIP_NAMES[len(bin(bit)) - 3]
         person = "a person acknowledged" if needs_person else ""
         lines.append("| %s | %s | %d ms | %s |" % (name, text, for_ms, person))
-    waits = (_WAIT_MS // 1000, _LONGEST_WAIT_MS // 60_000, _UNPLUGGED_MS // 1000)
-    lines += [
-        "",
-        "From the second pilot trip under load on it also waits %d s, then twice as long each"
-        " time, up to %d min, until the car was unplugged for %d s or a person acknowledged."
-        % waits,
-    ]
     return lines

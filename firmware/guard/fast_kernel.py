@@ -4,7 +4,7 @@
 # The same text runs on CPython; fast_kernel_plain.py says the same in few words, and both are
 # tested for equality.
 
-from firmware.guard.kernel import BLANK_MS, ON_MS
+from firmware.guard.kernel import BLANK_MS, LOST, ON_MS
 from firmware.image import OUT_CONTACTOR, OUTPUTS, PERMITS, const
 from firmware.viper import micropython, ptr16, ptr32
 
@@ -22,8 +22,8 @@ CYCLE = const(9)  # blocks in 20 ms, at most RING_SIZE
 SQUARES_LIMIT = const(10)  # of a cycle
 HALF = const(11)  # blocks that a half cycle touches
 # and what was seen
-INSIDE = const(12)  # samples of the pilot in C or D, in the last block
-ABOVE = const(13)  # above
+GONE = const(12)  # frames since the pilot was last proved to be in C or D
+PROOF = const(13)  # 1: its last sample above E was in C or D, the next such one proves it
 HIGHEST = const(14)  # its highest code in the block
 PEAK = const(15)  # of the current in the block
 QUIET = const(16)  # blocks since a peak above the limit
@@ -33,12 +33,17 @@ SQUARES = const(19)  # sum over the ring
 AT = const(20)  # place of the next block in the ring
 RING = const(21)  # squares, block by block
 RING_SIZE = const(16)
-SIZE = const(37)
+GONE_MOST = const(37)  # frames; beyond, it is lost
+CLEAR = const(38)  # frames since its last sample in B or A
+SIZE = const(39)
+
+CLEAR_LEAST = const(17)  # frames of 192 us: see look()
+
 
 LOST_PILOT = const(1)
 OVERCURRENT = const(2)
 
-LONG = const(1_000_000)  # blocks: counters stop here
+LONG = const(1_000_000)  # blocks or frames: counters stop here
 
 
 @micropython.viper
@@ -47,8 +52,11 @@ def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) 
     trips and the guard's own measures. The first three arguments are what viper keeps in
     registers; `code` and `end` are only variables.
 
-    The pilot is lost when of the samples of two blocks two are above C, or none is in C or D: at
-    a duty of 10 % it is high for 2 of 26 samples, and one of them may have caught an edge."""
+    Two samples in C or D, one after the other among those above E, and none in B or A for 17
+    frames, prove the pilot: in A a sample may catch an edge, and at duties of 11.2 and 15.2 % the
+    next one catches one again, 11 or 6 frames later; the one before them, five frames earlier, is
+    in A. It is lost when the proof is too long ago, so a shorter glitch opens nothing. At a duty
+    of 10 % it is high for 2 or 3 of 26 samples."""
     codes = ptr16(samples)
     memory = ptr32(memory_buffer)
     stride = memory[STRIDE]
@@ -61,27 +69,42 @@ def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) 
     if c >= 0:
         high = memory[HIGH]
         low = memory[LOW]
-        inside = 0
-        above = 0
+        gone = memory[GONE]
+        proof = memory[PROOF]
+        clear = memory[CLEAR]
         highest = 0
         i = first + c
         end = first + size
         while i < end:
             code = codes[i]
+            gone += 1
+            clear += 1
             if code >= low:
-                inside += 1
                 if code >= high:
-                    above += 1
+                    proof = 0
+                    clear = 0
+                elif proof:
+                    if clear >= CLEAR_LEAST:
+                        gone = 0
+                else:
+                    proof = 1
                 if code > highest:
                     highest = code
             i += stride
-        inside -= above
-        if closed:
-            if above + memory[ABOVE] >= 2 or inside + memory[INSIDE] == 0:
+        lost = 0
+        if gone > memory[GONE_MOST]:
+            lost = 1
+            if closed:
                 found = LOST_PILOT
-        memory[ABOVE] = above
-        memory[INSIDE] = inside
+            if gone > LONG:
+                gone = LONG
+        if clear > LONG:
+            clear = LONG
+        memory[CLEAR] = clear
+        memory[GONE] = gone
+        memory[PROOF] = proof
         memory[HIGHEST] = highest
+        ptr32(buffers[2])[int(LOST)] = lost
 
     c = memory[CURRENT]
     if c >= 0:

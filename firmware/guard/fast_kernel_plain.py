@@ -2,17 +2,19 @@
 # GPL-3.0-or-later
 
 from firmware.guard.fast_kernel import (
-    ABOVE,
     AT,
+    CLEAR,
+    CLEAR_LEAST,
     CONFIRM,
     CURRENT,
     CYCLE,
     FRAMES,
+    GONE,
+    GONE_MOST,
     HALF,
     HELD,
     HIGH,
     HIGHEST,
-    INSIDE,
     LONG,
     LOST_PILOT,
     LOW,
@@ -21,6 +23,7 @@ from firmware.guard.fast_kernel import (
     PEAK_LIMIT,
     PEAK_MOST,
     PILOT,
+    PROOF,
     QUIET,
     RING,
     SINCE,
@@ -28,7 +31,7 @@ from firmware.guard.fast_kernel import (
     SQUARES_LIMIT,
     STRIDE,
 )
-from firmware.guard.kernel import BLANK_MS, ON_MS
+from firmware.guard.kernel import BLANK_MS, LOST, ON_MS
 from firmware.image import OUT_CONTACTOR, OUTPUTS, PERMITS
 
 
@@ -38,13 +41,22 @@ def look(first, _code, _end, samples, middles, memory, buffers):
     found = 0
     if memory[PILOT] >= 0:
         codes = _channel(samples, first, memory, PILOT)
-        above = sum([1 for code in codes if code >= memory[HIGH]])
-        inside = sum([1 for code in codes if memory[LOW] <= code < memory[HIGH]])
-        lost = memory[ABOVE] + above >= 2 or memory[INSIDE] + inside == 0
+        shown = [n for n, code in enumerate(codes) if code >= memory[LOW]]
+        inside = [memory[PROOF]] + [1 if codes[n] < memory[HIGH] else 0 for n in shown]
+        above = [-1 - memory[CLEAR]] + [n for n in shown if codes[n] >= memory[HIGH]]
+        proofs = [
+            n
+            for i, n in enumerate(shown)
+            if inside[i] and inside[i + 1] and n - max([a for a in above if a < n]) >= CLEAR_LEAST
+        ]
+        gone = len(codes) - 1 - proofs[-1] if proofs else memory[GONE] + len(codes)
+        lost = gone > memory[GONE_MOST]
         if lost and permitted:
             found |= LOST_PILOT
-        highest = max([code if code >= memory[LOW] else 0 for code in codes])
-        memory[ABOVE], memory[INSIDE], memory[HIGHEST] = above, inside, highest
+        memory[GONE], memory[PROOF] = min(gone, LONG), inside[-1]
+        memory[CLEAR] = min(len(codes) - 1 - above[-1], LONG)
+        memory[HIGHEST] = max([codes[n] for n in shown] + [0])
+        own[LOST] = 1 if lost else 0
     if memory[CURRENT] >= 0:
         middle = middles[memory[CURRENT]]
         values = [code - middle for code in _channel(samples, first, memory, CURRENT)]

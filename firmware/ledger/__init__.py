@@ -35,6 +35,7 @@ from firmware.image import (
     PILOT_A,
     PILOT_STATE,
     TOPOLOGY,
+    UNPLUGS,
     WALL_MIN,
 )
 from firmware.ledger.ring import Ring
@@ -116,6 +117,7 @@ class Ledger:
         self._rest_ms = [0, 0]  # duration, unmetered: not yet a second
         self._since_ms = 0
         self._noted_wh = 0  # at the last checkpoint
+        self._unplugs = 0  # UNPLUGS at the session's start
         self._unclosed = []  # (flags, values) that found no erased slot yet
         self._restore()
 
@@ -177,12 +179,15 @@ class Ledger:
         readings = self.image.readings
         if self.image.site[TOPOLOGY] == 2:
             return readings[INVERTER_AGE_MS] <= _STALE_MS and not readings[INVERTER_PLUGGED]
+        if self.image.commands[UNPLUGS] != self._unplugs:  # for less than our second
+            return True
         return self.image.commands[PILOT_STATE] == PILOT_A
 
     def _open(self):
         totals = self.now[_TOTALS:]
         self.now = [self.now[_SESSION] + 1, self._minute(), self._minute(), 0, 0, 0, 0, 0] + totals
         self._rest_ms = [0, 0]
+        self._unplugs = self.image.commands[UNPLUGS]
         self.is_open = True
         self._checkpoint()
 

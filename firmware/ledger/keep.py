@@ -29,8 +29,9 @@ from firmware.image import (
 from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SESSION_SECTORS, may_erase
 from firmware.ledger.ring import SMALL, Ring
 
-# kinds of records; operator and wish have one for each device
+# kinds of records; operator and wish have one for each device, core's words one for each four
 OPERATOR, WISH, OWNER, STANDING, MEMORIES_OF_CORE = 1, 3, 5, 6, 7
+_WORDS = 4
 SHORT_S = 600  # a shorter restriction is hardly worth a record
 _RENEW_S = 300  # the time left is written again after so long, or a sixteenth of it
 _GONE_MS = 10_000  # a fault or trip that is over is crossed out after so long
@@ -94,9 +95,9 @@ class Keep:
         standing = self._said.get(STANDING, (0, 0, 0, 0))
         requests[REMEMBERED_FAULTS] = standing[0] & faults
         self.trips = standing[1] & trips
-        words = self._said.get(MEMORIES_OF_CORE, (0, 0, 0, 0))
         for i in range(MEMORIES):
-            requests[REMEMBERED + i] = words[i]
+            words = self._said.get(MEMORIES_OF_CORE + i // _WORDS, (0, 0, 0, 0))
+            requests[REMEMBERED + i] = words[i % _WORDS]
         for device in range(DEVICES):
             self._restrict(device)
 
@@ -162,9 +163,13 @@ class Keep:
                 self._left_ms[device] = max(left_ms - dt_ms, 0)
         self.note()
         self._note_over(dt_ms)
-        words = self._image.commands[MEMORY : MEMORY + MEMORIES]
-        if any(words) or MEMORIES_OF_CORE in self._said:
-            self._put(MEMORIES_OF_CORE, tuple(words), _CORE)
+        for first in range(0, MEMORIES, _WORDS):
+            kind = MEMORIES_OF_CORE + first // _WORDS
+            words = [0] * _WORDS
+            for i in range(min(_WORDS, MEMORIES - first)):
+                words[i] = self._image.commands[MEMORY + first + i]
+            if any(words) or kind in self._said:
+                self._put(kind, tuple(words), _CORE)
         self._prepare()
 
     def _note_operator(self, device):

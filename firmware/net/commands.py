@@ -14,6 +14,7 @@ from firmware.image import (
     ACKNOWLEDGE_SEQ,
     AGE_MAX_MS,
     AUTHORISED,
+    AUTHORISED_FOR,
     DEVICE_NAMES,
     EVSE,
     EVSE_MAX_MA,
@@ -29,6 +30,7 @@ from firmware.image import (
     OPERATOR_TTL_MS,
     OUTAGE_RESERVE_PERMILLE,
     RESERVE_PERMILLE,
+    UNPLUGS,
 )
 
 MAX_PAYLOAD = 512  # bytes
@@ -291,6 +293,7 @@ class Commands:
 
     def _authorise(self, values):
         self.image.requests[AUTHORISED] = 1 if values["authorised"] else 0
+        self.image.requests[AUTHORISED_FOR] = self.image.commands[UNPLUGS]
         return "Charging is authorised." if values["authorised"] else "Charging is not authorised."
 
     def _island(self, values):

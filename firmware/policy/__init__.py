@@ -12,6 +12,7 @@
 from firmware.image import (
     AGE_MAX_MS,
     AUTHORISED,
+    AUTHORISED_FOR,
     DEVICE_NAMES,
     DEVICES,
     EVSE,
@@ -26,6 +27,7 @@ from firmware.image import (
     INVERTER_LEGS,
     INVERTER_MA,
     INVERTER_NODE,
+    INVERTER_PLUGGED,
     INVERTER_W,
     ISLAND_GRID,
     ISLAND_STATE,
@@ -47,6 +49,8 @@ from firmware.image import (
     RESERVE_PERMILLE,
     SOC_AGE_MS,
     SOC_PERMILLE,
+    TOPOLOGY,
+    UNPLUGS,
 )
 
 try:
@@ -55,6 +59,7 @@ except ImportError:
     from firmware.image import const
 
 _TTL_MS = const(5_000)
+_GATEWAY = const(2)  # T2
 _STALE_MS = const(2_000)  # as INV-4
 _SOC_STALE_MS = const(120_000)  # as INV-11
 _MINIMUM_MA = const(6_000)  # IEC 61851-1: no offer below 6 A
@@ -180,17 +185,29 @@ class Policy:
                     self.wish[device] = None
 
     def _expire_authorisation(self, dt_ms):
-        """INV-8: it is for one session, and ends with it; unused it lapses."""
+        """INV-8: it is for one connection, and ends with it, however short the car was away;
+        unused it lapses."""
         image = self.image
-        pilot = image.commands[PILOT_STATE]
-        if not image.requests[AUTHORISED] or pilot not in (PILOT_A, PILOT_UNKNOWN):
-            self._session = image.requests[AUTHORISED] != 0
+        requests, commands = image.requests, image.commands
+        ended = requests[AUTHORISED_FOR] != commands[UNPLUGS]
+        if not requests[AUTHORISED] or self._plugged():
+            self._session = self._session or commands[PILOT_STATE] != PILOT_UNKNOWN
             self._authorised_ms = 0
-        elif pilot == PILOT_A:
+        else:
             self._authorised_ms += dt_ms
-            if self._session or self._authorised_ms > _AUTHORISED_MS:
-                image.requests[AUTHORISED] = 0
-                self._session = False
+            ended = ended or self._session
+        if ended or self._authorised_ms > _AUTHORISED_MS:
+            requests[AUTHORISED] = 0
+        if not requests[AUTHORISED]:
+            self._session = False
+
+    def _plugged(self):
+        """A car is there, or nobody knows."""
+        image = self.image
+        if image.site[TOPOLOGY] == _GATEWAY:
+            silent = image.readings[INVERTER_AGE_MS] > _STALE_MS
+            return silent or image.readings[INVERTER_PLUGGED] == 1
+        return image.commands[PILOT_STATE] != PILOT_A
 
     def _say(self, device, value):
         """A wish for exactly `value` W, or for up to `value` mA; None withdraws it."""

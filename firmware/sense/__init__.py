@@ -9,6 +9,7 @@
 from array import array
 
 from firmware.image import (
+    AGE_MAX_MS,
     EVSE_AGE_MS,
     EVSE_LEGS,
     EVSE_MA,
@@ -38,6 +39,7 @@ from firmware.image import (
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
     PILOT_LOW_MV,
+    PILOT_UNPLUGS,
     PROXIMITY_AGE_MS,
     PROXIMITY_OHM,
     SWITCH_DEG,
@@ -55,6 +57,8 @@ _OFFSET_SHARE = const(4)  # an offset moves by 1/16 of the difference per window
 _RAIL = const(4095)
 _BAD_MOST = const(2)  # bad blocks a window may have
 _SWING = const(205)  # 1.5 V: less is no PWM but noise
+_AWAY_MV = const(11_000)  # state A, and so many blocks of it end a connection (100 ms)
+_AWAY_BLOCKS = const(10)
 _RISES = const(2)  # of a PWM in a block; one rise is a change of state
 _OPEN_OHM = const(1_000_000)
 
@@ -88,6 +92,8 @@ class Sense:
         self._settled = array("i", [0] * count)
         self._rows = array("i", [0] * (count * _ROW))
         self._plateaus = array("i", [0] * 5)
+        self._away = 0  # blocks of 10 ms in A
+        self._counted = False  # as an unplugging
         self._grid_frequency = Frequency(analog.rate_hz, analog.frames)
         self._house_frequency = Frequency(analog.rate_hz, analog.frames)
         self._power = [Power(analog, self._grid[leg], self._main[leg]) for leg in range(LEGS)]
@@ -186,6 +192,23 @@ class Sense:
             live[PILOT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
             live[PILOT_LOW_MV] = live[PILOT_HIGH_MV]
         live[PILOT_AGE_MS] = 0
+        self._count_unplugs(live)
+
+    def _count_unplugs(self, live):
+        """A for 100 ms counts once, however long it then lasts; shorter is a glitch. A block that
+        reads otherwise takes one back, and A begins anew when all are taken back."""
+        blocks = self._away
+        if live[PILOT_HIGH_MV] < _AWAY_MV:
+            if blocks:
+                self._away = blocks - 1
+                if blocks == 1:
+                    self._counted = False
+        elif blocks < _AWAY_BLOCKS:
+            self._away = blocks + 1
+            if blocks + 1 == _AWAY_BLOCKS and not self._counted:
+                self._counted = True
+                if live[PILOT_UNPLUGS] < AGE_MAX_MS:
+                    live[PILOT_UNPLUGS] += 1
 
     def _pilot_mv(self, total, count):
         c = self._pilot

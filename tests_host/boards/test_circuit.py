@@ -87,7 +87,7 @@ def test_what_a_board_lacks_is_minus_one() -> None:
     assert (circuit.uart_de, circuit.crossing_pin, circuit.dead_man_pin) == (-1, -1, -1)
     assert circuit.dead_man_bits == 0 and set(circuit.adc_pins) == {-1}
     assert (circuit.analog.frame_ns, circuit.analog.frame_us) == (208_333, 208)
-    assert (circuit.analog.frames, circuit.analog.blocks) == (48, 1)
+    assert (circuit.analog.frames, circuit.analog.blocks) == (48, 4)
 
 
 def test_the_esp32_never_islands() -> None:

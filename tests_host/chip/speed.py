@@ -35,7 +35,7 @@ async def idle():
     while True:
         await asyncio.sleep_ms(100)
 async def main():
-    board.start_sampling(on_block)
+    board.start_sampling(on_block, None)
     for _ in range(5):
         asyncio.create_task(idle())
     while True:

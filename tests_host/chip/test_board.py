@@ -274,7 +274,7 @@ def on_block(samples, frames):
     if count > 15:
         micropython.heap_unlock()
     count += 1
-board.start_sampling(on_block)
+board.start_sampling(on_block, None)
 time.sleep_ms(400)
 print(count)
 """,

@@ -116,6 +116,9 @@ class Checker:
         state = bench.image.commands[f.PILOT_STATE]  # a missing diode is a pilot fault
         hurried = hurried or state not in (f.PILOT_C, f.PILOT_D)
         hurried = hurried or bench.image.commands[f.CONTACTOR_STATE] == f.CONTACTOR_FAULT
+        ignored = bench.image.commands[f.FAULTS] & (f.FAULT_NOT_FOLLOWED | f.FAULT_PEN)
+        dry = state == f.PILOT_D and not self.seen["ventilated"]
+        hurried = hurried or ignored or dry
         calm = self.seen["ma"] < 1_000 or self.x1_ms >= 5_900
         self.require(bool(hurried) or calm, "rule 7: opened under load without need")
 
@@ -224,4 +227,4 @@ class Checker:
             bench.current_ma > commands[f.OFFER_MA] * 11 // 10 + 500 and "evse" not in bench.lost
         )
         self.overdraw_ms = self.overdraw_ms + STEP_MS if over and not bench.welded else 0
-        self.require(self.overdraw_ms <= 14_500, "INV-3: an over-drawing car is not cut off")
+        self.require(self.overdraw_ms <= 6_500, "INV-3: an over-drawing car is not cut off")

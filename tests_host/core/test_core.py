@@ -250,34 +250,15 @@ def loosen(bench: Bench, times: int, gone_steps: int = 60) -> list[int]:
 
 
 def test_a_loose_pilot_wire_does_not_open_under_load_for_ever() -> None:
-    """Each opening under load doubles the wait before the next closing, up to 10 min."""
+    """Each opening under load, or soon after closing, doubles the pause before the next closing
+    (core/wear.py)."""
     bench = Bench()
     wish(bench.image, f.EVSE, 0, 16_000, 3_600_000)
     openings = loosen(bench, 75)  # 15 min
     gaps = [late - early for early, late in pairwise(openings)]
-    assert len(openings) == 8
+    assert len(openings) == 7
     assert gaps == sorted(gaps)
     assert gaps[-1] >= 3_200  # 320 s
-
-
-def test_the_wait_ends_at_ten_minutes() -> None:
-    """Not known to draw nothing counts as drawing; a trip in B waits as well."""
-    image = healthy()
-    part = Recovery(image)
-    waits = []
-    put(image.commands, **OPENED, PILOT_STATE=f.PILOT_B)
-    put(image.readings, EVSE_AGE_MS=500)
-    for _ in range(9):
-        put(image.trips, TRIPPED=0)
-        part.step(100)
-        put(image.trips, TRIPPED=f.TRIP_PILOT)
-        part.step(100)
-        steps = 0
-        while not image.commands[f.TRIP_ACK]:
-            part.step(100)
-            steps += 1
-        waits.append(steps // 10)
-    assert waits == [0, 10, 20, 40, 80, 160, 320, 600, 600]
 
 
 @pytest.mark.parametrize("how", ["acknowledged", "unplugged"])
@@ -295,13 +276,14 @@ def test_the_wait_for_a_loose_pilot_is_forgiven(how: str) -> None:
     assert bench.closed
 
 
-def test_a_car_that_stops_by_itself_first_waits_for_nothing() -> None:
+def test_a_car_that_stops_by_itself_first_waits_for_the_least_pause_alone() -> None:
     bench = Bench()
     wish(bench.image, f.EVSE, 0, 16_000)
-    for _ in range(8):
+    for _ in range(4):
         bench.plug("C")
-        bench.run(60)
+        bench.run(120)  # 5 s of rest, 3 s until PWM comes again
         assert bench.closed
+        bench.run(520)
         bench.appetite_ma = 0
         bench.run(120)
         assert bench.current_ma < 1_000

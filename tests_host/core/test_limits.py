@@ -112,6 +112,8 @@ BLOCKED = [
     (EVSE, "commands", {"PILOT_STATE": f.PILOT_D}, f.REASON_VENTILATION),
     (EVSE, "site", {"AUTH_REQUIRED": 1}, f.REASON_NOT_AUTHORISED),
     (EVSE, "readings", {"EVSE_AGE_MS": 2_001}, f.REASON_METER_STALE),
+    (EVSE, "commands", {"REST_MS": 7_000}, f.REASON_REST),
+    (EVSE, "commands", {"FAULTS": f.FAULT_PEN}, f.REASON_PEN),
     (INVERTER, "site", {"INVERTER_NODE": -1}, f.REASON_TOPOLOGY),
     (INVERTER, "commands", {"ISLAND_STATE": f.ISLAND_SENSING}, f.REASON_BOOT),
     (INVERTER, "commands", {"ISLAND_STATE": f.ISLAND_OPENING}, f.REASON_ISLAND),
@@ -172,6 +174,20 @@ def test_a_cars_own_inverter_may_not_discharge() -> None:
     assert desk.command("CLAIM_LOW_REASON", slot) == f.REASON_TOPOLOGY
 
 
+def test_a_gateway_needs_an_authorised_user_for_each_connection() -> None:
+    """T2: not before, not after the next unplugging; an island it forms goes on."""
+    desk = Desk(TOPOLOGY=2, AUTH_REQUIRED=1)
+    wish(desk.image, INVERTER, -3_000, -3_000)
+    put(desk.image.commands, CONTACTOR_STATE=f.CONTACTOR_CLOSED)
+    assert desk.step(30).claim(f.HARDWARE, INVERTER) == (0, 0, f.REASON_NOT_AUTHORISED)
+    put(desk.image.requests, AUTHORISED=1)
+    assert desk.step(30).claim(f.HARDWARE, INVERTER)[0] == -5_000
+    put(desk.image.commands, UNPLUGS=1)
+    assert desk.step(30).claim(f.HARDWARE, INVERTER) == (0, 0, f.REASON_NOT_AUTHORISED)
+    put(desk.image.commands, ISLAND_STATE=f.ISLAND_ISLANDED)
+    assert desk.step(30).claim(f.HARDWARE, INVERTER)[0] == -5_000
+
+
 def test_a_gateway_needs_its_contactor() -> None:
     desk = Desk(TOPOLOGY=2)
     wish(desk.image, INVERTER, -3_000, -3_000)
@@ -182,7 +198,8 @@ def test_a_gateway_needs_its_contactor() -> None:
 
 def test_every_block_has_its_case() -> None:
     assert {row[0] for row in hardware.EVSE_BLOCKS} == {c[3] for c in BLOCKED if c[0] == EVSE}
-    covered = {c[3] for c in BLOCKED if c[0] == INVERTER} | {f.REASON_CONTACTOR}
+    covered = {c[3] for c in BLOCKED if c[0] == INVERTER}
+    covered |= {f.REASON_CONTACTOR, f.REASON_NOT_AUTHORISED}
     assert {row[0] for row in hardware.INVERTER_BLOCKS} == covered
     assert hardware.table()
 

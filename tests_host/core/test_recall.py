@@ -25,7 +25,8 @@ def test_inv_1_a_weld_before_the_reset_keeps_it_open(fault: int) -> None:
     """INV-1: no weld. Nothing disagrees any more, and it stays open until a person says so."""
     room = recalled(fault)
     assert room.step(100) == FAULT
-    assert room.faults() == fault and room.part.permit == 0
+    stays_live = f.FAULT_STAYS_LIVE if fault == f.FAULT_WELD else 0
+    assert room.faults() == fault | stays_live and room.part.permit == 0
     room.image.requests[f.ACKNOWLEDGE_SEQ] += 1
     assert room.step() == OPEN
     assert room.step(3) == CLOSED

@@ -131,7 +131,10 @@ def test_an_island_does_not_stand_on_the_street_s_earth(earthing: str) -> None:
 def test_a_gateway_that_forms_hangs_behind_an_rcd_that_stops_it() -> None:
     site = {"topology": "T2", "evse.node": "battery", "nodes.1.instrument": "none"} | ANSWERS
     for breaks in (True, False):
-        loaded, _ = load(site, rights(circuit=SimpleNamespace(rcd_breaks_enable=breaks)))
+        circuit = SimpleNamespace(
+            rcd_breaks_enable=breaks, protective_conductor=0, has_outputs=lambda _bits: False
+        )
+        loaded, _ = load(site, rights(circuit=circuit))
         assert fields(loaded.errors) == ([] if breaks else ["island.capable"])
 
 
@@ -187,3 +190,24 @@ def test_flash_refuses_what_a_board_without_network_refuses(network: bool) -> No
     document = json.loads(json.dumps(GOOD)) | {"http": {"port": 80}, "mqtt": {"host": "broker"}}
     loaded = flashed.loaded(json.dumps(document).encode(), "pico", network)
     assert fields(loaded.errors) == ([] if network else ["mqtt.host", "http.port"])
+
+
+@pytest.mark.parametrize(
+    ("code", "earthing", "watched"),
+    [("g99", None, 1), ("g99", "tt", 0), ("g99", "pme", 1), ("en50549", None, 0)],
+)
+def test_a_lost_pen_is_looked_for_where_the_site_says_so(
+    code: str, earthing: str | None, watched: int
+) -> None:
+    """And where nobody said, under the code of Great Britain. Protection is claimed by declaration
+    alone."""
+    for declared in (0, 1, 2):
+        circuit = SimpleNamespace(
+            rcd_breaks_enable=True, protective_conductor=declared, has_outputs=lambda _bits: False
+        )
+        site = {"grid_code": code} | ({"earthing": earthing} if earthing else {})
+        loaded, image = load(site, rights(circuit=circuit))
+        assert not loaded.errors
+        assert image.site[im.PEN_WATCH] == watched
+        warned = any("body live" in text for text in loaded.warnings)
+        assert warned == (watched == 1 and declared == 0)

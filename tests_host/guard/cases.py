@@ -83,6 +83,8 @@ def memory(dice):
     made[k.CONFIRM], made[k.CYCLE], made[k.HALF] = dice.of(0, 0, 3, 8), dice.of(8, 16), 5
     made[k.SQUARES_LIMIT] = dice.of(1_000, 50_000_000, 200_000_000)
     made[k.QUIET] = k.LONG
+    made[k.CLEAR] = dice.of(0, 10, 17)
+    made[k.GONE_MOST] = dice.of(13, 26, 60)
     return made
 
 
@@ -122,5 +124,6 @@ def looks_of(module, seeds, blocks=40):
                 buffers = (made.commands, made.trips, own(dice))
             codes = block(dice)
             answers.append(module.look(0, 0, 0, codes, middles, remembered, buffers))
+            answers.append(10 + buffers[2][c.LOST])
         answers.extend(remembered)
     return answers

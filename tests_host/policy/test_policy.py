@@ -276,6 +276,23 @@ def test_an_authorisation_ends_with_its_session(pilot: int) -> None:
     assert image.requests[im.AUTHORISED], "the next user, before plugging in"
 
 
+@pytest.mark.parametrize("topology", [1, 2])
+def test_an_unplugging_between_two_looks_ends_it_as_well(topology: int) -> None:
+    """INV-8: 150 ms are seen by the count alone; what is given after it stays."""
+    image = site()
+    image.site[im.TOPOLOGY] = topology
+    image.readings[im.INVERTER_PLUGGED], image.readings[im.INVERTER_AGE_MS] = 1, 0
+    owner = policy(image, "charge")
+    image.commands[im.PILOT_STATE] = im.PILOT_C if topology == 1 else im.PILOT_UNKNOWN
+    for count in (0, 1, 2):
+        image.commands[im.UNPLUGS] = count
+        owner.step(1000)
+        assert not image.requests[im.AUTHORISED]
+        image.requests[im.AUTHORISED], image.requests[im.AUTHORISED_FOR] = 1, count
+        owner.step(1000)
+        assert image.requests[im.AUTHORISED]
+
+
 def test_an_authorisation_nobody_uses_lapses() -> None:
     """INV-8: a permissive request expires."""
     image = site()

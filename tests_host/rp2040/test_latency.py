@@ -14,7 +14,9 @@ EVENTS = 30
 # kind -> (bound of the emulated figure, what is promised of hardware), ms
 PROMISES = {
     "overcurrent": (8, 20),
-    "pilot": (10, 20),  # INV-2
+    # INV-2: the command in 20; contacts of 60 ms, open in 100, leave 40. It waits for what the
+    # bound leaves, so that glitches are ridden through
+    "pilot": (20, 40),
     "grid": (20, 40),
     "trip_pin": (1, 2),
     "dead_man": (50, 100),

@@ -26,6 +26,7 @@ from firmware.image import (
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
     PILOT_LOW_MV,
+    PILOT_UNPLUGS,
     PROXIMITY_AGE_MS,
     PROXIMITY_OHM,
 )
@@ -192,6 +193,22 @@ def test_unplugging_shows_within_20_ms(at_ms: float) -> None:
     bench.pilot = lambda t: np.where(t < at, before(t), after(t))
     bench.run(0.12)
     assert bench.image.live[PILOT_HIGH_MV] == pytest.approx(12_000, abs=150)
+
+
+@pytest.mark.parametrize(
+    ("away_ms", "counts"), [(10, 0), (50, 0), (75, 0), (100, 1), (150, 1), (900, 1)]
+)
+def test_a_for_100_ms_is_an_unplugging_and_shorter_is_a_glitch(away_ms: int, counts: int) -> None:
+    """At any phase, in steps of 10 ms; however long, it counts once."""
+    for at_ms in (100, 103, 107):
+        bench = Bench()
+        before, after = pwm(0.27, 6.0), pwm(0.27, 12.0)
+        begin, end = at_ms / 1000, (at_ms + away_ms) / 1000
+        bench.pilot = lambda t, a=begin, b=end, x=before, y=after: np.where(
+            (t > a) & (t <= b), y(t), x(t)
+        )
+        bench.run(1.2)
+        assert bench.image.live[PILOT_UNPLUGS] == counts, at_ms
 
 
 def test_a_step_of_a_steady_pilot_is_no_pwm() -> None:

@@ -76,7 +76,8 @@ def cycle(step):
     for leg in range(3):
         live[f.GRID_MV + leg] = live[f.FAST_GRID_MV + leg] = 0 if outage else 230_000
         live[f.HOUSE_MV + leg] = 0 if outage else 230_000
-        live[f.EVSE_MA + leg] = live[f.FAST_MA + leg] = step * 97 % 70_000
+        on = image.trips[f.OUTPUTS] & f.OUT_CONTACTOR
+        live[f.EVSE_MA + leg] = live[f.FAST_MA + leg] = step * 97 % 6_500 if on else 0
         live[f.NODE_MA + leg] = step * 89 % 60_000
     high_mv = PILOT_MV[step // 40 % 8]
     duty = image.commands[f.PILOT_DUTY_PERMILLE]
@@ -86,6 +87,8 @@ def cycle(step):
     opened = 0 if board.bits & f.OUT_ISLAND else f.IN_ISLAND_OPEN + f.IN_ISLAND_DEAD
     live[f.INPUTS] = contact + (opened if step > 20 else 0)
     requests[f.ACKNOWLEDGE_SEQ] = step // 50
+    requests[f.MARKET_HIGH] = 0 if step % 320 > 200 else 32_000
+    requests[f.MARKET_SEQ] = step // 100 + 1
     if step % 333 == 332:
         live[f.INPUTS] += f.IN_RCD
     for _ in range(10):

@@ -22,7 +22,8 @@ def run():
     for _ in range(60):
         post.one(calm)
     post.one(over)
-    post.one(lost)
+    for _ in range(8):
+        post.one(lost)
     post.crossings.age = 700_000_000
     post.dead_man.dropped = 1
     post.one(calm)
