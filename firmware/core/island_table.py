@@ -66,6 +66,7 @@ INSTRUMENTS = (
     ("bonded", "the bond is as the site needs it in an island"),
     ("proved", "normally open, and seen open for 1 s since its coil was last energised: no weld"),
     ("dead", "house side below 5 % on all legs for 100 ms, hardware permissive agrees"),
+    ("idle", "house side below 5 % on all legs for 5 s, whatever the permissive reads"),
     ("live", "house side above 10 % on some leg for 2 s"),
     ("good", "house side within 90-110 % on all legs"),
     ("upset", "a leg above 115 %, or one above 110 % with another below 90 %: no neutral"),
@@ -190,11 +191,13 @@ PERMITS = (
     (ISLAND_ENDING, OUT_BOND, "kept open -locked"),
     (ISLAND_ENDING, OUT_BOND, "fresh lonely needs_bond capable"),
     (ISLAND_DARK, OUT_BOND, "fresh lonely needs_bond capable"),
-    (ISLAND_DARK, OUT_BOND, "kept open -dead -locked"),
+    (ISLAND_DARK, OUT_BOND, "kept open -dead -idle -locked"),
+    # a permissive that lies: the hardware has the last word, so the drive may ask it
     (ISLAND_CLOSING, OUT_ISLAND, "fresh dead -bond -forming"),
+    (ISLAND_CLOSING, OUT_ISLAND, "fresh idle -bond -forming"),
     (ISLAND_CLOSING, OUT_ISLAND, "kept -bond -forming"),
     (ISLAND_LOCKOUT, OUT_BOND, "fresh lonely needs_bond capable"),
-    (ISLAND_LOCKOUT, OUT_BOND, "kept open -dead -locked"),
+    (ISLAND_LOCKOUT, OUT_BOND, "kept open -dead -idle -locked"),
 )
 
 # state, after ms in it, condition, next state, cause
@@ -282,6 +285,7 @@ RULES = (
     (ISLAND_ISLANDED, 0, "back", ISLAND_ENDING, ""),
     (ISLAND_ENDING, 0, "fresh dead -forming settled suspect", ISLAND_UNBONDING, "switch"),
     (ISLAND_ENDING, 0, "fresh dead -forming settled", ISLAND_UNBONDING, ""),
+    (ISLAND_ENDING, 0, "fresh idle -forming settled", ISLAND_UNBONDING, ""),
     (ISLAND_ENDING, 0, "fresh tied locked settled suspect", ISLAND_DARK, "switch"),
     (ISLAND_ENDING, 0, "fresh tied locked settled -open", ISLAND_DARK, "switch"),
     (ISLAND_ENDING, 10_000, "-dead", ISLAND_ENDING, "live"),
@@ -296,6 +300,7 @@ RULES = (
     (ISLAND_DARK, 0, "pinned", ISLAND_LOCKOUT, ""),
     (ISLAND_DARK, 0, "capable unruly", ISLAND_LOCKOUT, ""),
     (ISLAND_DARK, 0, "fresh dead bond", ISLAND_UNBONDING, ""),
+    (ISLAND_DARK, 0, "fresh idle bond", ISLAND_UNBONDING, ""),
     # welded, or a mirror that lies, and carrying the house
     (ISLAND_DARK, 0, "fresh tied locked -open -bond heeds", ISLAND_GRID, "switch"),
     (ISLAND_DARK, 3_000, "fresh tied locked open", ISLAND_DARK, "switch"),
@@ -309,6 +314,7 @@ RULES = (
         ISLAND_BONDING, "",
     ),
     (ISLAND_DARK, 0, "fresh dead -bond -forming ready -holds", ISLAND_CLOSING, ""),
+    (ISLAND_DARK, 0, "fresh idle -bond -forming ready -holds", ISLAND_CLOSING, ""),
     (ISLAND_CLOSING, 0, "bond", ISLAND_UNBONDING, ""),
     (ISLAND_CLOSING, 0, "forming", ISLAND_DARK, "unasked"),
     (ISLAND_CLOSING, 0, "fresh closed", ISLAND_GRID, ""),

@@ -57,7 +57,8 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("", "open", "open gone", "shut"),
     ("", "bond", "bond stuck", "proved", "proved bond", "proved bond stuck"),
     (
-        "dead", "dead apart", "", "apart", "live", "live apart", "live apart lonely",
+        "dead", "dead apart", "dead idle apart", "idle", "idle apart", "", "apart",
+        "live", "live apart", "live apart lonely",
         "live good", "live good apart", "live good tied", "live good tied locked",
         "live upset", "live upset tied", "live upset apart",
     ),
@@ -73,7 +74,7 @@ RARE = (
     "wild", "short", "weak", "room", "holds", "waits", "-capable", "-needs_bond",
 )  # fmt: skip
 # what the judge asks about is there in any case, by what may begin in a state
-ALWAYS = "open bond dead forming fresh stuck proved needs_bond capable pinned"
+ALWAYS = "open bond dead idle forming fresh stuck proved needs_bond capable pinned"
 FORMS = "locked settled split reserve plugged cut loosened flows follows wild short room"
 ASKED = {
     ISLAND_GRID: "heard apart tied unruly burning early upset gone failed served closed heeds",
@@ -237,11 +238,12 @@ def breaches(
     dropped = lowered & OUT_BOND != 0
     early = dropped & has("-settled") & sensed
     yield "INV-18: bond dropped before the device has stopped", early & bool(before & OUT_ENABLE)
-    held = has("open", "-dead", "-locked") & sensed
+    held = has("open", "-dead", "-idle", "-locked") & sensed
     yield "INV-18: bond dropped under a live house", dropped & held
 
     closes = (raised & OUT_ISLAND != 0) & sensed
-    qualified = has("fresh", "dead", "-bond", "-forming", "ready", "-holds")
+    qualified = has("fresh", "-bond", "-forming", "ready", "-holds")
+    qualified &= has("dead") | has("idle")
     carries = has("tied", "locked", "-open", "-bond", "heeds")
     yield (
         "INV-7: closed without dead house, qualified grid, or a pause",
@@ -278,8 +280,9 @@ class Walk:
     def run(self, first: tuple[int, ...] = ()) -> list[str]:
         """The breaches found in the first state that has any. `first`: states to look at early,
         with whatever outputs the others leave them."""
-        start = (ISLAND_SENSING, 0)
-        self.seen, todo = {start}, [start]
+        start: tuple[int, int] = (ISLAND_SENSING, 0)
+        self.seen = {start}
+        todo: list[tuple[int, int]] = [start]
         while todo:
             todo.sort(key=lambda pair: pair[0] in first)
             state, permits = todo.pop()

@@ -138,9 +138,10 @@ def mistakes() -> dict[str, tuple[Rows, Rows, str]]:
             without(RULES, (ISLAND_DARK, ISLAND_OPENING), "-failed"), PERMITS, "INV-5"),
         "the bond goes with the enable": (
             RULES, dropped(PERMITS, ISLAND_ENDING, "kept -settled"), "INV-18"),
-        "unbonds while live": (without(RULES, (ISLAND_ENDING,), "dead"), PERMITS, "INV-18"),
+        "unbonds while live": (
+            without(RULES, (ISLAND_ENDING,), "dead", "idle"), PERMITS, "INV-18"),
         "a live house in the dark loses its bond": (
-            RULES, dropped(PERMITS, ISLAND_DARK, "kept open -dead -locked"), "INV-18"),
+            RULES, dropped(PERMITS, ISLAND_DARK, "kept open -dead -idle -locked"), "INV-18"),
         "the bond stays on a switch not open": (
             RULES, without(PERMITS, (ISLAND_ENDING,), "open", "-settled"), "INV-6"),
         "bonds a house that is not proved apart": (
@@ -152,7 +153,8 @@ def mistakes() -> dict[str, tuple[Rows, Rows, str]]:
             dropped(RULES, ISLAND_GRID, "heard stuck -proved", "heard stuck"), PERMITS, "INV-6"),
         "closes unqualified": (without(RULES, BACK, "ready"), PERMITS, "INV-7"),
         "closes on a live island": (
-            without(RULES, BACK, "dead"), without(PERMITS, (ISLAND_CLOSING,), "dead"), "INV-"),
+            without(RULES, BACK, "dead", "idle"),
+            without(PERMITS, (ISLAND_CLOSING,), "dead", "idle"), "INV-"),
         "closes under a source that forms": (
             without(RULES, BACK, "-forming"), without(PERMITS, (ISLAND_CLOSING,), "-forming"),
             "INV-7"),
