@@ -23,7 +23,7 @@ _STEP_PERMILLE = const(10)  # what a battery may move, or a coarse display step,
 _DOUBT_MS = const(30_000)  # a jump counts after it has stood for so long
 
 _FRESH_MS = const(2_000)
-_DECAY = const(8)  # the demand remembered falls by 1/256 a cycle: half in 18 s
+_DECAY = const(6)  # the demand remembered falls by 1/64 each half second: half in 22 s
 _AGAIN_MS = const(60_000)  # loads that were too much wait so long, then twice as long each time
 _LONGEST_MS = const(3_600_000)
 

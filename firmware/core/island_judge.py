@@ -112,6 +112,7 @@ _CLOSE_MOST_MS = const(600_000)
 _HEAL_MS = const(60_000)  # on a good grid
 _HEAL_ISLAND_MS = const(600_000)
 _UNPLUGGED_MS = const(5_000)  # a stop this long before the car was seen unplugged was its doing
+_TURNS = const(5)  # the demand is looked at every so many cycles
 _FIT_MS = const(1_000)
 _UNSURE_MS = const(6_000)  # dark since a reset: so long without a grid fit for loads is an outage
 _MINE = TRIP_STOP + TRIP_STALE_PERMIT + TRIP_SAMPLING
@@ -146,9 +147,12 @@ class Judge:
         self.forget_ms = 0
         self.heal_ms = 0
         self.acknowledged_seq = 0
+        self._turn = 0
 
     def step(self, dt_ms, state, state_ms, permits, seen):
         site = self._site
+        if not site[ISLAND_CAPABLE]:
+            return self._tied_site()
         self.charge.step(dt_ms)
         made = (
             self._faults(dt_ms, state, state_ms, seen) | self._energy() | self._grid(dt_ms, state)
@@ -157,14 +161,25 @@ class Judge:
         made |= self._island(dt_ms, state, state_ms, permits, seen)
         if site[BOND_NEEDED]:
             made |= _NEEDS_BOND
-        if site[ISLAND_CAPABLE]:
-            made |= _CAPABLE
+        made |= _CAPABLE
         self.off_ms = longer(not permits & OUT_ENABLE, self.off_ms, dt_ms)
         if self.off_ms >= site[STOP_MS] + _MARGIN_MS:
             made |= _SETTLED
         self.early_ms = _less(self.early_ms, dt_ms)
         if self.early_ms:
             made |= _EARLY
+        return made
+
+    def _tied_site(self):
+        """Without a switch: what the enable on the grid asks about."""
+        grid = self._commands[GRID_STATE]
+        made = _SERVED if grid == GRID_WAITING or grid == GRID_IN_SERVICE else 0
+        if self.faults:
+            made |= _NAMED
+            if self.faults & BARRING or self.used > TRIES:
+                made |= _FAILED
+        if self._requests[ACKNOWLEDGE_SEQ] != self.acknowledged_seq:
+            made |= _ACK
         return made
 
     # --- what the engine tells ---------------------------------------------------------------
@@ -341,16 +356,17 @@ class Judge:
 
     def _island(self, dt_ms, state, state_ms, permits, seen):
         """Limits, and room for the sheddable loads."""
-        loads = self.loads
+        loads, limits = self.loads, self.limits
         starting = state == ISLAND_STARTING
-        enabled = (starting or state == ISLAND_ISLANDED) and permits & OUT_ENABLE != 0
-        limits = self.limits
-        heavy = loads.heavy(limits.most_w)
-        found = limits.step(dt_ms, enabled, starting, seen & _FORMING, heavy)
-        if not enabled:
+        if not permits & OUT_ENABLE or not (starting or state == ISLAND_ISLANDED):
+            limits.step(dt_ms, False, False, 0, False)
             if state == ISLAND_GRID and seen & _TIED and self._commands[GRID_LOSS] == LOSS_NONE:
-                loads.on_grid()
+                self._turn = (self._turn + 1) % _TURNS
+                if not self._turn:
+                    loads.on_grid()
             return 0
+        heavy = loads.heavy(limits.most_w)
+        found = limits.step(dt_ms, True, starting, seen & _FORMING, heavy)
         made = 0
         if found & WILD:
             made = _WILD

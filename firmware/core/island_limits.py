@@ -68,6 +68,7 @@ class Limits:
         self._beyond_ms = array("i", [0] * len(LIMITS))
         self._now = array("i", [0] * 6)
         self._good = False  # the first good voltage was seen
+        self._running = False
         self._poor_ms = 0
         self.watts = 0  # what the inverter delivers, mean of nothing
         self.most_w = 0  # what it may
@@ -79,20 +80,22 @@ class Limits:
         self.most_w = most_w if most_w > 0 else site[INVERTER_DISCHARGE_W]
 
     def begin(self):
-        """An enable has been given: all timers at zero."""
+        """No enable any more: all timers at zero."""
         for row in range(len(LIMITS)):
             self._beyond_ms[row] = 0
-        self._good = False
+        self._good = self._running = False
         self._poor_ms = 0
 
     def step(self, dt_ms, enabled, starting, forming, heavy):
         """`heavy`: the house drew more on the grid than the island may carry, so that a start is
         given up at the first sign that it still does."""
+        if not enabled:
+            if self._running:
+                self.begin()
+            return 0
+        self._running = True
         self.declare()
         self._look()
-        if not enabled:
-            self.begin()
-            return 0
         self._load(starting)
         if starting and heavy and self._now[_LOAD] > _OVER_PERMILLE:
             return WEAK
