@@ -54,6 +54,7 @@ _BOND = bit("bond")
 _RESERVE = bit("reserve")
 _RULE = const(7)  # words of a rule: after, four of the condition, next, cause
 _PERMIT = const(5)  # words of a permit: output, four of the condition
+_LATEST_MS = const(20_000)  # of the rules' times: later the same facts change nothing
 _SHORTLY_MS = const(10_000)  # of an island, before loads come back
 _NOTE_MS = const(60_000)  # a glitch is told for so long
 
@@ -83,6 +84,7 @@ class Island:
         self._permits_end = [len(rows) for rows in self._permits]
         self.state = ISLAND_SENSING
         self.state_ms = 0
+        self._seen = self._made = -1  # facts of the last look at the tables
         self._note = NOTE_NONE
         self._note_ms = 0
 
@@ -105,8 +107,13 @@ class Island:
         seen = self.witnesses.step(dt_ms, self.state, self.permits)
         made = self.judge.step(dt_ms, self.state, self.state_ms, self.permits, seen)
         self.state_ms = longer(True, self.state_ms, dt_ms)
-        self._follow(seen, made)
-        self._permit(seen, made)
+        if seen != self._seen or made != self._made or self.state_ms <= _LATEST_MS:
+            self._seen, self._made = seen, made
+            self._follow(seen, made)
+            before = self.permits
+            self._permit(seen, made)
+            if self.permits != before:
+                self._seen = -1  # a row may ask what was kept
         commands = self._commands
         commands[ISLAND_STATE] = self.state
         commands[SETPOINT_MODE] = self._modes[self.state]
@@ -139,6 +146,7 @@ class Island:
 
     def _enter(self, state, why):
         self.judge.name(why, self.permits)
+        self._seen = -1
         if state == self.state:
             return
         self.judge.enter(state, self.state)

@@ -191,6 +191,7 @@ class Judge:
             self.faults = self.used = self.closings = self.pause_ms = self.hold_ms = 0
             return
         self.faults |= fault
+        self.heal_ms = 0
         if fault and weight:
             self.acknowledged_seq = self._requests[ACKNOWLEDGE_SEQ]
         if why == _CLOSING:
@@ -219,7 +220,8 @@ class Judge:
     # --- faults, tries, trips ----------------------------------------------------------------
 
     def _faults(self, dt_ms, state, state_ms, seen):
-        self._heal(dt_ms, state, state_ms, seen)
+        if self.faults or self.used:
+            self._heal(dt_ms, state, state_ms, seen)
         faults = self.faults
         made = 0
         if faults:
@@ -232,13 +234,14 @@ class Judge:
         if self.pause_ms:
             made |= _WAITS
         self.hold_ms = _less(self.hold_ms, dt_ms)
-        if self.hold_ms or self._halted():
+        trips = self._trips[TRIPPED]
+        stop = self._readings[INPUTS] & IN_ESTOP
+        if self.hold_ms or ((trips or stop) and self._halted()):
             made |= _HOLDS
         if self._requests[ACKNOWLEDGE_SEQ] != self.acknowledged_seq:
             made |= _ACK
-        if self._unruly():
+        if self._commands[FAULTS] & FAULT_ENABLE and self._unruly():
             made |= _UNRULY
-        trips = self._trips[TRIPPED]
         if trips:
             if trips & TRIP_INTERLOCK:
                 made |= _LOOSENED
@@ -246,7 +249,7 @@ class Judge:
                 made |= _WILD
             if trips & TRIP_SHORT:
                 made |= _SHORT
-        if self._cuts(trips):
+        if (trips or stop) and self._cuts(trips):
             made |= _CUT
         return made
 
@@ -265,10 +268,8 @@ class Judge:
 
     def _unruly(self):
         """Its enable has no effect (INV-16). A gateway's own contactor opens first."""
-        commands = self._commands
-        if not commands[FAULTS] & FAULT_ENABLE:
-            return False
-        return self._site[TOPOLOGY] != _GATEWAY or commands[CONTACTOR_STATE] == CONTACTOR_FAULT
+        contactor = self._commands[CONTACTOR_STATE]
+        return self._site[TOPOLOGY] != _GATEWAY or contactor == CONTACTOR_FAULT
 
     def _heal(self, dt_ms, state, state_ms, seen):
         """A try that ended with the car unplugged was none; tries are forgotten; and a house that
@@ -303,7 +304,8 @@ class Judge:
         answering = readings[INVERTER_AGE_MS] <= _INVERTER_STALE_MS
         if answering and readings[INVERTER_PLUGGED] and not readings[INVERTER_FAULT]:
             trips = self._trips[TRIPPED]
-            if not trips & _SEEN and not self._cuts(trips):
+            cut = (trips or readings[INPUTS] & IN_ESTOP) and self._cuts(trips)
+            if not trips & _SEEN and not cut:
                 made |= _ABLE
         return made
 
@@ -319,10 +321,11 @@ class Judge:
         calm = grid == GRID_IN_SERVICE and self.served_ms >= self._calm_ms()
         if wish == -1 or (wish == 0 and calm):
             made |= _BACK
-        self.forget_ms = longer(self.leaves and state == ISLAND_GRID, self.forget_ms, dt_ms)
-        if self.forget_ms >= _FORGET_MS:
-            self.forget_ms = 0
-            self.leaves -= 1
+        if self.leaves and state == ISLAND_GRID:
+            self.forget_ms = longer(True, self.forget_ms, dt_ms)
+            if self.forget_ms >= _FORGET_MS:
+                self.forget_ms = 0
+                self.leaves -= 1
         return made
 
     def _calm_ms(self):
