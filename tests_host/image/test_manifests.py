@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests_host.conftest import RunDevice
-from tools.micropython import freeze, sources
+from tools.micropython import fold, freeze, sources
 from tools.micropython.build import BIN
 from tools.micropython.image import only_one
 from tools.micropython.images import HERE, IMAGES, REFERENCE, Image
@@ -30,6 +30,7 @@ def packed() -> None:
         if image is not REFERENCE:  # setup has built that one
             with only_one(image):
                 assert pack(["--circuit", image.circuit, "--target", str(image.data)]) == 0
+                fold.tree(ROOT / "firmware", image.data.parent / "firmware")
 
 
 def names(image: Image) -> set[str]:

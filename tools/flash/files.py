@@ -17,6 +17,7 @@ from pathlib import Path
 from tools.flash import CACHE, ROOT, FlashError, Voice
 from tools.flash.boards import Board
 from tools.flash.link import Link
+from tools.micropython import fold
 from tools.pack.__main__ import build as pack
 
 MPY_CROSS = CACHE / "bin" / "mpy-cross"
@@ -62,6 +63,9 @@ def compiled(path: Path, name: str, arch: str, work: Path = WORK) -> bytes:
     """A source as .mpy; `name` stands in tracebacks. -O0: umqtt checks answers by assert."""
     work.mkdir(parents=True, exist_ok=True)
     target = work / "out.mpy"
+    if (folded := fold.folder(ROOT / "firmware").get(path)) is not None:
+        path = work / "folded.py"
+        path.write_text(folded, encoding="utf-8")
     command = [MPY_CROSS, f"-march={arch}", "-s", name, "-o", target, path]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

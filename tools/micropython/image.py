@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tools.micropython import build as interpreter
-from tools.micropython import freeze, heap, rooms, sources, uf2
+from tools.micropython import fold, freeze, heap, rooms, sources, uf2
 from tools.micropython.images import HERE, IMAGES, Image, fits
 from tools.micropython.sources import ROOT, BuildError
 from tools.setup.console import Console, SetupError
@@ -100,6 +100,7 @@ def prepare(console: Console, image: Image, circuit: str) -> Path:
     console.run([sys.executable, "-m", "tools.micropython.build"])
     pack = [sys.executable, "-m", "tools.pack", "--circuit", circuit, "--target", image.data]
     console.run(pack, remedy="the log names the file and the field")
+    fold.tree(ROOT / "firmware", image.data.parent / "firmware")
     return interpreter.BIN / "mpy-cross"
 
 

@@ -1,6 +1,6 @@
 # islet: what every image freezes; included by the manifest of each board with
 #   chip   which of firmware/boards goes in: "rp2" takes rp2.py, rp2_*.py
-#   data   folder of islet_data.py, packed for this image's circuit
+#   data   folder of islet_data.py, packed for this image's circuit, and of the folded firmware
 # GPL-3.0-or-later
 #
 # Compiled with -O0 everywhere: umqtt checks the broker's answers by assert, and line numbers in a
@@ -36,7 +36,8 @@ def sources(folder):
 
 include("$(MPY_DIR)/extmod/asyncio")
 firmware = [path for path in sources(os.path.join(ROOT, "firmware")) if wanted(path)]
-package("firmware", firmware, base_path=ROOT, opt=0)
+# its constants folded by tools/micropython/fold.py
+package("firmware", firmware, base_path=options.data, opt=0)
 for name, files in PACKAGES.items():
     package(name, files, base_path=os.path.join(ROOT, "lib"), opt=0)
 module("islet_data.py", base_path=options.data, opt=0)

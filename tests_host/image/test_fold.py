@@ -1,0 +1,104 @@
+# islet: constants written into the text that is frozen: same lines, same decisions.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.micropython import fold
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRMWARE = ROOT / "firmware"
+KNOWN: fold.Constants = {
+    "firmware.image": {"LEGS": 3, "UNKNOWN": -1, "MOST": 1_000_000, "LOW": 5},
+    "firmware.core.kernel": {"ROWS": 7},
+}
+
+
+IMAGE = "from firmware.image import "
+CASES = [
+    (IMAGE + "LEGS\nx = LEGS + 1\n", "pass\nx = 3 + 1\n"),
+    (IMAGE + "LEGS, Image\nx = LEGS\n", IMAGE + "Image\nx = 3\n"),
+    (IMAGE + "LEGS as N\nx = N\n", "pass\nx = 3\n"),
+    (IMAGE + "(\n    LEGS,\n)\nx = LEGS\n", "pass\n\n\nx = 3\n"),
+    (IMAGE + "UNKNOWN\nx = 2 - UNKNOWN\n", "pass\nx = 2 - (-1)\n"),
+    (
+        "from firmware import image as im\nx = im.LEGS\n",
+        "from firmware import image as im\nx = 3\n",
+    ),
+    ("from firmware.core.kernel import ROWS\nx = f(ROWS)\n", "pass\nx = f(7)\n"),
+    # a name that is given another value anywhere is left alone
+    (IMAGE + "LEGS\ndef f(LEGS):\n    return LEGS\n", None),
+    (IMAGE + "LEGS\nLEGS = 4\nx = LEGS\n", None),
+    # a boxed integer in a frozen tuple would be compared slowly, and allocate
+    (IMAGE + "MOST\nx = (MOST, 1)\n", None),
+    (IMAGE + "MOST\nx = MOST\n", "pass\nx = 1000000\n"),
+    (IMAGE + "LEGS\nx = 'ä LEGS', LEGS\n", "pass\nx = 'ä LEGS', 3\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "folded"), CASES)
+def test_what_is_folded(text: str, folded: str | None) -> None:
+    assert fold.fold(text, KNOWN) == (text if folded is None else folded)
+
+
+def test_every_module_keeps_its_lines_and_its_numbers(tmp_path: Path) -> None:
+    fold.tree(FIRMWARE, tmp_path / "firmware")
+    for path in FIRMWARE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        folded = (tmp_path / "firmware" / path.relative_to(FIRMWARE)).read_text(encoding="utf-8")
+        assert folded.count("\n") == text.count("\n"), path
+        ast.parse(folded)
+    contactor = ast.parse((tmp_path / "firmware/core/contactor.py").read_text(encoding="utf-8"))
+    names = {node.id for node in ast.walk(contactor) if isinstance(node, ast.Name)}
+    assert "CONTACTOR_STATE" not in names and "CONTACTOR_NAMES" in names
+
+
+def test_a_file_that_is_gone_goes_and_an_old_one_keeps_its_time(tmp_path: Path) -> None:
+    target = tmp_path / "firmware"
+    fold.tree(FIRMWARE, target)
+    before = (target / "image.py").stat().st_mtime_ns
+    (target / "gone.py").write_text("x = 1\n")
+    fold.tree(FIRMWARE, target)
+    assert not (target / "gone.py").exists()
+    assert (target / "image.py").stat().st_mtime_ns == before
+
+
+def test_core_decides_alike_folded_and_not(tmp_path: Path, run_device: Callable[..., str]) -> None:
+    """A thousand steps over random readings, commands byte for byte."""
+    fold.tree(FIRMWARE, tmp_path / "firmware")
+    script = """
+import random
+from firmware import image as im
+from firmware.core import Core
+random.seed(5)
+image = im.Image()
+site = image.site
+site[im.NODE_COUNT], site[im.EVSE_NODE], site[im.INVERTER_NODE] = 3, 1, 2
+site[im.NODE_PARENT + 1] = site[im.NODE_PARENT + 2] = 0
+for node in range(3):
+    site[im.NODE_RATING_MA + node] = 25_000
+    site[im.NODE_INSTRUMENT + node] = im.INSTRUMENT_METER if node == 0 else 0
+site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5_000
+site[im.EVSE_MAX_MA] = 16_000
+core = Core(image)
+kept = 0
+for step in range(1000):
+    for section, table in ((image.live, im.READINGS), (image.requests, im.REQUESTS)):
+        for _ in range(6):
+            name, first, count, _, low, high, _, _ = random.choice(table.rows)
+            low, high = max(low, -60_000), min(high, 60_000)
+            section[first + random.randrange(count)] = random.randint(low, high)
+    image.trips[im.TRIPPED] = random.choice((0, 0, 0, 1, 2, 8))
+    image.age_rest(100)
+    image.latch()
+    core.step(100)
+    for value in image.commands:
+        kept = (kept * 31 + value) & 0x3FFFFFF
+print(kept)
+"""
+    plain = run_device(script)
+    assert run_device(script, tmp_path) == plain
