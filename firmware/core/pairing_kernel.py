@@ -139,6 +139,35 @@ def ages(plan, readings, nodes: int, dt_ms: int):
 
 
 @micropython.viper
+def nearest(
+    history, turn: int, left: int, leg: int, below: int, flow_ma: int, best_ma: int, was_ma: int,
+) -> int:  # fmt: skip
+    """What others draw if the meter looked at one of the moments: of `best_ma` and all of those,
+    what is nearest to `was_ma`. In a function of its own, for a jump of the chip does not reach
+    across all of pair()."""
+    slots = ptr32(history)
+    near_ma = best_ma - was_ma
+    if near_ma < 0:
+        near_ma = 0 - near_ma
+    while left >= 0:
+        slot = turn * _SLOT + leg
+        load_ma = flow_ma
+        if below & _BELOW_EVSE:
+            load_ma -= slots[slot]
+        if below & _BELOW_INVERTER:
+            load_ma -= slots[slot + _INVERTER_LOW]
+        off_ma = load_ma - was_ma
+        if off_ma < 0:
+            off_ma = 0 - off_ma
+        if off_ma < near_ma:
+            near_ma = off_ma
+            best_ma = load_ma
+        turn = (turn - 1) & (_RING - 1)
+        left -= 1
+    return best_ma
+
+
+@micropython.viper
 def pair(
     plan, history, readings, nodes: int, head: int, dt_ms: int, longest_ms: int, worst_bits: int,
 ):  # fmt: skip
@@ -202,35 +231,12 @@ def pair(
                 if known and sure:
                     was_high_ma = p[_LOAD_HIGH + at]
                     was_low_ma = p[_LOAD_LOW + at]
-                    near_high_ma = high_ma  # the nearest of single moments
-                    near_low_ma = low_ma
-                    turn = start
-                    left = count
-                    while left >= 0:
-                        slot = turn * _SLOT + leg
-                        load_ma = flow_ma
-                        if below & _BELOW_EVSE:
-                            load_ma -= slots[slot]
-                        if below & _BELOW_INVERTER:
-                            load_ma -= slots[slot + _INVERTER_LOW]
-                        far_ma = near_high_ma - was_high_ma
-                        if far_ma < 0:
-                            far_ma = 0 - far_ma
-                        off_ma = load_ma - was_high_ma
-                        if off_ma < 0:
-                            off_ma = 0 - off_ma
-                        if off_ma < far_ma:
-                            near_high_ma = load_ma
-                        far_ma = near_low_ma - was_low_ma
-                        if far_ma < 0:
-                            far_ma = 0 - far_ma
-                        off_ma = load_ma - was_low_ma
-                        if off_ma < 0:
-                            off_ma = 0 - off_ma
-                        if off_ma < far_ma:
-                            near_low_ma = load_ma
-                        turn = (turn - 1) & (_RING - 1)
-                        left -= 1
+                    near_high_ma = int(
+                        nearest(history, start, count, leg, below, flow_ma, high_ma, was_high_ma)
+                    )
+                    near_low_ma = int(
+                        nearest(history, start, count, leg, below, flow_ma, low_ma, was_low_ma)
+                    )
                     most_ma = high_ma  # the nearest of means
                     least_ma = low_ma
                     high_ma = was_high_ma
