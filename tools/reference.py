@@ -28,7 +28,16 @@ def image_table() -> Iterator[str]:
 def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     """(heading, introduction, lines of a table)."""
     from firmware import config, guard, lamp, policy
-    from firmware.core import contactor, island_table, obedience, pilot, proximity, recovery
+    from firmware.core import (
+        bounds,
+        contactor,
+        island_table,
+        obedience,
+        pilot,
+        proximity,
+        recovery,
+        wear,
+    )
     from firmware.ledger import keep
     from firmware.net import commands
 
@@ -52,6 +61,13 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         "Contactor",
         "Permission and confirmation (`firmware/core/contactor.py`).",
         contactor.table(),
+    )
+    yield "Contactor's rest", "How often it may close (`firmware/core/wear.py`).", wear.table()
+    yield (
+        "Bounds of the vehicle's side",
+        "For firmware and referee alike (`firmware/core/bounds.py`). Second-hand: quoted by "
+        "others; unread: no clause could be read, the stricter of two bounds in use stands.",
+        bounds.table(),
     )
     yield (
         "Obedience",

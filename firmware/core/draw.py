@@ -30,7 +30,8 @@ _LAG_MS = const(1_000)  # a metering chip shows a step after 0.84 s; a gateway's
 _REPORT_MS = const(4_000)
 _CONFIRM_MS = const(100)
 _WINDOW = const(10)  # tenths of the response
-_REFUSALS = const(2)  # stops that it ignored until the contactor opened under load
+CABLE_SHARE = const(20)  # of its rating that may flow beyond it
+REFUSALS = const(2)  # stops that it ignored until the contactor opened under load
 
 
 class Draw:
@@ -81,7 +82,7 @@ class Draw:
         """The contactor opens because the car went on, 6 s after it was told to stop."""
         if self._most_ma >= _FLOWS_MA:
             self._refusals += 1
-            if self._refusals >= _REFUSALS:
+            if self._refusals >= REFUSALS:
                 self.ignored = True
 
     def _look_through(self, dt_ms, permit, carries, lag_ms):
@@ -138,6 +139,6 @@ class Draw:
     def _limit_ma(self, offer_ma):
         limit_ma = offer_ma + offer_ma // 10 + 500
         cable_ma = self._image.commands[CABLE_MA]
-        if cable_ma > 0 and limit_ma > cable_ma + cable_ma // 20:
-            return cable_ma + cable_ma // 20
+        if cable_ma > 0 and limit_ma > cable_ma + cable_ma // CABLE_SHARE:
+            return cable_ma + cable_ma // CABLE_SHARE
         return limit_ma

@@ -55,6 +55,7 @@ class Bench:
 
     def acknowledge(self) -> None:
         self.image.requests[f.ACKNOWLEDGE_SEQ] += 1
+        self.checker.pardons += 6
 
     # --- time --------------------------------------------------------------------------------
 

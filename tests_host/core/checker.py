@@ -51,6 +51,9 @@ class Checker:
         self.seen: dict[str, int] = {}
         self.diode_seen = False
         self.weld_ms = 0
+        self.off_ms = f.AGE_MAX_MS
+        self.day_ms: list[int] = []  # when it was closed
+        self.pardons = 0  # operations that persons gave back
 
     def require(self, holds: bool, text: str) -> None:
         if not holds:
@@ -68,6 +71,14 @@ class Checker:
         self._inv13(outputs, tripped)
         if on and not self.outputs & f.OUT_CONTACTOR:
             self._inv1()
+            self.require(self.off_ms >= 4_800, "safety.md 4: no minimum off time")
+            self.day_ms = [at for at in self.day_ms if at > -86_400_000]
+            self.day_ms.append(0)
+            hour = sum(1 for at in self.day_ms if at > -3_600_000)
+            self.require(hour <= 12 + self.pardons, "safety.md 4: the hourly account is overdrawn")
+        self.off_ms = 0 if on else self.off_ms + TICK_MS
+        if self.day_ms:
+            self.day_ms = [at - TICK_MS for at in self.day_ms]
         if self.outputs & f.OUT_CONTACTOR and not on:
             self._zero_first(tripped)
         self.outputs, self.tripped = outputs, tripped

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from firmware import guard
 from firmware import image as f
-from firmware.core import contactor, growth, hardware, limits, pilot, proximity
+from firmware.core import contactor, growth, hardware, limits, pilot, proximity, wear
 from tests_host.core.bench import Bench
 from tests_host.core.builders import order, put, wish
 from tests_host.core.checker import Violation
@@ -244,6 +244,10 @@ def _tick_without_latch(self: guard.Guard, dt_ms: int) -> None:
         self._board.write_outputs(outputs)
 
 
+def no_rest(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(wear.Wear, "opened", lambda self, loaded: setattr(self, "_on_ms", -1))
+
+
 MISTAKES: tuple[Patch, ...] = (
     b_reads_as_c,
     short_reads_as_d,
@@ -262,6 +266,7 @@ MISTAKES: tuple[Patch, ...] = (
     reserve_ignored,
     growth_without_patience,
     guard_without_latch,
+    no_rest,
 )
 
 

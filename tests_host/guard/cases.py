@@ -115,7 +115,7 @@ def looks_of(module, seeds, blocks=40):
     answers = []
     for seed in seeds:
         dice = Dice(seed)
-        remembered, buffers = memory(dice), None
+        remembered, buffers = memory(dice), ()
         middles = array("i", [2048, 2048, 2000 + dice.below(100)])
         for n in range(blocks):
             if n % 10 == 0:

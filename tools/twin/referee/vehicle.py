@@ -2,29 +2,34 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 from tools.twin.referee.case import Case
 from tools.twin.referee.rule import Moment, Rule, Since, Truth, Wrong, number
 
-OPEN_S = 0.100  # INV-2, IEC 61851-1 Table A.6 sequence 8.1 as quoted second-hand
+# The referee's own copy of the bounds that firmware prints; a test compares the two.
+BOUNDS: dict[str, int] = json.loads((Path(__file__).parent / "bounds.json").read_text())
+OPEN_S = BOUNDS["left_c_d_ms"] / 1000
 PROTECTION_S = 0.150  # the hardware breaks the coil by itself; a contactor is declared ≤ 60 ms
-EMPTYING_S = 6.0  # a forced opening under load, IEC 61851-1 seq 10.2 as quoted second-hand
+EMPTYING_S = BOUNDS["emptying_ms"] / 1000  # a forced opening under load
 GATEWAY_S = 2.0 + EMPTYING_S + 1.0  # report at most 2 s old (INV-4), then zero current first
 CABLE_OHM = (75.0, 2200.0)  # a resistor outside is no known cable (IEC Type 2, facts PHX)
 LEAST_A = 1.0  # an opening below is not "under load"
 
 
-def right_lost(case: Case, now: Truth, t_s: float) -> str:
-    """Why a charging point's contactor may not be closed now, empty if it may (INV-1)."""
+def right_lost(case: Case, now: Truth, t_s: float) -> tuple[str, float]:
+    """Why a charging point's contactor may not be closed now, empty if it may (INV-1), and within
+    how many seconds it must be open."""
     state = now["car_state"]
     if state not in ("C", "D"):
-        return f"the car is in {state}"
+        return f"the car is in {state}", OPEN_S
     if state == "D" and not now["ventilation"]:
-        return "the car is in D without ventilation"
+        return "the car is in D without ventilation", BOUNDS["unventilated_ms"] / 1000
     if not case.setting("car.diode", t_s):
-        return "the pilot has no diode"
-    return ""
+        return "the pilot has no diode", BOUNDS["diode_lost_ms"] / 1000
+    return "", OPEN_S
 
 
 class ContactorRight(Rule):
@@ -44,7 +49,7 @@ class ContactorRight(Rule):
     def look(self, m: Moment) -> Iterable[Wrong]:
         if self.case.gateway:
             return
-        why = right_lost(self.case, m.now, m.t_s)
+        why, open_s = right_lost(self.case, m.now, m.t_s)
         lost_s = self._lost.see(m.t_us, bool(why))
         closed = bool(m.now["contactor_closed"])
         if not closed or not why:
@@ -52,12 +57,12 @@ class ContactorRight(Rule):
             return
         if self.case.setting("relays.contactor.welded", m.t_s):
             return
-        if not m.before["contactor_closed"] and lost_s > OPEN_S:
+        if not m.before["contactor_closed"] and lost_s > open_s:
             self._closed_late = True
         if self._closed_late:
             yield Wrong("closed", f"contactor closed although {why}")
         else:
-            yield Wrong("late", f"contactor still closed although {why}", OPEN_S)
+            yield Wrong("late", f"contactor still closed although {why}", open_s)
 
 
 class ContactorProtection(Rule):
