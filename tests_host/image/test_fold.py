@@ -45,6 +45,26 @@ def test_what_is_folded(text: str, folded: str | None) -> None:
     assert fold.fold(text, KNOWN) == (text if folded is None else folded)
 
 
+def test_a_name_that_nobody_asks_for_has_none(tmp_path: Path) -> None:
+    """Nor a slot in the heap; a field of the image is declared all the same."""
+    source = tmp_path / "firmware"
+    (source / "core").mkdir(parents=True)
+    (source / "image.py").write_text(
+        "_f = print\nconst = int\nLEGS = const(3)\nASKED = const(4)\nWORD = _f('WORD')\n"
+        "A, B = const(1), const(2)\nx = LEGS\n"
+    )
+    (source / "core" / "a.py").write_text(
+        "from firmware import image as im\nfrom firmware.image import ASKED\n"
+        "ASKED = im.A + ASKED\n"
+    )
+    folded = fold.folder(source)
+    image = folded[source / "image.py"]
+    assert "LEGS" not in image and "x = 3" in image
+    assert "ASKED = const(4)" in image  # core gives it another value, and asks for this one
+    assert "A, B" not in image
+    assert folded[source / "core" / "a.py"].endswith("ASKED = 1 + ASKED\n")
+
+
 def test_every_module_keeps_its_lines_and_its_numbers(tmp_path: Path) -> None:
     fold.tree(FIRMWARE, tmp_path / "firmware")
     for path in FIRMWARE.rglob("*.py"):

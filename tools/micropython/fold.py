@@ -5,6 +5,8 @@ module's globals in the heap, and a look-up each time. Here every name that anot
 declares as a whole number (const(), or a field of the process image) is replaced by the number, in
 the text and in its place, so that lines in a traceback stay those of the source.
 
+A constant whose name nobody asks for any more has none.
+
 python -m tools.micropython.fold SOURCE TARGET: a folded copy of a folder firmware/.
 """
 
@@ -14,6 +16,7 @@ import argparse
 import ast
 import functools
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +48,16 @@ def folder(source: Path) -> dict[Path, str]:
     modules = {name(path, source): path for path in sorted(source.rglob("*.py"))}
     texts = {module: path.read_text(encoding="utf-8") for module, path in modules.items()}
     known = constants(texts)
-    return {modules[module]: fold(text, known) for module, text in texts.items()}
+    folded = {module: fold(text, known, module) for module, text in texts.items()}
+    needed = set().union(*(asked(text, known) for text in folded.values()))
+    return {modules[module]: bare(text, known, needed, module) for module, text in folded.items()}
+
+
+def script(text: str) -> str:
+    """A program that is to run beside the frozen firmware, which has no such names any more."""
+    source = ROOT / "firmware"
+    paths = {name(path, source): path for path in source.rglob("*.py")}
+    return fold(text, constants({m: p.read_text(encoding="utf-8") for m, p in paths.items()}))
 
 
 def name(path: Path, source: Path) -> str:
@@ -122,15 +134,17 @@ def imports(module: ast.AST, known: Constants) -> Iterator[tuple[str, tuple[str,
 # --- the text ------------------------------------------------------------------------------------
 
 
-def fold(text: str, known: Constants) -> str:
-    """The text with imported constants as numbers; as many lines as before."""
+def fold(text: str, known: Constants, module: str = "") -> str:
+    """The text with constants as numbers, imported ones and its own; as many lines as before."""
     tree_ = ast.parse(text)
     bound = rebound(tree_)
-    values = {
+    values = {n: v for n, v in known.get(module, {}).items() if bound.get(n) == 1}
+    values |= {
         here: known[source][there]
         for here, (source, there) in imports(tree_, known)
         if here not in bound
     }
+    imported = {here for here, _ in imports(tree_, known)}
     modules = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
         for node in ast.walk(tree_)
@@ -152,20 +166,61 @@ def fold(text: str, known: Constants) -> str:
             continue
         cuts.append((*span(node, starts), f"({number})" if number < 0 else str(number)))
     result = spliced(text, cuts)
-    return spliced(result, list(unused(result, set(values))))
+    return spliced(result, list(unused(result, imported)))
 
 
-def rebound(tree_: ast.AST) -> set[str]:
-    """Names that are given a value here, in any scope: those are left alone."""
-    names = set()
+def rebound(tree_: ast.AST) -> Counter[str]:
+    """How often each name is given a value here, in any scope."""
+    names: Counter[str] = Counter()
     for node in ast.walk(tree_):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
+            names[node.id] += 1
         elif isinstance(node, ast.arg):
-            names.add(node.arg)
+            names[node.arg] += 1
         elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            names.add(node.name)
+            names[node.name] += 1
     return names
+
+
+# --- what nobody asks for any more ---------------------------------------------------------------
+
+
+def asked(text: str, known: Constants) -> set[tuple[str, str]]:
+    """(module, name) of constants that are still looked up in a folded text."""
+    tree_ = ast.parse(text)
+    found = {origin for _, origin in imports(tree_, known)}
+    for node in ast.walk(tree_):
+        if isinstance(node, ast.Attribute):  # of a module under whatever name
+            found |= {(module, node.attr) for module in known if node.attr in known[module]}
+    return found
+
+
+def bare(text: str, known: Constants, needed: set[tuple[str, str]], module: str) -> str:
+    """The text without the names of its constants that neither it nor another module asks for: a
+    slot of the heap each. A field of the image is still declared, its row is data."""
+    tree_ = ast.parse(text)
+    bound, starts = rebound(tree_), offsets(text)
+    used = {
+        n.id for n in ast.walk(tree_) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+    }
+    cuts: list[Cut] = []
+    for node in tree_.body:
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+            continue
+        target = node.targets[0]
+        elements = target.elts if isinstance(target, ast.Tuple) else [target]
+        names = [n.id for n in elements if isinstance(n, ast.Name) and n.id in known[module]]
+        if len(names) != len(elements) or any(
+            bound[n] > 1 or n in used or (module, n) in needed for n in names
+        ):
+            continue
+        begin, end = span(node, starts)
+        call = node.value.func if isinstance(node.value, ast.Call) else None
+        if isinstance(call, ast.Name) and call.id == "_f":
+            cuts.append((begin, span(node.value, starts)[0], ""))
+        else:
+            cuts.append((begin, end, "pass" + "\n" * text.encode()[begin:end].count(b"\n")))
+    return spliced(text, cuts)
 
 
 def unused(text: str, names: set[str]) -> Iterator[Cut]:
@@ -182,7 +237,7 @@ def unused(text: str, names: set[str]) -> Iterator[Cut]:
         begin, end = span(node, starts)
         words = ", ".join(a.name + (f" as {a.asname}" if a.asname else "") for a in left)
         line = f"from {node.module} import {words}" if left else "pass"
-        yield begin, end, line + "\n" * text[begin:end].count("\n")
+        yield begin, end, line + "\n" * text.encode()[begin:end].count(b"\n")
 
 
 def offsets(text: str) -> list[int]:

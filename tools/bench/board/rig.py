@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import image
+from tools.micropython import fold
 from tools.twin import chips, flash
 from tools.twin.process import ROOT
 
@@ -52,7 +53,7 @@ def setup(
     """
     command = chips.emulator_command(BOARD)  # says what is missing
     assert command
-    files = {path.name: path.read_bytes() for path in programs}
+    files = {path.name: fold.script(path.read_text()).encode() for path in programs}
     if held:
         files[MARK] = b"bench\n"
     if site is not None:
