@@ -15,8 +15,6 @@ import time
 
 import islet_data
 
-from firmware import config as configuration
-from firmware import seal
 from firmware.bus.inverter import Inverter
 from firmware.bus.line import Line
 from firmware.bus.meter import Meter
@@ -24,6 +22,7 @@ from firmware.console import Console, overlaid
 from firmware.core import KEPT_FAULTS, KEPT_TRIPS, Core
 from firmware.guard import Guard
 from firmware.guard.fast import Fast
+from firmware.health import Health
 from firmware.image import (
     GRID_AGE_MS,
     GRID_MHZ,
@@ -45,30 +44,15 @@ from firmware.net.events import Events
 from firmware.net.state import State
 from firmware.policy import Policy
 from firmware.sense import Sense, calibration
+from firmware.start import Configured, collect_after
 
 CONTROL_MS = 100
 POLICY_MS = 1000
 WATCHDOG_MS = 2000
 LINK_AGAIN_MS = 5000
+_DENSE_BYTES = 2048  # during a start
+_START_MS = 3000
 _LONGEST_STEP_MS = 60_000  # what a record of a step can carry; the watchdog acts long before
-
-
-class Health:
-    """How well the loop keeps its promises; worst values since start."""
-
-    def __init__(self):
-        self.control_late_ms = 0
-        self.guard_gap_us = 0
-        self.link_failures = 0
-        self.heap_low_bytes = gc.mem_free()
-
-    def state(self):
-        """For the published state."""
-        return {
-            "control_late_ms": self.control_late_ms,
-            "guard_gap_us": self.guard_gap_us,
-            "link_failures": self.link_failures,
-        }
 
 
 class App:
@@ -80,11 +64,11 @@ class App:
     button = None
 
     def __init__(self, board, text):
+        collect_after(_DENSE_BYTES)
         self.board = board
         self.image = Image()
         self.health = Health()
-        board.rights.key = seal.key()
-        self.config = configuration.load(text, self.image, board.rights)
+        self.config = Configured(text, self.image, board.rights)
         self._calibrate()
         self.sense = Sense(self.image, board.analog)
         self.guard = Guard(self.image, board)
@@ -334,7 +318,12 @@ class App:
 
     async def slow(self):
         """What else is done once a second."""
+        started_ms = 0
         while True:
+            if started_ms <= _START_MS:
+                started_ms += POLICY_MS
+                if started_ms > _START_MS:
+                    collect_after(-1)
             self.image.live[WALL_MIN] = self.board.wall_minute()
             self.events.poll()
             self.tidy()

@@ -63,7 +63,7 @@ def test_imports_go_one_way(path: Path) -> None:
             continue
         # one room in several files
         json_files = ("json_kernel", "json_text", "strict_json")
-        site_files = ("config", "options", "rules", "seal")
+        site_files = ("config", "options", "rules", "seal", "start")
         parted = {"image": ("image_kernel",)}
         for files in (json_files, site_files):
             parted.update(dict.fromkeys(files, files))

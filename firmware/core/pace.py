@@ -70,7 +70,7 @@ class Learned:
     """The largest of the last eight of a row of observations, ms; `declared` until three."""
 
     def __init__(self, rows):
-        self._seen = array("i", [0] * (rows * _SEEN))
+        self._seen = array("H", [0] * (rows * _SEEN))  # none is longer than a minute
         self._count = array("i", [0] * rows)
 
     def take(self, row, ms):
