@@ -351,6 +351,7 @@ NODE_BUS_PERMILLE = _f(
 )
 NODE_INSTRUMENT = _f("NODE_INSTRUMENT", "", 0, 4, "what measures the node", NODES)
 NODE_SOURCE_MA = _f("NODE_SOURCE_MA", "mA", 0, _MA, "nameplate of sources islet does not command, on this node itself, per leg", NODES)
+NODE_REGULATES = _f("NODE_REGULATES", "", 0, 2, "1: on it something that islet does not command holds a meter at its goal; 2: and its instrument was proved at commissioning", NODES)
 EXPORT_LIMIT_W = _f("EXPORT_LIMIT_W", "W", -1, _W, "most the site may export, -1 no limit", start=-1)
 COORDINATED = _f("COORDINATED", "", 0, 1, "backfeed above the static rule is allowed and declared")
 EVSE_NODE = _f("EVSE_NODE", "", -1, NODES, "node of the charging point, -1 none", start=-1)

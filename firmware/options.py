@@ -8,6 +8,7 @@
 from firmware import image as im
 
 EARTHINGS = ("", "tn_s", "pme", "tt")
+REGULATES = ("no", "yes", "proved")  # as NODE_REGULATES
 INSTRUMENTS = ("none", "ct", "meter", "inverter", "evse")  # as INSTRUMENT_*
 GOALS = ("hold", "charge", "solar", "self", "discharge")
 
@@ -138,5 +139,8 @@ NODE_OPTIONS = (
      "declared error of its instrument"),
     ("source_a", "number", "A", 0, 2000, 0, im.NODE_SOURCE_MA, 1000,
      "nameplate of sources islet does not command"),
+    ("self_regulating", REGULATES, "", 0, 0, "no", im.NODE_REGULATES, 1,
+     "something else on it (a battery of the house) holds a meter at its goal: islet's own steps"
+     " may not show above; proved: they did at commissioning, with it in standby"),
 )
 # fmt: on

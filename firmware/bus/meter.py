@@ -22,16 +22,28 @@ from firmware.bus.profiles import (
     REGISTER,
     TYPE,
     TYPES,
+    VOLTAGE,
     WHOLE,
     Profile,
     value_of,
 )
 from firmware.bus.registers import INVALID
-from firmware.image import LEG_COUNT, LEGS, NODE_AGE_MS, NODE_MA, NODE_W
+from firmware.image import (
+    GRID_AGE_MS,
+    GRID_MV,
+    LEG_COUNT,
+    LEGS,
+    NODE_AGE_MS,
+    NODE_MA,
+    NODE_W,
+    NOMINAL_MV,
+)
 
 FROZEN_MS = 4_000  # the same registers for so long: no house is that steady
 _PERIOD_MS = 250
 _SILENCE_MS = 1000  # a longer gap between readings was silence, not stillness
+_FRESH_MS = 2000
+_DEAD_PERCENT = 10  # of nominal voltage
 _GAP = 10  # unused registers cheaper to read than another request
 _LONGEST = 60  # registers in a request: a frame stays below 70 ms at 19 200 baud
 
@@ -100,6 +112,7 @@ class Meter(Device):
         self._written_ms = ticks_ms()
         self._changed = False
         self._has_hz = any(row[QUANTITY] == FREQUENCY for row in self.profile.rows)
+        self._mv = [i for i, row in enumerate(self.profile.rows) if row[QUANTITY] == VOLTAGE]
         self._ma = self._rows(CURRENT)
         self._w = self._rows(POWER)
         self.jobs.append(Job(self, POLL, _PERIOD_MS, self._poll))
@@ -174,6 +187,10 @@ class Meter(Device):
             self.wrong("registers", "unchanged for {} s", FROZEN_MS // 1000)
             return
         self.right("registers")
+        if self._empty():
+            self.wrong("voltage", "0 V while the grid is there")
+            return
+        self.right("voltage")
         live = self.image.live
         for leg in range(len(self._ma)):
             ma = abs(self.values[self._ma[leg]])
@@ -182,6 +199,19 @@ class Meter(Device):
             live[NODE_W + self.node * LEGS + leg] = w
         age_ms = ticks_diff(now, self._begun_ms) + self.profile.sample_ms
         live[NODE_AGE_MS + self.node] = age_ms
+
+    def _empty(self):
+        """A well-formed frame of zeros: no voltage, beside a grid that is measured alive."""
+        image = self.image
+        least_mv = image.site[NOMINAL_MV] // 100 * _DEAD_PERCENT
+        if not self._mv or image.live[GRID_AGE_MS] > _FRESH_MS:
+            return False
+        if image.live[GRID_MV] < 5 * least_mv:
+            return False
+        for i in self._mv:
+            if self.values[i] >= least_mv:
+                return False
+        return True
 
     def _flows(self):
         """Whether any current flows: an idle meter without frequency may well stand still."""

@@ -21,6 +21,7 @@ from firmware.core.recovery import KEPT_TRIPS, Recovery  # noqa: F401  for whoev
 from firmware.image import (
     AGE_MAX_MS,
     BEAT,
+    FAULT_INSTRUMENT,
     FAULTS,
     MEMORIES,
     MEMORY,
@@ -30,7 +31,9 @@ from firmware.image import (
 )
 
 # What a reset or power cut does not heal: it goes the way it would have gone without one.
-KEPT_FAULTS = CONTACTOR_FAULTS | FAULTS_OF_ISLAND | OBEDIENCE_FAULTS | PEN_FAULTS
+KEPT_FAULTS = (
+    CONTACTOR_FAULTS | FAULTS_OF_ISLAND | OBEDIENCE_FAULTS | PEN_FAULTS | FAULT_INSTRUMENT
+)
 
 
 class Core:
@@ -62,7 +65,12 @@ class Core:
         self.island.recall(faults)
         self.obedience.recall(faults)
         self.pen.recall(faults)
-        commands[FAULTS] = self.contactor.faults | self.island.faults | self.obedience.faults
+        commands[FAULTS] = (
+            self.contactor.faults
+            | self.island.faults
+            | self.obedience.faults
+            | faults & FAULT_INSTRUMENT
+        )
         for i in range(MEMORIES):
             commands[MEMORY + i] = requests[REMEMBERED + i]
 
@@ -77,6 +85,7 @@ class Core:
         self.proximity.step(dt_ms)
         self.pen.step(dt_ms)
         self.panel.step(dt_ms)
+        self.panel.witness.narrow(self.limits)
         self.obedience.step(dt_ms)
         self.limits.step(dt_ms)
         self.contactor.step(dt_ms)

@@ -19,9 +19,11 @@ from firmware.image import (
     MARKET,
     OFFER_MA,
     PANEL,
+    REASON_INSTRUMENT,
     REASON_METER_BACK,
     REASON_METER_STALE,
     REASON_PAUSE,
+    REASON_UNPROVED,
     const,
 )
 
@@ -79,7 +81,12 @@ class Offer:
         commands = self._image.commands
         slot = PANEL * DEVICES + EVSE
         blind = commands[CLAIM_HIGH + slot] < LEAST_MA
-        blind = blind and commands[CLAIM_REASON + slot] == REASON_METER_STALE
+        reason = commands[CLAIM_REASON + slot]
+        blind = blind and (
+            reason == REASON_METER_STALE
+            or reason == REASON_INSTRUMENT
+            or reason == REASON_UNPROVED
+        )
         if not blind:
             seen_ms = self._seen_ms + dt_ms
             self._seen_ms = seen_ms if seen_ms < AGE_MAX_MS else AGE_MAX_MS

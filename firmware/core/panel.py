@@ -50,6 +50,7 @@ from firmware.core.panel_kernel import (
     WHY_BUSBAR,
     WHY_STALE,
 )
+from firmware.core.witness import Witness
 from firmware.image import (
     ALARM_LEG,
     ALARM_MA,
@@ -92,6 +93,7 @@ from firmware.image import (
     REASON_BREAKER,
     REASON_BUSBAR,
     REASON_EXPORT,
+    REASON_INSTRUMENT,
     REASON_METER_STALE,
     REASON_NONE,
     REASON_STATIC_BACKFEED,
@@ -124,6 +126,7 @@ class Panel:
         self.plan = array("i", [0] * PLAN_SIZE)
         self.history = History(image)
         self.pace = Pace(image, self.plan, self.history)
+        self.witness = Witness(image, self.plan)
         self._nodes = 0
         self._coordinated = False  # declared, and safe by the device's own time-out
         self._evse_legs = self._inverter_legs = 0
@@ -183,7 +186,7 @@ class Panel:
             self._mark_above(site[INVERTER_NODE], P_BELOW, BELOW_INVERTER)
         for node in range(self._nodes):
             self._prepare_bus(node)
-
+        self.witness.declare()
         self.pace.declare(self._nodes)
 
     def _mark_above(self, node, column, amount):
@@ -233,6 +236,7 @@ class Panel:
             history.worst_bits,
         )
         kernel.judge(plan, readings, nodes, dt_ms, _STALE_MS, coordinated)
+        self.witness.step(dt_ms, history.evse_fresh, history.inverter_fresh)
         kernel.survey(plan, readings, nodes)
         kernel.breakers(plan, nodes)
         kernel.busbars(plan, history.slots, nodes, history.head)
@@ -285,7 +289,7 @@ class Panel:
         high_ma = plan[P_HIGH]
         value = self._value(why, node, high_ma)
         leg = plan[P_HIGH + END_LEG]
-        reason = _REASONS[why]
+        reason = self._reason(why, node)
         self.limits.claim(PANEL, EVSE, 0, high_ma, reason, node, leg, value, REASON_NONE)
         self._watch_excess(dt_ms, node, high_ma)
 
@@ -331,7 +335,7 @@ class Panel:
         kernel.tightest(plan, FEED, P_LOW)
         high_w = self._watts(plan[P_HIGH])
         low_w = self._watts(plan[P_LOW])
-        low_reason = _REASONS[plan[P_LOW + END_WHY]]
+        low_reason = self._reason(plan[P_LOW + END_WHY], plan[P_LOW + END_NODE])
         # One place and value for both ends: the tighter one's.
         end = P_LOW if low_w < high_w else P_HIGH
         node = plan[end + END_NODE]
@@ -343,8 +347,13 @@ class Panel:
             low_reason = REASON_EXPORT
             if low_w < high_w:
                 node, leg, value = 0, -1, low_w
-        reason = _REASONS[plan[P_HIGH + END_WHY]]
+        reason = self._reason(plan[P_HIGH + END_WHY], plan[P_HIGH + END_NODE])
         self.limits.claim(PANEL, INVERTER, -low_w, high_w, reason, node, leg, value, low_reason)
+
+    def _reason(self, why, node):
+        if why == WHY_STALE and self.witness.doubts(node):
+            return REASON_INSTRUMENT
+        return _REASONS[why]
 
     def _watts(self, per_leg_ma):
         watts = per_leg_ma * self._volts // 1000 * self._inverter_legs

@@ -8,7 +8,7 @@ import pytest
 
 from firmware.bus.meter import FROZEN_MS, Meter, blocks_of
 from firmware.bus.profiles import Profile, value_of
-from firmware.image import LEG_COUNT, NODE_AGE_MS, NODE_MA, NODE_W, UNKNOWN
+from firmware.image import GRID_AGE_MS, GRID_MV, LEG_COUNT, NODE_AGE_MS, NODE_MA, NODE_W, UNKNOWN
 from tests_host.bus.house import House, profile
 from tests_host.bus.wire import Answer, floats, run, set_meter
 from tools.pack.devices import pack
@@ -96,6 +96,29 @@ def test_inv_4_an_impossible_value_is_refused_by_name(at: int, value: float, fie
         await house.run(4)
         assert house.line.report()["meter"]["errors"] == []
         assert house.image.live[NODE_MA] == 1000 and house.image.live[NODE_AGE_MS] < 1000
+
+    run(main)
+
+
+def test_inv_4_a_well_formed_frame_of_zeros_beside_a_live_grid_is_refused() -> None:
+    """Beside a dead grid, or one that nobody measures, a meter may well say so."""
+
+    async def main() -> None:
+        house = House(inverter=False)
+        live = house.image.live
+        await house.run(3)
+        good = list(live[NODE_MA : NODE_MA + 3])
+        for register, word in floats(dict.fromkeys(range(0, 18, 2), 0.0)).items():
+            house.registers[register] = word
+        live[GRID_MV], live[GRID_AGE_MS] = 230_000, 0
+        await house.run(1)
+        assert list(live[NODE_MA : NODE_MA + 3]) == good
+        assert live[NODE_AGE_MS] > 800
+        assert "voltage: 0 V while the grid is there" in house.line.report()["meter"]["errors"]
+        live[GRID_MV], live[GRID_AGE_MS] = 0, 0
+        await house.run(1)
+        assert list(live[NODE_MA : NODE_MA + 3]) == [0, 0, 0]
+        assert live[NODE_AGE_MS] < 1000
 
     run(main)
 

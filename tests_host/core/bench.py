@@ -106,6 +106,7 @@ class Bench:
         if "meter" not in self.lost:
             self.ripple_ma = (self.ripple_ma + 7) % 50  # a living meter never stands still
             live[f.NODE_AGE_MS], live[f.NODE_MA] = 0, self.current_ma + 1_000 + self.ripple_ma
+            live[f.NODE_W] = live[f.NODE_MA] * 230 // 1_000
         live[f.FAST_MA] = self.current_ma
         for age in (f.FAST_AGE_MS, f.GRID_AGE_MS, f.HOUSE_AGE_MS, f.PROXIMITY_AGE_MS):
             live[age] = 0

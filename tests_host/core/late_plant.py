@@ -155,8 +155,9 @@ class Late:
         if self.now_ms > 20_000:  # until a new one came, the old one was so old
             self.worst_age_ms = max(self.worst_age_ms, self.now_ms - self.shown_from_ms)
         self.shown_from_ms = of_ms
-        live[f.NODE_MA] = round(flow * 1000)
-        live[f.NODE_W] = round(flow * VOLTS)
+        for leg in range(self.car.legs):  # a balanced house
+            live[f.NODE_MA + leg] = round(flow * 1000)
+            live[f.NODE_W + leg] = round(flow * VOLTS)
         live[f.NODE_AGE_MS] = age_ms
 
     def _step(self) -> None:

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from firmware import image as f
-from firmware.core import limits_kernel, pairing_kernel, panel_kernel
+from firmware.core import (
+    limits_kernel,
+    pairing_kernel,
+    panel_kernel,
+    witness_kernel,
+    witness_rooms,
+)
 from tests_host.conftest import RunDevice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,3 +97,10 @@ def test_the_pairing_kernels_offsets_are_the_panels() -> None:
             assert value == getattr(panel_kernel, plain), name
             checked += 1
     assert checked == 31
+
+
+def test_the_witness_rooms_read_the_book_that_is_written() -> None:
+    shared = [n for n in vars(witness_rooms) if n in vars(witness_kernel) and n.isupper()]
+    assert len(shared) > 15
+    for name in shared:
+        assert getattr(witness_rooms, name) == getattr(witness_kernel, name), name

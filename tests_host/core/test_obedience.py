@@ -27,7 +27,7 @@ def settled(witness: str, age_ms: int, w: int, **site: int) -> Plant:
     plant = Plant(witness, age_ms, **site)
     plant.run(3_000)
     plant.ask(w)
-    plant.run(max(12_000, 6 * plant.response_ms) if w else 1_000)
+    plant.run(max(25_000, 8 * plant.response_ms) if w else 1_000)  # growth waits for its proof
     assert plant.enabled and abs(plant.w - w) < 200 and not plant.faults
     return plant
 

@@ -10,15 +10,21 @@ from firmware.core import (
     pairing_plain,
     panel_kernel,
     panel_kernel_plain,
+    witness_kernel,
+    witness_kernel_plain,
+    witness_rooms,
 )
 from firmware.image import (
     AGE_MAX_MS,
     CLAIM_LOW,
     COMMANDS,
+    EVSE_MA,
     GRANT_HIGH,
     GRANT_LOW,
+    INVERTER_W,
     NODE_AGE_MS,
     NODE_MA,
+    NODE_W,
     READINGS,
     WINNER_HIGH,
     WINNER_LOW,
@@ -209,10 +215,71 @@ def grow(module, seed):
     return list(fields)
 
 
+class watching:
+    """Two files as one module."""
+
+    def __init__(self, watch, rooms):
+        self.watch, self.rooms = watch.watch, rooms.rooms
+
+
+def witness(module, seed):
+    """A house whose own current steps now and then, seen rightly or not; what 40 cycles leave."""
+    die = Die(seed)
+    w = witness_kernel
+    nodes = 1 + die.below(3)
+    places = nodes * 3
+    book = array("i", [0] * (w.B_COLUMNS + w.COLUMNS * places))
+    plan = array("i", [0] * k.PLAN_SIZE)
+    readings = READINGS.new()
+    book[w.B_STALE_MS], book[w.B_INVERTER_LEGS] = 2_000, 1 + die.below(3)
+    book[w.B_MA64_PER_W], book[w.B_MA64_PER_W_INVERTER] = 278, die.pick(92, 139, 278)
+    gains = [die.pick(1, 1, 1, 0, -1, 2) for _ in range(places)]
+    for node in range(nodes):
+        plan[k.P_METERED + node] = die.pick(0, 1, 1, 1)
+        plan[k.P_BELOW + node] = die.below(4)
+        plan[k.P_LIMIT + node] = die.below(60_000)
+        book[w.B_LATE_MS + node] = die.pick(0, 300, 1_000)
+        plan[k.P_LATE + node] = die.pick(0, 0, 600, 1_200)
+        book[w.B_TAKES + node] = die.below(3)
+    for at in range(w.B_COLUMNS, len(book)):
+        book[at] = die.pick(0, 0, 0, die.below(3))
+    for at in range(places):
+        for column in (w.C_MISSES, w.C_PROVED, w.C_STIR):
+            book[w.B_COLUMNS + column * places + at] = die.pick(0, 0, 1, -1, -3, 270)
+    foreign = [die.ma() % 10_000 for _ in range(places)]
+    left = []
+    for _ in range(40):
+        book[w.B_DT_MS] = die.pick(100, 100, 100, 1_000)
+        book[w.B_BEGAN] = die.pick(0, 0, 0, 1)
+        book[w.B_TICK] = die.below(4)
+        book[w.B_KNOWN] = die.pick(3, 3, 3, 3, 3, 3, 3, 3, 1, 0)
+        book[w.B_EVSE_MOVES_MS] = die.pick(0, 0, 0, 0, 300)
+        book[w.B_INVERTER_MOVES_MS] = die.pick(0, 0, 0, 0, 200)
+        if die.below(8) == 0:
+            readings[INVERTER_W] = die.pick(0, 0, -2_300, 900, -300, 5_000, die.ma() // 2)
+        for leg in range(3):
+            if die.below(8) == 0:
+                readings[EVSE_MA + leg] = die.pick(0, 0, 6_000, 9_000, 600)
+        for at in range(places):
+            if die.below(40) == 0:
+                foreign[at] = die.ma() % 10_000
+            own_w = readings[EVSE_MA + at % 3] * 230 // 1_000
+            own_w += readings[INVERTER_W] * book[w.B_MA64_PER_W_INVERTER] // 278
+            readings[NODE_W + at] = foreign[at] + gains[at] * own_w + die.below(3)
+        for node in range(nodes):
+            readings[NODE_AGE_MS + node] = die.pick(0, 0, 0, 0, 0, 0, 0, 200, 2_001)
+            plan[k.P_STATE + node] = die.pick(k.FRESH, k.FRESH, k.STALE)
+        module.watch(book, plan, readings, nodes)
+        module.rooms(book, plan, readings, nodes)
+        left += [book[w.B_NODE], book[w.B_EVSE_MA], book[w.B_FEED_MA], plan[k.P_STATE]]
+    return left + list(book)
+
+
 PAIRS = (
     (panel, tree(panel_kernel, pairing_kernel), tree(panel_kernel_plain, pairing_plain)),
     (limits, limits_kernel, plain),
     (grow, image_kernel, plain),
+    (witness, watching(witness_kernel, witness_rooms), witness_kernel_plain),
 )
 
 
