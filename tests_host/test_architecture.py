@@ -64,7 +64,7 @@ def test_imports_go_one_way(path: Path) -> None:
         # one room in several files
         json_files = ("json_kernel", "json_text", "strict_json")
         site_files = ("config", "options", "rules", "seal", "start")
-        parted = {"image": ("image_kernel",)}
+        parted: dict[str, tuple[str, ...]] = {"image": ("image_kernel",)}
         for files in (json_files, site_files):
             parted.update(dict.fromkeys(files, files))
         own = ("image", "viper", "strict_json", room, *parted.get(room, ()))

@@ -115,15 +115,16 @@ def looks_of(module, seeds, blocks=40):
     answers = []
     for seed in seeds:
         dice = Dice(seed)
-        remembered, buffers = memory(dice), ()
+        remembered, buffers, mine = memory(dice), (), array("i")
         middles = array("i", [2048, 2048, 2000 + dice.below(100)])
         for n in range(blocks):
             if n % 10 == 0:
                 made = image(dice)
                 made.trips[f.OUTPUTS] = dice.of(made.commands[f.PERMITS], 0)
-                buffers = (made.commands, made.trips, own(dice))
+                mine = own(dice)
+                buffers = (made.commands, made.trips, mine)
             codes = block(dice)
             answers.append(module.look(0, 0, 0, codes, middles, remembered, buffers))
-            answers.append(10 + buffers[2][c.LOST])
+            answers.append(10 + mine[c.LOST])
         answers.extend(remembered)
     return answers

@@ -182,7 +182,7 @@ BODIES = [
     (b"[]", "command"), (b"{}", "command"), (b'{"command": 5}', "command"),
     (b'{"command": "self-destruct"}', "command"),
     (b'{"command": "goal"}', "goal"), (b'{"command": "goal", "goal": 7}', "goal"),
-    (b'{"command": "goal", "goal": ' + b"[" * 400 + b"]" * 400 + b"}", "goal"),
+    (b'{"command": "goal", "goal": ' + b"[" * 400 + b"]" * 400 + b"}", "body"),
     (b'{"command": "charge_ma", "charge_ma": 1e9}', "charge_ma"),
     (b'{"command": "charge_ma", "charge_ma": 5000}', "charge_ma"),
     (b'{"command": "charge_ma", "charge_ma": null}', "charge_ma"),

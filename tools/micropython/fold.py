@@ -164,6 +164,7 @@ def fold(text: str, known: Constants, module: str = "") -> str:
             number = known.get(modules.get(node.value.id, ""), {}).get(node.attr)
         if number is None or (abs(number) > IN_A_TUPLE and id(node) in small):
             continue
+        assert isinstance(node, ast.expr)
         cuts.append((*span(node, starts), f"({number})" if number < 0 else str(number)))
     result = spliced(text, cuts)
     return spliced(result, list(unused(result, imported)))

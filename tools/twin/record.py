@@ -164,6 +164,7 @@ class Recording:
                     yield Step(dt_ms, *(last[s].tobytes() for s in STEP_SECTIONS))
                 else:
                     raise RecordingError(f"{self.path}: record {kind!r}, allowed S or T")
+            stream.ended()
 
 
 def _header(path: Path, file: BinaryIO) -> dict[str, Any]:
@@ -187,6 +188,11 @@ class _Unpacked:
         self._file, self._path = file, path
         self._zlib = zlib.decompressobj()
         self._buffer = memoryview(b"")
+
+    def ended(self) -> None:
+        """Nothing is left: was that the recording's own end, or the run's?"""
+        if not self._zlib.eof:
+            raise RecordingError(f"{self._path}: ends within a record, or before the last one")
 
     def read(self, count: int) -> bytes:
         while len(self._buffer) < count and not self._zlib.eof:
