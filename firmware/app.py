@@ -50,7 +50,7 @@ CONTROL_MS = 100
 POLICY_MS = 1000
 WATCHDOG_MS = 2000
 LINK_AGAIN_MS = 5000
-_DENSE_BYTES = 2048  # during a start
+_DENSE_BYTES = 12_000  # during a start
 _START_MS = 3000
 _LONGEST_STEP_MS = 60_000  # what a record of a step can carry; the watchdog acts long before
 

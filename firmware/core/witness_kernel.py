@@ -22,6 +22,7 @@ from firmware.core.panel_kernel import (
     P_STATE,
     STALE,
 )
+from firmware.core.witness_weigh import weigh
 from firmware.image import EVSE_MA, INVERTER_W, NODE_AGE_MS, NODE_W, const
 from firmware.viper import micropython, ptr32
 
@@ -107,6 +108,152 @@ WIDE_MA = const(1 << 27)
 
 
 @micropython.viper
+def close(
+    book, places: int, node: int, at: int, flow_ma: int, own_ma: int, whole_ma: int, late_ms: int,
+):  # fmt: skip
+    """A window ends: what it showed is gathered, judged, and the next one begins here. In a
+    function of its own, for a jump of the chip does not reach across all of watch()."""
+    b = ptr32(book)
+    c = B_COLUMNS + at
+    step_ma = own_ma - b[c + C_FROM * places]
+    if step_ma < 0:
+        step_ma = 0 - step_ma
+    stirs = 0
+    judged = 0
+    if b[c + C_OPEN * places] == OPEN:
+        judged = 1
+        from_ma = b[c + C_BASE * places]
+        far_ma = b[c + C_HIGHEST * places] - (from_ma if from_ma > flow_ma else flow_ma)
+        off_ma = (from_ma if from_ma < flow_ma else flow_ma) - b[c + C_LOWEST * places]
+        if off_ma > far_ma:
+            far_ma = off_ma
+        if far_ma > THERE_AND_BACK_MA + (step_ma >> 3):
+            stirs = ALL_STIR
+        off_ma = flow_ma - from_ma - own_ma + b[c + C_FROM * places]
+        if own_ma < b[c + C_FROM * places]:
+            off_ma = 0 - off_ma
+        # no instrument is wrong by so much
+        if off_ma > step_ma + (step_ma >> 1) + NOISE_MA:
+            stirs = ALL_STIR
+        if off_ma + (step_ma << 1) + (step_ma >> 1) + NOISE_MA < 0:
+            stirs = ALL_STIR
+        if stirs == 0 and step_ma > EDGE_MA:
+            b[c + C_SUM_OWN * places] += own_ma - b[c + C_FROM * places]
+            b[c + C_SUM_FLOW * places] += flow_ma - b[c + C_BASE * places]
+    b[c + C_OPEN * places] = SHUT
+    b[c + C_OWN * places] = own_ma
+    b[c + C_FROM * places] = own_ma
+    b[c + C_BASE * places] = flow_ma
+    b[c + C_NEXT * places] = flow_ma
+    b[c + C_STIR_FLOW * places] = flow_ma
+    if int(weigh(book, places, node, at, own_ma, whole_ma, late_ms)):
+        stirs = ALL_STIR
+    size_ma = own_ma if own_ma > 0 else 0 - own_ma
+    beyond_ma = size_ma - b[c + C_PROVED * places]
+    if beyond_ma < KEPT_MA:
+        b[c + C_BACK * places] = 0
+    elif (stirs or judged == 0) and beyond_ma > AGAIN_MA:
+        b[c + C_BACK * places] = 1  # once more
+    if judged:
+        b[c + C_STIR * places] += stirs - b[c + C_STIR * places] >> 5
+
+
+@micropython.viper
+def ongoing(
+    book, places: int, node: int, at: int, flow_ma: int, own_ma: int, whole_ma: int, late_ms: int,
+    moves_ms: int,
+):  # fmt: skip
+    """A window that is open: it spoils, waits, or ends. `moves_ms` as B_..._MOVES_MS, -1 if the
+    currents are not known."""
+    b = ptr32(book)
+    c = B_COLUMNS + at
+    open_ms = b[c + C_OPEN_MS * places]
+    if moves_ms > 0 and open_ms > moves_ms:
+        b[c + C_OPEN * places] = SPOILT
+    if open_ms < LONGEST_MS:
+        open_ms += b[B_DT_MS]
+        b[c + C_OPEN_MS * places] = open_ms
+    if open_ms > LONGEST_OPEN_MS:
+        b[c + C_OPEN * places] = SPOILT  # too much may have happened
+        size_ma = own_ma if own_ma > 0 else 0 - own_ma
+        if size_ma - b[c + C_PROVED * places] > AGAIN_MA:
+            b[c + C_BACK * places] = 1
+    if moves_ms < 0:
+        return
+    steady_ms = b[c + C_STEADY_MS * places]
+    step_ma = own_ma - b[c + C_FROM * places]
+    wait_ms = late_ms
+    off_ma = flow_ma - b[c + C_LAST * places]
+    if off_ma > QUIET_MA or off_ma < 0 - QUIET_MA:
+        wait_ms += LATER_MS  # it is not there yet
+    off_ma = flow_ma - b[c + C_BASE * places] - step_ma
+    if step_ma < 0:
+        step_ma = 0 - step_ma
+    within_ma = (step_ma >> 2) + TRACE_MA
+    if off_ma > within_ma or off_ma < 0 - within_ma:
+        if b[B_SAME_MS + node] + late_ms > steady_ms:
+            wait_ms += SAME_MS  # a register that is renewed more slowly than it is read
+    if steady_ms >= wait_ms:
+        close(book, places, node, at, flow_ma, own_ma, whole_ma, late_ms)
+
+
+@micropython.viper
+def idle(book, places: int, at: int, flow_ma: int):
+    """No window is open: where the next one would begin, and whether something else stirs."""
+    b = ptr32(book)
+    c = B_COLUMNS + at
+    last_ma = b[c + C_LAST * places]
+    b[c + C_LOWEST * places] = last_ma if last_ma < flow_ma else flow_ma
+    b[c + C_HIGHEST * places] = last_ma if last_ma > flow_ma else flow_ma
+    if b[B_BEGAN]:  # what made islet move is in the flow it was decided on
+        b[c + C_BASE * places] = last_ma
+        b[c + C_NEXT * places] = last_ma
+    elif b[B_TICK] & TICK_LATCH:
+        b[c + C_BASE * places] = b[c + C_NEXT * places]
+        b[c + C_NEXT * places] = flow_ma
+    if b[B_TICK] & TICK_STIR:
+        off_ma = flow_ma - b[c + C_STIR_FLOW * places]
+        stirs = 0
+        if off_ma > STIRS_MA or off_ma < 0 - STIRS_MA:
+            stirs = ALL_STIR
+        stirs -= b[c + C_STIR * places]
+        b[c + C_STIR * places] += stirs >> 5
+        b[c + C_STIR_FLOW * places] = flow_ma
+
+
+@micropython.viper
+def track(book, places: int, at: int, flow_ma: int, own_ma: int, known: int) -> int:
+    """Follow islet's own current and the flow's extremes; whether a window is open now."""
+    b = ptr32(book)
+    c = B_COLUMNS + at
+    steady_ms = b[c + C_STEADY_MS * places]
+    opened = b[c + C_OPEN * places]
+    moved_ma = own_ma - b[c + C_OWN * places]
+    step_ma = own_ma - b[c + C_FROM * places]
+    edge_ma = EDGE_MA + ((step_ma if step_ma > 0 else 0 - step_ma) >> 4)
+    if known == 0:  # nothing may be concluded over a gap
+        opened = SPOILT
+        steady_ms = 0
+        b[c + C_SUM_OWN * places] = 0
+        b[c + C_SUM_FLOW * places] = 0
+    elif moved_ma > edge_ma or moved_ma < 0 - edge_ma:
+        b[c + C_OWN * places] = own_ma
+        steady_ms = 0
+        if opened == SHUT:
+            opened = OPEN
+            b[c + C_OPEN_MS * places] = 0
+    elif steady_ms < LONGEST_MS:
+        steady_ms += b[B_DT_MS]
+    b[c + C_STEADY_MS * places] = steady_ms
+    if flow_ma < b[c + C_LOWEST * places]:
+        b[c + C_LOWEST * places] = flow_ma
+    if flow_ma > b[c + C_HIGHEST * places]:
+        b[c + C_HIGHEST * places] = flow_ma
+    b[c + C_OPEN * places] = opened
+    return opened
+
+
+@micropython.viper
 def watch(book, plan, readings, nodes: int):
     """Open, close and judge the windows of every metered place with islet's devices below."""
     b = ptr32(book)
@@ -168,192 +315,14 @@ def watch(book, plan, readings, nodes: int):
             if below & by_inverter:
                 if leg < b[B_INVERTER_LEGS]:
                     own_ma += inverter_ma
-            last_ma = b[c + C_LAST * places]
+            opened = int(track(book, places, at, flow_ma, own_ma, known))
+            if opened == SHUT and (b[B_BEGAN] or b[B_TICK]):
+                idle(book, places, at, flow_ma)
+            if opened != SHUT:
+                if known == 0:
+                    moves_ms = 0 - 1
+                ongoing(book, places, node, at, flow_ma, own_ma, whole_ma, late_ms, moves_ms)
             b[c + C_LAST * places] = flow_ma
-            steady_ms = b[c + C_STEADY_MS * places]
-            opened = b[c + C_OPEN * places]
-            moved_ma = own_ma - b[c + C_OWN * places]
-            step_ma = own_ma - b[c + C_FROM * places]
-            edge_ma = EDGE_MA + ((step_ma if step_ma > 0 else 0 - step_ma) >> 4)
-            size_ma = own_ma if own_ma > 0 else 0 - own_ma
-            if known == 0:  # nothing may be concluded over a gap
-                opened = SPOILT
-                steady_ms = 0
-                b[c + C_SUM_OWN * places] = 0
-                b[c + C_SUM_FLOW * places] = 0
-            elif moved_ma > edge_ma or moved_ma < 0 - edge_ma:
-                b[c + C_OWN * places] = own_ma
-                steady_ms = 0
-                if opened == SHUT:
-                    opened = OPEN
-                    b[c + C_OPEN_MS * places] = 0
-            elif steady_ms < LONGEST_MS:
-                steady_ms += b[B_DT_MS]
-            b[c + C_STEADY_MS * places] = steady_ms
-            if flow_ma < b[c + C_LOWEST * places]:
-                b[c + C_LOWEST * places] = flow_ma
-            if flow_ma > b[c + C_HIGHEST * places]:
-                b[c + C_HIGHEST * places] = flow_ma
-            if opened == SHUT:
-                if b[B_BEGAN] or b[B_TICK]:
-                    b[c + C_LOWEST * places] = last_ma if last_ma < flow_ma else flow_ma
-                    b[c + C_HIGHEST * places] = last_ma if last_ma > flow_ma else flow_ma
-                if b[B_BEGAN]:  # what made islet move is in the flow it was decided on
-                    b[c + C_BASE * places] = last_ma
-                    b[c + C_NEXT * places] = last_ma
-                elif b[B_TICK] & TICK_LATCH:
-                    b[c + C_BASE * places] = b[c + C_NEXT * places]
-                    b[c + C_NEXT * places] = flow_ma
-                if b[B_TICK] & TICK_STIR:
-                    off_ma = flow_ma - b[c + C_STIR_FLOW * places]
-                    stirs = 0
-                    if off_ma > STIRS_MA or off_ma < 0 - STIRS_MA:
-                        stirs = ALL_STIR
-                    stirs -= b[c + C_STIR * places]
-                    b[c + C_STIR * places] += stirs >> 5
-                    b[c + C_STIR_FLOW * places] = flow_ma
-            else:
-                if moves_ms and b[c + C_OPEN_MS * places] > moves_ms:
-                    opened = SPOILT
-                if b[c + C_OPEN_MS * places] < LONGEST_MS:
-                    b[c + C_OPEN_MS * places] += b[B_DT_MS]
-                if b[c + C_OPEN_MS * places] > LONGEST_OPEN_MS:
-                    opened = SPOILT  # too much may have happened
-                    if size_ma - b[c + C_PROVED * places] > AGAIN_MA:
-                        b[c + C_BACK * places] = 1
-            wait_ms = late_ms
-            off_ma = flow_ma - last_ma
-            if off_ma > QUIET_MA or off_ma < 0 - QUIET_MA:
-                wait_ms += LATER_MS  # it is not there yet
-            off_ma = flow_ma - b[c + C_BASE * places] - step_ma
-            if step_ma < 0:
-                step_ma = 0 - step_ma
-            within_ma = (step_ma >> 2) + TRACE_MA
-            if off_ma > within_ma or off_ma < 0 - within_ma:
-                if same_ms + late_ms > steady_ms:
-                    wait_ms += SAME_MS  # a register that is renewed more slowly than it is read
-            if known and opened != SHUT and steady_ms >= wait_ms:
-                stirs = 0
-                judged = 0
-                if opened == OPEN:
-                    judged = 1
-                    from_ma = b[c + C_BASE * places]
-                    far_ma = b[c + C_HIGHEST * places] - (
-                        from_ma if from_ma > flow_ma else flow_ma
-                    )
-                    off_ma = (from_ma if from_ma < flow_ma else flow_ma) - b[c + C_LOWEST * places]
-                    if off_ma > far_ma:
-                        far_ma = off_ma
-                    if far_ma > THERE_AND_BACK_MA + (step_ma >> 3):
-                        stirs = ALL_STIR
-                    off_ma = flow_ma - from_ma - own_ma + b[c + C_FROM * places]
-                    if own_ma < b[c + C_FROM * places]:
-                        off_ma = 0 - off_ma
-                    # no instrument is wrong by so much
-                    if off_ma > step_ma + (step_ma >> 1) + NOISE_MA:
-                        stirs = ALL_STIR
-                    if off_ma + (step_ma << 1) + (step_ma >> 1) + NOISE_MA < 0:
-                        stirs = ALL_STIR
-                    if stirs == 0 and step_ma > EDGE_MA:
-                        b[c + C_SUM_OWN * places] += own_ma - b[c + C_FROM * places]
-                        b[c + C_SUM_FLOW * places] += flow_ma - b[c + C_BASE * places]
-                opened = SHUT
-                b[c + C_OWN * places] = own_ma
-                b[c + C_FROM * places] = own_ma
-                b[c + C_BASE * places] = flow_ma
-                b[c + C_NEXT * places] = flow_ma
-                b[c + C_STIR_FLOW * places] = flow_ma
-                step_ma = b[c + C_SUM_OWN * places]
-                off_ma = b[c + C_SUM_FLOW * places] - step_ma
-                direction = 1
-                if step_ma < 0:
-                    direction = 2
-                    step_ma = 0 - step_ma
-                    off_ma = 0 - off_ma
-                enough_ma = STEP_MA
-                misses = b[c + C_MISSES * places]
-                if b[c + C_STIR * places] < QUIET_STIR and late_ms < FAST_MS:
-                    enough_ma = STEP_MA >> 1
-                if misses > 0:
-                    enough_ma -= enough_ma >> 3  # so that what is taken back is enough
-                within_ma = (step_ma >> 2) + NOISE_MA
-                beyond_ma = (step_ma >> 1) - (step_ma >> 3) + NOISE_MA
-                if step_ma < STEP_MA:
-                    beyond_ma += step_ma >> 3
-                far_ma = off_ma if off_ma > 0 else 0 - off_ma
-                if step_ma < STEP_MA and off_ma > 0:
-                    beyond_ma = WIDE_MA  # no more than a load that came: small steps cannot tell
-                if far_ma > within_ma and far_ma < beyond_ma:  # not clear
-                    enough_ma = WIDE_MA
-                    if step_ma >= STEP_MA:
-                        stirs = ALL_STIR
-                        b[c + C_SUM_OWN * places] = 0
-                        b[c + C_SUM_FLOW * places] = 0
-                if step_ma >= enough_ma:
-                    b[c + C_SUM_OWN * places] = 0
-                    b[c + C_SUM_FLOW * places] = 0
-                    taken = 0
-                    if off_ma < 0 and off_ma + step_ma + within_ma >= 0:
-                        if b[B_TAKES + node] == TAKES_ALWAYS:
-                            taken = 1
-                        if b[B_TAKES + node] == TAKES_SOURCE:
-                            if whole_ma <= NIL_MA and whole_ma >= 0 - NIL_MA:
-                                taken = 1
-                    if off_ma <= within_ma and off_ma >= 0 - within_ma:
-                        b[c + C_PROVED * places] = size_ma
-                        if misses > 0:
-                            misses -= 1
-                        elif misses < 0:
-                            healed = b[c + C_HEALED * places] | direction
-                            b[c + C_HEALED * places] = healed
-                            if misses < 0 - 1 or healed == 3:
-                                misses += 1
-                    elif taken == 0:
-                        off = off_ma >> 7
-                        own = step_ma >> 7
-                        # of the same gain as the last miss, or something that stirred?
-                        differ = off * b[c + C_MISS_OWN * places]
-                        differ -= own * b[c + C_MISS_OFF * places]
-                        alike = own * b[c + C_MISS_OWN * places] >> 3
-                        alike += own + b[c + C_MISS_OWN * places] << 1
-                        b[c + C_MISS_OFF * places] = off
-                        b[c + C_MISS_OWN * places] = own
-                        if misses < 0:
-                            misses = HEAL
-                        elif misses > 0 and differ <= alike and differ >= 0 - alike:
-                            misses += 1
-                            enough = 2
-                            if off > 0:  # it shows too much, which is the safe side for longer
-                                enough = 4
-                            stir = b[c + C_STIR * places]
-                            while stir >= STIR_PER_MISS and enough < MOST_MISSES:
-                                stir -= STIR_PER_MISS
-                                enough += 1
-                            if misses >= enough:
-                                misses = HEAL
-                        else:
-                            misses = 1
-                        if misses < 0:
-                            b[c + C_HEALED * places] = 0
-                        b[c + C_BACK * places] = 1
-                        # nothing counts but where it began, or less
-                        if size_ma < b[c + C_PROVED * places]:
-                            b[c + C_PROVED * places] = size_ma
-                        size_ma = own_ma - step_ma if direction == 1 else own_ma + step_ma
-                        if size_ma < 0:
-                            size_ma = 0 - size_ma
-                        if size_ma < b[c + C_PROVED * places]:
-                            b[c + C_PROVED * places] = size_ma
-                    b[c + C_MISSES * places] = misses
-                size_ma = own_ma if own_ma > 0 else 0 - own_ma
-                beyond_ma = size_ma - b[c + C_PROVED * places]
-                if beyond_ma < KEPT_MA:
-                    b[c + C_BACK * places] = 0
-                elif (stirs or judged == 0) and beyond_ma > AGAIN_MA:
-                    b[c + C_BACK * places] = 1  # once more
-                if judged:
-                    b[c + C_STIR * places] += stirs - b[c + C_STIR * places] >> 5
-            b[c + C_OPEN * places] = opened
             misses = b[c + C_MISSES * places]
             if misses < 0:
                 p[state_at + node] = int(STALE)

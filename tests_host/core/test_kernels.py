@@ -104,3 +104,13 @@ def test_the_witness_rooms_read_the_book_that_is_written() -> None:
     assert len(shared) > 15
     for name in shared:
         assert getattr(witness_rooms, name) == getattr(witness_kernel, name), name
+
+
+def test_the_witness_s_parts_agree_on_their_constants() -> None:
+    """A kernel's constants must stand in its own file; each of the part's is the kernel's own."""
+    from firmware.core import witness_kernel, witness_weigh
+
+    names = [name for name in vars(witness_weigh) if name[0] == "_" and name[1].isupper()]
+    assert len(names) > 10
+    for name in names:
+        assert getattr(witness_weigh, name) == getattr(witness_kernel, name[1:]), name
