@@ -12,7 +12,7 @@ from firmware.json_text import PLAIN, rest_at
 from firmware.viper import micropython, ptr8, ptr32
 
 DEPTH = const(16)  # objects and lists inside each other
-KEYS = const(160)  # fields of all objects open at one time
+KEYS = const(64)  # fields of all objects open at one time
 NUMBER = const(32)  # characters of one: a number as long as the text would hold the loop
 
 # places in the work array: where reading and writing stand, then levels, then keys
@@ -20,7 +20,7 @@ READ = const(0)
 WRITTEN = const(1)
 LEVELS = const(2)  # 2 each: whether it is an object, place of its first name
 NAMES = const(34)  # LEVELS + 2 * DEPTH; 2 each: first byte, bytes
-WORK = const(354)  # NAMES + 2 * KEYS
+WORK = const(162)  # NAMES + 2 * KEYS
 
 # what is wrong (strict_json.ERRORS), and characters
 _VALUE = const(1)

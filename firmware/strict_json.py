@@ -34,13 +34,14 @@ def loads(text):
     """The value of a JSON document, a str or bytes in UTF-8.
 
     ValueError says what is wrong with it, with line and column. Beyond the standard, a name given
-    twice in one object is refused, and so is more than 16 levels or 160 open fields."""
+    twice in one object is refused, and so is more than 16 levels or 64 open fields."""
     given = text.encode() if isinstance(text, str) else bytes(text)
     buffer = bytearray(given + b"\0")
-    wrong = kernel.tidy(0, 0, 0, buffer, _work, len(given))
+    work = _work
+    wrong = kernel.tidy(0, 0, 0, buffer, work, len(given))
     if wrong:
-        raise ValueError(_where(given, _work[kernel.READ]) + ": " + ERRORS[wrong])
-    written = _work[kernel.WRITTEN]
+        raise ValueError(_where(given, work[kernel.READ]) + ": " + ERRORS[wrong])
+    written = work[kernel.WRITTEN]
     return json.loads(bytes(memoryview(buffer)[:written]))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import image
+from tools.flash.site import sealed
 from tools.micropython import fold
 from tools.twin import chips, flash
 from tools.twin.process import ROOT
@@ -20,6 +21,7 @@ BOARD = "pico"
 SITE = HERE / "site.json"
 LINE = {"baud": 19_200, "parity": "N", "stop": 1, "silence_us": 2_100}
 SENSORS: dict[str, Any] = {"noise_codes": 1.5}  # LSB of the converter, standard deviation
+KEY = b"bench"  # of the installer, who stands by what is for tests alone
 MARK = "maintenance"  # firmware/console.py: the board stays at its prompt
 SECTIONS = (image.SITE, image.READINGS, image.REQUESTS, image.COMMANDS, image.TRIPS)
 
@@ -57,7 +59,8 @@ def setup(
     if held:
         files[MARK] = b"bench\n"
     if site is not None:
-        files["site.json"] = site.read_bytes()
+        files["site.json"] = sealed(site.read_bytes(), KEY)
+        files["installer.key"] = KEY
     whole = flash.whole(chips.IMAGE.read_bytes(), files)
     (folder / "flash.bin").write_bytes(whole)
     content = {

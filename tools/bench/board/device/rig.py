@@ -11,6 +11,7 @@ import gc
 from firmware import app as application
 from firmware import config as configuration
 from firmware import image as im
+from firmware import seal
 from firmware.boards import current
 from firmware.core import Core
 
@@ -21,11 +22,16 @@ BALLAST_BYTES = 60_000
 class StandingPermits:
     """In the place of core."""
 
-    def __init__(self, app, text):
-        self._image = app.image
-        self._shadow = im.Image()
-        configuration.load(text, self._shadow, app.board.rights)
+    def __init__(self, board, text):
+        self._image = None  # the app's
+        self._shadow = im.Image()  # before the app forgets how
+        board.rights.key = seal.key()
+        configuration.load(text, self._shadow, board.rights)
         self._core = Core(self._shadow)
+
+    def of(self, app):
+        self._image = app.image
+        return self
 
     def step(self, dt_ms):
         shadow, commands = self._shadow, self._image.commands
@@ -60,8 +66,9 @@ def ballast():
 def prepare():
     board = current()
     text = application.read_config(board)
+    permits = StandingPermits(board, text)
     app = application.App(board, text)
-    app.core = StandingPermits(app, text)
+    app.core = permits.of(app)
     for error in app.config.errors:
         print("configuration:", error)
     return app
