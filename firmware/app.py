@@ -100,6 +100,7 @@ class App:
         self._add_page()
         self._add_console()
         self._add_lamp()
+        self.config.settings = {}  # every part has taken its own
         self._guard_ticks = 0
         self._guard_us = time.ticks_us()
         gc.collect()

@@ -71,12 +71,12 @@ class Learned:
 
     def __init__(self, rows):
         self._seen = array("H", [0] * (rows * _SEEN))  # none is longer than a minute
-        self._count = array("i", [0] * rows)
+        self._count = array("H", [0] * rows)
 
     def take(self, row, ms):
         count = self._count[row]
         self._seen[row * _SEEN + (count & (_SEEN - 1))] = ms
-        self._count[row] = count + 1 if count < 1 << 20 else _SEEN
+        self._count[row] = count + 1 if count < 60_000 else _SEEN
 
     def enough(self, row):
         return self._count[row] >= _ENOUGH
