@@ -44,14 +44,12 @@ from firmware.net.events import Events
 from firmware.net.state import State
 from firmware.policy import Policy
 from firmware.sense import Sense, calibration
-from firmware.start import Configured, collect_after
+from firmware.start import Configured
 
 CONTROL_MS = 100
 POLICY_MS = 1000
 WATCHDOG_MS = 2000
 LINK_AGAIN_MS = 5000
-_DENSE_BYTES = 12_000  # during a start
-_START_MS = 3000
 _LONGEST_STEP_MS = 60_000  # what a record of a step can carry; the watchdog acts long before
 
 
@@ -64,11 +62,11 @@ class App:
     button = None
 
     def __init__(self, board, text):
-        collect_after(_DENSE_BYTES)
         self.board = board
         self.image = Image()
         self.health = Health()
         self.config = Configured(text, self.image, board.rights)
+        gc.collect()  # what lasts shall lie together, not between what goes again
         self._calibrate()
         self.sense = Sense(self.image, board.analog)
         self.guard = Guard(self.image, board)
@@ -77,6 +75,7 @@ class App:
         self.store = self._open_store()
         self.keep = Keep(self.store, self.image, KEPT_FAULTS, KEPT_TRIPS)
         self.guard.recall(self.keep.trips)
+        gc.collect()
         self.core = Core(self.image)
         self.seal = Seal(board, self.image)
         self.events = Events(self.image)
@@ -97,6 +96,7 @@ class App:
                 self._add_parts()
             except ValueError as error:  # what only the parts can see, as "field: sentence"
                 self.config.errors.append(str(error))
+        gc.collect()
         self._add_page()
         self._add_console()
         self._add_lamp()
@@ -319,12 +319,7 @@ class App:
 
     async def slow(self):
         """What else is done once a second."""
-        started_ms = 0
         while True:
-            if started_ms <= _START_MS:
-                started_ms += POLICY_MS
-                if started_ms > _START_MS:
-                    collect_after(-1)
             self.image.live[WALL_MIN] = self.board.wall_minute()
             self.events.poll()
             self.tidy()

@@ -1,18 +1,10 @@
-# islet: how a start leaves the chip's heap: nothing that is needed once, and in large blocks.
+# islet: how a start leaves the chip's heap: nothing that is needed once.
 # GPL-3.0-or-later
 
-import gc
 import sys
 
 import firmware
 from firmware.image import forget_rows
-
-
-def collect_after(count):
-    """Collect after so many bytes; -1: when the heap is used up. What is made at a start lasts: it
-    shall lie together, not between what goes again, or no large block is left."""
-    if hasattr(gc, "threshold"):
-        gc.threshold(count)
 
 
 class Configured:

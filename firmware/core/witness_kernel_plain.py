@@ -25,6 +25,8 @@ _COLUMNS = (
 class Place:
     """The columns of one place by name."""
 
+    last = misses = back = 0  # and the others
+
     def __init__(self, book, places, at):
         self._book = book
         self._first = k.B_COLUMNS + at

@@ -2,6 +2,7 @@
 // GPL-3.0-or-later
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
@@ -12,11 +13,17 @@ import { Atm90e32 } from '../../tools/rp2040/devices/atm90e32.mjs';
 const IMAGE = fileURLToPath(new URL('../../.cache/rp2040/pico/firmware.bin', import.meta.url));
 const CTRL_D = '\x04';
 const BANNER = 'raw REPL; CTRL-B to exit\r\n>';
+// the image's firmware has numbers where the sources have names
+function folded(text) {
+  const python = ['-m', 'tools.micropython.fold', '-'];
+  return execFileSync('.venv/bin/python', python, { input: text, encoding: 'utf8' });
+}
+
 const SELECTS = [17, 20];
 const BUDGET_US = 2_000; // of a cycle of 100 ms, for both chips, in the mean
 const HEAP_BYTES = 12_000; // modules and objects
 
-const SETUP = `
+const SETUP = folded(`
 import gc
 gc.collect()
 free = gc.mem_free()
@@ -59,12 +66,13 @@ def cycles(metering, image, n):
         time.sleep_us(100_000 - us)
     micropython.heap_unlock()
     return total // n, worst
-`;
-const READ = `
+`);
+const READ = folded(`
+from firmware import image as im
 live = image.live
 print([list(live[at:at + n]) for at, n in ((im.GRID_MV, 3), (im.GRID_MHZ, 1), (im.GRID_AGE_MS, 1),
     (im.HOUSE_MV, 3), (im.EVSE_MA, 3), (im.NODE_MA, 3), (im.NODE_W, 3), (im.NODE_W + 6, 3))])
-`;
+`);
 
 /** Three legs as pairs. */
 const three = (rms, degrees = 0) => [0, 1, 2].flatMap((leg) => {

@@ -63,7 +63,8 @@ def compiled(path: Path, name: str, arch: str, work: Path = WORK) -> bytes:
     """A source as .mpy; `name` stands in tracebacks. -O0: umqtt checks answers by assert."""
     work.mkdir(parents=True, exist_ok=True)
     target = work / "out.mpy"
-    if (folded := fold.folder(ROOT / "firmware").get(path)) is not None:
+    if name.startswith("firmware/"):
+        folded = fold.script(path.read_text(encoding="utf-8"))
         path = work / "folded.py"
         path.write_text(folded, encoding="utf-8")
     command = [MPY_CROSS, f"-march={arch}", "-s", name, "-o", target, path]

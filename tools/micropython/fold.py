@@ -55,9 +55,15 @@ def folder(source: Path) -> dict[Path, str]:
 
 def script(text: str) -> str:
     """A program that is to run beside the frozen firmware, which has no such names any more."""
+    return fold(text, shipped())
+
+
+@functools.cache
+def shipped() -> Constants:
+    """The constants of firmware/ as it stands."""
     source = ROOT / "firmware"
     paths = {name(path, source): path for path in source.rglob("*.py")}
-    return fold(text, constants({m: p.read_text(encoding="utf-8") for m, p in paths.items()}))
+    return constants({m: p.read_text(encoding="utf-8") for m, p in paths.items()})
 
 
 def name(path: Path, source: Path) -> str:
@@ -266,8 +272,11 @@ def spliced(text: str, cuts: list[Cut]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.micropython.fold", description=__doc__)
     parser.add_argument("source", nargs="?", type=Path, default=ROOT / "firmware")
-    parser.add_argument("target", type=Path)
+    parser.add_argument("target", type=Path, help="- folds a script from stdin to stdout")
     options = parser.parse_args()
+    if str(options.target) == "-":
+        sys.stdout.write(script(sys.stdin.read()))
+        return 0
     try:
         tree(options.source, options.target)
     except (OSError, SyntaxError, BuildError) as error:

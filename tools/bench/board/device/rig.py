@@ -40,7 +40,7 @@ class StandingPermits:
         self._core.step(dt_ms)
         commands[im.PERMITS] = _PERMITS
         commands[im.ISLAND_STATE] = im.ISLAND_GRID
-        commands[im.TRIP_ACK] = 127
+        commands[im.TRIP_ACK] = (1 << len(im.TRIP_NAMES)) - 1
         commands[im.PILOT_DUTY_PERMILLE] = 267  # 16 A
         commands[im.BEAT] = (commands[im.BEAT] + 1) & 0xFFFF
 
