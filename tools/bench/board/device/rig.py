@@ -27,10 +27,12 @@ class StandingPermits:
         self._shadow = im.Image()  # before the app forgets how
         board.rights.key = seal.key()
         configuration.load(text, self._shadow, board.rights)
-        self._core = Core(self._shadow)
 
     def of(self, app):
         self._image = app.image
+        app.core = None  # there is no room for two
+        gc.collect()
+        self._core = Core(self._shadow)
         return self
 
     def step(self, dt_ms):
