@@ -32,12 +32,10 @@ from firmware.core.witness_kernel import (
     B_TAKES,
     B_TICK,
     C_MISSES,
-    C_OPEN,
     COLUMNS,
     END_LEG,
     END_NODE,
     HEAL,
-    SPOILT,
     TAKES_ALWAYS,
     TAKES_NOTHING,
     TAKES_SOURCE,
@@ -170,8 +168,6 @@ class Witness:
                 while 0 <= above < nodes:
                     book[B_TAKES + above] = TAKES_ALWAYS
                     above = site[NODE_PARENT + above]
-        for at in range(B_COLUMNS + C_OPEN * places, B_COLUMNS + (C_OPEN + 1) * places):
-            book[at] = SPOILT
         self._name_all(HEAL if self._requests[REMEMBERED_FAULTS] & FAULT_INSTRUMENT else 0)
         self._acknowledged = self._requests[ACKNOWLEDGE_SEQ]
 

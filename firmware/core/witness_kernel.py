@@ -138,14 +138,32 @@ def close(
         if off_ma + (step_ma << 1) + (step_ma >> 1) + NOISE_MA < 0:
             stirs = ALL_STIR
         if stirs == 0 and step_ma > EDGE_MA:
-            b[c + C_SUM_OWN * places] += own_ma - b[c + C_FROM * places]
-            b[c + C_SUM_FLOW * places] += flow_ma - b[c + C_BASE * places]
+            step_ma = own_ma - b[c + C_FROM * places]
+            # an instrument is wrong by the same gain in each window
+            own = step_ma >> 7
+            sum_own = b[c + C_SUM_OWN * places] >> 7
+            differ = (flow_ma - from_ma - step_ma >> 7) * sum_own
+            differ -= (b[c + C_SUM_FLOW * places] - b[c + C_SUM_OWN * places] >> 7) * own
+            alike = own * sum_own
+            if alike < 0:
+                alike = 0 - alike
+            alike = alike >> 3
+            alike += (own if own > 0 else 0 - own) + (sum_own if sum_own > 0 else 0 - sum_own) << 1
+            if differ > alike or differ < 0 - alike:
+                stirs = ALL_STIR
+                b[c + C_SUM_OWN * places] = 0
+                b[c + C_SUM_FLOW * places] = 0
+            else:
+                b[c + C_SUM_OWN * places] += step_ma
+                b[c + C_SUM_FLOW * places] += flow_ma - from_ma
     b[c + C_OPEN * places] = SHUT
     b[c + C_OWN * places] = own_ma
     b[c + C_FROM * places] = own_ma
     b[c + C_BASE * places] = flow_ma
     b[c + C_NEXT * places] = flow_ma
     b[c + C_STIR_FLOW * places] = flow_ma
+    b[c + C_LOWEST * places] = flow_ma
+    b[c + C_HIGHEST * places] = flow_ma
     if int(weigh(book, places, node, at, own_ma, whole_ma, late_ms)):
         stirs = ALL_STIR
     size_ma = own_ma if own_ma > 0 else 0 - own_ma
@@ -231,17 +249,24 @@ def track(book, places: int, at: int, flow_ma: int, own_ma: int, known: int) -> 
     moved_ma = own_ma - b[c + C_OWN * places]
     step_ma = own_ma - b[c + C_FROM * places]
     edge_ma = EDGE_MA + ((step_ma if step_ma > 0 else 0 - step_ma) >> 4)
-    if known == 0:  # nothing may be concluded over a gap
-        opened = SPOILT
+    from_ma = own_ma - step_ma
+    if opened == SHUT and steady_ms == 0:  # not measured until now
+        b[c + C_BASE * places] = flow_ma
+        b[c + C_NEXT * places] = flow_ma
+        b[c + C_LAST * places] = flow_ma
+        b[c + C_STIR_FLOW * places] = flow_ma
+    if known == 0:  # nothing may be concluded over a gap in which something of islet's flowed
+        if opened != SHUT or from_ma > KEPT_MA or from_ma < 0 - KEPT_MA:
+            opened = SPOILT
         steady_ms = 0
         b[c + C_SUM_OWN * places] = 0
         b[c + C_SUM_FLOW * places] = 0
     elif moved_ma > edge_ma or moved_ma < 0 - edge_ma:
         b[c + C_OWN * places] = own_ma
-        steady_ms = 0
         if opened == SHUT:
-            opened = OPEN
+            opened = OPEN if steady_ms else SPOILT
             b[c + C_OPEN_MS * places] = 0
+        steady_ms = 0
     elif steady_ms < LONGEST_MS:
         steady_ms += b[B_DT_MS]
     b[c + C_STEADY_MS * places] = steady_ms

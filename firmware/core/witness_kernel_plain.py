@@ -81,15 +81,18 @@ def watch(book, plan, readings, nodes):
 def _watch(book, node, below, place, own_ma, flow_ma, whole_ma, readings, late_ms):
     age_ms = readings[NODE_AGE_MS + node]
     known = below & book[k.B_KNOWN] == below and age_ms <= book[k.B_STALE_MS]
+    if place.open == k.SHUT and place.steady_ms == 0:  # not measured until now
+        place.base = place.next = place.last = place.stir_flow = flow_ma
     last_ma = place.last
     place.last = flow_ma
     if not known:
-        place.open, place.steady_ms = k.SPOILT, 0
-        place.sum_own = place.sum_flow = 0
+        if place.open != k.SHUT or abs(place.start) > k.KEPT_MA:
+            place.open = k.SPOILT
+        place.steady_ms = place.sum_own = place.sum_flow = 0
     elif abs(own_ma - place.own) > k.EDGE_MA + (abs(own_ma - place.start) >> 4):
-        place.own, place.steady_ms = own_ma, 0
         if place.open == k.SHUT:
-            place.open, place.open_ms = k.OPEN, 0
+            place.open, place.open_ms = k.OPEN if place.steady_ms else k.SPOILT, 0
+        place.own, place.steady_ms = own_ma, 0
     elif place.steady_ms < k.LONGEST_MS:
         place.steady_ms += book[k.B_DT_MS]
     place.lowest = min(place.lowest, flow_ma)
@@ -148,11 +151,11 @@ def _shut(place, own_ma, flow_ma, takes, whole_ma, late_ms):
         stirs = far_ma > k.THERE_AND_BACK_MA + (step_ma >> 3)
         stirs = stirs or not -most_ma - step_ma <= off_ma <= most_ma
         if not stirs and step_ma > k.EDGE_MA:
-            place.sum_own += own_ma - place.start
-            place.sum_flow += flow_ma - place.base
+            stirs = not _gather(place, own_ma - place.start, flow_ma - place.base)
     place.open = k.SHUT
     place.own = place.start = own_ma
     place.base = place.next = place.stir_flow = flow_ma
+    place.lowest = place.highest = flow_ma
     alone = place.stir < k.QUIET_STIR and late_ms < k.FAST_MS
     enough_ma = k.STEP_MA >> 1 if alone else k.STEP_MA
     if place.misses > 0:
@@ -178,6 +181,20 @@ def _shut(place, own_ma, flow_ma, takes, whole_ma, late_ms):
         place.back = 1
     if judged:
         place.stir += (k.ALL_STIR if stirs else 0) - place.stir >> 5
+
+
+def _gather(place, own_ma, flow_ma):
+    """Add a window to the sums, or drop all where its gain is not theirs: something stirred."""
+    own, sum_own = own_ma >> 7, place.sum_own >> 7
+    differ = (flow_ma - own_ma >> 7) * sum_own
+    differ -= (place.sum_flow - place.sum_own >> 7) * own
+    alike = (abs(own * sum_own) >> 3) + 2 * (abs(own) + abs(sum_own))
+    if abs(differ) > alike:
+        place.sum_own = place.sum_flow = 0
+        return False
+    place.sum_own += own_ma
+    place.sum_flow += flow_ma
+    return True
 
 
 def _judge(place, own_ma, takes, whole_ma):
