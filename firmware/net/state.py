@@ -8,6 +8,9 @@
 
 import gc
 import json
+from array import array
+
+import islet_data
 
 from firmware import image as im
 from firmware.image import (
@@ -125,9 +128,9 @@ class State:
         self.errors = errors
         self.extras = extras
         self.heap_low_bytes = None
-        self.readings = im.READINGS.new()
+        self.readings = array("i", image.readings)
         self.requests = im.REQUESTS.new()
-        self.commands = im.COMMANDS.new()
+        self.commands = array("i", image.commands)
         self.trips = im.TRIPS.new()
         self.reasons = Reasons(image.site, self.commands, self.trips, nodes, errors)
 
@@ -369,18 +372,15 @@ def wall_text(wall_min):
 
 
 def raw(image):
-    """The image decoded by its tables: pairs of a section's name and its (field, dict) pairs."""
-    for table, buffer in (
-        (im.SITE, image.site),
-        (im.READINGS, image.readings),
-        (im.REQUESTS, image.requests),
-        (im.COMMANDS, image.commands),
-        (im.TRIPS, image.trips),
-    ):
-        yield table.name, _fields(table, buffer)
+    """The image decoded: pairs of a section's name and its (field, dict) pairs."""
+    buffers = (image.site, image.readings, image.requests, image.commands, image.trips)
+    for (name, rows), buffer in zip(islet_data.FIELDS, buffers):
+        yield name, _fields(rows, buffer)
 
 
-def _fields(table, buffer):
-    for name, index, count, unit, _, _, _, _ in table.rows:
+def _fields(rows, buffer):
+    index = 0
+    for name, count, unit in rows:
         value = buffer[index] if count == 1 else list(buffer[index : index + count])
+        index += count
         yield name, {"value": value, "unit": unit}

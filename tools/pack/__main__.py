@@ -55,9 +55,20 @@ def pack_file(path: Path, packer: str) -> bytes:
     return importlib.import_module(f"tools.pack.{packer}").pack(document)
 
 
+def fields() -> tuple[tuple[str, tuple[tuple[str, int, str], ...]], ...]:
+    """(section, (field, count, unit)) of the process image, for who reads it by name; frozen they
+    take no heap, as the image's own tables do."""
+    image = importlib.import_module("firmware.image")
+    return tuple(
+        (table.name, tuple((row[0], row[2], row[3]) for row in table.rows))
+        for table in image.TABLES
+    )
+
+
 def build(root: Path, circuit: str = "") -> tuple[str, list[str]]:
     """The text of islet_data.py from the JSON files below root, and what is wrong with them."""
     lines, errors = [HEADER, f"VERSION = {version()!r}\nCIRCUIT = {circuit or HOST!r}\n"], []
+    lines.append(f"FIELDS = {fields()!r}\n")
     for folder, packer, prefix, names in KINDS:
         entries = []
         files = (root / folder).glob("*.json")

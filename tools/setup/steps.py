@@ -93,6 +93,7 @@ def data_sources() -> Iterable[Path]:
         yield from sorted(p for p in (ROOT / folder).glob("*") if p.suffix in (".json", ".html"))
     yield from sorted((ROOT / "tools/pack").rglob("*.py"))
     yield ROOT / "pyproject.toml"  # its version
+    yield ROOT / "firmware/image.py"  # its fields
 
 
 def device_stubs(console: Console, _profile: str) -> None:
