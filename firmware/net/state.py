@@ -10,8 +10,6 @@ import gc
 import json
 from array import array
 
-import islet_data
-
 from firmware import image as im
 from firmware.image import (
     AGE_MAX_MS,
@@ -373,6 +371,8 @@ def wall_text(wall_min):
 
 def raw(image):
     """The image decoded: pairs of a section's name and its (field, dict) pairs."""
+    import islet_data
+
     buffers = (image.site, image.readings, image.requests, image.commands, image.trips)
     for (name, rows), buffer in zip(islet_data.FIELDS, buffers):
         yield name, _fields(rows, buffer)

@@ -158,7 +158,7 @@ class Device:
         self.port = free_port()
         environment = {
             **os.environ,
-            "MICROPYPATH": f"{ROOT}:{ROOT / 'lib'}:.frozen",
+            "MICROPYPATH": f"{ROOT}:{ROOT / '.cache/data'}:{ROOT / 'lib'}:.frozen",
             "ISLET_TEST_HTTP": str(self.port),
             "ISLET_TEST_MQTT": str(mqtt_port),
             "ISLET_TEST_FAST": str(int(fast)),
