@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import os
@@ -183,7 +184,8 @@ class Device:
         headers = {"Authorization": "Bearer " + token} if token else {}
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        text = response.read().decode()
+        raw = response.read()
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
         connection.close()
         kind = response.getheader("Content-Type", "")
         return response.status, json.loads(text) if "json" in kind else text
