@@ -5,3 +5,4 @@ CIRCUIT: str  # of this image
 BOARDS: dict[str, bytes]
 DEVICES: dict[str, bytes]
 GRIDCODES: dict[str, bytes]
+FIELDS: tuple[tuple[str, tuple[tuple[str, int, str], ...]], ...]
