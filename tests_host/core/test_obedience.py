@@ -50,8 +50,7 @@ def test_inv_16_the_enable_is_gone_within_10_s(
         plant.ask(0)
     low, high = min(told, 0), max(told, 0)
     plant.run(100)
-    if low - 150 <= plant.w <= high + 150 and habit != "ignores":
-        pytest.skip("it stays inside its grant")
+    assert habit == "ignores" or not low - 150 <= plant.w <= high + 150, "it must disobey"
     took_ms = plant.until_off()
     assert response_ms < took_ms <= 10_000
     assert plant.faults & f.FAULT_NOT_OBEYED
