@@ -10,8 +10,8 @@
 # That is for a device that grows, or follows the panel's own order. One that goes down for another
 # reason might hide a load that comes in the same moment: then the worse end is taken.
 #
-# The same text runs on CPython; pairing_plain.py says it in few words, and both are tested for
-# equality. The offsets are panel_kernel's (a kernel's constants must stand in its own file).
+# The same text runs on CPython; pairing_kernel_plain.py says it in few words, and both are tested
+# for equality. The offsets are panel_kernel's (a kernel's constants must stand in its own file).
 
 from firmware.image import NODE_AGE_MS, NODE_MA, const
 from firmware.viper import micropython, ptr32

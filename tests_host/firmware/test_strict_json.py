@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware import json_kernel as kernel
-from firmware import strict_json
+from firmware import json_text, strict_json
 
 # what came, what is said of it
 REFUSED = [
@@ -114,6 +114,14 @@ def test_too_many_fields_are_refused() -> None:
     assert parsed(MANY)[1].endswith("too many fields")
     many_objects = [{"a": i, "b": i} for i in range(500)]
     assert strict_json.loads(json.dumps(many_objects)) == many_objects
+
+
+def test_the_kernel_s_two_files_agree_on_their_constants() -> None:
+    """A kernel's constants must stand in its own file."""
+    shared = [n for n in vars(json_text) if n[0] == "_" and n[1].isupper() and n in vars(kernel)]
+    assert len(shared) > 4
+    for name in ("READ", "WRITTEN", *shared):
+        assert getattr(json_text, name) == getattr(kernel, name), name
 
 
 def test_every_error_of_the_kernel_has_a_sentence() -> None:

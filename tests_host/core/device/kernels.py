@@ -7,7 +7,7 @@ from firmware import image_kernel
 from firmware.core import (
     limits_kernel,
     pairing_kernel,
-    pairing_plain,
+    pairing_kernel_plain,
     panel_kernel,
     panel_kernel_plain,
     witness_kernel,
@@ -276,7 +276,7 @@ def witness(module, seed):
 
 
 PAIRS = (
-    (panel, tree(panel_kernel, pairing_kernel), tree(panel_kernel_plain, pairing_plain)),
+    (panel, tree(panel_kernel, pairing_kernel), tree(panel_kernel_plain, pairing_kernel_plain)),
     (limits, limits_kernel, plain),
     (grow, image_kernel, plain),
     (witness, watching(witness_kernel, witness_rooms), witness_kernel_plain),
