@@ -62,9 +62,9 @@ def readings(image):
     live[im.GRID_MHZ] = live[im.HOUSE_MHZ] = 50_000
     for leg in range(3):
         live[im.GRID_MV + leg] = live[im.HOUSE_MV + leg] = 231_000
-        live[im.INVERTER_MA + leg] = -2_000
     live[im.INVERTER_PLUGGED], live[im.SOC_PERMILLE] = 1, 600
     live[im.INVERTER_MODE] = im.INVERTER_FOLLOW
+    live[im.ANTI_ISLANDING] = 1
     live[im.INVERTER_CHARGE_MAX_W] = live[im.INVERTER_DISCHARGE_MAX_W] = 5_000
 
 
@@ -83,16 +83,30 @@ def prepare(image, number):
     live = image.live
     for i in image.ages:
         live[i] = 0
-    for node in range(image.site[im.NODE_COUNT]):
-        for leg in range(3):
-            live[im.NODE_MA + node * 3 + leg] = 30_000 + 37 * node + 20 * (number % 7)
-            live[im.NODE_W + node * 3 + leg] = 6_900 + 5 * (number % 7)
     follow(image)
+    for node in range(image.site[im.NODE_COUNT]):
+        others = 0 if node == image.site[im.INVERTER_NODE] else 1  # it is alone on its node
+        for leg in range(3):
+            live[im.NODE_MA + node * 3 + leg] = others * (3_000 + 37 * node) + 20 * (number % 7)
+            live[im.NODE_W + node * 3 + leg] = others * 690 + 5 * (number % 7)
+    add(image, im.EVSE_NODE, im.EVSE_MA)
+    add(image, im.INVERTER_NODE, im.INVERTER_MA)
     image.latch()
 
 
+def add(image, node_field, device_ma):
+    """Every node above a device carries what it draws: else its instrument counts as wrong."""
+    live, site_fields = image.live, image.site
+    node = site_fields[node_field]
+    while node >= 0:
+        for leg in range(3):
+            live[im.NODE_MA + node * 3 + leg] += live[device_ma + leg]
+            live[im.NODE_W + node * 3 + leg] += live[device_ma + leg] * 231 // 1000
+        node = site_fields[im.NODE_PARENT + node]
+
+
 def follow(image):
-    """Contacts, pilot and car follow what was commanded, as on a site without faults."""
+    """Contacts, pilot, car and inverter follow what was commanded, as on a site without faults."""
     live, commands = image.live, image.commands
     permits = commands[im.PERMITS]
     image.trips[im.OUTPUTS] = permits
@@ -103,8 +117,11 @@ def follow(image):
         | (im.IN_BOND if permits & im.OUT_BOND else 0)
     )
     live[im.PILOT_LOW_MV] = -12_000 if commands[im.PILOT_DUTY_PERMILLE] < 1000 else 6_000
+    watts = commands[im.SETPOINT_W] if permits & im.OUT_ENABLE else 0
+    live[im.INVERTER_W] = watts
     for leg in range(3):
         live[im.EVSE_MA + leg] = commands[im.OFFER_MA] if permits & im.OUT_CONTACTOR else 0
+        live[im.INVERTER_MA + leg] = watts * 1000 // 693
 
 
 def measure(nodes, steps):
