@@ -74,8 +74,8 @@ class Limits:
         self._image = image
         self._commands = image.commands
         self._offer = Offer(image)
-        self._market = _Ages(image, MARKET_SEQ)
-        self._operator = _Ages(image, OPERATOR_SEQ)
+        self._operator = Said(image, OPERATOR_SEQ, OPERATOR_TTL_MS, True, self._claim_operator)
+        self._market = Said(image, MARKET_SEQ, MARKET_TTL_MS, False, self._claim_market)
         self._reserve = Reserve(image)
 
     def claim(
@@ -102,14 +102,10 @@ class Limits:
     def step(self, dt_ms):
         """Claim for HARDWARE, OPERATOR, RESERVE and MARKET, then arbitrate."""
         image = self._image
-        self._market.step(dt_ms)
-        self._operator.step(dt_ms)
         claim_evse(image, self)
         claim_inverter(image, self)
-        for device in range(DEVICES):
-            self._claim_operator(device)
-            self._claim_market(device)
-        self.claim(RESERVE, EVSE, -OPEN, OPEN, REASON_NONE)
+        self._operator.step(dt_ms)
+        self._market.step(dt_ms)
         self._reserve.claim(dt_ms, self)
         self._offer.claim_pause(dt_ms, self)
         self.arbitrate()
@@ -120,21 +116,20 @@ class Limits:
         """Intersect all claims in the order of their sources; remember who moved each end."""
         kernel.arbitrate(self._commands, CLAIM_LOW, GRANT_LOW, GRANT_HIGH, WINNER_LOW, WINNER_HIGH)
 
-    def _claim_operator(self, device):
+    def _claim_operator(self, device, stands):
         """INV-8: a restriction with TTL -1 holds until released, another until its time is up."""
         requests = self._image.requests
-        ttl_ms = requests[OPERATOR_TTL_MS + device]
-        if ttl_ms < 0 or self._operator.age_ms(device) < ttl_ms:
+        if stands:
             high = requests[OPERATOR_HIGH + device]
             low = requests[OPERATOR_LOW + device]
             self.claim(OPERATOR, device, low, high, REASON_OPERATOR, -1, -1, high)
         else:
             self.claim(OPERATOR, device, -OPEN, OPEN, REASON_NONE)
 
-    def _claim_market(self, device):
+    def _claim_market(self, device, stands):
         """INV-8: a wish expires, and then the device stands still."""
         requests = self._image.requests
-        if self._market.age_ms(device) >= requests[MARKET_TTL_MS + device]:
+        if not stands:
             self.claim(MARKET, device, 0, 0, REASON_NO_GOAL)
             return
         high = requests[MARKET_HIGH + device]
@@ -155,28 +150,36 @@ class Limits:
         commands[SETPOINT_W] = ramp(commands[SETPOINT_W], target_w, step_w if step_w else 1)
 
 
-class _Ages:
-    """Time since each device's request was last said, by its sequence number."""
+class Said:
+    """Each device's request: it stands from when it was last said, by its sequence number, until
+    its time is up. `claim(device, stands)` only when that changes: a claim stays where it is."""
 
-    def __init__(self, image, sequence):
+    def __init__(self, image, sequence, ttl_ms, forever, claim):
         self._requests = image.requests
         self._sequence = sequence
+        self._ttl_ms = ttl_ms
+        self._forever = forever  # a negative time is never up
+        self._claim = claim
         self._seen = array("i", [0] * DEVICES)
         self._age_ms = array("i", [AGE_MAX_MS] * DEVICES)
-
-    def age_ms(self, device):
-        return self._age_ms[device]
+        self._stands = array("i", [UNKNOWN] * DEVICES)
 
     def step(self, dt_ms):
         ages = self._age_ms
-        seen = self._seen
+        requests = self._requests
         for device in range(DEVICES):
-            said = self._requests[self._sequence + device]
+            said = requests[self._sequence + device]
             age_ms = ages[device] + dt_ms
-            if said != seen[device]:
-                seen[device] = said
+            if said != self._seen[device]:
+                self._seen[device] = said
+                self._stands[device] = UNKNOWN
                 age_ms = 0
             ages[device] = age_ms if age_ms < AGE_MAX_MS else AGE_MAX_MS
+            ttl_ms = requests[self._ttl_ms + device]
+            stands = age_ms < ttl_ms or (ttl_ms < 0 and self._forever)
+            if stands != self._stands[device]:
+                self._stands[device] = stands
+                self._claim(device, stands)
 
 
 class Reserve:
@@ -184,12 +187,16 @@ class Reserve:
 
     def __init__(self, image):
         self._image = image
+        self._first = True
         self._reached = True
         self._last = UNKNOWN
         self._doubt_ms = 0
 
     def claim(self, dt_ms, limits):
         image = self._image
+        if self._first:
+            self._first = False
+            limits.claim(RESERVE, EVSE, -OPEN, OPEN, REASON_NONE)
         soc = self._plausible(dt_ms)
         if soc < 0:
             self._reached = True

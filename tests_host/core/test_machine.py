@@ -201,7 +201,7 @@ def trips_clear_themselves(patch: pytest.MonkeyPatch) -> None:
 
 
 def wish_never_expires(patch: pytest.MonkeyPatch) -> None:
-    def claim(self: limits.Limits, device: int) -> None:
+    def claim(self: limits.Limits, device: int, stands: bool) -> None:
         requests = self._image.requests
         low = requests[f.MARKET_LOW + device] if device != f.EVSE else 0
         self.claim(f.MARKET, device, low, requests[f.MARKET_HIGH + device], f.REASON_GOAL)
@@ -210,15 +210,14 @@ def wish_never_expires(patch: pytest.MonkeyPatch) -> None:
 
 
 def limit_expires(patch: pytest.MonkeyPatch) -> None:
-    real = limits.Limits._claim_operator
+    real = limits.Said.step
 
-    def claim(self: limits.Limits, device: int) -> None:
-        if self._operator.age_ms(device) < 1_000:
-            real(self, device)
-        else:
-            self.claim(f.OPERATOR, device, -limits.OPEN, limits.OPEN, f.REASON_NONE)
+    def step(self: limits.Said, dt_ms: int) -> None:
+        forever, self._forever = self._forever, False
+        real(self, dt_ms)
+        self._forever = forever
 
-    patch.setattr(limits.Limits, "_claim_operator", claim)
+    patch.setattr(limits.Said, "step", step)
 
 
 def reserve_ignored(patch: pytest.MonkeyPatch) -> None:

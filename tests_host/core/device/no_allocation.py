@@ -88,7 +88,7 @@ def cycle(step):
     live[f.INPUTS] = contact + (opened if step > 20 else 0)
     requests[f.ACKNOWLEDGE_SEQ] = step // 50
     requests[f.MARKET_HIGH] = 0 if step % 320 > 200 else 32_000
-    requests[f.MARKET_SEQ] = step // 100 + 1
+    requests[f.MARKET_SEQ] = step // 10 + 1
     if step % 333 == 332:
         live[f.INPUTS] += f.IN_RCD
     for _ in range(10):
