@@ -5,8 +5,21 @@
 # takes its worse meaning for the act in question (safety.md section 1). Which act asks what is in
 # island_table.py; here each fact is only measured.
 
+from array import array
 
 from firmware.core.island_table import bit
+from firmware.core.switch_kernel import (
+    ALIVE,
+    APART,
+    BESIDE,
+    DEAD,
+    FOUND,
+    GRID_MOST,
+    HOUSE_LEAST,
+    HOUSE_MOST,
+    RISEN,
+    look,
+)
 from firmware.image import (
     AGE_MAX_MS,
     BOND_NEEDED,
@@ -108,6 +121,7 @@ class Witnesses:
     def __init__(self, image):
         self._site = image.site
         self._readings = image.readings
+        self._found = array("i", [0] * FOUND)  # the voltages across the switch
         self._driven = 0  # OUT_ISLAND in the last step
         # timers: for how long the fact's measurement has held
         self.open_ms = self.shut_ms = self.bond_ms = self.loose_ms = 0
@@ -195,34 +209,12 @@ class Witnesses:
         nominal_mv = site[NOMINAL_MV]
         dead_mv = nominal_mv * _DEAD_PERMILLE // 1000
         live_mv = nominal_mv * _LIVE_PERMILLE // 1000
-        lowest_mv = highest_mv = readings[HOUSE_MV]
-        least_mv = most_mv = readings[GRID_MV]
-        apart_mv = 0  # the largest difference across the switch
-        alive = dead = risen = 0
-        follows = False
-        for leg in range(site[LEG_COUNT]):
-            house_mv = readings[HOUSE_MV + leg]
-            grid_mv = readings[GRID_MV + leg]
-            leg_mv = abs(house_mv - grid_mv)
-            if house_mv < lowest_mv:
-                lowest_mv = house_mv
-            if house_mv > highest_mv:
-                highest_mv = house_mv
-            if grid_mv < least_mv:
-                least_mv = grid_mv
-            if grid_mv > most_mv:
-                most_mv = grid_mv
-            if leg_mv > apart_mv:
-                apart_mv = leg_mv
-            place = 1 << leg
-            if grid_mv < dead_mv:
-                dead |= place
-            else:
-                risen |= place
-                if leg_mv <= nominal_mv * _FOLLOW_PERMILLE // 1000 and self.dead_legs & place:
-                    follows = True
-            if grid_mv >= live_mv:
-                alive |= place
+        beside_mv = nominal_mv * _FOLLOW_PERMILLE // 1000
+        found = self._found
+        look(found, readings, HOUSE_MV, GRID_MV, site[LEG_COUNT], dead_mv, live_mv, beside_mv)
+        lowest_mv, highest_mv = found[HOUSE_LEAST], found[HOUSE_MOST]
+        apart_mv, alive = found[APART], found[ALIVE]
+        follows = found[BESIDE] & self.dead_legs != 0
         self.all_legs = (1 << site[LEG_COUNT]) - 1
         house_mhz = readings[HOUSE_MHZ]
         grid_mhz = readings[GRID_MHZ]
@@ -256,7 +248,7 @@ class Witnesses:
             facts |= _LOCKED
         if self.live_ms >= _LIVE_MS:
             facts |= _LIVE
-            proved = self.apart_ms >= _MATCH_MS or most_mv < dead_mv
+            proved = self.apart_ms >= _MATCH_MS or found[GRID_MOST] < dead_mv
             if proved and self.open_ms > site[RELAY_FEEDBACK_MS] and not self._driven:
                 facts |= _LONELY
         margin_mv = nominal_mv // 10
@@ -268,8 +260,8 @@ class Witnesses:
         ):
             facts |= _UPSET
         if not forms:
-            return facts | self._split(facts & _DEAD, alive, dead)
-        came = risen & self.dead_legs
+            return facts | self._split(facts & _DEAD, alive, found[DEAD])
+        came = found[RISEN] & self.dead_legs
         return facts | self._weld(dt_ms, state, came, follows, unlocked)
 
     def _split(self, house_dead, alive, dead):

@@ -182,6 +182,8 @@ class Supply:
         self._bad_ms = -1
         self._fit_ms = -1
         self._lasting = array("i", [-1] * 6)
+        self._dead_mv = self._heard_mv = 0  # all legs below: dead, without a frequency
+        self._load_low_mv = self._load_high_mv = self._load_apart_mv = 0
 
     def step(self, dt_ms, tied):
         """`tied`: the house is on the grid, where islet's own devices must stand still before it
@@ -193,7 +195,7 @@ class Supply:
             self._forget()
             return
         self._look()
-        dead = self.dead = self.highest_mv < self._mv(_DEAD_PERMILLE)
+        dead = self.dead = self.highest_mv < self._dead_mv
         self._dead_ms = lasting(self._dead_ms, dead, dt_ms)
         self.dead_long = dead and self._dead_ms >= self._site[DEAD_GRID_MS]
         self._times(dt_ms)
@@ -209,12 +211,17 @@ class Supply:
         trips.read(site, TRIP_KIND, TRIP_LEVEL, TRIP_TIME_MS, _FREQUENCY_MS)
         self._rides.read(site, RIDE_KIND, RIDE_LEVEL, RIDE_TIME_MS, 0)
         self._fresh = False
+        self._dead_mv = self._mv(_DEAD_PERMILLE)
+        self._heard_mv = self._mv(_FREQUENCY_PERMILLE)
+        self._load_low_mv = self._mv(_LOAD_LOW)
+        self._load_high_mv = self._mv(_LOAD_HIGH)
+        self._load_apart_mv = self._mv(_LOAD_APART)
         for kind in range(1, 5):
             least = AGE_MAX_MS
             if kind == GRID_OV:
-                least = self._mv(_LOAD_HIGH)
+                least = self._load_high_mv
             elif kind == GRID_UV:
-                least = -self._mv(_LOAD_LOW)
+                least = -self._load_low_mv
             self.levels[kind] = trips.level(kind, least)
             self._near[kind] = self._rides.level(kind, self.levels[kind])
 
@@ -252,7 +259,7 @@ class Supply:
         now[GRID_OV] = highest_mv
         now[GRID_UV] = -lowest_mv
         mhz = readings[GRID_MHZ]
-        if mhz == 0 or highest_mv < self._mv(_FREQUENCY_PERMILLE):
+        if mhz == 0 or highest_mv < self._heard_mv:
             now[GRID_OF] = now[GRID_UF] = -AGE_MAX_MS  # unknown is beyond no level
         else:
             now[GRID_OF] = mhz
@@ -272,7 +279,7 @@ class Supply:
             rides.step(now, dt_ms)
             self._last(dt_ms)
         self.calm = calm
-        unseen = self._readings[GRID_MHZ] == 0 and self.highest_mv >= self._mv(_FREQUENCY_PERMILLE)
+        unseen = self._readings[GRID_MHZ] == 0 and self.highest_mv >= self._heard_mv
         self._blind_ms = lasting(self._blind_ms, unseen, dt_ms)
         blind = self._blind_ms >= _BLIND_MS
         self.out = trips.out
@@ -284,8 +291,8 @@ class Supply:
         lowest, highest = self.lowest_mv, self.highest_mv
         timers = self._lasting
         above_15 = highest > self._mv(1_150)
-        timers[_LOW] = lasting(timers[_LOW], lowest < self._mv(_LOAD_LOW), dt_ms)
-        timers[_HIGH] = lasting(timers[_HIGH], highest > self._mv(_LOAD_HIGH), dt_ms)
+        timers[_LOW] = lasting(timers[_LOW], lowest < self._load_low_mv, dt_ms)
+        timers[_HIGH] = lasting(timers[_HIGH], highest > self._load_high_mv, dt_ms)
         timers[_HIGH_15] = lasting(timers[_HIGH_15], above_15, dt_ms)
         timers[_OVER_20] = lasting(timers[_OVER_20], highest > self._mv(1_200), dt_ms)
         timers[_OVER_25] = lasting(timers[_OVER_25], highest > self._mv(1_250), dt_ms)
@@ -353,8 +360,8 @@ class Supply:
         lowest, highest = self.lowest_mv, self.highest_mv
         mhz, nominal_mhz = self._readings[GRID_MHZ], self._site[NOMINAL_MHZ]
         return (
-            lowest >= self._mv(_LOAD_LOW)
-            and highest <= self._mv(_LOAD_HIGH)
-            and highest - lowest <= self._mv(_LOAD_APART)
+            lowest >= self._load_low_mv
+            and highest <= self._load_high_mv
+            and highest - lowest <= self._load_apart_mv
             and nominal_mhz - _LOAD_BELOW_MHZ <= mhz <= nominal_mhz + _LOAD_ABOVE_MHZ
         )

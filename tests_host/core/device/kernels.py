@@ -10,6 +10,7 @@ from firmware.core import (
     pairing_kernel_plain,
     panel_kernel,
     panel_kernel_plain,
+    switch_kernel,
     witness_kernel,
     witness_kernel_plain,
     witness_rooms,
@@ -21,6 +22,8 @@ from firmware.image import (
     EVSE_MA,
     GRANT_HIGH,
     GRANT_LOW,
+    GRID_MV,
+    HOUSE_MV,
     INVERTER_W,
     NODE_AGE_MS,
     NODE_MA,
@@ -156,7 +159,21 @@ class tree:
 
 
 class plain:
-    """What limits_kernel and image_kernel compute, said plainly."""
+    """What limits_kernel, image_kernel and switch_kernel compute, said plainly."""
+
+    @staticmethod
+    def look(found, readings, house, grid, legs, dead_mv, live_mv, beside_mv):
+        ours, theirs = readings[house : house + legs], readings[grid : grid + legs]
+        apart = [abs(a - b) for a, b in zip(ours, theirs)]
+
+        def bits(holds):
+            return sum(1 << leg for leg in range(legs) if holds(leg))
+
+        found[0], found[1], found[2], found[3] = min(ours), max(ours), max(theirs), max(apart)
+        found[4] = bits(lambda leg: theirs[leg] < dead_mv)
+        found[5] = bits(lambda leg: theirs[leg] >= dead_mv)
+        found[6] = bits(lambda leg: theirs[leg] >= live_mv)
+        found[7] = bits(lambda leg: theirs[leg] >= dead_mv and apart[leg] <= beside_mv)
 
     @staticmethod
     def claim(table, at, widest, low, high, reason, node, leg, value, low_reason, wish):
@@ -187,6 +204,23 @@ class plain:
     def grow(fields, which, step, most):
         for i in range(1, 1 + which[0]):
             fields[which[i]] = min(most, fields[which[i]] + step)
+
+
+def switch(module, seed):
+    die = Die(seed)
+    readings = array("i", [0] * READINGS)
+    found = array("i", [0] * switch_kernel.FOUND)
+    left = []
+    for _ in range(20):
+        for leg in range(3):
+            readings[GRID_MV + leg] = die.pick(
+                0, 11_499, 11_500, 23_000, 230_000, die.below(300_000)
+            )
+            by_mv = die.pick(0, 23_000, 23_001, die.below(50_000))
+            readings[HOUSE_MV + leg] = max(0, readings[GRID_MV + leg] + die.pick(-by_mv, by_mv))
+        module.look(found, readings, HOUSE_MV, GRID_MV, 1 + die.below(3), 11_500, 23_000, 23_000)
+        left += found
+    return left
 
 
 def limits(module, seed):
@@ -279,6 +313,7 @@ PAIRS = (
     (panel, tree(panel_kernel, pairing_kernel), tree(panel_kernel_plain, pairing_kernel_plain)),
     (limits, limits_kernel, plain),
     (grow, image_kernel, plain),
+    (switch, switch_kernel, plain),
     (witness, watching(witness_kernel, witness_rooms), witness_kernel_plain),
 )
 
