@@ -208,7 +208,7 @@ class plain:
 
 def switch(module, seed):
     die = Die(seed)
-    readings = array("i", [0] * READINGS)
+    readings = READINGS.new()
     found = array("i", [0] * switch_kernel.FOUND)
     left = []
     for _ in range(20):
