@@ -8,7 +8,7 @@ It shares no code with the firmware. `python -m tools.twin.referee` prints its r
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tools.twin.referee import case, island, obedience, panel, promises, vehicle
@@ -16,7 +16,8 @@ from tools.twin.referee.expect import Check
 from tools.twin.referee.figures import Figures
 from tools.twin.referee.flow import Flow, Flows
 from tools.twin.referee.published import Published
-from tools.twin.referee.rule import Moment, Rule, Truth
+from tools.twin.referee.row import Row
+from tools.twin.referee.rule import LEAST_DRAIN, RECOVER_S, Moment, Rule, Truth
 from tools.twin.scenario import Scenario
 
 __all__ = ["RULES", "Referee", "documentation"]
@@ -29,30 +30,6 @@ RULES: tuple[type[Rule], ...] = (
     *promises.RULES,
 )
 MOST_LISTED = 50  # a run that goes wrong for hours need not say so a thousand times
-
-
-class Row:
-    """One rule at work: which wrongs are open since when, and which have been reported."""
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self._open: dict[str, int] = {}
-        self._told: set[str] = set()
-
-    def look(self, m: Moment) -> Iterator[str]:
-        """Texts of wrongs that have now lasted too long, each once until it ends."""
-        seen = list(self.rule.look(m))
-        if not seen and not self._open:
-            return
-        names = {wrong.what for wrong in seen}
-        for what in [w for w in self._open if w not in names]:
-            del self._open[what]
-            self._told.discard(what)
-        for wrong in seen:
-            lasted_s = (m.t_us - self._open.setdefault(wrong.what, m.t_us)) / 1e6
-            if wrong.what not in self._told and lasted_s >= wrong.permitted_s:
-                self._told.add(wrong.what)
-                yield wrong.text + (f" (for {lasted_s:.2f} s)" if wrong.permitted_s else "")
 
 
 class Referee:
@@ -139,4 +116,11 @@ def documentation() -> Iterable[str]:
     yield "|---|---|---|"
     for rule in RULES:
         kind = " (alarm)" if rule.alarm else ""
-        yield f"| {rule.inv} | {rule.title}{kind} | {rule.text} |"
+        hour = f" At most {rule.per_hour_s:g} s in an hour." if rule.per_hour_s else ""
+        yield f"| {rule.inv} | {rule.title}{kind} | {rule.text}{hour} |"
+    yield ""
+    yield (
+        "Times are permitted in all, not at a stretch: what was wrong is forgotten over "
+        f"{RECOVER_S:g} s of being right, where less than {LEAST_DRAIN * RECOVER_S:g} s are "
+        f"permitted in {1 / LEAST_DRAIN:g} times as long as it lasted."
+    )

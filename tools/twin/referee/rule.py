@@ -6,6 +6,13 @@ Moments are instants both sides of the link agree on, at most about 100 ms apart
 concluded from what may have happened between two of them: a wrong counts from the first moment it
 is seen at, so a finding is always a real one, and a wrong that comes and goes between two moments
 may be missed.
+
+How long is counted by a `Leak`, never by "longer than": what is wrong for 3.0 of every 3.3 s has
+not ended in between. A permitted time is what one honest answer to one cause may take; it is given
+back over RECOVER_S of being right, so an honest answer every minute never adds up, however long
+(up to 20 s), and what is wrong for more than permitted / (permitted + RECOVER_S) of the time does.
+Times below 4 s come back at LEAST_DRAIN, since their causes may follow each other faster. A rule
+whose causes cannot go on for an hour states `per_hour_s` as well.
 """
 
 from __future__ import annotations
@@ -18,6 +25,10 @@ from tools.twin.referee.case import Case
 from tools.twin.referee.flow import LEGS, Flow
 
 Truth = Mapping[str, float | int | bool | str]
+RECOVER_S = 40.0  # to get a whole permitted time back
+LEAST_DRAIN = 0.1  # s a second, at least
+EPSILON = 1e-9
+HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,35 @@ class Moment:
         return self.t_us / 1e6
 
 
+class Leak:
+    """What adds up while something is wrong, and drains slowly while it is right: seconds, Wh, K.
+
+    It holds no more than `most` of the moment, so a long wrong is not told for ever."""
+
+    def __init__(self) -> None:
+        self.level = 0.0
+        self._so = False
+
+    def fill(self, dt_s: float, most: float, per_s: float = 1.0) -> bool:
+        """Wrong at this moment: counts from the moment before if it was wrong then as well. True
+        when it is full."""
+        if self._so:
+            self.level = min(self.level + per_s * dt_s, most)
+        self._so = True
+        return self.level >= most - EPSILON
+
+    def drain(self, dt_s: float, per_s: float) -> bool:
+        """Right at this moment. True when nothing is left."""
+        self._so = False
+        self.level = max(0.0, self.level - per_s * dt_s)
+        return self.level == 0.0
+
+
+def drain_of(permitted_s: float) -> float:
+    """Seconds a second at which a permitted time is given back."""
+    return max(LEAST_DRAIN, permitted_s / RECOVER_S)
+
+
 class Rule:
     """One rule. Its class attributes are its documentation; `look` yields what is wrong now."""
 
@@ -54,6 +94,7 @@ class Rule:
     title: ClassVar[str] = ""
     text: ClassVar[str] = ""
     alarm: ClassVar[bool] = False  # reported, but nobody's fault
+    per_hour_s: ClassVar[float] = 0.0  # so long in any hour, besides; 0 where causes may go on
 
     def __init__(self, case: Case) -> None:
         self.case = case
