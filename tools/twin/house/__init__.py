@@ -323,10 +323,10 @@ class House:
     def _electrical(self, now_us: int, dt_us: int) -> None:
         """Solve, then show the devices their new terminals."""
         n, inverter, pv = self.network, self.inverter, self.pv
-        was, was_rad = n.source, self.house_rad
+        was, was_rad, was_tied = n.source, self.house_rad, n.tied
         n.solve(dt_us)
         if n.source != was:
-            self._source_changed(was, was_rad)
+            self._source_changed(was, was_rad, was_tied)
         if n.source == "grid":
             self.house_hz, self.house_rad = self.grid.hz, self.grid_rad
         elif n.source == "form" and inverter is not None:
@@ -345,9 +345,11 @@ class House:
             pv.a = self._signed(n.pv_a)
             seen = volts if self.panel.fed[self.panel.pv_at] else (0.0, 0.0, 0.0)
             pv.see(now_us, seen, self.house_hz, island)
-        self.switchgear.see(now_us, [v / self.nominal_v for v in volts[: self.legs]])
+        legs_pu = [v / self.nominal_v for v in volts[: self.legs]]
+        self.switchgear.see(now_us, legs_pu)
+        self.counts.see(self, legs_pu)
 
-    def _source_changed(self, was: str, was_rad: float) -> None:
+    def _source_changed(self, was: str, was_rad: float, was_tied: bool) -> None:
         """The house's voltage has another origin than before."""
         n, inverter = self.network, self.inverter
         if n.source == "drift":
@@ -356,7 +358,7 @@ class House:
             self.form_rad = self.house_rad
         elif n.source == "grid" and was in ("drift", "form"):
             apart = angle_between(was_rad, self.grid_rad)
-            self.counts.reclosed(apart)
+            self.counts.reclosed(apart, was == "form" and was_tied)
             if apart > JUMP_DEG and was == "drift":
                 if inverter is not None and inverter.mode == "follow":
                     inverter.fail("phase jump")

@@ -165,6 +165,10 @@ class Switchgear:
         island = self.relays["island"]
         return island.closed or 0 <= island.pole_welded < NEUTRAL
 
+    def neutral_shut(self) -> bool:
+        """The neutral's pole of the islanding switch is closed, where it has one."""
+        return self._neutral_switched and self.relays["island"].pole(NEUTRAL)
+
     def bonds(self) -> int:
         """Neutral-earth bonds of the house's neutral at this moment, a device's own aside."""
         from_grid = not self._neutral_switched or self.relays["island"].pole(NEUTRAL)

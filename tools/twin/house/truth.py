@@ -76,9 +76,24 @@ TEXT = {
     "dead_grid_fed_w": "power into it, all sources",
     "dead_grid_fed_wh": "energy into it, all sources",
     "dead_grid_inverter_wh": "of that, the inverter's share",
-    "forming_on_grid_s": "time forming with the islanding switch closed, grid there or not",
+    "forming_on_grid_s": "time forming with a pole of the islanding switch closed, grid or not",
     "reclosed_deg_most": "largest phase error when the grid came onto a live house",
+    "reclosed_deg": "the same of the last time",
+    "closed_live": "times the islanding switch closed onto a live house, the grid behind it",
+    "returned_live": "times the grid came back, through a closed switch, onto a formed house",
+    "island_poor_s": "time enabled and forming, no leg's voltage having been good yet",
+    "island_under_50_s": "time enabled and forming with a leg under 0.50, once it was good",
+    "island_under_85_s": "likewise under 0.85",
+    "island_over_110_s": "time enabled and forming with a leg over 1.10",
+    "island_over_120_s": "likewise over 1.20",
+    "island_uneven_s": "likewise one leg over 1.15 and another under 0.90: a lost neutral",
+    "burning_125_s": "time on the grid with a leg of the house over 1.25",
+    "burning_120_s": "likewise over 1.20",
+    "burning_uneven_s": "likewise one leg over 1.15 and another under 0.85",
 }
+ISLAND_ROWS = ("poor", "under_50", "under_85", "over_110", "over_120", "uneven")
+BURNING_ROWS = ("125", "120", "uneven")
+GOOD_PU = 0.85  # an island's first good voltage
 
 
 class Counts:
@@ -91,10 +106,19 @@ class Counts:
         self.unbonded_s = 0.0
         self.dead_s = self.dead_wh = self.dead_inverter_wh = 0.0
         self.forming_on_grid_s = 0.0
-        self.reclosed_deg = 0.0
+        self.reclosed_deg = self.reclosed_most_deg = 0.0
+        self.closed_live = self.returned_live = 0
         self.car_wh = 0.0
+        self.island_s = (0.0,) * len(ISLAND_ROWS)
+        self.burning_s = (0.0,) * len(BURNING_ROWS)
+        self._good = False  # the island's voltage has been
+        self._island: tuple[bool, ...] = ()  # rows of ISLAND_ROWS that hold now, empty: none
+        self._burning: tuple[bool, ...] = ()
 
     def switched(self, house: House, name: str, closed: bool) -> None:
+        n = house.network
+        if name == "island" and closed and n.present and not n.tied and n.level() > LIVE_PU:
+            self.closed_live += 1
         if name != "contactor":
             return
         if closed:
@@ -104,8 +128,32 @@ class Counts:
         self.opened_a = max(abs(a) for a in house.network.evse_a)
         self.opened_max_a = max(self.opened_max_a, self.opened_a)
 
-    def reclosed(self, deg: float) -> None:
-        self.reclosed_deg = max(self.reclosed_deg, deg)
+    def reclosed(self, deg: float, returned: bool) -> None:
+        """The grid came onto a live house; `returned`: through a closed switch, onto a formed one."""
+        self.reclosed_deg = deg
+        self.reclosed_most_deg = max(self.reclosed_most_deg, deg)
+        self.returned_live += int(returned)
+
+    def see(self, house: House, legs_pu: list[float]) -> None:
+        """The house's legs from now on, of nominal."""
+        inverter, n = house.inverter, house.network
+        low, high = min(legs_pu), max(legs_pu)
+        self._island = self._burning = ()
+        if inverter is not None and inverter.mode == "form" and inverter.enabled:
+            self._good = good = self._good or low >= GOOD_PU
+            rows = (
+                not good,
+                good and low < 0.5,
+                good and low < GOOD_PU,
+                high > 1.1,
+                high > 1.2,
+                high > 1.15 and low < 0.9,
+            )
+            self._island = rows if any(rows) else ()
+        else:
+            self._good = False
+        if high > 1.15 and n.source == "grid":
+            self._burning = (high > 1.25, high > 1.2, low < 0.85)
 
     def count(self, house: House, dt_us: int) -> None:
         """dt_us pass as things stand."""
@@ -128,11 +176,21 @@ class Counts:
             total = out + (-pv.w if pv is not None else 0.0)
             if total > 0:
                 self.dead_inverter_wh += fed_w * out / total * dt_us / 3.6e9
+        if self._island:
+            self.island_s = _longer(self.island_s, self._island, dt_us)
+        if self._burning:
+            self.burning_s = _longer(self.burning_s, self._burning, dt_us)
         if inverter is not None and inverter.mode == "form":
-            if n.tied:
+            if n.tied or house.switchgear.neutral_shut():
                 self.forming_on_grid_s += dt_us * 1e-6
             if bonds != 1:
                 self.unbonded_s += dt_us * 1e-6
+
+
+def _longer(
+    times_s: tuple[float, ...], holds: tuple[bool, ...], dt_us: int
+) -> tuple[float, ...]:
+    return tuple(t + dt_us * 1e-6 * on for t, on in zip(times_s, holds, strict=True))
 
 
 def bonds_of(house: House) -> int:
@@ -211,8 +269,15 @@ def of(house: House) -> dict[str, Value]:
         "dead_grid_fed_wh": counts.dead_wh,
         "dead_grid_inverter_wh": counts.dead_inverter_wh,
         "forming_on_grid_s": counts.forming_on_grid_s,
-        "reclosed_deg_most": counts.reclosed_deg,
+        "reclosed_deg_most": counts.reclosed_most_deg,
+        "reclosed_deg": counts.reclosed_deg,
+        "closed_live": counts.closed_live,
+        "returned_live": counts.returned_live,
     }
+    for row, row_s in zip(ISLAND_ROWS, counts.island_s, strict=True):
+        out[f"island_{row}_s"] = row_s
+    for row, row_s in zip(BURNING_ROWS, counts.burning_s, strict=True):
+        out[f"burning_{row}_s"] = row_s
     for k in range(house.legs):
         leg, v = LEGS[k], n.house_v[k]
         out[f"grid_{leg}_v"] = abs(n.grid_v[k])
