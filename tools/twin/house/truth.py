@@ -129,7 +129,7 @@ class Counts:
         self.opened_max_a = max(self.opened_max_a, self.opened_a)
 
     def reclosed(self, deg: float, returned: bool) -> None:
-        """The grid came onto a live house; `returned`: through a closed switch, onto a formed one."""
+        """The grid came onto a live house; `returned`: through a closed switch, a formed one."""
         self.reclosed_deg = deg
         self.reclosed_most_deg = max(self.reclosed_most_deg, deg)
         self.returned_live += int(returned)
@@ -187,9 +187,7 @@ class Counts:
                 self.unbonded_s += dt_us * 1e-6
 
 
-def _longer(
-    times_s: tuple[float, ...], holds: tuple[bool, ...], dt_us: int
-) -> tuple[float, ...]:
+def _longer(times_s: tuple[float, ...], holds: tuple[bool, ...], dt_us: int) -> tuple[float, ...]:
     return tuple(t + dt_us * 1e-6 * on for t, on in zip(times_s, holds, strict=True))
 
 

@@ -11,7 +11,17 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tools.twin.referee import case, island, obedience, panel, promises, vehicle
+from tools.twin.referee import (
+    case,
+    island,
+    lasting,
+    names,
+    obedience,
+    panel,
+    promises,
+    supply,
+    vehicle,
+)
 from tools.twin.referee.expect import Check
 from tools.twin.referee.figures import Figures
 from tools.twin.referee.flow import Flow, Flows
@@ -26,8 +36,11 @@ RULES: tuple[type[Rule], ...] = (
     *vehicle.RULES,
     *panel.RULES,
     *island.RULES,
+    *supply.RULES,
+    *names.RULES,
     *obedience.RULES,
     *promises.RULES,
+    *lasting.RULES,
 )
 MOST_LISTED = 50  # a run that goes wrong for hours need not say so a thousand times
 

@@ -6,11 +6,13 @@ the site's configuration, faults from the scenario's events. Nothing comes from 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools.twin.referee.planted import PLANTS
 from tools.twin.scenario import Event, Scenario
 
 GRIDCODES = Path(__file__).resolve().parents[3] / "firmware" / "gridcodes"
@@ -56,7 +58,8 @@ class GridCode:
     high_hz: float
     delay_s: float
     trips: tuple[TripRow, ...] = ()
-    dead_s: float = 1.0  # longest ride-through of a dead grid
+    dead_s: float = 1.0  # a dead grid is confirmed after this
+    rides: tuple[TripRow, ...] = ()  # the ride-through curve, in steps
 
     def volts_pu(self, truth: Mapping[str, Any]) -> list[float]:
         names = ("grid_l1_v", "grid_l2_v", "grid_l3_v")[: self.legs]
@@ -81,10 +84,17 @@ def grid_code(site: Mapping[str, Any], nominal_v: float, legs: int) -> GridCode:
     data = json.loads(path.read_text(encoding="utf-8"))
     enter = data["enter"]
     overrides = site.get("grid_code_overrides") or {}
-    rows = []
-    for row in data["trips"]:
-        level = row["permille"] / 1000 if "permille" in row else row["mhz"] / 1000
-        rows.append(TripRow(row["kind"], level, row["time_ms"] / 1000))
+    trips, rides = (
+        tuple(
+            TripRow(
+                row["kind"],
+                (row["permille"] if "permille" in row else row["mhz"]) / 1000,
+                row["time_ms"] / 1000,
+            )
+            for row in data.get(rows, ())
+        )
+        for rows in ("trips", "ride_through")
+    )
     return GridCode(
         nominal_v,
         legs,
@@ -93,8 +103,9 @@ def grid_code(site: Mapping[str, Any], nominal_v: float, legs: int) -> GridCode:
         enter["low_mhz"] / 1000,
         enter["high_mhz"] / 1000,
         overrides.get("enter_delay_s", enter["delay_ms"] / 1000),
-        tuple(rows),
+        trips,
         overrides.get("grid_loss_s", data["grid_loss"]["ms"] / 1000),
+        rides,
     )
 
 
@@ -114,9 +125,17 @@ class Case:
     inverter_response_s: float = 2
     inverter_rating_w: float = 0
     islandable: bool = False  # the site has an islanding switch
+    automatic: bool = False  # and uses it in an outage by itself
+    carries_w: float = 0  # most its island carries
+    least_soc_percent: float = 0  # the inverter's own floor
+    form_s: float = 1  # from its enable to a good voltage
+    neutral_switched: bool = True
+    inverter_legs: int = 0
+    inverter_node_a: float = 0  # rating of its circuit as the site has it
     revert_s: float = 10
     settings: Mapping[str, Any] = field(default_factory=dict)  # dotted input: value at the start
     events: tuple[Event, ...] = ()
+    site: Mapping[str, Any] = field(default_factory=dict)  # the configuration as it is
 
     def setting(self, name: str, t_s: float) -> Any:
         """A dotted input of the house at t_s: from its start, then by the scenario's events."""
@@ -200,6 +219,8 @@ def of(scenario: Scenario) -> Case:
         for c in house.circuits
     )  # fmt: skip
     start = {name: _initial(house, name, default) for name, default in SETTINGS}
+    start |= _built(house) | {trace.name: math.nan for trace in scenario.traces}
+    discharge_w, island = inverter.get("discharge_w", 0), site.get("island") or {}
     return Case(
         circuits,
         house.nominal_v,
@@ -212,10 +233,18 @@ def of(scenario: Scenario) -> Case:
         evse.get("response_s", 5),
         inverter.get("response_s", 2),
         max(inverter.get("charge_w", 0), inverter.get("discharge_w", 0)),
-        bool((site.get("island") or {}).get("capable", False)),
+        bool(island.get("capable", False)),
+        bool(island.get("auto", False)),
+        island.get("max_w") or discharge_w,
+        house.inverter.min_soc_percent if house.inverter else 0,
+        house.inverter.form_delay_s + house.inverter.soft_start_s if house.inverter else 1,
+        house.relays.neutral_switched,
+        inverter.get("legs", 1),
+        _rating_a(site, inverter.get("node")),
         inverter.get("revert_s", 10),
         start,
         tuple(scenario.events),
+        site,
     )
 
 
@@ -228,6 +257,11 @@ def _line(name: str | None, parents: Mapping[str, str | None]) -> list[str]:
     return line
 
 
+def _rating_a(site: Mapping[str, Any], name: Any) -> float:
+    nodes = (n for n in site.get("nodes", []) if isinstance(n, dict))
+    return next((n.get("rating_a", 0) for n in nodes if n.get("name") == name), 0)
+
+
 def _metered(site: Mapping[str, Any], gateway: bool) -> tuple[str, ...]:
     nodes = {n["name"]: n for n in site.get("nodes", []) if isinstance(n, dict)}
     found = []
@@ -237,6 +271,27 @@ def _metered(site: Mapping[str, Any], gateway: bool) -> tuple[str, ...]:
         if any(nodes.get(n, {}).get("instrument") == "meter" for n in line):
             found.append(device)
     return tuple(found)
+
+
+WATCHED = ("inverter.watch.anti_islanding", "pv.watch.anti_islanding")
+SENSED = ("main", "evse", "grid", "house")
+SENSED_PERMILLE, SENSED_DEG = 50, 10
+
+
+def _built(house: Any) -> dict[str, Any]:
+    """Inputs that are not as they should be, or may be so, from the house's own declaration."""
+    found = {p.inputs: _initial(house, p.inputs, None) for p in PLANTS if "*" not in p.inputs}
+    for name in WATCHED:
+        found[name.replace(".watch", "")] = _initial(house, name, True)
+    car = house.car
+    found["car.reaction_s"] = car.reaction_s + car.max_a / car.down_a_per_s
+    given = house.sensors
+    for group in SENSED:
+        gains = (v for k, v in given.gain_permille.items() if k.startswith(group))
+        turns = (v for k, v in given.phase_deg.items() if k.startswith(group))
+        if any(abs(v) > SENSED_PERMILLE for v in gains) or any(abs(v) > SENSED_DEG for v in turns):
+            found[f"sensors.{group}_built"] = "off"
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _initial(house: Any, name: str, default: Any) -> Any:
