@@ -90,6 +90,18 @@ def play(timeline: Timeline, known: Case, expect: tuple[Expectation, ...] = ()) 
     return referee
 
 
+def counted(
+    name: str, last_s: float, on_s: float = 1e9, every_s: float = 1e9, **changes: Any
+) -> Timeline:
+    """Forming, and a counter of truth that grows for on_s of every every_s from 0.1 s on."""
+    state, total, step_s = FORMING | changes, 0.0, 0.05
+    for i in range(round(last_s / step_s) + 1):
+        yield 0.05 + i * step_s, {**state, name: total}
+        if (i * step_s + 1e-9) % every_s < on_s - 1e-9 and i * step_s < last_s - 1e-9:
+            total += step_s
+    yield last_s + 0.2, {**state, name: total}
+
+
 def legs(**amps: float) -> dict[str, float]:
     """service=30 -> service_l1_a … service_l3_a = 30."""
     return {f"{name}_{leg}_a": a for name, a in amps.items() for leg in ("l1", "l2", "l3")}
@@ -105,6 +117,8 @@ DISCHARGE = {"inverter_w": -2000.0, **legs(inverter=-3, battery=-3)}
 SILENT = (Event(10, "bus", "meter", "silent", 60),)
 GONE = (Event(10, "bus", "inverter", "silent", 60),)
 FROZEN = (Event(10, "set", "meter.frozen", True),)
+LIES = (Event(0, "set", "relays.island.aux_follows", "coil"),)
+SAG = {f"grid_{leg}_v": 191.0 for leg in ("l1", "l2", "l3")}
 WELDED = (Event(0, "set", "relays.contactor.welded", True),)
 GATEWAY = {"gateway": True, "circuits": CIRCUITS}
 

@@ -7,6 +7,7 @@ from typing import Any
 from tests_host.twin.referee_kit import (
     CHARGING,
     FORMING,
+    SAG,
     Timeline,
     at,
     case,
@@ -41,7 +42,6 @@ CODE = GridCode(
 GONE = {"grid_present": False, "grid_l1_v": 0.0, "grid_l2_v": 0.0, "grid_l3_v": 0.0}
 LOW = {f"{side}_{leg}_v": 138.0 for side in ("grid", "house") for leg in ("l1", "l2", "l3")}
 HIGH = {f"{side}_l3_v": 276.0 for side in ("grid", "house")}
-SAG = {f"grid_{leg}_v": 191.0 for leg in ("l1", "l2", "l3")}
 ONE_LEG = {"grid_l2_v": 0.0, "house_l2_v": 0.0}
 
 

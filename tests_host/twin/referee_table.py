@@ -12,11 +12,14 @@ from tests_host.twin.referee_kit import (
     FROZEN,
     GATEWAY,
     GONE,
+    LIES,
+    SAG,
     SILENT,
     WELDED,
     Timeline,
     at,
     case,
+    counted,
     dead,
     dying,
     grants,
@@ -220,21 +223,43 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
     island.Bonds: (
         [
             ("two", case(), lambda: at(0, 0.1, ne_bonds=2)),
-            ("none", case(), lambda: at(0, 0.3, **FORMING | {"ne_bonds": 0})),
+            ("none", case(), lambda: counted("unbonded_forming_s", 0.3, ne_bonds=0)),
+            ("none by turns", case(), lambda: counted("unbonded_forming_s", 3, 0.15, 0.3)),
+            ("two for a moment", case(), lambda: [(0, {}), (0.1, {"ne_bonds_most": 2})]),
             ("both", case(), lambda: at(0, 0.1, bond_closed=True)),
         ],
         [
             ("one", case(), lambda: at(0, 5, **FORMING)),
+            ("lost in time", case(), lambda: counted("unbonded_forming_s", 0.1)),
             ("none, dark", case(), lambda: at(0, 5, ne_bonds=0, island_closed=False)),
         ],
     ),
     island.Forming: (
-        [("connected", case(), lambda: at(0, 0.3, inverter_mode="form"))],
-        [("dropped in time", case(), lambda: [*at(0, 0.1, inverter_mode="form"), (0.12, {})])],
+        [
+            ("connected", case(), lambda: counted("forming_on_grid_s", 0.3)),
+            ("by turns", case(), lambda: counted("forming_on_grid_s", 3, 0.15, 0.3)),
+            ("a mirror that lies", case(events=LIES), lambda: counted("forming_on_grid_s", 3)),
+            (
+                "four times a minute",
+                case(),
+                lambda: counted("forming_on_grid_s", 1800, 0.1, 15),
+            ),
+        ],
+        [
+            ("dropped in time", case(), lambda: counted("forming_on_grid_s", 0.1)),
+            ("once more", case(), lambda: counted("forming_on_grid_s", 20, 0.1, 15)),
+            ("a mirror that lies", case(events=LIES), lambda: counted("forming_on_grid_s", 1.9)),
+        ],
     ),
     island.ClosedLive: (
         [
-            ("live", case(), lambda: [*at(0, 9, **FORMING), (9.1, {})]),
+            ("live", case(), lambda: [*at(0, 9, **FORMING), (9.1, {"closed_live": 1})]),
+            (
+                "live, out of phase",
+                case(neutral_switched=False),
+                lambda: [*at(0, 90), (90.1, {"closed_live": 1, "reclosed_deg": 26.0})],
+            ),
+            ("returned", case(), lambda: [(0, {}), (0.1, {"returned_live": 1})]),
             (
                 "bonded",
                 case(),
@@ -254,6 +279,20 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ),
         ],
         [
+            (
+                "synchronous, neutral not switched",
+                case(neutral_switched=False),
+                lambda: [*at(0, 90), (90.1, {"closed_live": 1, "reclosed_deg": 8.0})],
+            ),
+            (
+                "in a load's window",
+                case(),
+                lambda: [
+                    *at(0, 6, island_closed=False, grid_present=False, **dead()),
+                    *at(6.1, 12, island_closed=False, **dead() | SAG),
+                    (12.1, SAG),
+                ],
+            ),
             (
                 "qualified",
                 case(),
@@ -310,7 +349,18 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         ],
     ),
     island.DeadGrid: (
-        [("fed", case(), lambda: dying(0.2))],
+        [
+            ("fed", case(), lambda: dying(0.2)),
+            (
+                "again and again",
+                case(),
+                lambda: [
+                    (t + s, {"grid_present": s > 3, "dead_grid_inverter_wh": (t + (s > 2)) / 12})
+                    for t in range(0, 30, 9)
+                    for s in (0, 1, 1.9, 2.1, 3.1, 8)
+                ],
+            ),
+        ],
         [
             ("detected", case(), lambda: dying(0.0)),
             ("long ago", case(), lambda: [(0, {}), *at(0.1, 9, dead_grid_inverter_wh=3.0)]),

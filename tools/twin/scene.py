@@ -79,7 +79,7 @@ class Stage:
     def __init__(self, context: run.Context, story: scenario.Scenario) -> None:
         self._context, self._story = context, story
         options = context.options
-        board = port.read_board(options.board)
+        self._board = board = port.read_board(options.board)
         self._emulated = chips.kind_of(board).emulated
         self._real = options.speed == "1" and not self._emulated
         self._site: dict[str, Any] = copy.deepcopy(story.site)
@@ -122,7 +122,7 @@ class Stage:
             start=self._story.start,
             site=self._site,
             session=self.session,
-            judge=Referee(self._story),
+            judge=Referee(self._story, board=self._board),
             input_names=self._port.input_names,
             environment=self._environment,
             page=self._page,

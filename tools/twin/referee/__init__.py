@@ -19,6 +19,7 @@ from tools.twin.referee import (
     obedience,
     panel,
     promises,
+    quality,
     supply,
     vehicle,
 )
@@ -36,6 +37,7 @@ RULES: tuple[type[Rule], ...] = (
     *vehicle.RULES,
     *panel.RULES,
     *island.RULES,
+    *quality.RULES,
     *supply.RULES,
     *names.RULES,
     *obedience.RULES,
@@ -46,10 +48,16 @@ MOST_LISTED = 50  # a run that goes wrong for hours need not say so a thousand t
 
 
 class Referee:
-    """Judge of one run; `known` replaces what the scenario tells about the site."""
+    """Judge of one run; `known` replaces what the scenario tells about the site. `board`: the
+    circuit's JSON, for the delays it states."""
 
-    def __init__(self, scenario: Scenario, known: case.Case | None = None) -> None:
-        self.case = known or case.of(scenario)
+    def __init__(
+        self,
+        scenario: Scenario,
+        known: case.Case | None = None,
+        board: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.case = known or case.of(scenario, board)
         self._rows = [Row(kind(self.case)) for kind in RULES]
         self._checks = [Check(e) for e in scenario.expect]
         self._figures = Figures(self.case)

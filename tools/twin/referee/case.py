@@ -133,6 +133,7 @@ class Case:
     inverter_legs: int = 0
     inverter_node_a: float = 0  # rating of its circuit as the site has it
     revert_s: float = 10
+    delay_s: tuple[float, float] = (0.025, 0.025)  # of the house's voltages: fast way, mean
     settings: Mapping[str, Any] = field(default_factory=dict)  # dotted input: value at the start
     events: tuple[Event, ...] = ()
     site: Mapping[str, Any] = field(default_factory=dict)  # the configuration as it is
@@ -198,8 +199,19 @@ SETTINGS = (
 )
 
 
-def of(scenario: Scenario) -> Case:
-    """The case of a scenario."""
+SAMPLED_S = (0.025, 0.025)  # safety.md §5: each circuit states it
+CHIP_S = (0.150, 0.840)  # a metering chip's flags, and its mean
+
+
+def _delay_s(board: Mapping[str, Any], legs: int) -> tuple[float, float]:
+    """Delay of a circuit's house voltages, from its JSON; without one they are sampled."""
+    sampled = [c for c in board.get("channels", ()) if c.get("signal") == "house_v"]
+    chips = [c for c in board.get("meters", ()) if c.get("volts") == "house"]
+    return CHIP_S if chips and len(sampled) < legs else SAMPLED_S
+
+
+def of(scenario: Scenario, board: Mapping[str, Any] | None = None) -> Case:
+    """The case of a scenario, on a circuit board (its JSON)."""
     house, site = scenario.house, scenario.site
     owner, evse, inverter = (site.get(k) or {} for k in ("owner", "evse", "inverter"))
     gateway = house.charger is not None and house.charger.kind == "dc"
@@ -242,6 +254,7 @@ def of(scenario: Scenario) -> Case:
         inverter.get("legs", 1),
         _rating_a(site, inverter.get("node")),
         inverter.get("revert_s", 10),
+        _delay_s(board or {}, house.legs),
         start,
         tuple(scenario.events),
         site,

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.twin.referee.case import Case
-from tools.twin.referee.rule import LEGS, Moment, Rule, Since, Truth, Wrong, number
+from tools.twin.referee.planted import Plantings
+from tools.twin.referee.rule import HOUR_S, Leak, Moment, Rule, Since, Wrong, number
+from tools.twin.referee.supply import fits_a_load
 
 REACT_S = 0.100 + 0.030  # INV-5, and the inverter's 20 ms from enable to no current
+LIES_S = 2.0  # safety.md §5: from street live to enable off, where a mirror lies as well
+SYNCHRONOUS_DEG = 20.0  # IEEE 1547, below 500 kVA, as quoted second-hand
 ANTI_ISLANDING_S = 2.0  # IEEE 1547, as quoted second-hand: the inverter's own duty
 FED_WH = 0.1  # 5 kW for 72 ms: what may flow between two moments, and no more
+FED_HOUR_WH = 0.2
 LIVE_PU = 0.1
 SOURCE_W = 100.0
 QUALIFY_S = 5.0  # INV-7
@@ -19,25 +24,29 @@ VOLTS = 0.015  # beyond the enter-service window by so much is surely outside, o
 HERTZ = 0.03
 
 
-def live(case: Case, now: Truth) -> bool:
-    """The house's side has voltage."""
-    return max(number(now, f"house_{leg}_v") for leg in LEGS) > LIVE_PU * case.nominal_v
+def grown(m: Moment, name: str) -> float:
+    """What a counter of truth has grown by since the moment before."""
+    return number(m.now, name) - number(m.before, name)
 
 
 class Bonds(Rule):
     inv = "INV-6"
     title = "neutral–earth bonds"
     text = (
-        "Never two; exactly one while something forms (within 130 ms of losing it). Switch and "
-        "bond are never both closed where the switch opens the neutral."
+        "Never two; exactly one while something forms (130 ms for losing it, in all and as the "
+        "house itself counts; 4 s of an hour). Switch and bond are never both closed where the "
+        "switch opens the neutral."
     )
+    per_hour_s = 4.0
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         bonds = number(m.now, "ne_bonds")
-        if bonds > 1:
-            yield Wrong("two", f"{bonds:.0f} neutral–earth bonds at the same time")
-        if m.now["inverter_mode"] == "form" and bonds != 1:
-            yield Wrong("forming", f"forming with {bonds:.0f} neutral–earth bonds", REACT_S)
+        if bonds > 1 or (grown(m, "ne_bonds_most") and number(m.now, "ne_bonds_most") > 1):
+            yield Wrong("two", f"{max(bonds, 2):.0f} neutral–earth bonds at the same time")
+        unbonded_s = grown(m, "unbonded_forming_s")
+        if unbonded_s:
+            text = f"forming with {bonds:.0f} neutral–earth bonds"
+            yield Wrong("forming", text, REACT_S, unbonded_s)
         if m.now["island_closed"] and m.now["bond_closed"]:
             yield Wrong("both", "islanding switch and bond are both closed")
 
@@ -46,13 +55,23 @@ class Forming(Rule):
     inv = "INV-5"
     title = "forming while connected"
     text = (
-        "A forming inverter needs all live poles of the islanding switch open; it loses its "
-        "enable within 100 ms and its current 20 ms later."
+        "A forming inverter needs all poles of the islanding switch open, the neutral's included; "
+        "it loses its enable within 100 ms and its current 20 ms later, in all and as the house "
+        "itself counts; within 2 s where the mirror lies. Not more than 4 s of an hour."
     )
+    per_hour_s = 4.0
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._planted = Plantings(case)
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if m.now["inverter_mode"] == "form" and m.now["island_closed"]:
-            yield Wrong("forming", "forming with the islanding switch closed", REACT_S)
+        on_grid_s = grown(m, "forming_on_grid_s")
+        if on_grid_s:
+            lies = self._planted.stands(m.t_s, ("relays.island.aux_",))
+            permitted_s = REACT_S + (LIES_S if lies else 0.0)
+            text = "forming with the islanding switch closed"
+            yield Wrong("forming", text, permitted_s, on_grid_s)
 
 
 class ClosedLive(Rule):
@@ -60,19 +79,30 @@ class ClosedLive(Rule):
     title = "closed onto the grid with the island live, or onto an unqualified grid"
     text = (
         "The switch closes onto the grid with the island dead and unbonded, and with the grid in "
-        "its enter-service window for 5 s."
+        "its enter-service window, or a load's, for 5 s; onto a live one only within 20°, after "
+        "the full delay, and where it does not open the neutral. Nor does the grid return, "
+        "through a closed switch, onto a house that an inverter forms. Told with the phase error."
     )
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._good = Since(BREAK_S)
+        self._good, self._fit = Since(BREAK_S), Since(BREAK_S)
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         good_s = self._good.see(m.t_us, self.case.enter.inside(m.now, VOLTS, HERTZ))
+        good_s = max(good_s, self._fit.see(m.t_us, fits_a_load(self.case, m.now, -1)))
+        deg = number(m.now, "reclosed_deg")
+        if grown(m, "closed_live"):
+            whole_s = min(self.case.enter.delay_s, m.t_s) * EXACT
+            proved = deg <= SYNCHRONOUS_DEG and good_s >= whole_s
+            if self.case.neutral_switched or not proved:
+                text = f"switch closed onto a live house ({m.before['house_source']})"
+                yield Wrong("live", f"{text}, {deg:.0f}° apart")
+        if grown(m, "returned_live"):
+            text = f"the grid came back onto a formed house, {deg:.0f}° apart"
+            yield Wrong("returned", f"{text}, through a switch that should be open")
         if not m.now["island_closed"] or m.before["island_closed"]:
             return
-        if live(self.case, m.before):
-            yield Wrong("live", f"switch closed onto a live house ({m.before['house_source']})")
         if m.before["bond_closed"]:
             yield Wrong("bonded", "switch closed with the bond closed")
         if good_s < min(QUALIFY_S, m.t_s) * EXACT:
@@ -150,21 +180,29 @@ class DeadGrid(Rule):
     title = "energy fed into a dead grid"
     text = (
         "The inverter's own anti-islanding has 2 s. After them islet's inverter feeds no more "
-        "than 0.1 Wh into a dead grid, which is what may flow between two moments."
+        "than 0.1 Wh into a dead grid, which is what may flow between two moments, and 0.2 Wh in "
+        "an hour's outages."
     )
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
         self._dead = Since()
-        self._mark_wh = 0.0
+        self._mark_wh = self._last_wh = 0.0
+        self._hour = Leak()  # Wh
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         dead_s = self._dead.see(m.t_us, not m.now["grid_present"])
         fed_wh = number(m.now, "dead_grid_inverter_wh")
+        last_wh, self._last_wh = self._last_wh, fed_wh
         if dead_s < ANTI_ISLANDING_S:
             self._mark_wh = fed_wh
-        elif fed_wh - self._mark_wh > FED_WH:
+            self._hour.drain(m.dt_s, FED_HOUR_WH / HOUR_S)
+            return
+        if fed_wh - self._mark_wh > FED_WH:
             yield Wrong("fed", f"{fed_wh - self._mark_wh:.2f} Wh into a dead grid after 2 s")
+        if self._hour.fill(m.dt_s, FED_HOUR_WH, grown=fed_wh - last_wh):
+            text = f"{FED_HOUR_WH:g} Wh into a dead grid in an hour, after 2 s each time"
+            yield Wrong("hour", text)
 
 
 class DeadGridAlone(Rule):

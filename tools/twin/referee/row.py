@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.twin.referee.rule import HOUR_S, Leak, Moment, Rule, drain_of
+from tools.twin.referee.rule import HOUR_S, Leak, Moment, Rule, Wrong, drain_of
 
 
 class Open:
@@ -15,13 +15,16 @@ class Open:
         self.drain = 0.0
         self.told = self.told_hour = False
 
-    def wrong(self, dt_s: float, permitted_s: float, per_hour_s: float) -> str | None:
+    def wrong(self, dt_s: float, wrong: Wrong, per_hour_s: float) -> str | None:
         """How it has lasted too long, empty where no time is permitted; None: not, or told."""
+        permitted_s, grown_s = wrong.permitted_s, wrong.grown_s
         self.drain = drain_of(permitted_s)
-        if self.at_once.fill(dt_s, permitted_s) and not self.told:
+        if self.at_once.fill(dt_s, permitted_s, grown=grown_s) and not self.told:
             self.told = True
             return f" (for {permitted_s:.2f} s in all)" if permitted_s else ""
-        if per_hour_s and self.hour.fill(dt_s, per_hour_s) and not self.told_hour:
+        if not permitted_s:
+            return None  # it has no time at all
+        if per_hour_s and self.hour.fill(dt_s, per_hour_s, grown=grown_s) and not self.told_hour:
             self.told_hour = True
             return f" (for {per_hour_s:g} s of an hour)"
         return None
@@ -53,6 +56,6 @@ class Row:
                 del self._open[what]
         for what, wrong in seen.items():
             now = self._open.setdefault(what, Open())
-            how = now.wrong(m.dt_s, wrong.permitted_s, per_hour_s)
+            how = now.wrong(m.dt_s, wrong, per_hour_s)
             if how is not None:
                 yield wrong.text + how

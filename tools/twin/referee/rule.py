@@ -33,11 +33,13 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Something that must not be: `what` identifies it, `text` says it with figures."""
+    """Something that must not be: `what` identifies it, `text` says it with figures. `grown_s`:
+    for how long since the moment before, where truth itself counts it; None: by the moments."""
 
     what: str
     text: str
     permitted_s: float = 0.0
+    grown_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,14 @@ class Leak:
         self.level = 0.0
         self._so = False
 
-    def fill(self, dt_s: float, most: float, per_s: float = 1.0) -> bool:
-        """Wrong at this moment: counts from the moment before if it was wrong then as well. True
-        when it is full."""
-        if self._so:
+    def fill(
+        self, dt_s: float, most: float, per_s: float = 1.0, grown: float | None = None
+    ) -> bool:
+        """Wrong at this moment: counts from the moment before if it was wrong then as well, or by
+        what it is known to have `grown`. True when it is full."""
+        if grown is not None:
+            self.level = min(self.level + grown, most)
+        elif self._so:
             self.level = min(self.level + per_s * dt_s, most)
         self._so = True
         return self.level >= most - EPSILON
