@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests_host.twin.referee_island import TABLE as ISLAND_TABLE
 from tests_host.twin.referee_kit import (
     CHARGING,
     GOOD,
@@ -28,7 +29,7 @@ from tests_host.twin.referee_table import TABLE as RULE_TABLE
 from tools.twin.referee import RULES, Referee, documentation, obedience, panel
 from tools.twin.referee.case import Case
 
-TABLE = RULE_TABLE | SUPPLY_TABLE | QUALITY_TABLE
+TABLE = RULE_TABLE | ISLAND_TABLE | SUPPLY_TABLE | QUALITY_TABLE
 
 
 def outcome(referee: Referee, rule: type) -> list[str]:
