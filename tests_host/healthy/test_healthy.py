@@ -1,0 +1,65 @@
+# islet: 500 healthy houses with the whole firmware: nothing is found, nothing is accused.
+# GPL-3.0-or-later
+"""A rule that finds a planted fault is worth nothing if it also finds one where there is none. The
+first houses are run by `make test`, all of them by `make soak`, and by themselves:
+
+    python -m tests_host.healthy --houses 500
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests_host.healthy.document import house
+from tests_host.healthy.play import play
+from tools.twin import scenario
+
+HOUSES = 500
+SLICE = 9  # a few seconds each
+
+
+@pytest.mark.parametrize("seed", range(SLICE))
+def test_nothing_is_held_against_a_healthy_house(seed: int) -> None:
+    result = play(seed)
+    assert not result.wrong, "\n".join(result.lines())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(SLICE, HOUSES))
+def test_nor_against_the_others(seed: int) -> None:
+    result = play(seed)
+    assert not result.wrong, "\n".join(result.lines())
+
+
+def test_a_seed_is_always_the_same_house() -> None:
+    assert json.dumps(house(7)) == json.dumps(house(7)) != json.dumps(house(8))
+
+
+def test_all_are_good_scenarios() -> None:
+    for seed in range(0, HOUSES, 12):
+        scenario.parse(house(seed), Path(f"house_{seed}.json"))
+
+
+def test_they_vary_in_what_a_healthy_world_has() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(HOUSES):
+        document = house(seed)
+        site, physical = document["site"], document["house"]
+        seen[site["topology"]] += 1
+        seen[f"{site['legs']} legs"] += 1
+        seen[f"{site['nominal_hz']} Hz"] += 1
+        seen[site["grid_code"]] += 1
+        seen[site["owner"]["goal"]] += 1
+        for part in ("pv", "inverter", "car"):
+            seen[part] += part in physical
+        for event in document["events"]:
+            seen[event.get("set") or event.get("controller") or event["mqtt"]["topic"]] += 1
+    rare = {name: count for name, count in seen.items() if count < 10}
+    assert not rare, rare
+    assert {"T1", "T2", "1 legs", "2 legs", "3 legs", "50 Hz", "60 Hz"} <= set(seen)
+    assert {"grid.outage", "car.plugged", "car.wants", "reset", "off"} <= set(seen)
