@@ -239,7 +239,7 @@ class House:
         so that the enable is off, the switch latches and the bond is held for a moment."""
         faults = self.image.commands[FAULTS]
         self.mode = INVERTER_STOP
-        if off_ms > 1_000:
+        if off_ms > 1_000 and not self.stuck_bond:
             self.bond = False
         for _ in range(off_ms // STEP_MS):
             self._pass()

@@ -6,7 +6,7 @@ kinds. Truth in A and s; a step is a control cycle."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from firmware import image as f
@@ -23,6 +23,8 @@ VOLTS = 230
 OVER, OVER_A = 1.03, 0.3  # the referee's
 WORST_AGE_S = 2.0
 MEAN_MS = 320  # of a metering chip
+GROWN_S = 60
+LEARNING_S = (0.2, 0.5, 1.0, 2.0, None)  # registers' period of five meters; None: a chip
 
 
 @dataclass
@@ -207,3 +209,28 @@ class Late:
         """INV-3: the measurement's age, 2 s unless its own is more, 100 ms and the response."""
         age_s = max(WORST_AGE_S, self.worst_age_ms / 1000)
         return self.worst_over_s <= age_s + 0.1 + self.response_s + 0.001
+
+
+def learned(update_s: float | None, reaction_s: float) -> tuple[int, int, int, float]:
+    """LEARNED_AGE_MS, the true worst age, LEARNED_RESPONSE_MS, the true response in ms, after
+    five steps down and up."""
+    car = Car(reaction_s=reaction_s, up_a_per_s=20)
+    house = Late(car, update_s, pause_s=5.0).run(GROWN_S)
+    for i in range(5):
+        house.load_a = 16.0
+        house.run(12 + 0.37 * i)
+        house.load_a = 22.0
+        house.run(12)
+        house.load_a = 1.0
+        house.run(60)
+    commands = house.image.commands
+    true_ms = reaction_s * 1000 + (16 - 9) / 20 * 1000
+    age_ms, response_ms = commands[f.LEARNED_AGE_MS], commands[f.LEARNED_RESPONSE_MS]
+    return age_ms, house.worst_age_ms, response_ms, true_ms
+
+
+def all_learned(reaction_s: float) -> Iterator[tuple[str, int, int, int, float]]:
+    """Each meter's name and what `learned` says of it."""
+    for update_s in LEARNING_S:
+        name = "metering chip" if update_s is None else f"registers of {update_s:g} s"
+        yield name, *learned(update_s, reaction_s)

@@ -9,11 +9,10 @@ import pytest
 
 from firmware import image as f
 from firmware.core import growth, pace, pairing_kernel, panel
-from tests_host.core.late_plant import Car, Late
+from tests_host.core.late_plant import GROWN_S, Car, Late, all_learned
 from tests_host.core.planted import plant
 
 METERS = (0.05, 0.2, 0.5, 1.0, 2.0, None)  # registers' period in s; None: a metering chip
-GROWN_S = 60
 
 
 def steps(house: Late, leaves_a: float, times: int = 3) -> Late:
@@ -130,38 +129,12 @@ def test_a_want_of_current_still_pauses() -> None:
 # --- learned ----------------------------------------------------------------------------------
 
 
-def learned(update_s: float | None, reaction_s: float) -> tuple[int, int, int, float]:
-    """LEARNED_AGE_MS, the true worst age, LEARNED_RESPONSE_MS, the true response in ms, after
-    five steps down and up."""
-    car = Car(reaction_s=reaction_s, up_a_per_s=20)
-    house = Late(car, update_s, pause_s=5.0).run(GROWN_S)
-    for i in range(5):
-        house.load_a = 16.0
-        house.run(12 + 0.37 * i)
-        house.load_a = 22.0
-        house.run(12)
-        house.load_a = 1.0
-        house.run(60)
-    commands = house.image.commands
-    true_ms = reaction_s * 1000 + (16 - 9) / 20 * 1000
-    age_ms, response_ms = commands[f.LEARNED_AGE_MS], commands[f.LEARNED_RESPONSE_MS]
-    return age_ms, house.worst_age_ms, response_ms, true_ms
-
-
 @pytest.mark.parametrize("reaction_s", [0.5, 3.0])
-def test_age_and_response_are_learned(
-    reaction_s: float, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_age_and_response_are_learned(reaction_s: float) -> None:
     """Not below the truth, and not far above it: an age is said with a quarter and 0.2 s more."""
-    lines = ["meter    age: learned  true   response: learned  true  (ms)"]
-    for update_s in (0.2, 0.5, 1.0, 2.0, None):
-        age_ms, true_age_ms, response_ms, true_ms = learned(update_s, reaction_s)
-        name = "chip" if update_s is None else f"{update_s:g} s"
-        lines.append(f"{name:8}{age_ms:13d}{true_age_ms:7d}{response_ms:17d}{true_ms:7.0f}")
-        assert true_age_ms * 0.8 <= age_ms <= true_age_ms * 1.3 + 400, lines[-1]
-        assert true_ms - 50 <= response_ms <= true_ms + 500, lines[-1]
-    with capsys.disabled():
-        print("\n" + "\n".join(lines))
+    for name, age_ms, true_age_ms, response_ms, true_ms in all_learned(reaction_s):
+        assert true_age_ms * 0.8 <= age_ms <= true_age_ms * 1.3 + 400, name
+        assert true_ms - 50 <= response_ms <= true_ms + 500, name
 
 
 def test_until_learned_the_declared_worst_holds() -> None:

@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tools.bench import loop, obey, size, step, virtual
+from tools.bench import dark, late, loop, obey, size, step, virtual, wear
 from tools.bench.table import Figure, show
 
 PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
@@ -17,6 +17,9 @@ PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "virtual": virtual.measure,
     "size": size.measure,
     "obey": obey.measure,
+    "wear": wear.measure,
+    "dark": dark.measure,
+    "late": late.measure,
 }
 
 
