@@ -197,7 +197,25 @@ def _pv(w: World, house: Json) -> None:
 
 
 def _household_battery(w: World, house: Json) -> None:
-    pass
+    """Not islet's: its inverter holds the service's power at its own goal, quickly or slowly."""
+    legs, volts = w.grid.legs if w.likely(0.7) else 1, w.grid.volts
+    watts = int(min(w.chance.choice((1500, 3000, 5000)), 0.3 * w.service_a * volts * legs))
+    source_a = math.ceil(watts / legs / volts * 10) / 10
+    rating = w.circuit("storage", source_a)
+    w.nodes.append(
+        {"name": "storage", "parent": "service", "rating_a": rating, "source_a": source_a}
+    )
+    w.nodes[0]["self_regulating"] = w.chance.choice(("yes", "proved"))
+    house["household"] = {
+        "circuit": "storage",
+        "legs": legs,
+        "power_w": watts,
+        "soc_percent": w.chance.choice((0, 20, 60, 100)),
+        "goal_w": w.chance.choice((0, 0, 50, -50)),
+        "period_s": w.between(0.3, 2.5, 1),
+        "gain": w.between(0.3, 0.9),
+        "watch": {"reconnect_s": w.chance.choice((5, 60))},
+    }
 
 
 def _relays(w: World, site: Json, house: Json) -> None:

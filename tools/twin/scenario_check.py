@@ -115,6 +115,7 @@ class Problems:
                 self.add(f"house.circuits[{i}].parent", f"{parent!r}, {allowed}")
         self._loops(circuits)
         users = [("loads", house.get("loads")), ("pv", house.get("pv"))]
+        users += [("household", house.get("household"))]
         users += [("charger", house.get("charger")), ("inverter", house.get("inverter"))]
         appliances = (house.get("loads") or {}).get("appliances", [])
         users += [(f"loads.appliances[{i}]", a) for i, a in enumerate(appliances)]
@@ -151,7 +152,7 @@ class Problems:
 
     def _legs(self, house: dict[str, Any], appliances: list[dict[str, Any]]) -> None:
         legs = house.get("legs", 3)
-        for part, default in (("pv", 3), ("charger", 3), ("inverter", 3)):
+        for part, default in (("pv", 3), ("household", 3), ("charger", 3), ("inverter", 3)):
             spec = house.get(part)
             if spec and spec.get("legs", default) > legs:
                 used = spec.get("legs", default)

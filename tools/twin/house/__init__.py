@@ -17,6 +17,7 @@ from typing import Any
 from . import controls, truth
 from .car import NO_PILOT, Car, offered_a
 from .grid import Grid, rotation
+from .household import Household
 from .instruments import Instruments, shown
 from .inverter import Inverter
 from .loads import Loads
@@ -67,6 +68,8 @@ class House:
         behind = self.car if self.gateway else None
         self.inverter = Inverter(spec.inverter, nominal, behind) if spec.inverter else None
         self.pv = Pv(spec.pv, spec.place, start, nominal) if spec.pv else None
+        household = spec.household
+        self.household = Household(household, nominal) if household else None
         circuits = len(self.circuits)
         self.loads = Loads(spec.loads, start, seed, spec.legs, spec.nominal_v, circuits)
         self.meter = Meter(spec.meter)
@@ -104,6 +107,8 @@ class House:
             self._parts.append(self.inverter.obeys)
         if self.inverter and not self.gateway:
             self._parts.append(self.inverter.battery)
+        if own := self.household:
+            self._parts += [own, own.watch, own.battery]
         self._settle()
         self.edges.clear()  # the first levels are in `contacts`
 
@@ -216,6 +221,8 @@ class House:
                 self.form_rad = (self.form_rad + turn * inverter.form_hz) % math.tau
             inverter.store(dt_us)
             inverter.now_us = end_us
+        if self.household is not None:
+            self.household.store(dt_us)
         source = self.network.source
         if source == "grid":
             self.house_rad = self.grid_rad
@@ -284,6 +291,8 @@ class House:
             inverter.step(now_us, dt_us)
         if self.pv is not None:
             self.pv.step(now_us)
+        if self.household is not None:
+            self.household.step(now_us, self.network.grid_w(), self.network.source)
         if self.panel.stale:
             self.panel.admit(self.loads, not self.relays["loads"].closed)
         return self._switches()
@@ -305,6 +314,7 @@ class House:
             self.network.source,
             inverter.mode if inverter is not None else "",
             pv.connected if pv is not None else False,
+            self.household.own_w if self.household is not None else 0.0,
             car.amps > 0,
             car.live_us != NEVER,
             tuple(r.closed for r in self.relays.values()),
@@ -345,6 +355,10 @@ class House:
             pv.a = self._signed(n.pv_a)
             seen = volts if self.panel.fed[self.panel.pv_at] else (0.0, 0.0, 0.0)
             pv.see(now_us, seen, self.house_hz, island)
+        if (own := self.household) is not None:
+            own.w = n.power_w(n.household_a)
+            seen = volts if self.panel.fed[self.panel.household_at] else (0.0, 0.0, 0.0)
+            own.see(now_us, seen, self.house_hz)
         legs_pu = [v / self.nominal_v for v in volts[: self.legs]]
         self.switchgear.see(now_us, legs_pu)
         self.counts.see(self, legs_pu)
@@ -385,6 +399,8 @@ class House:
             moving = moving or inverter.moving
         if pv is not None:
             due = min(due, pv.due_us)
+        if self.household is not None:
+            due = min(due, self.household.due_us)
         if moving:
             due = min(due, (now_us // STEP_US + 1) * STEP_US)
         self.due_us = max(due, now_us + 1)

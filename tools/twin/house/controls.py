@@ -82,6 +82,8 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("pv", "cloud", span(0, 1.2), "factor on the clear sky"),
     ("pv", "override_w", span(0, 1e6, null=True), "power of the sun; null: by place and date"),
     ("pv", "fault", YES, "its inverter stops"),
+    ("household", "standby", YES, "the household's battery stands still"),
+    ("household", "goal_w", span(-1e6, 1e6), "holds the service's power here"),
     ("pv.watch", "anti_islanding", YES, "active island detection"),
     ("pv.watch", "reconnect_s", span(0, 3600), "wait before it connects"),
     ("car", "wants", YES, "asks for energy"),
@@ -265,7 +267,7 @@ def _instruments() -> dict[str, Control]:
 def table(house: House) -> dict[str, Control]:
     """All inputs of this house; parts it does not have are left out."""
     rows: dict[str, Control] = {}
-    missing = {n for n in ("pv", "inverter") if getattr(house, n) is None}
+    missing = {n for n in ("pv", "inverter", "household") if getattr(house, n) is None}
     for part, attribute, kind, text in ROWS:
         if part.split(".")[0] not in missing:
             name = f"{part.split('.')[0]}.{attribute}"

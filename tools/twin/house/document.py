@@ -18,6 +18,7 @@ SAMPLE = {
     "charger": {"circuit": "<circuit>"},
     "inverter": {"circuit": "<circuit>"},
     "pv": {"circuit": "<circuit>", "w_peak": 1},
+    "household": {"circuit": "<circuit>"},
     "loads": {"profile": "none", "appliances": [{"name": "<appliance>", "w": 1, "at": []}]},
 }
 

@@ -39,6 +39,7 @@ class Network:
         self.car_a: tuple[complex, ...] = ZERO
         self.inverter_a: tuple[complex, ...] = ZERO
         self.pv_a: tuple[complex, ...] = ZERO
+        self.household_a: tuple[complex, ...] = ZERO
         self.loads_a: tuple[complex, ...] = ZERO
         self.source = "grid"  # of the house's voltage: grid, form, drift, dead
         self.tied = True  # some pole of the islanding switch is closed
@@ -78,6 +79,9 @@ class Network:
             y_form = 1 / inverter.form_ohm
         pv_on = pv is not None and pv.connected and h.panel.fed[h.panel.pv_at]
         car_amps = car.amps if h.car_wired() else 0.0
+        own = h.household
+        own_on = own is not None and h.panel.fed[h.panel.household_at]
+        amps_own = [0.0, 0.0, 0.0]
         volts, tied, drifting = [0j, 0j, 0j], False, False
         amps_inverter, amps_pv = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
         lim_inverter = inverter.limit_a() if inverter is not None else 0.0
@@ -90,6 +94,7 @@ class Network:
             if following and inverter is not None and k < inverter.legs:
                 w_inverter = inverter.goal_w / inverter.legs
             w_pv = pv.goal_w / pv.legs if pv_on and pv is not None and k < pv.legs else 0.0
+            w_own = own.own_w / own.legs if own_on and own is not None and k < own.legs else 0.0
             a_car = car_amps if k < h.car_legs else 0.0
             y_source = y_grid if pole else 0j
             current = emf[k] * y_source
@@ -101,21 +106,22 @@ class Network:
                 y = y_source + y_legs[k]
                 if v == 0:
                     v = current / y
-                a_inverter = a_pv = 0.0
+                a_inverter = a_pv = a_own = 0.0
                 for _ in range(ROUNDS):
                     m = abs(v)
                     if m < 1:
-                        a_inverter = a_pv = 0.0
+                        a_inverter = a_pv = a_own = 0.0
                         new = current / y
                     else:
                         a_inverter = max(-lim_inverter, min(lim_inverter, w_inverter / m))
                         a_pv = -min(lim_pv, w_pv / m)
-                        new = (current - (v / m) * (a_car + a_inverter + a_pv)) / y
+                        a_own = w_own / m
+                        new = (current - (v / m) * (a_car + a_inverter + a_pv + a_own)) / y
                     change = abs(new - v)
                     v = new
                     if change < CLOSE_ENOUGH_V:
                         break
-                amps_inverter[k], amps_pv[k] = a_inverter, a_pv
+                amps_inverter[k], amps_pv[k], amps_own[k] = a_inverter, a_pv, a_own
                 if not current:
                     v = 0j
             else:
@@ -136,7 +142,8 @@ class Network:
         else:
             self.source = "form" if forming else "drift" if drifting else "dead"
         self.house_v = (volts[0], volts[1], volts[2])
-        self._currents(emf, y_neighbour, e_form, y_form, amps_inverter, amps_pv, car_amps, forming)
+        devices = (amps_inverter, amps_pv, amps_own)
+        self._currents(emf, y_neighbour, e_form, y_form, devices, car_amps, forming)
 
     def _drift(
         self,
@@ -189,16 +196,16 @@ class Network:
         y_neighbour: float,
         e_form: tuple[complex, ...],
         y_form: float,
-        amps_inverter: list[float],
-        amps_pv: list[float],
+        devices: tuple[list[float], list[float], list[float]],
         car_amps: float,
         forming: bool,
     ) -> None:
         """Branch currents from the node voltages; the slack closes Kirchhoff's sum exactly."""
         h = self.house
         inverter = h.inverter
-        rows: list[list[complex]] = [[0j, 0j, 0j] for _ in range(6)]
-        main, neighbour, loads, car, inv, pv = rows
+        amps_inverter, amps_pv, amps_own = devices
+        rows: list[list[complex]] = [[0j, 0j, 0j] for _ in range(7)]
+        main, neighbour, loads, car, inv, pv, own = rows
         grid_v = [0j, 0j, 0j]
         for k in range(h.legs):
             v = self.house_v[k]
@@ -208,10 +215,11 @@ class Network:
             loads[k] = v * h.panel.y_legs[k]
             car[k] = u * car_amps if k < h.car_legs else 0j
             pv[k] = u * amps_pv[k]
+            own[k] = u * amps_own[k]
             neighbour[k] = v * (y_neighbour + STRAY_S) if pole and not self.present else 0j
             forms = forming and inverter is not None and k < inverter.legs
             inv[k] = (v - e_form[k]) * y_form if forms else u * amps_inverter[k]
-            drawn = loads[k] + car[k] + pv[k]
+            drawn = loads[k] + car[k] + pv[k] + own[k]
             if pole and self.present:
                 main[k] = drawn + inv[k]
             else:
@@ -224,7 +232,7 @@ class Network:
             grid_v[k] = v if pole else emf[k]
         self.main_a, self.neighbour_a = tuple(main), tuple(neighbour)
         self.loads_a, self.car_a = tuple(loads), tuple(car)
-        self.inverter_a, self.pv_a = tuple(inv), tuple(pv)
+        self.inverter_a, self.pv_a, self.household_a = tuple(inv), tuple(pv), tuple(own)
         self.grid_v = tuple(grid_v)
         self.evse_a = self.inverter_a if h.gateway else self.car_a
 
@@ -253,6 +261,7 @@ class Network:
             (h.panel.car_at, self.car_a),
             (h.panel.inverter_at, self.inverter_a),
             (h.panel.pv_at, self.pv_a),
+            (h.panel.household_at, self.household_a),
         ):
             if at >= 0:
                 self._add(own[at], inflow[at], amps)

@@ -24,6 +24,7 @@ class Panel:
         gateway = charger is not None and charger.kind == "dc"
         self.loads_at = self._at(spec.loads.circuit, 0)
         self.pv_at = self._at(pv.circuit, 0) if pv else -1
+        self.household_at = self._at(spec.household.circuit, 0) if spec.household else -1
         self.car_at = self._at(charger.circuit, 0) if charger and not gateway else -1
         behind = charger.circuit if charger else None
         self.inverter_at = self._at(inverter.circuit or behind, 0) if inverter else -1

@@ -149,6 +149,19 @@ class PvSpec:
 
 
 @dataclass
+class HouseholdSpec:
+    circuit: str = word(REQUIRED, "its circuit")
+    legs: int = whole(3, 1, 3, "legs, from L1")
+    power_w: float = number(3000, 0, 1e6, "most it draws or delivers")
+    capacity_kwh: float = number(10, 0.1, 1000, "battery")
+    soc_percent: float = number(50, 0, 100, "state of charge at the start")
+    goal_w: float = number(0, -1e6, 1e6, "holds the service's power here, all legs summed")
+    period_s: float = number(1, 0.1, 60, "looks and moves so often")
+    gain: float = number(0.6, 0.05, 1, "moves by this part of what is missing")
+    watch: WatchSpec = part(WatchSpec, "its own grid protection")
+
+
+@dataclass
 class CarSpec:
     plugged: bool = flag(True, "connected at the start")
     wants: bool = flag(True, "asks for energy")
@@ -322,6 +335,9 @@ class HouseSpec:
     circuits: list[CircuitSpec] = parts(CircuitSpec, "tree; one has no parent", at_least=1)
     loads: LoadsSpec = part(LoadsSpec, "what the house uses")
     pv: PvSpec | None = part(PvSpec, "PV with its own inverter", optional=True)
+    household: HouseholdSpec | None = part(
+        HouseholdSpec, "a battery islet does not command", optional=True
+    )
     charger: ChargerSpec | None = part(ChargerSpec, "charging point or gateway", optional=True)
     car: CarSpec = part(CarSpec, "the car")
     inverter: InverterSpec | None = part(InverterSpec, "bidirectional inverter", optional=True)
