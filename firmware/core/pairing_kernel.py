@@ -104,11 +104,12 @@ def ages(plan, readings, nodes: int, dt_ms: int):
                 age_ms = _OLDEST_MS
             changed = 0
             at = node * 3
-            end = at + 3
-            while at < end:
+            bit = 1
+            while bit < 8:
                 if r[flows + at] != p[_LAST + at]:
                     p[_LAST + at] = r[flows + at]
-                    changed = 1
+                    changed |= bit
+                bit <<= 1
                 at += 1
             p[_CHANGED + node] = changed
             oldest_ms = p[_OLDEST + node] + dt_ms

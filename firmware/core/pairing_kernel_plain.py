@@ -64,14 +64,16 @@ def ages(plan, readings, nodes, dt_ms):
             continue
         age_ms = min(_OLDEST_MS, readings[NODE_AGE_MS + node])
         here = range(node * LEGS, node * LEGS + LEGS)
-        changed = any(readings[NODE_MA + at] != plan[P_LAST + at] for at in here)
+        changed = sum(
+            1 << leg for leg, at in enumerate(here) if readings[NODE_MA + at] != plan[P_LAST + at]
+        )
         for at in here:
             plan[P_LAST + at] = readings[NODE_MA + at]
         oldest_ms = plan[P_OLDEST + node] + dt_ms
         if changed:
             plan[P_BEFORE + node] = oldest_ms
             oldest_ms = plan[P_AGE + node] + dt_ms
-        plan[P_CHANGED + node] = int(changed)
+        plan[P_CHANGED + node] = changed
         plan[P_OLDEST + node] = min(_OLDEST_MS, max(oldest_ms, age_ms))
         plan[P_AGE + node] = age_ms
         plan[P_NEAR + node] = max(0, min(RING - 1, (age_ms - plan[P_EARLY + node]) // step_ms))

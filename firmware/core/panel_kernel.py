@@ -33,7 +33,7 @@ P_WHY = const(448)  # [column] why P_ROOM is what it is, WHY_*
 P_OWN_LOW = const(576)  # lowest credible current of islet's devices below, when it was measured
 P_OWN_HIGH = const(672)  # highest credible
 P_LAST = const(768)  # the last different reading
-P_MARK_LOW = const(864)  # P_OWN_LOW when it came
+P_MARK_LOW = const(864)  # P_OWN_LOW when it came; _FROZEN: only another one thaws it
 P_INFLOW = const(960)  # into the busbar from sources that are not islet's
 P_ROOM = const(1056)  # [column] what the place leaves the device, but for P_RESERVED
 # the plan: the device asked about
@@ -58,7 +58,7 @@ P_AGE = const(1649)  # of the reading, as its instrument says
 P_OLDEST = const(1681)  # it can be no older
 P_BEFORE = const(1713)  # P_OLDEST of the reading before, when it was replaced
 P_LATE = const(1745)  # how much later than that an instrument may show a step
-P_CHANGED = const(1777)  # 1: the reading is a new one
+P_CHANGED = const(1777)  # bits of the legs whose reading is a new one
 P_NEAR = const(1809)  # youngest slot it may belong to, counted back
 P_FAR = const(1841)  # oldest
 # the plan: per node, a step of islet's own as its instrument shows it
@@ -103,14 +103,15 @@ RING = const(32)  # slots, one a step: 3.2 s at the control cycle, a power of tw
 WIDEST_MA = const(2_000_000)
 OPEN_MA = const(1 << 27)  # room where nothing limits
 MOVED_MA = const(3_000)  # a change of islet's own current that no working meter can miss
+_FROZEN = const(1 << 28)
 _AT_MINIMUM_MA = const(500)  # islet's contribution counts as nil below this (sensor's offset)
 
 
 @micropython.viper
 def judge(plan, readings, nodes: int, dt_ms: int, stale_ms: int, coordinated: int):
-    """Per node: fresh, stale or unmetered. A reading that stands still to the milliampere although
-    all that islet may have drawn in its time is other than when it came is frozen, and only a
-    different one thaws it."""
+    """Per node: fresh, stale or unmetered. A leg whose reading stands still to the milliampere
+    although all that islet may have drawn in its time is other than when it came is frozen, and
+    only a different one thaws it, whatever the other legs show."""
     p = ptr32(plan)
     r = ptr32(readings)
     ages = int(NODE_AGE_MS)
@@ -124,22 +125,24 @@ def judge(plan, readings, nodes: int, dt_ms: int, stale_ms: int, coordinated: in
                 at = node * 3
                 end = at + 3
                 moved = 0
-                while at < end:
-                    if p[P_OWN_LOW + at] - p[P_MARK_HIGH + at] >= MOVED_MA:
-                        moved = 1
-                    if p[P_MARK_LOW + at] - p[P_OWN_HIGH + at] >= MOVED_MA:
-                        moved = 1
-                    at += 1
                 still_ms = p[P_STILL_MS + node]
-                if p[P_CHANGED + node]:
-                    still_ms = 0
-                    at = node * 3
-                    while at < end:
+                changed = p[P_CHANGED + node]
+                while at < end:
+                    if changed & 1:
                         p[P_MARK_LOW + at] = p[P_OWN_LOW + at]
                         p[P_MARK_HIGH + at] = p[P_OWN_HIGH + at]
-                        at += 1
+                    rose_ma = p[P_OWN_LOW + at] - p[P_MARK_HIGH + at]
+                    fell_ma = p[P_MARK_LOW + at] - p[P_OWN_HIGH + at]
+                    if rose_ma >= MOVED_MA or fell_ma >= MOVED_MA:
+                        moved = 1
+                        if still_ms > stale_ms:
+                            p[P_MARK_LOW + at] = _FROZEN
+                    changed >>= 1
+                    at += 1
+                if moved == 0:
+                    still_ms = 0
                 elif still_ms <= stale_ms:
-                    still_ms = moved * (still_ms + dt_ms)
+                    still_ms += dt_ms
                 p[P_STILL_MS + node] = still_ms
                 if still_ms <= stale_ms:
                     state = FRESH

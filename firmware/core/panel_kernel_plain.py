@@ -61,6 +61,7 @@ from firmware.core.panel_kernel import (
 )
 from firmware.image import LEGS, NODE_AGE_MS, NODE_MA
 
+_FROZEN = 1 << 28
 _AT_MINIMUM_MA = 500
 
 
@@ -76,16 +77,21 @@ def judge(plan, readings, nodes, dt_ms, stale_ms, coordinated):
 
 
 def _frozen(plan, node, dt_ms, stale_ms):
-    places = range(node * LEGS, node * LEGS + LEGS)
-    up = any(plan[P_OWN_LOW + at] - plan[P_MARK_HIGH + at] >= MOVED_MA for at in places)
-    down = any(plan[P_MARK_LOW + at] - plan[P_OWN_HIGH + at] >= MOVED_MA for at in places)
-    if plan[P_CHANGED + node]:
-        for at in places:
+    moved = False
+    for leg in range(LEGS):
+        at = node * LEGS + leg
+        if plan[P_CHANGED + node] >> leg & 1:
             plan[P_MARK_LOW + at] = plan[P_OWN_LOW + at]
             plan[P_MARK_HIGH + at] = plan[P_OWN_HIGH + at]
+        up = plan[P_OWN_LOW + at] - plan[P_MARK_HIGH + at] >= MOVED_MA
+        if up or plan[P_MARK_LOW + at] - plan[P_OWN_HIGH + at] >= MOVED_MA:
+            moved = True
+            if plan[P_STILL_MS + node] > stale_ms:  # once frozen, only a new reading thaws it
+                plan[P_MARK_LOW + at] = _FROZEN
+    if not moved:
         plan[P_STILL_MS + node] = 0
-    elif plan[P_STILL_MS + node] <= stale_ms:  # once frozen, only a new reading thaws it
-        plan[P_STILL_MS + node] = plan[P_STILL_MS + node] + dt_ms if up or down else 0
+    elif plan[P_STILL_MS + node] <= stale_ms:
+        plan[P_STILL_MS + node] += dt_ms
     return plan[P_STILL_MS + node] > stale_ms
 
 

@@ -124,6 +124,7 @@ class House:
     living: bool = False  # its meters never stand still, as real ones
     stale: set[int] = field(default_factory=set)  # nodes whose meter fell silent
     frozen: set[int] = field(default_factory=set)  # nodes whose meter repeats itself
+    frozen_legs: set[tuple[int, int]] = field(default_factory=set)  # or one leg of it
 
     def __post_init__(self) -> None:
         self.image = Image()
@@ -215,7 +216,10 @@ class House:
         if node not in self.stale and self.now_ms % self.tree.period_ms == 0:
             ripple_ma = self.now_ms // self.tree.period_ms * 7 % 50 if self.living else 0
             flow = [self.flow_ma(node, leg) + ripple_ma for leg in range(LEGS)]
-            samples.append((self.now_ms, samples[-1][1] if node in self.frozen else flow))
+            for leg in range(LEGS):
+                if node in self.frozen or (node, leg) in self.frozen_legs:
+                    flow[leg] = samples[-1][1][leg]
+            samples.append((self.now_ms, flow))
         while len(samples) > 1 and samples[1][0] <= self.now_ms - 100:
             samples.pop(0)
         at_ms, flow = samples[0]

@@ -9,7 +9,14 @@ from collections.abc import Callable
 import pytest
 
 from firmware.core import pairing_kernel, panel, panel_history
-from firmware.core.panel_kernel import H_INVERTER_LOW, H_INVERTER_W_LOW, RING, SLOT_SIZE
+from firmware.core.panel_kernel import (
+    H_INVERTER_LOW,
+    H_INVERTER_W_LOW,
+    P_STATE,
+    RING,
+    SLOT_SIZE,
+    STALE,
+)
 from firmware.image import (
     AGE_MAX_MS,
     CLAIM_HIGH,
@@ -184,3 +191,25 @@ def test_a_planted_mistake_is_noticed(
     plant(monkeypatch, module, old, new)
     with pytest.raises(AssertionError):
         CHECKS[check]()
+
+
+@pytest.mark.parametrize("leg", [0, 1, 2])
+def test_a_leg_that_stands_still_while_the_others_move_is_frozen(leg: int) -> None:
+    """INV-4: and stays so when islet is back where the leg's last reading came; only another
+    reading of this leg thaws it."""
+    house = a_house()
+    house.run(15_000)
+    assert house.evse_ma[0] > 9_000
+    house.frozen_legs.add((0, leg))
+    house.run(3_000)
+    state = house.panel.plan
+    assert state[P_STATE] != STALE  # nothing below it has moved
+    wish_ma, house.evse_wish_ma = house.evse_wish_ma, 6_000
+    house.run(6_000)
+    assert state[P_STATE] == STALE and house.claim(EVSE) == (0, 0)
+    house.evse_wish_ma = wish_ma
+    house.run(5_000)
+    assert state[P_STATE] == STALE
+    house.frozen_legs.clear()
+    house.run(1_000)
+    assert state[P_STATE] != STALE
