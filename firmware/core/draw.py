@@ -2,9 +2,9 @@
 # GPL-3.0-or-later
 #
 # A car may take the declared response to follow a lower offer, and is then cut off at once: INV-3
-# counts that time. 110 % of the offer + 0.5 A are EVerest's, second-hand; the cable's 105 % are
-# what a car's own meter may be off by. A contactor that counts as open and carries current is
-# welded, whatever its auxiliary contact says.
+# counts that time. Beyond its offer is 0.5 A or 5 % more, and the declared error of what measures
+# it (INV-16); the cable's 105 % are what a car's own meter may be off by. A contactor that counts
+# as open and carries current is welded, whatever its auxiliary contact says.
 
 from array import array
 
@@ -12,11 +12,13 @@ from firmware.image import (
     CABLE_MA,
     EVSE_AGE_MS,
     EVSE_MA,
+    EVSE_NODE,
     EVSE_OVERDUE,
     EVSE_RESPONSE_MS,
     INVERTER_AGE_MS,
     INVERTER_MA,
     LEGS,
+    NODE_ERROR_PERMILLE,
     OFFER_MA,
     TOPOLOGY,
     const,
@@ -29,6 +31,7 @@ _FLOWS_MS = const(500)  # so long through an open contact: welded
 _LAG_MS = const(1_000)  # a metering chip shows a step after 0.84 s; a gateway's report:
 _REPORT_MS = const(4_000)
 _CONFIRM_MS = const(100)
+_SLACK_MA = const(500)
 _WINDOW = const(10)  # tenths of the response
 CABLE_SHARE = const(20)  # of its rating that may flow beyond it
 REFUSALS = const(2)  # stops that it ignored until the contactor opened under load
@@ -137,8 +140,14 @@ class Draw:
             self._over_ms = 0
 
     def _limit_ma(self, offer_ma):
-        limit_ma = offer_ma + offer_ma // 10 + 500
-        cable_ma = self._image.commands[CABLE_MA]
+        image = self._image
+        site = image.site
+        slack_ma = offer_ma // 20
+        if slack_ma < _SLACK_MA:
+            slack_ma = _SLACK_MA
+        limit_ma = offer_ma + slack_ma
+        limit_ma += offer_ma * site[NODE_ERROR_PERMILLE + site[EVSE_NODE]] // 1000
+        cable_ma = image.commands[CABLE_MA]
         if cable_ma > 0 and limit_ma > cable_ma + cable_ma // CABLE_SHARE:
             return cable_ma + cable_ma // CABLE_SHARE
         return limit_ma

@@ -232,7 +232,7 @@ def test_dropped_out_is_named() -> None:
 def test_a_car_that_draws_more_than_offered() -> None:
     """INV-3: response enforced by escalation."""
     room = Room().charge()
-    put(room.image.readings, EVSE_MA=18_200)  # 110 % of 16 A + 0.5 A is 18.1 A
+    put(room.image.readings, EVSE_MA=17_200)  # 105 % of 16 A and 2 % of its meter are 17.12 A
     room.step(51)
     assert not room.faults()
     room.step(2)
@@ -247,7 +247,7 @@ def test_a_car_that_draws_more_than_offered() -> None:
 
 def test_an_allowed_excess_is_not_escalated() -> None:
     room = Room().charge()
-    put(room.image.readings, EVSE_MA=18_100)
+    put(room.image.readings, EVSE_MA=17_100)
     room.step(300)
     assert not room.faults()
 

@@ -59,10 +59,23 @@ def test_a_car_that_follows_within_the_response_is_never_blamed(
     [(13_000, 14_600, True), (13_000, 13_600, False), (20_000, 21_600, True), (20_000, 20_900, 0)],
 )
 def test_a_cable_bears_what_it_is_rated_for(cable_ma: int, draws_ma: int, found: bool) -> None:
-    """110 % of the offer would be more."""
+    """What the offer allows would be more."""
     post = Post()
     put(post.image.commands, CABLE_MA=cable_ma)
     assert (post.run(20_000, draws_ma, cable_ma) is not None) == bool(found)
+
+
+@pytest.mark.parametrize("error_permille", [0, 20, 100])
+@pytest.mark.parametrize("offer_ma", [6_000, 10_000, 16_000, 32_000])
+def test_beyond_its_offer_is_half_an_ampere_or_a_twentieth_and_the_meters_error(
+    offer_ma: int, error_permille: int
+) -> None:
+    """INV-16."""
+    most_ma = offer_ma + max(500, offer_ma // 20) + offer_ma * error_permille // 1000
+    for ma, found in ((most_ma, False), (most_ma + 100, True)):
+        post = Post(NODE_ERROR_PERMILLE=(error_permille,) * 10)
+        put(post.image.commands, CABLE_MA=63_000)
+        assert (post.run(20_000, ma, offer_ma) is not None) == found
 
 
 def test_drawing_too_much_now_and_then_adds_up() -> None:
