@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from firmware.core import bounds
-from tools.twin.referee import vehicle
+from tools.twin.referee.bounds import BOUNDS
 
 
 def test_the_referees_copy_says_the_same() -> None:
-    assert {name: value for name, value, *_ in bounds.BOUNDS} == vehicle.BOUNDS
+    assert {name: value for name, value, *_ in bounds.BOUNDS} == BOUNDS
 
 
 def test_each_bound_says_where_it_comes_from() -> None:

@@ -23,13 +23,14 @@ from tests_host.twin.referee_kit import (
     legs,
     play,
 )
+from tests_host.twin.referee_point import TABLE as POINT_TABLE
 from tests_host.twin.referee_quality import TABLE as QUALITY_TABLE
 from tests_host.twin.referee_supply import TABLE as SUPPLY_TABLE
 from tests_host.twin.referee_table import TABLE as RULE_TABLE
 from tools.twin.referee import RULES, Referee, documentation, obedience, panel
 from tools.twin.referee.case import Case
 
-TABLE = RULE_TABLE | ISLAND_TABLE | SUPPLY_TABLE | QUALITY_TABLE
+TABLE = RULE_TABLE | ISLAND_TABLE | SUPPLY_TABLE | QUALITY_TABLE | POINT_TABLE
 
 
 def outcome(referee: Referee, rule: type) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests_host.twin.referee_kit import Timeline, at, case, grants, play
+from tests_host.twin.referee_kit import Timeline, at, case, grants, legs, play
+from tools.twin.scenario import Event
 
 RATING = {"inverter_rating_w": 5_000}
 
@@ -79,3 +80,85 @@ def test_the_figure_is_from_leaving_to_the_enables_end() -> None:
 
     figures = play(timeline(), case(**RATING)).summary()["figures"]
     assert figures["outside_grant_s"] == pytest.approx(3.9)
+
+
+@pytest.mark.parametrize(
+    ("out_s", "in_s", "wrong"),
+    [(3.9, 0.1, True), (3.0, 0.3, True), (9.0, 5.0, True), (2.0, 3.0, False), (3.5, 4.0, False)],
+)
+def test_it_may_not_come_back_for_a_moment(out_s: float, in_s: float, wrong: bool) -> None:
+    def timeline() -> Timeline:
+        t_s = 0.0
+        while t_s < 120:
+            yield from at(t_s, t_s + out_s, image=grants(0, 0, 0), inverter_w=-3_700.0)
+            yield from at(t_s + out_s + 0.05, t_s + out_s + in_s, image=grants(0, 0, 0))
+            t_s += out_s + in_s + 0.05
+
+    assert bool(found(timeline())) == wrong
+
+
+@pytest.mark.parametrize(
+    ("known", "wrong"),
+    [
+        ({"fits": True, "witnessed": False}, False),
+        ({"fits": False, "witnessed": False}, True),
+        ({"fits": True, "witnessed": True}, True),
+        ({"fits": True, "events": (Event(0, "bus", "meter", "silent", 60),)}, False),
+        ({"fits": False, "events": (Event(0, "bus", "meter", "silent", 60),)}, True),
+    ],
+)
+def test_what_fits_unmeasured_is_exempt_while_nothing_measures_it(
+    known: dict[str, Any], wrong: bool
+) -> None:
+    assert bool(found(story(4_000, 0, 0, 11), **known)) == wrong
+
+
+# --- an overload or an export beside it ---------------------------------------------------------
+
+
+def overloaded(
+    amps: float, own_a: float, grant_w: int, seconds: float, before_s: float = 0.0
+) -> list[str]:
+    """The battery draws own_a on each leg, of them grant_w on all three granted; `before_s` all of
+    it was granted, and the overload stood already."""
+    row = {"inverter_w": own_a * 690} | legs(service=amps, battery=own_a, inverter=own_a)
+
+    def timeline() -> Timeline:
+        yield from at(0, 10, image=grants(0, 5_000, 0))
+        yield from at(10.1, 10 + before_s, image=grants(0, 20_000, 0), **row)
+        start = 10 + before_s
+        yield from at(start + 0.1, start + seconds, image=grants(0, grant_w, 0), **row)
+
+    known = case(inverter_rating_w=20_000)
+    return [t for t in play(timeline(), known).findings() if "INV-3" in t and "heat" not in t]
+
+
+def test_only_the_disobedient_share_has_ten_seconds() -> None:
+    assert not overloaded(30, 10, 0, 9.5)
+    assert len(overloaded(30, 10, 0, 12)) == 3  # a leg each
+    assert not overloaded(30, 10, 3_450, 9.5)  # 25 A with what was granted of it
+    assert overloaded(30, 10, 3_450, 12)
+
+
+def test_what_is_granted_of_an_overload_has_its_own_time() -> None:
+    """40 A, 10 of them the battery's, 5 of those granted: others have 30 A."""
+    assert overloaded(40, 10, 3_450, 5)
+    assert not overloaded(40, 10, 3_450, 4)
+
+
+def test_an_overload_that_stood_before_has_no_new_ten_seconds() -> None:
+    assert not overloaded(30, 10, 0, 8, before_s=1.5)
+    assert overloaded(30, 10, 0, 9, before_s=1.5)
+
+
+@pytest.mark.parametrize(("low", "seconds", "wrong"), [
+    (-2_000, 5, True), (-2_000, 4, False), (0, 9.5, False), (0, 11, True),
+])  # fmt: skip
+def test_an_export_beyond_its_grant_has_ten_seconds(low: int, seconds: float, wrong: bool) -> None:
+    def timeline() -> Timeline:
+        yield from at(0, 10, image=grants(0, 0, 0))
+        row = {"inverter_w": -4_000.0, "grid_w": -3_000.0}
+        yield from at(10.1, 10 + seconds, image=grants(low, 0, 0), **row)
+
+    texts = play(timeline(), case(**RATING, export_limit_w=500)).findings()
+    assert any("INV-4" in text for text in texts) == wrong

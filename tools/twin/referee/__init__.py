@@ -18,6 +18,7 @@ from tools.twin.referee import (
     names,
     obedience,
     panel,
+    point,
     promises,
     quality,
     supply,
@@ -35,6 +36,7 @@ __all__ = ["RULES", "Referee", "documentation"]
 
 RULES: tuple[type[Rule], ...] = (
     *vehicle.RULES,
+    *point.RULES,
     *panel.RULES,
     *island.RULES,
     *quality.RULES,

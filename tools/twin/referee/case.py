@@ -30,6 +30,7 @@ class Circuit:
     curve: str
     bus_a: float
     devices: tuple[str, ...]
+    cable_a: float = 0  # of its conductors, 0 as the breaker
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,10 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)  # dotted input: value at the start
     events: tuple[Event, ...] = ()
     site: Mapping[str, Any] = field(default_factory=dict)  # the configuration as it is
+    evse_error: float = 0.0  # declared, of what measures the charging point
+    fits: bool = False  # the inverter's whole nameplate fits INV-4's static rule
+    witnessed: bool = True  # something but its own report measures it
+    pen_watched: bool = False  # the site's supply may lose its PEN
 
     def setting(self, name: str, t_s: float) -> Any:
         """A dotted input of the house at t_s: from its start, then by the scenario's events."""
@@ -172,6 +177,10 @@ class Case:
 
     def inverter_silent(self, t_s: float) -> bool:
         return bool(self.bus_fault("inverter", t_s))
+
+    def unwitnessed(self, t_s: float) -> bool:
+        """Nothing measures the inverter, and nothing has to."""
+        return self.fits and (not self.witnessed or bool(self.meter_fault(t_s)))
 
     def response_s(self, now: Mapping[str, Any]) -> float:
         """Declared response of the slowest device that carries current."""
@@ -227,18 +236,20 @@ def of(scenario: Scenario, board: Mapping[str, Any] | None = None) -> Case:
         Circuit(
             c.name, c.parent, c.breaker_a, c.curve, c.bus_a,
             tuple(d for d, line in above.items() if c.name in line),
+            _cable_a(site, c),
         )
         for c in house.circuits
     )  # fmt: skip
     start = {name: _initial(house, name, default) for name, default in SETTINGS}
     start |= _built(house) | {trace.name: math.nan for trace in scenario.traces}
     discharge_w, island = inverter.get("discharge_w", 0), site.get("island") or {}
+    metered = _metered(site, gateway)
     return Case(
         circuits,
         house.nominal_v,
         gateway,
         grid_code(site, house.nominal_v, house.legs),
-        _metered(site, gateway),
+        metered,
         site.get("export_limit_w", -1),
         owner.get("reserve_percent", 100),
         owner.get("outage_reserve_percent", 100),
@@ -258,6 +269,10 @@ def of(scenario: Scenario, board: Mapping[str, Any] | None = None) -> Case:
         start,
         tuple(scenario.events),
         site,
+        _node(site, evse.get("node")).get("error_percent", 2) / 100,
+        _fits(site, house.nominal_v),
+        gateway or _witnessed(site),
+        pen_watched(site),
     )
 
 
@@ -270,9 +285,61 @@ def _line(name: str | None, parents: Mapping[str, str | None]) -> list[str]:
     return line
 
 
-def _rating_a(site: Mapping[str, Any], name: Any) -> float:
+def _node(site: Mapping[str, Any], name: Any) -> Mapping[str, Any]:
+    """A circuit as the site has it, empty where it has none of that name."""
     nodes = (n for n in site.get("nodes", []) if isinstance(n, dict))
-    return next((n.get("rating_a", 0) for n in nodes if n.get("name") == name), 0)
+    return next((n for n in nodes if n.get("name") == name), {})
+
+
+def _rating_a(site: Mapping[str, Any], name: Any) -> float:
+    return _node(site, name).get("rating_a", 0)
+
+
+def _cable_a(site: Mapping[str, Any], circuit: Any) -> float:
+    """What its conductors bear where that is less than its breaker: as the house is built, or as
+    the site says."""
+    told = [a for a in (circuit.cable_a, _rating_a(site, circuit.name)) if a]
+    least = min(told, default=circuit.breaker_a)
+    return least if least < circuit.breaker_a else 0
+
+
+def _fits(site: Mapping[str, Any], volts: float) -> bool:
+    """INV-4's static rule for the inverter's whole nameplate: it may feed all of it by conductors,
+    busbars, other sources and export limit, and draw all of it where no measurement is relied on.
+    """
+    inverter = site.get("inverter") or {}
+    feed_w = inverter.get("discharge_w", 0)
+    if 0 <= site.get("export_limit_w", -1) < feed_w:
+        return False
+    legs = inverter.get("legs", 1)
+    feed_a, draw_a = (w / legs / volts for w in (feed_w, inverter.get("charge_w", 0)))
+    parents = {n.get("name"): n.get("parent") for n in site.get("nodes", [])}
+    for name in _line(inverter.get("node"), parents):
+        node = _node(site, name)
+        below = [n for n in parents if name in _line(n, parents)]
+        others_a = sum(_node(site, n).get("source_a", 0) for n in below)
+        rating_a = node.get("rating_a", 0)
+        most_a = rating_a * node.get("continuous_percent", 100) / 100
+        bus_a = node.get("bus_a", 0) * node.get("bus_percent", 100) / 100
+        relied_on = node.get("instrument") in ("ct", "meter") and name != inverter.get("node")
+        if (relied_on and draw_a) or draw_a > most_a or feed_a > most_a - others_a:
+            return False
+        if bus_a and feed_a > (bus_a - rating_a) * 0.8 - others_a:
+            return False
+    return True
+
+
+def _witnessed(site: Mapping[str, Any]) -> bool:
+    """Something above the inverter measures, and not its own report."""
+    parents = {n.get("name"): n.get("parent") for n in site.get("nodes", [])}
+    line = _line((site.get("inverter") or {}).get("node"), parents)
+    return any(_node(site, name).get("instrument") in ("ct", "meter") for name in line)
+
+
+def pen_watched(site: Mapping[str, Any]) -> bool:
+    """The supply's neutral is its protective conductor: said so, or the British code's default."""
+    earthing = site.get("earthing")
+    return earthing == "pme" or (earthing is None and site.get("grid_code") == "g99")
 
 
 def _metered(site: Mapping[str, Any], gateway: bool) -> tuple[str, ...]:

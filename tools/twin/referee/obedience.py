@@ -1,20 +1,27 @@
-# islet: the referee's rule for a device that does not do what it was granted.
+# islet: the referee's rules for a device that does not do what it was granted.
 # GPL-3.0-or-later
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
 
+from tools.twin.referee.bounds import BOUNDS
 from tools.twin.referee.case import Case
-from tools.twin.referee.rule import Moment, Rule, Wrong, number
+from tools.twin.referee.rule import Moment, Rule, Wrong, legs, number
 
 OBEY_S = 10.0  # INV-16
+BACK = 1.0  # of it, a second inside
 TOLERANCE = 0.03  # of its rating, and at least
 TOLERANCE_W = 100.0
 WAY_S = 1.0  # of a grant to the device's register
 EFFECT_S = 2.0  # an enable's
 SEEN_S = 2.0  # greatest age of what shows that it has none
 STEP_S = 0.5
+TOLERANCE_A, TOLERANCE_SHARE = 0.5, 0.05  # INV-16
+MEASURED_A = 0.1  # resolution of what measures it
+# Resistor of the plug, from and below in ohm, and the cable's rating (IEC 61851-1 Annex B; limits
+# by Phoenix Contact, both second-hand).
+CABLES = ((75, 150, 63.0), (150, 330, 32.0), (330, 1000, 20.0), (1000, 2200, 13.0))
 
 
 def tolerance_w(rating_w: float) -> float:
@@ -28,13 +35,67 @@ def hull(m: Moment) -> tuple[float, float] | None:
     return min(m.commands["GRANT_LOW[1]"], 0), max(m.commands["GRANT_HIGH[1]"], 0)
 
 
-def disobeys(m: Moment, rating_w: float) -> bool:
-    """It follows the grid outside its grant, beyond tolerance."""
-    granted = hull(m)
-    if granted is None or m.now["inverter_mode"] != "follow":
-        return False
-    watts, slack = number(m.now, "inverter_w"), tolerance_w(rating_w)
-    return not granted[0] - slack <= watts <= granted[1] + slack
+class Leash:
+    """What a device was granted during the last `keep_s`, and whether it is outside of it."""
+
+    def __init__(self, keep_s: float) -> None:
+        self.keep_s = keep_s
+        self.low = self.high = 0.0  # loosest of those
+        self.left_s = -1.0  # outside the present grant for so long, −1 inside
+        self.outside = False  # of everything that it may still be following
+        self._grants: deque[tuple[float, float, float]] = deque()
+        self._since_s: float | None = None
+        self._head_s: float | None = None  # outside before it was `outside`
+
+    def see(self, t_s: float, value: float, low: float, high: float, slack: float) -> None:
+        grants = self._grants
+        grants.append((t_s, low, high))
+        while grants[0][0] < t_s - self.keep_s and len(grants) > 1:
+            grants.popleft()
+        if low - slack <= value <= high + slack:
+            self._since_s = self._head_s = None
+            self.left_s, self.outside = -1.0, False
+            return
+        if self._since_s is None:
+            self._since_s = t_s
+        self.left_s = t_s - self._since_s
+        self.low = min(row[1] for row in grants)
+        self.high = max(row[2] for row in grants)
+        self.outside = not self.low - slack <= value <= self.high + slack
+        if not self.outside:
+            self._head_s = None
+
+    def wrong(self, what: str, text: str) -> Wrong:
+        """OBEY_S from leaving the grant: what it was entitled to follow late is part of them. It
+        is given back as slowly as it went: outside for more than half of the time is outside."""
+        if self._head_s is None:
+            self._head_s = min(self.left_s, self.keep_s)
+        return Wrong(what, text, OBEY_S - self._head_s, back=BACK)
+
+
+class InverterLeash(Leash):
+    """The inverter's, while it follows the grid."""
+
+    def __init__(self, case: Case, keep_s: float) -> None:
+        super().__init__(keep_s)
+        self._slack = tolerance_w(case.inverter_rating_w)
+
+    def look(self, m: Moment) -> bool:
+        """False as long as nothing is published."""
+        granted = hull(m)
+        if granted is None:
+            return False
+        follows = m.now["inverter_mode"] == "follow"
+        watts = number(m.now, "inverter_w") if follows else 0.0
+        self.see(m.t_s, watts, *granted, self._slack)
+        return True
+
+    def share(self, m: Moment) -> float:
+        """The part of its power that is within all that it may still be following."""
+        if not self.look(m) or not self.outside:
+            return 1.0
+        watts = number(m.now, "inverter_w")
+        return min(max(watts, self.low), self.high) / watts
 
 
 class Obeys(Rule):
@@ -43,41 +104,66 @@ class Obeys(Rule):
     text = (
         "An inverter that follows the grid outside all that was granted in its declared response "
         "+ 1 s, by more than 100 W or 3 % of its rating, has lost its enable or its contactor "
-        "within 10 s of leaving its grant. A site whose whole nameplate fits unmeasured is "
-        "exempt where nothing measures it."
+        "within 10 s of leaving its grant; time inside is taken off the time outside. An inverter "
+        "whose whole nameplate fits INV-4's static rule is exempt while nothing measures it."
     )
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._grants: deque[tuple[float, float, float]] = deque()
-        self._left_s: float | None = None
+        self._leash = InverterLeash(case, case.inverter_response_s + WAY_S)
         self.longest_s = 0.0  # from leaving its grant to its enable's end
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        granted = hull(m)
-        if granted is None:
+        leash = self._leash
+        if not leash.look(m) or leash.left_s < 0 or not m.now["inverter_enabled"]:
             return
-        keep_s = self.case.inverter_response_s + WAY_S
-        self._grants.append((m.t_s, *granted))
-        while self._grants[0][0] < m.t_s - keep_s and len(self._grants) > 1:
-            self._grants.popleft()
-        if not disobeys(m, self.case.inverter_rating_w):
-            self._left_s = None
+        self.longest_s = max(self.longest_s, leash.left_s)
+        if not leash.outside or self.case.unwitnessed(m.t_s):
             return
-        if self._left_s is None:
-            self._left_s = m.t_s
-        if m.now["inverter_enabled"]:
-            self.longest_s = max(self.longest_s, m.t_s - self._left_s)
+        low, high = hull(m) or (0, 0)
         watts = number(m.now, "inverter_w")
-        slack = tolerance_w(self.case.inverter_rating_w)
-        low = min(row[1] for row in self._grants)
-        high = max(row[2] for row in self._grants)
-        if low - slack <= watts <= high + slack or not m.now["inverter_enabled"]:
+        text = f"inverter at {watts:.0f} W, granted {low:.0f}…{high:.0f} W"
+        yield leash.wrong("inverter", text)
+
+
+class Follows(Rule):
+    inv = "INV-16"
+    title = "a car beyond its offer, or the cable's rating, keeps its contactor"
+    text = (
+        "T1: a car that draws more than all that was offered in the declared response + 1 s, by "
+        "more than 0.5 A or 5 % and the declared error of what measures it, or more than 105 % of "
+        "its cable (proximity: 1.5 kΩ 13 A, 680 Ω 20 A, 220 Ω 32 A, 100 Ω 63 A, unknown 0 A) for "
+        "10 s in all, finds its contactor open. One that the scenario welds is the weld's rule."
+    )
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._leash = Leash(case.evse_response_s + WAY_S)
+
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        case, now = self.case, m.now
+        if case.gateway or m.commands is None:
             return
-        if m.t_s - self._left_s < OBEY_S:
+        amps = max(abs(a) for a in legs(now, "evse_{}_a"))
+        error = case.evse_error
+        offer_a = m.commands["OFFER_MA"] / 1000
+        slack = max(TOLERANCE_A, TOLERANCE_SHARE * offer_a) + error * amps + MEASURED_A
+        leash = self._leash
+        leash.see(m.t_s, amps, 0.0, offer_a, slack)
+        if not now["contactor_closed"] or case.setting("relays.contactor.welded", m.t_s):
             return
-        text = f"inverter at {watts:.0f} W, granted {granted[0]:.0f}…{granted[1]:.0f} W"
-        yield Wrong("inverter", text)
+        if leash.outside:
+            yield leash.wrong("offer", f"car draws {amps:.1f} A of {offer_a:.1f} A offered")
+        cable_a = rating_a(case.setting("car.proximity_ohm", m.t_s))
+        most_a = cable_a * BOUNDS["cable_permille"] / 1000 + error * amps + MEASURED_A
+        if amps > most_a:
+            text = f"{amps:.1f} A through a cable of {cable_a:g} A"
+            yield Wrong("cable", text, OBEY_S, back=BACK)
+
+
+def rating_a(ohm: float) -> float:
+    """Of the cable with this resistor in its plug, 0 for one that is not known."""
+    return next((amps for low, high, amps in CABLES if low <= ohm < high), 0.0)
 
 
 class Effect(Rule):
@@ -109,4 +195,4 @@ class Effect(Rule):
             yield Wrong("island", f"inverter at {watts:.0f} W without its enable")
 
 
-RULES = (Obeys, Effect)
+RULES = (Obeys, Follows, Effect)

@@ -2,11 +2,13 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 from tools.twin.referee.case import Case
-from tools.twin.referee.obedience import OBEY_S, disobeys
-from tools.twin.referee.rule import Moment, Rule, Wrong, legs, number
+from tools.twin.referee.flow import LEGS, Flow, Flows
+from tools.twin.referee.obedience import OBEY_S, InverterLeash
+from tools.twin.referee.rule import Moment, Rule, Truth, Wrong, drain_of, legs, number
 from tools.twin.referee.thermal import BUS_TAU_S, Body, constants
 
 AGE_S = 2.0  # an older measurement is none (INV-4)
@@ -21,34 +23,64 @@ ALONE_S = 10.0
 
 class Overload(Rule):
     inv = "INV-3"
-    title = "circuit or busbar over its rating with islet taking part"
+    title = "circuit, conductor or busbar over its rating with islet taking part"
     text = (
-        "Above 103 % + 0.3 A of a breaker's or busbar's rating, islet's part in it is at its "
-        "minimum (0.5 A) within the measurement's greatest age 2 s + 100 ms + the declared "
-        "response of the device; a device outside its grant within INV-16's 10 s. No thermal "
-        "credit."
+        "Above 103 % + 0.3 A of a breaker's, a conductor's or a busbar's rating, islet's part in "
+        "it is at its minimum (0.5 A) within the measurement's greatest age 2 s + 100 ms + the "
+        "declared response of the device. Where only what the inverter takes beyond all that was "
+        "granted during its response makes it so, islet has withdrawn what it could: the whole "
+        "overload, from its beginning, then has INV-16's 10 s. No thermal credit."
     )
 
-    def look(self, m: Moment) -> Iterable[Wrong]:
-        for flow in m.flows:
-            circuit = flow.circuit
-            for kind, rated, pairs in (
-                ("", circuit.breaker_a, flow.breaker),
-                (" busbar", circuit.bus_a, flow.busbar),
-            ):
-                limit = rated * OVER + OVER_A
-                for leg, (amps, alone) in enumerate(pairs, 1):
-                    mine = abs(amps) - abs(alone)
-                    if abs(amps) > limit and mine > AT_MINIMUM_A:
-                        name = f"{circuit.name}{kind} L{leg}"
-                        yield self._wrong(m, name, abs(amps), rated, mine)
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._leash = InverterLeash(case, case.inverter_response_s)
+        self._flows = Flows(case)
 
-    def _wrong(self, m: Moment, name: str, amps: float, rated: float, mine: float) -> Wrong:
-        text = f"{name}: {amps:.1f} A of {rated:g} A, {mine:.1f} A of it islet's"
-        permitted_s = AGE_S + STEP_S + self.case.response_s(m.now)
-        return Wrong(
-            name, text, OBEY_S if disobeys(m, self.case.inverter_rating_w) else permitted_s
-        )
+    def look(self, m: Moment) -> Iterable[Wrong]:
+        share = self._leash.share(m)
+        own_s = AGE_S + STEP_S + self.case.response_s(m.now)
+        granted = m.flows if share == 1 else self._flows.of(with_inverter(self.case, m.now, share))
+        for name, text in over(granted):
+            yield Wrong(name, text, own_s)
+        most_s = math.inf if share == 1 else max(own_s, OBEY_S)
+        for name, text in over(m.flows):
+            yield Wrong(
+                f"{name} in all", text + ", outside its grant", most_s, back=drain_of(OBEY_S)
+            )
+
+
+def over(flows: Sequence[Flow]) -> Iterator[tuple[str, str]]:
+    """What carries more than its rating with islet's help: its name, and the figures."""
+    for flow in flows:
+        circuit = flow.circuit
+        for kind, rated, pairs in (
+            ("", circuit.breaker_a, flow.breaker),
+            (" conductor", circuit.cable_a, flow.breaker if circuit.cable_a else ()),
+            (" busbar", circuit.bus_a, flow.busbar),
+        ):
+            limit = rated * OVER + OVER_A
+            for leg, (amps, alone) in enumerate(pairs, 1):
+                mine = abs(amps) - abs(alone)
+                if abs(amps) > limit and mine > AT_MINIMUM_A:
+                    name = f"{circuit.name}{kind} L{leg}"
+                    yield (
+                        name,
+                        f"{name}: {abs(amps):.1f} A of {rated:g} A, {mine:.1f} A of it islet's",
+                    )
+
+
+def with_inverter(case: Case, now: Truth, share: float) -> Truth:
+    """The same currents, had the inverter only so much of its own."""
+    changed: dict[str, float] = {}
+    for leg in LEGS[: case.enter.legs]:
+        amps = number(now, f"inverter_{leg}_a")
+        changed[f"inverter_{leg}_a"] = amps * share
+        for circuit in case.circuits:
+            if "inverter" in circuit.devices:
+                name = f"{circuit.name}_{leg}_a"
+                changed[name] = number(now, name) - amps * (1 - share)
+    return {**now, **changed}
 
 
 class Alone(Rule):
@@ -74,7 +106,9 @@ class Heat(Rule):
     text = (
         "The referee's own thermal model, twice: with the currents as they are, and as they "
         "would be without islet's devices. Heat 1 with them and not without them is a finding, "
-        "and so is a breaker that trips in the house while islet takes part."
+        "and so is a breaker that trips in the house while islet takes part. A busbar's heat 1 is "
+        "103 % of its rating held for ever, with 10 min as its time constant: an overload in "
+        "parts is found by what it adds up to."
     )
 
     def __init__(self, case: Case) -> None:
@@ -88,7 +122,11 @@ class Heat(Rule):
                 (Body(circuit.breaker_a, limit, tau_s), Body(circuit.breaker_a, limit, tau_s))
                 for _ in range(3)
             ]
-            bus = [Body(circuit.bus_a, 1.0, BUS_TAU_S) for _ in range(3) if circuit.bus_a]
+            bus = [
+                (Body(circuit.bus_a, OVER, BUS_TAU_S), Body(circuit.bus_a, OVER, BUS_TAU_S))
+                for _ in range(3)
+                if circuit.bus_a
+            ]
             self._rows.append((bodies, bus))
 
     def look(self, m: Moment) -> Iterable[Wrong]:
@@ -102,8 +140,14 @@ class Heat(Rule):
                     self.worst[name] = heat
                 if alone.warm(without, m.dt_s) < 1 <= heat:
                     yield Wrong(f"{name} L{leg}", f"{name} L{leg}: heat {heat:.2f} of 1, islet's")
-            for (amps, _), body in zip(flow.busbar, bus, strict=False):
-                self.bus_worst[name] = max(self.bus_worst[name], body.warm(amps, m.dt_s))
+            for leg, ((amps, without), (real, alone)) in enumerate(
+                zip(flow.busbar, bus, strict=False), 1
+            ):
+                heat = real.warm(amps, m.dt_s)
+                self.bus_worst[name] = max(self.bus_worst[name], heat)
+                if alone.warm(without, m.dt_s) < 1 <= heat:
+                    text = f"{name} busbar L{leg}: heat {heat:.2f} of 1, islet's"
+                    yield Wrong(f"{name} busbar L{leg}", text)
             if m.now[f"{name}_tripped"] and not m.before[f"{name}_tripped"]:
                 mine = any(abs(a) - abs(b) > AT_MINIMUM_A for a, b in before.breaker)
                 if mine and not self.case.event_at(f"circuits.{name}", m.t_s):
@@ -161,21 +205,27 @@ class Export(Rule):
     title = "export limit exceeded"
     text = (
         "Export above the site's limit + 2 % + 60 W while the inverter discharges, for longer "
-        "than 2 s + 100 ms + its response, 10 s where it is outside its grant (INV-16). What PV "
-        "does alone is not islet's."
+        "than 2 s + 100 ms + its response; where only what it delivers beyond its grant makes it "
+        "so, for 10 s from its beginning (INV-16). What PV does alone is not islet's."
     )
 
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._leash = InverterLeash(case, case.inverter_response_s)
+
     def look(self, m: Moment) -> Iterable[Wrong]:
+        share = self._leash.share(m)
         limit_w = self.case.export_limit_w
-        export_w = -number(m.now, "grid_w")
-        if limit_w < 0 or export_w <= limit_w * 1.02 + AT_MINIMUM_W:
+        export_w, watts = -number(m.now, "grid_w"), number(m.now, "inverter_w")
+        most_w = limit_w * 1.02 + AT_MINIMUM_W
+        if limit_w < 0 or export_w <= most_w or watts >= -AT_MINIMUM_W:
             return
-        if number(m.now, "inverter_w") < -AT_MINIMUM_W:
-            text = f"export {export_w:.0f} W of {limit_w:.0f} W allowed"
-            permitted_s = AGE_S + STEP_S + self.case.inverter_response_s
-            yield Wrong(
-                "export", text, OBEY_S if disobeys(m, self.case.inverter_rating_w) else permitted_s
-            )
+        text = f"export {export_w:.0f} W of {limit_w:.0f} W allowed"
+        own_s = AGE_S + STEP_S + self.case.inverter_response_s
+        if export_w + watts * (1 - share) > most_w and watts * share < -AT_MINIMUM_W:
+            yield Wrong("export", text, own_s)
+        most_s = math.inf if share == 1 else max(own_s, OBEY_S)
+        yield Wrong("in all", text + ", outside its grant", most_s, back=drain_of(OBEY_S))
 
 
 RULES = (Overload, Heat, Alone, Stale, Unheard, Export)

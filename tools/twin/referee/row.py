@@ -18,7 +18,7 @@ class Open:
     def wrong(self, dt_s: float, wrong: Wrong, per_hour_s: float) -> str | None:
         """How it has lasted too long, empty where no time is permitted; None: not, or told."""
         permitted_s, grown_s = wrong.permitted_s, wrong.grown_s
-        self.drain = drain_of(permitted_s)
+        self.drain = wrong.back or drain_of(permitted_s)
         if self.at_once.fill(dt_s, permitted_s, grown=grown_s) and not self.told:
             self.told = True
             return f" (for {permitted_s:.2f} s in all)" if permitted_s else ""

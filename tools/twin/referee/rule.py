@@ -33,13 +33,16 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Something that must not be: `what` identifies it, `text` says it with figures. `grown_s`:
-    for how long since the moment before, where truth itself counts it; None: by the moments."""
+    """Something that must not be: `what` identifies it, `text` says it with figures; permitted for
+    so long in all (inf: only counted). `grown_s`: for how long since the moment before, where
+    truth itself counts it; None: by the moments. `back`: given back at so many s a second, 0: as
+    RECOVER_S says."""
 
     what: str
     text: str
     permitted_s: float = 0.0
     grown_s: float | None = None
+    back: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

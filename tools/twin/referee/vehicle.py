@@ -2,15 +2,12 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 
+from tools.twin.referee.bounds import BOUNDS
 from tools.twin.referee.case import Case
 from tools.twin.referee.rule import Moment, Rule, Since, Truth, Wrong, number
 
-# The referee's own copy of the bounds that firmware prints; a test compares the two.
-BOUNDS: dict[str, int] = json.loads((Path(__file__).parent / "bounds.json").read_text())
 OPEN_S = BOUNDS["left_c_d_ms"] / 1000
 PROTECTION_S = 0.150  # the hardware breaks the coil by itself; a contactor is declared ≤ 60 ms
 EMPTYING_S = BOUNDS["emptying_ms"] / 1000  # a forced opening under load
