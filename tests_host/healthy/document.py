@@ -79,7 +79,7 @@ def _service_node(w: World) -> Json:
 
 def _site(w: World) -> Json:
     overrides: Json = {}
-    if w.likely(0.85):  # else the code's own delays: nothing is fed in all the run
+    if w.likely(0.85) or w.outage:  # else the code's own delays: nothing is fed in all the run
         overrides["enter_delay_s"] = w.between(5, 10, 0)
         overrides["enter_ramp_s"] = w.between(1, 10, 0)
     if w.outage and w.likely(0.6):
@@ -154,6 +154,7 @@ def _expect(w: World) -> list[Json]:
     rows += [
         {"that": "islet.TRIPPED", "bit": name, "equals": False, "text": f"{name} does not trip"}
         for name in TRIPS
+        if name != "sampling" or w.outage is None  # an unloaded leg may leave the range then
     ]
     end: dict[str, Any] = {"that": "house_source", "when": "end", "equals": "grid"}
     return [*rows, {**end, "text": "the house is on the grid at last"}]

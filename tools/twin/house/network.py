@@ -163,7 +163,8 @@ class Network:
             return 0j
         out_inverter = min(limits[0], -w_out / m)
         out_pv = min(limits[1], w_pv / m)
-        drawn = a_car + w_in / m
+        in_inverter = min(limits[0], w_in / m)  # its current limit, also at a sinking voltage
+        drawn = a_car + in_inverter
         target = max(0.0, (out_inverter + out_pv - drawn) / y.real)
         target = min(target, DRIFT_MAX_PU * h.nominal_v)
         m += (target - m) * min(1.0, dt_us * 1e-6 / DRIFT_TAU_S)
@@ -173,7 +174,7 @@ class Network:
         # what flows is what the loads take at this voltage: the sources share it
         flows = y.real * m + drawn
         scale = flows / (out_inverter + out_pv)
-        amps_inverter[k] = -out_inverter * scale + w_in / m
+        amps_inverter[k] = -out_inverter * scale + in_inverter
         amps_pv[k] = -out_pv * scale
         return v
 
