@@ -120,7 +120,7 @@ def _car(w: World, house: Json) -> None:
     if not car["plugged"]:
         w.set(w.between(3, 15, 1), "car.plugged", True)
     if w.likely(0.2):  # the vehicle pauses
-        at_s = w.between(12, w.seconds - 15, 1)
+        at_s = w.between(10, w.seconds - 12, 1)
         w.set(at_s, "car.wants", False)
         w.set(at_s + w.between(2, 20, 1), "car.wants", True)
     elif w.likely(0.35):
@@ -167,7 +167,7 @@ def _owner(w: World, site: Json, house: Json) -> None:
         w.say(w.between(10, w.seconds - 10, 1), "goal", w.chance.choice(GOALS))
     if w.has_car and not w.gateway and w.likely(0.2):
         lower = {"charge_ma": w.chance.choice((0, 6000, 9000)), "ttl_s": 15}
-        w.say(w.between(8, w.seconds - 20, 1), "charge_ma", lower)
+        w.say(w.between(8, w.seconds - 15, 1), "charge_ma", lower)
     if w.has_inverter and not stopped and w.likely(0.2):  # a price
         wish = {"target_w": round(watts * w.between(-1, 1)), "ttl_s": 10}
         w.say(w.between(12, w.seconds - 15, 1), "target_w", wish)

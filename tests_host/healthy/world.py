@@ -37,7 +37,7 @@ GRIDS = (
 WHOLE_NEUTRAL = ("as4777a", "default_60hz", "ieee1547_cat2", "ieee1547_cat3", "rule21")
 EARTHINGS = {"tn_s": "tn_s", "pme": "tn_c_s", "tt": "tt"}  # the site's words and the house's
 BREAKERS_A = (6, 10, 13, 16, 20, 25, 32, 40, 50, 60, 80, 100, 125)
-QUIET_S, OUTAGE_S = 40, 62  # lengths of houses without and with an outage
+QUIET_S, OUTAGE_S = 34, 59  # lengths of houses without and with an outage
 
 
 @dataclass
