@@ -242,6 +242,20 @@ def test_mismatched_island_collapses_at_once() -> None:
     assert after(house, 0.5).truth()["house_source"] == "dead"
 
 
+def test_a_charging_inverter_keeps_its_current_limit_while_an_island_sinks() -> None:
+    """The sun fails against what it draws: constant power must not become any current."""
+    house = build(pv={"circuit": "roof", "w_peak": 1200, "ramp_s": 0})
+    after(house, 3)
+    following(house, 5000)
+    house.apply("grid.outage", True)
+    most_a = 0.0
+    for _ in range(100):
+        after(house, 0.005)
+        most_a = max(most_a, abs(float(house.truth()["inverter_l1_a"])))
+    assert most_a <= 1.1 * 5000 / 3 / 230 + 0.1
+    assert house.truth()["house_source"] == "dead"
+
+
 def test_forming_with_the_switch_closed_is_dragged_down_and_recorded() -> None:
     house = following(build(grid={"neighbour_w": 20_000}), 0)
     assert house.inverter is not None
