@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+NOTICED = (AssertionError, pytest.fail.Exception)  # what a test that notices a mistake raises
+
 
 def plant(patch: pytest.MonkeyPatch, module: types.ModuleType, old: str, new: str) -> None:
-    """Run the module's text with `old`, which stands in it once, made `new`; whoever of core and
-    its tests has imported something of it gets the spoiled one."""
+    """Run the module's text with `old`, which stands in it once, made `new`; whoever has imported
+    something of it gets the spoiled one."""
     path = Path(str(module.__file__))
     text = path.read_text()
     assert text.count(old) == 1, f"{path.name}: {text.count(old)} times {old!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware import image as f
+from tests_host.core.planted import NOTICED, plant
 
 AGES = [
     (name, index + i)
@@ -43,3 +44,25 @@ def test_inv_4_what_the_bus_said_is_stale_after_its_silence() -> None:
         image.age_rest(100)
         image.latch()
     assert [image.readings[index] for index in BUS] == [3_000] * len(BUS)
+
+
+REST = "self._grow(self.live, self._rest, dt_ms, AGE_MAX_MS)"
+SAMPLED = "self._grow(self.live, self._sampled, dt_ms, AGE_MAX_MS)"
+MISTAKES = (
+    (REST, "pass"),
+    (REST, REST.replace("dt_ms", "0")),
+    (REST, REST.replace("_rest", "_sampled")),
+    (REST, REST + "; " + SAMPLED),
+    (SAMPLED, "pass"),
+    ('array("i", [len(rest)] + rest)', 'array("i", [len(rest) - 1] + rest)'),
+    ("if i not in SAMPLED_AGES]", "if i > SAMPLED_AGES[0]]"),
+)
+
+
+@pytest.mark.parametrize(("old", "new"), MISTAKES)
+def test_a_planted_mistake_is_noticed(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    plant(monkeypatch, f, old, new)
+    with pytest.raises(NOTICED):
+        for name, index in AGES:
+            test_inv_4_every_age_grows_by_exactly_one_of_the_two(name, index)
+        test_inv_4_what_the_bus_said_is_stale_after_its_silence()

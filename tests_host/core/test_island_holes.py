@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from firmware.core import island_facts, island_judge, switch_kernel
+from firmware.core import island_facts, island_judge, island_limits, switch_kernel
 from firmware.core.island_table import bit
 from firmware.image import (
     GRID_AGE_MS,
@@ -193,6 +193,28 @@ def a_lost_neutral_is_upset() -> None:
                     assert (facts & bit("upset") != 0) == upset, (legs, high, low, up, down)
 
 
+def an_island_without_its_neutral_stops() -> None:
+    """A leg above 1.15 and another below 0.90, whichever they are, within 100 ms; levels moved
+    inwards by the instrument's 1 %."""
+    for legs in (2, 3):
+        for high in range(legs):
+            for low in (leg for leg in range(legs) if leg != high):
+                for up, down, stops in (
+                    (1_160, 890, True),
+                    (1_145, 905, True),
+                    (1_160, 915, False),
+                    (1_135, 890, False),
+                ):
+                    image = a_site()
+                    image.site[LEG_COUNT] = legs
+                    for leg in range(legs):
+                        image.readings[HOUSE_MV + leg] = 230_000
+                    image.readings[HOUSE_MV + high] = 230 * up
+                    image.readings[HOUSE_MV + low] = 230 * down
+                    found = island_limits.Limits(image).step(100, True, False, True, False)
+                    assert (found & island_limits.WILD != 0) == stops, (legs, high, low, up, down)
+
+
 # --- bond last, and the reserve -----------------------------------------------------------------
 
 
@@ -255,10 +277,11 @@ CHECKS = (
     a_pole_that_has_not_closed_is_not_taken_for_closed,
     two_frequencies_are_apart,
     a_lost_neutral_is_upset,
+    an_island_without_its_neutral_stops,
     the_bond_outlives_the_enable,
     an_island_ends_at_its_reserve,
 )
-(VETO, RETURN, DEAD, APART, POLE, DRIFT, UPSET, BOND, RESERVE) = CHECKS
+(VETO, RETURN, DEAD, APART, POLE, DRIFT, UPSET, NEUTRAL, BOND, RESERVE) = CHECKS
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -268,6 +291,7 @@ def test_holds(check: Callable[[], None]) -> None:
 
 PERMISSIVE = "self.dead_ms >= _DEAD_MS and readings[INPUTS] & IN_ISLAND_DEAD"
 MATCH = "_MATCH_PERMILLE = const(150)"
+OVER = "now[_HIGH] > 1150 - ERROR_PERMILLE"
 SETTLED = "self.off_ms >= site[STOP_MS] + _MARGIN_MS"
 ENOUGH = "if soc <= reserve:"
 MISTAKES = (
@@ -301,6 +325,13 @@ MISTAKES = (
     (UPSET, island_facts, "lowest_mv * 10 < nominal_mv * 9", "lowest_mv * 10 < nominal_mv * 5"),
     (UPSET, island_facts, "high_mv * 10 > nominal_mv and", "high_mv * 10 > 4 * nominal_mv and"),
     (UPSET, island_facts, "lowest_mv * 10 < nominal_mv * 9", "True"),
+    (NEUTRAL, island_limits, OVER, "now[_HIGH] > 1450"),
+    (NEUTRAL, island_limits, OVER, "now[_HIGH] > 1150"),
+    (NEUTRAL, island_limits, OVER + " and", "True and"),
+    (NEUTRAL, island_limits, OVER + " and", OVER + " or"),
+    (NEUTRAL, island_limits, "now[_LOW] < 900 + ERROR_PERMILLE", "now[_LOW] < 550"),
+    (NEUTRAL, island_limits, "(_SPLIT, 0, 100, ", "(_SPLIT, 0, 1_000, "),
+    (NEUTRAL, island_limits, "for leg in range(1, site[LEG_COUNT]):", "for leg in range(1, 2):"),
     (BOND, island_judge, SETTLED, "True"),
     (BOND, island_judge, SETTLED, "self.off_ms >= _MARGIN_MS"),
     (BOND, island_judge, SETTLED, "self.off_ms >= site[STOP_MS] - _MARGIN_MS"),

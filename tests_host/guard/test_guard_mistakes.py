@@ -7,6 +7,7 @@ import pytest
 from firmware import guard as guard_module
 from firmware import image as f
 from firmware.guard import island
+from tests_host.core.planted import plant
 from tests_host.guard import test_guard, test_guard_island
 from tests_host.guard.test_guard import CONTACTOR
 
@@ -35,6 +36,33 @@ def test_without_its_order_the_bond_goes_too_early(monkeypatch: pytest.MonkeyPat
         test_guard.test_the_dead_man_takes_the_enable_first_and_the_bond_last()
     with pytest.raises(AssertionError):
         test_guard_island.test_inv_6_a_bond_that_is_on_bars_the_switch()
+
+
+HELD = "if not stopped or _holds(image):"
+LIVE = "live[HOUSE_MV + leg] * 10 > image.site[NOMINAL_MV]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (HELD, "if _holds(image):"),
+        (HELD, "if not stopped:"),
+        (LIVE, "live[HOUSE_MV] * 10 > image.site[NOMINAL_MV]"),
+        (LIVE, "live[HOUSE_MV + leg] * 9 > image.site[NOMINAL_MV]"),
+        ("live[INPUTS] & IN_ISLAND_OPEN == 0 or", "False or"),
+        ("own[OFF_MS] >= image.site[STOP_MS] + _MARGIN_MS", "own[OFF_MS] >= image.site[STOP_MS]"),
+    ],
+)
+def test_a_mistake_in_that_order_is_caught(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, island, old, new)
+    with pytest.raises(AssertionError):
+        for opened in (True, False):
+            for live in ((23_100, 0, 0), (0, 0, 23_100), ()):
+                test_guard_island.test_inv_18_the_bond_outlives_the_enable_whoever_takes_it(
+                    live, opened
+                )
 
 
 @pytest.mark.parametrize("name", GUARD_MISTAKES)

@@ -21,6 +21,7 @@ from firmware.net.events import Events
 from firmware.net.mqtt import Mqtt
 from firmware.net.packets import Packets
 from firmware.net.state import State
+from tests_host.core.planted import NOTICED, plant
 from tests_host.net.conftest import Broker, Device, PolicyDouble, free_port
 
 SETTINGS = {
@@ -352,3 +353,24 @@ def test_a_flood_of_commands_is_bounded(site: im.Image) -> None:
     assert mqtt.counters()["answers_waiting"] == 0
     mqtt._on_message(topic, b"{}")
     assert mqtt.commands.done - done == most + 1
+
+
+FULL = "if waiting >= _ANSWERS:"
+FLOODS = (
+    (FULL, "if False:"),
+    (FULL, "if waiting > _ANSWERS:"),
+    (FULL, "if waiting + 1 >= _ANSWERS:"),
+    ("if waiting == _ANSWERS:", "if True:"),
+    ("self._answers[-1] = [0, json.dumps(answer).encode()]", "pass"),
+    ("if answer[0] != number]", "if answer[0]]"),
+    ("self.refused += 1", "self.refused = 1"),
+)
+
+
+@pytest.mark.parametrize(("old", "new"), FLOODS)
+def test_a_planted_mistake_in_the_bound_is_noticed(
+    site: im.Image, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    plant(monkeypatch, mqtt_module, old, new)
+    with pytest.raises(NOTICED):
+        test_a_flood_of_commands_is_bounded(site)
