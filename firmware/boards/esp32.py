@@ -67,7 +67,7 @@ class Board:
         self.analog = circuit.analog
         self.sample_rate_hz = circuit.rate_hz
         self.rights = Rights(circuit, True)
-        self.storage = esp32_flash.find() or ""  # "": files in /
+        self.storage = esp32_flash.find()  # None: refused, a file system erases as it writes
         self.http_port = 80
         self.console = sys.stdin.buffer
         self._inputs = [

@@ -95,7 +95,9 @@ def may_erase(image):
 
 def open_store(storage, image):
     """storage: a folder, or an object with size, sector, read, program and erase; such a one is
-    given `may_erase`, to ask in its turn."""
+    given `may_erase`, to ask in its turn. ValueError for None, a board that has no such place."""
+    if storage is None:
+        raise ValueError("needs the partition 'records' of islet's own image (make flash)")
     if isinstance(storage, str):
         storage = FileStore(storage + "/ledger.bin", SECTORS * FileStore.sector)
     storage.may_erase = lambda: may_erase(image)

@@ -16,6 +16,7 @@ import pytest
 
 from firmware import image as im
 from firmware.boards.circuit import Circuit
+from firmware.ledger import open_store
 from firmware.sense import Sense
 from tests_host.boards.esp32_chip import Chip, Partition
 from tests_host.conftest import ROOT
@@ -330,8 +331,11 @@ def test_records_in_their_partition(setup: Setup) -> None:
     assert bytes(storage.read(5000, 2)) == b"\xff\xff"
 
 
-def test_without_the_partition_records_are_files(setup: Setup) -> None:
-    assert setup.board().storage == ""
+def test_inv_9_without_the_partition_nothing_may_be_kept(setup: Setup) -> None:
+    """INV-9: a file system erases as it writes, and asks nobody; so nothing is energised."""
+    storage = setup.board().storage
+    with pytest.raises(ValueError, match="partition 'records'"):
+        open_store(storage, im.Image())
 
 
 def test_it_has_all_that_the_firmware_asks_a_board_for(setup: Setup) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from firmware.boards import wall
+from firmware.net import state
 from firmware.net.state import wall_text
+from tests_host.core.planted import NOTICED, plant
 
 FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC)
 
@@ -52,6 +54,24 @@ def test_a_planted_mistake_is_noticed(right: str, mistake: str) -> None:
     planted = types.ModuleType("planted")
     exec(source.replace(right, mistake), planted.__dict__)
     assert wrong_days(planted.wall_minute)
+
+
+TEXT_MISTAKES = (
+    ("(31, 28 + (year % 4 == 0), 31,", "(31, 28, 31,"),
+    ("(31, 28 + (year % 4 == 0), 31,", "(31, 29, 31,"),
+    ("while days >= 365 + (year % 4 == 0):", "while days > 365 + (year % 4 == 0):"),
+    ("days -= 365 + (year % 4 == 0)", "days -= 365"),
+    ("while days >= lengths[month]:", "while days > lengths[month]:"),
+)
+
+
+@pytest.mark.parametrize(("right", "mistake"), TEXT_MISTAKES)
+def test_a_mistake_planted_in_the_text_is_noticed(
+    right: str, mistake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, state, right, mistake)
+    with pytest.raises((*NOTICED, IndexError)):
+        test_the_text_of_every_day()
 
 
 def test_the_text_of_every_day() -> None:
