@@ -33,6 +33,7 @@ from firmware.image import (
     INVERTER_STOP,
     ISLAND_AUTO,
     ISLAND_CAPABLE,
+    ISLAND_ISLANDED,
     ISLAND_NAMES,
     LOSS_DEAD,
     LOSS_NONE,
@@ -49,6 +50,7 @@ from firmware.image import (
     SOC_PERMILLE,
     Image,
 )
+from tests_host.core.builders import put
 
 LIVE_MV = 230_000
 STEP_MS = 100
@@ -248,6 +250,17 @@ class House:
             self.image.requests[REMEMBERED + i] = self.image.commands[MEMORY + i]
         self.island = Island(self.image, **self.tables)  # type: ignore[arg-type]
         self.island.recall(faults)
+
+
+def islanded(ms: int = 0, **site: int) -> House:
+    """A house whose outage its island carries, for so long already."""
+    house = House(a_site())
+    put(house.image.site, **site)
+    house.run(2_000)
+    house.grid = GRID_DEAD
+    assert house.run(10_000, ISLAND_ISLANDED) == ISLAND_ISLANDED
+    house.run(ms)
+    return house
 
 
 def names(trace: list[int]) -> str:

@@ -35,7 +35,7 @@ from firmware.image import (
     OUT_ISLAND,
     OUT_LOADS,
 )
-from tests_host.core.island_house import LIVE_MV, House, a_site, names
+from tests_host.core.island_house import LIVE_MV, House, a_site, islanded, names
 
 # --- a device that stops, and tries that end -------------------------------------------------
 
@@ -184,11 +184,7 @@ def test_a_bond_that_reads_closed_on_the_grid(proved: bool) -> None:
 
 
 def test_the_switch_is_never_closed_onto_a_bond_that_reads_closed() -> None:
-    house = House(a_site())
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
-    house.run(3_000)
+    house = islanded(3_000)
     house.stuck_bond = True
     house.grid = GRID_IN_SERVICE
     house.run(60_000)
@@ -204,11 +200,7 @@ def test_the_switch_is_never_closed_onto_a_bond_that_reads_closed() -> None:
 @pytest.mark.parametrize("state", [ISLAND_UNBONDING, ISLAND_CLOSING, ISLAND_DARK])
 @pytest.mark.parametrize("ms", [100, 300, 500])
 def test_a_bond_that_flickers_on_the_way_back_only_delays_it(state: int, ms: int) -> None:
-    house = House(a_site())
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
-    house.run(1_000)
+    house = islanded(1_000)
     house.drain(150)
     house.run(5_000 if state == ISLAND_DARK else 700)
     house.grid = GRID_IN_SERVICE
@@ -226,11 +218,7 @@ def test_a_proof_lost_while_forming_takes_the_enable_at_once_and_the_bond_stays(
     bit: int, ms: int
 ) -> None:
     """INV-5, INV-18: for the bond the switch counts as open until the device has stopped."""
-    house = House(a_site())
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
-    house.run(1_000)
+    house = islanded(1_000)
     house.false[bit] = False
     house.run(100)
     assert house.island.permits & OUT_ENABLE == 0
@@ -314,11 +302,7 @@ def test_a_neutral_lost_after_closing_opens_at_once_and_for_good(
 
 def test_a_house_held_by_the_sun_keeps_its_bond_and_goes_back_when_it_is_dead() -> None:
     """INV-17: named while it lasts, heals, and the ordinary way back goes on."""
-    house = House(a_site())
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
-    house.run(2_000)
+    house = islanded(2_000)
     house.sun = True
     house.grid = GRID_IN_SERVICE
     house.run(40_000)
@@ -331,10 +315,7 @@ def test_a_house_held_by_the_sun_keeps_its_bond_and_goes_back_when_it_is_dead() 
 
 
 def test_a_house_that_comes_alive_in_the_dark_gets_its_bond_and_no_enable() -> None:
-    house = House(a_site())
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
+    house = islanded()
     house.drain(150)
     house.run(5_000, ISLAND_DARK)
     house.run(1_000)
@@ -350,11 +331,7 @@ def test_a_house_that_comes_alive_in_the_dark_gets_its_bond_and_no_enable() -> N
 
 
 def test_the_stop_ends_the_island_bond_last_and_its_release_brings_the_grid_alone() -> None:
-    house = House(a_site())
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
-    house.run(2_000)
+    house = islanded(2_000)
     house.stop = True
     house.image.trips[f.TRIPPED] = f.TRIP_STOP
     house.run(100)
@@ -374,11 +351,7 @@ def test_the_stop_ends_the_island_bond_last_and_its_release_brings_the_grid_alon
 
 
 def test_a_stop_whose_scope_is_the_supply_keeps_it_off_until_a_person() -> None:
-    house = House(a_site())
-    house.image.site[f.STOP_CUTS_SUPPLY] = 1
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
+    house = islanded(STOP_CUTS_SUPPLY=1)
     house.stop = True
     house.image.trips[f.TRIPPED] = f.TRIP_STOP
     house.run(2_000)
@@ -395,12 +368,7 @@ def test_a_stop_whose_scope_is_the_supply_keeps_it_off_until_a_person() -> None:
 def test_a_trip_of_a_t1_point_does_not_darken_an_island(
     topology: int, ends: bool, trip: int
 ) -> None:
-    house = House(a_site())
-    house.image.site[f.TOPOLOGY] = topology
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
-    house.run(2_000)
+    house = islanded(2_000, TOPOLOGY=topology)
     house.image.trips[f.TRIPPED] = trip
     house.run(5_000)
     assert (house.house_mv() == LIVE_MV) != ends

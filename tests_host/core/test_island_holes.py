@@ -35,22 +35,10 @@ from firmware.image import (
     OUT_ENABLE,
     OUTAGE_RESERVE_PERMILLE,
     SOC_PERMILLE,
-    STOP_MS,
     Image,
 )
-from tests_host.core.island_house import House, a_site
+from tests_host.core.island_house import House, a_site, islanded
 from tests_host.core.planted import plant
-
-
-def islanded(stop_ms: int = 500) -> House:
-    house = House(a_site())
-    house.image.site[STOP_MS] = stop_ms
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    assert house.run(10_000, ISLAND_ISLANDED) == ISLAND_ISLANDED
-    house.run(1_000)
-    return house
-
 
 # --- the hardware's word that the house is dead ------------------------------------------------
 
@@ -73,7 +61,7 @@ def the_permissive_has_a_veto_on_forming() -> None:
 
 def the_permissive_has_a_veto_on_coming_back() -> None:
     """Switch and bond wait for 5 s of a dead house where it denies that the house is dead."""
-    house = islanded()
+    house = islanded(1_000)
     house.false[IN_ISLAND_DEAD] = False
     house.drain(150)
     house.run(5_000, ISLAND_ENDING)
@@ -223,7 +211,7 @@ def the_bond_outlives_the_enable() -> None:
     dead."""
     for stop_ms in (100, 500, 2_000):
         for way in ("reserve", "back", "trip"):
-            house = islanded(stop_ms)
+            house = islanded(1_000, STOP_MS=stop_ms)
             if way == "reserve":
                 house.drain(150)
             elif way == "back":

@@ -27,16 +27,7 @@ from firmware.image import (
     OUT_ENABLE,
     OUT_LOADS,
 )
-from tests_host.core.island_house import House, a_site
-
-
-def islanded() -> House:
-    house = House(a_site())
-    house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
-    house.run(1_000)
-    return house
+from tests_host.core.island_house import House, a_site, islanded
 
 
 def formed_onto_street_ms(house: House, ms: int) -> int:
@@ -66,7 +57,7 @@ def test_a_weld_before_the_start_whose_mirror_follows_its_coil() -> None:
 @pytest.mark.parametrize("ms", [1_000, 60_000])
 def test_a_weld_while_islanded(ms: int) -> None:
     """From the street live to the enable off: 2 s at most, also where the mirror lies."""
-    house = islanded()
+    house = islanded(1_000)
     house.run(ms)
     house.switch = house.stuck_switch = True
     house.false[IN_ISLAND_OPEN] = True
@@ -75,7 +66,7 @@ def test_a_weld_while_islanded(ms: int) -> None:
 
 
 def test_current_through_the_open_switch_ends_it_after_two_readings() -> None:
-    house = islanded()
+    house = islanded(1_000)
     house.image.site[f.NODE_INSTRUMENT] = f.INSTRUMENT_METER
     house.image.readings[f.NODE_AGE_MS] = 0
     house.run(2_000)
@@ -89,7 +80,7 @@ def test_current_through_the_open_switch_ends_it_after_two_readings() -> None:
 
 
 def test_loads_before_the_switch_are_no_weld() -> None:
-    house = islanded()
+    house = islanded(1_000)
     house.image.site[f.NODE_INSTRUMENT] = f.INSTRUMENT_METER
     house.image.site[f.LOADS_BEFORE_SWITCH] = 1
     house.image.readings[f.NODE_AGE_MS] = 0
@@ -100,7 +91,7 @@ def test_loads_before_the_switch_are_no_weld() -> None:
 
 def test_a_return_that_looks_like_a_weld_is_cleared_by_the_dead_house_beside_it() -> None:
     """It costs the island, and names nothing."""
-    house = islanded()
+    house = islanded(1_000)
     house.grid = GRID_WAITING
     for _ in range(100):
         house._pass()
@@ -114,7 +105,7 @@ def test_a_return_that_looks_like_a_weld_is_cleared_by_the_dead_house_beside_it(
 
 
 def test_a_phase_across_the_switch_says_that_it_is_a_return() -> None:
-    house = islanded()
+    house = islanded(1_000)
     house.grid = GRID_WAITING
     for _ in range(100):
         house.show()
@@ -143,7 +134,7 @@ def test_a_phase_across_the_switch_says_that_it_is_a_return() -> None:
     ],
 )
 def test_limits_of_an_island(mv: int, mhz: int, within_ms: int, fault: int) -> None:
-    house = islanded()
+    house = islanded(1_000)
     for _ in range(100):
         house.show()
         if house.image.readings[HOUSE_MV]:
@@ -161,7 +152,7 @@ def test_limits_of_an_island(mv: int, mhz: int, within_ms: int, fault: int) -> N
 
 @pytest.mark.parametrize("watts", [9_000, 10_200, 11_000])
 def test_an_overload_is_named_before_the_device_trips(watts: int) -> None:
-    house = islanded()
+    house = islanded(1_000)
     house.image.site[f.ISLAND_MAX_W] = 10_000
     house.image.readings[INVERTER_W] = -watts
     house.run(2_300)
@@ -200,7 +191,7 @@ def test_loads_come_back_where_there_is_room(before_w: int, back: bool) -> None:
 @pytest.mark.parametrize("permille", [80, 0, 150, -1])
 @pytest.mark.parametrize("ms", [500, 1_200, 20_000])
 def test_one_false_state_of_charge_ends_nothing(permille: int, ms: int) -> None:
-    house = islanded()
+    house = islanded(1_000)
     house.drain(220)
     house.image.readings[f.SOC_PERMILLE] = permille
     house.run(ms)
@@ -214,7 +205,7 @@ def test_one_false_state_of_charge_ends_nothing(permille: int, ms: int) -> None:
 
 
 def test_an_unplugged_car_is_no_failure_to_form() -> None:
-    house = islanded()
+    house = islanded(1_000)
     for _ in range(6):
         house.weak = True
         house.run(300)

@@ -79,13 +79,19 @@ def memory(folder: Path, minutes: int) -> Iterator[Figure]:
         yield Figure("growth of what is kept", text, "none in 10 min", "", method)
 
 
-def records(folder: Path) -> Iterator[Figure]:
-    (folder / "records").mkdir()
-    setup = rig.setup(folder / "records", [DEVICE / "records.py"], site=None)
-    text = program(setup, "records", 10_000)["text"]
-    found = re.search(r"erase (\d+)\s+program (\d+)\s+whole True refused True", text)
+def said(folder: Path, name: str, pattern: str) -> re.Match[str]:
+    """What one of the device programs says of itself, run alone."""
+    (folder / name).mkdir()
+    setup = rig.setup(folder / name, [DEVICE / f"{name}.py"], site=None)
+    text = program(setup, name, 10_000)["text"]
+    found = re.search(pattern, text)
     if not found:
-        raise rig.BoardBenchError(f"records of the ledger: {text[-500:]}")
+        raise rig.BoardBenchError(f"{name}: {text[-500:]}")
+    return found
+
+
+def records(folder: Path) -> Iterator[Figure]:
+    found = said(folder, "records", r"erase (\d+)\s+program (\d+)\s+whole True refused True")
     value = f"{int(found[2]) / 1000:.2f} ms worst of 64"
     method = f"erasing a sector took {int(found[1]) / 1000:.0f} ms and is refused while energised"
     yield Figure("programming a record, interrupts off", value, "< 1 ms", "", method)
@@ -93,12 +99,7 @@ def records(folder: Path) -> Iterator[Figure]:
 
 def documents(folder: Path) -> Iterator[Figure]:
     """How long one kB of JSON holds the loop."""
-    (folder / "json").mkdir()
-    setup = rig.setup(folder / "json", [DEVICE / "strict_json.py"], site=None)
-    text = program(setup, "strict_json", 10_000)["text"]
-    found = re.search(r"bytes (\d+)\s+strict (\d+)\s+builtin (\d+)", text)
-    if not found:
-        raise rig.BoardBenchError(f"parsing JSON: {text[-500:]}")
+    found = said(folder, "strict_json", r"bytes (\d+)\s+strict (\d+)\s+builtin (\d+)")
     value = f"{int(found[2]) / 1000:.1f} ms worst of 10"
     rival = f"built-in parser, which takes 2,500 for 2: {int(found[3]) / 1000:.1f} ms"
     method = f"{found[1]} bytes of a configuration, checked, rewritten, parsed"
