@@ -34,6 +34,7 @@ _REST_MS = const(3_000)  # steady +12 V for so long before PWM comes again
 _WAIT_LEAST_MS = const(5_000)
 _WAIT_MOST_MS = const(300_000)
 _WELL_MS = const(600_000)
+_BRIEF_MS = const(2_000)  # a want of current that is over by then was a reading's, or a start's
 
 
 def ramp(now, target, step):
@@ -49,13 +50,15 @@ class Offer:
     """OFFER_MA from the grant: 0, or 6 A and up.
 
     A stop for want of current lasts a pause; one for want of data until its instrument has been
-    fresh again for a while.
+    fresh again for a while, and so does one for a want that the next readings deny.
     """
 
     def __init__(self, image):
         self._image = image
         self._changed_ms = AGE_MAX_MS
         self._pause_ms = 0
+        self._brief_ms = 0  # a want of current may still prove to have been none
+        self._had_ma = 0
         self._blind = False
         self._seen_ms = AGE_MAX_MS  # since the instruments above the car are fresh
         self._wait_ms = _WAIT_LEAST_MS  # for so long they must be, before it goes on
@@ -64,9 +67,14 @@ class Offer:
         """While the pause lasts, it is the PANEL's claim."""
         self._watch_sight(dt_ms)
         left_ms = self._pause_ms - dt_ms
+        commands = self._image.commands
+        if self._brief_ms > 0:
+            self._brief_ms -= dt_ms
+            room_ma = commands[CLAIM_HIGH + PANEL * DEVICES + EVSE]
+            if room_ma >= self._had_ma and left_ms > _WAIT_LEAST_MS:
+                left_ms = _WAIT_LEAST_MS
         self._pause_ms = left_ms if left_ms > 0 else 0
         reason = REASON_PAUSE
-        commands = self._image.commands
         if left_ms <= 0 and commands[OFFER_MA] == 0 and not self._blind:
             left_ms = self._wait_ms - self._seen_ms
             reason = REASON_METER_BACK
@@ -110,6 +118,8 @@ class Offer:
             return
         if next_ma == 0 and lacks:
             self._pause_ms = self._image.site[EVSE_PAUSE_MS]
+            self._brief_ms = _BRIEF_MS
+            self._had_ma = offer_ma
         self._changed_ms = 0
         commands[OFFER_MA] = next_ma
 

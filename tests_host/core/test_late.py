@@ -102,6 +102,10 @@ def test_a_gap_of_the_meter_costs_seconds_not_the_pause() -> None:
     gap(house, 2.5)
     house.run(20)
     assert house.car.amps >= 6
+    house = Late().run(GROWN_S)
+    gap(house, 6)
+    house.run(25)
+    assert house.car.amps >= 6
 
 
 def test_a_meter_that_comes_and_goes_is_waited_for_longer_each_time() -> None:
@@ -124,6 +128,17 @@ def test_a_want_of_current_still_pauses() -> None:
     assert not house.closed
     house.run(30)
     assert house.closed
+
+
+@pytest.mark.parametrize("spike_s", [0.3, 0.6, 1.0])
+def test_a_want_that_the_next_reading_denies_costs_seconds(spike_s: float) -> None:
+    """A spike of one reading, or what a motor draws at its start."""
+    house = Late(pause_s=300.0).run(GROWN_S)
+    house.load_a = 60.0
+    house.run(spike_s)
+    house.load_a = 1.0
+    house.run(25)
+    assert house.openings <= 1 and house.car.amps >= 6
 
 
 # --- learned ----------------------------------------------------------------------------------
@@ -181,6 +196,18 @@ MISTAKES = (
         growth,
         "self._wait_ms *= 2",
         "pass",
+    ),
+    (
+        lambda: test_a_want_that_the_next_reading_denies_costs_seconds(0.6),
+        growth,
+        "room_ma >= self._had_ma",
+        "False",
+    ),
+    (
+        test_a_want_of_current_still_pauses,
+        growth,
+        "room_ma >= self._had_ma",
+        "True",
     ),
     (
         test_a_want_of_current_still_pauses,
