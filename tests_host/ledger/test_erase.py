@@ -86,7 +86,7 @@ def test_inv_9_the_last_place_before_the_chip_asks_again(
 
 def last_place(storage: Any, section: str, field: int, value: int) -> None:
     image = image_of()
-    there = open_store(storage, image)
+    there: Any = open_store(storage, image)
     there.erase(0)
     getattr(image, section)[field] = value
     with pytest.raises(RuntimeError, match="no erase"):
