@@ -168,6 +168,9 @@ class Obedience:
         enabled = self._trips[OUTPUTS] & OUT_ENABLE != 0
         if on_grid and enabled and seen.outside(low_w, high_w):
             self._outside(dt_ms)
+        elif on_grid and enabled:  # by turns is outside as well: time inside is taken off
+            self._out_ms = _less(self._out_ms, dt_ms)
+            self._loose_ms = _less(self._loose_ms, dt_ms)
         else:
             self._out_ms = self._loose_ms = 0
         self._escalate(dt_ms)
@@ -187,7 +190,7 @@ class Obedience:
         if seen.outside(self._grants.low_w, self._grants.high_w):
             self._loose_ms = _saturated(self._loose_ms + dt_ms)
         else:
-            self._loose_ms = 0
+            self._loose_ms = _less(self._loose_ms, dt_ms)
 
     # --- what is done about it ----------------------------------------------------------------
 
@@ -320,6 +323,10 @@ class Obedience:
 
 def _saturated(ms):
     return ms if ms < AGE_MAX_MS else AGE_MAX_MS
+
+
+def _less(ms, dt_ms):
+    return ms - dt_ms if ms > dt_ms else 0
 
 
 def table():
