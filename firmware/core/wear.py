@@ -44,9 +44,11 @@ class Wear:
         self._day_ms = 0
 
     def recall(self):
-        """The accounts as they stood before a reset or power cut; time without power is none."""
+        """The accounts as they stood before a reset or power cut; time without power is none. One
+        that ever closed may just have opened: it rests."""
         word = self._image.requests[REMEMBERED + MEMORY_WEAR] - 1
         if word >= 0:
+            self._pause_ms = MIN_OFF_MS
             self._hour_ms = min(word % _SHARE * HOUR_MS, HOUR_HOLDS_MS)
             self._day_ms = min(word // _SHARE * DAY_MS, DAY_HOLDS_MS)
         self._image.commands[MEMORY + MEMORY_WEAR] = word + 1 if word >= 0 else 0
@@ -108,7 +110,7 @@ def table():
     return [
         "| the contactor stays open | for |",
         "|---|---|",
-        "| after any opening | %d s |" % (MIN_OFF_MS // 1000),
+        "| after any opening, and a reset | %d s |" % (MIN_OFF_MS // 1000),
         "| after one under load, or less than %d s after it closed | the same, then twice as long"
         " each time, up to %d min |" % (SOON_MS // 1000, LONGEST_MS // 60_000),
         "| after %d operations in a row | one every %d min |"

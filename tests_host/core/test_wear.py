@@ -149,3 +149,11 @@ def test_a_planted_pause_that_does_not_grow_is_caught(monkeypatch: pytest.Monkey
 
 def test_the_table_prints_itself() -> None:
     assert "| after 6 operations in a row | one every 10 min |" in table()
+
+
+def test_a_reset_does_not_end_its_rest() -> None:
+    """It opened at the reset, or just before; when is not remembered."""
+    post = Post(0)
+    post.wear.closed()
+    word = post.image.commands[f.MEMORY + f.MEMORY_WEAR]
+    assert Post(word).rest() == module.MIN_OFF_MS
