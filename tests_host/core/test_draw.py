@@ -73,7 +73,8 @@ def test_beyond_its_offer_is_half_an_ampere_or_a_twentieth_and_the_meters_error(
     """INV-16."""
     most_ma = offer_ma + max(500, offer_ma // 20) + offer_ma * error_permille // 1000
     for ma, found in ((most_ma, False), (most_ma + 100, True)):
-        post = Post(NODE_ERROR_PERMILLE=(error_permille,) * 10)
+        post = Post()
+        put(post.image.site, NODE_ERROR_PERMILLE=(error_permille,) * 10)
         put(post.image.commands, CABLE_MA=63_000)
         assert (post.run(20_000, ma, offer_ma) is not None) == found
 
