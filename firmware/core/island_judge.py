@@ -114,6 +114,7 @@ _HEAL_ISLAND_MS = const(600_000)
 _UNPLUGGED_MS = const(5_000)  # a stop this long before the car was seen unplugged was its doing
 _TURNS = const(5)  # the demand is looked at every so many cycles
 _FIT_MS = const(1_000)
+_WEAK_MS = const(5_000)
 _UNSURE_MS = const(6_000)  # dark since a reset: so long without a grid fit for loads is an outage
 _MINE = TRIP_STOP + TRIP_STALE_PERMIT + TRIP_SAMPLING
 _BEHIND = TRIP_RCD + TRIP_HEAT
@@ -138,6 +139,7 @@ class Judge:
         self.closings = 0  # that failed, one after another
         self.hold_ms = 0  # before the next closing
         self.early_ms = 0  # left of the watch after closing
+        self.weak = 0  # the grid was in a load's window when it was left
         self.off_ms = 0  # since the enable was last permitted
         self.loss_ms = 0  # dead grid, short losses added up
         self.lost = False  # left for an outage, and the grid has not been fit for a load since
@@ -215,6 +217,7 @@ class Judge:
                 self.closings = 0
         elif state == ISLAND_OPENING:
             self.lost = True
+            self.weak = self._commands[GRID_LOAD_OK]
             self.leaves += 1
 
     # --- faults, tries, trips ----------------------------------------------------------------
@@ -345,7 +348,12 @@ class Judge:
             self.loss_ms = _less(self.loss_ms, dt_ms // _LOSS_SHARE)
         lost = loss != LOSS_NONE and (loss != LOSS_DEAD or self.loss_ms >= site[GRID_LOSS_MS])
         apart = state != ISLAND_GRID and state != ISLAND_STOPPING and state != ISLAND_SENSING
-        fit = made & _READY or self.served_ms >= _FIT_MS  # no island is begun beside its return
+        # no island is begun beside its return; a grid left although a load could have used it must
+        # be fit for sources: without the house it stands higher, and it would come and go
+        if self.weak:
+            fit = self.served_ms >= _WEAK_MS
+        else:
+            fit = made & _READY or self.served_ms >= _FIT_MS
         if fit:
             self.lost = False
         self.dark_ms = longer(apart and not fit, self.dark_ms, dt_ms)
