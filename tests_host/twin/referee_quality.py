@@ -28,6 +28,13 @@ def tied(name: str, last_s: float, on_s: float = 1e9, every_s: float = 1e9) -> T
     return counted(name, last_s, on_s, every_s, **on_grid)
 
 
+def tries(many: int) -> Timeline:
+    """Slow for 2.1 s, and 8 s later once more."""
+    for k in range(many):
+        yield from at(k * 10, k * 10 + 2.1, **FORMING, house_hz=47.0)
+        yield from at(k * 10 + 2.2, k * 10 + 9.9, inverter_enabled=False)
+
+
 TABLE: dict[type, tuple[list[Row], list[Row]]] = {
     quality.IslandLimits: (
         [
@@ -40,6 +47,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ("lost neutral", ISLAND, lambda: counted("island_uneven_s", 0.2)),
             ("never good", ISLAND, lambda: counted("island_poor_s", 25)),
             ("slow", ISLAND, lambda: at(0, 3, **FORMING, house_hz=47.9)),
+            ("slow, for ever again", ISLAND, lambda: tries(60)),
             ("fast", ISLAND, lambda: at(0, 3, **FORMING, house_hz=52.6)),
             ("a chip's flag", CHIP, lambda: counted("island_over_120_s", 0.4)),
         ],
@@ -50,6 +58,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ("soft start", ISLAND, lambda: counted("island_poor_s", 15)),
             ("a chip's flag", CHIP, lambda: counted("island_over_120_s", 0.3)),
             ("a chip's mean", CHIP, lambda: counted("island_over_110_s", 3.1)),
+            ("slow, and three tries more", ISLAND, lambda: tries(4)),
             ("shifts", ISLAND, lambda: at(0, 60, **FORMING, house_hz=52.0)),
             ("wanders", ISLAND, lambda: [*at(0, 2, **FORMING, house_hz=47.0), *at(2.1, 9)]),
         ],
