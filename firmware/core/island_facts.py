@@ -248,7 +248,9 @@ class Witnesses:
             facts |= _LOCKED
         if self.live_ms >= _LIVE_MS:
             facts |= _LIVE
-            proved = self.apart_ms >= _MATCH_MS or found[GRID_MOST] < dead_mv
+            # each pole: a leg that is as the grid's may hang on it by that one, unless they drift
+            proved = self.apart_ms >= _MATCH_MS and (drift or not found[BESIDE])
+            proved = proved or found[GRID_MOST] < dead_mv
             if proved and self.open_ms > site[RELAY_FEEDBACK_MS] and not self._driven:
                 facts |= _LONELY
         margin_mv = nominal_mv // 10

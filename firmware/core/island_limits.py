@@ -53,6 +53,7 @@ LIMITS = (
 
 ERROR_PERMILLE = const(10)  # of the voltages: what calibration promises
 _FRESH_MS = const(500)
+_DRAIN = const(10)  # of a time beyond a limit, for each as long within it
 _INVERTER_MS = const(2_000)
 _OVER_PERMILLE = const(1_030)  # of power and current: the inverter's own reading and short peaks
 _NO_GOOD_MS = const(5_000)  # forming for so long without a good voltage: under-rows begin
@@ -113,8 +114,9 @@ class Limits:
                 self._beyond_ms[row] = beyond_ms if beyond_ms < AGE_MAX_MS else AGE_MAX_MS
                 if beyond_ms >= for_ms:
                     found |= act
-            else:
-                self._beyond_ms[row] = 0
+            else:  # what ends it comes back slowly: a gap is no end; loads go for what is now
+                beyond_ms = self._beyond_ms[row] - dt_ms // _DRAIN
+                self._beyond_ms[row] = beyond_ms if beyond_ms > 0 and act != SHED else 0
             row += 1
         return found
 

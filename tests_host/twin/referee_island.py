@@ -21,6 +21,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
     island.Bonds: (
         [
             ("two", case(), lambda: at(0, 0.1, ne_bonds=2)),
+            ("two, and a mirror that lies", case(events=LIES), lambda: at(0, 4, ne_bonds=2)),
             ("none", case(), lambda: counted("unbonded_forming_s", 0.3, ne_bonds=0)),
             ("none by turns", case(), lambda: counted("unbonded_forming_s", 3, 0.15, 0.3)),
             ("two for a moment", case(), lambda: [(0, {}), (0.1, {"ne_bonds_most": 2})]),
@@ -28,6 +29,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         ],
         [
             ("one", case(), lambda: at(0, 5, **FORMING)),
+            ("two, and a mirror that lies", case(events=LIES), lambda: at(0, 2.5, ne_bonds=2)),
             ("lost in time", case(), lambda: counted("unbonded_forming_s", 0.1)),
             ("none, dark", case(), lambda: at(0, 5, ne_bonds=0, island_closed=False)),
         ],

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.twin.referee.case import Case
-from tools.twin.referee.planted import Plantings
+from tools.twin.referee.planted import Plantings, declared
 from tools.twin.referee.rule import HOUR_S, Leak, Moment, Rule, Since, Wrong, number
 from tools.twin.referee.supply import fits_a_load
 
 REACT_S = 0.100 + 0.030  # INV-5, and the inverter's 20 ms from enable to no current
+MIRROR = ("relays.island.aux_",)
+LATE_S = 1.0  # of a bond, after the device's stop time
 LIES_S = 2.0  # safety.md §5: from street live to enable off, where a mirror lies as well
 SYNCHRONOUS_DEG = 20.0  # IEEE 1547, below 500 kVA, as quoted second-hand
 ANTI_ISLANDING_S = 2.0  # IEEE 1547, as quoted second-hand: the inverter's own duty
@@ -35,20 +37,29 @@ class Bonds(Rule):
     text = (
         "Never two; exactly one while something forms (130 ms for losing it, in all and as the "
         "house itself counts; 4 s of an hour). Switch and bond are never both closed where the "
-        "switch opens the neutral."
+        "switch opens the neutral. Where the switch's mirror lies nobody can know before the "
+        "street comes up: 2 s more, and the device's stop time for the bond."
     )
     per_hour_s = 4.0
 
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._planted = Plantings(case)
+        self._stop_s = declared(case.site, "inverter.stop_ms", 500) / 1000 + LATE_S
+
     def look(self, m: Moment) -> Iterable[Wrong]:
+        lies_s = LIES_S if self._planted.stands(m.t_s, MIRROR) else 0.0
+        both_s = lies_s + self._stop_s if lies_s else 0.0
         bonds = number(m.now, "ne_bonds")
         if bonds > 1 or (grown(m, "ne_bonds_most") and number(m.now, "ne_bonds_most") > 1):
-            yield Wrong("two", f"{max(bonds, 2):.0f} neutral–earth bonds at the same time")
+            text = f"{max(bonds, 2):.0f} neutral–earth bonds at the same time"
+            yield Wrong("two", text, both_s)
         unbonded_s = grown(m, "unbonded_forming_s")
         if unbonded_s:
             text = f"forming with {bonds:.0f} neutral–earth bonds"
-            yield Wrong("forming", text, REACT_S, unbonded_s)
+            yield Wrong("forming", text, REACT_S + lies_s, unbonded_s)
         if m.now["island_closed"] and m.now["bond_closed"]:
-            yield Wrong("both", "islanding switch and bond are both closed")
+            yield Wrong("both", "islanding switch and bond are both closed", both_s)
 
 
 class Forming(Rule):
@@ -68,7 +79,7 @@ class Forming(Rule):
     def look(self, m: Moment) -> Iterable[Wrong]:
         on_grid_s = grown(m, "forming_on_grid_s")
         if on_grid_s:
-            lies = self._planted.stands(m.t_s, ("relays.island.aux_",))
+            lies = self._planted.stands(m.t_s, MIRROR)
             permitted_s = REACT_S + (LIES_S if lies else 0.0)
             text = "forming with the islanding switch closed"
             yield Wrong("forming", text, permitted_s, on_grid_s)
