@@ -51,6 +51,7 @@ class Wear:
             self._pause_ms = MIN_OFF_MS
             self._hour_ms = min(word % _SHARE * HOUR_MS, HOUR_HOLDS_MS)
             self._day_ms = min(word // _SHARE * DAY_MS, DAY_HOLDS_MS)
+            self._pause_ms = MIN_OFF_MS  # it may have opened just now
         self._image.commands[MEMORY + MEMORY_WEAR] = word + 1 if word >= 0 else 0
 
     def step(self, dt_ms, person):

@@ -135,6 +135,17 @@ def test_a_reset_does_not_refill_the_accounts() -> None:
     assert Post(0).rest() == 0
 
 
+def test_after_a_reset_it_may_have_opened_just_now() -> None:
+    """A minimum off time for every cause: where it has closed before, the reset is one."""
+    post = Post()
+    assert post.rest() == 0
+    post.wear.closed()
+    again = Post(post.image.commands[f.MEMORY + f.MEMORY_WEAR])
+    assert again.rest() == module.MIN_OFF_MS
+    again.run(module.MIN_OFF_MS)
+    assert again.rest() == 0
+
+
 def test_a_planted_budget_without_end_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HOUR_MS", 1)
     with pytest.raises(AssertionError):
