@@ -40,6 +40,8 @@ from firmware.image import (
 )
 
 FROZEN_MS = 4_000  # the same registers for so long: no house is that steady
+SLOWEST_MS = 2_400  # between renewals: INV-4's 2 s, a poll and its answer
+_SLOW_TIMES = 3  # so often in a row: no chance that two readings were alike
 _PERIOD_MS = 250
 _SILENCE_MS = 1000  # a longer gap between readings was silence, not stillness
 _FRESH_MS = 2000
@@ -104,6 +106,7 @@ class Meter(Device):
         self.node = node
         self.values = array("i", [0] * len(self.profile.rows))
         self.still_ms = 0  # since any register changed
+        self._slow = 0  # renewals in a row that came too late
         self.polls = 0
         self._blocks = blocks_of(self.profile.rows)
         self._fields = [field_of(row) for row in self.profile.rows]
@@ -179,12 +182,18 @@ class Meter(Device):
         """Publish the reading, unless the meter only repeats itself."""
         now = ticks_ms()
         passed_ms = min(ticks_diff(now, self._written_ms), _SILENCE_MS)
-        self.still_ms = 0 if self._changed else self.still_ms + passed_ms
+        self.still_ms += passed_ms
+        if self._changed:
+            self._renewed(self.still_ms)
+            self.still_ms = 0
         self._written_ms = now
         self._changed = False
         if self.still_ms >= FROZEN_MS and (self._has_hz or self._flows()):
             self.still_ms = FROZEN_MS  # saturates
             self.wrong("registers", "unchanged for {} s", FROZEN_MS // 1000)
+            return
+        if self._slow >= _SLOW_TIMES:
+            self.wrong("registers", "renewed more seldom than every {} s", SLOWEST_MS // 1000)
             return
         self.right("registers")
         if self._empty():
@@ -199,6 +208,15 @@ class Meter(Device):
             live[NODE_W + self.node * LEGS + leg] = w
         age_ms = ticks_diff(now, self._begun_ms) + self.profile.sample_ms
         live[NODE_AGE_MS + self.node] = age_ms
+
+    def _renewed(self, after_ms):
+        """A meter renewed more slowly than INV-4 allows is none, until it comes in time once."""
+        if after_ms >= FROZEN_MS:
+            self._slow = _SLOW_TIMES
+        elif after_ms <= SLOWEST_MS:
+            self._slow = 0
+        elif self._slow < _SLOW_TIMES:
+            self._slow += 1
 
     def _empty(self):
         """A well-formed frame of zeros: no voltage, beside a grid that is measured alive."""

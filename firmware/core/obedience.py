@@ -52,6 +52,9 @@ _ENABLE_MS = const(2_000)  # after these a source without enable delivers nothin
 _TIMES = const(3)  # named so often: refused until a person acknowledges
 _PAUSE_MS = const(300_000)  # after the first time, five times as long after the second
 _FORGET_MS = const(3_600_000)  # obeyed for so long: the count begins anew
+_DOUBT_MS = const(500)  # a doubt of what it draws stands so long before its enable tells
+_AGAIN_MS = const(600_000)  # and is not asked again sooner
+_SLOWEST_MS = const(2_000)  # a reading may be older than it says, up to INV-4's bound
 _BUCKET_MS = const(500)
 _BUCKETS = const(32)  # power of two: 16 s of grants, above 8 s response + 2 s age + latency
 _LONGEST_MS = const(15_000)  # what the buckets hold
@@ -134,6 +137,10 @@ class Obedience:
         self._loose_ms = 0  # outside all that it may still be following
         self._beyond_ms = 0  # outside beyond its response
         self._plain = False  # its own report or a witness of it alone spoke against it
+        self._doubt_ms = 0
+        self._asked = False  # its enable fell to see what it draws
+        self._asked_w = 0  # what flowed above before
+        self._wait_ms = 0  # until it may be asked again
         self._calm_ms = 0
         self._off_ms = self._open_ms = 0  # enable, T2's contactor
         self._live_ms = 0  # power measured well after the enable fell
@@ -173,6 +180,8 @@ class Obedience:
             self._loose_ms = _less(self._loose_ms, dt_ms)
         else:
             self._out_ms = self._loose_ms = 0
+        if on_grid and enabled:
+            self._doubt(dt_ms)
         self._escalate(dt_ms)
         self._watch_enable(enabled, dt_ms)
         self._bar(on_grid)
@@ -191,6 +200,20 @@ class Obedience:
             self._loose_ms = _saturated(self._loose_ms + dt_ms)
         else:
             self._loose_ms = _less(self._loose_ms, dt_ms)
+
+    def _doubt(self, dt_ms):
+        """A draw that nothing witnesses: the enable is the step of islet's own that tells."""
+        if self._wait_ms > 0:
+            self._wait_ms -= dt_ms
+        if self.level != OBEY_QUIET or not self.seen.doubted():
+            self._doubt_ms = 0
+            return
+        self._doubt_ms = _saturated(self._doubt_ms + dt_ms)
+        if self._doubt_ms < _DOUBT_MS or self._wait_ms > 0:
+            return
+        self._asked = True
+        self._asked_w = self.seen.above_w()
+        self._take(OBEY_OFF)
 
     # --- what is done about it ----------------------------------------------------------------
 
@@ -239,9 +262,17 @@ class Obedience:
         seen = self.seen
         if self.faults & FAULT_NOT_OBEYED or not seen.bounded:
             return
-        if self._off_ms < _ENABLE_MS + seen.above_age_ms():
+        off_ms = self._off_ms - _ENABLE_MS - seen.above_age_ms()
+        if off_ms < 0:
             return
-        if seen.delivers():
+        if self._asked:
+            if seen.fell(self._asked_w):
+                self._asked = False
+                self._name()
+            elif off_ms >= _SLOWEST_MS:
+                self._wait_ms = _AGAIN_MS
+                self._forgive()
+        elif seen.delivers():
             seen.cleared = True
             self._forgive()
         else:
@@ -256,7 +287,7 @@ class Obedience:
         self.level = OBEY_QUIET
         self.pause_ms = self._calm_ms = 0
         self._out_ms = self._loose_ms = 0
-        self._plain = False
+        self._plain = self._asked = False
         self.faults &= ~FAULT_NOT_OBEYED
 
     def _person(self):
@@ -339,5 +370,12 @@ def table():
         "Its enable is off %d ms after the sample at the latest. It is tried again after %d min,"
         " then after %d min; the third time when a person acknowledges. An hour of obedience"
         " begins the count anew." % (_LATEST_MS, minutes, 5 * minutes),
+        "",
+        "Where only its own report and a circuit above speak of it: delivering beyond its grant"
+        " shows above. Of drawing shows that a step it reports (3 A a leg or more) does not appear"
+        " above, or that the circuit is overloaded by nothing islet knows of: its enable falls"
+        " %d ms later, and what falls with it names it; else it is back at once, and not asked"
+        " again for %d min. A draw that overloads nothing, beside a report that stands still, is"
+        " not told from a load: a meter of its own finds it." % (_DOUBT_MS, _AGAIN_MS // 60_000),
     ]
     return lines

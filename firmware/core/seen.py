@@ -3,11 +3,22 @@
 #
 # Witnesses, best first: a meter on its own node; in T2 the contactor's own current (no sign). Its
 # own report counts against it, and for it only beside a fresh measurement of a circuit above: that
-# one proves delivering (no house delivers what no source is declared for), never drawing.
+# one proves delivering (no house delivers what no source is declared for). Of drawing it knows
+# only that a step was not as reported, or that the circuit is overloaded: then its enable is the
+# step that tells whose draw it is.
 
-from firmware.core.panel_kernel import FRESH, P_METERED, P_SOURCES, P_STATE
+from firmware.core.panel_kernel import (
+    BELOW_INVERTER,
+    FRESH,
+    P_BELOW,
+    P_METERED,
+    P_SOURCES,
+    P_STATE,
+)
 from firmware.image import (
     AGE_MAX_MS,
+    ALARM_MA,
+    ALARM_NODE,
     EVSE_AGE_MS,
     EVSE_LEGS,
     EVSE_MA,
@@ -45,7 +56,9 @@ class Seen:
     def __init__(self, image, panel):
         self._site = image.site
         self._readings = image.readings
+        self._commands = image.commands
         self._plan = panel.plan
+        self._witness = panel.witness
         self.node = -1
         self.gateway = False  # T2 with a contactor of its own
         self.age_ms = 0  # of the best witness; after `outside`, of the one that spoke
@@ -126,6 +139,26 @@ class Seen:
             self.suspect = self._reports
             return True
         return False
+
+    def doubted(self):
+        """Whether nothing but its own word says that it rests, and a circuit above has not shown
+        a step of it, or is overloaded by nothing that islet knows of."""
+        if not (self.bounded and self._reports) or self._measured or self._flows:
+            return False
+        commands = self._commands
+        below = self._plan[P_BELOW + commands[ALARM_NODE]] if commands[ALARM_MA] > 0 else 0
+        if not below & BELOW_INVERTER and not self._witness.missed(self._above):
+            return False
+        w = self._readings[INVERTER_W]
+        return -self._tolerance_w <= w <= self._tolerance_w
+
+    def above_w(self):
+        """What flows in the circuit above. Only where `bounded`."""
+        return self._node_w(self._above)
+
+    def fell(self, before_w):
+        """Whether it has fallen by what no device may do without its grant."""
+        return before_w - self.above_w() > self._tolerance_w
 
     def delivers(self):
         """Whether the circuit above proves that it delivers. Only where `bounded`."""

@@ -269,3 +269,9 @@ class Witness:
             return False
         first = B_COLUMNS + (C_MISSES * self._nodes + node) * LEGS
         return book[first] < 0 or book[first + 1] < 0 or book[first + 2] < 0
+
+    def missed(self, node):
+        """Whether a step below the node was not shown, and nothing has told since."""
+        book = self.book
+        first = B_COLUMNS + (C_MISSES * self._nodes + node) * LEGS
+        return book[first] > 0 or book[first + 1] > 0 or book[first + 2] > 0

@@ -94,7 +94,7 @@ HEAL = const(-3)
 LONGEST_MS = const(60_000)
 LONGEST_OPEN_MS = const(30_000)
 LATER_MS = const(1_000)  # most a flow that still moves is waited for
-SAME_MS = const(12_000)  # no register is renewed more slowly
+SAME_MS = const(2_400)  # no register is renewed more slowly (bus/meter.py)
 TRACE_MA = const(100)
 THERE_AND_BACK_MA = const(800)
 KEPT_MA = const(600)
@@ -150,10 +150,11 @@ def close(
             alike = alike >> 3
             alike += (own if own > 0 else 0 - own) + (sum_own if sum_own > 0 else 0 - sum_own) << 1
             if differ > alike or differ < 0 - alike:
-                stirs = ALL_STIR
                 b[c + C_SUM_OWN * places] = 0
                 b[c + C_SUM_FLOW * places] = 0
-            else:
+                if step_ma < STEP_MA and step_ma > 0 - STEP_MA:
+                    stirs = ALL_STIR
+            if stirs == 0:  # a step that is evidence alone needs no others of its gain
                 b[c + C_SUM_OWN * places] += step_ma
                 b[c + C_SUM_FLOW * places] += flow_ma - from_ma
     b[c + C_OPEN * places] = SHUT

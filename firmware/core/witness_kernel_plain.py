@@ -184,14 +184,16 @@ def _shut(place, own_ma, flow_ma, takes, whole_ma, late_ms):
 
 
 def _gather(place, own_ma, flow_ma):
-    """Add a window to the sums, or drop all where its gain is not theirs: something stirred."""
+    """Add a window to the sums, or drop them where its gain is not theirs: something stirred, but
+    a window that is evidence alone stays."""
     own, sum_own = own_ma >> 7, place.sum_own >> 7
     differ = (flow_ma - own_ma >> 7) * sum_own
     differ -= (place.sum_flow - place.sum_own >> 7) * own
     alike = (abs(own * sum_own) >> 3) + 2 * (abs(own) + abs(sum_own))
     if abs(differ) > alike:
         place.sum_own = place.sum_flow = 0
-        return False
+        if abs(own_ma) < k.STEP_MA:
+            return False
     place.sum_own += own_ma
     place.sum_flow += flow_ma
     return True

@@ -138,7 +138,35 @@ def test_inv_4_a_frozen_meter_grows_old(amps: float) -> None:
         report = house.line.report()["meter"]
         assert report["state"] == "frozen" and "registers: unchanged for 4 s" in report["errors"]
         house.jitter = True
-        await house.run(1)
+        await house.run(2)
+        assert house.image.live[NODE_AGE_MS] < 1000
+        assert house.line.report()["meter"]["state"] == "ok"
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("every_s", "slow"), [(1.0, False), (2.0, False), (3.0, True), (10.0, True)]
+)
+def test_inv_4_a_meter_renewed_every_few_seconds_is_none(every_s: float, slow: bool) -> None:
+    """INV-4: its readings are older than 2 s, however fresh its answers; quicker it is one."""
+
+    async def main() -> None:
+        house = House(inverter=False)
+        house.jitter = False
+        ages = []
+
+        async def renewals(seconds: float, period_s: float) -> None:
+            for _ in range(round(seconds / period_s)):
+                house.registers[1] ^= 1
+                await house.run(period_s)
+                ages.append(house.image.live[NODE_AGE_MS])
+
+        await renewals(40, every_s)
+        settled = ages[round(14 / every_s) :]
+        report = house.line.report()["meter"]
+        assert (min(settled) > 2_000) == slow and (report["state"] == "frozen") == slow
+        await renewals(4, 0.5)
         assert house.image.live[NODE_AGE_MS] < 1000
         assert house.line.report()["meter"]["state"] == "ok"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from firmware import image as f
 from firmware.core import obedience
 from tests_host.core.builders import put
-from tests_host.core.disobedience import ABOVE, CONTACTOR, OWN, Plant
+from tests_host.core.disobedience import ABOVE, CONTACTOR, OWN, VOLTS, Plant
 
 HABITS: dict[str, Callable[[Plant], None]] = {
     "ignores": lambda p: setattr(p, "habit", lambda told, w=p.w: w),
@@ -75,6 +75,58 @@ def test_a_report_that_nothing_but_the_house_contradicts() -> None:
     assert not plant.faults  # not yet: it might be another source
     plant.run(4_000)
     assert plant.faults & f.FAULT_NOT_OBEYED
+
+
+@pytest.mark.parametrize("age_ms", [300, 1_800])
+@pytest.mark.parametrize("response_ms", [500, 2_000, 4_000])
+@pytest.mark.parametrize("told", [2_200, 4_000])
+def test_inv_16_a_step_that_it_only_reports(told: int, response_ms: int, age_ms: int) -> None:
+    """It goes on drawing and says that it has stopped; the circuit above has not shown the step.
+    Its enable falls, and what falls with it was its doing."""
+    plant = settled(ABOVE, age_ms, told, INVERTER_RESPONSE_MS=response_ms)
+    reports = [told]
+
+    def ignores(now: int) -> float:
+        reports[0] = now
+        return told
+
+    plant.habit, plant.report = ignores, lambda w: reports[0]
+    plant.ask(0)
+    assert plant.until_off() <= 10_000
+    plant.run(7_000)
+    assert plant.faults & f.FAULT_NOT_OBEYED and not plant.enabled
+
+
+@pytest.mark.parametrize("age_ms", [300, 1_800])
+@pytest.mark.parametrize("told", [-4_000, 2_200, 4_000])
+def test_inv_16_one_that_lies_from_the_start(told: int, age_ms: int) -> None:
+    plant = Plant(ABOVE, age_ms)
+    plant.run(3_000)
+    reports = [0]
+
+    def turned(now: int) -> float:
+        reports[0] = now
+        return -now
+
+    plant.habit, plant.report = turned, lambda w: reports[0]
+    plant.ask(told)
+    assert plant.until_off() <= 15_000
+
+
+@pytest.mark.parametrize("lies", [True, False])
+def test_an_overload_asks_for_the_enable(lies: bool) -> None:
+    """Nothing that islet knows of: what lies under the meter is asked by its enable, once."""
+    plant = settled(ABOVE, 300, 0)
+    if lies:
+        plant.habit, plant.report = (lambda told: 4_000), (lambda w: 0)
+    plant.house_w = 3 * plant.site[f.NODE_RATING_MA] // 1000 * VOLTS + 600 - (2_000 if lies else 0)
+    assert plant.until_off() <= 5_000
+    plant.run(8_000)
+    assert bool(plant.faults & f.FAULT_NOT_OBEYED) == lies
+    assert plant.enabled == (not lies)
+    if not lies:
+        plant.run(500_000, 500)
+        assert plant.enabled and not plant.faults
 
 
 def test_another_source_is_not_its_doing() -> None:

@@ -40,6 +40,16 @@ def test_an_inverter_of_wrong_sign_or_scale(name: str, value: Any, factor: float
     assert house.truth()["inverter_setpoint_w"] == asked_w, "what it was told"
 
 
+def test_an_inverter_that_lies_reports_its_setpoint():
+    house = following(build(), -1000)
+    house.apply("inverter.lies", True)
+    house.apply("inverter.stuck_w", 3000)
+    after(house, 3)
+    watts, amps = inverter_of(house).report()
+    assert inverter_w(house) == pytest.approx(3000, abs=1) and watts == -1000
+    assert sum(amps) * 230 == pytest.approx(-1000, rel=0.05)
+
+
 def test_an_overshoot_goes_beyond_the_step_and_comes_back():
     house = following(build(), -1000)
     house.apply("inverter.overshoot_percent", 50)

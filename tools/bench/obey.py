@@ -41,6 +41,11 @@ WAYS: dict[str, Any] = {
     "wrong sign": lambda w: [put("sign", -1)],
     "own mode, drawing": lambda w: [put("own_w", 4000), put("restart", True)],
     "own mode, delivering": lambda w: [put("own_w", -4000), put("restart", True)],
+    "ignores, and reports its setpoint": lambda w: [
+        put("lies", True),
+        put("ignores_setpoint", True),
+        tell(0, START_S + 2),
+    ],
     "stuck": lambda w: [put("stuck_w", w), tell(0, START_S + 2)],
     "silent": lambda w: [
         put("stuck_w", w),
@@ -76,7 +81,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     seeds = range(1, 2 if quick else 4)
     for way in WAYS:
         jobs = [(way, age, w, seed) for age in AGES_S for w in TOLD_W for seed in seeds]
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(1) as pool:
             results = dict(zip(jobs, pool.map(lambda job: kept_s(*job), jobs), strict=True))
         texts = []
         for age in AGES_S:

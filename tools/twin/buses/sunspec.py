@@ -147,12 +147,13 @@ class SunSpec:
         )
         self._put(registers, 701, "Alrm", alarms)
         self._put(registers, 701, "DERMode", {"off": 0, "follow": 1, "form": 2}[inverter.mode])
-        self._scaled(registers, 701, "W", -inverter.w, "W_SF")
-        self._scaled(registers, 701, "A", sum(abs(a) for a in inverter.a), "A_SF")
+        watts, currents = inverter.report()
+        self._scaled(registers, 701, "W", -watts, "W_SF")
+        self._scaled(registers, 701, "A", sum(abs(a) for a in currents), "A_SF")
         self._scaled(registers, 701, "Hz", inverter.hz, "Hz_SF")
         self._scaled(registers, 701, "LNV", max(inverter.v), "V_SF")
         for leg in range(LEGS):
-            amps, volts = inverter.a[leg], inverter.v[leg]
+            amps, volts = currents[leg], inverter.v[leg]
             self._scaled(registers, 701, f"WL{leg + 1}", -amps * volts, "W_SF")
             self._scaled(registers, 701, f"AL{leg + 1}", abs(amps), "A_SF")
             self._scaled(registers, 701, f"VL{leg + 1}", volts, "V_SF")

@@ -110,6 +110,7 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("inverter", "ignores_enable", YES, "hard-wired enable has no effect"),
     ("inverter.obeys", "ignores_setpoint", YES, "keeps its last setpoint"),
     ("inverter.obeys", "ignores_revert", YES, "goes on when its reversion timer is over"),
+    ("inverter.obeys", "lies", YES, "reports its setpoint, whatever it does"),
     ("inverter.obeys", "stuck_w", span(-1e6, 1e6, null=True), "holds this power while following"),
     ("inverter.obeys", "sign", Kind(choices=(1, -1)), "−1: does the opposite of its setpoint"),
     ("inverter.obeys", "gain", span(0, 20), "does so many times its setpoint"),

@@ -354,6 +354,15 @@ class Inverter:
         soft = self.soft()
         return soft * self.form_l1_pu, soft * self.form_l2_pu, soft * self.form_l3_pu
 
+    def report(self) -> tuple[float, tuple[float, ...]]:
+        """Power and current of each leg as it says."""
+        if self.mode != "follow" or not self.obeys.lies:
+            return self.w, self.a
+        w = self.requested_w if self.request_enabled else 0.0
+        leg_w = w / self.legs
+        amps = [leg_w / v if k < self.legs and v > 1 else 0.0 for k, v in enumerate(self.v)]
+        return w, tuple(amps)
+
     def store(self, dt_us: int) -> None:
         """Account for dt_us at the present power."""
         wh = self.w * dt_us / 3.6e9

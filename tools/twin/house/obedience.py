@@ -11,7 +11,7 @@ class Obedience:
     `sign` −1 turns the setpoint round, `gain` scales it; a step goes `overshoot_percent` of its
     size beyond for a while; `own_w` is what it does by itself while no setpoint is enabled: after
     a restart, in its own mode; with `forgets` so each time it connects; `stuck_w` is held
-    whatever is asked."""
+    whatever is asked. `lies`: its report is its setpoint, whatever it does."""
 
     def __init__(self, overshoot_s: float) -> None:
         self.sign = 1
@@ -22,6 +22,7 @@ class Obedience:
         self.ignores_setpoint = False
         self.forgets = False
         self.ignores_revert = False
+        self.lies = False
         self._overshoot_us = round(overshoot_s * 1e6)
         self._asked_w = 0.0  # the setpoint it follows, 0 in its own mode
         self._follows = False
