@@ -262,6 +262,26 @@ def _instruments(site, config):
                 config.errors.append(where + device + " does not see the circuits it feeds")
 
 
+def _wired(site, rights):
+    """What the circuit board's hardware does by itself, as facts of the site."""
+    circuit = rights.circuit
+    if circuit is None:
+        return
+    # the simulated board's RCD and heat contact hang where its site needs them
+    behind = rights.bench and site[im.TOPOLOGY] == 2
+    breaks = im.IN_ESTOP
+    if circuit.rcd_breaks_enable or behind:
+        breaks |= im.IN_RCD
+    if circuit.heat_breaks_enable or behind:
+        breaks |= im.IN_OVERTEMP
+    site[im.ENABLE_INPUTS] = breaks
+    site[im.BOND_NORMALLY_OPEN] = 1 if circuit.bond_normally_open else 0
+    site[im.PEN_PARTED] = 1 if circuit.protective_conductor else 0
+    site[im.WELD_RELEASE] = 1 if circuit.has_outputs(im.OUT_RELEASE) else 0
+    if circuit.stop_cuts_supply:
+        site[im.STOP_CUTS_SUPPLY] = 1
+
+
 def _covered(device, node, site, config):
     """An unmeasured circuit above a commanded device must hold whatever its circuits can draw."""
     while node >= 0:
@@ -315,10 +335,7 @@ def load(text, image, rights):
             site[im.INVERTER_CERTIFIED] = 1
             config.weaker.extend((path, "not asked of the device") for path in rules.CERTIFICATE)
         site[im.PEN_WATCH] = 1 if rules.pen_watched(config) else 0
-        circuit = rights.circuit
-        if circuit is not None:
-            site[im.PEN_PARTED] = 1 if circuit.protective_conductor else 0
-            site[im.WELD_RELEASE] = 1 if circuit.has_outputs(im.OUT_RELEASE) else 0
+        _wired(site, rights)
         _rules(site, config, rights)
         rules.judge(site, config, rights)
     if not config.errors:

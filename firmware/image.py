@@ -139,6 +139,8 @@ OUT_LOADS = const(16)  # sheddable loads connected
 OUT_RELEASE = const(32)  # trips what feeds the charging point: its contactor is welded
 OUTPUT_NAMES = ("contactor", "island", "bond", "enable", "loads", "release")
 
+BOND_MARGIN_MS = const(100)  # the bond stays on top of the device's stop time (INV-18)
+
 # inputs: bits of INPUTS
 IN_CONTACTOR = const(1)  # auxiliary contact: contactor closed
 IN_ISLAND_OPEN = const(2)  # mirror contact: all live poles of the islanding switch open
@@ -399,6 +401,7 @@ WELD_RELEASE = _f("WELD_RELEASE", "", 0, 1, "the circuit declares a release of w
 STOP_MS = _f("STOP_MS", "ms", 20, 5_000, "declared: the inverter may go on so long after its enable has fallen", start=500)
 ISLAND_SHIFT_MHZ = _f("ISLAND_SHIFT_MHZ", "mHz", 0, 3_000, "declared: frequency it shifts to when it can take no more", start=2_000)
 ISLAND_SYNCHRONISES = _f("ISLAND_SYNCHRONISES", "", 0, 1, "it synchronises with a returning grid by itself")
+ENABLE_INPUTS = _f("ENABLE_INPUTS", "bits", 16, 112, "protective inputs (IN_*) that break the enable hard-wired", start=16)
 BOND_NORMALLY_OPEN = _f("BOND_NORMALLY_OPEN", "", 0, 1, "the bond's contact is normally open, its coil dead while the switch is closed", start=1)
 STOP_CUTS_SUPPLY = _f("STOP_CUTS_SUPPLY", "", 0, 1, "the emergency stop's scope takes in the house's supply")
 LOADS_BEFORE_SWITCH = _f("LOADS_BEFORE_SWITCH", "", 0, 1, "something lies between the service's instrument and the islanding switch")

@@ -100,11 +100,9 @@ OPTIONS = (
      "sheddable loads are off before forming"),
     ("island.feedback_ms", "whole", "ms", 20, 500, 500, im.RELAY_FEEDBACK_MS, 1,
      "declared time of islanding switch and bond, the slower of the two"),
-    ("island.bond_normally_open", "bool", "", 0, 0, True, im.BOND_NORMALLY_OPEN, 1,
-     "the bond's contact is normally open, its coil dead while the switch is closed; without it, a"
-     " bond that reads closed opens the switch until a person comes"),
-    ("island.stop_cuts_supply", "bool", "", 0, 0, False, im.STOP_CUTS_SUPPLY, 1,
-     "the emergency stop's scope takes in the house's supply: it returns only with a person"),
+    ("island.stop_cuts_supply", "bool", "", 0, 0, None, im.STOP_CUTS_SUPPLY, 1,
+     "the emergency stop's scope takes in the house's supply, here besides what the circuit board"
+     " declares: it returns only with a person"),
     ("island.loads_before_switch", "bool", "", 0, 0, False, im.LOADS_BEFORE_SWITCH, 1,
      "something lies between the service's instrument and the switch, so its current says nothing"
      " about a weld"),

@@ -143,12 +143,42 @@ def _bonds(site, config, rights):
         )
 
 
-def _behind(site, config, rights):
-    """A gateway that forms the island hangs behind the point's RCD, which must stop it (T2)."""
+def _wired_otherwise(site, config, rights):
+    """What a site says against its circuit board."""
     circuit = rights.circuit
-    if site[im.ISLAND_CAPABLE] and site[im.TOPOLOGY] == 2 and not rights.bench:
-        if circuit is not None and not circuit.rcd_breaks_enable:
-            yield "island.capable: this circuit board's RCD does not break the inverter's enable"
+    if circuit is None or not site[im.ISLAND_CAPABLE]:
+        return
+    if circuit.stop_cuts_supply and config["island.stop_cuts_supply"] is False:
+        yield "island.stop_cuts_supply: this circuit board's emergency stop does, leave it out"
+    most_ms = circuit.bond_hold_ms - im.BOND_MARGIN_MS
+    if site[im.BOND_NEEDED] and site[im.STOP_MS] > most_ms:  # INV-18
+        yield (
+            "inverter.stop_ms: at most {}: this circuit board's bond holds itself for {} ms after "
+            "the enable has fallen; take a device that stops sooner, or a bond that holds "
+            "longer".format(most_ms, circuit.bond_hold_ms)
+        )
+
+
+def _weld_unseen(site, config, rights):
+    """Welded while islanded shows by current, or by a grid side that comes up locked; a device
+    that synchronises by itself is judged by current alone."""
+    if site[im.ISLAND_CAPABLE] and site[im.ISLAND_SYNCHRONISES] and site[im.LOADS_BEFORE_SWITCH]:
+        yield (
+            "island.loads_before_switch: with inverter.synchronises nothing would show a welded "
+            "switch; measure at the switch"
+        )
+
+
+def _behind(site, config, rights):
+    """A gateway that forms the island hangs behind the point's RCD and heat contact, which must
+    stop it (T2)."""
+    if site[im.ISLAND_CAPABLE] and site[im.TOPOLOGY] == 2 and rights.circuit is not None:
+        for contact, name in ((im.IN_RCD, "RCD"), (im.IN_OVERTEMP, "heat contact")):
+            if not site[im.ENABLE_INPUTS] & contact:
+                yield (
+                    "island.capable: this circuit board's {} does not break the inverter's "
+                    "enable".format(name)
+                )
 
 
 _QUESTIONS = (
@@ -201,7 +231,18 @@ def _body_live(site, config, rights):
             )
 
 
-REFUSED = (_built_for, _measured, _bonds, _behind, _certificate, _slow, _unasked, _unsealed)
+REFUSED = (
+    _built_for,
+    _measured,
+    _bonds,
+    _wired_otherwise,
+    _weld_unseen,
+    _behind,
+    _certificate,
+    _slow,
+    _unasked,
+    _unsealed,
+)
 WARNED = (_guessed, _weaker, _body_live)
 
 

@@ -8,7 +8,7 @@ from array import array
 
 from firmware.image import OUT_BOND, OUT_CONTACTOR, OUT_ENABLE, OUT_ISLAND, OUT_LOADS, const
 
-_VERSION = const(5)
+_VERSION = const(6)
 _HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBbbBBBBB"
 _CHANNEL = "<BbBBii"
 _OUTPUT = "<BBB"
@@ -116,7 +116,8 @@ class Circuit:
         self.rcd_breaks_enable = flags & 2 != 0
         self.heat_breaks_enable = flags & 4 != 0
         self.socket = flags & 8 != 0  # else a tethered cable, or not said
-        self.stop_cuts_supply = flags & 16 != 0
+        self.bond_normally_open = flags & 16 != 0  # and its coil dead while the switch is closed
+        self.stop_cuts_supply = flags & 32 != 0
         self.lamp_pin, self.button_pin, self.button_pull = head[30:33]
         channels, outputs, inputs, meters = head[33:37]
         at = struct.calcsize(_HEAD) + 1

@@ -4,7 +4,7 @@
 # A device may do nothing while any row of its table holds; the first that holds is the reason.
 # An event returns True, or the value its reason shows.
 
-from firmware.core.rights import INPUTS_STALE_MS, authorised, gateway_ready
+from firmware.core.rights import INPUTS_STALE_MS, authorised, enable_trips, gateway_ready
 from firmware.image import (
     BAR_ANTI_ISLANDING,
     BAR_ENABLE,
@@ -19,6 +19,7 @@ from firmware.image import (
     CONTACTOR_STATE,
     DEVICES,
     ENABLE_BAR,
+    ENABLE_INPUTS,
     EVSE,
     EVSE_AGE_MS,
     EVSE_MAX_MA,
@@ -29,7 +30,6 @@ from firmware.image import (
     FAULTS,
     GRID_AGE_MS,
     HARDWARE,
-    IN_ESTOP,
     IN_VENTILATION,
     INPUTS,
     INPUTS_AGE_MS,
@@ -55,7 +55,6 @@ from firmware.image import (
     PILOT_D,
     PILOT_STATE,
     PROTECTION_INPUTS,
-    PROTECTION_TRIPS,
     REASON_ANTI_ISLANDING,
     REASON_BOOT,
     REASON_CABLE,
@@ -85,7 +84,6 @@ from firmware.image import (
     TRIP_INTERLOCK,
     TRIP_SAMPLING,
     TRIP_STALE_PERMIT,
-    TRIP_STOP,
     TRIPPED,
     const,
 )
@@ -94,9 +92,7 @@ _GATEWAY = const(2)  # T2
 _CARS_INVERTER = const(3)  # T3
 _STALE_MS = const(2_000)  # INV-4
 _LEAST_MA = const(6_000)
-_ENABLE_TRIPS = (
-    TRIP_DEAD_GRID + TRIP_STOP + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING + TRIP_BOND
-)
+_ENABLE_TRIPS = TRIP_DEAD_GRID + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING + TRIP_BOND
 
 
 # --- either device --------------------------------------------------------------------------
@@ -212,16 +208,13 @@ def _no_inverter(image):
 
 
 def _inverter_cut(image):
-    """RCD and heat break what their own circuit carries: the gateway, but no other inverter."""
-    gateway = image.site[TOPOLOGY] == _GATEWAY
-    return _protected(image, PROTECTION_INPUTS if gateway else IN_ESTOP)
+    """RCD and heat break what their own circuit carries."""
+    return _protected(image, image.site[ENABLE_INPUTS])
 
 
 def _enable_tripped(image):
-    tripped = image.trips[TRIPPED] & _ENABLE_TRIPS
-    if image.site[TOPOLOGY] == _GATEWAY:
-        tripped |= image.trips[TRIPPED] & PROTECTION_TRIPS
-    return tripped
+    tripped = image.trips[TRIPPED]
+    return tripped & _ENABLE_TRIPS | enable_trips(image) if tripped else 0
 
 
 def _transfer(image):
@@ -273,7 +266,11 @@ def _gateway_not_authorised(image):
 INVERTER_BLOCKS = (
     (REASON_TOPOLOGY, _no_inverter, "no inverter"),
     (REASON_BOOT, _sensing, "state of the site not sensed yet"),
-    (REASON_PROTECTION, _inverter_cut, "emergency stop, at T2 RCD or heat, or not known"),
+    (
+        REASON_PROTECTION,
+        _inverter_cut,
+        "emergency stop; RCD or heat that break its enable; not known",
+    ),
     (REASON_TRIP, _enable_tripped, "a trip that drops its enable waits to be acknowledged"),
     (REASON_ENABLE, _no_effect, "it went on without its enable"),
     (REASON_NOT_OBEYED, _not_obeyed, "it stayed outside its grant (INV-16)"),

@@ -5,8 +5,10 @@ from firmware.core.island_energy import Charge, Loads
 from firmware.core.island_facts import longer
 from firmware.core.island_limits import SHED, SHORT, WEAK, WILD, Limits
 from firmware.core.island_table import BARRING, CAUSES, PINNING, SOFT, TRIES, bit, cause
+from firmware.core.rights import enable_trips
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
+    BOND_MARGIN_MS,
     BOND_NEEDED,
     CONTACTOR_FAULT,
     CONTACTOR_STATE,
@@ -48,11 +50,9 @@ from firmware.image import (
     STOP_MS,
     TOPOLOGY,
     TRIP_BOND,
-    TRIP_HEAT,
     TRIP_INTERLOCK,
     TRIP_ISLAND,
     TRIP_NEUTRAL,
-    TRIP_RCD,
     TRIP_SAMPLING,
     TRIP_SHORT,
     TRIP_STALE_PERMIT,
@@ -99,7 +99,6 @@ _LOAD = cause("load")
 _INVERTER_STALE_MS = const(2_000)
 _STABLE_MS = const(10_000)  # of an island, before loads come back
 _EARLY_MS = const(10_000)
-_MARGIN_MS = const(100)  # on top of the device's stop time
 _REFILL_PERMILLE = const(50)
 _GATEWAY = const(2)
 _LOSS_SHARE = const(16)  # a loss of 1 s is forgotten by 16 s of grid
@@ -116,8 +115,7 @@ _TURNS = const(5)  # the demand is looked at every so many cycles
 _FIT_MS = const(1_000)
 _WEAK_MS = const(5_000)
 _UNSURE_MS = const(6_000)  # dark since a reset: so long without a grid fit for loads is an outage
-_MINE = TRIP_STOP + TRIP_STALE_PERMIT + TRIP_SAMPLING
-_BEHIND = TRIP_RCD + TRIP_HEAT
+_MINE = TRIP_STALE_PERMIT + TRIP_SAMPLING
 _SEEN = TRIP_INTERLOCK + TRIP_BOND + TRIP_ISLAND + TRIP_NEUTRAL + TRIP_SHORT
 
 
@@ -125,6 +123,7 @@ class Judge:
     """`step` returns the JUDGEMENTS facts; holds this room's faults and tries."""
 
     def __init__(self, image):
+        self._image = image
         self._site = image.site
         self._readings = image.readings
         self._requests = image.requests
@@ -165,7 +164,7 @@ class Judge:
             made |= _NEEDS_BOND
         made |= _CAPABLE
         self.off_ms = longer(not permits & OUT_ENABLE, self.off_ms, dt_ms)
-        if self.off_ms >= site[STOP_MS] + _MARGIN_MS:
+        if self.off_ms >= site[STOP_MS] + BOND_MARGIN_MS:
             made |= _SETTLED
         self.early_ms = _less(self.early_ms, dt_ms)
         if self.early_ms:
@@ -257,10 +256,10 @@ class Judge:
         return made
 
     def _cuts(self, trips):
-        """The stop, what has its meaning, or (T2) what breaks the gateway's own circuit."""
+        """The stop, what has its meaning, or what breaks the enable besides."""
         if self._readings[INPUTS] & IN_ESTOP:
             return True
-        return trips & (_MINE | _BEHIND if self._site[TOPOLOGY] == _GATEWAY else _MINE) != 0
+        return trips & _MINE != 0 or enable_trips(self._image) != 0
 
     def _halted(self):
         """While the stop is pressed nothing energises; where its scope takes in the house's supply

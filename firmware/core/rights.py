@@ -7,9 +7,12 @@ from firmware.image import (
     AUTH_REQUIRED,
     AUTHORISED,
     AUTHORISED_FOR,
+    ENABLE_INPUTS,
     FAULT_ENABLE,
     FAULT_FORMING,
     FAULTS,
+    IN_OVERTEMP,
+    IN_RCD,
     IN_VENTILATION,
     INPUTS,
     INPUTS_AGE_MS,
@@ -24,6 +27,10 @@ from firmware.image import (
     PILOT_D,
     PILOT_STATE,
     PROTECTION_INPUTS,
+    TRIP_HEAT,
+    TRIP_RCD,
+    TRIP_STOP,
+    TRIPPED,
     UNPLUGS,
     const,
 )
@@ -38,6 +45,17 @@ def unprotected(image):
     """Emergency stop, RCD or over-temperature, or nobody knows."""
     readings = image.readings
     return readings[INPUTS_AGE_MS] > INPUTS_STALE_MS or readings[INPUTS] & PROTECTION_INPUTS != 0
+
+
+def enable_trips(image):
+    """Which trips of the protective contacts that break the enable hard-wired stand."""
+    breaks = image.site[ENABLE_INPUTS]
+    trips = TRIP_STOP
+    if breaks & IN_RCD:
+        trips |= TRIP_RCD
+    if breaks & IN_OVERTEMP:
+        trips |= TRIP_HEAT
+    return image.trips[TRIPPED] & trips
 
 
 def asks_for_power(image):

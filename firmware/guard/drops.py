@@ -1,9 +1,9 @@
 # islet: what a trip drops at this site, and how the guard's table prints itself.
 # GPL-3.0-or-later
 
-from firmware.guard.kernel import GATEWAY
 from firmware.image import (
     DEAD_GRID_MS,
+    ENABLE_INPUTS,
     IN_ESTOP,
     IN_OVERTEMP,
     IN_RCD,
@@ -12,19 +12,18 @@ from firmware.image import (
     OUTPUT_NAMES,
     OVERCURRENT_MS,
     RELAY_FEEDBACK_MS,
-    TOPOLOGY,
     TRIP_HEAT,
     TRIP_NAMES,
     TRIP_RCD,
     TRIP_STOP,
 )
 
-# RCD and heat break what their own circuit carries: a gateway (T2), which may form the island,
-# hangs on the charger's, so that they drop this as well.
+# RCD and heat break what their own circuit carries. Where the circuit board declares that they
+# break the enable too (what forms the island is behind them), they drop this as well.
 BEHIND = (
-    # trip, now, later
-    (TRIP_RCD, OUT_ENABLE, OUT_BOND),
-    (TRIP_HEAT, OUT_ENABLE, OUT_BOND),
+    # trip, input, now, later
+    (TRIP_RCD, IN_RCD, OUT_ENABLE, OUT_BOND),
+    (TRIP_HEAT, IN_OVERTEMP, OUT_ENABLE, OUT_BOND),
 )
 
 
@@ -32,9 +31,9 @@ def of(rows, site):
     """What each row of the guard's table drops at this site: now, and later."""
     now = bytearray([row[3] for row in rows])
     later = bytearray([row[4] for row in rows])
-    if site[TOPOLOGY] == GATEWAY:
-        for i in range(len(rows)):
-            for bit, also_now, also_later in BEHIND:
+    for bit, contact, also_now, also_later in BEHIND:
+        if site[ENABLE_INPUTS] & contact:
+            for i in range(len(rows)):
                 if rows[i][0] == bit:
                     now[i] |= also_now
                     later[i] |= also_later
@@ -66,9 +65,9 @@ def table(rows):
         row = (_trip(bit), cause.__name__, after, _names(now), _names(later), text)
         lines.append("| %s | %s | %s | %s | %s | %s |" % row)
     lines.append("")
-    for bit, now, later in BEHIND:
+    for bit, _, now, later in BEHIND:
         row = (_trip(bit), _names(now), _names(later))
-        lines.append("T2: %s drops %s as well, and 100 ms later %s." % row)
+        lines.append("Where it breaks the enable: %s drops %s as well, 100 ms later %s." % row)
     return lines
 
 

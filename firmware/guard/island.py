@@ -15,6 +15,7 @@ from firmware.guard.kernel import (
     UNDER,
 )
 from firmware.image import (
+    BOND_MARGIN_MS,
     BOND_NEEDED,
     FAST_AGE_MS,
     FAST_HOUSE_MV,
@@ -36,7 +37,6 @@ from firmware.image import (
     const,
 )
 
-_MARGIN_MS = const(100)  # of the bond, on top of the device's stop time
 _HOUSE_MS = const(500)
 _LONG_MS = const(10_000)
 
@@ -141,7 +141,7 @@ def order(guard, outputs, dt_ms):
     elif own[OFF_MS] < _LONG_MS:
         own[OFF_MS] += dt_ms
     if before & OUT_BOND and not outputs & OUT_BOND and not before & OUT_ISLAND:
-        stopped = own[OFF_MS] >= image.site[STOP_MS] + _MARGIN_MS
+        stopped = own[OFF_MS] >= image.site[STOP_MS] + BOND_MARGIN_MS
         if not stopped or _holds(image):
             outputs |= OUT_BOND
     if outputs & OUT_BOND and outputs & OUT_ISLAND:

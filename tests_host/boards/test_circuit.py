@@ -109,5 +109,5 @@ def test_the_reference_boards_use_every_declared_protection(name: str) -> None:
 def test_data_of_another_version_is_refused() -> None:
     packed = bytearray(pack(damaged("pico")))
     packed[0] += 1
-    with pytest.raises(ValueError, match="board data has version 6, expected 5"):
+    with pytest.raises(ValueError, match="board data has version 7, expected 6"):
         Circuit(bytes(packed))

@@ -363,12 +363,18 @@ def test_a_stop_whose_scope_is_the_supply_keeps_it_off_until_a_person() -> None:
     assert house.run(10_000, ISLAND_GRID) == ISLAND_GRID
 
 
-@pytest.mark.parametrize(("topology", "ends"), [(1, False), (2, True)])
-@pytest.mark.parametrize("trip", [f.TRIP_RCD, f.TRIP_HEAT])
-def test_a_trip_of_a_t1_point_does_not_darken_an_island(
-    topology: int, ends: bool, trip: int
+TRIPS_RCD, TRIPS_HEAT = (f.TRIP_RCD, f.IN_RCD), (f.TRIP_HEAT, f.IN_OVERTEMP)
+
+
+@pytest.mark.parametrize("breaks", [0, f.IN_RCD, f.IN_OVERTEMP, f.IN_RCD | f.IN_OVERTEMP])
+@pytest.mark.parametrize("topology", [1, 2])
+@pytest.mark.parametrize(("trip", "contact"), [TRIPS_RCD, TRIPS_HEAT])
+def test_a_trip_darkens_an_island_where_the_circuit_lets_it_break_the_enable(
+    topology: int, breaks: int, trip: int, contact: int
 ) -> None:
-    house = islanded(2_000, TOPOLOGY=topology)
+    """safety.md 5 and 8: at a point of its own (T1) it does not."""
+    ends = breaks & contact != 0
+    house = islanded(2_000, TOPOLOGY=topology, ENABLE_INPUTS=f.IN_ESTOP | breaks)
     house.image.trips[f.TRIPPED] = trip
     house.run(5_000)
     assert (house.house_mv() == LIVE_MV) != ends

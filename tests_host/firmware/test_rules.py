@@ -35,6 +35,14 @@ def fields(sentences: list[str]) -> list[str]:
     return [sentence.split(":")[0] for sentence in sentences]
 
 
+def circuit(**changes: Any) -> SimpleNamespace:
+    """A circuit board whose hardware does all that an island needs, unless told otherwise."""
+    usual: dict[str, Any] = {"rcd_breaks_enable": True, "heat_breaks_enable": True}
+    usual |= {"bond_normally_open": True, "bond_hold_ms": 2000, "stop_cuts_supply": False}
+    usual |= {"protective_conductor": 0, "has_outputs": lambda _bits: False}
+    return SimpleNamespace(**usual | changes)
+
+
 # --- what the circuit board carries ------------------------------------------------------------
 
 
@@ -130,12 +138,71 @@ def test_an_island_does_not_stand_on_the_street_s_earth(earthing: str) -> None:
 
 def test_a_gateway_that_forms_hangs_behind_an_rcd_that_stops_it() -> None:
     site = {"topology": "T2", "evse.node": "battery", "nodes.1.instrument": "none"} | ANSWERS
-    for breaks in (True, False):
-        circuit = SimpleNamespace(
-            rcd_breaks_enable=breaks, protective_conductor=0, has_outputs=lambda _bits: False
-        )
-        loaded, _ = load(site, rights(circuit=circuit))
-        assert fields(loaded.errors) == ([] if breaks else ["island.capable"])
+    for contact in ("rcd_breaks_enable", "heat_breaks_enable"):
+        for breaks in (True, False):
+            loaded, _ = load(site, rights(circuit=circuit(**{contact: breaks})))
+            assert fields(loaded.errors) == ([] if breaks else ["island.capable"])
+
+
+# --- what the circuit board's hardware does by itself -------------------------------------------
+
+
+@pytest.mark.parametrize("rcd", [True, False])
+@pytest.mark.parametrize("heat", [True, False])
+@pytest.mark.parametrize("topology", [{}, T2])
+def test_what_breaks_the_enable_is_what_the_board_declares(
+    rcd: bool, heat: bool, topology: dict[str, Any]
+) -> None:
+    """safety.md 8; the simulated board is wired as its site needs it."""
+    board = circuit(rcd_breaks_enable=rcd, heat_breaks_enable=heat)
+    declared = im.IN_ESTOP | (im.IN_RCD if rcd else 0) | (im.IN_OVERTEMP if heat else 0)
+    _, image = load(topology, rights(circuit=board))
+    assert image.site[im.ENABLE_INPUTS] == declared
+    _, image = load(topology, rights(circuit=board, bench=True))
+    assert image.site[im.ENABLE_INPUTS] == (im.PROTECTION_INPUTS if topology else declared)
+
+
+@pytest.mark.parametrize("open_", [True, False])
+def test_whether_the_bond_is_normally_open_is_the_board_s(open_: bool) -> None:
+    _, image = load(ANSWERS, rights(circuit=circuit(bond_normally_open=open_)))
+    assert image.site[im.BOND_NORMALLY_OPEN] == open_
+
+
+@pytest.mark.parametrize("cuts", [True, False])
+@pytest.mark.parametrize("said", [None, True, False])
+def test_a_site_s_stop_cuts_no_less_than_its_board_s(cuts: bool, said: bool | None) -> None:
+    site = ANSWERS | ({} if said is None else {"island.stop_cuts_supply": said})
+    loaded, image = load(site, rights(circuit=circuit(stop_cuts_supply=cuts)))
+    contradicts = cuts and said is False
+    assert fields(loaded.errors) == (["island.stop_cuts_supply"] if contradicts else [])
+    assert image.site[im.STOP_CUTS_SUPPLY] == (cuts or said is True)
+
+
+@pytest.mark.parametrize(
+    ("hold_ms", "stop_ms", "refused"),
+    [(2000, 1900, False), (2000, 1901, True), (600, 500, False), (600, 501, True), (0, 20, True)],
+)
+@pytest.mark.parametrize("bond", [True, False])
+def test_the_bond_holds_for_the_device_s_stop_time_and_a_margin(
+    hold_ms: int, stop_ms: int, refused: bool, bond: bool
+) -> None:
+    """INV-18, also on the simulated board; nothing is asked where islet has no bond to hold."""
+    site = ANSWERS | {"inverter.stop_ms": stop_ms, "island.device_bonds": not bond}
+    for bench in (True, False):
+        board = rights(circuit=circuit(bond_hold_ms=hold_ms), bench=bench)
+        loaded, _ = load(site, board)
+        assert fields(loaded.errors) == (["inverter.stop_ms"] if refused and bond else [])
+        assert not loaded.errors or f"at most {hold_ms - 100}" in loaded.errors[0]
+
+
+@pytest.mark.parametrize("synchronises", [True, False])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_weld_shows_by_something(synchronises: bool, before: bool) -> None:
+    site = ANSWERS | {"island.loads_before_switch": before}
+    site["inverter.synchronises"] = synchronises
+    loaded, _ = load(site, rights())
+    refused = synchronises and before
+    assert fields(loaded.errors) == (["island.loads_before_switch"] if refused else [])
 
 
 # --- weaker than the rules ---------------------------------------------------------------------
@@ -202,11 +269,8 @@ def test_a_lost_pen_is_looked_for_where_the_site_says_so(
     """And where nobody said, under the code of Great Britain. Protection is claimed by declaration
     alone."""
     for declared in (0, 1, 2):
-        circuit = SimpleNamespace(
-            rcd_breaks_enable=True, protective_conductor=declared, has_outputs=lambda _bits: False
-        )
         site = {"grid_code": code} | ({"earthing": earthing} if earthing else {})
-        loaded, image = load(site, rights(circuit=circuit))
+        loaded, image = load(site, rights(circuit=circuit(protective_conductor=declared)))
         assert not loaded.errors
         assert image.site[im.PEN_WATCH] == watched
         warned = any("body live" in text for text in loaded.warnings)

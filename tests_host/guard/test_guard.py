@@ -182,6 +182,7 @@ def test_a_dead_grid_is_nothing_to_an_island() -> None:
 
 
 STOP, RCD, HEAT = f.IN_ESTOP, f.IN_RCD, f.IN_OVERTEMP
+BROKEN = {1: STOP, 2: STOP | RCD | HEAT}  # what the circuit board lets break the enable
 BREAKS = [
     # topology, inputs, what is tripped, what is dropped
     (1, STOP, f.TRIP_STOP, CONTACTOR | ENABLE),
@@ -197,11 +198,13 @@ BREAKS = [
 
 
 @pytest.mark.parametrize(("topology", "inputs", "trip", "dropped"), BREAKS)
+@pytest.mark.parametrize("wired_as", [1, 2])
 def test_protections_latch_break_their_own_circuit_and_are_named_alone(
-    topology: int, inputs: int, trip: int, dropped: int
+    topology: int, wired_as: int, inputs: int, trip: int, dropped: int
 ) -> None:
-    """safety.md 8: an RCD or heat breaks what its own circuit carries, the stop everything."""
-    post = Post(TOPOLOGY=topology)
+    """safety.md 8: an RCD or heat breaks what its own circuit carries, the stop everything; what
+    that is the circuit board declares, whatever the topology."""
+    post = Post(TOPOLOGY=wired_as, ENABLE_INPUTS=BROKEN[topology])
     assert post.tick(INPUTS=inputs) == ON_GRID  # a bounce
     assert post.tick() == ON_GRID & ~dropped
     assert post.tripped == trip
@@ -209,10 +212,17 @@ def test_protections_latch_break_their_own_circuit_and_are_named_alone(
     assert post.tick(100, INPUTS=0) == ON_GRID & ~dropped
 
 
+@pytest.mark.parametrize("breaks", [STOP | RCD, STOP | HEAT])
+def test_rcd_and_heat_are_declared_apart(breaks: int) -> None:
+    for contact in (RCD, HEAT):
+        dropped = CONTACTOR | (ENABLE if breaks & contact else 0)
+        assert Post(ENABLE_INPUTS=breaks).tick(2, INPUTS=contact) == ON_GRID & ~dropped
+
+
 @pytest.mark.parametrize("inputs", [STOP, RCD, HEAT, STOP | HEAT, RCD | HEAT])
-@pytest.mark.parametrize("topology", [1, 2])
-def test_a_pins_interrupt_drops_the_same_as_the_tick(topology: int, inputs: int) -> None:
-    ticked, struck = Post(TOPOLOGY=topology), Post(TOPOLOGY=topology)
+@pytest.mark.parametrize("breaks", [STOP, STOP | RCD, STOP | RCD | HEAT])
+def test_a_pins_interrupt_drops_the_same_as_the_tick(breaks: int, inputs: int) -> None:
+    ticked, struck = Post(ENABLE_INPUTS=breaks), Post(ENABLE_INPUTS=breaks)
     ticked.tick(2, INPUTS=inputs)
     put(struck.image.live, INPUTS=inputs)
     struck.guard.strike_by(inputs)
@@ -222,14 +232,14 @@ def test_a_pins_interrupt_drops_the_same_as_the_tick(topology: int, inputs: int)
 
 
 def test_an_islands_bond_goes_last_where_its_device_hangs_on_the_tripped_circuit() -> None:
-    """INV-18: the enable first, the bond after the device's stop time; at T1 it goes on."""
-    post = islanded(TOPOLOGY=2)
+    """INV-18: the enable first, the bond after the device's stop time; elsewhere it goes on."""
+    post = islanded(ENABLE_INPUTS=STOP | RCD)
     contacts = f.IN_ISLAND_OPEN | f.IN_BOND
     assert post.tick(2, INPUTS=contacts | RCD) == ISLANDED & ~ENABLE
     put(post.image.live, HOUSE_MV=(0, 0, 0))
     assert post.tick(59) == BOND | LOADS
     assert post.tick(2) == LOADS
-    assert islanded(TOPOLOGY=1).tick(20, INPUTS=contacts | RCD) == ISLANDED
+    assert islanded(TOPOLOGY=2).tick(20, INPUTS=contacts | RCD) == ISLANDED
 
 
 def test_stopped_samples() -> None:

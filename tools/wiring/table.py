@@ -21,6 +21,8 @@ DECLARED = {
     "contacts of every pole that switches, the neutral's included",
     "stored_energy": "held by stored energy after the enable has fallen, for its `hold_ms`",
     "above_10_percent": "held besides while the island side is above 10 %",
+    "normally_open": "its main contact is open without the coil, which is dead while the switch "
+    "is closed: seen open since, it counts as open whatever its auxiliary says later",
     "hard_wired_to_inverter": "a wire to the inverter, not a message",
     "breaks_enable": "breaks the enable's wire, with the chip dead",
     "lockable_in_enable_and_bond_pick_up": "a lockable switch in the enable and in the bond's "

@@ -40,13 +40,14 @@ from tools.pack.boards.tables import (
     VOLTS,
 )
 
-VERSION = 5
+VERSION = 6
 # output, field: what its hardware does besides, a bit each, in the order of circuit.py
 FLAGS = (
     ("enable", "voltage_relay", "in_enable"),
     ("enable", "rcd", "breaks_enable"),
     ("enable", "over_temperature", "breaks_enable"),
     ("contactor", "outlet", "socket"),
+    ("bond", "contact", "normally_open"),
 )
 STOP_CUTS_SUPPLY = 1 << len(FLAGS)
 MODULES_OWN = -2

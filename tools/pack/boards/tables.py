@@ -88,7 +88,11 @@ BOND_HOLD_MS = (100, 20_000)
 BESIDES: dict[str, dict[str, Shape]] = {
     "contactor": {"outlet": Choice(("tethered_cable", "socket"), "what the car is plugged into")},
     "bond": {
-        "hold_ms": Whole(*BOND_HOLD_MS, "it stays so long after the enable has fallen, by itself")
+        "hold_ms": Whole(*BOND_HOLD_MS, "it stays so long after the enable has fallen, by itself"),
+        "contact": Choice(
+            ("normally_open",),
+            "its main contact; absent: a bond that reads closed opens the switch until a person",
+        ),
     },
     "enable": {
         "service_switch": Choice(
