@@ -275,6 +275,7 @@ def _wired(site, rights):
     if circuit.heat_breaks_enable or behind:
         breaks |= im.IN_OVERTEMP
     site[im.ENABLE_INPUTS] = breaks
+    site[im.BOND_HOLD_MS] = circuit.bond_hold_ms
     site[im.BOND_NORMALLY_OPEN] = 1 if circuit.bond_normally_open else 0
     site[im.PEN_PARTED] = 1 if circuit.protective_conductor else 0
     site[im.WELD_RELEASE] = 1 if circuit.has_outputs(im.OUT_RELEASE) else 0

@@ -37,7 +37,9 @@ GRID_RIDES = const(12)  # rows of its ride-through curve
 MEMORIES = const(5)  # words of core's that outlive a reset
 MEMORY_BOND = const(0)  # the bond's contact was seen open since its coil was last energised
 MEMORY_TRIES = const(1)  # tries of an island that are used up
-MEMORY_OBEDIENCE = const(2)  # devices refused after the third time
+MEMORY_OBEDIENCE = const(
+    2
+)  # the islanding switch is open for a source without effect of its enable
 MEMORY_GRID = const(3)  # power and voltage at one's own last trip
 MEMORY_WEAR = const(4)  # the contactor's accounts of operations
 
@@ -284,7 +286,8 @@ OBEY_OFF = const(4)  # its enable is gone
 BAR_NOT_OBEYED = const(1)
 BAR_UNWITNESSED = const(2)
 BAR_ANTI_ISLANDING = const(4)
-BAR_ENABLE = const(8)  # it had no effect: the contactor or the islanding switch is open too
+BAR_ENABLE = const(8)  # it had no effect: the contactor is open too
+BAR_SWITCH = const(16)  # and the islanding switch: nothing else is left to open
 
 # kinds of a grid code's trip rows
 GRID_OV = const(1)  # over-voltage above LEVEL (permille of nominal)
@@ -402,6 +405,7 @@ STOP_MS = _f("STOP_MS", "ms", 20, 5_000, "declared: the inverter may go on so lo
 ISLAND_SHIFT_MHZ = _f("ISLAND_SHIFT_MHZ", "mHz", 0, 3_000, "declared: frequency it shifts to when it can take no more", start=2_000)
 ISLAND_SYNCHRONISES = _f("ISLAND_SYNCHRONISES", "", 0, 1, "it synchronises with a returning grid by itself")
 ENABLE_INPUTS = _f("ENABLE_INPUTS", "bits", 16, 112, "protective inputs (IN_*) that break the enable hard-wired", start=16)
+BOND_HOLD_MS = _f("BOND_HOLD_MS", "ms", 0, 20_000, "stored energy holds a bond that was picked up so long after the enable has fallen")
 BOND_NORMALLY_OPEN = _f("BOND_NORMALLY_OPEN", "", 0, 1, "the bond's contact is normally open, its coil dead while the switch is closed", start=1)
 STOP_CUTS_SUPPLY = _f("STOP_CUTS_SUPPLY", "", 0, 1, "the emergency stop's scope takes in the house's supply")
 LOADS_BEFORE_SWITCH = _f("LOADS_BEFORE_SWITCH", "", 0, 1, "something lies between the service's instrument and the islanding switch")
@@ -504,7 +508,7 @@ GRANT_HIGH = _f("GRANT_HIGH", "mA or W", -_MA, _MA, "what all claims leave, per 
 WINNER_LOW = _f("WINNER_LOW", "", 0, 5, "source whose claim set GRANT_LOW, per device", DEVICES)
 WINNER_HIGH = _f("WINNER_HIGH", "", 0, 5, "source whose claim set GRANT_HIGH, per device", DEVICES)
 MEMORY = _f("MEMORY", "", 0, _MS, "what a part of core must find again after a reset or power cut, a word each (MEMORY_*); written rarely", MEMORIES)
-ENABLE_BAR = _f("ENABLE_BAR", "bits", 0, 15, "why the inverter's enable is withheld (BAR_*), whatever the island permits")
+ENABLE_BAR = _f("ENABLE_BAR", "bits", 0, 31, "why the inverter's enable is withheld (BAR_*), whatever the island permits")
 OBEDIENCE = _f("OBEDIENCE", "", 0, 4, "what is done about an inverter outside its grant (OBEY_*)")
 GRID_LOSS = _f("GRID_LOSS", "", 0, 3, "LOSS_*: bad and burning have lasted as long as they must; dead is now")
 GRID_LOAD_OK = _f("GRID_LOAD_OK", "", 0, 1, "the grid has been in a load's window for 5 s: the house may be closed to it")

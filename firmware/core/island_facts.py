@@ -22,6 +22,7 @@ from firmware.core.switch_kernel import (
 )
 from firmware.image import (
     AGE_MAX_MS,
+    BOND_HOLD_MS,
     BOND_NEEDED,
     BOND_NORMALLY_OPEN,
     GRID_AGE_MS,
@@ -56,6 +57,7 @@ from firmware.image import (
     NODE_RATING_MA,
     NOMINAL_MV,
     OUT_BOND,
+    OUT_ENABLE,
     OUT_ISLAND,
     RELAY_FEEDBACK_MS,
     SWITCH_DEG,
@@ -125,6 +127,7 @@ class Witnesses:
         self._driven = 0  # OUT_ISLAND in the last step
         # timers: for how long the fact's measurement has held
         self.open_ms = self.shut_ms = self.bond_ms = self.loose_ms = 0
+        self.held_ms = -1  # left of what stored energy holds the bond for; -1: just started
         self.proved = False  # loose_ms was long enough since the bond's coil was last energised
         self.dead_ms = self.live_ms = self.mismatch_ms = self.apart_ms = self.locked_ms = 0
         self.dead_legs = 0  # grid legs that were dead before the enable, a bit each
@@ -178,7 +181,8 @@ class Witnesses:
         bonding = permits & OUT_BOND
         self.open_ms = longer(opened, self.open_ms, dt_ms)
         self.shut_ms = longer(not opened and not driven, self.shut_ms, dt_ms)
-        self.bond_ms = longer(bond and not bonding, self.bond_ms, dt_ms)
+        held = self._hold(dt_ms, opened and bond, bonding, permits & OUT_ENABLE)
+        self.bond_ms = longer(bond and not bonding and not held, self.bond_ms, dt_ms)
         self.loose_ms = longer(not bond and not bonding, self.loose_ms, dt_ms)
         if bonding:
             self.proved = False
@@ -200,6 +204,17 @@ class Witnesses:
         if self.proved:
             facts |= _PROVED
         return facts
+
+    def _hold(self, dt_ms, parted, bonding, enabled):
+        """The bond may still be held without its coil: for its declared time after the enable,
+        and while the house is alive. After a start nobody knows when the enable fell."""
+        if bonding or self.held_ms < 0:
+            self.held_ms = self._site[BOND_HOLD_MS]
+        elif not parted:  # it has let go, or its supply is gone: the switch is closed
+            self.held_ms = 0
+        elif self.held_ms and not enabled and not self.live_ms:
+            self.held_ms = self.held_ms - dt_ms if self.held_ms > dt_ms else 0
+        return self.held_ms
 
     # --- voltages -----------------------------------------------------------------------------
 
@@ -327,7 +342,7 @@ class Witnesses:
 
 STATE = (
     "open_ms", "shut_ms", "bond_ms", "loose_ms", "proved", "dead_ms", "live_ms", "mismatch_ms",
-    "apart_ms", "locked_ms", "dead_legs", "risen_ms", "returned", "suspect", "currents",
+    "held_ms", "apart_ms", "locked_ms", "dead_legs", "risen_ms", "returned", "suspect", "currents",
 )  # fmt: skip
 
 

@@ -8,14 +8,12 @@ from firmware.core.island_table import BARRING, CAUSES, PINNING, SOFT, TRIES, bi
 from firmware.core.rights import enable_trips
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
+    BAR_SWITCH,
     BOND_MARGIN_MS,
     BOND_NEEDED,
-    CONTACTOR_FAULT,
-    CONTACTOR_STATE,
-    FAULT_ENABLE,
+    ENABLE_BAR,
     FAULT_LOADS,
     FAULT_NOT_DEAD,
-    FAULTS,
     GRID_IN_SERVICE,
     GRID_LOAD_OK,
     GRID_LOSS,
@@ -48,7 +46,6 @@ from firmware.image import (
     OUTAGE_RESERVE_PERMILLE,
     STOP_CUTS_SUPPLY,
     STOP_MS,
-    TOPOLOGY,
     TRIP_BOND,
     TRIP_INTERLOCK,
     TRIP_ISLAND,
@@ -242,7 +239,7 @@ class Judge:
             made |= _HOLDS
         if self._requests[ACKNOWLEDGE_SEQ] != self.acknowledged_seq:
             made |= _ACK
-        if self._commands[FAULTS] & FAULT_ENABLE and self._unruly():
+        if self._commands[ENABLE_BAR] & BAR_SWITCH:
             made |= _UNRULY
         if trips:
             if trips & TRIP_INTERLOCK:
@@ -267,11 +264,6 @@ class Judge:
         if self._readings[INPUTS] & IN_ESTOP:
             return True
         return self._site[STOP_CUTS_SUPPLY] == 1 and self._trips[TRIPPED] & TRIP_STOP != 0
-
-    def _unruly(self):
-        """Its enable has no effect (INV-16). A gateway's own contactor opens first."""
-        contactor = self._commands[CONTACTOR_STATE]
-        return self._site[TOPOLOGY] != _GATEWAY or contactor == CONTACTOR_FAULT
 
     def _heal(self, dt_ms, state, state_ms, seen):
         """A try that ended with the car unplugged was none; tries are forgotten; and a house that

@@ -62,7 +62,11 @@ INSTRUMENTS = (
     ("shut", "it has not said so for longer than that"),
     ("closed", "mirror contact away; while closing also: the house's voltage is the grid's"),
     ("bond", "the neutral-earth bond reads closed"),
-    ("stuck", "it has read so for longer than its declared time"),
+    (
+        "stuck",
+        "it has read so without its coil for longer than its declared time, and than stored"
+        " energy may hold it",
+    ),
     ("bonded", "the bond is as the site needs it in an island"),
     ("proved", "normally open, and seen open for 1 s since its coil was last energised: no weld"),
     ("dead", "house side below 5 % on all legs for 100 ms, hardware permissive agrees"),
@@ -105,7 +109,7 @@ JUDGEMENTS = (
     ("holds", "pause before the switch is closed again, or the stop's scope forbids it"),
     ("named", "a fault of this room stands"),
     ("pinned", "one of them keeps the switch open until a person acknowledges"),
-    ("unruly", "a source went on without its enable, and only the switch is left to open"),
+    ("unruly", "a source goes on without its enable, so the switch is held open (BAR_SWITCH)"),
     ("acknowledged", "a person acknowledged since the last fault"),
     ("cut", "stop, RCD or another trip has taken the enable"),
     ("loosened", "the guard saw a proof of the island go, however briefly"),
@@ -292,7 +296,7 @@ RULES = (
     (ISLAND_UNBONDING, RELAY, "heard stuck -proved", ISLAND_LOCKOUT, "stuck_bond"),
     (ISLAND_UNBONDING, RELAY, "heard stuck", ISLAND_UNBONDING, "bond"),
     (
-        ISLAND_UNBONDING, 0, "fresh dead -bond -forming ready -holds -pinned",
+        ISLAND_UNBONDING, 0, "fresh dead -bond -forming ready -holds -pinned -unruly",
         ISLAND_CLOSING, "",
     ),
     (ISLAND_UNBONDING, 0, "fresh -bond", ISLAND_DARK, ""),
@@ -315,6 +319,7 @@ RULES = (
     ),
     (ISLAND_DARK, 0, "fresh dead -bond -forming ready -holds", ISLAND_CLOSING, ""),
     (ISLAND_DARK, 0, "fresh idle -bond -forming ready -holds", ISLAND_CLOSING, ""),
+    (ISLAND_CLOSING, 0, "unruly", ISLAND_LOCKOUT, ""),
     (ISLAND_CLOSING, 0, "bond", ISLAND_UNBONDING, ""),
     (ISLAND_CLOSING, 0, "forming", ISLAND_DARK, "unasked"),
     (ISLAND_CLOSING, 0, "fresh closed", ISLAND_GRID, ""),

@@ -15,7 +15,10 @@ from firmware.image import (
     BAR_ANTI_ISLANDING,
     BAR_ENABLE,
     BAR_NOT_OBEYED,
+    BAR_SWITCH,
     BAR_UNWITNESSED,
+    CONTACTOR_FAULT,
+    CONTACTOR_STATE,
     ENABLE_BAR,
     FAULT_ENABLE,
     FAULT_NOT_OBEYED,
@@ -31,6 +34,8 @@ from firmware.image import (
     ISLAND_CAPABLE,
     ISLAND_GRID,
     ISLAND_STATE,
+    MEMORY,
+    MEMORY_OBEDIENCE,
     OBEDIENCE,
     OBEY_AGAIN,
     OBEY_OFF,
@@ -41,6 +46,7 @@ from firmware.image import (
     OUT_ENABLE,
     OUT_ISLAND,
     OUTPUTS,
+    REMEMBERED,
     SETPOINT_MODE,
     const,
 )
@@ -150,6 +156,7 @@ class Obedience:
     def recall(self, faults):
         """Start with the faults that stood before a reset: both then wait for a person."""
         self.faults = faults & KEPT_FAULTS
+        self._dark = self._requests[REMEMBERED + MEMORY_OBEDIENCE] == 1
         if self.faults & FAULT_NOT_OBEYED:
             self.level = OBEY_OFF
             self.count = _TIMES
@@ -326,10 +333,12 @@ class Obedience:
             withheld = OUT_ENABLE
             # T2's contactor opens by FAULTS; a power that it does not end is ended further up
             age_ms = _ENABLE_MS + self.seen.age_ms
-            if self._live_ms and (not self.seen.gateway or self._open_ms >= age_ms):
+            welded = commands[CONTACTOR_STATE] == CONTACTOR_FAULT
+            if self._live_ms and (not self.seen.gateway or welded or self._open_ms >= age_ms):
                 self._dark = self._site[ISLAND_CAPABLE] == 1
             if self._dark:
                 withheld |= OUT_ISLAND
+                bar |= BAR_SWITCH
         else:
             self._dark = False
         following = commands[SETPOINT_MODE] == INVERTER_FOLLOW
@@ -338,6 +347,7 @@ class Obedience:
         self.withheld = withheld
         commands[ENABLE_BAR] = bar
         commands[OBEDIENCE] = self.level
+        commands[MEMORY + MEMORY_OBEDIENCE] = 1 if self._dark else 0
         commands[FAULTS] = commands[FAULTS] & ~KEPT_FAULTS | self.faults
 
     def _barred(self):

@@ -115,6 +115,7 @@ class House:
         self.mirror = True
         self.mirror_follows_coil = False
         self.false: dict[int, bool] = {}
+        self.hold_ms = self._held_ms = 0  # for which the bond holds itself, and what is left
         self.good_ms = 5_000  # of the grid for a load, as the grid's room has counted it
         self.fit_ms = 5_000  # and as it is
         self.dark_ms = 0  # beside a grid that has been good for 5 s
@@ -216,8 +217,10 @@ class House:
     def act(self) -> None:
         permits = self.island.permits
         self.switch_relay.drive(bool(permits & OUT_ISLAND))
-        self.bond_relay.drive(bool(permits & OUT_BOND) and not self.stop)
         enabled = permits & OUT_ENABLE and not self.stop
+        self._held_ms = self.hold_ms if enabled else max(0, self._held_ms - STEP_MS)
+        held = self.bond and (self._held_ms > 0 or (self.hold_ms > 0 and self.house_mv() > 0))
+        self.bond_relay.drive((bool(permits & OUT_BOND) and not self.stop) or held)
         if not self.deaf:
             self.mode = self.image.commands[SETPOINT_MODE] if enabled else INVERTER_STOP
             if self.weak and self.mode == INVERTER_FORM:
@@ -241,7 +244,8 @@ class House:
         so that the enable is off, the switch latches and the bond is held for a moment."""
         faults = self.image.commands[FAULTS]
         self.mode = INVERTER_STOP
-        if off_ms > 1_000 and not self.stuck_bond:
+        self._held_ms = max(0, self._held_ms - off_ms)
+        if off_ms > 1_000 and not self._held_ms and not self.stuck_bond:
             self.bond = False
         for _ in range(off_ms // STEP_MS):
             self._pass()

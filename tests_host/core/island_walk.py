@@ -85,7 +85,7 @@ ASKED = {
     ISLAND_DARK: "lonely locked ready holds failed",
     ISLAND_LOCKOUT: "lonely locked ready holds settled acknowledged",
 }
-OTHERS = "heard lonely locked ready holds settled tied"
+OTHERS = "heard lonely locked ready holds settled tied unruly"
 FREE = ("outage", "settled", "failed", "acknowledged")
 
 
@@ -253,6 +253,10 @@ def breaches(
     if state == ISLAND_GRID:
         left = switch & (has("unruly", "capable") | has("burning", "capable"))
         yield "person: not opened by a source without enable or a voltage that burns", left
+    if state == ISLAND_CLOSING:
+        goes_on = has("unruly") & (following != ISLAND_LOCKOUT)
+        yield "person: closing goes on though the switch is held open", goes_on
+    yield "person: closing begins though the switch is held open", closes & has("unruly")
     if state == ISLAND_LOCKOUT:
         out = (following != ISLAND_LOCKOUT) & has("-acknowledged")
         yield "person: a lockout ends without one", out

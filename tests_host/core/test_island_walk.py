@@ -167,6 +167,10 @@ def mistakes() -> dict[str, tuple[Rows, Rows, str]]:
             PERMITS, "person"),
         "a source without enable is left to it": (
             dropped(RULES, ISLAND_GRID, "capable unruly"), PERMITS, "person"),
+        "closes against what holds the switch open": (
+            dropped(RULES, ISLAND_CLOSING, "unruly"), PERMITS, "person"),
+        "begins to close against it": (
+            without(RULES, (ISLAND_UNBONDING,), "-unruly"), PERMITS, "person"),
         "believes a stuck mirror": (
             added(RULES, (ISLAND_GRID, 0, "gone", ISLAND_DARK, "closing")), PERMITS, "LIGHT"),
         "a glitch of the mirror opens": (
