@@ -269,7 +269,7 @@ def _wired(site, rights):
         return
     # the simulated board's RCD and heat contact hang where its site needs them
     behind = rights.bench and site[im.TOPOLOGY] == 2
-    breaks = im.IN_ESTOP
+    breaks = im.IN_ESTOP | (im.IN_ENABLE if circuit.has_outputs(im.OUT_ENABLE) else 0)
     if circuit.rcd_breaks_enable or behind:
         breaks |= im.IN_RCD
     if circuit.heat_breaks_enable or behind:

@@ -153,6 +153,7 @@ IN_RCD = const(32)  # 1 = RCD tripped
 IN_OVERTEMP = const(64)  # 1 = too hot
 IN_VENTILATION = const(128)  # 1 = ventilation confirmed
 IN_ISLAND_DEAD = const(256)  # hardware permissive: island side dead
+IN_SERVICE = const(512)  # service switch pulled: it breaks the enable and the bond's pick-up
 INPUT_NAMES = (
     "contactor",
     "island_open",
@@ -163,6 +164,7 @@ INPUT_NAMES = (
     "overtemp",
     "ventilation",
     "island_dead",
+    "service_switch",
 )
 PROTECTION_INPUTS = const(16 + 32 + 64)
 
@@ -186,6 +188,8 @@ TRIP_BOND = const(1024)  # bond and switch read closed together for longer than 
 TRIP_ISLAND = const(2048)  # an island far above its voltage
 TRIP_NEUTRAL = const(4096)  # an island without its neutral
 TRIP_SHORT = const(8192)  # an island below half its voltage
+TRIP_SERVICE = const(16384)  # service switch pulled
+TRIP_ENABLE = const(32768)  # the enable does not arrive at the inverter
 TRIP_NAMES = (
     "overcurrent",
     "pilot",
@@ -201,6 +205,8 @@ TRIP_NAMES = (
     "island",
     "neutral",
     "short",
+    "service",
+    "enable",
 )
 PROTECTION_TRIPS = const(8 + 128 + 256)
 
@@ -404,7 +410,7 @@ WELD_RELEASE = _f("WELD_RELEASE", "", 0, 1, "the circuit declares a release of w
 STOP_MS = _f("STOP_MS", "ms", 20, 5_000, "declared: the inverter may go on so long after its enable has fallen", start=500)
 ISLAND_SHIFT_MHZ = _f("ISLAND_SHIFT_MHZ", "mHz", 0, 3_000, "declared: frequency it shifts to when it can take no more", start=2_000)
 ISLAND_SYNCHRONISES = _f("ISLAND_SYNCHRONISES", "", 0, 1, "it synchronises with a returning grid by itself")
-ENABLE_INPUTS = _f("ENABLE_INPUTS", "bits", 16, 112, "protective inputs (IN_*) that break the enable hard-wired", start=16)
+ENABLE_INPUTS = _f("ENABLE_INPUTS", "bits", 16, 127, "protective inputs (IN_*) that break the enable hard-wired; IN_ENABLE: it is read back", start=16)
 BOND_HOLD_MS = _f("BOND_HOLD_MS", "ms", 0, 20_000, "stored energy holds a bond that was picked up so long after the enable has fallen")
 BOND_NORMALLY_OPEN = _f("BOND_NORMALLY_OPEN", "", 0, 1, "the bond's contact is normally open, its coil dead while the switch is closed", start=1)
 STOP_CUTS_SUPPLY = _f("STOP_CUTS_SUPPLY", "", 0, 1, "the emergency stop's scope takes in the house's supply")
@@ -415,7 +421,7 @@ LOADS_BEFORE_SWITCH = _f("LOADS_BEFORE_SWITCH", "", 0, 1, "something lies betwee
 READINGS = Table("readings")
 _f = READINGS.field
 WALL_MIN = _f("WALL_MIN", "min", -1, 50_000_000, "minutes since 2020-01-01 UTC, -1 unknown", start=-1)
-INPUTS = _f("INPUTS", "bits", 0, 511, "feedback contacts and protective inputs (IN_*)")
+INPUTS = _f("INPUTS", "bits", 0, 1023, "feedback contacts and protective inputs (IN_*)")
 INPUTS_AGE_MS = _f("INPUTS_AGE_MS", "age", 0, _MS, "age of INPUTS", start=_MS)
 PILOT_HIGH_MV = _f("PILOT_HIGH_MV", "mV", -16_000, 16_000, "high plateau of the control pilot")
 PILOT_LOW_MV = _f("PILOT_LOW_MV", "mV", -16_000, 16_000, "low plateau; equals the high one without PWM")
@@ -492,7 +498,7 @@ GRID_STATE = _f("GRID_STATE", "", 0, 4, "GRID_*")
 GRID_REMAIN_MS = _f("GRID_REMAIN_MS", "ms", 0, _MS, "enter-service time left")
 ISLAND_STATE = _f("ISLAND_STATE", "", 0, 11, "ISLAND_*")
 FAULTS = _f("FAULTS", "bits", 0, _MS, "FAULT_*")
-TRIP_ACK = _f("TRIP_ACK", "bits", 0, 16383, "trips the guard may clear")
+TRIP_ACK = _f("TRIP_ACK", "bits", 0, 65535, "trips the guard may clear")
 ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
 ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
 ALARM_MA = _f("ALARM_MA", "mA", 0, _MA, "by how much")
@@ -527,7 +533,7 @@ ISLAND_NOTE = _f("ISLAND_NOTE", "", 0, 5, "NOTE_*")
 
 TRIPS = Table("trips")
 _f = TRIPS.field
-TRIPPED = _f("TRIPPED", "bits", 0, 16383, "TRIP_*, latched until core acknowledges")
+TRIPPED = _f("TRIPPED", "bits", 0, 65535, "TRIP_*, latched until core acknowledges")
 OUTPUTS = _f("OUTPUTS", "bits", 0, 63, "what the guard wrote to the pins (OUT_*)")
 BEAT_AGE_MS = _f("BEAT_AGE_MS", "ms", 0, _MS, "time since core's beat changed", start=_MS)
 GUARD_TICKS = _f("GUARD_TICKS", "", 0, _MS, "guard ticks, wraps at its maximum")

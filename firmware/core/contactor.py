@@ -8,6 +8,7 @@
 
 from firmware.core.draw import Draw
 from firmware.core.rights import (
+    ENABLE_ALONE,
     INPUTS_STALE_MS,
     asks_for_power,
     authorised,
@@ -154,7 +155,10 @@ class Contactor:
         """INV-1, every condition of it."""
         image = self._image
         commands = image.commands
-        if unprotected(image) or image.trips[TRIPPED] or commands[FAULTS] & _CLOSING_FAULTS:
+        trips = image.trips[TRIPPED]
+        if image.site[TOPOLOGY] != _GATEWAY:
+            trips &= ~ENABLE_ALONE
+        if unprotected(image) or trips or commands[FAULTS] & _CLOSING_FAULTS:
             return False
         if self.wear.left_ms or not authorised(image):
             return False

@@ -4,7 +4,13 @@
 # A device may do nothing while any row of its table holds; the first that holds is the reason.
 # An event returns True, or the value its reason shows.
 
-from firmware.core.rights import INPUTS_STALE_MS, authorised, enable_trips, gateway_ready
+from firmware.core.rights import (
+    ENABLE_ALONE,
+    INPUTS_STALE_MS,
+    authorised,
+    enable_trips,
+    gateway_ready,
+)
 from firmware.image import (
     BAR_ANTI_ISLANDING,
     BAR_ENABLE,
@@ -92,7 +98,9 @@ _GATEWAY = const(2)  # T2
 _CARS_INVERTER = const(3)  # T3
 _STALE_MS = const(2_000)  # INV-4
 _LEAST_MA = const(6_000)
-_ENABLE_TRIPS = TRIP_DEAD_GRID + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING + TRIP_BOND
+_ENABLE_TRIPS = (
+    ENABLE_ALONE + TRIP_DEAD_GRID + TRIP_STALE_PERMIT + TRIP_INTERLOCK + TRIP_SAMPLING + TRIP_BOND
+)
 
 
 # --- either device --------------------------------------------------------------------------
@@ -119,8 +127,8 @@ def _evse_cut(image):
     return _protected(image, PROTECTION_INPUTS)
 
 
-def _any_trip(image):
-    return image.trips[TRIPPED]
+def _point_tripped(image):
+    return image.trips[TRIPPED] & ~ENABLE_ALONE
 
 
 def _off_grid(image):
@@ -185,7 +193,7 @@ EVSE_BLOCKS = (
     (REASON_TOPOLOGY, _no_charging_point, "no charging point, or the gateway owns its pilot"),
     (REASON_BOOT, _sensing, "state of the site not sensed yet"),
     (REASON_PROTECTION, _evse_cut, "emergency stop, RCD, over-temperature, or not known"),
-    (REASON_TRIP, _any_trip, "a trip waits to be acknowledged"),
+    (REASON_TRIP, _point_tripped, "a trip waits to be acknowledged; not service and enable"),
     (REASON_NOT_FOLLOWED, _not_followed, "the car drew more than offered"),
     (REASON_PEN, _pen, "the PEN conductor is lost by its voltage, or that is not measured"),
     (REASON_VENTILATION, _not_ventilated, "D without ventilation, until it comes or A or C"),

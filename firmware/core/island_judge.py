@@ -5,7 +5,7 @@ from firmware.core.island_energy import Charge, Loads
 from firmware.core.island_facts import longer
 from firmware.core.island_limits import SHED, SHORT, WEAK, WILD, Limits
 from firmware.core.island_table import BARRING, CAUSES, PINNING, SOFT, TRIES, bit, cause
-from firmware.core.rights import enable_trips
+from firmware.core.rights import ENABLE_ALONE, enable_trips
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
     BAR_SWITCH,
@@ -112,7 +112,7 @@ _TURNS = const(5)  # the demand is looked at every so many cycles
 _FIT_MS = const(1_000)
 _WEAK_MS = const(5_000)
 _UNSURE_MS = const(6_000)  # dark since a reset: so long without a grid fit for loads is an outage
-_MINE = TRIP_STALE_PERMIT + TRIP_SAMPLING
+_MINE = ENABLE_ALONE + TRIP_STALE_PERMIT + TRIP_SAMPLING
 _SEEN = TRIP_INTERLOCK + TRIP_BOND + TRIP_ISLAND + TRIP_NEUTRAL + TRIP_SHORT
 
 

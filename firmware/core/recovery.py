@@ -19,6 +19,7 @@ from firmware.image import (
     IN_ISLAND_OPEN,
     IN_OVERTEMP,
     IN_RCD,
+    IN_SERVICE,
     INPUTS,
     INPUTS_AGE_MS,
     INVERTER_FORM,
@@ -38,6 +39,7 @@ from firmware.image import (
     TRIP_ACK,
     TRIP_BOND,
     TRIP_DEAD_GRID,
+    TRIP_ENABLE,
     TRIP_HEAT,
     TRIP_INTERLOCK,
     TRIP_ISLAND,
@@ -47,6 +49,7 @@ from firmware.image import (
     TRIP_PILOT,
     TRIP_RCD,
     TRIP_SAMPLING,
+    TRIP_SERVICE,
     TRIP_SHORT,
     TRIP_STALE_PERMIT,
     TRIP_STOP,
@@ -105,6 +108,14 @@ def stop_released(image):
     return _inputs(image) & IN_ESTOP == 0
 
 
+def service_over(image):
+    return _inputs(image) & IN_SERVICE == 0
+
+
+def enable_off(image):
+    return image.trips[OUTPUTS] & OUT_ENABLE == 0
+
+
 def rcd_set(image):
     return _inputs(image) & IN_RCD == 0
 
@@ -152,6 +163,8 @@ TABLE = (
     (TRIP_NEUTRAL, not_forming, 1_000, False, "no island asked for"),
     (TRIP_SHORT, not_forming, 1_000, False, "no island asked for"),
     (TRIP_SAMPLING, sampling_again, 1_000, False, "samples fresh"),
+    (TRIP_SERVICE, service_over, 0, True, "service switch back"),
+    (TRIP_ENABLE, enable_off, 0, True, "its output is off"),
     (TRIP_RCD, rcd_set, 0, True, "RCD set again"),
     (TRIP_HEAT, cooled, _COOL_MS, False, "no longer too hot"),
     (TRIP_VEHICLE, contactor_open, 1_000, False, "contactor open; INV-1 decides about the next"),

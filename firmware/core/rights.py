@@ -27,8 +27,10 @@ from firmware.image import (
     PILOT_D,
     PILOT_STATE,
     PROTECTION_INPUTS,
+    TRIP_ENABLE,
     TRIP_HEAT,
     TRIP_RCD,
+    TRIP_SERVICE,
     TRIP_STOP,
     TRIPPED,
     UNPLUGS,
@@ -38,6 +40,7 @@ from firmware.image import (
 INPUTS_STALE_MS = 300  # feedback older than this: protections count as unhealthy
 _GATEWAY = const(2)
 _GATEWAY_FAULTS = FAULT_FORMING + FAULT_ENABLE
+ENABLE_ALONE = TRIP_SERVICE + TRIP_ENABLE  # nothing to a car that charges from the grid (T1)
 _MEASURED_MS = const(2_000)  # INV-4
 
 

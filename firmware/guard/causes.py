@@ -25,13 +25,16 @@ from firmware.image import (
     BEAT_AGE_MS,
     CONTACTOR_BREAKING_MA,
     CROSSING_AGE_MS,
+    ENABLE_INPUTS,
     EVSE_MAX_MA,
     FAST_AGE_MS,
     FAST_GRID_MV,
     FAST_MA,
+    IN_ENABLE,
     IN_ESTOP,
     IN_OVERTEMP,
     IN_RCD,
+    IN_SERVICE,
     IN_VENTILATION,
     INPUTS,
     ISLAND_CAPABLE,
@@ -42,6 +45,7 @@ from firmware.image import (
     OUT_CONTACTOR,
     OUT_ENABLE,
     OUT_ISLAND,
+    OUTPUTS,
     PERMITS,
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
@@ -143,6 +147,19 @@ class Causes:
     def heat(self):
         self.value = self.image.live[INPUTS] & PROTECTION_INPUTS
         return self.value == IN_OVERTEMP
+
+    def serviced(self):
+        self.value = inputs = self.image.live[INPUTS]
+        return inputs & IN_SERVICE != 0
+
+    def enable_lost(self):
+        """Its output is on, and it is not seen at the inverter; a pulled service switch that is
+        read says so itself."""
+        image = self.image
+        self.value = inputs = image.live[INPUTS]
+        if inputs & (IN_SERVICE | IN_ENABLE) or not image.site[ENABLE_INPUTS] & IN_ENABLE:
+            return False
+        return image.trips[OUTPUTS] & OUT_ENABLE != 0
 
     def beat_late(self):
         self.value = self.image.trips[BEAT_AGE_MS]

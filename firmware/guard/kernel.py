@@ -10,16 +10,19 @@ from firmware.image import (
     BOND_NEEDED,
     CONTACTOR_BREAKING_MA,
     CROSSING_AGE_MS,
+    ENABLE_INPUTS,
     EVSE_MAX_MA,
     FAST_AGE_MS,
     FAST_GRID_MV,
     FAST_HOUSE_MV,
     FAST_MA,
     IN_BOND,
+    IN_ENABLE,
     IN_ESTOP,
     IN_ISLAND_OPEN,
     IN_OVERTEMP,
     IN_RCD,
+    IN_SERVICE,
     IN_VENTILATION,
     INPUTS,
     INVERTER_FORM,
@@ -31,6 +34,7 @@ from firmware.image import (
     OUT_CONTACTOR,
     OUT_ENABLE,
     OUT_ISLAND,
+    OUTPUTS,
     PERMITS,
     PILOT_AGE_MS,
     PILOT_HIGH_MV,
@@ -41,6 +45,7 @@ from firmware.image import (
     TOPOLOGY,
     TRIP_BOND,
     TRIP_DEAD_GRID,
+    TRIP_ENABLE,
     TRIP_HEAT,
     TRIP_INTERLOCK,
     TRIP_ISLAND,
@@ -49,6 +54,7 @@ from firmware.image import (
     TRIP_PILOT,
     TRIP_RCD,
     TRIP_SAMPLING,
+    TRIP_SERVICE,
     TRIP_SHORT,
     TRIP_STALE_PERMIT,
     TRIP_STOP,
@@ -159,6 +165,11 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
         found |= int(TRIP_RCD)
     elif inputs & int(IN_OVERTEMP):
         found |= int(TRIP_HEAT)
+    if inputs & int(IN_SERVICE):
+        found |= int(TRIP_SERVICE)
+    elif site[int(ENABLE_INPUTS)] & int(IN_ENABLE) and trips[int(OUTPUTS)] & int(OUT_ENABLE):
+        if not inputs & int(IN_ENABLE):
+            found |= int(TRIP_ENABLE)
     if trips[int(BEAT_AGE_MS)] > own[BEAT_LATE_MS]:
         found |= int(TRIP_STALE_PERMIT)
 

@@ -72,6 +72,7 @@ REASONS = (
     ("ms", "The measurement of {where} is back; it must stay for {value} more."),
 )
 
+_ENDS = "Clears by itself once the island has ended; see the fault that names it."
 # One row per trip bit, in TRIP_NAMES' order: what happened, the way out.
 TRIPS = (
     (
@@ -121,17 +122,18 @@ TRIPS = (
         "The neutral-earth bond and the islanding switch read closed together.",
         "Clears by itself once the contacts agree; have an electrician check them.",
     ),
+    ("The island's voltage was too high, so the inverter was cut off.", _ENDS),
+    ("The island's neutral was lost, so the inverter was cut off.", _ENDS),
+    ("The island's voltage broke down, so the inverter was cut off.", _ENDS),
     (
-        "The island's voltage was too high, so the inverter was cut off.",
-        "Clears by itself once the island has ended; see the fault that names it.",
+        "The service switch is pulled: somebody may be working on the house.",
+        "Ask who pulled it. When nobody works any more, put it back, then acknowledge.",
     ),
     (
-        "The island's neutral was lost, so the inverter was cut off.",
-        "Clears by itself once the island has ended; see the fault that names it.",
-    ),
-    (
-        "The island's voltage broke down, so the inverter was cut off.",
-        "Clears by itself once the island has ended; see the fault that names it.",
+        "The inverter's enable does not arrive: the service switch is pulled, or a relay or a "
+        "broken wire has opened it.",
+        "Ask whether somebody works on the house; else have the enable's wire checked. Then "
+        "acknowledge.",
     ),
 )
 
@@ -178,8 +180,8 @@ FAULTS = (
     ),
     (
         "The neutral-earth bond did not follow, or its contact says so wrongly: no backup.",
-        "Have an electrician check the bond relay and its contact, then acknowledge. A good grid "
-        "carries the house meanwhile.",
+        "If the service switch is pulled, that is why; else have an electrician check the bond "
+        "relay and its contact. Then acknowledge. A good grid carries the house meanwhile.",
     ),
     (
         "The inverter supplied the house when it must not.",

@@ -227,8 +227,8 @@ HARDWARE: list[Case] = [
     (
         "an output twice",
         "host",
-        {"outputs__plus": {**_OUTPUTS["loads"], "pin": 20}},
-        "outputs.5.name",
+        {"outputs__plus": {**_OUTPUTS["loads"], "pin": 21}},
+        "outputs.6.name",
         "twice",
     ),
 ]

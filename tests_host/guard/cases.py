@@ -53,9 +53,11 @@ def image(dice):
     if dice.below(3) == 0:
         live[f.PILOT_LOW_MV] = live[f.PILOT_HIGH_MV] - dice.of(0, 1_499, 1_500)
     live[f.CROSSING_AGE_MS] = dice.of(0, 9, 10, 11, 12, 13, 1_000_000_000)
-    live[f.INPUTS] = dice.below(512)
+    live[f.INPUTS] = dice.below(1024)
+    site[f.ENABLE_INPUTS] = dice.of(f.IN_ESTOP, f.IN_ESTOP + f.IN_ENABLE)
     commands[f.PERMITS] = dice.below(32)
     commands[f.SETPOINT_MODE] = dice.of(0, 1, 2, 2)
+    trips[f.OUTPUTS] = dice.below(32)
     trips[f.BEAT_AGE_MS] = dice.of(0, 100, 300, 301, 1_000_000_000)
     return made
 

@@ -242,6 +242,42 @@ def test_an_islands_bond_goes_last_where_its_device_hangs_on_the_tripped_circuit
     assert islanded(TOPOLOGY=2).tick(20, INPUTS=contacts | RCD) == ISLANDED
 
 
+def test_a_pulled_service_switch_takes_the_enable_until_a_person() -> None:
+    """safety.md 8: at a T1 point the car goes on charging; the bond goes last."""
+    post = Post()
+    assert post.tick(2, INPUTS=f.IN_SERVICE) == ON_GRID & ~ENABLE
+    assert post.tripped == f.TRIP_SERVICE
+    assert post.tick(100, INPUTS=0) == ON_GRID & ~ENABLE
+    post = islanded()
+    contacts = f.IN_ISLAND_OPEN | f.IN_BOND
+    assert post.tick(2, INPUTS=contacts | f.IN_SERVICE) == ISLANDED & ~ENABLE
+    put(post.image.live, HOUSE_MV=(0, 0, 0))
+    assert post.tick(59) & BOND
+    assert not post.tick(2) & BOND
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_an_enable_that_does_not_arrive_is_named_after_the_relays_time(read: bool) -> None:
+    """The way a circuit without a pin for the service switch learns of it."""
+    post = Post(RELAY_FEEDBACK_MS=200)
+    post.image.site[f.ENABLE_INPUTS] = STOP | (f.IN_ENABLE if read else 0)
+    post.tick(2, INPUTS=f.IN_ENABLE)
+    assert post.tick(20, INPUTS=0) == ON_GRID  # a relay may take so long
+    post.tick(1, INPUTS=f.IN_ENABLE)
+    assert post.tick(20, INPUTS=0) == ON_GRID
+    assert post.tick(1) == (ON_GRID & ~ENABLE if read else ON_GRID)
+    assert post.tripped == (f.TRIP_ENABLE if read else 0)
+    assert post.tick(100, INPUTS=f.IN_ENABLE) == (ON_GRID & ~ENABLE if read else ON_GRID)
+
+
+def test_a_switch_that_is_read_is_not_named_twice() -> None:
+    post = Post(RELAY_FEEDBACK_MS=20)
+    post.image.site[f.ENABLE_INPUTS] = STOP | f.IN_ENABLE
+    post.tick(2, INPUTS=f.IN_ENABLE)
+    post.tick(100, INPUTS=f.IN_SERVICE)
+    assert post.tripped == f.TRIP_SERVICE
+
+
 def test_stopped_samples() -> None:
     post = Post()
     assert post.tick(FAST_AGE_MS=50) == ON_GRID

@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
     "estop": False, "rcd": False, "overtemp": False,
     "dead_grid_live": False, "dead_grid_inverter_wh": 0.0, "dead_grid_fed_wh": 0.0,
     "service_tripped": False, "wallbox_tripped": False, "battery_tripped": False,
-    "roof_tripped": False, "breaker_trips": 0,
+    "roof_tripped": False, "breaker_trips": 0, "released": "",
 }  # fmt: skip
 for _leg in ("l1", "l2", "l3"):
     GOOD |= {f"grid_{_leg}_v": 230.0, f"house_{_leg}_v": 230.0}

@@ -147,6 +147,14 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         [
             ("within", case(), lambda: at(0, 300, 0.5, **hot(27))),
             ("others", case(), lambda: at(0, 300, 0.5, **legs(service=34))),
+            (
+                "a weld released",
+                case(),
+                lambda: [
+                    (0, CHARGING),
+                    (0.1, CHARGING | {"wallbox_tripped": True, "released": "wallbox"}),
+                ],
+            ),
             ("others tripped it", case(), lambda: [(0, {}), (0.1, {"service_tripped": True})]),
         ],
     ),

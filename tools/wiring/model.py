@@ -48,6 +48,7 @@ INPUT_PORTS = {
     "overtemp": ("Over-temperature", "loop"),
     "ventilation": ("Ventilation", "running"),
     "island_dead": ("Island-dead relay", "contact"),
+    "service_switch": ("Service switch", "loop"),
 }
 INPUT_LABELS = {
     "contactor": "contactor seen",
@@ -58,6 +59,7 @@ INPUT_LABELS = {
     "estop": "E-stop",
     "rcd": "RCD",
     "overtemp": "heat",
+    "service_switch": "service",
 }
 SIGNAL_TEXTS = {
     "evse_ct": "Charger's CT",

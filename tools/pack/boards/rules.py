@@ -18,6 +18,7 @@ from tools.pack.boards.tables import (
     HELD,
     ISLAND,
     LEGS,
+    LOOPS,
     NEEDS_GUARD,
     PERMITTING,
     PROTECTIVE,
@@ -179,10 +180,11 @@ def _inputs(document: Document) -> None:
         if chip.real and resistor == "none":
             raise PackError(where + "pull", "would float: pull up or down, or add a resistor")
         protective = [name for name in names if name in PROTECTIVE]
-        if protective and chip.real and resistor != "up":
+        loops = [name for name in names if name in LOOPS]
+        if loops and chip.real and resistor != "up":
             raise PackError(
                 where + "pull",
-                f"{protective[0]} must trip when its wire breaks: a loop to ground, pulled up",
+                f"{loops[0]} must trip when its wire breaks: a loop to ground, pulled up",
             )
         permits = [name for name in names if name in PERMITTING]
         if permits and chip.real and resistor != "down":

@@ -31,8 +31,10 @@ INPUTS = (  # in the order of IN_*
     "overtemp",
     "ventilation",
     "island_dead",
+    "service_switch",
 )
 PROTECTIVE = ("estop", "rcd", "overtemp")
+LOOPS = (*PROTECTIVE, "service_switch")  # a broken wire is a pulled switch
 PERMITTING = ("island_open", "bond", "enable", "ventilation", "island_dead")
 VOLTS = ("grid", "house")  # in the order of VOLTS in firmware/boards/circuit.py
 AMPS = ("mains", "evse")

@@ -16,6 +16,7 @@ from typing import Any
 
 from . import controls, truth
 from .car import NO_PILOT, Car, offered_a
+from .circuit import Circuit
 from .grid import Grid, rotation
 from .household import Household
 from .instruments import Instruments, shown
@@ -271,8 +272,8 @@ class House:
     def _devices(self, now_us: int, dt_us: int) -> tuple[Any, ...]:
         """Relays, car, inverter, PV take their next step; the switches they leave."""
         gear = self.switchgear
-        if gear.outputs["release"] and self.spec.protection.release:
-            self._release_weld()
+        if name := self.released():
+            self._release_weld(self.circuits[self.index[name]])
         for name in gear.drive(now_us):
             self.counts.switched(self, name, self.relays[name].closed)
             self.panel.stale = True
@@ -297,13 +298,15 @@ class House:
             self.panel.admit(self.loads, not self.relays["loads"].closed)
         return self._switches()
 
-    def _release_weld(self) -> None:
-        """The shunt release of the charging point's upstream protection has voltage."""
+    def released(self) -> str:
+        """The circuit of the charging point, while the release of its breaker has voltage."""
         charger = self.spec.charger
-        if (
-            charger is not None
-            and not (point := self.circuits[self.index[charger.circuit]]).tripped
-        ):
+        if charger is None or not self.spec.protection.release:
+            return ""
+        return charger.circuit if self.switchgear.outputs["release"] else ""
+
+    def _release_weld(self, point: Circuit) -> None:
+        if not point.tripped:
             point.trip()
             self.panel.stale = True
 
