@@ -321,7 +321,7 @@ class App:
         """What else is done once a second."""
         while True:
             self.image.live[WALL_MIN] = self.board.wall_minute()
-            self.events.poll()
+            self.events.poll(POLICY_MS // 1000)
             self.tidy()
             await asyncio.sleep_ms(POLICY_MS)
 

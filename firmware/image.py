@@ -267,7 +267,8 @@ NOTE_BOND = const(2)  # the bond's contact does
 NOTE_LOADS = const(3)  # no room for the sheddable loads
 NOTE_WAITS = const(4)  # a pause before the next island
 NOTE_RESERVE = const(5)  # the battery is at its reserve
-NOTE_NAMES = ("none", "mirror", "bond", "loads", "waits", "reserve")
+NOTE_STARTS = const(6)  # an island is about to start
+NOTE_NAMES = ("none", "mirror", "bond", "loads", "waits", "reserve", "starts")
 
 # what measures a node
 INSTRUMENT_NONE = const(0)
@@ -411,6 +412,7 @@ STOP_MS = _f("STOP_MS", "ms", 20, 5_000, "declared: the inverter may go on so lo
 ISLAND_SHIFT_MHZ = _f("ISLAND_SHIFT_MHZ", "mHz", 0, 3_000, "declared: frequency it shifts to when it can take no more", start=2_000)
 ISLAND_SYNCHRONISES = _f("ISLAND_SYNCHRONISES", "", 0, 1, "it synchronises with a returning grid by itself")
 ENABLE_INPUTS = _f("ENABLE_INPUTS", "bits", 16, 127, "protective inputs (IN_*) that break the enable hard-wired; IN_ENABLE: it is read back", start=16)
+ISLAND_ANNOUNCE = _f("ISLAND_ANNOUNCE", "", 0, 1, "every start of an island is announced 5 s ahead")
 BOND_HOLD_MS = _f("BOND_HOLD_MS", "ms", 0, 20_000, "stored energy holds a bond that was picked up so long after the enable has fallen")
 BOND_NORMALLY_OPEN = _f("BOND_NORMALLY_OPEN", "", 0, 1, "the bond's contact is normally open, its coil dead while the switch is closed", start=1)
 STOP_CUTS_SUPPLY = _f("STOP_CUTS_SUPPLY", "", 0, 1, "the emergency stop's scope takes in the house's supply")
@@ -527,7 +529,7 @@ WEAR_DAY_MS = _f("WEAR_DAY_MS", "ms", 0, _MS, "and of the daily one")
 LEARNED_AGE_MS = _f("LEARNED_AGE_MS", "ms", 0, 60_000, "after so long, at the latest, a step of islet's own shows in the node's reading: the declared worst until learned", NODES, 2_000)
 LEARNED_RESPONSE_MS = _f("LEARNED_RESPONSE_MS", "ms", 0, 60_000, "time the device takes to follow, as seen in its own current: declared until learned, per device", DEVICES, 60_000)
 EVSE_OVERDUE = _f("EVSE_OVERDUE", "", 0, 1, "INV-3: the car draws more than the panel leaves it, for longer than its response: open")
-ISLAND_NOTE = _f("ISLAND_NOTE", "", 0, 5, "NOTE_*")
+ISLAND_NOTE = _f("ISLAND_NOTE", "", 0, 6, "NOTE_*")
 
 # --- trips ----------------------------------------------------------------------------------
 

@@ -16,8 +16,10 @@ from firmware.image import (
     ISLAND_DARK,
     ISLAND_GRID,
     ISLAND_LOCKOUT,
+    ISLAND_NOTE,
     ISLAND_SENSING,
     ISLAND_STATE,
+    NOTE_STARTS,
     OUT_BOND,
     OUT_CONTACTOR,
     OUTPUTS,
@@ -35,6 +37,10 @@ _STUCK_MS = const(10_000)  # for so long, and it is a broken button
 
 def _weld(lamp):
     return lamp.image.commands[FAULTS] & FAULT_WELD
+
+
+def _starts(lamp):
+    return lamp.image.commands[ISLAND_NOTE] == NOTE_STARTS
 
 
 def _configuration(lamp):
@@ -69,6 +75,7 @@ def _always(_lamp):
 PATTERNS = (
     # holds, pattern, meaning
     (_weld, "#.#.#.#.#.#.", "flickers: the contactor stays closed, the plug is live"),
+    (_starts, "###.###.###.", "quick: in 5 s the inverter supplies the house"),
     (_configuration, "#####.....", "slow, half and half: the configuration has an error"),
     (_tripped, "##..........", "one blink: a protection has tripped"),
     (_point, "##..##..........", "two blinks: a fault of the charging point"),

@@ -103,6 +103,8 @@ OPTIONS = (
     ("island.stop_cuts_supply", "bool", "", 0, 0, None, im.STOP_CUTS_SUPPLY, 1,
      "the emergency stop's scope takes in the house's supply, here besides what the circuit board"
      " declares: it returns only with a person"),
+    ("island.announce", "bool", "", 0, 0, False, im.ISLAND_ANNOUNCE, 1,
+     "every start of an island is announced 5 s ahead by lamp and page"),
     ("island.loads_before_switch", "bool", "", 0, 0, False, im.LOADS_BEFORE_SWITCH, 1,
      "something lies between the service's instrument and the switch, so its current says nothing"
      " about a weld"),

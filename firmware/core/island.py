@@ -40,6 +40,7 @@ from firmware.image import (
     NOTE_MIRROR,
     NOTE_NONE,
     NOTE_RESERVE,
+    NOTE_STARTS,
     NOTE_WAITS,
     OUT_LOADS,
     RELAY_FEEDBACK_MS,
@@ -179,6 +180,8 @@ class Island:
         elif state == ISLAND_ISLANDED and self.state_ms >= _SHORTLY_MS:
             if not self.permits & OUT_LOADS:
                 note = NOTE_LOADS
+        elif self.judge.announced_ms:
+            note = NOTE_STARTS
         elif state == ISLAND_DARK and not made & _RESERVE:
             note = NOTE_RESERVE
         elif state == ISLAND_DARK and self.judge.pause_ms:

@@ -25,6 +25,7 @@ from firmware.image import (
     INVERTER_AGE_MS,
     INVERTER_FAULT,
     INVERTER_PLUGGED,
+    ISLAND_ANNOUNCE,
     ISLAND_AUTO,
     ISLAND_CAPABLE,
     ISLAND_CLOSING,
@@ -111,6 +112,7 @@ _UNPLUGGED_MS = const(5_000)  # a stop this long before the car was seen unplugg
 _TURNS = const(5)  # the demand is looked at every so many cycles
 _FIT_MS = const(1_000)
 _WEAK_MS = const(5_000)
+_ANNOUNCE_MS = const(5_000)
 _UNSURE_MS = const(6_000)  # dark since a reset: so long without a grid fit for loads is an outage
 _MINE = ENABLE_ALONE + TRIP_STALE_PERMIT + TRIP_SAMPLING
 _SEEN = TRIP_INTERLOCK + TRIP_BOND + TRIP_ISLAND + TRIP_NEUTRAL + TRIP_SHORT
@@ -144,6 +146,7 @@ class Judge:
         self.leaves = 0  # transfers of late
         self.forget_ms = 0
         self.heal_ms = 0
+        self.announced_ms = 0  # of the next start
         self.acknowledged_seq = 0
         self._turn = 0
 
@@ -354,6 +357,12 @@ class Judge:
         # refilled: a wish that stands must not swing between grid and island about the reserve
         if (wish == 0 and site[ISLAND_AUTO] and lost) or (wish == 1 and made & _REFILLED):
             found |= _OUTAGE
+        if site[ISLAND_ANNOUNCE]:
+            begins = state == ISLAND_OPENING or state == ISLAND_DARK
+            begins = begins and found & _OUTAGE and made & (_ABLE | _FAILED | _WAITS) == _ABLE
+            self.announced_ms = longer(begins, self.announced_ms, dt_ms)
+            if begins and self.announced_ms < _ANNOUNCE_MS:
+                found |= _WAITS
         return found
 
     def _island(self, dt_ms, state, state_ms, permits, seen):

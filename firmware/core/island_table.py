@@ -105,7 +105,7 @@ JUDGEMENTS = (
     ("settled", "the enable has been away for longer than the device's stop time"),
     ("early", "within 10 s after closing"),
     ("failed", "a fault bars islands and the enable until a person acknowledges"),
-    ("waits", "pause before the next island is tried"),
+    ("waits", "pause before the next island is tried, or its start is being announced"),
     ("holds", "pause before the switch is closed again, or the stop's scope forbids it"),
     ("named", "a fault of this room stands"),
     ("pinned", "one of them keeps the switch open until a person acknowledges"),
@@ -244,7 +244,8 @@ RULES = (
     (ISLAND_OPENING, 0, "heard stuck -proved", ISLAND_LOCKOUT, "stuck_bond"),
     (ISLAND_OPENING, 0, "heard stuck", ISLAND_DARK, "bond"),
     (
-        ISLAND_OPENING, 0, "fresh open dead -bond -forming split outage able capable -failed",
+        ISLAND_OPENING, 0,
+        "fresh open dead -bond -forming split outage able capable -failed -waits",
         ISLAND_BONDING, "",
     ),
     (ISLAND_OPENING, 3_000, "open dead", ISLAND_DARK, ""),

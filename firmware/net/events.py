@@ -5,6 +5,7 @@ import json
 
 from firmware.image import (
     CONTACTOR_STATE,
+    FAULT_BOND,
     FAULTS,
     GRID_STATE,
     ISLAND_NOTE,
@@ -17,6 +18,8 @@ from firmware.net import words
 from firmware.net.state import wall_text
 
 KEPT = 32
+AGAIN = FAULT_BOND  # told again every hour that they stand (safety.md 6)
+AGAIN_S = 3600
 
 # what, field of commands, words
 WATCHED = (
@@ -38,6 +41,7 @@ class Events:
         self._states = [image.commands[field] for _, field, _ in WATCHED]
         self._faults = image.commands[FAULTS]
         self._trips = image.trips[TRIPPED]
+        self._again_s = 0
 
     def add(self, what, text, **more):
         """Note an event; the oldest is forgotten when the ring is full."""
@@ -50,8 +54,9 @@ class Events:
         if len(self._texts) > KEPT:
             self._texts.pop(0)
 
-    def poll(self):
-        """Compare with the image of the last call and note what changed."""
+    def poll(self, seconds=0):
+        """Compare with the image of the last call and note what changed, or what has stood for an
+        hour; `seconds` have passed since the last call that told any."""
         commands = self.image.commands
         for i, row in enumerate(WATCHED):
             what, field, text = row
@@ -65,6 +70,10 @@ class Events:
             self._alerts("fault", words.fault_texts(faults & ~self._faults), True)
             self._alerts("fault", words.fault_texts(self._faults & ~faults), False)
             self._faults = faults
+        self._again_s = self._again_s + seconds if faults & AGAIN else 0
+        if self._again_s >= AGAIN_S:
+            self._again_s = 0
+            self._alerts("fault", words.fault_texts(faults & AGAIN), True)
         if trips != self._trips:
             self._alerts("trip", words.trip_texts(trips & ~self._trips), True)
             self._alerts("trip", words.trip_texts(self._trips & ~trips), False)

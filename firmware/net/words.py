@@ -302,6 +302,7 @@ NOTES = (
     "The loads that may be switched off stay off: there is no room for them in the island.",
     "The island ended; after a pause it is tried again.",
     "The battery is at its reserve for outages.",
+    "Attention: in a moment the inverter supplies the house.",
 )
 ANTI_ISLANDING = ("not read yet", "off", "on", "not asked")  # from -1
 MODE = ("stopped", "following the grid", "forming the island")

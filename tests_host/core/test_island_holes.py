@@ -280,7 +280,7 @@ def test_holds(check: Callable[[], None]) -> None:
 PERMISSIVE = "self.dead_ms >= _DEAD_MS and readings[INPUTS] & IN_ISLAND_DEAD"
 MATCH = "_MATCH_PERMILLE = const(150)"
 OVER = "now[_HIGH] > 1150 - ERROR_PERMILLE"
-SETTLED = "self.off_ms >= site[STOP_MS] + _MARGIN_MS"
+SETTLED = "self.off_ms >= site[STOP_MS] + BOND_MARGIN_MS"
 ENOUGH = "if soc <= reserve:"
 MISTAKES = (
     (VETO, island_facts, PERMISSIVE, "self.dead_ms >= _DEAD_MS"),
@@ -321,8 +321,8 @@ MISTAKES = (
     (NEUTRAL, island_limits, "(_SPLIT, 0, 100, ", "(_SPLIT, 0, 1_000, "),
     (NEUTRAL, island_limits, "for leg in range(1, site[LEG_COUNT]):", "for leg in range(1, 2):"),
     (BOND, island_judge, SETTLED, "True"),
-    (BOND, island_judge, SETTLED, "self.off_ms >= _MARGIN_MS"),
-    (BOND, island_judge, SETTLED, "self.off_ms >= site[STOP_MS] - _MARGIN_MS"),
+    (BOND, island_judge, SETTLED, "self.off_ms >= BOND_MARGIN_MS"),
+    (BOND, island_judge, SETTLED, "self.off_ms >= site[STOP_MS] - BOND_MARGIN_MS"),
     (RESERVE, island_judge, ENOUGH, "if soc < 0:"),
     (RESERVE, island_judge, ENOUGH, "if soc < reserve:"),
     (RESERVE, island_judge, ENOUGH, "if soc <= reserve + 1:"),

@@ -127,6 +127,26 @@ def test_wall_time() -> None:
     assert wall_text((366 - 1) * 1440) == "2020-12-31T00:00Z"
 
 
+def test_a_bond_that_reads_closed_is_told_every_hour(site: im.Image) -> None:
+    """safety.md 6; not by who polls oftener, and not once it has gone."""
+    events = Events(site)
+    site.commands[im.FAULTS] = im.FAULT_BOND | im.FAULT_CABLE
+    events.poll(1)
+    for told in (1, 2, 3):
+        texts = [json.loads(text) for text in events.after(0)[1]]
+        assert sum(row["name"] == "bond" for row in texts) == told
+        assert sum(row["name"] == "cable" for row in texts) == 1
+        for _ in range(3600):
+            events.poll(1)
+            events.poll()
+    site.commands[im.FAULTS] = 0
+    events.poll(1)
+    count = events.count
+    for _ in range(7200):
+        events.poll(1)
+    assert events.count == count
+
+
 def test_events(site: im.Image) -> None:
     events = Events(site)
     events.poll()
