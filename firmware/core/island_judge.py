@@ -226,19 +226,20 @@ class Judge:
             self._heal(dt_ms, state, state_ms, seen)
         faults = self.faults
         made = 0
+        trips = self._trips[TRIPPED]
         if faults:
             made = _NAMED
-            if faults & PINNING:
-                made |= _PINNED
+        # a stop whose scope takes in the house's supply: it returns with a person alone
+        if faults & PINNING or (trips & TRIP_STOP and self._site[STOP_CUTS_SUPPLY]):
+            made |= _PINNED
         if faults & BARRING or self.used > TRIES:
             made |= _FAILED
         self.pause_ms = _less(self.pause_ms, dt_ms)
         if self.pause_ms:
             made |= _WAITS
         self.hold_ms = _less(self.hold_ms, dt_ms)
-        trips = self._trips[TRIPPED]
         stop = self._readings[INPUTS] & IN_ESTOP
-        if self.hold_ms or ((trips or stop) and self._halted()):
+        if self.hold_ms or stop:  # while the stop is pressed nothing energises
             made |= _HOLDS
         if self._requests[ACKNOWLEDGE_SEQ] != self.acknowledged_seq:
             made |= _ACK
@@ -260,13 +261,6 @@ class Judge:
         if self._readings[INPUTS] & IN_ESTOP:
             return True
         return trips & _MINE != 0 or enable_trips(self._image) != 0
-
-    def _halted(self):
-        """While the stop is pressed nothing energises; where its scope takes in the house's supply
-        that does not come back without a person either."""
-        if self._readings[INPUTS] & IN_ESTOP:
-            return True
-        return self._site[STOP_CUTS_SUPPLY] == 1 and self._trips[TRIPPED] & TRIP_STOP != 0
 
     def _heal(self, dt_ms, state, state_ms, seen):
         """A try that ended with the car unplugged was none; tries are forgotten; and a house that

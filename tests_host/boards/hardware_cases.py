@@ -225,6 +225,13 @@ HARDWARE: list[Case] = [
         "overtemp is given twice",
     ),
     (
+        "a service switch that a broken wire hides",
+        "pico",
+        {"inputs__plus": {"name": "service_switch", "pin": 22, "pull": "down"}},
+        "inputs.7.pull",
+        "service_switch must trip",
+    ),
+    (
         "an output twice",
         "host",
         {"outputs__plus": {**_OUTPUTS["loads"], "pin": 21}},

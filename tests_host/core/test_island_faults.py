@@ -350,17 +350,28 @@ def test_the_stop_ends_the_island_bond_last_and_its_release_brings_the_grid_alon
     assert house.run(10_000, ISLAND_ISLANDED) == ISLAND_ISLANDED
 
 
-def test_a_stop_whose_scope_is_the_supply_keeps_it_off_until_a_person() -> None:
-    house = islanded(STOP_CUTS_SUPPLY=1)
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("pressed_ms", [200, 2_000])
+def test_a_stop_whose_scope_is_the_supply_keeps_it_off_until_a_person(
+    alone: bool, pressed_ms: int
+) -> None:
+    """Pressed in an island or on the grid, and however briefly."""
+    house = House(a_site())
+    house.image.site[f.STOP_CUTS_SUPPLY] = 1
+    house.run(2_000)
+    if alone:
+        house.grid = GRID_DEAD
+        house.run(10_000, ISLAND_ISLANDED)
     house.stop = True
     house.image.trips[f.TRIPPED] = f.TRIP_STOP
-    house.run(2_000)
+    house.run(pressed_ms)
     house.stop = False
     house.grid = GRID_IN_SERVICE
     house.run(60_000)
-    assert not house.switch
+    assert not house.switch and house.island.state == f.ISLAND_LOCKOUT
+    house.acknowledge()
     house.image.trips[f.TRIPPED] = 0
-    assert house.run(10_000, ISLAND_GRID) == ISLAND_GRID
+    assert house.run(10_000, ISLAND_GRID) == ISLAND_GRID and not house.image.commands[FAULTS]
 
 
 TRIPS_RCD, TRIPS_HEAT = (f.TRIP_RCD, f.IN_RCD), (f.TRIP_HEAT, f.IN_OVERTEMP)

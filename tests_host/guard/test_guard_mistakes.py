@@ -19,6 +19,10 @@ GUARD_MISTAKES = {
     "interlock keeps the enable": (f.TRIP_INTERLOCK, 3, 0),
     "a glitch of the bond costs the enable": (f.TRIP_BOND, 2, 20),
     "overcurrent at once": (f.TRIP_OVERCURRENT, 2, 0),
+    "a pulled service switch keeps the enable": (f.TRIP_SERVICE, 3, 0),
+    "the bond goes with a pulled service switch": (f.TRIP_SERVICE, 4, 0),
+    "an enable that does not arrive stays": (f.TRIP_ENABLE, 3, 0),
+    "a slow enable relay is named": (f.TRIP_ENABLE, 2, 20),
 }
 PROOFS = (
     lambda: test_guard.test_the_dead_man_takes_the_enable_first_and_the_bond_last(),
@@ -27,6 +31,8 @@ PROOFS = (
     lambda: test_guard_island.test_inv_6_bond_and_switch_are_never_both_closed(),
     lambda: test_guard_island.test_inv_5_forming_without_proof_loses_the_enable(0),
     lambda: test_guard.test_one_odd_block_is_not_an_overcurrent(),
+    lambda: test_guard.test_a_pulled_service_switch_takes_the_enable_until_a_person(),
+    lambda: test_guard.test_an_enable_that_does_not_arrive_is_named_after_the_relays_time(True),
 )
 
 
