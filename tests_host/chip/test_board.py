@@ -32,8 +32,8 @@ def test_what_is_packed_is_read() -> None:
     assert (circuit.name, circuit.rate_hz, circuit.frames, circuit.guard) == ("host", 4800, 48, 1)
     assert (circuit.pilot_pin, circuit.pilot_hz) == (7, 1000)
     assert (circuit.uart, circuit.uart_tx, circuit.uart_rx) == (1, 8, 9)
-    assert circuit.outputs == [(1, 2, 0), (2, 3, 1), (4, 4, 0), (8, 5, 0), (16, 6, 0)]
-    assert circuit.inputs == [(1 << i, 10 + i, 2, 0) for i in range(9)]
+    assert circuit.outputs == [(1, 2, 0), (2, 3, 1), (4, 4, 0), (8, 5, 0), (16, 6, 0), (32, 20, 0)]
+    assert circuit.inputs == [(1 << i, 10 + i, 2, 0) for i in range(10)]
     analog = circuit.analog
     assert (analog.count, analog.skew_us) == (14, 5)
     assert [analog.find("main_ct", leg) for leg in range(3)] == [5, 6, 7]
@@ -194,10 +194,11 @@ time.sleep_ms(10)
 """,
         data,
     )
+    release = 1 << 20
     assert pins(twin) == [
-        (0, 0b1110100, 0),
-        (20_000, 0b1111100, 0b1001000),
-        (40_000, 0b1111100, 0b0000100),
+        (0, release | 0b1110100, 0),
+        (20_000, release | 0b1111100, 0b1001000),
+        (40_000, release | 0b1111100, 0b0000100),
     ]
 
 
