@@ -37,7 +37,7 @@ class Board:
 
 
 class Events:
-    def poll(self):
+    def poll(self, seconds=0):
         pass
 
     def add(self, kind, text):
