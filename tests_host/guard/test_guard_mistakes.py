@@ -56,7 +56,10 @@ LIVE = "live[HOUSE_MV + leg] * 10 > image.site[NOMINAL_MV]"
         (LIVE, "live[HOUSE_MV] * 10 > image.site[NOMINAL_MV]"),
         (LIVE, "live[HOUSE_MV + leg] * 9 > image.site[NOMINAL_MV]"),
         ("live[INPUTS] & IN_ISLAND_OPEN == 0 or", "False or"),
-        ("own[OFF_MS] >= image.site[STOP_MS] + _MARGIN_MS", "own[OFF_MS] >= image.site[STOP_MS]"),
+        (
+            "own[OFF_MS] >= image.site[STOP_MS] + BOND_MARGIN_MS",
+            "own[OFF_MS] >= image.site[STOP_MS]",
+        ),
     ],
 )
 def test_a_mistake_in_that_order_is_caught(
