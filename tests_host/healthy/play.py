@@ -44,9 +44,15 @@ class Result:
         return [f"house {self.seed} ({self.text})", *self.wrong, f"again: {again}"]
 
 
-def play(seed: int, seconds: float | None = None, keep: Path | None = None) -> Result:
-    """Run the house of `seed`; `keep`: leave its scenario and event log there."""
-    document = house(seed)
+def play(
+    seed: int,
+    seconds: float | None = None,
+    keep: Path | None = None,
+    document: dict[str, Any] | None = None,
+) -> Result:
+    """Run the house of `seed`, or another `document` as if it were; `keep`: leave its scenario and
+    event log there."""
+    document = document or house(seed)
     result = Result(seed, document["text"].removeprefix("A healthy house: ").rstrip("."))
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="islet-healthy-") as private:

@@ -36,6 +36,16 @@ def test_nor_against_the_others(seed: int) -> None:
     assert not result.wrong, "\n".join(result.lines())
 
 
+def test_the_runner_is_not_blind() -> None:
+    """A stop that somebody presses, a site that is refused: neither passes as a healthy house."""
+    pressed = house(2)
+    pressed["events"].append({"at_s": 5, "set": "protection.estop", "to": True})
+    assert any("TRIPPED.stop" in row for row in play(2, 8, document=pressed).wrong)
+    refused = house(2)
+    refused["site"]["legs"] = 4
+    assert any("configuration: legs" in row for row in play(2, 2, document=refused).wrong)
+
+
 def test_a_seed_is_always_the_same_house() -> None:
     assert json.dumps(house(7)) == json.dumps(house(7)) != json.dumps(house(8))
 
