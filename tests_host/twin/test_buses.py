@@ -214,6 +214,14 @@ class TestStubBroker:
         broker.reset(5)
         assert seen == [("box/online", b"0")]
 
+    def test_what_was_on_its_way_to_a_chip_that_starts_anew_reaches_nobody(self) -> None:
+        broker = mqtt.StubBroker(1883)
+        self.connect(broker)
+        broker.transmit(10, 1, mqtt.packet(8, 2, b"\0\x07" + mqtt.text("box/set/+") + b"\0"))
+        broker.publish(20, "box/set/goal", b"hold")
+        broker.reset(25)
+        assert broker.due(30) == []
+
     def test_down_and_hung(self) -> None:
         broker = mqtt.StubBroker(1883)
         self.connect(broker)

@@ -110,8 +110,10 @@ class StubBroker:
         self._gone(t_us, conn)
 
     def reset(self, t_us: int) -> None:
+        """The chip begins anew: what was on its way to its last life reaches nobody."""
         for conn in list(self._clients):
             self._gone(t_us, conn)
+        self._out.clear()
 
     def next_us(self) -> int | None:
         return None  # it answers at once, only the wire takes time
