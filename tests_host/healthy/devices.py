@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tests_host.healthy.world import WHOLE_NEUTRAL, Json, World
+from tests_host.healthy.world import BREAKERS_A, WHOLE_NEUTRAL, Json, World
 
 CABLES_OHM = (1500, 680, 220)  # resistor in the plug: cables of 13, 20 and 32 A
 DECLARED_OPEN_MS, DECLARED_CLOSE_MS = 30, 80
@@ -49,7 +49,8 @@ def _node(w: World, name: str, parent: str, rating_a: float, instrument: str) ->
 
 def _room_a(w: World, below: str) -> float:
     """What a circuit of islet's may be rated: an unmeasured one above it holds them all."""
-    return w.service_a * (0.5 if below != "service" else 0.9)
+    most = w.service_a * (0.5 if below != "service" else 0.9)
+    return max(a for a in BREAKERS_A if a <= most)
 
 
 def _point(w: World, site: Json, house: Json, below: str) -> None:
