@@ -195,6 +195,11 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 lambda: at(0, 60, **CHARGING),
             ),
             (
+                "a gateway that forms",
+                case(gateway=True, events=HOLD),
+                lambda: at(0, 40, inverter_mode="form", **CHARGING),
+            ),
+            (
                 "does not obey",
                 case(events=(CEASE, *fault("car.ignores_offer", True))),
                 lambda: at(10, 60, image=heard(0, 0), **CHARGING),

@@ -66,7 +66,8 @@ class Lasts(Rule):
             if limit.who == "operator" and not limit.heard:
                 limit.heard = self._hears(m, limit)
                 continue
-            if limit.device == 1 and m.now["inverter_mode"] == "form":
+            own = limit.device == 1 or self.case.gateway  # a gateway's point carries its island
+            if own and m.now["inverter_mode"] == "form":
                 continue  # an island is nobody's but the house's
             yield from self._judge(m, limit)
 
