@@ -60,6 +60,8 @@ from firmware.image import (
     INSTRUMENT_METER,
     INVERTER,
     INVERTER_LEGS,
+    ISLAND_GRID,
+    ISLAND_STATE,
     LEGS,
     NODE_COUNT,
     NODE_INSTRUMENT,
@@ -190,9 +192,9 @@ class Witness:
         offer.step(dt_ms, commands[OFFER_MA])
         setpoint.step(dt_ms, commands[SETPOINT_W] * book[B_MA64_PER_W_INVERTER] >> 6)
         book[B_DT_MS] = dt_ms
-        book[B_KNOWN] = (BELOW_EVSE if evse_known else 0) | (
-            BELOW_INVERTER if inverter_known else 0
-        )
+        known = (BELOW_EVSE if evse_known else 0) | (BELOW_INVERTER if inverter_known else 0)
+        # behind an open switch nothing of it reaches the service
+        book[B_KNOWN] = known if commands[ISLAND_STATE] == ISLAND_GRID else 0
         book[B_BEGAN] = 1 if offer.began or setpoint.began else 0
         # a rising offer is growth, a falling one may answer something else
         book[B_EVSE_MOVES_MS] = offer.moves_ms if offer.falls else 0

@@ -19,10 +19,12 @@ from tests_host.healthy.play import play
 from tools.twin import scenario
 
 HOUSES = 500
-SLICE = 9  # a few seconds each
+# A second or two each. 96: a message while it boots; 114: a reset that drops the contactor;
+# 128: the owner's hold in an island; 145: an island's load beside a grid that is back.
+SLICE = (0, 1, 2, 3, 4, 6, 96, 114, 128, 145)
 
 
-@pytest.mark.parametrize("seed", range(SLICE))
+@pytest.mark.parametrize("seed", SLICE)
 def test_nothing_is_held_against_a_healthy_house(seed: int) -> None:
     result = play(seed)
     assert not result.wrong, "\n".join(result.lines())
@@ -30,7 +32,7 @@ def test_nothing_is_held_against_a_healthy_house(seed: int) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(SLICE, HOUSES))
+@pytest.mark.parametrize("seed", [n for n in range(HOUSES) if n not in SLICE])
 def test_nor_against_the_others(seed: int) -> None:
     result = play(seed)
     assert not result.wrong, "\n".join(result.lines())
