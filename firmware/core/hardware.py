@@ -2,7 +2,8 @@
 # GPL-3.0-or-later
 #
 # A device may do nothing while any row of its table holds; the first that holds is the reason.
-# An event returns True, or the value its reason shows.
+# An event returns True, or the value its reason shows; the first line of its docstring is what the
+# documentation says of it, which costs a chip nothing.
 
 from firmware.core.rights import (
     ENABLE_ALONE,
@@ -107,6 +108,7 @@ _ENABLE_TRIPS = (
 
 
 def _sensing(image):
+    """State of the site not sensed yet."""
     return image.commands[ISLAND_STATE] == ISLAND_SENSING
 
 
@@ -120,45 +122,57 @@ def _protected(image, inputs):
 
 
 def _no_charging_point(image):
+    """No charging point, or the gateway owns its pilot."""
     return image.site[EVSE_NODE] < 0 or image.site[TOPOLOGY] == _GATEWAY
 
 
 def _evse_cut(image):
+    """Emergency stop, RCD, over-temperature, or not known."""
     return _protected(image, PROTECTION_INPUTS)
 
 
 def _point_tripped(image):
+    """A trip waits to be acknowledged; not service and enable."""
     return image.trips[TRIPPED] & ~ENABLE_ALONE
 
 
 def _off_grid(image):
+    """House not on the grid."""
     return image.commands[ISLAND_STATE] != ISLAND_GRID
 
 
 def _not_followed(image):
+    """The car drew more than offered."""
     return image.commands[FAULTS] & FAULT_NOT_FOLLOWED != 0
 
 
 def _contactor_busy(image):
+    """Contactor faulty or opening."""
     state = image.commands[CONTACTOR_STATE]
     return state == CONTACTOR_FAULT or state == CONTACTOR_EMPTYING or state == CONTACTOR_OPENING
 
 
 def _no_vehicle(image):
+    """Pilot in A."""
     return image.commands[PILOT_STATE] == PILOT_A
 
 
 def _pilot_fault(image):
+    """Pilot not in B, C, D."""
     state = image.commands[PILOT_STATE]
     return state != PILOT_B and state != PILOT_C and state != PILOT_D
 
 
 def _no_cable(image):
+    """Cable rating unknown."""
     return image.commands[CABLE_MA] < _LEAST_MA
 
 
 def _not_ventilated(image):
-    """In D; or in B only because the offer ended for this: the next one would lead to D again."""
+    """D without ventilation, until it comes or A or C.
+
+    In D; or in B only because the offer ended for this: the next one would lead to D again.
+    """
     if image.readings[INPUTS] & IN_VENTILATION != 0:
         return False
     commands = image.commands
@@ -168,43 +182,51 @@ def _not_ventilated(image):
 
 
 def _not_authorised(image):
+    """Nobody authorised."""
     return not authorised(image)
 
 
 def _pen(image):
-    """Lost, or nobody would see it."""
+    """The PEN conductor is lost by its voltage, or that is not measured.
+
+    Lost, or nobody would see it.
+    """
     if image.commands[FAULTS] & FAULT_PEN:
         return True
     return image.site[PEN_WATCH] == 1 and image.readings[GRID_AGE_MS] > _STALE_MS
 
 
 def _rests(image):
-    """How much longer it may not close."""
+    """The contactor rests after an operation (core/wear.py).
+
+    How much longer it may not close.
+    """
     state = image.commands[CONTACTOR_STATE]
     return image.commands[REST_MS] if state == CONTACTOR_OPEN else False
 
 
 def _evse_unmeasured(image):
+    """Its current is not measured."""
     age_ms = image.readings[EVSE_AGE_MS]
     return age_ms if age_ms > _STALE_MS else False
 
 
 EVSE_BLOCKS = (
-    (REASON_TOPOLOGY, _no_charging_point, "no charging point, or the gateway owns its pilot"),
-    (REASON_BOOT, _sensing, "state of the site not sensed yet"),
-    (REASON_PROTECTION, _evse_cut, "emergency stop, RCD, over-temperature, or not known"),
-    (REASON_TRIP, _point_tripped, "a trip waits to be acknowledged; not service and enable"),
-    (REASON_NOT_FOLLOWED, _not_followed, "the car drew more than offered"),
-    (REASON_PEN, _pen, "the PEN conductor is lost by its voltage, or that is not measured"),
-    (REASON_VENTILATION, _not_ventilated, "D without ventilation, until it comes or A or C"),
-    (REASON_CONTACTOR, _contactor_busy, "contactor faulty or opening"),
-    (REASON_NO_VEHICLE, _no_vehicle, "pilot in A"),
-    (REASON_PILOT_FAULT, _pilot_fault, "pilot not in B, C, D"),
-    (REASON_CABLE, _no_cable, "cable rating unknown"),
-    (REASON_NOT_AUTHORISED, _not_authorised, "nobody authorised"),
-    (REASON_ISLAND, _off_grid, "house not on the grid"),
-    (REASON_METER_STALE, _evse_unmeasured, "its current is not measured"),
-    (REASON_REST, _rests, "the contactor rests after an operation (core/wear.py)"),
+    (REASON_TOPOLOGY, _no_charging_point),
+    (REASON_BOOT, _sensing),
+    (REASON_PROTECTION, _evse_cut),
+    (REASON_TRIP, _point_tripped),
+    (REASON_NOT_FOLLOWED, _not_followed),
+    (REASON_PEN, _pen),
+    (REASON_VENTILATION, _not_ventilated),
+    (REASON_CONTACTOR, _contactor_busy),
+    (REASON_NO_VEHICLE, _no_vehicle),
+    (REASON_PILOT_FAULT, _pilot_fault),
+    (REASON_CABLE, _no_cable),
+    (REASON_NOT_AUTHORISED, _not_authorised),
+    (REASON_ISLAND, _off_grid),
+    (REASON_METER_STALE, _evse_unmeasured),
+    (REASON_REST, _rests),
 )
 
 
@@ -212,20 +234,26 @@ EVSE_BLOCKS = (
 
 
 def _no_inverter(image):
+    """No inverter."""
     return image.site[INVERTER_NODE] < 0
 
 
 def _inverter_cut(image):
-    """RCD and heat break what their own circuit carries."""
+    """Emergency stop; RCD or heat that break its enable; not known.
+
+    RCD and heat break what their own circuit carries.
+    """
     return _protected(image, image.site[ENABLE_INPUTS])
 
 
 def _enable_tripped(image):
+    """A trip that drops its enable waits to be acknowledged."""
     tripped = image.trips[TRIPPED]
     return tripped & _ENABLE_TRIPS | enable_trips(image) if tripped else 0
 
 
 def _transfer(image):
+    """House neither on the grid nor islanded, or the fault forming."""
     state = image.commands[ISLAND_STATE]
     if image.commands[FAULTS] & FAULT_FORMING:
         return True
@@ -233,31 +261,38 @@ def _transfer(image):
 
 
 def _silent(image):
+    """No answer for 2 s."""
     age_ms = image.readings[INVERTER_AGE_MS]
     return age_ms if age_ms > _STALE_MS else False
 
 
 def _faulty(image):
+    """It reports a fault, or nothing is connected to it."""
     return image.readings[INVERTER_FAULT] != 0 or image.readings[INVERTER_PLUGGED] == 0
 
 
 def _no_effect(image):
+    """It went on without its enable."""
     return image.commands[ENABLE_BAR] & BAR_ENABLE != 0
 
 
 def _not_obeyed(image):
+    """It stayed outside its grant (INV-16)."""
     return image.commands[OBEDIENCE] >= OBEY_ZERO
 
 
 def _unguarded(image):
+    """Its anti-islanding is off, or not asked and no certificate."""
     return image.commands[ENABLE_BAR] & BAR_ANTI_ISLANDING != 0
 
 
 def _unwitnessed(image):
+    """Nothing but itself says what it does, or not even itself."""
     return image.commands[ENABLE_BAR] & BAR_UNWITNESSED != 0
 
 
 def _isolated(image):
+    """T2: its AC contactor is not closed."""
     return (
         image.site[TOPOLOGY] == _GATEWAY
         and image.site[EVSE_NODE] >= 0
@@ -266,39 +301,34 @@ def _isolated(image):
 
 
 def _gateway_not_authorised(image):
-    """T2; an island that it already forms goes on."""
+    """T2: nobody authorised.
+
+    T2; an island that it already forms goes on.
+    """
     island = image.commands[ISLAND_STATE] == ISLAND_ISLANDED
     return image.site[TOPOLOGY] == _GATEWAY and not island and not authorised(image)
 
 
 INVERTER_BLOCKS = (
-    (REASON_TOPOLOGY, _no_inverter, "no inverter"),
-    (REASON_BOOT, _sensing, "state of the site not sensed yet"),
-    (
-        REASON_PROTECTION,
-        _inverter_cut,
-        "emergency stop; RCD or heat that break its enable; not known",
-    ),
-    (REASON_TRIP, _enable_tripped, "a trip that drops its enable waits to be acknowledged"),
-    (REASON_ENABLE, _no_effect, "it went on without its enable"),
-    (REASON_NOT_OBEYED, _not_obeyed, "it stayed outside its grant (INV-16)"),
-    (REASON_DEVICE_SILENT, _silent, "no answer for 2 s"),
-    (REASON_DEVICE_FAULT, _faulty, "it reports a fault, or nothing is connected to it"),
-    (REASON_ISLAND, _transfer, "house neither on the grid nor islanded, or the fault forming"),
-    (
-        REASON_ANTI_ISLANDING,
-        _unguarded,
-        "its anti-islanding is off, or not asked and no certificate",
-    ),
-    (REASON_UNWITNESSED, _unwitnessed, "nothing but itself says what it does, or not even itself"),
-    (REASON_NOT_AUTHORISED, _gateway_not_authorised, "T2: nobody authorised"),
-    (REASON_CONTACTOR, _isolated, "T2: its AC contactor is not closed"),
+    (REASON_TOPOLOGY, _no_inverter),
+    (REASON_BOOT, _sensing),
+    (REASON_PROTECTION, _inverter_cut),
+    (REASON_TRIP, _enable_tripped),
+    (REASON_ENABLE, _no_effect),
+    (REASON_NOT_OBEYED, _not_obeyed),
+    (REASON_DEVICE_SILENT, _silent),
+    (REASON_DEVICE_FAULT, _faulty),
+    (REASON_ISLAND, _transfer),
+    (REASON_ANTI_ISLANDING, _unguarded),
+    (REASON_UNWITNESSED, _unwitnessed),
+    (REASON_NOT_AUTHORISED, _gateway_not_authorised),
+    (REASON_CONTACTOR, _isolated),
 )
 
 
 def claim_evse(image, limits):
     """HARDWARE claim of the charging point, mA per leg; in B an offer stands as PWM."""
-    for reason, holds, _ in EVSE_BLOCKS:
+    for reason, holds in EVSE_BLOCKS:
         value = holds(image)
         if value:
             limits.claim(HARDWARE, EVSE, 0, 0, reason, -1, -1, 0 if value is True else value)
@@ -313,7 +343,7 @@ def claim_evse(image, limits):
 
 def claim_inverter(image, limits):
     """HARDWARE claim of the inverter, W: the lesser of its declared and its present ability."""
-    for reason, holds, _ in INVERTER_BLOCKS:
+    for reason, holds in INVERTER_BLOCKS:
         value = holds(image)
         if value:
             limits.claim(HARDWARE, INVERTER, 0, 0, reason, -1, -1, 0 if value is True else value)
@@ -338,5 +368,8 @@ def table():
     lines = []
     for title, rows in (("charging point", EVSE_BLOCKS), ("inverter", INVERTER_BLOCKS)):
         lines += ["| %s at zero while | reason |" % title, "|---|---|"]
-        lines += ["| %s | %d |" % (text, reason) for reason, _, text in rows] + [""]
+        for reason, holds in rows:
+            text = (holds.__doc__ or "").split(chr(10))[0][:-1]
+            lines.append("| %s | %d |" % (text, reason))
+        lines.append("")
     return lines

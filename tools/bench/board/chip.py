@@ -71,7 +71,7 @@ def memory(folder: Path, minutes: int) -> Iterator[Figure]:
         raise rig.BoardBenchError(f"no probe of the heap: {found['text'][-500:]}")
     method = "all rooms, the network's over a stub named socket; collected, then asked"
     free, block = probes[-1]
-    yield Figure("free heap", f"{free / 1000:.0f} kB", "≥ 100 kB", "", method)
+    yield Figure("free heap", f"{free / 1000:.1f} kB", "≥ 100 kB", "", method)
     yield Figure("largest free block", f"{block / 1000:.0f} kB", "≥ 24 kB", "", method)
     if minutes:
         lost = probes[0][0] - probes[-1][0]
