@@ -3,7 +3,7 @@
 #
 #   line      one RS-485 line: who may speak next                     (Line, Job, Device)
 #   rtu       one request and its answer, whatever the line does to it (Rtu, Peer)
-#   pdu       requests of Modbus and what answers them; the only user of umodbus
+#   pdu       requests of Modbus and what answers them
 #   registers numbers out of registers, by integers
 #   profiles  a meter as rows of data, from firmware/devices/*.json
 #   meter     the house meter

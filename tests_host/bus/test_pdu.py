@@ -89,3 +89,18 @@ def test_impossible_counts_are_refused(count: int) -> None:
         pdu.read(3, 0, count)
     with pytest.raises(ValueError, match="function"):
         pdu.read(1, 0, 1)
+
+
+@pytest.mark.parametrize("value", [-1, 0x10000])
+def test_a_value_or_place_that_fits_no_register_is_refused(value: int) -> None:
+    """MicroPython's struct would cut it off in silence."""
+    for request in (
+        lambda: pdu.write(0, [value]),
+        lambda: pdu.write_single(0, value),
+        lambda: pdu.write_single(value, 0),
+        lambda: pdu.read(3, value, 1),
+    ):
+        with pytest.raises(ValueError, match="0 to 65535"):
+            request()
+    with pytest.raises(ValueError, match="count"):
+        pdu.write(0, [0] * 124)

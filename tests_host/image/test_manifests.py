@@ -20,7 +20,7 @@ from tools.pack.__main__ import main as pack
 
 TREE = sources.SOURCES / f"micropython-{sources.VERSION}"
 EVERY = pytest.mark.parametrize("image", IMAGES.values(), ids=list(IMAGES))
-LIBRARIES = ("microdot", "umodbus", "umqtt")
+LIBRARIES = ("microdot", "umqtt")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -18,7 +18,6 @@ from tools.setup.console import SetupError
 @pytest.mark.parametrize(
     "statement",
     [
-        "from umodbus import functions",
         "from umqtt.simple import MQTTClient",
         "from microdot import Microdot",
     ],

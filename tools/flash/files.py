@@ -25,7 +25,7 @@ WORK = CACHE / "flash"
 PLAIN = ("boot.py", "main.py")  # MicroPython looks for these names as they are
 # firmware/boards holds a file per chip; only this one's goes along
 OTHER_CHIPS = {"rp2": ("host", "esp32"), "esp32": ("host", "rp2")}
-LIBRARIES = ("microdot", "umodbus", "umqtt")
+LIBRARIES = ("microdot", "umqtt")
 # measured: 1.57 bytes of heap for a byte of .mpy, and what the firmware needs to work
 HEAP_PER_BYTE = 1.6
 WORKING_HEAP = 120_000

@@ -17,7 +17,7 @@ from tools.micropython.images import HERE
 from tools.micropython.sources import BuildError
 
 BUDGETS = HERE / "budgets.json"
-LIBRARIES = ("asyncio", "uasyncio", "microdot", "umodbus", "umqtt", "rp2", "flashbdev")
+LIBRARIES = ("asyncio", "uasyncio", "microdot", "umqtt", "rp2", "flashbdev")
 NAMES = "names"  # every identifier and short text once, whichever rooms use it
 
 _MAP_LINE = re.compile(

@@ -10,7 +10,6 @@ import os
 ROOT = os.path.abspath("../../..")
 PACKAGES = {  # of lib/, only what the firmware imports
     "microdot": ("__init__.py", "microdot.py"),
-    "umodbus": ("__init__.py", "const.py", "functions.py", "typing.py", "version.py"),
     "umqtt": ("simple.py",),
 }
 ANY_CHIP = ("__init__.py", "circuit.py", "wall.py")
