@@ -6,6 +6,7 @@ from tests_host.twin.referee_kit import (
     DISCHARGE,
     FORMING,
     LIES,
+    NO_BOND,
     SAG,
     at,
     case,
@@ -16,12 +17,34 @@ from tests_host.twin.referee_kit import (
 )
 from tests_host.twin.referee_table import Row
 from tools.twin.referee import island
+from tools.twin.scenario import Event
 
 TABLE: dict[type, tuple[list[Row], list[Row]]] = {
     island.Bonds: (
         [
             ("two", case(), lambda: at(0, 0.1, ne_bonds=2)),
             ("two, and a mirror that lies", case(events=LIES), lambda: at(0, 4, ne_bonds=2)),
+            ("two, and one that is lost", case(events=NO_BOND), lambda: at(0, 0.1, ne_bonds=2)),
+            (
+                "both, and one that is lost",
+                case(events=NO_BOND),
+                lambda: at(0, 0.1, bond_closed=True),
+            ),
+            (
+                "none, mended",
+                case(events=(*NO_BOND, Event(0.5, "set", "relays.bond.main_lost", False))),
+                lambda: counted("unbonded_forming_s", 3, 0.15, 0.3, ne_bonds=0),
+            ),
+            (
+                "none, the switch's lost",
+                case(events=(Event(0, "set", "relays.island.main_lost", True),)),
+                lambda: counted("unbonded_forming_s", 0.3, ne_bonds=0),
+            ),
+            (
+                "none, and a mirror that lies",
+                case(events=LIES),
+                lambda: counted("unbonded_forming_s", 3, ne_bonds=0),
+            ),
             ("none", case(), lambda: counted("unbonded_forming_s", 0.3, ne_bonds=0)),
             ("none by turns", case(), lambda: counted("unbonded_forming_s", 3, 0.15, 0.3)),
             ("two for a moment", case(), lambda: [(0, {}), (0.1, {"ne_bonds_most": 2})]),
@@ -30,6 +53,11 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         [
             ("one", case(), lambda: at(0, 5, **FORMING)),
             ("two, and a mirror that lies", case(events=LIES), lambda: at(0, 2.5, ne_bonds=2)),
+            (
+                "lost, and nobody can see it",
+                case(events=NO_BOND),
+                lambda: counted("unbonded_forming_s", 300, ne_bonds=0),
+            ),
             ("lost in time", case(), lambda: counted("unbonded_forming_s", 0.1)),
             ("none, dark", case(), lambda: at(0, 5, ne_bonds=0, island_closed=False)),
         ],

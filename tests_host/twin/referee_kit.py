@@ -119,6 +119,8 @@ GONE = (Event(10, "bus", "inverter", "silent", 60),)
 FROZEN = (Event(10, "set", "meter.frozen", True),)
 LIES = (Event(0, "set", "relays.island.aux_follows", "coil"),)
 SAG = {f"grid_{leg}_v": 191.0 for leg in ("l1", "l2", "l3")}
+NO_BOND = (Event(0, "set", "relays.bond.main_lost", True),)
+POLE = (Event(0, "set", "relays.contactor.welded_pole", "l2"),)
 WELDED = (Event(0, "set", "relays.contactor.welded", True),)
 GATEWAY = {"gateway": True, "circuits": CIRCUITS}
 

@@ -10,6 +10,7 @@ from tests_host.twin.referee_kit import (
     CHARGING,
     CLOSED,
     GATEWAY,
+    POLE,
     WELDED,
     Timeline,
     at,
@@ -113,6 +114,9 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         [
             ("no name", case(), lambda: at(0, 10, **DRAWN, image=faults())),
             ("another's", case(), lambda: at(0, 10, **DRAWN, image=faults("not_followed"))),
+            ("one pole", case(events=POLE), lambda: at(0, 10, **CLOSED, image=faults())),
+            ("one pole, drawn", case(events=POLE), lambda: at(0, 10, **DRAWN, image=faults())),
+            ("nothing drawn", case(events=WELDED), lambda: at(0, 10, **CLOSED, image=faults())),
             ("weld alone", case(), lambda: at(0, 10, **DRAWN, image=faults("weld"))),
             (
                 "release in vain",
@@ -126,6 +130,16 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 "permitted",
                 case(),
                 lambda: at(0, 60, **DRAWN, image=faults(outputs=("contactor",))),
+            ),
+            (
+                "named by its auxiliary",
+                case(events=POLE),
+                lambda: at(0, 60, **CLOSED, image=faults("weld", "stays_live")),
+            ),
+            (
+                "an auxiliary that lies",
+                case(events=(*WELDED, Event(0, "set", "relays.contactor.aux_stuck", False))),
+                lambda: at(0, 60, **CLOSED, image=faults()),
             ),
             ("named in time", case(), lambda: [
                 *at(0, 3.5, **DRAWN, image=faults()),
@@ -156,6 +170,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ("no PEN", case(), lambda: lost_pen(257.0, 60)),
             ("inside", case(**PEN), lambda: lost_pen(253.0, 60)),
             ("edge", case(**PEN), lambda: lost_pen(206.5, 60)),
+            ("one pole", case(**PEN, events=POLE), lambda: lost_pen(257.0, 60)),
             ("welded", case(**PEN, events=WELDED), lambda: lost_pen(257.0, 60)),
             ("a person", case(**PEN), lambda: again(1)),
             ("outage", case(**PEN), lambda: at(0, 60, **CLOSED, **{

@@ -12,6 +12,7 @@ from tests_host.twin.referee_kit import (
     FROZEN,
     GATEWAY,
     GONE,
+    POLE,
     SILENT,
     WELDED,
     Timeline,
@@ -39,6 +40,11 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 lambda: [*at(0, 1, **CHARGING), *at(1.1, 1.3, **CHARGING | {"car_state": "D"})],
             ),
             (
+                "a pole mended",
+                case(events=(*POLE, Event(1, "set", "relays.contactor.welded_pole", "none"))),
+                lambda: at(0, 1.3, **CLOSED),
+            ),
+            (
                 "no diode",
                 case(events=(Event(1, "set", "car.diode", False),)),
                 lambda: at(0, 1.2, **CHARGING),
@@ -47,6 +53,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         [
             ("in time", case(), lambda: [*at(0, 1, **CHARGING), (1.1, CLOSED), (1.15, {})]),
             ("welded", case(events=WELDED), lambda: at(0, 2, **CLOSED)),
+            ("one pole", case(events=POLE), lambda: at(0, 2, **CLOSED)),
             ("gateway", case(**GATEWAY), lambda: at(0, 2, **CLOSED)),
             (
                 "D ventilated",
@@ -91,6 +98,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         [
             ("no", case(), lambda: at(0, 1, parted_live=0)),
             ("welded", case(events=WELDED), lambda: [(0, {}), (0.1, {"parted_live": 1})]),
+            ("one pole", case(events=POLE), lambda: [(0, {}), (0.1, {"parted_live": 1})]),
         ],
     ),
     vehicle.UnderLoad: (

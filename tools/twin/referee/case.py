@@ -151,6 +151,11 @@ class Case:
                 value = event.value
         return value
 
+    def welded(self, t_s: float) -> bool:
+        """The scenario holds the point's contactor, or one of its poles: nobody opens it."""
+        pole = self.setting("relays.contactor.welded_pole", t_s)
+        return bool(self.setting("relays.contactor.welded", t_s)) or pole not in (None, "none")
+
     def event_at(self, prefix: str, t_s: float, within_s: float = 0.3) -> bool:
         """The scenario itself has just set an input with this prefix."""
         return any(

@@ -11,6 +11,7 @@ from tools.twin.referee.supply import fits_a_load
 
 REACT_S = 0.100 + 0.030  # INV-5, and the inverter's 20 ms from enable to no current
 MIRROR = ("relays.island.aux_",)
+NO_WITNESS = ("relays.bond.main_lost",)  # its auxiliary goes on: docs/hazards.md
 LATE_S = 1.0  # of a bond, after the device's stop time
 LIES_S = 2.0  # safety.md §5: from street live to enable off, where a mirror lies as well
 SYNCHRONOUS_DEG = 20.0  # IEEE 1547, below 500 kVA, as quoted second-hand
@@ -38,7 +39,8 @@ class Bonds(Rule):
         "Never two; exactly one while something forms (130 ms for losing it, in all and as the "
         "house itself counts; 4 s of an hour). Switch and bond are never both closed where the "
         "switch opens the neutral. Where the switch's mirror lies nobody can know before the "
-        "street comes up: 2 s more, and the device's stop time for the bond."
+        "street comes up: 2 s more, and the device's stop time for the bond. A bond that does not "
+        "conduct while its auxiliary moves as it should is seen by nobody."
     )
     per_hour_s = 4.0
 
@@ -55,7 +57,7 @@ class Bonds(Rule):
             text = f"{max(bonds, 2):.0f} neutral–earth bonds at the same time"
             yield Wrong("two", text, both_s)
         unbonded_s = grown(m, "unbonded_forming_s")
-        if unbonded_s:
+        if unbonded_s and not self._planted.stands(m.t_s, NO_WITNESS):
             text = f"forming with {bonds:.0f} neutral–earth bonds"
             yield Wrong("forming", text, REACT_S + lies_s, unbonded_s)
         if m.now["island_closed"] and m.now["bond_closed"]:

@@ -150,7 +150,7 @@ class Follows(Rule):
         slack = max(TOLERANCE_A, TOLERANCE_SHARE * offer_a) + error * amps + MEASURED_A
         leash = self._leash
         leash.see(m.t_s, amps, 0.0, offer_a, slack)
-        if not now["contactor_closed"] or case.setting("relays.contactor.welded", m.t_s):
+        if not now["contactor_closed"] or case.welded(m.t_s):
             return
         if leash.outside:
             yield leash.wrong("offer", f"car draws {amps:.1f} A of {offer_a:.1f} A offered")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from tools.twin.referee.bounds import BOUNDS
 from tools.twin.referee.case import Case
+from tools.twin.referee.planted import Plantings
 from tools.twin.referee.published import bit_of
 from tools.twin.referee.rule import HOUR_S, Moment, Rule, Wrong, legs, number
 
@@ -20,6 +21,7 @@ PEN_S = BOUNDS["pen_ms"] / 1000
 PEN_PU = (BOUNDS["pen_low_permille"] / 1000, BOUNDS["pen_high_permille"] / 1000)
 PEN_SURE_PU = 0.005  # beyond: surely measured as outside
 ALIVE_PU = 0.2  # every leg below: an outage
+AUXILIARY = ("relays.contactor.aux_", "relays.contactor.bounce_ms")
 DAY_S = 24 * HOUR_S
 REST_S = 5.0  # islet's own minimum off time
 EXACT = 0.985
@@ -32,25 +34,34 @@ def acknowledgements(m: Moment) -> int:
 
 class Through(Rule):
     inv = "safety §4"
-    title = "current through a contactor that counts as open"
+    title = "a contactor that counts as open and is not"
     text = (
         "More than 1.5 A while its output is off, for longer than the reading's age 2 s + its lag "
         "(1 s, a gateway's report 4 s) + 1 s: the weld is among FAULTS. 1 s later the release of "
         "the upstream protection is energised, or it is said that the point stays live; so it is "
-        "4 s after a release that ended nothing. Not where what measures the point is silent."
+        "4 s after a release that ended nothing. Not where what measures the point is silent. "
+        "Main contacts, or one pole, closed while the output is off are named by the auxiliary as "
+        "well, without any current, unless that lies."
     )
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case)
+        self._planted = Plantings(case)
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         case, c = self.case, m.commands
         if c is None or c["OUTPUTS"] & bit_of("OUTPUTS", "contactor"):
             return
+        seen_s = AGE_S + LAG_S[case.gateway] + SEEN_S
+        faults = c["FAULTS"]
+        named = faults & bit_of("FAULTS", "weld")
+        if m.now["contactor_closed"] and not named and not self._planted.stands(m.t_s, AUXILIARY):
+            yield Wrong("auxiliary", "contactor closed with its output off, and not named", seen_s)
         amps = max(abs(a) for a in legs(m.now, "evse_{}_a"))
         if amps <= FLOWS_A or case.bus_fault("inverter" if case.gateway else "evse", m.t_s):
             return
-        seen_s = AGE_S + LAG_S[case.gateway] + SEEN_S
-        faults = c["FAULTS"]
         text = f"{amps:.1f} A through a contactor that is told to be open"
-        if not faults & bit_of("FAULTS", "weld"):
+        if not named:
             yield Wrong("weld", text + ", and no weld is named", seen_s)
         if faults & bit_of("FAULTS", "stays_live"):
             return
@@ -87,7 +98,7 @@ class Pen(Rule):
         self._lost = self._lost or self._outside_s > PEN_S + AGE_S
         if not m.now["contactor_closed"]:
             return
-        if self.case.setting("relays.contactor.welded", m.t_s):
+        if self.case.welded(m.t_s):
             return
         volts = "…".join(f"{self.case.nominal_v * x:.0f}" for x in (min(pu), max(pu)))
         if self._lost and not m.before["contactor_closed"]:

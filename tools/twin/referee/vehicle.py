@@ -52,7 +52,7 @@ class ContactorRight(Rule):
         if not closed or not why:
             self._closed_late = False
             return
-        if self.case.setting("relays.contactor.welded", m.t_s):
+        if self.case.welded(m.t_s):
             return
         if not m.before["contactor_closed"] and lost_s > open_s:
             self._closed_late = True
@@ -72,7 +72,7 @@ class ContactorProtection(Rule):
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if not m.now["contactor_closed"] or self.case.setting("relays.contactor.welded", m.t_s):
+        if not m.now["contactor_closed"] or self.case.welded(m.t_s):
             return
         for name in ("estop", "rcd", "overtemp"):
             if m.now[name]:
@@ -108,7 +108,7 @@ class Pulled(Rule):
     text = "The pilot's pin breaks first; the contacts must be open before the power pins part."
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        welded = self.case.setting("relays.contactor.welded", m.t_s)
+        welded = self.case.welded(m.t_s)
         if number(m.now, "parted_live") > number(m.before, "parted_live") and not welded:
             yield Wrong("parted", "power pins parted while they carried voltage")
 
