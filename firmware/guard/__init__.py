@@ -71,6 +71,8 @@ from firmware.image import (
 
 _LATER_MS = const(100)  # the enable has taken effect; only now may the bond go
 _UNFIT_MS = const(20)  # a tick sees 10 ms, the third in a row latches: 30 ms, and 60 to open
+_ADDS_UP = TRIP_ISLAND + TRIP_NEUTRAL + TRIP_SHORT  # what ends these comes back slowly:
+_DRAIN = const(10)  # a tenth of the time within the limit, as in core/island_limits.py
 _BEATS = const(2)  # the first beat after a trip may come from a step that began before it
 
 
@@ -212,8 +214,11 @@ class Guard(Causes):
             now = self._now[i]
             return now | self._later[i] if time_ms >= _LATER_MS else now
         if not cause:
-            self._waiting &= ~bit
-            self._time_ms[i] = 0
+            time_ms = self._time_ms[i] - (dt_ms + _DRAIN - 1) // _DRAIN if bit & _ADDS_UP else 0
+            if time_ms <= 0:
+                time_ms = 0
+                self._waiting &= ~bit
+            self._time_ms[i] = time_ms
             return 0
         confirm_ms = row[2] if row[2] >= 0 else self.image.site[-row[2]]
         if self._time_ms[i] < confirm_ms:

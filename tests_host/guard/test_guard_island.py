@@ -94,6 +94,49 @@ def test_an_island_within_its_fast_limits(volts: tuple[int, int, int]) -> None:
     assert post.tripped == 0
 
 
+GAPS = (
+    ((275, 230), f.TRIP_ISLAND, 140),
+    ((264, 208), f.TRIP_NEUTRAL, 80),
+    ((116, 230), f.TRIP_SHORT, 180),
+)
+
+
+def by_turns(
+    volts: tuple[int, int], leg: int, legs: int, on_ms: int, every_ms: int, run_ms: int
+) -> int:
+    """The trips of an island whose legs stand at these for so long of every so long."""
+    post = islanded(LEG_COUNT=legs)
+    post.guard.own[HOUSE] = 1
+    good = [230 * V, 230 * V, 230 * V]
+    post.tick(10, FAST_HOUSE_MV=tuple(good))
+    bad = good.copy()
+    bad[leg], bad[(leg + 1) % legs] = volts[0] * V, volts[1] * V
+    for ms in range(0, run_ms, 10):
+        post.tick(FAST_HOUSE_MV=tuple(bad if ms % every_ms < on_ms else good))
+    assert bool(post.outputs & ENABLE) == (post.tripped == 0)
+    return post.tripped
+
+
+@pytest.mark.parametrize("legs", [2, 3])
+@pytest.mark.parametrize(("volts", "trip", "ms"), GAPS)
+def test_a_gap_in_a_fast_limit_does_not_begin_anew(
+    volts: tuple[int, int], trip: int, ms: int, legs: int
+) -> None:
+    """Over 1.20 for 150 of every 300 ms is over 1.20; what is rare does not add up."""
+    for leg in range(legs):
+        assert by_turns(volts, leg, legs, ms - 20, 2 * ms, 1_000) == trip, leg
+        assert by_turns(volts, leg, legs, 20, 80, 2_000) == trip, leg
+        assert by_turns(volts, leg, legs, ms - 20, 12 * ms, 20_000) == 0, leg
+        assert by_turns(volts, leg, legs, 10, 110, 20_000) == 0, leg
+
+
+def test_a_gap_in_any_other_cause_does() -> None:
+    post = islanded()
+    for _ in range(20):
+        assert post.tick(2, INPUTS=f.IN_BOND) & ENABLE
+        assert post.tick(1, INPUTS=f.IN_BOND | f.IN_ISLAND_OPEN) & ENABLE
+
+
 @pytest.mark.parametrize("inputs", [0, f.IN_BOND, f.IN_ISLAND_OPEN])
 def test_inv_5_forming_without_proof_loses_the_enable(inputs: int) -> None:
     """INV-5: within 100 ms of losing the mirror contact or the bond."""

@@ -74,6 +74,25 @@ def test_a_mistake_in_that_order_is_caught(
                 )
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("(dt_ms + _DRAIN - 1) // _DRAIN if bit & _ADDS_UP else 0", "self._time_ms[i]"),
+        ("(dt_ms + _DRAIN - 1) // _DRAIN if bit & _ADDS_UP else 0", "dt_ms // 20"),
+        ("(dt_ms + _DRAIN - 1) // _DRAIN if bit & _ADDS_UP else 0", "dt_ms // 2"),
+        ("_ADDS_UP = TRIP_ISLAND + TRIP_NEUTRAL + TRIP_SHORT", "_ADDS_UP = TRIP_ISLAND"),
+        ("if time_ms <= 0:", "if time_ms < 99:"),
+    ],
+)
+def test_a_mistake_about_a_gap_is_caught(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, guard_module, old, new)
+    with pytest.raises(AssertionError):
+        for gap in test_guard_island.GAPS:
+            test_guard_island.test_a_gap_in_a_fast_limit_does_not_begin_anew(*gap, 3)
+
+
 @pytest.mark.parametrize("name", GUARD_MISTAKES)
 def test_a_planted_mistake_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bit, column, value = GUARD_MISTAKES[name]
