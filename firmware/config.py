@@ -330,6 +330,9 @@ def load(text, image, rights):
     if not config.errors:
         if site[im.OVERCURRENT_MS] == 0 and site[im.EVSE_NODE] >= 0:
             config.weaker.append(("evse.overcurrent_ms", "0 is for tests alone"))
+        if site[im.EVSE_RESPONSE_MS] > 5_000 and site[im.EVSE_NODE] >= 0:
+            slow = "a car follows within 5 s (IEC 61851-1); circuits stay overloaded for longer"
+            config.weaker.append(("evse.response_s", slow))
         site[im.BOND_NEEDED] = 1 if rules.bond_needed(config) else 0
         site[im.INVERTER_FITS] = 1 if rules.fits_static(site) else 0
         if rules.certified(config):

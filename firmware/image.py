@@ -370,7 +370,7 @@ EVSE_NODE = _f("EVSE_NODE", "", -1, NODES, "node of the charging point, -1 none"
 EVSE_LEGS = _f("EVSE_LEGS", "", 1, 3, "legs the charging point uses, from L1", start=1)
 EVSE_MAX_MA = _f("EVSE_MAX_MA", "mA", 6_000, 80_000, "rating of the charging point", start=6_000)
 EVSE_PAUSE_MS = _f("EVSE_PAUSE_MS", "ms", 0, _MS, "shortest pause after a stop for lack of current", start=300_000)
-EVSE_RESPONSE_MS = _f("EVSE_RESPONSE_MS", "ms", 1_000, 30_000, "time a car may take to follow a lower offer", start=5_000)
+EVSE_RESPONSE_MS = _f("EVSE_RESPONSE_MS", "ms", 1_000, 8_000, "time a car may take to follow a lower offer", start=5_000)
 CONTACTOR_OPEN_MS = _f("CONTACTOR_OPEN_MS", "ms", 1, 60, "declared drop-out time", start=30)
 CONTACTOR_CLOSE_MS = _f("CONTACTOR_CLOSE_MS", "ms", 1, 200, "declared pull-in time", start=80)
 CONTACTOR_BREAKING_MA = _f("CONTACTOR_BREAKING_MA", "mA", 0, _MA, "declared breaking capacity", start=200_000)

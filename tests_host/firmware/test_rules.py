@@ -205,6 +205,15 @@ def test_a_weld_shows_by_something(synchronises: bool, before: bool) -> None:
     assert fields(loaded.errors) == (["island.loads_before_switch"] if refused else [])
 
 
+@pytest.mark.parametrize("bench", [True, False])
+@pytest.mark.parametrize("seconds", [8.1, 12, 29, 30, 60])
+def test_a_car_too_slow_for_inv_16_is_refused(seconds: float, bench: bool) -> None:
+    """Its response and 2 s more are among INV-16's 10 s, and no charging point fits the static
+    rule: its service is always measured."""
+    loaded, _ = load({"evse.response_s": seconds}, rights(bench=bench))
+    assert fields(loaded.errors) == ["evse.response_s"]
+
+
 # --- weaker than the rules ---------------------------------------------------------------------
 
 
@@ -219,6 +228,9 @@ def test_a_weld_shows_by_something(synchronises: bool, before: bool) -> None:
         ("grid_code_overrides.dead_grid_s", 0, False),
         ("evse.overcurrent_ms", 0, True),
         ("evse.overcurrent_ms", 20, False),
+        ("evse.response_s", 5, False),
+        ("evse.response_s", 5.5, True),
+        ("evse.response_s", 8, True),
     ],
 )
 def test_nothing_weaker_without_the_installer_s_key(path: str, value: float, weak: bool) -> None:
