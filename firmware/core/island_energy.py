@@ -65,7 +65,8 @@ class Charge:
 
 class Loads:
     """Room for the sheddable loads. The house's demand is remembered from the grid; what of it is
-    missing in the island is what would come back."""
+    missing in the island is what would come back. An inverter carries its share on each leg: all
+    powers here are even ones: of the worst leg times the legs, where that is more."""
 
     def __init__(self, image):
         self._site = image.site
@@ -85,9 +86,17 @@ class Loads:
             return
         if readings[INVERTER_AGE_MS] > _FRESH_MS or readings[GRID_AGE_MS] > _FRESH_MS:
             return
-        watts = -readings[INVERTER_W]
-        for leg in range(site[LEG_COUNT]):
-            watts += readings[NODE_W + leg]
+        watts = fed_w = -readings[INVERTER_W]
+        legs = site[LEG_COUNT]
+        worst_w = readings[NODE_W]
+        for leg in range(legs):
+            leg_w = readings[NODE_W + leg]
+            watts += leg_w
+            if leg_w > worst_w:
+                worst_w = leg_w
+        even_w = worst_w * legs + fed_w
+        if watts < even_w:
+            watts = even_w
         faded_w = self.demand_w - (self.demand_w >> _DECAY)
         self.demand_w = watts if watts > faded_w else faded_w
         self.known = True

@@ -109,6 +109,7 @@ _CLOSE_MOST_MS = const(600_000)
 _HEAL_MS = const(60_000)  # on a good grid
 _HEAL_ISLAND_MS = const(600_000)
 _UNPLUGGED_MS = const(5_000)  # a stop this long before the car was seen unplugged was its doing
+_FELL_MS = const(1_800_000)  # loads with which an island fell wait so long
 _TURNS = const(5)  # the demand is looked at every so many cycles
 _FIT_MS = const(1_000)
 _WEAK_MS = const(5_000)
@@ -203,8 +204,10 @@ class Judge:
             used = self.used
             self.pause_ms = _PAUSE_MS[used if used < 2 else 2]
             self.used = used + weight if used < 10 else used
+            if permits & OUT_LOADS:  # what they drew was never seen
+                self.loads.wait_ms = _FELL_MS
         if why == _LOAD and not permits & OUT_LOADS:
-            if self.loads.stayed(self.limits.watts, self.limits.most_w):
+            if self.loads.stayed(self.limits.even_w, self.limits.most_w):
                 self.faults |= FAULT_LOADS
 
     def enter(self, state, before):
@@ -273,7 +276,7 @@ class Judge:
             if ended and state_ms <= _UNPLUGGED_MS:
                 self.faults &= ~SOFT
                 self.used -= 1
-                self.pause_ms = 0
+                self.pause_ms = self.loads.wait_ms = 0
         good = state == ISLAND_GRID and self._commands[GRID_STATE] == GRID_IN_SERVICE
         self.heal_ms = longer(good or state == ISLAND_ISLANDED, self.heal_ms, dt_ms)
         if self.heal_ms >= (_HEAL_MS if good else _HEAL_ISLAND_MS) and self.used <= TRIES:
@@ -383,11 +386,11 @@ class Judge:
             return made
         if permits & OUT_LOADS:
             if found & SHED:
-                loads.went(limits.watts)
+                loads.went(limits.even_w)
             else:
                 made |= _ROOM
         elif state_ms >= _STABLE_MS and not found:
-            if loads.room(dt_ms, limits.most_w, limits.watts):
+            if loads.room(dt_ms, limits.most_w, limits.even_w):
                 made |= _ROOM
         return made
 

@@ -72,6 +72,7 @@ class Limits:
         self._running = False
         self._poor_ms = 0
         self.watts = 0  # what the inverter delivers, mean of nothing
+        self.even_w = 0  # the same, or what it would with every leg as the worst
         self.most_w = 0  # what it may
 
     def declare(self):
@@ -159,13 +160,21 @@ class Limits:
         worst = 0
         if self.most_w:
             worst = self.watts * 1000 // self.most_w if self.watts < 1_000_000 else AGE_MAX_MS
+        most_ma = 0
+        for leg in range(LEGS):
+            ma = readings[INVERTER_MA + leg]
+            if ma < 0:
+                ma = -ma
+            if ma > most_ma:
+                most_ma = ma
+        most_ca = most_ma // 10 * 1000 // share
+        even_w = most_ca * (site[NOMINAL_MV] // 1000) // 100 * site[LEG_COUNT]
+        self.even_w = even_w if even_w > self.watts else self.watts
         rating_ma = site[NODE_RATING_MA + site[INVERTER_NODE]] if site[INVERTER_NODE] >= 0 else 0
         if rating_ma:
-            for leg in range(LEGS):
-                ma = readings[INVERTER_MA + leg]
-                part = (-ma if ma < 0 else ma) // 10 * 1000 // share * 100 // (rating_ma // 100)
-                if part > worst:
-                    worst = part
+            part = most_ca * 100 // (rating_ma // 100)
+            if part > worst:
+                worst = part
         self._now[_LOAD] = worst
 
     def _beyond(self, what, level):
