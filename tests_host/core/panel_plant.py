@@ -37,6 +37,8 @@ from firmware.image import (
     INVERTER_NODE,
     INVERTER_REVERT_MS,
     INVERTER_W,
+    ISLAND_GRID,
+    ISLAND_STATE,
     LEGS,
     MARKET,
     NODE_AGE_MS,
@@ -128,6 +130,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.image = Image()
+        self.image.commands[ISLAND_STATE] = ISLAND_GRID
         self.now_ms = 0
         nodes = len(self.tree.parent)
         self.load_ma = [[0] * LEGS for _ in range(nodes)]
