@@ -243,7 +243,7 @@ def _inverter_cut(image):
 
     RCD and heat break what their own circuit carries.
     """
-    return _protected(image, image.site[ENABLE_INPUTS])
+    return _protected(image, image.site[ENABLE_INPUTS] & PROTECTION_INPUTS)
 
 
 def _enable_tripped(image):

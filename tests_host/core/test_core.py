@@ -12,7 +12,7 @@ from firmware.core import Core, recovery
 from firmware.core.recovery import Recovery
 from tests_host.conftest import RunDevice
 from tests_host.core.bench import Bench
-from tests_host.core.builders import healthy, put, wish
+from tests_host.core.builders import healthy, make_fresh, put, wish
 
 DEVICE = Path(__file__).parent / "device"
 
@@ -33,6 +33,20 @@ def test_inv_12_nothing_is_energised_before_the_site_is_sensed() -> None:
         assert image.commands[f.SETPOINT_W] == image.commands[f.OFFER_MA] == 0
         assert image.commands[f.PILOT_DUTY_PERMILLE] == 1000
         assert image.commands[f.ISLAND_STATE] == f.ISLAND_SENSING
+
+
+def test_an_enable_that_is_read_back_does_not_withhold_the_inverter() -> None:
+    """That bit of ENABLE_INPUTS says that IN_ENABLE means something, not that it cuts."""
+    image = healthy(ENABLE_INPUTS=f.IN_ESTOP | f.IN_ENABLE)
+    core = Core(image)
+    for _ in range(100):
+        make_fresh(image.live)
+        image.live[f.INPUTS] = f.IN_ENABLE if image.commands[f.PERMITS] & f.OUT_ENABLE else 0
+        image.latch()
+        core.step(100)
+    assert image.commands[f.PERMITS] & f.OUT_ENABLE
+    hardware = f.CLAIM_HIGH + f.HARDWARE * f.DEVICES + f.INVERTER
+    assert image.commands[hardware] == 5_000
 
 
 def test_the_beat_changes_and_wraps_within_its_range() -> None:
