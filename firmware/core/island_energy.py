@@ -65,8 +65,8 @@ class Charge:
 
 class Loads:
     """Room for the sheddable loads. The house's demand is remembered from the grid; what of it is
-    missing in the island is what would come back. An inverter carries its share on each leg: all
-    powers here are even ones: of the worst leg times the legs, where that is more."""
+    missing in the island is what would come back. An inverter carries its share on each leg, hence
+    even powers: of the worst leg times the legs, where that is more."""
 
     def __init__(self, image):
         self._site = image.site
