@@ -58,8 +58,10 @@ _ENABLE_MS = const(2_000)  # after these a source without enable delivers nothin
 _TIMES = const(3)  # named so often: refused until a person acknowledges
 _PAUSE_MS = const(300_000)  # after the first time, five times as long after the second
 _FORGET_MS = const(3_600_000)  # obeyed for so long: the count begins anew
+_FELL_W = const(500)  # less may be any load's
 _DOUBT_MS = const(500)  # a doubt of what it draws stands so long before its enable tells
 _AGAIN_MS = const(600_000)  # and is not asked again sooner
+_BACK_MS = const(300_000)  # what fell with it once is waited for so long
 _SLOWEST_MS = const(2_000)  # a reading may be older than it says, up to INV-4's bound
 _BUCKET_MS = const(500)
 _BUCKETS = const(32)  # power of two: 16 s of grants, above 8 s response + 2 s age + latency
@@ -146,6 +148,8 @@ class Obedience:
         self._doubt_ms = 0
         self._asked = False  # its enable fell to see what it draws
         self._asked_w = 0  # what flowed above before
+        self._fell_w = 0  # what fell with its enable once: twice is no chance
+        self._back_ms = 0  # left to wait for that to come back
         self._wait_ms = 0  # until it may be asked again
         self._calm_ms = 0
         self._off_ms = self._open_ms = 0  # enable, T2's contactor
@@ -212,14 +216,24 @@ class Obedience:
         """A draw that nothing witnesses: the enable is the step of islet's own that tells."""
         if self._wait_ms > 0:
             self._wait_ms -= dt_ms
+        if self._back_ms > 0:
+            self._back_ms -= dt_ms
+            if self.seen.above_w() - self._asked_w > -self._fell_w >> 1:
+                self._ask()
+            return
         if self.level != OBEY_QUIET or not self.seen.doubted():
             self._doubt_ms = 0
             return
         self._doubt_ms = _saturated(self._doubt_ms + dt_ms)
         if self._doubt_ms < _DOUBT_MS or self._wait_ms > 0:
             return
+        self._fell_w = 0
+        self._ask()
+
+    def _ask(self):
         self._asked = True
         self._asked_w = self.seen.above_w()
+        self._back_ms = 0
         self._take(OBEY_OFF)
 
     # --- what is done about it ----------------------------------------------------------------
@@ -273,9 +287,15 @@ class Obedience:
         if off_ms < 0:
             return
         if self._asked:
-            if seen.fell(self._asked_w):
-                self._asked = False
-                self._name()
+            fell_w = self._asked_w - seen.above_w()
+            if fell_w > _FELL_W and fell_w > self._fell_w >> 1:
+                if self._fell_w == 0:
+                    self._fell_w = fell_w
+                    self._back_ms = _BACK_MS
+                    self._forgive()
+                else:
+                    self._asked = False
+                    self._name()
             elif off_ms >= _SLOWEST_MS:
                 self._wait_ms = _AGAIN_MS
                 self._forgive()
@@ -384,8 +404,9 @@ def table():
         "Where only its own report and a circuit above speak of it: delivering beyond its grant"
         " shows above. Of drawing shows that a step it reports (3 A a leg or more) does not appear"
         " above, or that the circuit is overloaded by nothing islet knows of: its enable falls"
-        " %d ms later, and what falls with it names it; else it is back at once, and not asked"
-        " again for %d min. A draw that overloads nothing, beside a report that stands still, is"
-        " not told from a load: a meter of its own finds it." % (_DOUBT_MS, _AGAIN_MS // 60_000),
+        " %d ms later. What falls with it, comes back with it and falls with it again names it;"
+        " else it is back at once, and not asked again for %d min. A draw that overloads nothing,"
+        " beside a report that stands still, is not told from a load: a meter of its own finds it."
+        % (_DOUBT_MS, _AGAIN_MS // 60_000),
     ]
     return lines

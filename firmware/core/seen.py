@@ -153,12 +153,8 @@ class Seen:
         return -self._tolerance_w <= w <= self._tolerance_w
 
     def above_w(self):
-        """What flows in the circuit above. Only where `bounded`."""
-        return self._node_w(self._above)
-
-    def fell(self, before_w):
-        """Whether it has fallen by what no device may do without its grant."""
-        return before_w - self.above_w() > self._tolerance_w
+        """What flows in the circuit above, without the car. Only where `bounded`."""
+        return self._node_w(self._above) - self._car_w()
 
     def delivers(self):
         """Whether the circuit above proves that it delivers. Only where `bounded`."""
@@ -186,12 +182,18 @@ class Seen:
         """The highest its power can be by the circuit above: all that flows there, plus what other
         sources may deliver, less what the car takes (at a power factor of 7/8)."""
         site = self._site
-        readings = self._readings
         w = self._node_w(self._above)
         w += self._sources_w + abs(w) * site[NODE_ERROR_PERMILLE + self._above] // 1000
+        return w - self._car_w()
+
+    def _car_w(self):
+        """What the car takes at least."""
+        site = self._site
+        readings = self._readings
+        w = 0
         if not self.gateway and site[EVSE_NODE] >= 0 and readings[EVSE_AGE_MS] <= _FRESH_MS:
             for leg in range(site[EVSE_LEGS]):
-                w -= readings[EVSE_MA + leg] * 7 // 8 * (site[NOMINAL_MV] // 1000) // 1000
+                w += readings[EVSE_MA + leg] * 7 // 8 * (site[NOMINAL_MV] // 1000) // 1000
         return w
 
     def _exceeds(self, power_w):

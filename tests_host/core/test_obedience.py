@@ -82,7 +82,7 @@ def test_a_report_that_nothing_but_the_house_contradicts() -> None:
 @pytest.mark.parametrize("told", [2_200, 4_000])
 def test_inv_16_a_step_that_it_only_reports(told: int, response_ms: int, age_ms: int) -> None:
     """It goes on drawing and says that it has stopped; the circuit above has not shown the step.
-    Its enable falls, and what falls with it was its doing."""
+    Its enable falls; what falls with it twice was its doing."""
     plant = settled(ABOVE, age_ms, told, INVERTER_RESPONSE_MS=response_ms)
     reports = [told]
 
@@ -93,7 +93,7 @@ def test_inv_16_a_step_that_it_only_reports(told: int, response_ms: int, age_ms:
     plant.habit, plant.report = ignores, lambda w: reports[0]
     plant.ask(0)
     assert plant.until_off() <= 10_000
-    plant.run(7_000)
+    plant.run(20_000)
     assert plant.faults & f.FAULT_NOT_OBEYED and not plant.enabled
 
 
@@ -121,12 +121,28 @@ def test_an_overload_asks_for_the_enable(lies: bool) -> None:
         plant.habit, plant.report = (lambda told: 4_000), (lambda w: 0)
     plant.house_w = 3 * plant.site[f.NODE_RATING_MA] // 1000 * VOLTS + 600 - (2_000 if lies else 0)
     assert plant.until_off() <= 5_000
-    plant.run(8_000)
+    plant.run(20_000)
     assert bool(plant.faults & f.FAULT_NOT_OBEYED) == lies
     assert plant.enabled == (not lies)
     if not lies:
         plant.run(500_000, 500)
         assert plant.enabled and not plant.faults
+
+
+@pytest.mark.parametrize("back_ms", [2_000, 30_000])
+def test_a_load_that_goes_as_its_enable_falls_is_no_lie(back_ms: int) -> None:
+    """Once is chance: its enable is back, and what comes back later does not fall with it."""
+    plant = settled(ABOVE, 300, 0)
+    limit_w = 3 * plant.site[f.NODE_RATING_MA] // 1000 * VOLTS
+    plant.house_w = limit_w + 600
+    assert plant.until_off() <= 5_000
+    plant.house_w = limit_w - 2_000
+    plant.run(6_000)
+    assert plant.enabled
+    plant.run(back_ms)
+    plant.house_w = limit_w - 300
+    plant.run(30_000)
+    assert plant.enabled and not plant.faults
 
 
 def test_another_source_is_not_its_doing() -> None:
