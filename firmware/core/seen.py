@@ -142,8 +142,11 @@ class Seen:
 
     def doubted(self):
         """Whether nothing but its own word says that it rests, and a circuit above has not shown
-        a step of it, or is overloaded by nothing that islet knows of."""
+        a step of it, or is overloaded by nothing that islet knows of. Beside other sources, which
+        come and go by themselves, that tells nothing."""
         if not (self.bounded and self._reports) or self._measured or self._flows:
+            return False
+        if self._sources_w:
             return False
         commands = self._commands
         below = self._plan[P_BELOW + commands[ALARM_NODE]] if commands[ALARM_MA] > 0 else 0
