@@ -60,6 +60,8 @@ _PAUSE_MS = const(300_000)  # after the first time, five times as long after the
 _FORGET_MS = const(3_600_000)  # obeyed for so long: the count begins anew
 _FELL_W = const(500)  # less may be any load's
 _DOUBT_MS = const(500)  # a doubt of what it draws stands so long before its enable tells
+_STEADY_MS = const(2_500)  # and the circuit above has been steady for so long
+_STEADY_W = const(300)
 _AGAIN_MS = const(600_000)  # and is not asked again sooner
 _BACK_MS = const(300_000)  # what fell with it once is waited for so long
 _SLOWEST_MS = const(2_000)  # a reading may be older than it says, up to INV-4's bound
@@ -147,7 +149,7 @@ class Obedience:
         self._plain = False  # its own report or a witness of it alone spoke against it
         self._doubt_ms = 0
         self._asked = False  # its enable fell to see what it draws
-        self._asked_w = 0  # what flowed above before
+        self._asked_w = self._steady_w = self._steady_ms = 0  # what flowed above before
         self._fell_w = 0  # what fell with its enable once: twice is no chance
         self._back_ms = 0  # left to wait for that to come back
         self._wait_ms = 0  # until it may be asked again
@@ -191,7 +193,9 @@ class Obedience:
             self._loose_ms = _less(self._loose_ms, dt_ms)
         else:
             self._out_ms = self._loose_ms = 0
-        if on_grid and enabled:
+        if not on_grid:
+            self._back_ms = 0
+        elif enabled:
             self._doubt(dt_ms)
         self._escalate(dt_ms)
         self._watch_enable(enabled, dt_ms)
@@ -213,26 +217,34 @@ class Obedience:
             self._loose_ms = _less(self._loose_ms, dt_ms)
 
     def _doubt(self, dt_ms):
-        """A draw that nothing witnesses: the enable is the step of islet's own that tells."""
-        if self._wait_ms > 0:
-            self._wait_ms -= dt_ms
-        if self._back_ms > 0:
+        """A draw that nothing witnesses: the enable is the step of islet's own that tells, where
+        the circuit above has been steady: else what comes and goes by itself would tell."""
+        seen = self.seen
+        back = self._back_ms > 0
+        if back:
             self._back_ms -= dt_ms
-            if self.seen.above_w() - self._asked_w > -self._fell_w >> 1:
-                self._ask()
+        elif self._wait_ms > 0:
+            self._wait_ms -= dt_ms
             return
-        if self.level != OBEY_QUIET or not self.seen.doubted():
-            self._doubt_ms = 0
+        if self.level != OBEY_QUIET or not seen.rests_by_its_word():
+            self._doubt_ms = self._steady_ms = 0
             return
-        self._doubt_ms = _saturated(self._doubt_ms + dt_ms)
-        if self._doubt_ms < _DOUBT_MS or self._wait_ms > 0:
+        w = seen.above_w()
+        if not -_STEADY_W <= w - self._steady_w <= _STEADY_W:
+            self._steady_w = w
+            self._steady_ms = 0
+        self._steady_ms = _saturated(self._steady_ms + dt_ms)
+        if back:  # has what fell come back?
+            doubted = w - self._asked_w > -self._fell_w >> 1
+        else:
+            doubted = seen.doubted()
+        self._doubt_ms = _saturated(self._doubt_ms + dt_ms) if doubted else 0
+        if self._doubt_ms < _DOUBT_MS or self._steady_ms < _STEADY_MS:
             return
-        self._fell_w = 0
-        self._ask()
-
-    def _ask(self):
+        if not back:
+            self._fell_w = 0
         self._asked = True
-        self._asked_w = self.seen.above_w()
+        self._asked_w = w
         self._back_ms = 0
         self._take(OBEY_OFF)
 
@@ -403,10 +415,11 @@ def table():
         "",
         "Where only its own report and a circuit above speak of it: delivering beyond its grant"
         " shows above. Of drawing shows that a step it reports (3 A a leg or more) does not appear"
-        " above, or that the circuit is overloaded by nothing islet knows of: its enable falls"
-        " %d ms later. What falls with it, comes back with it and falls with it again names it;"
+        " above, or that the circuit is overloaded by nothing islet knows of, no other sources"
+        " being declared there: its enable falls %d ms later, once the circuit has been steady for"
+        " %d ms. What falls with it, comes back with it and falls with it again names it;"
         " else it is back at once, and not asked again for %d min. A draw that overloads nothing,"
         " beside a report that stands still, is not told from a load: a meter of its own finds it."
-        % (_DOUBT_MS, _AGAIN_MS // 60_000),
+        % (_DOUBT_MS, _STEADY_MS, _AGAIN_MS // 60_000),
     ]
     return lines

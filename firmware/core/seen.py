@@ -140,20 +140,22 @@ class Seen:
             return True
         return False
 
-    def doubted(self):
-        """Whether nothing but its own word says that it rests, and a circuit above has not shown
-        a step of it, or is overloaded by nothing that islet knows of. Beside other sources, which
-        come and go by themselves, that tells nothing."""
+    def rests_by_its_word(self):
+        """Whether nothing but its own word says that it rests, under a measured circuit without
+        other sources, which come and go by themselves."""
         if not (self.bounded and self._reports) or self._measured or self._flows:
             return False
         if self._sources_w:
             return False
-        commands = self._commands
-        below = self._plan[P_BELOW + commands[ALARM_NODE]] if commands[ALARM_MA] > 0 else 0
-        if not below & BELOW_INVERTER and not self._witness.missed(self._above):
-            return False
         w = self._readings[INVERTER_W]
         return -self._tolerance_w <= w <= self._tolerance_w
+
+    def doubted(self):
+        """Whether the circuit above has not shown a step of it, or is overloaded by nothing that
+        islet knows of. Only where it `rests_by_its_word`."""
+        commands = self._commands
+        below = self._plan[P_BELOW + commands[ALARM_NODE]] if commands[ALARM_MA] > 0 else 0
+        return below & BELOW_INVERTER != 0 or self._witness.missed(self._above)
 
     def above_w(self):
         """What flows in the circuit above, without the car. Only where `bounded`."""

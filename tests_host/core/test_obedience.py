@@ -110,7 +110,8 @@ def test_inv_16_one_that_lies_from_the_start(told: int, age_ms: int) -> None:
 
     plant.habit, plant.report = turned, lambda w: reports[0]
     plant.ask(told)
-    assert plant.until_off() <= 15_000
+    # the miss sends it to zero long before, and there even this one stands still
+    assert plant.until_off() <= 18_000
 
 
 @pytest.mark.parametrize("lies", [True, False])
