@@ -5,8 +5,7 @@
 # was granted during the device's response. One that nothing witnesses keeps its enable only where
 # its whole nameplate fits the static rule. One that forms an island is judged by the island.
 
-from array import array
-
+from firmware.core.grants import Grants
 from firmware.core.seen import Seen
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
@@ -65,9 +64,6 @@ _STEADY_W = const(300)
 _AGAIN_MS = const(600_000)  # and is not asked again sooner
 _BACK_MS = const(300_000)  # what fell with it once is waited for so long
 _SLOWEST_MS = const(2_000)  # a reading may be older than it says, up to INV-4's bound
-_BUCKET_MS = const(500)
-_BUCKETS = const(32)  # power of two: 16 s of grants, above 8 s response + 2 s age + latency
-_LONGEST_MS = const(15_000)  # what the buckets hold
 
 KEPT_FAULTS = FAULT_NOT_OBEYED + FAULT_ENABLE  # this room's own; they outlive a reset
 
@@ -81,45 +77,6 @@ STEPS = (
     (OBEY_OFF, 3_000, "its enable is off"),
 )
 _SURE_MS = const(700)
-
-
-class Grants:
-    """The loosest grant of each half second, standing still included."""
-
-    def __init__(self):
-        self._lows = array("i", [0] * _BUCKETS)
-        self._highs = array("i", [0] * _BUCKETS)
-        self._now = self._now_ms = 0
-        self.low_w = self.high_w = 0  # of the last `since`
-
-    def enter(self, low_w, high_w, dt_ms):
-        """The grant in force during the last step."""
-        i = self._now
-        self._now_ms += dt_ms
-        if self._now_ms >= _BUCKET_MS:
-            self._now_ms = 0
-            i = self._now = (i + 1) & (_BUCKETS - 1)
-            self._lows[i] = low_w
-            self._highs[i] = high_w
-        if low_w < self._lows[i]:
-            self._lows[i] = low_w
-        if high_w > self._highs[i]:
-            self._highs[i] = high_w
-
-    def since(self, ms):
-        """Set low_w and high_w to the loosest of the last so many ms."""
-        i = self._now
-        left_ms = (ms if ms < _LONGEST_MS else _LONGEST_MS) - self._now_ms
-        low_w, high_w = self._lows[i], self._highs[i]
-        while left_ms > 0:
-            i = (i - 1) & (_BUCKETS - 1)
-            if self._lows[i] < low_w:
-                low_w = self._lows[i]
-            if self._highs[i] > high_w:
-                high_w = self._highs[i]
-            left_ms -= _BUCKET_MS
-        self.low_w = low_w
-        self.high_w = high_w
 
 
 class Obedience:
