@@ -5,7 +5,8 @@
 # instrument above. What does not appear, or wrongly, is a miss: growth stops, and what was not
 # seen is taken back, which is the second piece of evidence. Two misses of one gain name the
 # instrument; where other loads switch often it takes more, for two may agree by chance.
-# The passes are in witness_kernel.py. Rules: safety.md, section 1.
+# The passes are in witness_kernel.py; witness_parent.py holds instruments against one another.
+# Rules: safety.md, section 1.
 
 from array import array
 
@@ -43,6 +44,7 @@ from firmware.core.witness_kernel import (
     TICK_STIR,
     WIDE_MA,
 )
+from firmware.core.witness_parent import Parents
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
     CLAIM_HIGH,
@@ -142,6 +144,7 @@ class Witness:
         self._commands = image.commands
         self._plan = plan
         self.book = _book(image.site[NODE_COUNT])
+        self.parents = Parents()
         self._nodes = 0
         self._offer = _Command()
         self._setpoint = _Command()
@@ -170,6 +173,7 @@ class Witness:
                 while 0 <= above < nodes:
                     book[B_TAKES + above] = TAKES_ALWAYS
                     above = site[NODE_PARENT + above]
+        self.parents.declare(site, self._plan)
         self._name_all(HEAL if self._requests[REMEMBERED_FAULTS] & FAULT_INSTRUMENT else 0)
         self._acknowledged = self._requests[ACKNOWLEDGE_SEQ]
 
@@ -187,6 +191,7 @@ class Witness:
         if acknowledged != self._acknowledged:
             self._acknowledged = acknowledged
             self._name_all(0)
+            self.parents.forget()
         self._scale(book)
         offer, setpoint = self._offer, self._setpoint
         offer.step(dt_ms, commands[OFFER_MA])
@@ -194,13 +199,15 @@ class Witness:
         book[B_DT_MS] = dt_ms
         known = (BELOW_EVSE if evse_known else 0) | (BELOW_INVERTER if inverter_known else 0)
         # behind an open switch nothing of it reaches the service
-        book[B_KNOWN] = known if commands[ISLAND_STATE] == ISLAND_GRID else 0
+        fed = commands[ISLAND_STATE] == ISLAND_GRID
+        book[B_KNOWN] = known if fed else 0
         book[B_BEGAN] = 1 if offer.began or setpoint.began else 0
         # a rising offer is growth, a falling one may answer something else
         book[B_EVSE_MOVES_MS] = offer.moves_ms if offer.falls else 0
         book[B_INVERTER_MOVES_MS] = setpoint.moves_ms
         self._tick(dt_ms, book)
         kernel.watch(book, self._plan, self._readings, self._nodes)
+        self.parents.step(book, self._plan, self._readings, fed, inverter_known)
         witness_rooms.rooms(book, self._plan, self._readings, self._nodes)
         named = FAULT_INSTRUMENT if book[B_NODE] >= 0 else 0
         commands[FAULTS] = commands[FAULTS] & ~FAULT_INSTRUMENT | named
@@ -269,6 +276,8 @@ class Witness:
         book = self.book
         if book[B_NODE] < 0 or node < 0:
             return False
+        if self.parents.doubts(node):
+            return True
         first = B_COLUMNS + (C_MISSES * self._nodes + node) * LEGS
         return book[first] < 0 or book[first + 1] < 0 or book[first + 2] < 0
 

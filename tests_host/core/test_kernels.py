@@ -108,9 +108,12 @@ def test_the_witness_rooms_read_the_book_that_is_written() -> None:
 
 def test_the_witness_s_parts_agree_on_their_constants() -> None:
     """A kernel's constants must stand in its own file; each of the part's is the kernel's own."""
-    from firmware.core import witness_kernel, witness_weigh
+    from firmware.core import witness_parent, witness_parent_plain, witness_weigh
 
-    names = [name for name in vars(witness_weigh) if name[0] == "_" and name[1].isupper()]
-    assert len(names) > 10
-    for name in names:
-        assert getattr(witness_weigh, name) == getattr(witness_kernel, name[1:]), name
+    for part, least in ((witness_weigh, 10), (witness_parent, 18)):
+        names = [name for name in vars(part) if name[0] == "_" and name[1].isupper()]
+        assert len(names) > least
+        for name in names:
+            own = part is witness_parent and hasattr(witness_parent_plain, name[1:])
+            whose = witness_parent_plain if own else witness_kernel
+            assert getattr(part, name) == getattr(whose, name[1:]), name

@@ -13,6 +13,8 @@ from firmware.core import (
     switch_kernel,
     witness_kernel,
     witness_kernel_plain,
+    witness_parent,
+    witness_parent_plain,
     witness_rooms,
 )
 from firmware.image import (
@@ -309,12 +311,50 @@ def witness(module, seed):
     return left + list(book)
 
 
+def parents(module, seed):
+    """A tree of instruments that agree now and then; what 60 latches leave."""
+    die = Die(seed)
+    w, t = witness_kernel, witness_parent_plain
+    count = 2 + die.below(3)
+    end = count * t.ROW
+    rows = array("i", [0] * end)
+    book = array("i", [0] * w.B_COLUMNS)
+    plan = array("i", [0] * k.PLAN_SIZE)
+    readings = READINGS.new()
+    book[w.B_INVERTER_LEGS] = 1 + die.below(3)
+    book[w.B_MA64_PER_W], book[w.B_MA64_PER_W_INVERTER] = 278, die.pick(92, 139, 278)
+    for i in range(count):
+        at = i * t.ROW
+        rows[at + t.T_NODE] = count - i
+        rows[at + t.T_ABOVE] = die.pick(0, die.below(i)) * t.ROW if i else -1
+        rows[at + t.T_ERROR] = die.below(100)
+        rows[at + t.T_ROOM] = 1_500 + die.pick(0, die.below(20_000))
+        rows[at + t.T_INVERTER] = die.below(2)
+        rows[at + t.T_HELD] = die.pick(0, 0, 9, 10, -1, -20)
+    calm = die.pick(1, 4, 40)
+    left = []
+    for _ in range(60):
+        if die.below(calm) == 0:
+            readings[INVERTER_W] = die.pick(0, -2_300, 5_000, die.ma() // 2)
+            for at in range(NODE_W, NODE_W + 3 * count + 3):
+                readings[at] = die.ma() // 4
+        for node in range(count + 1):
+            plan[k.P_STATE + node] = k.STALE if die.below(50 * calm) == 0 else k.FRESH
+        book[w.B_NODE] = die.pick(-1, -1, 7)
+        fed, known = int(die.below(99) > 0), int(die.below(50) > 0)
+        module.compare(rows, end, book, plan, readings, fed, known)
+        left += [module.doubt(rows, end, book, plan), book[w.B_NODE], book[w.B_LEG]]
+        left += list(plan[k.P_STATE : k.P_STATE + count + 1])
+    return left + list(rows)
+
+
 PAIRS = (
     (panel, tree(panel_kernel, pairing_kernel), tree(panel_kernel_plain, pairing_kernel_plain)),
     (limits, limits_kernel, plain),
     (grow, image_kernel, plain),
     (switch, switch_kernel, plain),
     (witness, watching(witness_kernel, witness_rooms), witness_kernel_plain),
+    (parents, witness_parent, witness_parent_plain),
 )
 
 

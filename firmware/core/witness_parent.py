@@ -1,0 +1,212 @@
+# islet: a circuit cannot draw more than the one that feeds it: one of their instruments is wrong.
+# GPL-3.0-or-later
+#
+# What the measured children draw together, less what their parent shows, is at most what sources
+# outside of the children deliver: the declared, and islet's own inverter. Loads that nothing
+# measures make the parent's flow larger, never smaller, so the other direction proves nothing.
+# Compared are the children's least and the parent's most since the two last agreed: however late
+# and however differently instruments see a step or a ramp, within that time they see the same.
+# Nobody knows which of them is wrong: the parent and its children are stale while it stands and
+# for 10 s more. A generator that is not declared looks the same, and the house is as unsafe.
+
+from array import array
+
+from firmware.core.panel_kernel import FRESH, P_METERED, P_PARENT, P_SOURCES, P_STATE, STALE
+from firmware.image import (
+    INVERTER_NODE,
+    INVERTER_W,
+    NODE_COUNT,
+    NODE_ERROR_PERMILLE,
+    NODE_W,
+    const,
+)
+from firmware.viper import micropython, ptr32
+
+# of the witness's book (witness_kernel.py)
+_B_TICK = const(3)
+_B_MA64_PER_W = const(4)
+_B_MA64_PER_W_INVERTER = const(5)
+_B_INVERTER_LEGS = const(6)
+_B_NODE = const(8)
+_B_LEG = const(9)
+_TICK_LATCH = const(1)
+
+# a row for each metered node
+_T_NODE = const(0)
+_T_ABOVE = const(1)  # where the row of the next metered node above begins, -1 none
+_T_ERROR = const(2)  # of its reading, 1/1024
+_T_ROOM = const(3)  # mA that the children may exceed it by, without islet's inverter
+_T_INVERTER = const(4)  # 1: islet's inverter is below it, and below no metered child
+_T_HELD = const(5)  # latches that it has been exceeded for; doubted: -so many more
+_T_LEG = const(6)
+_T_LOW = const(7)  # [leg] mA, the least it drew since it and its siblings agreed with the parent
+_T_HIGH = const(10)  # [leg] mA, the most it drew since its children agreed with it
+_ROW = const(13)
+
+_LEAST_MA = const(1_500)
+_STANDS = const(11)  # latches: 5 s from the first to the last
+_STAYS = const(20)  # 10 s
+
+
+@micropython.viper
+def over(rows, end: int, above: int, book, readings, back_ma: int, afresh: int) -> int:
+    """The first leg + 1 on which the children exceed their parent in all that counts, 0 none.
+    `back_ma`: what islet's inverter may deliver beside them. `afresh`: what they show now counts
+    alone."""
+    t = ptr32(rows)
+    b = ptr32(book)
+    r = ptr32(readings)
+    watts = int(NODE_W)
+    exceeded = 0
+    leg = 2
+    while leg >= 0:
+        ma = r[watts + t[above + _T_NODE] * 3 + leg] * b[_B_MA64_PER_W] >> 6
+        if leg < b[_B_INVERTER_LEGS]:
+            ma += back_ma
+        if afresh or ma > t[above + _T_HIGH + leg]:
+            t[above + _T_HIGH + leg] = ma
+        ma = t[above + _T_HIGH + leg]
+        over_ma = 0 - ma - t[above + _T_ROOM]
+        over_ma -= ((ma if ma > 0 else 0 - ma) >> 7) * t[above + _T_ERROR] >> 3
+        child = 0
+        while child < end:
+            if t[child + _T_ABOVE] == above:
+                ma = r[watts + t[child + _T_NODE] * 3 + leg] * b[_B_MA64_PER_W] >> 6
+                if afresh or ma < t[child + _T_LOW + leg]:
+                    t[child + _T_LOW + leg] = ma
+                ma = t[child + _T_LOW + leg]
+                over_ma += ma
+                over_ma -= ((ma if ma > 0 else 0 - ma) >> 7) * t[child + _T_ERROR] >> 3
+            child += _ROW
+        if over_ma > 0:
+            exceeded = leg + 1
+        leg -= 1
+    return exceeded
+
+
+@micropython.viper
+def compare(rows, end: int, book, plan, readings, fed: int, known: int):
+    """At a latch: _T_HELD of every parent. `fed`: through the service; `known`: islet's inverter
+    is measured."""
+    t = ptr32(rows)
+    b = ptr32(book)
+    p = ptr32(plan)
+    r = ptr32(readings)
+    state_at = int(P_STATE)
+    delivers_ma = 0 - (r[int(INVERTER_W)] * b[_B_MA64_PER_W_INVERTER] >> 6)
+    if delivers_ma < 0:
+        delivers_ma = 0
+    delivers_ma += delivers_ma >> 3
+    above = 0
+    while above < end:
+        back_ma = 0
+        good = fed
+        if t[above + _T_INVERTER]:
+            back_ma = delivers_ma
+            good = fed & known
+        if p[state_at + t[above + _T_NODE]] != int(FRESH):
+            good = 0
+        children = 0
+        child = 0
+        while child < end:
+            if t[child + _T_ABOVE] == above:
+                children += 1
+                if p[state_at + t[child + _T_NODE]] != int(FRESH):
+                    good = 0
+            child += _ROW
+        if children:
+            held = t[above + _T_HELD]
+            leg = int(over(rows, end, above, book, readings, back_ma, 0))
+            if good and leg:
+                held = held + 1 if held >= 0 else 0 - _STAYS
+                if held >= _STANDS:
+                    held = 0 - _STAYS
+                    t[above + _T_LEG] = leg - 1
+            else:
+                held = held + 1 if held < 0 else 0
+                over(rows, end, above, book, readings, back_ma, 1)
+            t[above + _T_HELD] = held
+        above += _ROW
+
+
+@micropython.viper
+def doubt(rows, end: int, book, plan) -> int:
+    """Keep doubted parents and their children stale, name the first unless another is."""
+    t = ptr32(rows)
+    b = ptr32(book)
+    p = ptr32(plan)
+    state_at = int(P_STATE)
+    doubted = 0
+    at = 0
+    while at < end:
+        above = t[at + _T_ABOVE]
+        if above >= 0:
+            if t[above + _T_HELD] < 0:
+                p[state_at + t[at + _T_NODE]] = int(STALE)
+        if t[at + _T_HELD] < 0:
+            doubted += 1
+            p[state_at + t[at + _T_NODE]] = int(STALE)
+            if b[_B_NODE] < 0:
+                b[_B_NODE] = t[at + _T_NODE]
+                b[_B_LEG] = t[at + _T_LEG]
+        at += _ROW
+    return doubted
+
+
+class Parents:
+    """Metered nodes that feed one another. Costs nothing where there are none."""
+
+    def __init__(self):
+        self.rows = array("i")
+        self._doubted = 0
+
+    def declare(self, site, plan):
+        nodes = [node for node in range(site[NODE_COUNT]) if plan[P_METERED + node]]
+
+        def above(node):
+            """Row of the first metered node from here up."""
+            while node >= 0 and node not in nodes:
+                node = plan[P_PARENT + node]
+            return nodes.index(node) * _ROW if node >= 0 else -1
+
+        parents = [above(plan[P_PARENT + node]) for node in nodes]
+        if max(parents, default=-1) < 0:
+            nodes = []
+        self.rows = rows = array("i", [0] * (_ROW * len(nodes)))
+        inverter = above(site[INVERTER_NODE])
+        for i, node in enumerate(nodes):
+            at = i * _ROW
+            rows[at + _T_NODE] = node
+            rows[at + _T_ABOVE] = parents[i]
+            rows[at + _T_ERROR] = site[NODE_ERROR_PERMILLE + node] * 33 // 32 + 1
+            rows[at + _T_INVERTER] = int(inverter == at)
+            sources_ma = plan[P_SOURCES + node]
+            for child, parent in zip(nodes, parents):
+                if parent == at:
+                    sources_ma -= plan[P_SOURCES + child]
+            rows[at + _T_ROOM] = sources_ma * 9 // 8 + _LEAST_MA  # at a high voltage
+
+    def forget(self):
+        for at in range(_T_HELD, len(self.rows), _ROW):
+            self.rows[at] = 0
+
+    def step(self, book, plan, readings, fed, inverter_known):
+        """After the witness's own pass."""
+        end = len(self.rows)
+        if end == 0:
+            return
+        latch = book[_B_TICK] & _TICK_LATCH
+        if latch:
+            known = 1 if inverter_known else 0
+            compare(self.rows, end, book, plan, readings, 1 if fed else 0, known)
+        if latch or self._doubted:
+            self._doubted = doubt(self.rows, end, book, plan)
+
+    def doubts(self, node):
+        """Whether the node is a doubted parent or a child of one."""
+        rows = self.rows
+        for at in range(0, len(rows), _ROW):
+            if rows[at + _T_NODE] == node:
+                above = rows[at + _T_ABOVE]
+                return rows[at + _T_HELD] < 0 or (above >= 0 and rows[above + _T_HELD] < 0)
+        return False
