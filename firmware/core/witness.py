@@ -144,7 +144,7 @@ class Witness:
         self._commands = image.commands
         self._plan = plan
         self.book = _book(image.site[NODE_COUNT])
-        self.parents = Parents()
+        self.parents = Parents(image.site)
         self._nodes = 0
         self._offer = _Command()
         self._setpoint = _Command()
@@ -207,7 +207,7 @@ class Witness:
         book[B_INVERTER_MOVES_MS] = setpoint.moves_ms
         self._tick(dt_ms, book)
         kernel.watch(book, self._plan, self._readings, self._nodes)
-        self.parents.step(book, self._plan, self._readings, fed, inverter_known)
+        self.parents.step(book, self._readings, fed, inverter_known)
         witness_rooms.rooms(book, self._plan, self._readings, self._nodes)
         named = FAULT_INSTRUMENT if book[B_NODE] >= 0 else 0
         commands[FAULTS] = commands[FAULTS] & ~FAULT_INSTRUMENT | named

@@ -13,10 +13,13 @@ from array import array
 
 from firmware.core.panel_kernel import FRESH, P_METERED, P_PARENT, P_SOURCES, P_STATE, STALE
 from firmware.image import (
+    INSTRUMENT_CT,
+    INSTRUMENT_METER,
     INVERTER_NODE,
     INVERTER_W,
     NODE_COUNT,
     NODE_ERROR_PERMILLE,
+    NODE_INSTRUMENT,
     NODE_W,
     const,
 )
@@ -153,59 +156,82 @@ def doubt(rows, end: int, book, plan) -> int:
     return doubted
 
 
+def _size(site):
+    """Of the rows: none where there is but one instrument."""
+    count = 0
+    for node in range(site[NODE_COUNT]):
+        instrument = site[NODE_INSTRUMENT + node]
+        if instrument == INSTRUMENT_CT or instrument == INSTRUMENT_METER:
+            count += 1
+    return _ROW * count if count > 1 else 0
+
+
 class Parents:
     """Metered nodes that feed one another. Costs nothing where there are none."""
 
-    def __init__(self):
-        self.rows = array("i")
+    def __init__(self, site):
+        self.rows = array("i", [0] * _size(site))
+        self._plan = None
+        self._end = 0  # of the rows, 0 while none feeds another
         self._doubted = 0
 
     def declare(self, site, plan):
-        nodes = [node for node in range(site[NODE_COUNT]) if plan[P_METERED + node]]
+        self._plan = plan
+        size = _size(site)
+        if len(self.rows) != size:
+            self.rows = array("i", [0] * size)
+        rows = self.rows
+        at = 0
+        for node in range(site[NODE_COUNT]):
+            if plan[P_METERED + node] and size:
+                rows[at + _T_NODE] = node
+                rows[at + _T_ERROR] = site[NODE_ERROR_PERMILLE + node] * 33 // 32 + 1
+                rows[at + _T_ROOM] = plan[P_SOURCES + node]
+                rows[at + _T_INVERTER] = rows[at + _T_HELD] = 0
+                at += _ROW
+        self._end = 0
+        for at in range(0, size, _ROW):
+            node = rows[at + _T_NODE]
+            above = rows[at + _T_ABOVE] = self._row(plan[P_PARENT + node])
+            if above >= 0:
+                rows[above + _T_ROOM] -= plan[P_SOURCES + node]
+                self._end = size
+        for at in range(0, size, _ROW):
+            rows[at + _T_ROOM] = rows[at + _T_ROOM] * 9 // 8 + _LEAST_MA  # at a high voltage
+        at = self._row(site[INVERTER_NODE])
+        if at >= 0:
+            rows[at + _T_INVERTER] = 1
 
-        def above(node):
-            """Row of the first metered node from here up."""
-            while node >= 0 and node not in nodes:
-                node = plan[P_PARENT + node]
-            return nodes.index(node) * _ROW if node >= 0 else -1
-
-        parents = [above(plan[P_PARENT + node]) for node in nodes]
-        if max(parents, default=-1) < 0:
-            nodes = []
-        self.rows = rows = array("i", [0] * (_ROW * len(nodes)))
-        inverter = above(site[INVERTER_NODE])
-        for i, node in enumerate(nodes):
-            at = i * _ROW
-            rows[at + _T_NODE] = node
-            rows[at + _T_ABOVE] = parents[i]
-            rows[at + _T_ERROR] = site[NODE_ERROR_PERMILLE + node] * 33 // 32 + 1
-            rows[at + _T_INVERTER] = int(inverter == at)
-            sources_ma = plan[P_SOURCES + node]
-            for child, parent in zip(nodes, parents):
-                if parent == at:
-                    sources_ma -= plan[P_SOURCES + child]
-            rows[at + _T_ROOM] = sources_ma * 9 // 8 + _LEAST_MA  # at a high voltage
+    def _row(self, node):
+        """Of the first metered node from here up."""
+        rows = self.rows
+        while node >= 0:
+            for at in range(0, len(rows), _ROW):
+                if rows[at + _T_NODE] == node:
+                    return at
+            node = self._plan[P_PARENT + node]
+        return -1
 
     def forget(self):
-        for at in range(_T_HELD, len(self.rows), _ROW):
-            self.rows[at] = 0
+        for at in range(0, self._end, _ROW):
+            self.rows[at + _T_HELD] = 0
 
-    def step(self, book, plan, readings, fed, inverter_known):
+    def step(self, book, readings, fed, inverter_known):
         """After the witness's own pass."""
-        end = len(self.rows)
-        if end == 0:
+        if self._end == 0:
             return
         latch = book[_B_TICK] & _TICK_LATCH
         if latch:
             known = 1 if inverter_known else 0
-            compare(self.rows, end, book, plan, readings, 1 if fed else 0, known)
+            fed = 1 if fed else 0
+            compare(self.rows, self._end, book, self._plan, readings, fed, known)
         if latch or self._doubted:
-            self._doubted = doubt(self.rows, end, book, plan)
+            self._doubted = doubt(self.rows, self._end, book, self._plan)
 
     def doubts(self, node):
         """Whether the node is a doubted parent or a child of one."""
         rows = self.rows
-        for at in range(0, len(rows), _ROW):
+        for at in range(0, self._end, _ROW):
             if rows[at + _T_NODE] == node:
                 above = rows[at + _T_ABOVE]
                 return rows[at + _T_HELD] < 0 or (above >= 0 and rows[above + _T_HELD] < 0)
