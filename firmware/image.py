@@ -520,7 +520,7 @@ ENABLE_BAR = _f("ENABLE_BAR", "bits", 0, 31, "why the inverter's enable is withh
 OBEDIENCE = _f("OBEDIENCE", "", 0, 4, "what is done about an inverter outside its grant (OBEY_*)")
 GRID_LOSS = _f("GRID_LOSS", "", 0, 3, "LOSS_*: bad and burning have lasted as long as they must; dead is now")
 GRID_LOAD_OK = _f("GRID_LOAD_OK", "", 0, 1, "the grid has been in a load's window for 5 s: the house may be closed to it")
-DOUBTED_NODE = _f("DOUBTED_NODE", "", -1, NODES, "node whose instrument islet's own steps contradict, -1 none", start=-1)
+DOUBTED_NODE = _f("DOUBTED_NODE", "", -1, NODES, "node whose instrument islet's own steps or those below it contradict, -1 none", start=-1)
 DOUBTED_LEG = _f("DOUBTED_LEG", "", -1, LEGS, "its leg", start=-1)
 UNPLUGS = _f("UNPLUGS", "", 0, _MS, "how often a car was unplugged since start; each ends authorisation and session")
 REST_MS = _f("REST_MS", "ms", 0, _MS, "the contactor stays open for so long")

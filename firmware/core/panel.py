@@ -239,6 +239,7 @@ class Panel:
         self.witness.step(dt_ms, history.evse_fresh, history.inverter_fresh)
         kernel.survey(plan, readings, nodes)
         kernel.breakers(plan, nodes)
+        self.witness.parents.narrow()
         kernel.busbars(plan, history.slots, nodes, history.head)
 
     def _lowest_volts(self):

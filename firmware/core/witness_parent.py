@@ -11,7 +11,19 @@
 
 from array import array
 
-from firmware.core.panel_kernel import FRESH, P_METERED, P_PARENT, P_SOURCES, P_STATE, STALE
+from firmware.core.panel_kernel import (
+    FEED,
+    FRESH,
+    P_LIMIT,
+    P_LOAD_LOW,
+    P_METERED,
+    P_PARENT,
+    P_ROOM,
+    P_SOURCES,
+    P_STATE,
+    PLACES,
+    STALE,
+)
 from firmware.image import (
     INSTRUMENT_CT,
     INSTRUMENT_METER,
@@ -156,6 +168,32 @@ def doubt(rows, end: int, book, plan) -> int:
     return doubted
 
 
+@micropython.viper
+def narrow(rows, end: int, plan):
+    """Behind a doubted instrument the static rule holds, and what it shows where that is less: a
+    generator that nobody declared is known from it alone."""
+    t = ptr32(rows)
+    p = ptr32(plan)
+    at = 0
+    while at < end:
+        held = t[at + _T_HELD]
+        above = t[at + _T_ABOVE]
+        if above >= 0:
+            if t[above + _T_HELD] < 0:
+                held = 0 - 1
+        if held < 0:
+            node = t[at + _T_NODE]
+            leg = 0
+            while leg < 3:
+                place = node * 3 + leg
+                feed_ma = p[int(P_LIMIT) + node] + p[int(P_LOAD_LOW) + place]
+                place += int(P_ROOM) + int(FEED) * int(PLACES)
+                if feed_ma < p[place]:
+                    p[place] = feed_ma
+                leg += 1
+        at += _ROW
+
+
 def _size(site):
     """Of the rows: none where there is but one instrument."""
     count = 0
@@ -227,6 +265,11 @@ class Parents:
             compare(self.rows, self._end, book, self._plan, readings, fed, known)
         if latch or self._doubted:
             self._doubted = doubt(self.rows, self._end, book, self._plan)
+
+    def narrow(self):
+        """After the panel's breakers."""
+        if self._doubted:
+            narrow(self.rows, self._end, self._plan)
 
     def doubts(self, node):
         """Whether the node is a doubted parent or a child of one."""

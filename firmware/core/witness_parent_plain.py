@@ -2,7 +2,16 @@
 # GPL-3.0-or-later
 
 from firmware.core import witness_kernel as w
-from firmware.core.panel_kernel import FRESH, P_STATE, STALE
+from firmware.core.panel_kernel import (
+    FEED,
+    FRESH,
+    P_LIMIT,
+    P_LOAD_LOW,
+    P_ROOM,
+    P_STATE,
+    PLACES,
+    STALE,
+)
 from firmware.image import INVERTER_W, LEGS, NODE_W
 
 # a row, as witness_parent.py has it
@@ -63,6 +72,16 @@ def compare(rows, end, book, plan, readings, fed, known):
             held = min(0, held) + (held < 0)
             over(rows, end, above, book, readings, back_ma, 1)
         rows[above + T_HELD] = held
+
+
+def narrow(rows, end, plan):
+    for at in range(0, end, ROW):
+        above = rows[at + T_ABOVE]
+        if rows[at + T_HELD] < 0 or (above >= 0 and rows[above + T_HELD] < 0):
+            node = rows[at + T_NODE]
+            for place in range(node * LEGS, node * LEGS + LEGS):
+                feed = P_ROOM + FEED * PLACES + place
+                plan[feed] = min(plan[feed], plan[P_LIMIT + node] + plan[P_LOAD_LOW + place])
 
 
 def doubt(rows, end, book, plan):

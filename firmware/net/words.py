@@ -208,7 +208,7 @@ FAULTS = (
         "wire has no effect. Then acknowledge.",
     ),
     (
-        "A measurement contradicts what islet itself does: its transformer is turned round, "
+        "A measurement contradicts what islet does, or another one below it: turned round, "
         "on another leg, dead or of the wrong ratio.",
         "Until then the worst is assumed. Have that transformer or meter checked, then "
         "acknowledge; three steps that it shows rightly clear it as well.",

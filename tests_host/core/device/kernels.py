@@ -345,6 +345,13 @@ def parents(module, seed):
         module.compare(rows, end, book, plan, readings, fed, known)
         left += [module.doubt(rows, end, book, plan), book[w.B_NODE], book[w.B_LEG]]
         left += list(plan[k.P_STATE : k.P_STATE + count + 1])
+        room = k.P_ROOM + k.FEED * k.PLACES
+        for node in range(count + 1):
+            plan[k.P_LIMIT + node] = 25_000
+            for at in range(node * 3, node * 3 + 3):
+                plan[k.P_LOAD_LOW + at], plan[room + at] = die.ma(), die.below(25_000)
+        module.narrow(rows, end, plan)
+        left += list(plan[room : room + 3 * count + 3])
     return left + list(rows)
 
 
