@@ -174,6 +174,7 @@ class Witness:
                     book[B_TAKES + above] = TAKES_ALWAYS
                     above = site[NODE_PARENT + above]
         self.parents.declare(site, self._plan)
+        self._scale(book)
         self._name_all(HEAL if self._requests[REMEMBERED_FAULTS] & FAULT_INSTRUMENT else 0)
         self._acknowledged = self._requests[ACKNOWLEDGE_SEQ]
 
@@ -192,7 +193,6 @@ class Witness:
             self._acknowledged = acknowledged
             self._name_all(0)
             self.parents.forget()
-        self._scale(book)
         offer, setpoint = self._offer, self._setpoint
         offer.step(dt_ms, commands[OFFER_MA])
         setpoint.step(dt_ms, commands[SETPOINT_W] * book[B_MA64_PER_W_INVERTER] >> 6)
@@ -231,6 +231,7 @@ class Witness:
         self._latch_ms += dt_ms
         if self._latch_ms >= _LATCH_MS:
             self._latch_ms = 0
+            self._scale(book)
             book[B_TICK] = TICK_LATCH
             self._latches += 1
             if self._latches >= _STIR_LATCHES:
