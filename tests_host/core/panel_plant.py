@@ -22,6 +22,7 @@ from firmware.image import (
     EVSE_MA,
     EVSE_MAX_MA,
     EVSE_NODE,
+    EVSE_RESPONSE_MS,
     GRID_AGE_MS,
     GRID_MV,
     HARDWARE,
@@ -35,6 +36,7 @@ from firmware.image import (
     INVERTER_LEGS,
     INVERTER_MA,
     INVERTER_NODE,
+    INVERTER_RESPONSE_MS,
     INVERTER_REVERT_MS,
     INVERTER_W,
     ISLAND_GRID,
@@ -158,6 +160,7 @@ class House:
         site[EVSE_NODE], site[EVSE_LEGS], site[EVSE_MAX_MA] = tree.evse, tree.evse_legs, 32_000
         site[INVERTER_NODE], site[INVERTER_LEGS] = tree.inverter, tree.inverter_legs
         site[INVERTER_CHARGE_W] = site[INVERTER_DISCHARGE_W] = 5_000 * tree.inverter_legs
+        site[EVSE_RESPONSE_MS] = site[INVERTER_RESPONSE_MS] = tree.response_ms
         site[COORDINATED], site[INVERTER_REVERT_MS] = int(self.coordinated), 10_000
 
     # --- truth --------------------------------------------------------------------------------
