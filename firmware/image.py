@@ -37,9 +37,7 @@ GRID_RIDES = const(12)  # rows of its ride-through curve
 MEMORIES = const(5)  # words of core's that outlive a reset
 MEMORY_BOND = const(0)  # the bond's contact was seen open since its coil was last energised
 MEMORY_TRIES = const(1)  # tries of an island that are used up
-MEMORY_OBEDIENCE = const(
-    2
-)  # the islanding switch is open for a source without effect of its enable
+MEMORY_OBEDIENCE = const(2)  # the islanding switch is open: an enable had no effect
 MEMORY_GRID = const(3)  # power and voltage at one's own last trip
 MEMORY_WEAR = const(4)  # the contactor's accounts of operations
 

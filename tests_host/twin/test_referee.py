@@ -100,5 +100,5 @@ def test_summary_is_json_with_times_rules_and_figures() -> None:
 
 def test_documentation_names_every_rule() -> None:
     text = "\n".join(documentation())
-    kinds = ("INV-", "safety §", "rule ")  # an invariant, safety.md, or a rule of design.md
+    kinds = ("INV-", "safety §", "rule ")  # docs/safety.md, or docs/architecture.md
     assert all(rule.title in text and rule.inv.startswith(kinds) for rule in RULES)
