@@ -26,7 +26,7 @@ bench: setup-bench ## measure speed and memory
 	@exec $(PY) -m tools.bench $(ARGS)
 
 image: setup-$(if $(CHECK)$(filter esp32,$(BOARD)),run,image) ## the firmware as an image for a chip (BOARD=pico CIRCUIT= CHECK= MPY_TREE=)
-	@exec $(PY) -m tools.micropython.image $(or $(BOARD),pico) \
+	@exec $(PY) -m tools.image $(or $(BOARD),pico) \
 	  $(if $(CIRCUIT),--circuit '$(CIRCUIT)') $(if $(CHECK),--check)
 
 flash: setup-run ## islet onto a board (BOARD=pico CIRCUIT= PORT= SITE=site.json KEY= DRIVE= IMAGE= FILES=1 FORCE=1)

@@ -1,9 +1,9 @@
 # islet: builds the circuit board, loads the configuration, runs the app.
 # GPL-3.0-or-later
 
-from firmware import console
+from firmware import maintenance
 
-if console.held():
+if maintenance.held():
     print("islet is stopped for maintenance; machine.reset() starts it again")
 else:
     from firmware import app

@@ -17,15 +17,7 @@
 
 from array import array
 
-from firmware.image_kernel import grow
-
-try:
-    from micropython import const
-except ImportError:  # CPython
-
-    def const(value):
-        return value
-
+from firmware.base.viper import const, micropython, ptr32
 
 LEGS = const(3)
 NODES = const(32)
@@ -85,7 +77,7 @@ RESERVE = const(4)  # the owner's energy reserve
 MARKET = const(5)  # the owner's goal: sun, tariff, export
 SOURCE_NAMES = ("hardware", "grid_code", "panel", "operator", "reserve", "market")
 
-# why a claim is what it is; the sentences are in net/words.py
+# why a claim is what it is; the sentences are in people/words.py
 REASON_NONE = const(0)
 REASON_RATING = const(1)  # the device's or the site's own rating
 REASON_NO_VEHICLE = const(2)
@@ -208,7 +200,7 @@ TRIP_NAMES = (
 )
 PROTECTION_TRIPS = const(8 + 128 + 256)
 
-# faults: bits of FAULTS, found by core; each states its way out in net/words.py
+# faults: bits of FAULTS, found by core; each states its way out in people/words.py
 FAULT_PILOT = const(1)  # short, odd level or state F/E
 FAULT_DIODE = const(2)
 FAULT_WELD = const(4)  # contactor closed without command
@@ -258,7 +250,7 @@ FAULT_NAMES = (
     "loads",
 )
 
-# what is worth a sentence about the island and is no fault; the sentences are in net/words.py
+# what is worth a sentence about the island and is no fault; the sentences are in people/words.py
 NOTE_NONE = const(0)
 NOTE_MIRROR = const(1)  # the switch's mirror contact flickers
 NOTE_BOND = const(2)  # the bond's contact does
@@ -552,6 +544,21 @@ def forget_rows():
     """Ten kB of a chip's heap, once its one Image is made; a host's tables stay."""
     for table in TABLES:
         table.rows = []
+
+
+@micropython.viper
+def grow(fields, which, step: int, most: int):
+    """Some fields grow by `step`, at most to `most`: `which` is their number, then their indices.
+    A field and the step are at most 10**9 each, so that their sum fits 31 bits."""
+    field = ptr32(fields)
+    index = ptr32(which)
+    i = index[0]
+    while i > 0:
+        grown = field[index[i]] + step
+        if grown > most:
+            grown = most
+        field[index[i]] = grown
+        i -= 1
 
 
 class _Slice:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tools import reference
+from tools.docs import reference
 
 
 def test_the_reference_is_up_to_date() -> None:
-    assert reference.PAGE.read_text() == reference.page(), "run: python -m tools.reference"
+    assert reference.PAGE.read_text() == reference.page(), "run: python -m tools.docs.reference"

@@ -5,7 +5,7 @@
 #   rtu       one request and its answer, whatever the line does to it (Rtu, Peer)
 #   pdu       requests of Modbus and what answers them
 #   registers numbers out of registers, by integers
-#   profiles  a meter as rows of data, from firmware/devices/*.json
+#   profiles  a meter as rows of data, from firmware/profiles/*.json
 #   meter     the house meter
 #   sunspec   discovery of a SunSpec device
 #   inverter  the bidirectional inverter

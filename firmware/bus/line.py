@@ -5,7 +5,7 @@
 # rank the one that waited longest, so that polls take turns. A changed setpoint therefore waits
 # for at most the one request under way.
 
-from firmware.bus.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
 from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK, Peer, Rtu
 
 SETPOINT, HEARTBEAT, POLL = 0, 1, 2  # ranks

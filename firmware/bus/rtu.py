@@ -14,8 +14,8 @@
 
 from array import array
 
+from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
 from firmware.bus import pdu
-from firmware.bus.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
 from firmware.bus.registers import signed16, unsigned16
 
 OK, TIMEOUT, CRC, EXCEPTION, FOREIGN, SHAPE, NOISE, BUSY, LINE = range(9)

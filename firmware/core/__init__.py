@@ -4,35 +4,25 @@
 # No I/O, no clock, no allocation: `step(dt_ms)` reads site, readings, requests and trips, and
 # writes commands. A recorded day replays through it to the byte.
 
-from firmware.core.contactor import KEPT_FAULTS as CONTACTOR_FAULTS
-from firmware.core.contactor import Contactor
-from firmware.core.gridcode import GridCode
-from firmware.core.island import Island
-from firmware.core.island_table import FAULTS_OF_ISLAND
-from firmware.core.limits import Limits
-from firmware.core.obedience import KEPT_FAULTS as OBEDIENCE_FAULTS
-from firmware.core.obedience import Obedience
-from firmware.core.panel import Panel
-from firmware.core.pen import KEPT_FAULTS as PEN_FAULTS
-from firmware.core.pen import Pen
-from firmware.core.pilot import Pilot
-from firmware.core.proximity import Proximity
-from firmware.core.recovery import KEPT_TRIPS, Recovery  # noqa: F401  for whoever keeps them
-from firmware.image import (
-    AGE_MAX_MS,
-    BEAT,
-    FAULT_INSTRUMENT,
-    FAULTS,
-    MEMORIES,
-    MEMORY,
-    PERMITS,
-    REMEMBERED,
-    REMEMBERED_FAULTS,
-)
+from firmware import image as im
+from firmware.core.grid.gridcode import GridCode
+from firmware.core.grid.island import Island
+from firmware.core.grid.island_table import FAULTS_OF_ISLAND
+from firmware.core.grid.recovery import KEPT_TRIPS, Recovery  # noqa: F401  for whoever keeps them
+from firmware.core.limits.arbiter import Limits
+from firmware.core.limits.obedience import KEPT_FAULTS as OBEDIENCE_FAULTS
+from firmware.core.limits.obedience import Obedience
+from firmware.core.panel.tree import Panel
+from firmware.core.vehicle.contactor import KEPT_FAULTS as CONTACTOR_FAULTS
+from firmware.core.vehicle.contactor import Contactor
+from firmware.core.vehicle.pen import KEPT_FAULTS as PEN_FAULTS
+from firmware.core.vehicle.pen import Pen
+from firmware.core.vehicle.pilot import Pilot
+from firmware.core.vehicle.proximity import Proximity
 
 # What a reset or power cut does not heal: it goes the way it would have gone without one.
 KEPT_FAULTS = (
-    CONTACTOR_FAULTS | FAULTS_OF_ISLAND | OBEDIENCE_FAULTS | PEN_FAULTS | FAULT_INSTRUMENT
+    CONTACTOR_FAULTS | FAULTS_OF_ISLAND | OBEDIENCE_FAULTS | PEN_FAULTS | im.FAULT_INSTRUMENT
 )
 
 
@@ -60,19 +50,19 @@ class Core:
 
     def _recall(self):
         commands, requests = self._commands, self._requests
-        faults = requests[REMEMBERED_FAULTS]
+        faults = requests[im.REMEMBERED_FAULTS]
         self.contactor.recall(faults)
         self.island.recall(faults)
         self.obedience.recall(faults)
         self.pen.recall(faults)
-        commands[FAULTS] = (
+        commands[im.FAULTS] = (
             self.contactor.faults
             | self.island.faults
             | self.obedience.faults
-            | faults & FAULT_INSTRUMENT
+            | faults & im.FAULT_INSTRUMENT
         )
-        for i in range(MEMORIES):
-            commands[MEMORY + i] = requests[REMEMBERED + i]
+        for i in range(im.MEMORIES):
+            commands[im.MEMORY + i] = requests[im.REMEMBERED + i]
 
     def step(self, dt_ms):
         """Decide once; `dt_ms` is the time since the last step."""
@@ -93,6 +83,6 @@ class Core:
         self.recovery.step(dt_ms)
         commands = self._commands
         permits = self.contactor.permit | self.contactor.release | self.island.permits
-        commands[PERMITS] = permits & ~self.obedience.withheld
-        beat = commands[BEAT]
-        commands[BEAT] = beat + 1 if beat < AGE_MAX_MS else 0
+        commands[im.PERMITS] = permits & ~self.obedience.withheld
+        beat = commands[im.BEAT]
+        commands[im.BEAT] = beat + 1 if beat < im.AGE_MAX_MS else 0

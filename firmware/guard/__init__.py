@@ -11,6 +11,8 @@
 
 from array import array
 
+from firmware import image as im
+from firmware.base.viper import const
 from firmware.guard import drops, island
 from firmware.guard.causes import BEAT_MS, INRUSH_MS, SAMPLES_MS, UNSEEN_MS, Causes
 from firmware.guard.kernel import (
@@ -29,50 +31,11 @@ from firmware.guard.kernel import (
     SEES,
     causes,
 )
-from firmware.image import (
-    AGE_MAX_MS,
-    BEAT,
-    BEAT_AGE_MS,
-    DEAD_GRID_MS,
-    GUARD_TICKS,
-    ISLAND_SENSING,
-    ISLAND_STATE,
-    LEG_COUNT,
-    OUT_BOND,
-    OUT_CONTACTOR,
-    OUT_ENABLE,
-    OUTPUTS,
-    OVERCURRENT_MS,
-    PERMITS,
-    RELAY_FEEDBACK_MS,
-    SEES_VOLTAGE,
-    TRIP_ACK,
-    TRIP_BOND,
-    TRIP_COUNT,
-    TRIP_DEAD_GRID,
-    TRIP_ENABLE,
-    TRIP_HEAT,
-    TRIP_INTERLOCK,
-    TRIP_ISLAND,
-    TRIP_NEUTRAL,
-    TRIP_OVERCURRENT,
-    TRIP_PILOT,
-    TRIP_RCD,
-    TRIP_SAMPLING,
-    TRIP_SERVICE,
-    TRIP_SHORT,
-    TRIP_STALE_PERMIT,
-    TRIP_STOP,
-    TRIP_VALUE,
-    TRIP_VEHICLE,
-    TRIPPED,
-    const,
-)
 
 _LATER_MS = const(100)  # the enable has taken effect; only now may the bond go
 _UNFIT_MS = const(20)  # a tick sees 10 ms, the third in a row latches: 30 ms, and 60 to open
-_ADDS_UP = TRIP_ISLAND + TRIP_NEUTRAL + TRIP_SHORT  # what ends these comes back slowly:
-_DRAIN = const(10)  # a tenth of the time within the limit, as in core/island_limits.py
+_ADDS_UP = im.TRIP_ISLAND + im.TRIP_NEUTRAL + im.TRIP_SHORT  # what ends these comes back slowly:
+_DRAIN = const(10)  # a tenth of the time within the limit, as in core/grid/island_limits.py
 _BEATS = const(2)  # the first beat after a trip may come from a step that began before it
 
 
@@ -84,7 +47,7 @@ class Guard(Causes):
         super().__init__(image)
         self._board = board
         self._armed = False
-        self._beat = image.commands[BEAT]
+        self._beat = image.commands[im.BEAT]
         self._time_ms = array("i", [0] * len(TABLE))  # of the cause, or since the trip
         self._beats = bytearray(len(TABLE))  # core's beats since the trip
         own = self.own
@@ -92,8 +55,8 @@ class Guard(Causes):
         own[PILOT_HIGHEST_MV], own[PILOT_LOWEST_MV] = PILOT_B_MV, PILOT_D_MV
         own[SAMPLES_LATE_MS] = SAMPLES_MS
         own[LOST] = -1
-        own[SEES] = getattr(board, "sees_grid", SEES_VOLTAGE)
-        own[HOUSE] = island.samples_house(board, image.site[LEG_COUNT])
+        own[SEES] = getattr(board, "sees_grid", im.SEES_VOLTAGE)
+        own[HOUSE] = island.samples_house(board, image.site[im.LEG_COUNT])
         self._waiting = 0  # TRIP_* whose cause is there, but not for long enough
         self._found = 0  # TRIP_* whose cause is there in this tick
         self._struck = 0  # OUT_* dropped by strike() since the last tick began
@@ -102,14 +65,14 @@ class Guard(Causes):
 
     def recall(self, tripped):
         """Start with the trips (TRIP_*) that stood before a reset: their outputs stay off."""
-        self.image.trips[TRIPPED] |= tripped
+        self.image.trips[im.TRIPPED] |= tripped
 
     def tick(self, dt_ms):
         """Look for trips and write the outputs; allocates nothing."""
         image = self.image
         trips = image.trips
-        ticks = trips[GUARD_TICKS]
-        trips[GUARD_TICKS] = ticks + 1 if ticks < AGE_MAX_MS else 0
+        ticks = trips[im.GUARD_TICKS]
+        trips[im.GUARD_TICKS] = ticks + 1 if ticks < im.AGE_MAX_MS else 0
         self._listen(dt_ms)
         if not self._armed:
             return
@@ -124,13 +87,13 @@ class Guard(Causes):
                 own[GOOD] = 1
         found = self._found = causes(image.site, image.live, commands, trips, own)
         drops = 0
-        concerned = found | trips[TRIPPED] | self._waiting
+        concerned = found | trips[im.TRIPPED] | self._waiting
         if concerned:
             for i in range(len(TABLE)):
                 if concerned & TABLE[i][0]:
                     drops |= self._row(i, dt_ms)
-        outputs = commands[PERMITS] & ~drops
-        if not outputs & trips[OUTPUTS] & OUT_CONTACTOR:
+        outputs = commands[im.PERMITS] & ~drops
+        if not outputs & trips[im.OUTPUTS] & im.OUT_CONTACTOR:
             own[ON_MS] = 0
         elif own[ON_MS] < INRUSH_MS:
             own[ON_MS] += dt_ms
@@ -140,12 +103,12 @@ class Guard(Causes):
         """Latch this TRIP_* now, whoever found its cause, and drop its outputs. Called in the
         interrupt that also calls tick()."""
         trips = self.image.trips
-        if not self._armed or trips[TRIPPED] & bit:
+        if not self._armed or trips[im.TRIPPED] & bit:
             return
         for i in range(len(TABLE)):
             if TABLE[i][0] == bit:
                 self.value = value
-                self._write(trips[OUTPUTS] & ~self._latch(i))
+                self._write(trips[im.OUTPUTS] & ~self._latch(i))
 
     def strike(self, bit):
         """The same from an interrupt that may cut into tick() at any instruction: the outputs go
@@ -155,7 +118,7 @@ class Guard(Causes):
                 self._marks[i] = 1
                 self._struck |= self._now[i]
         if self._armed:
-            self._board.write_outputs(self.image.trips[OUTPUTS] & ~self._struck)
+            self._board.write_outputs(self.image.trips[im.OUTPUTS] & ~self._struck)
 
     def strike_by(self, inputs):
         """The same for the protective inputs (IN_*) that a pin's interrupt has seen."""
@@ -163,7 +126,7 @@ class Guard(Causes):
 
     def _write(self, outputs):
         """The pins, less what strike() drops meanwhile: looked at again when they are written."""
-        self.image.trips[OUTPUTS] = outputs
+        self.image.trips[im.OUTPUTS] = outputs
         struck = self._struck
         self._board.write_outputs(outputs & ~struck)
         if self._struck != struck:
@@ -176,7 +139,7 @@ class Guard(Causes):
         for i in range(len(TABLE)):
             if self._marks[i]:
                 self._marks[i] = 0
-                if not self.image.trips[TRIPPED] & TABLE[i][0]:
+                if not self.image.trips[im.TRIPPED] & TABLE[i][0]:
                     TABLE[i][1](self)
                     self._latch(i)
 
@@ -184,15 +147,15 @@ class Guard(Causes):
         """Core's beat: its age, and how many came since each trip."""
         commands = self.image.commands
         trips = self.image.trips
-        beat = commands[BEAT]
+        beat = commands[im.BEAT]
         if beat == self._beat:
-            trips[BEAT_AGE_MS] = _longer(trips[BEAT_AGE_MS], dt_ms)
+            trips[im.BEAT_AGE_MS] = _longer(trips[im.BEAT_AGE_MS], dt_ms)
             return
         self._beat = beat
-        trips[BEAT_AGE_MS] = 0
-        if commands[ISLAND_STATE] != ISLAND_SENSING:
+        trips[im.BEAT_AGE_MS] = 0
+        if commands[im.ISLAND_STATE] != im.ISLAND_SENSING:
             self._armed = True
-        if trips[TRIPPED]:
+        if trips[im.TRIPPED]:
             for i in range(len(TABLE)):
                 if self._beats[i] < _BEATS:
                     self._beats[i] += 1
@@ -203,11 +166,11 @@ class Guard(Causes):
         bit = row[0]
         trips = self.image.trips
         cause = self._found & bit
-        if trips[TRIPPED] & bit:
+        if trips[im.TRIPPED] & bit:
             time_ms = _longer(self._time_ms[i], dt_ms)
-            acknowledged = self.image.commands[TRIP_ACK] & bit
+            acknowledged = self.image.commands[im.TRIP_ACK] & bit
             if not cause and acknowledged and self._beats[i] >= _BEATS:
-                trips[TRIPPED] &= ~bit
+                trips[im.TRIPPED] &= ~bit
                 self._time_ms[i] = 0
                 return 0
             self._time_ms[i] = time_ms
@@ -235,15 +198,15 @@ class Guard(Causes):
         self._waiting &= ~row[0]
         self._time_ms[i] = 0
         self._beats[i] = 0
-        trips[TRIPPED] |= row[0]
-        trips[TRIP_COUNT] = _longer(trips[TRIP_COUNT], 1)
-        trips[TRIP_VALUE] = self.value
+        trips[im.TRIPPED] |= row[0]
+        trips[im.TRIP_COUNT] = _longer(trips[im.TRIP_COUNT], 1)
+        trips[im.TRIP_VALUE] = self.value
         return self._now[i]
 
 
 def _longer(time_ms, dt_ms):
     time_ms += dt_ms
-    return time_ms if time_ms < AGE_MAX_MS else AGE_MAX_MS
+    return time_ms if time_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
 
 
 # A cause that lasts for `confirm` ms (0: at once; below it: the site's field of that number)
@@ -252,96 +215,103 @@ def _longer(time_ms, dt_ms):
 TABLE = (
     # trip, cause, confirm ms, now, later, meaning
     (
-        TRIP_OVERCURRENT,
+        im.TRIP_OVERCURRENT,
         Guard.overcurrent,
-        -OVERCURRENT_MS,
-        OUT_CONTACTOR,
+        -im.OVERCURRENT_MS,
+        im.OUT_CONTACTOR,
         0,
         "twice the rating, one cycle",
     ),
-    (TRIP_PILOT, Guard.pilot_lost, 0, OUT_CONTACTOR, 0, "pilot not in C or D"),
+    (im.TRIP_PILOT, Guard.pilot_lost, 0, im.OUT_CONTACTOR, 0, "pilot not in C or D"),
     (
-        TRIP_DEAD_GRID,
+        im.TRIP_DEAD_GRID,
         Guard.grid_dead,
-        -DEAD_GRID_MS,
-        OUT_ENABLE,
+        -im.DEAD_GRID_MS,
+        im.OUT_ENABLE,
         0,
         "grid below 20 %, all legs; where the board sees crossings: 1.2 half cycles without",
     ),
     (
-        TRIP_STOP,
+        im.TRIP_STOP,
         Guard.stop,
         10,
-        OUT_CONTACTOR + OUT_ENABLE,
-        OUT_BOND,
+        im.OUT_CONTACTOR + im.OUT_ENABLE,
+        im.OUT_BOND,
         "emergency stop, or the loop it shares",
     ),
     (
-        TRIP_STALE_PERMIT,
+        im.TRIP_STALE_PERMIT,
         Guard.beat_late,
         0,
-        OUT_CONTACTOR + OUT_ENABLE,
-        OUT_BOND,
+        im.OUT_CONTACTOR + im.OUT_ENABLE,
+        im.OUT_BOND,
         "no beat for 300 ms",
     ),
     (
-        TRIP_INTERLOCK,
+        im.TRIP_INTERLOCK,
         island.unproved,
         20,
-        OUT_ENABLE,
-        OUT_BOND,
+        im.OUT_ENABLE,
+        im.OUT_BOND,
         "forming, and switch not proved open or bond not proved closed",
     ),
     (
-        TRIP_SAMPLING,
+        im.TRIP_SAMPLING,
         Guard.samples_stopped,
         0,
-        OUT_CONTACTOR + OUT_ENABLE,
-        OUT_BOND,
+        im.OUT_CONTACTOR + im.OUT_ENABLE,
+        im.OUT_BOND,
         "no samples for 50 ms",
     ),
-    (TRIP_RCD, Guard.rcd, 10, OUT_CONTACTOR, 0, "RCD of the charger's circuit"),
-    (TRIP_HEAT, Guard.heat, 10, OUT_CONTACTOR, 0, "over-temperature, with an input of its own"),
+    (im.TRIP_RCD, Guard.rcd, 10, im.OUT_CONTACTOR, 0, "RCD of the charger's circuit"),
     (
-        TRIP_VEHICLE,
+        im.TRIP_HEAT,
+        Guard.heat,
+        10,
+        im.OUT_CONTACTOR,
+        0,
+        "over-temperature, with an input of its own",
+    ),
+    (
+        im.TRIP_VEHICLE,
         Guard.vehicle_unfit,
         _UNFIT_MS,
-        OUT_CONTACTOR,
+        im.OUT_CONTACTOR,
         0,
         "D without ventilation, or no diode",
     ),
     (
-        TRIP_BOND,
+        im.TRIP_BOND,
         island.both_closed,
-        -RELAY_FEEDBACK_MS,
-        OUT_ENABLE,
-        OUT_BOND,
+        -im.RELAY_FEEDBACK_MS,
+        im.OUT_ENABLE,
+        im.OUT_BOND,
         "bond and islanding switch read closed together",
     ),
-    (TRIP_ISLAND, island.over, 140, OUT_ENABLE, OUT_BOND, "island: a leg over 1.20"),
+    (im.TRIP_ISLAND, island.over, 140, im.OUT_ENABLE, im.OUT_BOND, "island: a leg over 1.20"),
     (
-        TRIP_NEUTRAL,
+        im.TRIP_NEUTRAL,
         island.neutral_lost,
         80,
-        OUT_ENABLE,
-        OUT_BOND,
+        im.OUT_ENABLE,
+        im.OUT_BOND,
         "island: a leg over 1.15 and another under 0.90",
     ),
-    (TRIP_SERVICE, Guard.serviced, 10, OUT_ENABLE, OUT_BOND, "service switch pulled"),
+    (im.TRIP_SERVICE, Guard.serviced, 10, im.OUT_ENABLE, im.OUT_BOND, "service switch pulled"),
     (
-        TRIP_ENABLE,
+        im.TRIP_ENABLE,
         Guard.enable_lost,
-        -RELAY_FEEDBACK_MS,
-        OUT_ENABLE,
-        OUT_BOND,
+        -im.RELAY_FEEDBACK_MS,
+        im.OUT_ENABLE,
+        im.OUT_BOND,
         "enable not seen at the inverter: something in its wire has opened it",
     ),
     (
-        TRIP_SHORT,
+        im.TRIP_SHORT,
         island.broken_down,
         180,
-        OUT_ENABLE,
-        OUT_BOND,
+        im.OUT_ENABLE,
+        im.OUT_BOND,
         "island: a leg under 0.50, after its first good voltage",
     ),
 )

@@ -7,6 +7,8 @@
 
 from array import array
 
+from firmware import image as im
+from firmware.base.viper import const
 from firmware.guard.kernel import (
     DIODE_HIGH_MV,
     DIODE_LOW_MV,
@@ -20,41 +22,6 @@ from firmware.guard.kernel import (
     PILOT_D_MV,
     SEES,
     SWING_MV,
-)
-from firmware.image import (
-    BEAT_AGE_MS,
-    CONTACTOR_BREAKING_MA,
-    CROSSING_AGE_MS,
-    ENABLE_INPUTS,
-    EVSE_MAX_MA,
-    FAST_AGE_MS,
-    FAST_GRID_MV,
-    FAST_MA,
-    IN_ENABLE,
-    IN_ESTOP,
-    IN_OVERTEMP,
-    IN_RCD,
-    IN_SERVICE,
-    IN_VENTILATION,
-    INPUTS,
-    ISLAND_CAPABLE,
-    LEG_COUNT,
-    LEGS,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
-    OUT_CONTACTOR,
-    OUT_ENABLE,
-    OUT_ISLAND,
-    OUTPUTS,
-    PERMITS,
-    PILOT_AGE_MS,
-    PILOT_HIGH_MV,
-    PILOT_LOW_MV,
-    PROTECTION_INPUTS,
-    SEES_CROSSINGS,
-    SEES_VOLTAGE,
-    TOPOLOGY,
-    const,
 )
 
 UNSEEN_MS = const(20)  # a pilot without a sample for so long is lost
@@ -78,22 +45,22 @@ class Causes:
             return False
         live = self.image.live
         most_ma = 0
-        for leg in range(LEGS):
-            if live[FAST_MA + leg] > most_ma:
-                most_ma = live[FAST_MA + leg]
+        for leg in range(im.LEGS):
+            if live[im.FAST_MA + leg] > most_ma:
+                most_ma = live[im.FAST_MA + leg]
         self.value = most_ma
         site = self.image.site
-        return 2 * site[EVSE_MAX_MA] < most_ma <= site[CONTACTOR_BREAKING_MA]
+        return 2 * site[im.EVSE_MAX_MA] < most_ma <= site[im.CONTACTOR_BREAKING_MA]
 
     def pilot_lost(self):
         """Contactor permitted, and the pilot not in C or D, or not seen (INV-2). Where the samples
         themselves are looked at (fast.py), they tell: a block's plateau is that of its worst."""
         image = self.image
-        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
+        if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.site[im.TOPOLOGY] == GATEWAY:
             return False
-        high_mv = image.live[PILOT_HIGH_MV]
+        high_mv = image.live[im.PILOT_HIGH_MV]
         self.value = high_mv
-        if image.live[PILOT_AGE_MS] > UNSEEN_MS:
+        if image.live[im.PILOT_AGE_MS] > UNSEEN_MS:
             return True
         if self.own[LOST] >= 0:
             return self.own[LOST] > 0
@@ -102,16 +69,16 @@ class Causes:
     def vehicle_unfit(self):
         """Contactor permitted, and the car in D without ventilation, or without its diode."""
         image = self.image
-        if not image.commands[PERMITS] & OUT_CONTACTOR or image.site[TOPOLOGY] == GATEWAY:
+        if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.site[im.TOPOLOGY] == GATEWAY:
             return False
         live = image.live
-        high_mv = live[PILOT_HIGH_MV]
-        low_mv = live[PILOT_LOW_MV]
+        high_mv = live[im.PILOT_HIGH_MV]
+        low_mv = live[im.PILOT_LOW_MV]
         self.value = low_mv
         if high_mv - low_mv >= SWING_MV and not DIODE_LOW_MV <= low_mv <= DIODE_HIGH_MV:
             return True
         self.value = high_mv
-        return PILOT_D_MV <= high_mv < PILOT_C_MV and not live[INPUTS] & IN_VENTILATION
+        return PILOT_D_MV <= high_mv < PILOT_C_MV and not live[im.INPUTS] & im.IN_VENTILATION
 
     def grid_dead(self):
         """On the grid, and every leg below 20 % of nominal; or the next zero crossing overdue,
@@ -119,52 +86,55 @@ class Causes:
         any yet."""
         image = self.image
         site = image.site
-        if site[ISLAND_CAPABLE] and not image.commands[PERMITS] & OUT_ISLAND:
+        if site[im.ISLAND_CAPABLE] and not image.commands[im.PERMITS] & im.OUT_ISLAND:
             return False
-        if self.own[SEES] == SEES_CROSSINGS:
-            self.value = image.live[CROSSING_AGE_MS]
-            if not image.commands[PERMITS] & OUT_ENABLE:
+        if self.own[SEES] == im.SEES_CROSSINGS:
+            self.value = image.live[im.CROSSING_AGE_MS]
+            if not image.commands[im.PERMITS] & im.OUT_ENABLE:
                 return False
-            return self.value > 1000 or self.value * site[NOMINAL_MHZ] > OVERDUE
-        if self.own[SEES] != SEES_VOLTAGE or image.live[FAST_AGE_MS] > SAMPLES_MS:
+            return self.value > 1000 or self.value * site[im.NOMINAL_MHZ] > OVERDUE
+        if self.own[SEES] != im.SEES_VOLTAGE or image.live[im.FAST_AGE_MS] > SAMPLES_MS:
             return False
-        dead_mv = site[NOMINAL_MV] // 5
-        for leg in range(site[LEG_COUNT]):
-            self.value = image.live[FAST_GRID_MV + leg]
+        dead_mv = site[im.NOMINAL_MV] // 5
+        for leg in range(site[im.LEG_COUNT]):
+            self.value = image.live[im.FAST_GRID_MV + leg]
             if self.value >= dead_mv:
                 return False
         return True
 
     def stop(self):
-        self.value = self.image.live[INPUTS] & PROTECTION_INPUTS
-        return self.value & IN_ESTOP != 0
+        self.value = self.image.live[im.INPUTS] & im.PROTECTION_INPUTS
+        return self.value & im.IN_ESTOP != 0
 
     def rcd(self):
         """Alone: what shares the stop's loop has the stop's meaning."""
-        self.value = self.image.live[INPUTS] & PROTECTION_INPUTS
-        return self.value & (IN_ESTOP | IN_RCD) == IN_RCD
+        self.value = self.image.live[im.INPUTS] & im.PROTECTION_INPUTS
+        return self.value & (im.IN_ESTOP | im.IN_RCD) == im.IN_RCD
 
     def heat(self):
-        self.value = self.image.live[INPUTS] & PROTECTION_INPUTS
-        return self.value == IN_OVERTEMP
+        self.value = self.image.live[im.INPUTS] & im.PROTECTION_INPUTS
+        return self.value == im.IN_OVERTEMP
 
     def serviced(self):
-        self.value = inputs = self.image.live[INPUTS]
-        return inputs & IN_SERVICE != 0
+        self.value = inputs = self.image.live[im.INPUTS]
+        return inputs & im.IN_SERVICE != 0
 
     def enable_lost(self):
         """Its output is on, and it is not seen at the inverter; a pulled service switch that is
         read says so itself."""
         image = self.image
-        self.value = inputs = image.live[INPUTS]
-        if inputs & (IN_SERVICE | IN_ENABLE) or not image.site[ENABLE_INPUTS] & IN_ENABLE:
+        self.value = inputs = image.live[im.INPUTS]
+        if (
+            inputs & (im.IN_SERVICE | im.IN_ENABLE)
+            or not image.site[im.ENABLE_INPUTS] & im.IN_ENABLE
+        ):
             return False
-        return image.trips[OUTPUTS] & OUT_ENABLE != 0
+        return image.trips[im.OUTPUTS] & im.OUT_ENABLE != 0
 
     def beat_late(self):
-        self.value = self.image.trips[BEAT_AGE_MS]
+        self.value = self.image.trips[im.BEAT_AGE_MS]
         return self.value > BEAT_MS
 
     def samples_stopped(self):
-        self.value = self.image.live[FAST_AGE_MS]
+        self.value = self.image.live[im.FAST_AGE_MS]
         return self.value > SAMPLES_MS

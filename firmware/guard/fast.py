@@ -22,26 +22,10 @@
 
 from array import array
 
+from firmware import image as im
+from firmware.base.viper import const
 from firmware.guard import fast_kernel as kernel
 from firmware.guard.kernel import GATEWAY, OVERDUE, PILOT_B_MV, PILOT_D_MV
-from firmware.image import (
-    CONTACTOR_BREAKING_MA,
-    DEAD_GRID_MS,
-    EVSE_MAX_MA,
-    EVSE_NODE,
-    ISLAND_CAPABLE,
-    NOMINAL_MHZ,
-    OUT_ENABLE,
-    OUT_ISLAND,
-    OVERCURRENT_MS,
-    PERMITS,
-    TOPOLOGY,
-    TRIP_DEAD_GRID,
-    TRIP_OVERCURRENT,
-    TRIP_PILOT,
-    TRIP_SAMPLING,
-    const,
-)
 
 _HALF_US = const(12_500)  # peaks of one half cycle and the next are never further apart
 _CYCLE_US = const(20_000)
@@ -70,8 +54,8 @@ class Fast:
         self._late = getattr(board, "late_blocks", False)
         self._watch = 0
         site = image.site
-        self._islands = site[ISLAND_CAPABLE]
-        self._overdue_us = OVERDUE * 1000 // site[NOMINAL_MHZ] + site[DEAD_GRID_MS] * 1000
+        self._islands = site[im.ISLAND_CAPABLE]
+        self._overdue_us = OVERDUE * 1000 // site[im.NOMINAL_MHZ] + site[im.DEAD_GRID_MS] * 1000
         self.memory = array("i", [0] * kernel.SIZE)
         self.calibrate()
 
@@ -79,7 +63,7 @@ class Fast:
         """Take the site's limits and the channels' scales into codes."""
         memory, analog, site = self.memory, self._analog, self._image.site
         memory[kernel.FRAMES], memory[kernel.STRIDE] = analog.block_frames, analog.count
-        gateway = site[TOPOLOGY] == GATEWAY
+        gateway = site[im.TOPOLOGY] == GATEWAY
         c = memory[kernel.PILOT] = -1 if gateway else analog.find("pilot")
         if c >= 0:
             memory[kernel.HIGH] = self._pilot_code(c, PILOT_B_MV)
@@ -87,7 +71,7 @@ class Fast:
             frame_us = self._block_us // analog.block_frames
             most = memory[kernel.GONE_MOST] = (_LOST_US - self._block_us) // frame_us
             self._watch = most - _TICK_US // frame_us  # frames; by the next tick it might be lost
-        looks = site[EVSE_NODE] >= 0 and not self._late
+        looks = site[im.EVSE_NODE] >= 0 and not self._late
         c = memory[kernel.CURRENT] = analog.find("evse_ct") if looks else -1
         if c >= 0:
             self._current_codes(c)
@@ -103,15 +87,15 @@ class Fast:
     def _current_codes(self, c):
         memory, analog, site = self.memory, self._analog, self._image.site
         peak_ma = analog.high[c] + analog.high[c] * analog.gain_ppm[c] // 1_000_000
-        limit_ma = 2 * site[EVSE_MAX_MA]
+        limit_ma = 2 * site[im.EVSE_MAX_MA]
         memory[kernel.PEAK_LIMIT] = limit_ma * 2047 // peak_ma * 1414 // 1000
-        most = site[CONTACTOR_BREAKING_MA] * 2047 // peak_ma * 1414 // 1000
+        most = site[im.CONTACTOR_BREAKING_MA] * 2047 // peak_ma * 1414 // 1000
         memory[kernel.PEAK_MOST] = min(most, _RAIL)
         cycle = min((_CYCLE_US + self._block_us // 2) // self._block_us, kernel.RING_SIZE)
         memory[kernel.CYCLE] = cycle
         limit = min(limit_ma * 2047 // peak_ma, 2047)
         memory[kernel.SQUARES_LIMIT] = limit * limit * cycle * analog.block_frames
-        memory[kernel.CONFIRM] = site[OVERCURRENT_MS] * 1000 // self._block_us
+        memory[kernel.CONFIRM] = site[im.OVERCURRENT_MS] * 1000 // self._block_us
         memory[kernel.HALF] = _HALF_US // self._block_us
         memory[kernel.QUIET] = kernel.LONG
         self._ma16 = peak_ma * 16 // 2047 * 707 // 1000  # RMS of a sine for a peak of 1/16 code
@@ -122,22 +106,22 @@ class Fast:
         found = kernel.look(first, 0, 0, codes, self._middles, memory, self._buffers)
         if found:
             if found & kernel.LOST_PILOT:
-                self._guard.trip(TRIP_PILOT, self._pilot_mv())
+                self._guard.trip(im.TRIP_PILOT, self._pilot_mv())
             if found & kernel.OVERCURRENT:
-                self._guard.trip(TRIP_OVERCURRENT, memory[kernel.PEAK] * self._ma16 >> 4)
+                self._guard.trip(im.TRIP_OVERCURRENT, memory[kernel.PEAK] * self._ma16 >> 4)
         if self._crossed_us is not None:
             age_us = self._crossed_us()
             if age_us > self._overdue_us:
                 self._grid_dead(age_us)
         if self._feed is not None and self._feed():
-            self._guard.trip(TRIP_SAMPLING, 0)
+            self._guard.trip(im.TRIP_SAMPLING, 0)
         return self._watch < memory[kernel.GONE] <= memory[kernel.GONE_MOST]
 
     def _grid_dead(self, age_us):
         """It matters only on the grid, and to a source."""
-        permits = self._commands[PERMITS]
-        if permits & OUT_ENABLE and (permits & OUT_ISLAND or not self._islands):
-            self._guard.trip(TRIP_DEAD_GRID, age_us // 1000)
+        permits = self._commands[im.PERMITS]
+        if permits & im.OUT_ENABLE and (permits & im.OUT_ISLAND or not self._islands):
+            self._guard.trip(im.TRIP_DEAD_GRID, age_us // 1000)
 
     def _pilot_mv(self):
         """The highest level in the block."""

@@ -4,9 +4,9 @@
 # The same text runs on CPython; fast_kernel_plain.py says the same in few words, and both are
 # tested for equality.
 
+from firmware import image as im
+from firmware.base.viper import const, micropython, ptr16, ptr32
 from firmware.guard.kernel import BLANK_MS, LOST, ON_MS
-from firmware.image import OUT_CONTACTOR, OUTPUTS, PERMITS, const
-from firmware.viper import micropython, ptr16, ptr32
 
 # `memory`: what to look for
 FRAMES = const(0)  # in a block
@@ -62,7 +62,7 @@ def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) 
     stride = memory[STRIDE]
     size = memory[FRAMES] * stride
     first = i
-    closed = ptr32(buffers[0])[int(PERMITS)] & int(OUT_CONTACTOR)
+    closed = ptr32(buffers[0])[int(im.PERMITS)] & int(im.OUT_CONTACTOR)
     found = 0
 
     c = memory[PILOT]
@@ -143,7 +143,7 @@ def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) 
         elif held > 0:
             held -= 1
         watch = 0
-        if closed and ptr32(buffers[1])[int(OUTPUTS)] & int(OUT_CONTACTOR):
+        if closed and ptr32(buffers[1])[int(im.OUTPUTS)] & int(im.OUT_CONTACTOR):
             own = ptr32(buffers[2])
             if own[int(ON_MS)] >= own[int(BLANK_MS)]:
                 watch = 1

@@ -3,6 +3,8 @@
 #
 # Rows take the guard and are those of kernel.causes, one by one.
 
+from firmware import image as im
+from firmware.base.viper import const
 from firmware.guard.kernel import (
     FIRST_GOOD,
     GOOD,
@@ -13,28 +15,6 @@ from firmware.guard.kernel import (
     SPLIT_OVER,
     SPLIT_UNDER,
     UNDER,
-)
-from firmware.image import (
-    BOND_MARGIN_MS,
-    BOND_NEEDED,
-    FAST_AGE_MS,
-    FAST_HOUSE_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MV,
-    IN_BOND,
-    IN_ISLAND_OPEN,
-    INPUTS,
-    INVERTER_FORM,
-    LEG_COUNT,
-    NOMINAL_MV,
-    OUT_BOND,
-    OUT_ENABLE,
-    OUT_ISLAND,
-    OUTPUTS,
-    PERMITS,
-    SETPOINT_MODE,
-    STOP_MS,
-    const,
 )
 
 _HOUSE_MS = const(500)
@@ -55,7 +35,10 @@ def samples_house(board, legs):
 def forms(image):
     """Forming is asked for and permitted."""
     commands = image.commands
-    return commands[SETPOINT_MODE] == INVERTER_FORM and commands[PERMITS] & OUT_ENABLE != 0
+    return (
+        commands[im.SETPOINT_MODE] == im.INVERTER_FORM
+        and commands[im.PERMITS] & im.OUT_ENABLE != 0
+    )
 
 
 # --- causes ----------------------------------------------------------------------------------
@@ -63,27 +46,27 @@ def forms(image):
 
 def both_closed(guard):
     """Bond and islanding switch read closed together (INV-6)."""
-    guard.value = inputs = guard.image.live[INPUTS]
-    return inputs & IN_BOND != 0 and inputs & IN_ISLAND_OPEN == 0
+    guard.value = inputs = guard.image.live[im.INPUTS]
+    return inputs & im.IN_BOND != 0 and inputs & im.IN_ISLAND_OPEN == 0
 
 
 def unproved(guard):
     """Forming without switch and bond proved (INV-5)."""
     image = guard.image
-    guard.value = inputs = image.live[INPUTS]
+    guard.value = inputs = image.live[im.INPUTS]
     if not forms(image):
         return False
-    lacks_bond = image.site[BOND_NEEDED] == 1 and inputs & IN_BOND == 0
-    return inputs & IN_ISLAND_OPEN == 0 or lacks_bond
+    lacks_bond = image.site[im.BOND_NEEDED] == 1 and inputs & im.IN_BOND == 0
+    return inputs & im.IN_ISLAND_OPEN == 0 or lacks_bond
 
 
 def over(guard):
     most_mv = guard.value = _highest(guard)
-    return _watched(guard) and most_mv > OVER * (guard.image.site[NOMINAL_MV] // 100)
+    return _watched(guard) and most_mv > OVER * (guard.image.site[im.NOMINAL_MV] // 100)
 
 
 def neutral_lost(guard):
-    percent_mv = guard.image.site[NOMINAL_MV] // 100
+    percent_mv = guard.image.site[im.NOMINAL_MV] // 100
     most_mv = guard.value = _highest(guard)
     least_mv = _lowest(guard)
     return _watched(guard) and (
@@ -94,35 +77,35 @@ def neutral_lost(guard):
 def broken_down(guard):
     least_mv = guard.value = _lowest(guard)
     watched = _watched(guard) and guard.own[GOOD] != 0
-    return watched and least_mv < UNDER * (guard.image.site[NOMINAL_MV] // 100)
+    return watched and least_mv < UNDER * (guard.image.site[im.NOMINAL_MV] // 100)
 
 
 def first_good(guard):
     """Every leg of the house has a good voltage, by samples."""
-    return _lowest(guard) >= FIRST_GOOD * (guard.image.site[NOMINAL_MV] // 100)
+    return _lowest(guard) >= FIRST_GOOD * (guard.image.site[im.NOMINAL_MV] // 100)
 
 
 def _watched(guard):
     own = guard.own
-    fresh = guard.image.live[FAST_AGE_MS] <= own[SAMPLES_LATE_MS]
+    fresh = guard.image.live[im.FAST_AGE_MS] <= own[SAMPLES_LATE_MS]
     return own[HOUSE] != 0 and fresh and forms(guard.image)
 
 
 def _highest(guard):
     live = guard.image.live
-    most_mv = live[FAST_HOUSE_MV]
-    for leg in range(1, guard.image.site[LEG_COUNT]):
-        if live[FAST_HOUSE_MV + leg] > most_mv:
-            most_mv = live[FAST_HOUSE_MV + leg]
+    most_mv = live[im.FAST_HOUSE_MV]
+    for leg in range(1, guard.image.site[im.LEG_COUNT]):
+        if live[im.FAST_HOUSE_MV + leg] > most_mv:
+            most_mv = live[im.FAST_HOUSE_MV + leg]
     return most_mv
 
 
 def _lowest(guard):
     live = guard.image.live
-    least_mv = live[FAST_HOUSE_MV]
-    for leg in range(1, guard.image.site[LEG_COUNT]):
-        if live[FAST_HOUSE_MV + leg] < least_mv:
-            least_mv = live[FAST_HOUSE_MV + leg]
+    least_mv = live[im.FAST_HOUSE_MV]
+    for leg in range(1, guard.image.site[im.LEG_COUNT]):
+        if live[im.FAST_HOUSE_MV + leg] < least_mv:
+            least_mv = live[im.FAST_HOUSE_MV + leg]
     return least_mv
 
 
@@ -134,26 +117,26 @@ def order(guard, outputs, dt_ms):
     on stays for the device's stop time after its enable, besides while the switch is open and the
     house above 10 %, whoever takes it away."""
     image = guard.image
-    before = image.trips[OUTPUTS]
+    before = image.trips[im.OUTPUTS]
     own = guard.own
-    if before & OUT_ENABLE:
+    if before & im.OUT_ENABLE:
         own[OFF_MS] = 0
     elif own[OFF_MS] < _LONG_MS:
         own[OFF_MS] += dt_ms
-    if before & OUT_BOND and not outputs & OUT_BOND and not before & OUT_ISLAND:
-        stopped = own[OFF_MS] >= image.site[STOP_MS] + BOND_MARGIN_MS
+    if before & im.OUT_BOND and not outputs & im.OUT_BOND and not before & im.OUT_ISLAND:
+        stopped = own[OFF_MS] >= image.site[im.STOP_MS] + im.BOND_MARGIN_MS
         if not stopped or _holds(image):
-            outputs |= OUT_BOND
-    if outputs & OUT_BOND and outputs & OUT_ISLAND:
-        outputs &= ~OUT_BOND if before & OUT_ISLAND else ~OUT_ISLAND
+            outputs |= im.OUT_BOND
+    if outputs & im.OUT_BOND and outputs & im.OUT_ISLAND:
+        outputs &= ~im.OUT_BOND if before & im.OUT_ISLAND else ~im.OUT_ISLAND
     return outputs
 
 
 def _holds(image):
     live = image.live
-    if live[INPUTS] & IN_ISLAND_OPEN == 0 or live[HOUSE_AGE_MS] > _HOUSE_MS:
+    if live[im.INPUTS] & im.IN_ISLAND_OPEN == 0 or live[im.HOUSE_AGE_MS] > _HOUSE_MS:
         return False
-    for leg in range(image.site[LEG_COUNT]):
-        if live[HOUSE_MV + leg] * 10 > image.site[NOMINAL_MV]:
+    for leg in range(image.site[im.LEG_COUNT]):
+        if live[im.HOUSE_MV + leg] * 10 > image.site[im.NOMINAL_MV]:
             return True
     return False

@@ -5,63 +5,8 @@
 # so on, which say the same and are called when there is something to do) would take a tenth of the
 # RP2040. The same text runs on CPython; both are tested for equality.
 
-from firmware.image import (
-    BEAT_AGE_MS,
-    BOND_NEEDED,
-    CONTACTOR_BREAKING_MA,
-    CROSSING_AGE_MS,
-    ENABLE_INPUTS,
-    EVSE_MAX_MA,
-    FAST_AGE_MS,
-    FAST_GRID_MV,
-    FAST_HOUSE_MV,
-    FAST_MA,
-    IN_BOND,
-    IN_ENABLE,
-    IN_ESTOP,
-    IN_ISLAND_OPEN,
-    IN_OVERTEMP,
-    IN_RCD,
-    IN_SERVICE,
-    IN_VENTILATION,
-    INPUTS,
-    INVERTER_FORM,
-    ISLAND_CAPABLE,
-    LEG_COUNT,
-    LEGS,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
-    OUT_CONTACTOR,
-    OUT_ENABLE,
-    OUT_ISLAND,
-    OUTPUTS,
-    PERMITS,
-    PILOT_AGE_MS,
-    PILOT_HIGH_MV,
-    PILOT_LOW_MV,
-    SEES_CROSSINGS,
-    SEES_VOLTAGE,
-    SETPOINT_MODE,
-    TOPOLOGY,
-    TRIP_BOND,
-    TRIP_DEAD_GRID,
-    TRIP_ENABLE,
-    TRIP_HEAT,
-    TRIP_INTERLOCK,
-    TRIP_ISLAND,
-    TRIP_NEUTRAL,
-    TRIP_OVERCURRENT,
-    TRIP_PILOT,
-    TRIP_RCD,
-    TRIP_SAMPLING,
-    TRIP_SERVICE,
-    TRIP_SHORT,
-    TRIP_STALE_PERMIT,
-    TRIP_STOP,
-    TRIP_VEHICLE,
-    const,
-)
-from firmware.viper import micropython, ptr32
+from firmware import image as im
+from firmware.base.viper import const, micropython, ptr32
 
 # the guard's own limits and how long the contactor's output has been on: indices of `own`
 BLANK_MS = const(0)
@@ -84,7 +29,7 @@ PILOT_C_MV = const(4_001)  # the gap above D still belongs to C
 DIODE_LOW_MV = const(-13_000)  # with a diode the car leaves the low plateau alone
 DIODE_HIGH_MV = const(-11_000)
 SWING_MV = const(1_500)  # plateaus closer together are no PWM, and say nothing about a diode
-# an island's limits in percent of nominal, inwards by 1 % (core/island_limits.py has them all)
+# an island's limits in percent of nominal, inwards by 1 % (core/grid/island_limits.py: all)
 OVER = const(119)
 SPLIT_OVER = const(114)
 SPLIT_UNDER = const(91)
@@ -102,53 +47,53 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
     commands = ptr32(commands_buffer)
     trips = ptr32(trips_buffer)
     own = ptr32(own_buffer)
-    permits = commands[int(PERMITS)]
+    permits = commands[int(im.PERMITS)]
     found = 0
 
     if own[ON_MS] >= own[BLANK_MS]:
-        at = int(FAST_MA)
-        legs = int(LEGS)
+        at = int(im.FAST_MA)
+        legs = int(im.LEGS)
         most_ma = 0
         leg = 0
         while leg < legs:
             if live[at + leg] > most_ma:
                 most_ma = live[at + leg]
             leg += 1
-        if most_ma > 2 * site[int(EVSE_MAX_MA)]:
-            if most_ma <= site[int(CONTACTOR_BREAKING_MA)]:
-                found = int(TRIP_OVERCURRENT)
+        if most_ma > 2 * site[int(im.EVSE_MAX_MA)]:
+            if most_ma <= site[int(im.CONTACTOR_BREAKING_MA)]:
+                found = int(im.TRIP_OVERCURRENT)
 
-    if permits & int(OUT_CONTACTOR) and site[int(TOPOLOGY)] != GATEWAY:
-        high_mv = live[int(PILOT_HIGH_MV)]
-        low_mv = live[int(PILOT_LOW_MV)]
+    if permits & int(im.OUT_CONTACTOR) and site[int(im.TOPOLOGY)] != GATEWAY:
+        high_mv = live[int(im.PILOT_HIGH_MV)]
+        low_mv = live[int(im.PILOT_LOW_MV)]
         lost = own[LOST]
-        if live[int(PILOT_AGE_MS)] > own[PILOT_LOST_MS]:
-            found |= int(TRIP_PILOT)
+        if live[int(im.PILOT_AGE_MS)] > own[PILOT_LOST_MS]:
+            found |= int(im.TRIP_PILOT)
         elif lost > 0:
-            found |= int(TRIP_PILOT)
+            found |= int(im.TRIP_PILOT)
         elif lost < 0:
             if high_mv >= own[PILOT_HIGHEST_MV] or high_mv < own[PILOT_LOWEST_MV]:
-                found |= int(TRIP_PILOT)
+                found |= int(im.TRIP_PILOT)
         if high_mv - low_mv >= SWING_MV:
             if low_mv > DIODE_HIGH_MV or low_mv < DIODE_LOW_MV:
-                found |= int(TRIP_VEHICLE)
+                found |= int(im.TRIP_VEHICLE)
         if high_mv < PILOT_C_MV and high_mv >= PILOT_D_MV:
-            if not live[int(INPUTS)] & int(IN_VENTILATION):
-                found |= int(TRIP_VEHICLE)
+            if not live[int(im.INPUTS)] & int(im.IN_VENTILATION):
+                found |= int(im.TRIP_VEHICLE)
 
-    fast_age_ms = live[int(FAST_AGE_MS)]
+    fast_age_ms = live[int(im.FAST_AGE_MS)]
     if fast_age_ms > own[SAMPLES_LATE_MS]:
-        found |= int(TRIP_SAMPLING)
-    if not site[int(ISLAND_CAPABLE)] or permits & int(OUT_ISLAND):
-        if own[SEES] == int(SEES_CROSSINGS):
-            age_ms = live[int(CROSSING_AGE_MS)]
-            if permits & int(OUT_ENABLE):
-                if age_ms > 1000 or age_ms * site[int(NOMINAL_MHZ)] > OVERDUE:
-                    found |= int(TRIP_DEAD_GRID)
-        elif own[SEES] == int(SEES_VOLTAGE) and fast_age_ms <= own[SAMPLES_LATE_MS]:
-            at = int(FAST_GRID_MV)
-            legs = site[int(LEG_COUNT)]
-            nominal_mv = site[int(NOMINAL_MV)]
+        found |= int(im.TRIP_SAMPLING)
+    if not site[int(im.ISLAND_CAPABLE)] or permits & int(im.OUT_ISLAND):
+        if own[SEES] == int(im.SEES_CROSSINGS):
+            age_ms = live[int(im.CROSSING_AGE_MS)]
+            if permits & int(im.OUT_ENABLE):
+                if age_ms > 1000 or age_ms * site[int(im.NOMINAL_MHZ)] > OVERDUE:
+                    found |= int(im.TRIP_DEAD_GRID)
+        elif own[SEES] == int(im.SEES_VOLTAGE) and fast_age_ms <= own[SAMPLES_LATE_MS]:
+            at = int(im.FAST_GRID_MV)
+            legs = site[int(im.LEG_COUNT)]
+            nominal_mv = site[int(im.NOMINAL_MV)]
             alive = 0
             leg = 0
             while leg < legs:
@@ -156,34 +101,36 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
                     alive = 1
                 leg += 1
             if not alive:
-                found |= int(TRIP_DEAD_GRID)
+                found |= int(im.TRIP_DEAD_GRID)
 
-    inputs = live[int(INPUTS)]
-    if inputs & int(IN_ESTOP):  # one that shares the stop's loop has the stop's meaning
-        found |= int(TRIP_STOP)
-    elif inputs & int(IN_RCD):
-        found |= int(TRIP_RCD)
-    elif inputs & int(IN_OVERTEMP):
-        found |= int(TRIP_HEAT)
-    if inputs & int(IN_SERVICE):
-        found |= int(TRIP_SERVICE)
-    elif site[int(ENABLE_INPUTS)] & int(IN_ENABLE) and trips[int(OUTPUTS)] & int(OUT_ENABLE):
-        if not inputs & int(IN_ENABLE):
-            found |= int(TRIP_ENABLE)
-    if trips[int(BEAT_AGE_MS)] > own[BEAT_LATE_MS]:
-        found |= int(TRIP_STALE_PERMIT)
+    inputs = live[int(im.INPUTS)]
+    if inputs & int(im.IN_ESTOP):  # one that shares the stop's loop has the stop's meaning
+        found |= int(im.TRIP_STOP)
+    elif inputs & int(im.IN_RCD):
+        found |= int(im.TRIP_RCD)
+    elif inputs & int(im.IN_OVERTEMP):
+        found |= int(im.TRIP_HEAT)
+    if inputs & int(im.IN_SERVICE):
+        found |= int(im.TRIP_SERVICE)
+    elif site[int(im.ENABLE_INPUTS)] & int(im.IN_ENABLE) and trips[int(im.OUTPUTS)] & int(
+        im.OUT_ENABLE
+    ):
+        if not inputs & int(im.IN_ENABLE):
+            found |= int(im.TRIP_ENABLE)
+    if trips[int(im.BEAT_AGE_MS)] > own[BEAT_LATE_MS]:
+        found |= int(im.TRIP_STALE_PERMIT)
 
-    apart = inputs & int(IN_ISLAND_OPEN)
-    bonded = inputs & int(IN_BOND)
+    apart = inputs & int(im.IN_ISLAND_OPEN)
+    bonded = inputs & int(im.IN_BOND)
     if bonded and not apart:
-        found |= int(TRIP_BOND)
-    if commands[int(SETPOINT_MODE)] == int(INVERTER_FORM) and permits & int(OUT_ENABLE):
-        if not apart or (site[int(BOND_NEEDED)] and not bonded):
-            found |= int(TRIP_INTERLOCK)
+        found |= int(im.TRIP_BOND)
+    if commands[int(im.SETPOINT_MODE)] == int(im.INVERTER_FORM) and permits & int(im.OUT_ENABLE):
+        if not apart or (site[int(im.BOND_NEEDED)] and not bonded):
+            found |= int(im.TRIP_INTERLOCK)
         if own[HOUSE] and fast_age_ms <= own[SAMPLES_LATE_MS]:
-            at = int(FAST_HOUSE_MV)
-            legs = site[int(LEG_COUNT)]
-            percent_mv = site[int(NOMINAL_MV)] // 100
+            at = int(im.FAST_HOUSE_MV)
+            legs = site[int(im.LEG_COUNT)]
+            percent_mv = site[int(im.NOMINAL_MV)] // 100
             least = live[at]
             most = least
             leg = 1
@@ -194,9 +141,9 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
                     most = live[at + leg]
                 leg += 1
             if most > OVER * percent_mv:
-                found |= int(TRIP_ISLAND)
+                found |= int(im.TRIP_ISLAND)
             if most > SPLIT_OVER * percent_mv and least < SPLIT_UNDER * percent_mv:
-                found |= int(TRIP_NEUTRAL)
+                found |= int(im.TRIP_NEUTRAL)
             if own[GOOD] and least < UNDER * percent_mv:
-                found |= int(TRIP_SHORT)
+                found |= int(im.TRIP_SHORT)
     return found

@@ -9,35 +9,7 @@
 # Nothing is erased while the contactor is closed or the house is off the grid (INV-9).
 # Energy is integrated in whole mWs, since device floats have 24 bits.
 
-from firmware.image import (
-    CONTACTOR_CLOSED,
-    CONTACTOR_EMPTYING,
-    CONTACTOR_STATE,
-    EVSE_AGE_MS,
-    EVSE_LEGS,
-    EVSE_MA,
-    EVSE_NODE,
-    IN_CONTACTOR,
-    INPUTS,
-    INVERTER_AGE_MS,
-    INVERTER_NODE,
-    INVERTER_PLUGGED,
-    INVERTER_W,
-    ISLAND_GRID,
-    ISLAND_STATE,
-    LEGS,
-    NODE_AGE_MS,
-    NODE_W,
-    NOMINAL_MV,
-    OUT_CONTACTOR,
-    OUTPUTS,
-    PERMITS,
-    PILOT_A,
-    PILOT_STATE,
-    TOPOLOGY,
-    UNPLUGS,
-    WALL_MIN,
-)
+from firmware import image as im
 from firmware.ledger.ring import Ring
 from firmware.ledger.store import FileStore
 
@@ -86,11 +58,11 @@ def may_erase(image):
 
     Permitted, written and fed back must all say open.
     """
-    if image.commands[PERMITS] & OUT_CONTACTOR or image.trips[OUTPUTS] & OUT_CONTACTOR:
+    if image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.trips[im.OUTPUTS] & im.OUT_CONTACTOR:
         return False
-    if image.readings[INPUTS] & IN_CONTACTOR:
+    if image.readings[im.INPUTS] & im.IN_CONTACTOR:
         return False
-    return image.commands[ISLAND_STATE] == ISLAND_GRID
+    return image.commands[im.ISLAND_STATE] == im.ISLAND_GRID
 
 
 def open_store(storage, image):
@@ -172,24 +144,27 @@ class Ledger:
         return every_s * 1000
 
     def _contactor_closed(self):
-        return self.image.commands[CONTACTOR_STATE] in (CONTACTOR_CLOSED, CONTACTOR_EMPTYING)
+        return self.image.commands[im.CONTACTOR_STATE] in (
+            im.CONTACTOR_CLOSED,
+            im.CONTACTOR_EMPTYING,
+        )
 
     def _unplugged(self):
         """The session lasts through pauses, until the car is gone."""
         if self._contactor_closed():
             return False
         readings = self.image.readings
-        if self.image.site[TOPOLOGY] == 2:
-            return readings[INVERTER_AGE_MS] <= _STALE_MS and not readings[INVERTER_PLUGGED]
-        if self.image.commands[UNPLUGS] != self._unplugs:  # for less than our second
+        if self.image.site[im.TOPOLOGY] == 2:
+            return readings[im.INVERTER_AGE_MS] <= _STALE_MS and not readings[im.INVERTER_PLUGGED]
+        if self.image.commands[im.UNPLUGS] != self._unplugs:  # for less than our second
             return True
-        return self.image.commands[PILOT_STATE] == PILOT_A
+        return self.image.commands[im.PILOT_STATE] == im.PILOT_A
 
     def _open(self):
         totals = self.now[_TOTALS:]
         self.now = [self.now[_SESSION] + 1, self._minute(), self._minute(), 0, 0, 0, 0, 0] + totals
         self._rest_ms = [0, 0]
-        self._unplugs = self.image.commands[UNPLUGS]
+        self._unplugs = self.image.commands[im.UNPLUGS]
         self.is_open = True
         self._checkpoint()
 
@@ -214,13 +189,13 @@ class Ledger:
         self._noted_wh = sum(self.now[_TOTALS:])
 
     def _minute(self):
-        return self.image.readings[WALL_MIN] + 1
+        return self.image.readings[im.WALL_MIN] + 1
 
     # --- energy -------------------------------------------------------------------------------
 
     def _integrate(self, dt_ms):
         evse_w, inverter_w = self._evse_w(), self._inverter_w()
-        in_session = self.is_open and self.image.site[TOPOLOGY] == 2
+        in_session = self.is_open and self.image.site[im.TOPOLOGY] == 2
         self._add(0, max(evse_w or 0, 0), dt_ms, self.is_open)
         self._add(1, max(inverter_w or 0, 0), dt_ms, in_session)
         self._add(2, max(-(inverter_w or 0), 0), dt_ms, in_session)
@@ -245,21 +220,23 @@ class Ledger:
     def _evse_w(self):
         """Power of the charging point, None if unknown; T2's is the inverter's, so 0 here."""
         site, readings = self.image.site, self.image.readings
-        node = site[EVSE_NODE]
-        if node < 0 or site[TOPOLOGY] == 2:
+        node = site[im.EVSE_NODE]
+        if node < 0 or site[im.TOPOLOGY] == 2:
             return 0
-        if readings[NODE_AGE_MS + node] <= _STALE_MS:
-            return sum(readings[NODE_W + node * LEGS + leg] for leg in range(site[EVSE_LEGS]))
-        if readings[EVSE_AGE_MS] <= _STALE_MS:
-            ma = sum(readings[EVSE_MA + leg] for leg in range(site[EVSE_LEGS]))
-            return ma * (site[NOMINAL_MV] // 1000) // 1000
+        if readings[im.NODE_AGE_MS + node] <= _STALE_MS:
+            return sum(
+                readings[im.NODE_W + node * im.LEGS + leg] for leg in range(site[im.EVSE_LEGS])
+            )
+        if readings[im.EVSE_AGE_MS] <= _STALE_MS:
+            ma = sum(readings[im.EVSE_MA + leg] for leg in range(site[im.EVSE_LEGS]))
+            return ma * (site[im.NOMINAL_MV] // 1000) // 1000
         return None
 
     def _inverter_w(self):
-        if self.image.site[INVERTER_NODE] < 0:
+        if self.image.site[im.INVERTER_NODE] < 0:
             return 0
         readings = self.image.readings
-        return readings[INVERTER_W] if readings[INVERTER_AGE_MS] <= _STALE_MS else None
+        return readings[im.INVERTER_W] if readings[im.INVERTER_AGE_MS] <= _STALE_MS else None
 
     # --- for the links ------------------------------------------------------------------------
 

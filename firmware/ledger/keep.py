@@ -9,23 +9,7 @@
 # power does not count towards a restriction's end: its record says what is left and is renewed
 # seldom, so that after a cut it may last longer than ordered, never shorter.
 
-from firmware.image import (
-    AGE_MAX_MS,
-    DEVICES,
-    FAULTS,
-    ISLAND_WISH,
-    MEMORIES,
-    MEMORY,
-    OPERATOR_HIGH,
-    OPERATOR_LOW,
-    OPERATOR_SEQ,
-    OPERATOR_TTL_MS,
-    OUTAGE_RESERVE_PERMILLE,
-    REMEMBERED,
-    REMEMBERED_FAULTS,
-    RESERVE_PERMILLE,
-    TRIPPED,
-)
+from firmware import image as im
 from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SESSION_SECTORS, may_erase
 from firmware.ledger.ring import SMALL, Ring
 
@@ -72,8 +56,8 @@ class Keep:
         self._faults, self._trips = faults, trips
         self._said = {}
         self._waits = False  # a record found no room, or the flash failed
-        self._left_ms = [0] * DEVICES
-        self._seq = [0] * DEVICES
+        self._left_ms = [0] * im.DEVICES
+        self._seq = [0] * im.DEVICES
         self._gone_ms = 0
         self._ring = None
         self._policy = None
@@ -93,12 +77,12 @@ class Keep:
             self.start = FIRST if ring is not None and not ring.last and not ring.dirty else LOST
         requests = image.requests
         standing = self._said.get(STANDING, (0, 0, 0, 0))
-        requests[REMEMBERED_FAULTS] = standing[0] & faults
+        requests[im.REMEMBERED_FAULTS] = standing[0] & faults
         self.trips = standing[1] & trips
-        for i in range(MEMORIES):
+        for i in range(im.MEMORIES):
             words = self._said.get(MEMORIES_OF_CORE + i // _WORDS, (0, 0, 0, 0))
-            requests[REMEMBERED + i] = words[i % _WORDS]
-        for device in range(DEVICES):
+            requests[im.REMEMBERED + i] = words[i % _WORDS]
+        for device in range(im.DEVICES):
             self._restrict(device)
 
     # --- start ------------------------------------------------------------------------------
@@ -109,11 +93,11 @@ class Keep:
         if left_s == 0:
             return
         requests = self._image.requests
-        requests[OPERATOR_LOW + device] = low
-        requests[OPERATOR_HIGH + device] = high
+        requests[im.OPERATOR_LOW + device] = low
+        requests[im.OPERATOR_HIGH + device] = high
         left_ms = left_s * 1000 if left_s > 0 else _UNTIL_RELEASED
-        requests[OPERATOR_TTL_MS + device] = self._left_ms[device] = left_ms
-        requests[OPERATOR_SEQ + device] = self._seq[device] = 1
+        requests[im.OPERATOR_TTL_MS + device] = self._left_ms[device] = left_ms
+        requests[im.OPERATOR_SEQ + device] = self._seq[device] = 1
 
     def restore(self, policy):
         """The owner's goal, wishes and limits. Make Commands before: the configured reserves are
@@ -125,10 +109,12 @@ class Keep:
         elif self.start == KNOWN:
             goals, reserve, outage, island = self._said[OWNER]
             policy.restore_goal(goals & 0xFF, goals >> 8)
-            requests[RESERVE_PERMILLE] = max(requests[RESERVE_PERMILLE], reserve)
-            requests[OUTAGE_RESERVE_PERMILLE] = max(requests[OUTAGE_RESERVE_PERMILLE], outage)
-            requests[ISLAND_WISH] = min(island, 0)
-            for device in range(DEVICES):
+            requests[im.RESERVE_PERMILLE] = max(requests[im.RESERVE_PERMILLE], reserve)
+            requests[im.OUTAGE_RESERVE_PERMILLE] = max(
+                requests[im.OUTAGE_RESERVE_PERMILLE], outage
+            )
+            requests[im.ISLAND_WISH] = min(island, 0)
+            for device in range(im.DEVICES):
                 value, left_s, _, _ = self._said.get(WISH + device, (0, 0, 0, 0))
                 if left_s:
                     policy.set_wish(device, value, left_s * 1000, True)
@@ -139,8 +125,8 @@ class Keep:
     def watch(self):
         """In every control cycle: a new fault or trip does not wait for a second."""
         image = self._image
-        faults = image.commands[FAULTS] & self._faults
-        trips = image.trips[TRIPPED] & self._trips
+        faults = image.commands[im.FAULTS] & self._faults
+        trips = image.trips[im.TRIPPED] & self._trips
         said = self._said.get(STANDING, (0, 0, 0, 0))
         if faults & ~said[0] or trips & ~said[1]:
             self._put(STANDING, (faults | said[0], trips | said[1], 0, 0), _NEW)
@@ -148,7 +134,7 @@ class Keep:
     def note(self):
         """Somebody has just given a command."""
         self._waits = False
-        for device in range(DEVICES):
+        for device in range(im.DEVICES):
             self._note_operator(device)
             self._note_wish(device)
         if self._policy is not None:
@@ -157,29 +143,29 @@ class Keep:
     def step(self, dt_ms):
         """Once a second; erases at most one sector."""
         requests = self._image.requests
-        for device in range(DEVICES):
+        for device in range(im.DEVICES):
             left_ms = self._left_ms[device]
-            if requests[OPERATOR_SEQ + device] == self._seq[device] and left_ms > 0:
+            if requests[im.OPERATOR_SEQ + device] == self._seq[device] and left_ms > 0:
                 self._left_ms[device] = max(left_ms - dt_ms, 0)
         self.note()
         self._note_over(dt_ms)
-        for first in range(0, MEMORIES, _WORDS):
+        for first in range(0, im.MEMORIES, _WORDS):
             kind = MEMORIES_OF_CORE + first // _WORDS
             words = [0] * _WORDS
-            for i in range(min(_WORDS, MEMORIES - first)):
-                words[i] = self._image.commands[MEMORY + first + i]
+            for i in range(min(_WORDS, im.MEMORIES - first)):
+                words[i] = self._image.commands[im.MEMORY + first + i]
             if any(words) or kind in self._said:
                 self._put(kind, tuple(words), _CORE)
         self._prepare()
 
     def _note_operator(self, device):
         requests = self._image.requests
-        if requests[OPERATOR_SEQ + device] != self._seq[device]:
-            self._seq[device] = requests[OPERATOR_SEQ + device]
-            self._left_ms[device] = requests[OPERATOR_TTL_MS + device]
+        if requests[im.OPERATOR_SEQ + device] != self._seq[device]:
+            self._seq[device] = requests[im.OPERATOR_SEQ + device]
+            self._left_ms[device] = requests[im.OPERATOR_TTL_MS + device]
         left_ms = self._left_ms[device]
         left_s = (left_ms + 999) // 1000 if left_ms > 0 else left_ms
-        low, high = requests[OPERATOR_LOW + device], requests[OPERATOR_HIGH + device]
+        low, high = requests[im.OPERATOR_LOW + device], requests[im.OPERATOR_HIGH + device]
         said = self._said.get(OPERATOR + device, (0, 0, 0, 0))
         if left_s == 0:
             if said[2]:
@@ -199,7 +185,7 @@ class Keep:
             if said[1]:
                 self._put(WISH + device, (0, 0, 0, 0), _HAND)
             return
-        left_s = (min(wish[1], AGE_MAX_MS) + 999) // 1000
+        left_s = (min(wish[1], im.AGE_MAX_MS) + 999) // 1000
         if wish[0] != said[0] or left_s > said[1]:
             self._put(WISH + device, (wish[0], left_s, 0, 0), _HAND)
         elif _worth(said[1], left_s):
@@ -209,13 +195,18 @@ class Keep:
         """`now` for the island is a permission and is not kept."""
         requests = self._image.requests
         chosen, configured = self._policy.goal_numbers()
-        reserves = requests[RESERVE_PERMILLE], requests[OUTAGE_RESERVE_PERMILLE]
-        island = min(requests[ISLAND_WISH], 0)
+        reserves = requests[im.RESERVE_PERMILLE], requests[im.OUTAGE_RESERVE_PERMILLE]
+        island = min(requests[im.ISLAND_WISH], 0)
         self._put(OWNER, (chosen | configured << 8, reserves[0], reserves[1], island), _OWNER)
 
     def _note_over(self, dt_ms):
         image = self._image
-        now = (image.commands[FAULTS] & self._faults, image.trips[TRIPPED] & self._trips, 0, 0)
+        now = (
+            image.commands[im.FAULTS] & self._faults,
+            image.trips[im.TRIPPED] & self._trips,
+            0,
+            0,
+        )
         if self._said.get(STANDING, (0, 0, 0, 0)) == now:
             self._gone_ms = 0
             return

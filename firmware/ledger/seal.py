@@ -5,18 +5,8 @@
 # in registers that a power cut clears, and only while the same car stays: the pilot in B to D from
 # the first sample, never A. Any doubt ends it.
 
-from firmware.image import (
-    AUTHORISED,
-    INVERTER_AGE_MS,
-    INVERTER_PLUGGED,
-    PILOT_B,
-    PILOT_C,
-    PILOT_D,
-    PILOT_STATE,
-    PILOT_UNKNOWN,
-    TOPOLOGY,
-    const,
-)
+from firmware import image as im
+from firmware.base.viper import const
 
 _AUTHORISED = const(1)  # of the seal's 16 bits
 _GATEWAY = const(2)
@@ -28,14 +18,14 @@ ABSENT, PRESENT, UNSEEN = 0, 1, 2
 
 def car(image):
     """ABSENT, PRESENT (pilot in B to D; T2: reported connected) or UNSEEN."""
-    if image.site[TOPOLOGY] == _GATEWAY:
-        if image.readings[INVERTER_AGE_MS] > _STALE_MS:
+    if image.site[im.TOPOLOGY] == _GATEWAY:
+        if image.readings[im.INVERTER_AGE_MS] > _STALE_MS:
             return UNSEEN
-        return PRESENT if image.readings[INVERTER_PLUGGED] else ABSENT
-    state = image.commands[PILOT_STATE]
-    if state == PILOT_B or state == PILOT_C or state == PILOT_D:
+        return PRESENT if image.readings[im.INVERTER_PLUGGED] else ABSENT
+    state = image.commands[im.PILOT_STATE]
+    if state == im.PILOT_B or state == im.PILOT_C or state == im.PILOT_D:
         return PRESENT
-    return UNSEEN if state == PILOT_UNKNOWN else ABSENT
+    return UNSEEN if state == im.PILOT_UNKNOWN else ABSENT
 
 
 class Seal:
@@ -58,9 +48,9 @@ class Seal:
             if seen == UNSEEN:
                 return  # the seal stays: a reset may come again
             if seen == PRESENT:
-                image.requests[AUTHORISED] = 1
+                image.requests[im.AUTHORISED] = 1
             self._wait_ms = 0
-        bits = _AUTHORISED if seen == PRESENT and image.requests[AUTHORISED] else 0
+        bits = _AUTHORISED if seen == PRESENT and image.requests[im.AUTHORISED] else 0
         if bits != self._said:
             self._said = bits
             self._board.seal(bits)

@@ -25,9 +25,9 @@ import sys
 from microdot import Microdot, Request, Response
 from microdot import microdot as _microdot
 
-from firmware import strict_json
-from firmware.net.commands import OWNER
-from firmware.net.state import raw
+from firmware.base import strict_json
+from firmware.people.commands import OWNER
+from firmware.people.state import raw
 
 MAX_BODY = 1024
 _MAX_REQUEST = 4096  # request line, headers and body

@@ -21,7 +21,7 @@ import asyncio
 import json
 import sys
 
-from firmware.image import OUT_CONTACTOR, PERMITS, SETPOINT_W
+from firmware import image as im
 from firmware.net.packets import Packets
 
 _TICK_MS = 200
@@ -103,7 +103,7 @@ else:
 def quiet(image):
     """True at zero power: what holds the loop for long may happen now (INV-9)."""
     commands = image.commands
-    return commands[PERMITS] & OUT_CONTACTOR == 0 and commands[SETPOINT_W] == 0
+    return commands[im.PERMITS] & im.OUT_CONTACTOR == 0 and commands[im.SETPOINT_W] == 0
 
 
 class Mqtt:

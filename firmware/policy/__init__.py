@@ -9,54 +9,12 @@
 # (meter - inverter - car) is followed with a gain of 1/3 a second: the loop then settles for any
 # delay below 4 s (tests_host/policy).
 
-from firmware.image import (
-    AGE_MAX_MS,
-    AUTHORISED,
-    AUTHORISED_FOR,
-    DEVICE_NAMES,
-    DEVICES,
-    EVSE,
-    EVSE_LEGS,
-    EVSE_MA,
-    EVSE_MAX_MA,
-    EVSE_NODE,
-    INVERTER,
-    INVERTER_AGE_MS,
-    INVERTER_CHARGE_W,
-    INVERTER_DISCHARGE_W,
-    INVERTER_LEGS,
-    INVERTER_MA,
-    INVERTER_NODE,
-    INVERTER_PLUGGED,
-    INVERTER_W,
-    ISLAND_GRID,
-    ISLAND_STATE,
-    LEG_COUNT,
-    LEGS,
-    MARKET_HIGH,
-    MARKET_LOW,
-    MARKET_SEQ,
-    MARKET_TTL_MS,
-    NODE_AGE_MS,
-    NODE_CONTINUOUS_PERMILLE,
-    NODE_MA,
-    NODE_RATING_MA,
-    NODE_W,
-    NOMINAL_MV,
-    PILOT_A,
-    PILOT_STATE,
-    PILOT_UNKNOWN,
-    RESERVE_PERMILLE,
-    SOC_AGE_MS,
-    SOC_PERMILLE,
-    TOPOLOGY,
-    UNPLUGS,
-)
+from firmware import image as im
 
 try:
     from micropython import const
 except ImportError:
-    from firmware.image import const
+    from firmware.base.viper import const
 
 _TTL_MS = const(5_000)
 _GATEWAY = const(2)  # T2
@@ -100,7 +58,7 @@ class Policy:
         self.charge_ma = int(settings["owner.charge_a"] * 1000)
         self.charge_w = int(settings["owner.charge_w"])
         self.discharge_w = int(settings["owner.discharge_w"])
-        self.wish: list = [None] * DEVICES  # [value, ms left, only takes away] set by hand
+        self.wish: list = [None] * im.DEVICES  # [value, ms left, only takes away] set by hand
         self.house_w = None  # what the house draws without car and battery, followed
         self.car_on = False
         self._car_ms = 0
@@ -117,7 +75,7 @@ class Policy:
         for row in GOALS:
             if row[0] == name:
                 self.goal = row
-                self.wish = [None] * DEVICES
+                self.wish = [None] * im.DEVICES
                 return
         raise ValueError("goal: {} is not one of {}".format(name, ", ".join(r[0] for r in GOALS)))
 
@@ -149,7 +107,7 @@ class Policy:
             "text": self.goal[4],
             "house_w": self.house_w,
             "wishes": {
-                DEVICE_NAMES[device]: {
+                im.DEVICE_NAMES[device]: {
                     "value": wish[0],
                     "left_s": wish[1] // 1000,
                     "only_takes_away": wish[2],
@@ -165,16 +123,16 @@ class Policy:
         """Renew the wishes, or withdraw them where they cannot be known."""
         self._expire(dt_ms)
         self._expire_authorisation(dt_ms)
-        grid = self.image.commands[ISLAND_STATE] == ISLAND_GRID
+        grid = self.image.commands[im.ISLAND_STATE] == im.ISLAND_GRID
         metered = grid and self._measure()
         if not metered:
             self.house_w = None
-        for device, node in ((EVSE, EVSE_NODE), (INVERTER, INVERTER_NODE)):
+        for device, node in ((im.EVSE, im.EVSE_NODE), (im.INVERTER, im.INVERTER_NODE)):
             if self.image.site[node] < 0:
                 continue
             value = None
             if grid:
-                value = self._car_ma(dt_ms) if device == EVSE else self._battery_w()
+                value = self._car_ma(dt_ms) if device == im.EVSE else self._battery_w()
             self._say(device, value)
 
     def _expire(self, dt_ms):
@@ -189,45 +147,45 @@ class Policy:
         unused it lapses."""
         image = self.image
         requests, commands = image.requests, image.commands
-        ended = requests[AUTHORISED_FOR] != commands[UNPLUGS]
-        if not requests[AUTHORISED] or self._plugged():
-            self._session = self._session or commands[PILOT_STATE] != PILOT_UNKNOWN
+        ended = requests[im.AUTHORISED_FOR] != commands[im.UNPLUGS]
+        if not requests[im.AUTHORISED] or self._plugged():
+            self._session = self._session or commands[im.PILOT_STATE] != im.PILOT_UNKNOWN
             self._authorised_ms = 0
         else:
             self._authorised_ms += dt_ms
             ended = ended or self._session
         if ended or self._authorised_ms > _AUTHORISED_MS:
-            requests[AUTHORISED] = 0
-        if not requests[AUTHORISED]:
+            requests[im.AUTHORISED] = 0
+        if not requests[im.AUTHORISED]:
             self._session = False
 
     def _plugged(self):
         """A car is there, or nobody knows."""
         image = self.image
-        if image.site[TOPOLOGY] == _GATEWAY:
-            silent = image.readings[INVERTER_AGE_MS] > _STALE_MS
-            return silent or image.readings[INVERTER_PLUGGED] == 1
-        return image.commands[PILOT_STATE] != PILOT_A
+        if image.site[im.TOPOLOGY] == _GATEWAY:
+            silent = image.readings[im.INVERTER_AGE_MS] > _STALE_MS
+            return silent or image.readings[im.INVERTER_PLUGGED] == 1
+        return image.commands[im.PILOT_STATE] != im.PILOT_A
 
     def _say(self, device, value):
         """A wish for exactly `value` W, or for up to `value` mA; None withdraws it."""
         requests = self.image.requests
-        requests[MARKET_HIGH + device] = value or 0
-        requests[MARKET_LOW + device] = 0 if device == EVSE else value or 0
-        requests[MARKET_TTL_MS + device] = 0 if value is None else _TTL_MS
-        seq = requests[MARKET_SEQ + device]
-        requests[MARKET_SEQ + device] = seq + 1 if seq < AGE_MAX_MS else 0
+        requests[im.MARKET_HIGH + device] = value or 0
+        requests[im.MARKET_LOW + device] = 0 if device == im.EVSE else value or 0
+        requests[im.MARKET_TTL_MS + device] = 0 if value is None else _TTL_MS
+        seq = requests[im.MARKET_SEQ + device]
+        requests[im.MARKET_SEQ + device] = seq + 1 if seq < im.AGE_MAX_MS else 0
 
     def _measure(self):
         """Follow what the house draws by itself; False if the meter cannot tell."""
         site, readings = self.image.site, self.image.readings
-        if readings[NODE_AGE_MS] > _STALE_MS:
+        if readings[im.NODE_AGE_MS] > _STALE_MS:
             return False
-        if site[INVERTER_NODE] >= 0 and readings[INVERTER_AGE_MS] > _STALE_MS:
+        if site[im.INVERTER_NODE] >= 0 and readings[im.INVERTER_AGE_MS] > _STALE_MS:
             return False
-        house_w = sum(readings[NODE_W + leg] for leg in range(site[LEG_COUNT]))
-        if site[INVERTER_NODE] >= 0:
-            house_w -= readings[INVERTER_W]
+        house_w = sum(readings[im.NODE_W + leg] for leg in range(site[im.LEG_COUNT]))
+        if site[im.INVERTER_NODE] >= 0:
+            house_w -= readings[im.INVERTER_W]
         house_w -= self._car_w()
         if self.house_w is None:
             self.house_w = house_w
@@ -237,15 +195,15 @@ class Policy:
 
     def _car_w(self):
         site, readings = self.image.site, self.image.readings
-        if site[EVSE_NODE] < 0:
+        if site[im.EVSE_NODE] < 0:
             return 0
-        ma = sum(readings[EVSE_MA + leg] for leg in range(site[EVSE_LEGS]))
-        return ma * (site[NOMINAL_MV] // 1000) // 1000
+        ma = sum(readings[im.EVSE_MA + leg] for leg in range(site[im.EVSE_LEGS]))
+        return ma * (site[im.NOMINAL_MV] // 1000) // 1000
 
     # --- the car ------------------------------------------------------------------------------
 
     def _car_ma(self, dt_ms):
-        wish = self.wish[EVSE]
+        wish = self.wish[im.EVSE]
         if wish and not wish[2]:
             return wish[0]
         goal_ma = self._goal_ma(dt_ms)
@@ -256,7 +214,7 @@ class Policy:
         what = self.goal[2]
         if what == "none":
             return 0
-        most_ma = min(self.charge_ma, self.image.site[EVSE_MAX_MA])
+        most_ma = min(self.charge_ma, self.image.site[im.EVSE_MAX_MA])
         if what == "full":
             return most_ma
         if self.house_w is None:
@@ -267,7 +225,7 @@ class Policy:
     def _sun_ma(self, most_ma, dt_ms):
         """Surplus in mA per leg; starts after a minute of enough, stops after three of less."""
         site = self.image.site
-        volts = site[NOMINAL_MV] // 1000 * site[EVSE_LEGS]
+        volts = site[im.NOMINAL_MV] // 1000 * site[im.EVSE_LEGS]
         sun_ma = max(-self.house_w, 0) * 1000 // volts
         if (sun_ma >= _MINIMUM_MA) == self.car_on:
             self._car_ms = 0
@@ -290,12 +248,12 @@ class Policy:
             watts = -peak_w
         if watts is None:
             return None
-        watts = max(min(watts, site[INVERTER_CHARGE_W]), -site[INVERTER_DISCHARGE_W])
+        watts = max(min(watts, site[im.INVERTER_CHARGE_W]), -site[im.INVERTER_DISCHARGE_W])
         return 0 if watts < 0 and self._at_reserve() else watts
 
     def _goal_w(self):
         """The battery's power by wish or goal, W; None if it cannot be known."""
-        wish = self.wish[INVERTER]
+        wish = self.wish[im.INVERTER]
         if wish and not wish[2]:
             return wish[0]
         goal_w = self._own_w()
@@ -326,22 +284,22 @@ class Policy:
         if self.house_w is None:
             return 0
         site, readings = self.image.site, self.image.readings
-        limit_ma = site[NODE_RATING_MA] * site[NODE_CONTINUOUS_PERMILLE] // 1000
+        limit_ma = site[im.NODE_RATING_MA] * site[im.NODE_CONTINUOUS_PERMILLE] // 1000
         over_ma = 0
-        for leg in range(min(site[INVERTER_LEGS], LEGS)):
-            own_ma = readings[NODE_MA + leg] - readings[INVERTER_MA + leg]
-            if site[EVSE_NODE] >= 0:
-                own_ma -= readings[EVSE_MA + leg]
+        for leg in range(min(site[im.INVERTER_LEGS], im.LEGS)):
+            own_ma = readings[im.NODE_MA + leg] - readings[im.INVERTER_MA + leg]
+            if site[im.EVSE_NODE] >= 0:
+                own_ma -= readings[im.EVSE_MA + leg]
             over_ma = max(over_ma, own_ma - limit_ma)
-        return over_ma * (site[NOMINAL_MV] // 1000) // 1000 * site[INVERTER_LEGS]
+        return over_ma * (site[im.NOMINAL_MV] // 1000) // 1000 * site[im.INVERTER_LEGS]
 
     def _at_reserve(self):
         """True if the battery must not be discharged; with a band, so it does not flutter."""
         readings = self.image.readings
-        soc = readings[SOC_PERMILLE]
-        if soc < 0 or readings[SOC_AGE_MS] > _SOC_STALE_MS:
+        soc = readings[im.SOC_PERMILLE]
+        if soc < 0 or readings[im.SOC_AGE_MS] > _SOC_STALE_MS:
             return True
-        reserve = self.image.requests[RESERVE_PERMILLE]
+        reserve = self.image.requests[im.RESERVE_PERMILLE]
         if soc <= reserve:
             self._low_soc = True
         elif soc >= reserve + _RESERVE_BAND_PERMILLE:

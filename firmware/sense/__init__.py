@@ -8,43 +8,8 @@
 
 from array import array
 
-from firmware.image import (
-    AGE_MAX_MS,
-    EVSE_AGE_MS,
-    EVSE_LEGS,
-    EVSE_MA,
-    EVSE_NODE,
-    FAST_AGE_MS,
-    FAST_GRID_MV,
-    FAST_HOUSE_MV,
-    FAST_MA,
-    GRID_AGE_MS,
-    GRID_MHZ,
-    GRID_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MHZ,
-    HOUSE_MV,
-    INSTRUMENT_CT,
-    INSTRUMENT_EVSE,
-    ISLAND_CAPABLE,
-    LEG_COUNT,
-    LEGS,
-    NODE_AGE_MS,
-    NODE_COUNT,
-    NODE_INSTRUMENT,
-    NODE_MA,
-    NODE_W,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
-    PILOT_AGE_MS,
-    PILOT_HIGH_MV,
-    PILOT_LOW_MV,
-    PILOT_UNPLUGS,
-    PROXIMITY_AGE_MS,
-    PROXIMITY_OHM,
-    SWITCH_DEG,
-    const,
-)
+from firmware import image as im
+from firmware.base.viper import const
 from firmware.sense import kernel, scale
 from firmware.sense.frequency import Frequency
 from firmware.sense.power import Power
@@ -72,7 +37,7 @@ _WINDOW_SUM, _WINDOW_SQUARES, _WINDOW_BAD = const(7), const(8), const(9)
 class Sense:
     """Turns blocks of 10 ms into the live readings of an image.
 
-    `analog` describes the channels (firmware/boards/circuit.py, class Analog)."""
+    `analog` describes the channels (firmware/chips/circuit.py, class Analog)."""
 
     def __init__(self, image, analog):
         self._site = image.site
@@ -96,25 +61,25 @@ class Sense:
         self._counted = False  # as an unplugging
         self._grid_frequency = Frequency(analog.rate_hz, analog.frames)
         self._house_frequency = Frequency(analog.rate_hz, analog.frames)
-        self._power = [Power(analog, self._grid[leg], self._main[leg]) for leg in range(LEGS)]
+        self._power = [Power(analog, self._grid[leg], self._main[leg]) for leg in range(im.LEGS)]
         self._plan()
         self._gain = array("i", [0] * count)
         self._shift = array("i", [0] * count)
         self.calibrate()
 
     def _legs(self, name):
-        return array("i", [self._analog.find(name, leg) for leg in range(LEGS)])
+        return array("i", [self._analog.find(name, leg) for leg in range(im.LEGS)])
 
     def _plan(self):
         """What the board measures of the site, which is declared by now."""
         site = self._site
         self._fast_channels = array("i", [])
         self._fast_fields = array("i", [])
-        evse_legs = site[EVSE_LEGS] if site[EVSE_NODE] >= 0 else 0
+        evse_legs = site[im.EVSE_LEGS] if site[im.EVSE_NODE] >= 0 else 0
         groups = (
-            (self._evse, evse_legs, FAST_MA),
-            (self._grid, site[LEG_COUNT], FAST_GRID_MV),
-            (self._house, site[LEG_COUNT] if site[ISLAND_CAPABLE] else 0, FAST_HOUSE_MV),
+            (self._evse, evse_legs, im.FAST_MA),
+            (self._grid, site[im.LEG_COUNT], im.FAST_GRID_MV),
+            (self._house, site[im.LEG_COUNT] if site[im.ISLAND_CAPABLE] else 0, im.FAST_HOUSE_MV),
         )
         for channels, legs, field in groups:
             for leg in range(legs):
@@ -124,7 +89,7 @@ class Sense:
         self._fast_count = len(self._fast_channels)
         self._measured = [
             self._power[leg]
-            for leg in range(site[LEG_COUNT])
+            for leg in range(site[im.LEG_COUNT])
             if self._grid[leg] >= 0 and self._main[leg] >= 0
         ]
 
@@ -172,7 +137,7 @@ class Sense:
             self._live,
         )
         if not bad:
-            self._live[FAST_AGE_MS] = 0
+            self._live[im.FAST_AGE_MS] = 0
 
     def _plateau(self, samples):
         """Both plateaus of the pilot; without PWM the mean is both."""
@@ -186,19 +151,19 @@ class Sense:
         if swings:
             kernel.plateaus(samples, self._frames, self._stride, c, lowest, highest, found)
         if swings and found[4] >= _RISES:
-            live[PILOT_HIGH_MV] = self._pilot_mv(found[0], found[1])
-            live[PILOT_LOW_MV] = self._pilot_mv(found[2], found[3])
+            live[im.PILOT_HIGH_MV] = self._pilot_mv(found[0], found[1])
+            live[im.PILOT_LOW_MV] = self._pilot_mv(found[2], found[3])
         else:
-            live[PILOT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
-            live[PILOT_LOW_MV] = live[PILOT_HIGH_MV]
-        live[PILOT_AGE_MS] = 0
+            live[im.PILOT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
+            live[im.PILOT_LOW_MV] = live[im.PILOT_HIGH_MV]
+        live[im.PILOT_AGE_MS] = 0
         self._count_unplugs(live)
 
     def _count_unplugs(self, live):
         """A for 100 ms counts once, however long it then lasts; shorter is a glitch. A block that
         reads otherwise takes one back, and A begins anew when all are taken back."""
         blocks = self._away
-        if live[PILOT_HIGH_MV] < _AWAY_MV:
+        if live[im.PILOT_HIGH_MV] < _AWAY_MV:
             if blocks:
                 self._away = blocks - 1
                 if blocks == 1:
@@ -207,8 +172,8 @@ class Sense:
             self._away = blocks + 1
             if blocks + 1 == _AWAY_BLOCKS and not self._counted:
                 self._counted = True
-                if live[PILOT_UNPLUGS] < AGE_MAX_MS:
-                    live[PILOT_UNPLUGS] += 1
+                if live[im.PILOT_UNPLUGS] < im.AGE_MAX_MS:
+                    live[im.PILOT_UNPLUGS] += 1
 
     def _pilot_mv(self, total, count):
         c = self._pilot
@@ -230,23 +195,23 @@ class Sense:
 
     def _window(self):
         live, site = self._live, self._site
-        legs = site[LEG_COUNT]
-        if self._rms(self._evse, site[EVSE_LEGS], EVSE_MA):
-            live[EVSE_AGE_MS] = 0
-        if self._rms(self._grid, legs, GRID_MV, True):
-            live[GRID_AGE_MS] = 0
-            live[GRID_MHZ] = self._frequency(self._grid_frequency, self._grid, GRID_MV)
-        if self._rms(self._house, legs, HOUSE_MV):
-            live[HOUSE_AGE_MS] = 0
-            live[HOUSE_MHZ] = self._frequency(self._house_frequency, self._house, HOUSE_MV)
+        legs = site[im.LEG_COUNT]
+        if self._rms(self._evse, site[im.EVSE_LEGS], im.EVSE_MA):
+            live[im.EVSE_AGE_MS] = 0
+        if self._rms(self._grid, legs, im.GRID_MV, True):
+            live[im.GRID_AGE_MS] = 0
+            live[im.GRID_MHZ] = self._frequency(self._grid_frequency, self._grid, im.GRID_MV)
+        if self._rms(self._house, legs, im.HOUSE_MV):
+            live[im.HOUSE_AGE_MS] = 0
+            live[im.HOUSE_MHZ] = self._frequency(self._house_frequency, self._house, im.HOUSE_MV)
         if self._house[0] >= 0:
-            live[SWITCH_DEG] = self._phase()
+            live[im.SWITCH_DEG] = self._phase()
         if self._proximity >= 0:
             self._cable()
-        for node in range(site[NODE_COUNT]):
-            if site[NODE_INSTRUMENT + node] == INSTRUMENT_CT:
+        for node in range(site[im.NODE_COUNT]):
+            if site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_CT:
                 self._mains(node, legs)
-            elif site[NODE_INSTRUMENT + node] == INSTRUMENT_EVSE:
+            elif site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_EVSE:
                 self._charger(node)
         self._track_offsets()
         for power in self._measured:
@@ -285,14 +250,14 @@ class Sense:
             return -1
         if grid.channel != self._grid[0] or house.channel != self._house[0]:
             return -1
-        cycle = self._analog.rate_hz * 256 // (self._site[NOMINAL_MHZ] // 1000)
+        cycle = self._analog.rate_hz * 256 // (self._site[im.NOMINAL_MHZ] // 1000)
         degrees = abs(since - beside) % cycle * 360 // cycle
         return degrees if degrees <= 180 else 360 - degrees
 
     def _frequency(self, side, channels, field):
         """Of the first leg with at least 30 % of the nominal voltage, 0 when there is none."""
-        nominal_mv = self._site[NOMINAL_MV]
-        for leg in range(self._site[LEG_COUNT]):
+        nominal_mv = self._site[im.NOMINAL_MV]
+        for leg in range(self._site[im.LEG_COUNT]):
             if self._live[field + leg] * 10 >= nominal_mv * 3:
                 c = channels[leg]
                 # armed below 5 % of the nominal peak
@@ -308,13 +273,15 @@ class Sense:
         total = self._rows[c * _ROW + _WINDOW_SUM]
         code16 = total * 16 // (BLOCKS * self._frames) + self._analog.zero_code16[c]
         if code16 >= (_RAIL - 1) * 16:
-            live[PROXIMITY_OHM] = _OPEN_OHM  # at the rail, where a converter may well stand still
+            live[im.PROXIMITY_OHM] = (
+                _OPEN_OHM  # at the rail, where a converter may well stand still
+            )
         elif not self._good(c) and code16 > 16:
             return
         else:
             ohm = code16 * self._analog.high[c] // (_RAIL * 16 - code16) if code16 > 0 else 0
-            live[PROXIMITY_OHM] = ohm if ohm < _OPEN_OHM else _OPEN_OHM
-        live[PROXIMITY_AGE_MS] = 0
+            live[im.PROXIMITY_OHM] = ohm if ohm < _OPEN_OHM else _OPEN_OHM
+        live[im.PROXIMITY_AGE_MS] = 0
 
     def _mains(self, node, legs):
         """Current of the mains CTs with the direction of its power: + into the house."""
@@ -324,24 +291,26 @@ class Sense:
                 return
             c = self._main[leg]
             current_ma = self._channel_rms(c)
-            dead = live[GRID_MV + leg] * 10 < self._site[NOMINAL_MV]
+            dead = live[im.GRID_MV + leg] * 10 < self._site[im.NOMINAL_MV]
             if dead and current_ma * 50 > self._analog.high[c]:
                 return  # a current without a voltage has no direction
             power_w = 0 if dead else self._power[leg].watts()
-            live[NODE_W + node * LEGS + leg] = power_w
-            live[NODE_MA + node * LEGS + leg] = current_ma if power_w >= 0 else -current_ma
-        live[NODE_AGE_MS + node] = 0
+            live[im.NODE_W + node * im.LEGS + leg] = power_w
+            live[im.NODE_MA + node * im.LEGS + leg] = current_ma if power_w >= 0 else -current_ma
+        live[im.NODE_AGE_MS + node] = 0
 
     def _charger(self, node):
         """A node measured by the charging point's own CTs; it only draws, at cos phi 1."""
         live = self._live
-        if live[EVSE_AGE_MS]:
+        if live[im.EVSE_AGE_MS]:
             return
-        for leg in range(self._site[EVSE_LEGS]):
-            current_ma = live[EVSE_MA + leg]
-            live[NODE_MA + node * LEGS + leg] = current_ma
-            live[NODE_W + node * LEGS + leg] = current_ma * (live[HOUSE_MV + leg] // 1000) // 1000
-        live[NODE_AGE_MS + node] = 0
+        for leg in range(self._site[im.EVSE_LEGS]):
+            current_ma = live[im.EVSE_MA + leg]
+            live[im.NODE_MA + node * im.LEGS + leg] = current_ma
+            live[im.NODE_W + node * im.LEGS + leg] = (
+                current_ma * (live[im.HOUSE_MV + leg] // 1000) // 1000
+            )
+        live[im.NODE_AGE_MS + node] = 0
 
     def _track_offsets(self):
         """The middle of each alternating channel follows its slow mean."""

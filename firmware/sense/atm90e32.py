@@ -13,10 +13,10 @@
 
 from array import array
 
-from firmware.image import LEGS, const
+from firmware import image as im
+from firmware.base.viper import const, micropython
 from firmware.sense.atm90e32_kernel import amps, doubts, note, repeated, scan, volts, watts
 from firmware.sense.atm90e32_setup import METER_EN, Scales, registers
-from firmware.viper import micropython
 
 STATES = ("starting", "absent", "settling", "ok", "frozen")
 STARTING, ABSENT, SETTLING, OK, FROZEN = const(0), const(1), const(2), const(3), const(4)
@@ -64,9 +64,9 @@ class Atm90e32:
     def __init__(self, spi, cs, scales):
         self.scales = scales = scales if isinstance(scales, Scales) else Scales(scales)
         self.blind_ma = scales.range_ma // 50  # less may have no direction
-        self.mv = array("i", [0] * LEGS)
-        self.ma = array("i", [0] * LEGS)
-        self.w = array("i", [0] * LEGS)
+        self.mv = array("i", [0] * im.LEGS)
+        self.ma = array("i", [0] * im.LEGS)
+        self.w = array("i", [0] * im.LEGS)
         self.mhz = 0
         self._heard_mhz = 0  # of the last poll
         self._sags = 0  # of the last poll

@@ -6,7 +6,7 @@
 # of the first voltage; and, where it says that the chip has renewed its means: voltages, currents,
 # and from index `high` and `low` on the high and low words of the powers, a leg each.
 
-from firmware.viper import micropython, ptr8, ptr16, ptr32
+from firmware.base.viper import micropython, ptr8, ptr16, ptr32
 
 METERING, SETTING, STATE, HZ, SIGN, MEANS = 0, 1, 2, 3, 4, 5  # SIGN of a renewal
 

@@ -6,7 +6,7 @@
 
 from array import array
 
-from firmware.image import LEGS
+from firmware import image as im
 
 METER_EN = 0x00
 _CHANNEL_MAP_I = 0x01
@@ -47,7 +47,7 @@ _PEAK_PER_VOLT = 2_317_047.5  # a threshold's counts per V RMS, times the gain: 
 class Scales:
     """What stands between the mains and the chip's pins, and the calibration, per leg.
 
-    `row` says what arrives at the pins (firmware/boards/circuit.py, Meter): volts_nv and amps_nv
+    `row` says what arrives at the pins (firmware/chips/circuit.py, Meter): volts_nv and amps_nv
     per V and A, and the current inputs' gain pga. The calibration is nought until somebody
     calibrates: gains are added to 1, offsets to the reading; `delay_us` is how much later than its
     voltage a current is shown; `polarity` -1 turns a transformer round; `input` is the chip's
@@ -64,14 +64,14 @@ class Scales:
         while self.range_ma > _MOST_MA * self.unit:
             self.unit *= 2
             self.w_shift -= 1
-        self.mv_gain_ppm = array("i", [0] * LEGS)
-        self.ma_gain_ppm = array("i", [0] * LEGS)
-        self.mv_offset = array("i", [0] * LEGS)
-        self.ma_offset = array("i", [0] * LEGS)
-        self.mw_offset = array("i", [0] * LEGS)
-        self.delay_us = array("i", [0] * LEGS)
-        self.polarity = array("i", [1] * LEGS)
-        self.input = array("i", range(LEGS))
+        self.mv_gain_ppm = array("i", [0] * im.LEGS)
+        self.ma_gain_ppm = array("i", [0] * im.LEGS)
+        self.mv_offset = array("i", [0] * im.LEGS)
+        self.ma_offset = array("i", [0] * im.LEGS)
+        self.mw_offset = array("i", [0] * im.LEGS)
+        self.delay_us = array("i", [0] * im.LEGS)
+        self.polarity = array("i", [1] * im.LEGS)
+        self.input = array("i", range(im.LEGS))
 
 
 def registers(scales, sag_mv, loss_mv, sixty_hz, crossing_leg):
@@ -80,7 +80,7 @@ def registers(scales, sag_mv, loss_mv, sixty_hz, crossing_leg):
     Below sag_mv and loss_mv it reports sag and phase loss; ZX0 shows the crossings of
     `crossing_leg`, -1 none."""
     u_gains = [_gain(leg, "voltage", scales.full_mv / _FULL_SCALE_MV, scales.mv_gain_ppm)
-               for leg in range(LEGS)]  # fmt: skip
+               for leg in range(im.LEGS)]  # fmt: skip
     peak_per_volt = _PEAK_PER_VOLT / max(u_gains)
     rows = [
         (_CHANNEL_MAP_I, scales.input[0] | scales.input[1] << 4 | scales.input[2] << 8),
@@ -94,7 +94,7 @@ def registers(scales, sag_mv, loss_mv, sixty_hz, crossing_leg):
     i_gain = scales.full_ma / (_FULL_SCALE_MA * scales.unit)
     ma_per_count = _MA_PER_COUNT * scales.unit
     mw_per_count = _MW_PER_COUNT * scales.unit
-    for leg in range(LEGS):
+    for leg in range(im.LEGS):
         step, base = 2 * leg, _U_GAIN + 4 * leg
         mw_offset = scales.mw_offset[leg] * scales.polarity[leg]
         rows.append((base, u_gains[leg]))

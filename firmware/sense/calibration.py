@@ -6,32 +6,8 @@
 # is taken or nothing: a damaged one is refused by the name of its field, and then the unit
 # energises nothing, as with a bad configuration.
 
-from firmware import strict_json
-from firmware.image import (
-    EVSE_AGE_MS,
-    EVSE_MA,
-    FAST_AGE_MS,
-    FAST_MA,
-    GRID_AGE_MS,
-    GRID_MHZ,
-    GRID_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MV,
-    INSTRUMENT_CT,
-    LEG_COUNT,
-    LEGS,
-    NODE_AGE_MS,
-    NODE_COUNT,
-    NODE_INSTRUMENT,
-    NODE_MA,
-    NODE_W,
-    PILOT_AGE_MS,
-    PILOT_DUTY_PERMILLE,
-    PILOT_HIGH_MV,
-    PILOT_LOW_MV,
-    PROXIMITY_AGE_MS,
-    PROXIMITY_OHM,
-)
+from firmware import image as im
+from firmware.base import strict_json
 
 PATH = "/calibration.json"
 MAX_BYTES = 4096
@@ -50,7 +26,7 @@ METER_FIELDS = {
     "mw_offset": (-10_000, 10_000),
     "delay_us": (-499, 499),
     "polarity": (-1, 1),  # -1 turns a transformer round
-    "input": (1, LEGS),  # current input of the chip that carries the leg
+    "input": (1, im.LEGS),  # current input of the chip that carries the leg
 }
 _FIELDS = ("circuit", "date", "channels", "meters")
 
@@ -88,9 +64,9 @@ class Calibration:
     def leg(self, where, row):
         """Leg of a row, 0 first; -1 when it is none."""
         leg = row.get("leg", 1)
-        if type(leg) is int and 1 <= leg <= LEGS:
+        if type(leg) is int and 1 <= leg <= im.LEGS:
             return leg - 1
-        self.errors.append("{}.leg: {} is not a leg from 1 to {}".format(where, leg, LEGS))
+        self.errors.append("{}.leg: {} is not a leg from 1 to {}".format(where, leg, im.LEGS))
         return -1
 
     def set(self, target, index, value):
@@ -218,35 +194,35 @@ def _inputs(scales, calibration, errors):
         for target, leg, value in calibration._settings:
             if target is scale.input:
                 inputs[leg] = value
-        if sorted(inputs) != list(range(LEGS)):
+        if sorted(inputs) != list(range(im.LEGS)):
             errors.append("meters: input: chip {} has one for two legs".format(number + 1))
 
 
 def readings(image):
     """What the instruments say now, for tools/calibrate: lists per leg, None where stale."""
     live, site = image.live, image.site
-    legs = range(site[LEG_COUNT])
+    legs = range(site[im.LEG_COUNT])
 
     def fresh(age, first):
         return [live[first + leg] for leg in legs] if live[age] < 500 else None
 
     mains = -1
-    for node in range(site[NODE_COUNT]):
-        if site[NODE_INSTRUMENT + node] == INSTRUMENT_CT:
+    for node in range(site[im.NODE_COUNT]):
+        if site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_CT:
             mains = node
     node = max(mains, 0)
-    age = NODE_AGE_MS + node
+    age = im.NODE_AGE_MS + node
     return {
-        "grid_mv": fresh(GRID_AGE_MS, GRID_MV),
-        "grid_mhz": live[GRID_MHZ],
-        "house_mv": fresh(HOUSE_AGE_MS, HOUSE_MV),
-        "mains_ma": fresh(age, NODE_MA + node * LEGS) if mains >= 0 else None,
-        "mains_w": fresh(age, NODE_W + node * LEGS) if mains >= 0 else None,
-        "evse_ma": fresh(EVSE_AGE_MS, EVSE_MA),
-        "fast_ma": fresh(FAST_AGE_MS, FAST_MA),
-        "pilot_mv": [live[PILOT_HIGH_MV], live[PILOT_LOW_MV]]
-        if live[PILOT_AGE_MS] < 500
+        "grid_mv": fresh(im.GRID_AGE_MS, im.GRID_MV),
+        "grid_mhz": live[im.GRID_MHZ],
+        "house_mv": fresh(im.HOUSE_AGE_MS, im.HOUSE_MV),
+        "mains_ma": fresh(age, im.NODE_MA + node * im.LEGS) if mains >= 0 else None,
+        "mains_w": fresh(age, im.NODE_W + node * im.LEGS) if mains >= 0 else None,
+        "evse_ma": fresh(im.EVSE_AGE_MS, im.EVSE_MA),
+        "fast_ma": fresh(im.FAST_AGE_MS, im.FAST_MA),
+        "pilot_mv": [live[im.PILOT_HIGH_MV], live[im.PILOT_LOW_MV]]
+        if live[im.PILOT_AGE_MS] < 500
         else None,
-        "pilot_permille": image.commands[PILOT_DUTY_PERMILLE],
-        "proximity_ohm": live[PROXIMITY_OHM] if live[PROXIMITY_AGE_MS] < 500 else None,
+        "pilot_permille": image.commands[im.PILOT_DUTY_PERMILLE],
+        "proximity_ohm": live[im.PROXIMITY_OHM] if live[im.PROXIMITY_AGE_MS] < 500 else None,
     }

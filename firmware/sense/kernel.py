@@ -9,7 +9,7 @@
 # 60 * 2**24, fits 30 bits up to 60 frames a block; what is kept is shifted right by SHIFT, so that
 # ten blocks fit as well.
 
-from firmware.viper import micropython, ptr16, ptr32
+from firmware.base.viper import micropython, ptr16, ptr32
 
 SHIFT = 4
 FIELDS = 10  # of a channel's row in scan

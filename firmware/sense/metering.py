@@ -1,7 +1,7 @@
 # islet: metering chips into the live readings.
 # GPL-3.0-or-later
 #
-# Each row of the board (firmware/boards/circuit.py, Meter) says what a chip's inputs see:
+# Each row of the board (firmware/chips/circuit.py, Meter) says what a chip's inputs see:
 #
 #   volts  0 grid   GRID_MV, GRID_MHZ
 #          1 house  HOUSE_MV, HOUSE_MHZ
@@ -12,32 +12,9 @@
 # before the step's ages grow, so a value renewed since the last cycle is latched as one step old.
 # A chip that does not answer, repeats itself or is being configured writes nothing: ages grow.
 
-from firmware.image import (
-    EVSE_AGE_MS,
-    EVSE_LEGS,
-    EVSE_MA,
-    EVSE_NODE,
-    GRID_AGE_MS,
-    GRID_MHZ,
-    GRID_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MHZ,
-    HOUSE_MV,
-    INSTRUMENT_CT,
-    INSTRUMENT_EVSE,
-    LEG_COUNT,
-    LEGS,
-    NODE_AGE_MS,
-    NODE_COUNT,
-    NODE_INSTRUMENT,
-    NODE_MA,
-    NODE_W,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
-    const,
-)
+from firmware import image as im
+from firmware.base.viper import const, micropython
 from firmware.sense import atm90e32_kernel as kernel
-from firmware.viper import micropython
 
 _GRID = const(0)
 _MAINS = const(0)
@@ -52,18 +29,18 @@ class Metering:
         self.drivers = drivers
         site = self._site = image.site
         self._live = image.live
-        self._live_mv = site[NOMINAL_MV] // 10  # less is no voltage
-        instruments = [site[NODE_INSTRUMENT + node] for node in range(site[NODE_COUNT])]
-        self.nodes = [i for i, kind in enumerate(instruments) if kind == INSTRUMENT_CT]
-        charger = site[EVSE_NODE]
-        own = charger >= 0 and site[NODE_INSTRUMENT + charger] == INSTRUMENT_EVSE
+        self._live_mv = site[im.NOMINAL_MV] // 10  # less is no voltage
+        instruments = [site[im.NODE_INSTRUMENT + node] for node in range(site[im.NODE_COUNT])]
+        self.nodes = [i for i, kind in enumerate(instruments) if kind == im.INSTRUMENT_CT]
+        charger = site[im.EVSE_NODE]
+        own = charger >= 0 and site[im.NODE_INSTRUMENT + charger] == im.INSTRUMENT_EVSE
         self.charger = charger if own else -1
         self._parts = []
         for row, driver in zip(rows, drivers):
             with_power = row.amps == _MAINS or own
             crossing = crossing_leg if row.volts == _GRID else -1
             driver.declare(
-                site[LEG_COUNT], site[NOMINAL_MV], site[NOMINAL_MHZ], with_power, crossing
+                site[im.LEG_COUNT], site[im.NOMINAL_MV], site[im.NOMINAL_MHZ], with_power, crossing
             )
             self._parts.append(_Part(self, row, driver))
 
@@ -91,12 +68,12 @@ class Metering:
     # --- what a chip's readings become ---------------------------------------------------------
 
     def grid(self, driver):
-        kernel.put(driver.mv, self._live, GRID_MV, driver.legs)
-        self._live[GRID_MHZ] = driver.mhz
+        kernel.put(driver.mv, self._live, im.GRID_MV, driver.legs)
+        self._live[im.GRID_MHZ] = driver.mhz
 
     def house(self, driver):
-        kernel.put(driver.mv, self._live, HOUSE_MV, driver.legs)
-        self._live[HOUSE_MHZ] = driver.mhz
+        kernel.put(driver.mv, self._live, im.HOUSE_MV, driver.legs)
+        self._live[im.HOUSE_MHZ] = driver.mhz
 
     def mains(self, driver):
         """Currents with the direction of their power: + into the house. False: without."""
@@ -104,18 +81,18 @@ class Metering:
         if kernel.blind(driver.mv, driver.ma, self._live_mv, driver.blind_ma, legs):
             return False
         for node in self.nodes:
-            at = node * LEGS
-            kernel.put_signed(driver.ma, driver.w, live, NODE_MA + at, NODE_W + at, legs)
+            at = node * im.LEGS
+            kernel.put_signed(driver.ma, driver.w, live, im.NODE_MA + at, im.NODE_W + at, legs)
         return True
 
     def evse(self, driver):
         """The charging point only draws: a transformer put on the wrong way round changes
         nothing."""
-        live, legs = self._live, self._site[EVSE_LEGS]
-        kernel.put(driver.ma, live, EVSE_MA, legs)
+        live, legs = self._live, self._site[im.EVSE_LEGS]
+        kernel.put(driver.ma, live, im.EVSE_MA, legs)
         if self.charger >= 0:
-            at = self.charger * LEGS
-            kernel.put_drawn(driver.ma, driver.w, live, NODE_MA + at, NODE_W + at, legs)
+            at = self.charger * im.LEGS
+            kernel.put_drawn(driver.ma, driver.w, live, im.NODE_MA + at, im.NODE_W + at, legs)
         return True
 
 
@@ -126,10 +103,10 @@ class _Part:
         self.driver = driver
         grid, mains = row.volts == _GRID, row.amps == _MAINS
         self.volts = metering.grid if grid else metering.house
-        self.volts_age = GRID_AGE_MS if grid else HOUSE_AGE_MS
+        self.volts_age = im.GRID_AGE_MS if grid else im.HOUSE_AGE_MS
         self.amps = metering.mains if mains else metering.evse
         nodes = metering.nodes if mains else [metering.charger]
-        self.amps_ages = [NODE_AGE_MS + node for node in nodes if node >= 0]
+        self.amps_ages = [im.NODE_AGE_MS + node for node in nodes if node >= 0]
         if not mains:
-            self.amps_ages.append(EVSE_AGE_MS)
+            self.amps_ages.append(im.EVSE_AGE_MS)
         self.directed = False

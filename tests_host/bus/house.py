@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from firmware.bus.inverter import Inverter
 from firmware.bus.line import Line
-from firmware.bus.meter import Meter
+from firmware.drivers.meter import Meter
+from firmware.drivers.sunspec_inverter import Inverter
 from firmware.image import (
     BEAT,
     INSTRUMENT_INVERTER,
@@ -27,11 +27,11 @@ from firmware.image import (
 from tests_host.bus.wire import Devices, SunSpecDevice, Uart, for_seconds, meter_device, set_meter
 from tools.pack.__main__ import pack_file
 
-PROFILES = Path(__file__).resolve().parents[2] / "firmware" / "devices"
+PROFILES = Path(__file__).resolve().parents[2] / "firmware" / "profiles"
 
 
 def profile(name: str = "sdm630") -> bytes:
-    return pack_file(PROFILES / f"{name}.json", "devices")
+    return pack_file(PROFILES / f"{name}.json", "profiles")
 
 
 class House:

@@ -17,7 +17,7 @@ from tests_host.chip.stub_twin import CHANNELS, RATE_HZ, StubTwin
 
 SCRIPT = """
 import asyncio
-from firmware.boards import current
+from firmware.chips import current
 from firmware.image import *
 from firmware.sense import Sense
 board = current()

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from firmware.boards.circuit import SIGNALS, Circuit
+from firmware.chips.circuit import SIGNALS, Circuit
 from firmware.image import INPUT_NAMES, OUTPUT_NAMES
 from tests_host.chip.stub_twin import ROOT, StubTwin
-from tools.pack import PackError, boards
+from tools.pack import PackError
+from tools.pack import circuits as boards
 from tools.pack.__main__ import main as pack_all
 
-HOST: dict[str, Any] = json.loads((ROOT / "firmware/boards/host.json").read_text())
+HOST: dict[str, Any] = json.loads((ROOT / "firmware/circuits/host.json").read_text())
 
 
 def test_names_are_those_of_the_image() -> None:
@@ -134,7 +135,7 @@ def run(script: str, data: Path, twin: StubTwin | None = None, **env: str) -> St
     twin = twin or StubTwin(quit_us=500_000)
     twin.env.update(env)
     head = f"import sys; sys.path.insert(0, {str(data)!r})\nimport asyncio, time\n"
-    head += "from firmware.boards import current\nboard = current()\n"
+    head += "from firmware.chips import current\nboard = current()\n"
     twin.run(head + script)
     assert twin.code == 0, twin.stderr
     return twin
@@ -289,7 +290,7 @@ def test_watchdog_through_the_board(data: Path) -> None:
     twin = StubTwin(quit_us=9_000_000)
     twin.run(
         f"import sys; sys.path.insert(0, {str(data)!r})\n"
-        "import time\nfrom firmware.boards import current\nboard = current()\n"
+        "import time\nfrom firmware.chips import current\nboard = current()\n"
         "board.feed_watchdog()\nboard.start_watchdog(300)\n"
         "time.sleep_ms(200); board.feed_watchdog(); time.sleep(5)\n"
     )

@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from firmware.core.island import Island
+from firmware.core.grid.island import Island
 from firmware.image import (
     ACKNOWLEDGE_SEQ,
     BOND_NEEDED,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from firmware.core.island_table import (
+from firmware.core.grid.island_table import (
     INSTRUMENTS,
     JUDGEMENTS,
     MODES,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from firmware import image as f
-from firmware.core.limits import Limits
-from firmware.core.panel import Panel
+from firmware.core.limits.arbiter import Limits
+from firmware.core.panel.tree import Panel
 from tests_host.core.builders import healthy, put, wish
 
 STEP_MS = 100

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from firmware.core.panel import Panel
+from firmware.core.panel.tree import Panel
 from firmware.image import (
     AGE_MAX_MS,
     CLAIM_HIGH,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware.core import bounds
+from firmware.core.vehicle import bounds
 from tools.twin.referee.bounds import BOUNDS
 
 

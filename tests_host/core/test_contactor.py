@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from firmware import image as f
-from firmware.core import contactor
-from firmware.core.contactor import Contactor
+from firmware.core.vehicle import contactor
+from firmware.core.vehicle.contactor import Contactor
 from tests_host.core.builders import healthy, put
 
 OPEN, CLOSING, CLOSED, EMPTYING, OPENING, FAULT = range(6)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from firmware import image as f
-from firmware.core import Core, recovery
-from firmware.core.recovery import Recovery
+from firmware.core import Core
+from firmware.core.grid import recovery
+from firmware.core.grid.recovery import Recovery
 from tests_host.conftest import RunDevice
 from tests_host.core.bench import Bench
 from tests_host.core.builders import healthy, make_fresh, put, wish
@@ -265,7 +266,7 @@ def loosen(bench: Bench, times: int, gone_steps: int = 60) -> list[int]:
 
 def test_a_loose_pilot_wire_does_not_open_under_load_for_ever() -> None:
     """Each opening under load, or soon after closing, doubles the pause before the next closing
-    (core/wear.py)."""
+    (core/vehicle/wear.py)."""
     bench = Bench()
     wish(bench.image, f.EVSE, 0, 16_000, 3_600_000)
     openings = loosen(bench, 75)  # 15 min

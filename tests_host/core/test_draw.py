@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.core.draw import Draw
+from firmware.core.vehicle.draw import Draw
 from tests_host.core.builders import healthy, put
 
 

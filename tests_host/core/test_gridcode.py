@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.core.gridcode import GridCode
+from firmware.core.grid.gridcode import GridCode
 from firmware.image import (
     AGE_MAX_MS,
     CLAIM_HIGH,

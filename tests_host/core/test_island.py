@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.core.island_table import (
+from firmware.core.grid.island_table import (
     INSTRUMENTS,
     JUDGEMENTS,
     RULES,

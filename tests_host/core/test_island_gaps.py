@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.core.island_limits import SHED, WEAK, WILD, Limits
-from firmware.core.island_table import bit
+from firmware.core.grid.island_limits import SHED, WEAK, WILD, Limits
+from firmware.core.grid.island_table import bit
 from firmware.image import (
     GRID_MHZ,
     GRID_MV,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from firmware.core import island_facts, island_judge, island_limits, switch_kernel
-from firmware.core.island_table import bit
+from firmware.core.grid import island_facts, island_judge, island_limits, switch_kernel
+from firmware.core.grid.island_table import bit
 from firmware.image import (
     GRID_AGE_MS,
     GRID_DEAD,

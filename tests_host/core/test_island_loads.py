@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.core import island_energy, island_judge
-from firmware.core.island_energy import Loads
-from firmware.core.island_judge import Judge
-from firmware.core.island_limits import Limits
-from firmware.core.island_table import cause
+from firmware.core.grid import island_energy, island_judge
+from firmware.core.grid.island_energy import Loads
+from firmware.core.grid.island_judge import Judge
+from firmware.core.grid.island_limits import Limits
+from firmware.core.grid.island_table import cause
 from firmware.image import (
     GRID_AGE_MS,
     INSTRUMENT_METER,

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from firmware.core.island import Island
-from firmware.core.island_table import INSTRUMENTS, JUDGEMENTS, PERMITS, RULES
+from firmware.core.grid.island import Island
+from firmware.core.grid.island_table import INSTRUMENTS, JUDGEMENTS, PERMITS, RULES
 from firmware.image import (
     ISLAND_BONDING,
     ISLAND_CLOSING,

@@ -10,13 +10,9 @@ from typing import Any
 import pytest
 
 from firmware import image as f
-from firmware.core import (
-    limits_kernel,
-    pairing_kernel,
-    panel_kernel,
-    witness_kernel,
-    witness_rooms,
-)
+from firmware.core.limits import kernel as limits_kernel
+from firmware.core.panel import kernel as panel_kernel
+from firmware.core.panel import pairing_kernel, witness_kernel, witness_rooms
 from tests_host.conftest import RunDevice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +104,8 @@ def test_the_witness_rooms_read_the_book_that_is_written() -> None:
 
 def test_the_witness_s_parts_agree_on_their_constants() -> None:
     """A kernel's constants must stand in its own file; each of the part's is the kernel's own."""
-    from firmware.core import witness_parent, witness_parent_plain, witness_weigh
+    from firmware.core.panel import witness_parent, witness_weigh
+    from tests_host.core.plain import witness_parent as witness_parent_plain
 
     for part, least in ((witness_weigh, 10), (witness_parent, 18)):
         names = [name for name in vars(part) if name[0] == "_" and name[1].isupper()]

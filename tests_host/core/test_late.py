@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from firmware import image as f
-from firmware.core import growth, pace, pairing_kernel, panel
+from firmware.core.limits import growth
+from firmware.core.panel import pace, pairing_kernel
+from firmware.core.panel import tree as panel
 from tests_host.core.late_plant import GROWN_S, Car, Late, all_learned
 from tests_host.core.planted import plant
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import image as f
-from firmware.core import growth, hardware
-from firmware.core.growth import ramp
-from firmware.core.limits import OPEN, Limits
+from firmware.core.limits import growth, hardware
+from firmware.core.limits.arbiter import OPEN, Limits
+from firmware.core.limits.growth import ramp
 from tests_host.core.builders import healthy, order, put, wish
 
 EVSE, INVERTER = f.EVSE, f.INVERTER

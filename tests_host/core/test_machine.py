@@ -12,7 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from firmware import guard
 from firmware import image as f
-from firmware.core import contactor, growth, hardware, limits, pilot, proximity, wear
+from firmware.core.limits import arbiter as limits
+from firmware.core.limits import growth, hardware
+from firmware.core.vehicle import contactor, pilot, proximity, wear
 from tests_host.core.bench import Bench
 from tests_host.core.builders import order, put, wish
 from tests_host.core.checker import Violation

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware import image as f
-from firmware.core import obedience
+from firmware.core.limits import obedience
 from tests_host.core.builders import put
 from tests_host.core.disobedience import ABOVE, CONTACTOR, OWN, VOLTS, Plant
 

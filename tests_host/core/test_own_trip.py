@@ -10,8 +10,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from firmware.core.gridcode import GridCode
-from firmware.core.own_trip import OPEN, OwnTrip, share
+from firmware.core.grid.gridcode import GridCode
+from firmware.core.grid.own_trip import OPEN, OwnTrip, share
 from firmware.image import (
     CLAIM_HIGH,
     CLAIM_LOW,

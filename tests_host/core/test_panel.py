@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.core import panel as panel_room
-from firmware.core.panel import Panel
-from firmware.core.panel_kernel import P_PARENT, STALE
+from firmware.core.panel import tree as panel_room
+from firmware.core.panel.kernel import P_PARENT, STALE
+from firmware.core.panel.tree import Panel
 from firmware.image import (
     AGE_MAX_MS,
     ALARM_LEG,

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from firmware.core import pairing_kernel, panel, panel_history
-from firmware.core.panel_kernel import (
+from firmware.core.panel import history as panel_history
+from firmware.core.panel import pairing_kernel
+from firmware.core.panel import tree as panel
+from firmware.core.panel.kernel import (
     H_INVERTER_LOW,
     H_INVERTER_W_LOW,
     P_STATE,

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from firmware import image as f
 from firmware.core import Core
-from firmware.core.panel_kernel import FRESH, P_STATE, STALE
-from firmware.core.witness_parent_plain import ROW
+from firmware.core.panel.kernel import FRESH, P_STATE, STALE
 from tests_host.core.builders import healthy, put
+from tests_host.core.plain.witness_parent import ROW
 from tests_host.core.witness_plant import ONE, Instrument, gains
 
 STEP_MS = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware import image as f
-from firmware.core.pen import Pen
+from firmware.core.vehicle.pen import Pen
 from tests_host.core.builders import healthy, put
 
 LOST, BODY = f.FAULT_PEN, f.FAULT_BODY_LIVE

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import image as f
-from firmware.core import pilot
-from firmware.core.pilot import Pilot, classify, duty_permille
+from firmware.core.vehicle import pilot
+from firmware.core.vehicle.pilot import Pilot, classify, duty_permille
 from tests_host.core.builders import healthy, put
 
 UNKNOWN, A, B, C, D, E, F, DIODE = range(8)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from firmware import image as f
-from firmware.core import proximity
-from firmware.core.proximity import Proximity
+from firmware.core.vehicle import proximity
+from firmware.core.vehicle.proximity import Proximity
 from tests_host.core.builders import healthy, put
 
 

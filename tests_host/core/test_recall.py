@@ -6,7 +6,7 @@ import pytest
 
 from firmware import image as f
 from firmware.core import Core
-from firmware.core.contactor import Contactor
+from firmware.core.vehicle.contactor import Contactor
 from tests_host.core.builders import healthy, put
 from tests_host.core.island_house import House, a_site
 from tests_host.core.test_contactor import CLOSED, FAULT, OPEN, FakePilot, Room

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.core.supply import Supply
+from firmware.core.grid.supply import Supply
 from firmware.image import (
     AGE_MAX_MS,
     GRID_AGE_MS,

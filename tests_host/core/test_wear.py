@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware import image as f
-from firmware.core import wear as module
-from firmware.core.wear import Wear, table
+from firmware.core.vehicle import wear as module
+from firmware.core.vehicle.wear import Wear, table
 from tests_host.core.builders import healthy, put
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

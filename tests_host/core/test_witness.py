@@ -6,7 +6,7 @@ import pytest
 
 from firmware import image as f
 from firmware.core import Core
-from firmware.core.panel_kernel import P_STATE, STALE
+from firmware.core.panel.kernel import P_STATE, STALE
 from tests_host.core.builders import healthy, put
 from tests_host.core.witness_plant import FAULTS, ONE, House, Instrument, gains
 

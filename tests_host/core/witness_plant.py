@@ -201,7 +201,7 @@ class House:
                     )
                 )
             elif kind == f.INSTRUMENT_METER:
-                period = chance.choice([200, 500, 1_000, 1_000, 2_000, 2_000])  # bus/meter.py
+                period = chance.choice([200, 500, 1_000, 1_000, 2_000, 2_000])  # drivers/meter.py
                 self.meters.append(
                     Instrument(
                         node, period, chance.choice([200, 400]), chance.choice([0, 200, 600]),

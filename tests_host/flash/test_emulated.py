@@ -134,7 +134,7 @@ def test_overlay_over_a_serial_port(
     tree = tmp_path / "tree"
     changed = tree / "firmware" / "console.py"
     changed.parent.mkdir(parents=True)
-    text = (ROOT / "firmware/console.py").read_text()
+    text = (ROOT / "firmware/net/console.py").read_text()
     changed.write_text(text.replace('"islet": "report",', '"islet": "report", "edited": 7,'))
     monkeypatch.setattr(overlay, "ROOT", tree)
     table = overlay.stage([changed], "armv6m", tmp_path / "stage")
@@ -148,7 +148,7 @@ def test_overlay_over_a_serial_port(
             board.begin(overlay.RUN)
             report = board.report()
             assert report and report["edited"] == 7
-            assert report["overlay"] == ["firmware.console"]
+            assert report["overlay"] == ["firmware.net.console"]
             steps.end_overlay(board, Voice("overlay"))
             report = board.report()
             assert report and "edited" not in report

@@ -121,9 +121,11 @@ def test_only_what_is_younger_than_the_image(tmp_path: Path) -> None:
 
 
 def test_asked_for_by_name(tmp_path: Path) -> None:
-    assert overlay.changed(PICO, ["firmware/core/pilot.py"]) == [ROOT / "firmware/core/pilot.py"]
+    assert overlay.changed(PICO, ["firmware/core/vehicle/pilot.py"]) == [
+        ROOT / "firmware/core/vehicle/pilot.py"
+    ]
     with pytest.raises(FlashError, match=r"MODULES: .*host\.py is no part of the firmware"):
-        overlay.changed(PICO, ["firmware/boards/host.py"])
+        overlay.changed(PICO, ["firmware/chips/host.py"])
     with pytest.raises(FlashError, match="nobody knows what changed since") as caught:
         overlay.changed(PICO)
     assert "make image BOARD=pico" in caught.value.remedy
@@ -157,7 +159,7 @@ def overlaid(monkeypatch: pytest.MonkeyPatch, board: Board) -> Wish:
     monkeypatch.setattr(steps.overlay, "load", lambda *_: None)
     monkeypatch.setattr(Link, "begin", begin)
     monkeypatch.setattr(Link, "lines", lines)
-    return Wish(port="board", image="none", modules=("firmware/core/pilot.py",))
+    return Wish(port="board", image="none", modules=("firmware/core/vehicle/pilot.py",))
 
 
 def test_ctrl_c_ends_it(board: Board, overlaid: Wish, capsys: pytest.CaptureFixture[str]) -> None:

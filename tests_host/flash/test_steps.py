@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests_host.firmware.test_config import GOOD
+from tests_host.config.test_config import GOOD
 from tests_host.flash.fake_board import Board, Unplugged
 from tools.flash import FlashError, Voice, __main__, files, find, report, site, steps
 from tools.flash.boards import named
 from tools.flash.steps import Wish, flash
-from tools.micropython import uf2
+from tools.image import uf2
 
 IMAGE = b"firmware" * 500
 OLD_SITE = b'{"name": "old"}'
@@ -262,8 +262,8 @@ def test_everything_is_compiled_for_the_chip(tmp_path: Path) -> None:
     board = named("esp32")
     loose = files.collect(board, tmp_path)
     assert {"/boot.py", "/main.py", "/islet_data.mpy"} <= set(loose)
-    assert "/firmware/boards/esp32.mpy" in loose
+    assert "/firmware/chips/esp32.mpy" in loose
     assert "/lib/umqtt/simple.mpy" in loose
-    assert not {"/firmware/boards/host.mpy", "/firmware/boards/rp2_flash.mpy"} & set(loose)
+    assert not {"/firmware/chips/host.mpy", "/firmware/chips/rp2_flash.mpy"} & set(loose)
     assert loose["/firmware/sense/kernel.mpy"][:3] == b"M\x06\x2b"  # native code, xtensawin
     assert "CIRCUIT = 'esp32'" in (tmp_path / "islet_data.py").read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.flash import FlashError, Voice, boards, writer
-from tools.micropython import uf2
+from tools.image import uf2
 
 IMAGE = bytes(range(256)) * 9 + b"the end"
 

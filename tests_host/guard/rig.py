@@ -8,7 +8,7 @@ import math
 from array import array
 
 from firmware import image as f
-from firmware.boards.circuit import SIGNALS, Analog
+from firmware.chips.circuit import SIGNALS, Analog
 
 FRAME_US, SKEW_US, FRAMES, BLOCKS = 192, 64, 13, 4
 PEAK_MA = 150_000

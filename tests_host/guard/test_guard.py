@@ -6,7 +6,7 @@ import pytest
 
 from firmware import guard as guard_module
 from firmware import image as f
-from firmware.core.pilot import classify
+from firmware.core.vehicle.pilot import classify
 from firmware.guard import Guard, kernel
 from tests_host.core.builders import healthy, put
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from firmware.guard import TABLE, Guard, fast_kernel, fast_kernel_plain, kernel
+from firmware.guard import TABLE, Guard, fast_kernel, kernel
 from tests_host.conftest import ROOT, RunDevice
 from tests_host.guard import cases
+from tests_host.guard.plain import fast_kernel as fast_kernel_plain
 
 DEVICE = ROOT / "tests_host/guard/device"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests_host.healthy.document import house
-from tools.twin import chips, port, run, scenario, scene
+from tools.twin import chips, run, scenario, scene
+from tools.twin.link import port
 
 BOARD = "host"
 REFUSED = "chip configuration: "

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from tools.micropython import heap, rooms
-from tools.micropython.images import REFERENCE
+from tools.image import heap, rooms
+from tools.image.images import REFERENCE
 from tools.micropython.sources import ROOT
 
 FIRMWARE = REFERENCE.folder / "firmware.bin"
@@ -74,7 +74,7 @@ def test_the_files_are_in_the_image() -> None:
         assert name.encode() + b"\0" in binary, name
     for name in ("_boot.py", "main.py", "firmware/app.py", "umqtt/simple.py", "islet_data.py"):
         assert name.encode() + b"\0" in binary, name
-    assert b"firmware/boards/host.py" not in binary
+    assert b"firmware/chips/host.py" not in binary
 
 
 def test_the_image_fits_and_names_no_folder_of_this_machine() -> None:

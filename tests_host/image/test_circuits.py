@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests_host.pack.test_pack import load
-from tools.micropython import image
-from tools.micropython.images import IMAGES, fits
+from tools.image import build as image
+from tools.image.images import IMAGES, fits
 from tools.micropython.sources import BuildError
 from tools.pack.__main__ import main as pack
 
@@ -16,7 +16,7 @@ from tools.pack.__main__ import main as pack
 @pytest.mark.parametrize(
     ("board", "circuit", "said"),
     [
-        ("pico", "nobody", "CIRCUIT: there is no firmware/boards/nobody.json"),
+        ("pico", "nobody", "CIRCUIT: there is no firmware/circuits/nobody.json"),
         ("pico", "esp32", "CIRCUIT: esp32 is for esp32, but BOARD=pico takes rp2040"),
         ("esp32", "pico", "CIRCUIT: pico is for rp2040, but BOARD=esp32 takes esp32"),
         ("pico", "host", "CIRCUIT: host is for host, but BOARD=pico takes rp2040"),
@@ -56,12 +56,12 @@ def test_a_tree_without_the_drivers_is_named(
 def test_one_circuit_is_packed_alone(circuit: str, tmp_path: Path) -> None:
     assert pack(["--circuit", circuit, "--target", str(tmp_path / "islet_data.py")]) == 0
     data = load(tmp_path / "islet_data.py")
-    assert circuit == data.CIRCUIT and list(data.BOARDS) == [circuit]
+    assert circuit == data.CIRCUIT and list(data.CIRCUITS) == [circuit]
     assert pack(["--target", str(tmp_path / "all" / "islet_data.py")]) == 0
     every = load(tmp_path / "all" / "islet_data.py")
-    assert every.CIRCUIT == "host" and {"host", circuit} <= set(every.BOARDS)
-    assert every.BOARDS[circuit] == data.BOARDS[circuit]
-    assert every.GRIDCODES == data.GRIDCODES and every.DEVICES == data.DEVICES
+    assert every.CIRCUIT == "host" and {"host", circuit} <= set(every.CIRCUITS)
+    assert every.CIRCUITS[circuit] == data.CIRCUITS[circuit]
+    assert every.GRIDCODES == data.GRIDCODES and every.PROFILES == data.PROFILES
 
 
 def test_an_unknown_circuit_is_refused_by_name(
@@ -69,5 +69,5 @@ def test_an_unknown_circuit_is_refused_by_name(
 ) -> None:
     target = tmp_path / "islet_data.py"
     assert pack(["--circuit", "nobody", "--target", str(target)]) == 1
-    assert "firmware/boards: no nobody.json, there are " in capsys.readouterr().err
+    assert "firmware/circuits: no nobody.json, there are " in capsys.readouterr().err
     assert not target.exists()

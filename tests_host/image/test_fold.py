@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.micropython import fold
+from tools.image import fold
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
@@ -72,7 +72,9 @@ def test_every_module_keeps_its_lines_and_its_numbers(tmp_path: Path) -> None:
         folded = (tmp_path / "firmware" / path.relative_to(FIRMWARE)).read_text(encoding="utf-8")
         assert folded.count("\n") == text.count("\n"), path
         ast.parse(folded)
-    contactor = ast.parse((tmp_path / "firmware/core/contactor.py").read_text(encoding="utf-8"))
+    contactor = ast.parse(
+        (tmp_path / "firmware/core/vehicle/contactor.py").read_text(encoding="utf-8")
+    )
     names = {node.id for node in ast.walk(contactor) if isinstance(node, ast.Name)}
     assert "CONTACTOR_STATE" not in names and "CONTACTOR_NAMES" in names
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests_host.conftest import RunDevice
-from tools.micropython import fold, freeze, sources
+from tools.image import fold, freeze
+from tools.image.build import only_one
+from tools.image.images import HERE, IMAGES, REFERENCE, Image
+from tools.micropython import sources
 from tools.micropython.build import BIN
-from tools.micropython.image import only_one
-from tools.micropython.images import HERE, IMAGES, REFERENCE, Image
 from tools.micropython.sources import ROOT
 from tools.pack.__main__ import main as pack
 
@@ -51,8 +52,8 @@ def test_the_whole_firmware_but_other_chips_boards(image: Image) -> None:
     chip = "rp2" if image.port == "rp2" else "esp32"
     for name in left_out - {name for name in every if name.endswith("kernel_plain.py")}:
         folder, _, file = name.rpartition("/")
-        assert folder == "firmware/boards" and not file.startswith(chip), name
-    assert "firmware/boards/host.py" in left_out
+        assert folder == "firmware/circuits" and not file.startswith(chip), name
+    assert "firmware/chips/host.py" in left_out
     for other in {"rp2", "esp32"} - {chip}:
         assert not [name for name in names(image) if f"boards/{other}" in name]
 
@@ -150,7 +151,7 @@ def test_the_partitions_of_the_esp32_follow_one_another() -> None:
     assert ends[-1] == 4 * 1024 * 1024
     assert spans["factory"] == (0x10000, IMAGES["esp32"].code_bytes)
     assert spans["records"][1] == 256 * 1024 and spans["vfs"][1] >= 1024 * 1024
-    driver = (ROOT / "firmware" / "boards" / "esp32_flash.py").read_text()
+    driver = (ROOT / "firmware" / "chips" / "esp32_flash.py").read_text()
     assert 'LABEL = "records"' in driver
 
 

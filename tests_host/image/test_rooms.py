@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
-from tools.micropython import heap, image, rooms
-from tools.micropython.images import REFERENCE
-from tools.micropython.rooms import Room
+from tools.image import build as image
+from tools.image import heap, rooms
+from tools.image.images import REFERENCE
+from tools.image.rooms import Room
 from tools.micropython.sources import ROOT, BuildError
 
 BUILD = REFERENCE.folder / "build"
@@ -18,8 +19,8 @@ ALLOWED = {"core": {"flash": 1000, "heap": 500}, "names": {"flash": 100}}
 @pytest.mark.parametrize(
     ("file", "room"),
     [
-        ("firmware/core/island_table.py", "core"),
-        ("firmware/boards/rp2.py", "boards"),
+        ("firmware/core/grid/island_table.py", "core"),
+        ("firmware/chips/rp2.py", "boards"),
         ("firmware/policy/__init__.py", "policy"),
         ("firmware/__init__.py", "app"),
         ("firmware/app.py", "app"),
@@ -126,10 +127,10 @@ def test_each_room_is_within_its_budget_of_heap() -> None:
 
 def test_heap_is_measured_in_the_order_of_imports() -> None:
     files = ["main.py", "firmware/__init__.py", "firmware/image.py", "firmware/app.py"]
-    files += ["firmware/core/__init__.py", "firmware/core/island.py", "asyncio/core.py"]
+    files += ["firmware/core/__init__.py", "firmware/core/grid/island.py", "asyncio/core.py"]
     assert heap.modules(files) == [
         ("libs", ["asyncio.core"]),
-        ("core", ["firmware.core", "firmware.core.island"]),
+        ("core", ["firmware.core", "firmware.core.grid.island"]),
         ("app", ["firmware", "firmware.image"]),
         ("app", ["firmware.app"]),
     ]

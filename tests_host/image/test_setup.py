@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.micropython import images
+from tools.image import images
 from tools.setup import debian, steps
-from tools.setup.console import ROOT, Console
+from tools.workshop import ROOT, Console
 
 APT = """#!/bin/sh
 [ "$LC_ALL" = C ] || exit 9
@@ -56,7 +56,7 @@ def test_without_the_compiler_the_tests_go_on(
 
 def test_whatever_is_frozen_builds_the_image_anew() -> None:
     inputs = {str(path.relative_to(ROOT)) for path in images.inputs()}
-    assert {"boot.py", "main.py", "firmware/app.py", "firmware/boards/pico.json"} <= inputs
+    assert {"boot.py", "main.py", "firmware/app.py", "firmware/circuits/pico.json"} <= inputs
     assert {"firmware/web/index.html", "lib/umqtt/simple.py", "tools/pack/__main__.py"} <= inputs
     own = "tools/micropython"
     assert {f"{own}/budgets.json", f"{own}/manifests/islet.py"} <= inputs

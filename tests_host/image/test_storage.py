@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests_host.conftest import ROOT, RunDevice
 
-FROZEN = ROOT / "tools" / "micropython" / "frozen"
+FROZEN = ROOT / "tools" / "image" / "frozen"
 VOLUME = """
 import os, vfs
 import islet_storage

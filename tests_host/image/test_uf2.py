@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from tools.micropython import uf2
-from tools.micropython.images import REFERENCE
+from tools.image import uf2
+from tools.image.images import REFERENCE
 
 
 def parse(data: bytes) -> tuple[int, int, bytes]:

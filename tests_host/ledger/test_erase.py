@@ -20,7 +20,7 @@ from tests_host.ledger.flash import Flash
 from tests_host.ledger.keep_kit import Policy, image_of
 
 SIZE = 256 * 1024
-RP2 = ROOT / "firmware" / "boards" / "rp2_flash.py"
+RP2 = ROOT / "firmware" / "chips" / "rp2_flash.py"
 
 
 class Chip:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from firmware import image as im
-from firmware.net.commands import Commands
-from firmware.net.events import Events
 from firmware.net.http import Http
-from firmware.net.state import State
+from firmware.people.commands import Commands
+from firmware.people.events import Events
+from firmware.people.state import State
 from tests_host.conftest import ROOT
 from tests_host.net.conftest import Device, PolicyDouble
 from tools.pack import web

@@ -16,11 +16,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware import image as im
 from firmware.net import mqtt as mqtt_module
-from firmware.net.commands import Commands
-from firmware.net.events import Events
 from firmware.net.mqtt import Mqtt
 from firmware.net.packets import Packets
-from firmware.net.state import State
+from firmware.people.commands import Commands
+from firmware.people.events import Events
+from firmware.people.state import State
 from tests_host.core.planted import NOTICED, plant
 from tests_host.net.conftest import Broker, Device, PolicyDouble, free_port
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from firmware.bus.profiles import Profile
+from firmware.drivers.profile import Profile
 from tests_host.conftest import RunDevice
 from tools.pack import PackError
 from tools.pack.__main__ import KINDS, ROOT, build, main
-from tools.pack.devices import pack
+from tools.pack.profiles import pack
 
-SDM630 = json.loads((ROOT / "firmware/devices/sdm630.json").read_text())
+SDM630 = json.loads((ROOT / "firmware/profiles/sdm630.json").read_text())
 
 
 def load(path: Path) -> ModuleType:
@@ -57,9 +57,9 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
 def test_micropython_reads_the_same_bytes(tmp_path: Path, run_device: RunDevice) -> None:
     assert main(["--target", str(tmp_path / "islet_data.py")]) == 0
     script = (
-        "import islet_data; from firmware.bus.profiles import Profile;"
-        "print(Profile(islet_data.DEVICES['sdm630']).rows == "
-        "Profile(islet_data.DEVICE_SDM630).rows, islet_data.DEVICE_SDM630.hex())"
+        "import islet_data; from firmware.drivers.profile import Profile;"
+        "print(Profile(islet_data.PROFILES['sdm630']).rows == "
+        "Profile(islet_data.PROFILE_SDM630).rows, islet_data.PROFILE_SDM630.hex())"
     )
     same, packed = run_device(script, tmp_path).split()
     assert same == "True" and bytes.fromhex(packed) == pack(SDM630)
@@ -129,18 +129,22 @@ def test_a_bad_profile_is_refused_by_field(path: str, value: Any, error: str) ->
 @pytest.mark.parametrize(
     ("name", "text", "error"),
     [
-        ("bad.json", "{", "firmware/devices/bad.json: line 1: is not JSON"),
-        ("bad.json", "[]", "firmware/devices/bad.json: document: is not a JSON object"),
-        ("bad.json", '{"name": "a", "name": "b"}', "firmware/devices/bad.json: name: given twice"),
-        ("Bad One.json", "{}", "firmware/devices/Bad One.json: file name:"),
-        ("bad.json", '{"name": "x"}', "firmware/devices/bad.json: source: None is not a text"),
+        ("bad.json", "{", "firmware/profiles/bad.json: line 1: is not JSON"),
+        ("bad.json", "[]", "firmware/profiles/bad.json: document: is not a JSON object"),
+        (
+            "bad.json",
+            '{"name": "a", "name": "b"}',
+            "firmware/profiles/bad.json: name: given twice",
+        ),
+        ("Bad One.json", "{}", "firmware/profiles/Bad One.json: file name:"),
+        ("bad.json", '{"name": "x"}', "firmware/profiles/bad.json: source: None is not a text"),
     ],
 )
 def test_a_bad_file_is_refused_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, error: str
 ) -> None:
-    shutil.copytree(ROOT / "firmware/devices", tmp_path / "firmware/devices")
-    (tmp_path / "firmware/devices" / name).write_text(text)
+    shutil.copytree(ROOT / "firmware/profiles", tmp_path / "firmware/profiles")
+    (tmp_path / "firmware/profiles" / name).write_text(text)
     target = tmp_path / "islet_data.py"
     assert main(["--root", str(tmp_path), "--target", str(target)]) == 1
     assert error in capsys.readouterr().err

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware import image as im
-from firmware.net import commands
+from firmware.people import commands
 from firmware.policy import GOALS, Policy, documentation
 from tests_host.conftest import ROOT, RunDevice
 

@@ -15,7 +15,7 @@ const CTRL_D = '\x04';
 const BANNER = 'raw REPL; CTRL-B to exit\r\n>';
 // the image's firmware has numbers where the sources have names
 function folded(text) {
-  const python = ['-m', 'tools.micropython.fold', '-'];
+  const python = ['-m', 'tools.image.fold', '-'];
   return execFileSync('.venv/bin/python', python, { input: text, encoding: 'utf8' });
 }
 
@@ -31,8 +31,8 @@ import micropython, time
 import islet_data
 from machine import SPI, Pin
 from firmware import image as im
-from firmware.boards.circuit import Circuit
-circuit = Circuit(islet_data.BOARDS["pico"])
+from firmware.chips.circuit import Circuit
+circuit = Circuit(islet_data.CIRCUITS["pico"])
 image = im.Image()
 site = image.site
 site[im.LEG_COUNT] = site[im.EVSE_LEGS] = 3
@@ -83,7 +83,7 @@ const three = (rms, degrees = 0) => [0, 1, 2].flatMap((leg) => {
 function board() {
   assert.ok(existsSync(IMAGE), `no ${IMAGE}: run \`make image BOARD=pico\``);
   const pico = new Pico({ image: IMAGE });
-  const divider = 6 / 230 / 16; // as firmware/boards/pico.json has it
+  const divider = 6 / 230 / 16; // as firmware/circuits/pico.json has it
   const burden = (0.05 / 100) * 12;
   const chips = SELECTS.map((pin, number) => {
     const chip = new Atm90e32({

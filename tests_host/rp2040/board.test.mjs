@@ -6,7 +6,7 @@ import test from 'node:test';
 import { Board } from '../../tools/rp2040/house/board.mjs';
 import { BLOCK_END, OUTPUT_EDGE, UART } from '../../tools/rp2040/house/link.mjs';
 
-const PICO = fileURLToPath(new URL('../../firmware/boards/pico.json', import.meta.url));
+const PICO = fileURLToPath(new URL('../../firmware/circuits/pico.json', import.meta.url));
 const [TX, DE, DEAD_MAN, CONTACTOR, PILOT, CS1, ZX] = [0, 2, 3, 4, 9, 17, 21];
 const CHAR_NANOS = (10 / 19_200) * 1e9;
 

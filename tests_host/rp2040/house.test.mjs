@@ -67,7 +67,7 @@ test('without edges for two periods the pilot is steady', () => {
 // --- the circuit board's inputs ----------------------------------------------------------------
 
 const BOARD = JSON.parse(fs.readFileSync(
-  new URL('../../firmware/boards/pico.json', import.meta.url), 'utf8'));
+  new URL('../../firmware/circuits/pico.json', import.meta.url), 'utf8'));
 
 function inputs({ volts = 0, ppOhm = Infinity, amps = 0, sensors = {} } = {}) {
   const waves = { at: () => ({ wave: { ppOhm }, instant: () => amps }) };

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools.rp2040 import bootrom
-from tools.setup.console import SetupError
+from tools.workshop import SetupError
 
 
 def wheel(folder: Path, source: str) -> Path:

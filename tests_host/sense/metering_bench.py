@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware.boards.circuit import Meter
+from firmware.chips.circuit import Meter
 from firmware.image import (
     EVSE_LEGS,
     EVSE_NODE,

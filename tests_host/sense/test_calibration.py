@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from firmware import image as im
-from firmware.boards.circuit import Circuit
+from firmware.chips.circuit import Circuit
 from firmware.sense import Sense, calibration
 from firmware.sense.atm90e32_setup import Scales
 from tests_host.conftest import ROOT, RunDevice
-from tools.pack import boards as packer
+from tools.pack import circuits as packer
 
-DOCUMENT = json.loads((ROOT / "firmware/boards/pico.json").read_text())
+DOCUMENT = json.loads((ROOT / "firmware/circuits/pico.json").read_text())
 GOOD: dict[str, Any] = {
     "circuit": "pico",
     "date": "2026-11-22",
@@ -136,10 +136,10 @@ def test_the_extremes_are_ones_that_sense_and_chip_can_hold() -> None:
 
 CHIP = """
 import islet_data
-from firmware.boards.circuit import Circuit
+from firmware.chips.circuit import Circuit
 from firmware.sense import calibration
 from firmware.sense.atm90e32_setup import Scales
-circuit = Circuit(islet_data.BOARDS["pico"])
+circuit = Circuit(islet_data.CIRCUITS["pico"])
 for text in TEXTS:
     scales = [Scales(row) for row in circuit.meters]
     loaded = calibration.load(text, "pico", circuit.analog, scales)

@@ -9,9 +9,10 @@ from array import array
 import pytest
 
 from firmware import image as f
-from firmware.boards.circuit import SIGNALS, Analog
-from firmware.sense import Sense, kernel, kernel_plain
+from firmware.chips.circuit import SIGNALS, Analog
+from firmware.sense import Sense, kernel
 from tests_host.conftest import RunDevice
+from tests_host.sense.plain import kernel as kernel_plain
 
 CASES = 60
 

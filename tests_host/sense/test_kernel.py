@@ -9,8 +9,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.sense import kernel, kernel_plain, scale
+from firmware.sense import kernel, scale
 from tests_host.conftest import RunDevice
+from tests_host.sense.plain import kernel as kernel_plain
 from tests_host.sense.waves import ROOT
 
 DEVICE = ROOT / "tests_host/sense/device/kernels.py"

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from firmware.boards.circuit import Meter
+from firmware.chips.circuit import Meter
 from firmware.image import (
     EVSE_AGE_MS,
     EVSE_MA,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware.boards.circuit import Circuit
+from firmware.chips.circuit import Circuit
 from firmware.image import (
     EVSE_LEGS,
     EVSE_NODE,
@@ -20,10 +20,10 @@ from firmware.image import (
     Image,
 )
 from firmware.sense import Sense
-from tools.pack.boards import pack
+from tools.pack.circuits import pack
 
 ROOT = Path(__file__).resolve().parents[2]
-BOARD = json.loads((ROOT / "firmware/boards/host.json").read_text())
+BOARD = json.loads((ROOT / "firmware/circuits/host.json").read_text())
 RATE_HZ, FRAMES, CHANNELS, SKEW_S = 4800, 48, 14, 5e-6
 CP, PP, EVSE, MAIN, GRID, HOUSE = 0, 1, 2, 5, 8, 11
 PEAK = {EVSE: 120.0, MAIN: 400.0, GRID: 450.0, HOUSE: 450.0}

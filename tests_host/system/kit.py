@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.twin import process, run, scenario, scene
+from tools.twin import run, scenario, scene
 from tools.twin.buses.realbroker import RealBroker
+from tools.twin.link import process
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = ROOT / "tools" / "twin" / "scenarios"

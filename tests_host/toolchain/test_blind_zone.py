@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import blind_zone
+from tools.docs import blind_zone
 
 HAZARDS = Path(__file__).resolve().parents[2] / "docs" / "hazards.md"
 
@@ -15,7 +15,7 @@ HAZARDS = Path(__file__).resolve().parents[2] / "docs" / "hazards.md"
 def test_hazards_print_it() -> None:
     text = HAZARDS.read_text()
     for line in blind_zone.table():
-        assert line in text, "python -m tools.blind_zone"
+        assert line in text, "python -m tools.docs.blind_zone"
 
 
 @pytest.mark.parametrize("surplus", [-0.3, -0.1, 0.0, 0.2, 1.0])

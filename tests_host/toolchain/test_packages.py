@@ -12,7 +12,7 @@ import pytest
 
 from tests_host.conftest import RunDevice
 from tools.setup import packages
-from tools.setup.console import SetupError
+from tools.workshop import SetupError
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tools import workshop as console
 from tools.micropython import build, sources
-from tools.setup import console, debian, steps
-from tools.setup.console import Console, SetupError
+from tools.setup import debian, steps
+from tools.workshop import Console, SetupError
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests_host.twin.stubs import StubDevice, StubHouse
-from tools.twin import wire
-from tools.twin.link import Session
-from tools.twin.signals import CHANNELS, Instruments, Synthesis, frame_after
+from tools.twin.link import wire
+from tools.twin.link.session import Session
+from tools.twin.link.signals import CHANNELS, Instruments, Synthesis, frame_after
 
 SYNTHESIS = Synthesis(Instruments(), seed=1)
 BLOCK = 48

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from firmware import image as tables
-from tools.twin import wire
-from tools.twin.signals import frame_after
+from tools.twin.link import wire
+from tools.twin.link.signals import frame_after
 
 FRAMES = 48
 

@@ -16,7 +16,6 @@ from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.register_message import ReadInputRegistersRequest
 from sunspec2.modbus.client import SunSpecModbusClientDeviceRTU
 
-from tools.twin import wire
 from tools.twin.buses import devices, layout, mqtt
 from tools.twin.buses.line import LATE_US, TURNAROUND_US, Line, Responder, Timing
 from tools.twin.buses.realbroker import RealBroker
@@ -24,6 +23,7 @@ from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.sunspec import SunSpec
 from tools.twin.house.inverter import Inverter
 from tools.twin.house.spec import InverterSpec
+from tools.twin.link import wire
 
 TIMING = Timing(19_200, "N")
 

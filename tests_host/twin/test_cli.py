@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from firmware import image as tables
-from firmware.net import words
+from firmware.people import words
 from tests_host.twin.test_record import recorded
 from tools.twin import __main__ as cli
-from tools.twin import events, live
-from tools.twin.process import ROOT
+from tools.twin.link.process import ROOT
+from tools.twin.view import events, live
 
 
 def refused(capsys, *arguments):

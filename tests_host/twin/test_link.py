@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests_host.twin.link_kit import CLOSE, OPEN, Rig
 from tests_host.twin.stubs import StubDevice, StubHouse
-from tools.twin import wire
-from tools.twin.link import LinkError
-from tools.twin.signals import CHANNELS, frame_after
+from tools.twin.link import wire
+from tools.twin.link.session import LinkError
+from tools.twin.link.signals import CHANNELS, frame_after
 
 u8, u16, u32 = st.integers(0, 255), st.integers(0, 65535), st.integers(0, 2**32 - 1)
 pin, level, uart = st.integers(0, 31), st.integers(0, 1), st.integers(0, 3)

@@ -6,9 +6,9 @@ import itertools
 
 from tests_host.twin.link_kit import BLOCK, CLOSE, SYNTHESIS, Rig
 from tests_host.twin.stubs import StubHouse
-from tools.twin import wire
-from tools.twin.link import Session
-from tools.twin.signals import frame_after
+from tools.twin.link import wire
+from tools.twin.link.session import Session
+from tools.twin.link.signals import frame_after
 
 
 def test_after_a_restart_the_chip_counts_from_zero_and_its_pins_have_floated():

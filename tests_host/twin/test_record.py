@@ -11,7 +11,8 @@ import pytest
 
 from firmware import image as tables
 from firmware.core import Core
-from tools.twin import record, wire
+from tools.twin import record
+from tools.twin.link import wire
 
 
 def recorded(path: Path, steps: int = 200, seed: int = 1) -> list[record.Boot | record.Step]:

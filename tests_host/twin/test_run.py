@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from tests_host.twin.stubs import StubHouse
-from tools.twin import live, record, run
-from tools.twin.link import Session
-from tools.twin.process import ROOT
-from tools.twin.signals import Instruments, Synthesis
+from tools.twin import record, run
+from tools.twin.link.process import ROOT
+from tools.twin.link.session import Session
+from tools.twin.link.signals import Instruments, Synthesis
+from tools.twin.view import live
 
 CHIP = [sys.executable, str(Path(__file__).with_name("stub_chip.py"))]
 

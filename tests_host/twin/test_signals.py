@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests_host.twin.stubs import TURN, StubStretch
-from tools.twin import signals
-from tools.twin.signals import CHANNELS, FRAMES_PER_S, Instruments, Synthesis, frame_after
+from tools.twin.link import signals
+from tools.twin.link.signals import CHANNELS, FRAMES_PER_S, Instruments, Synthesis, frame_after
 
 IDEAL = Instruments(noise_codes=0, voltage_harmonics=(), current_harmonics=())
 QUIET = Synthesis(IDEAL, 1)
@@ -154,7 +154,7 @@ def test_frames_that_nobody_described_are_refused():
 
 
 def test_channel_numbers_are_those_of_the_circuit_board():
-    from tools.twin.port import read_board
+    from tools.twin.link.port import read_board
 
     board = read_board("host")
     first = {"pilot": signals.CP, "proximity": signals.PP, "evse_ct": signals.EVSE_CT,

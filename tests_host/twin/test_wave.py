@@ -23,12 +23,13 @@ from hypothesis import strategies as st
 from tests_host.twin import stubs
 from tests_host.twin.link_kit import CLOSE, OPEN, SYNTHESIS
 from tests_host.twin.stubs import StubDevice, StubHouse, StubStretch
-from tools.twin import chips, flash, port, wire
+from tools.twin import chips, flash
 from tools.twin.house import House, HouseSpec, from_dict
-from tools.twin.link import LinkError, Session
-from tools.twin.process import ROOT
-from tools.twin.signals import CODE_PER_A_EVSE, CODE_PER_V, Instruments, Synthesis
-from tools.twin.wave import Wave, wave_of
+from tools.twin.link import port, wire
+from tools.twin.link.process import ROOT
+from tools.twin.link.session import LinkError, Session
+from tools.twin.link.signals import CODE_PER_A_EVSE, CODE_PER_V, Instruments, Synthesis
+from tools.twin.link.wave import Wave, wave_of
 
 TURN = tuple(stubs.TURN)
 PROBE = ROOT / "tests_host" / "rp2040" / "house_probe.mjs"

@@ -14,7 +14,8 @@ from typing import Any
 
 from tools.bench.table import Figure
 from tools.bench.virtual import SCENARIO
-from tools.twin.process import MICROPYTHON, ROOT
+from tools.twin.link.process import MICROPYTHON
+from tools.workshop import ROOT
 
 PLAIN = """
 import asyncio, time

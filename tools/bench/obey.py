@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tools.bench.table import Figure
-from tools.twin.process import ROOT
+from tools.workshop import ROOT
 
 CASE = ROOT / "tests_host" / "cases" / "inverter_ignores_setpoint.json"
 AGES_S = (0.3, 2, 10)

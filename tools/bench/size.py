@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.bench.table import Figure
-from tools.twin.process import ROOT
+from tools.workshop import ROOT
 
 MPY_CROSS = ROOT / ".cache" / "bin" / "mpy-cross"
 FIRMWARE = ROOT / "firmware"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.bench.table import Figure
-from tools.twin.process import MICROPYTHON, ROOT
+from tools.twin.link.process import MICROPYTHON
+from tools.workshop import ROOT
 
 SCRIPT = Path(__file__).parent / "device" / "step.py"
 NODES = (3, 10, 30)

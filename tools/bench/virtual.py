@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.bench.table import Figure
-from tools.twin.process import ROOT
+from tools.workshop import ROOT
 
 SCENARIO = ROOT / "tools" / "twin" / "scenarios" / "sunny_day.json"
 

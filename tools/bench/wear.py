@@ -12,7 +12,7 @@ from typing import Any
 
 from tools.bench.table import Figure
 from tools.bench.virtual import twin
-from tools.twin.process import ROOT
+from tools.workshop import ROOT
 
 CASES = ROOT / "tests_host" / "cases"
 HOUR_S = 3_600

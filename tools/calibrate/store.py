@@ -7,13 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from firmware.boards.circuit import Circuit
+from firmware.chips.circuit import Circuit
 from firmware.sense import calibration
 from firmware.sense.atm90e32_setup import Scales
 from tools.calibrate import Doubt
 from tools.calibrate.targets import Target
-from tools.flash import CACHE, FlashError, Voice
+from tools.flash import FlashError, Voice
 from tools.flash.link import Link
+from tools.workshop import CACHE
 
 Document = dict[str, Any]
 Key = tuple[tuple[str, Any], ...]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware.boards.circuit import Circuit
+from firmware.chips.circuit import Circuit
 from firmware.sense.calibration import METER_FIELDS
 from tools.calibrate import Doubt, gains, store, targets, wiring
 from tools.calibrate.sampler import Readings, Sampler, of_leg, power

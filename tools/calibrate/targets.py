@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from firmware.boards.circuit import AMPS, VOLTS, Circuit
+from firmware.chips.circuit import AMPS, VOLTS, Circuit
 from firmware.sense.atm90e32_setup import Scales
 from tools.calibrate import Doubt
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tools.calibrate import Doubt
-from tools.flash import ROOT
+from tools.workshop import ROOT
 
 UNITS = {"voltage": "V", "current": "A", "power": "W"}
 
@@ -35,7 +35,7 @@ class Typed:
 
 
 class ModbusMeter:
-    """A meter of firmware/devices, by its profile, through pymodbus: no code in common with what
+    """A meter of firmware/profiles, by its profile, through pymodbus: no code in common with what
     it is to check. `port`: a serial port, or tcp:HOST:PORT."""
 
     def __init__(
@@ -43,7 +43,7 @@ class ModbusMeter:
     ) -> None:
         from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 
-        path = ROOT / "firmware/devices" / f"{profile}.json"
+        path = ROOT / "firmware/profiles" / f"{profile}.json"
         if not path.exists():
             names = ", ".join(sorted(p.stem for p in path.parent.glob("*.json")))
             raise Doubt(f"PROFILE: {profile} is not one of {names}")

@@ -11,15 +11,15 @@
     steps    the order of it all
 
 Nothing here energises anything, and nothing is stopped while something is energised: the board is
-asked first (firmware/console.py).
+asked first (firmware/net/console.py).
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools.workshop import ROOT
+
 CACHE = ROOT / ".cache"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.flash import FlashError
-from tools.micropython.images import IMAGES, Image
+from tools.image.images import IMAGES, Image
 
 FAMILIES = {"rp2": "rp2", "esp32": "esp32"}  # port of MicroPython -> who it is on the USB
 

@@ -14,16 +14,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.flash import CACHE, ROOT, FlashError, Voice
+from tools.flash import FlashError, Voice
 from tools.flash.boards import Board
 from tools.flash.link import Link
-from tools.micropython import fold
+from tools.image import fold
 from tools.pack.__main__ import build as pack
+from tools.workshop import CACHE, ROOT
 
 MPY_CROSS = CACHE / "bin" / "mpy-cross"
 WORK = CACHE / "flash"
 PLAIN = ("boot.py", "main.py")  # MicroPython looks for these names as they are
-# firmware/boards holds a file per chip; only this one's goes along
+# firmware/circuits holds a file per chip; only this one's goes along
 OTHER_CHIPS = {"rp2": ("host", "esp32"), "esp32": ("host", "rp2")}
 LIBRARIES = ("microdot", "umqtt")
 # measured: 1.57 bytes of heap for a byte of .mpy, and what the firmware needs to work
@@ -53,7 +54,7 @@ def collect(board: Board, work: Path = WORK) -> Files:
 def sources(family: str) -> Iterator[Path]:
     for path in sorted((ROOT / "firmware").rglob("*.py")):
         chip = path.stem.split("_")[0]
-        if path.parent.name != "boards" or chip not in OTHER_CHIPS[family]:
+        if path.parent.name != "chips" or chip not in OTHER_CHIPS[family]:
             yield path
     for library in LIBRARIES:
         yield from sorted((ROOT / "lib" / library).rglob("*.py"))

@@ -14,10 +14,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools.flash import CACHE, ROOT, FlashError, Voice
+from tools.flash import FlashError, Voice
 from tools.flash.boards import Board
 from tools.flash.files import compiled, sources
 from tools.flash.link import Link
+from tools.workshop import CACHE, ROOT
 
 STAGE = CACHE / "overlay"
 LOAD_S = 120

@@ -1,4 +1,4 @@
-# islet: the board's own report (firmware/console.py), for people.
+# islet: the board's own report (firmware/net/console.py), for people.
 # GPL-3.0-or-later
 from __future__ import annotations
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from firmware.boards.circuit import Circuit, Rights
-from tools.flash import CACHE, FlashError
+from firmware.chips.circuit import Circuit, Rights
+from tools.flash import FlashError
 from tools.flash.boards import Board
+from tools.workshop import CACHE
 
 PATH = "/site.json"  # on the board
 KEY = "/installer.key"  # on the board
@@ -48,7 +49,7 @@ def loaded(content: bytes, board: str, network: bool = False, key: bytes = b"") 
 def sealed(content: bytes, key: bytes) -> bytes:
     """The site with the seal over what is weaker in it than the rules; as it is when nothing is,
     or when it is no configuration at all."""
-    seal = importlib.import_module("firmware.seal")
+    seal = importlib.import_module("firmware.config.seal")
     config = loaded(content, "host", True)
     if config.errors or not config.weaker:
         return content
@@ -59,10 +60,10 @@ def sealed(content: bytes, key: bytes) -> bytes:
 
 def circuit(name: str) -> Circuit:
     """The circuit board as the firmware unpacks it."""
-    boards = packed().BOARDS
+    boards = packed().CIRCUITS
     if name not in boards:
         known = ", ".join(sorted(boards))
-        raise FlashError(f"CIRCUIT: {name} is not one of {known}", "name one of firmware/boards")
+        raise FlashError(f"CIRCUIT: {name} is not one of {known}", "name one of firmware/circuits")
     return Circuit(boards[name])
 
 

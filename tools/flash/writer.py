@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.flash import ROOT, FlashError, Voice
+from tools.flash import FlashError, Voice
 from tools.flash.boards import Board
-from tools.micropython import uf2
+from tools.image import uf2
+from tools.workshop import ROOT
 
 BLOCK = 512
 COPY = 64 * BLOCK

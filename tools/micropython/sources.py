@@ -16,7 +16,8 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools.workshop import ROOT
+
 CACHE = ROOT / ".cache"
 SOURCES = CACHE / "src"
 

@@ -14,17 +14,17 @@ import tomllib
 from pathlib import Path
 
 from tools.pack import PackError, web
+from tools.workshop import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / ".cache" / "data" / "islet_data.py"
 
 # folder of JSON files, its packer, prefix of the constants, dict of all by name
 KINDS = (
-    ("firmware/boards", "boards", "BOARD_", "BOARDS"),
-    ("firmware/devices", "devices", "DEVICE_", "DEVICES"),
+    ("firmware/circuits", "circuits", "CIRCUIT_", "CIRCUITS"),
+    ("firmware/profiles", "profiles", "PROFILE_", "PROFILES"),
     ("firmware/gridcodes", "gridcodes", "GRIDCODE_", "GRIDCODES"),
 )
-CIRCUITS = "firmware/boards"
+CIRCUITS = "firmware/circuits"
 HOST = "host"
 PAGE = "firmware/web/index.html"
 HEADER = """\

@@ -21,7 +21,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools.setup.console import CACHE, SetupError
+from tools.workshop import CACHE, SetupError
 
 ROM = CACHE / "rp2040" / "bootrom.bin"
 ROM_SHA256 = "90b31e108faedfa6bbcfcc33ba05dac61e645108cfbbdc385f8dafc71fde44ae"

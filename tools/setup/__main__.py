@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tools.setup.console import CACHE, SetupError
 from tools.setup.steps import PROFILES, STEPS
+from tools.workshop import CACHE, SetupError
 
 
 def main() -> int:

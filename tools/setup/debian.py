@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.micropython.build import m32_works
-from tools.setup.console import Console, SetupError
+from tools.workshop import Console, SetupError
 
 NEWLIB = Path("/usr/lib/arm-none-eabi/newlib/nosys.specs")
 FONTS = Path("/usr/share/fonts/truetype/dejavu")
@@ -55,7 +55,7 @@ PACKAGES = (
     Package(f"python3.{sys.version_info.minor}-venv", ALL, venv_works),
     Package("gcc-multilib", ALL, thirty_two_bits, "MicroPython is built with 64 bits"),
     Package("mosquitto", ALL, program("mosquitto"), "the embedded MQTT broker serves"),
-    # Not libstdc++-arm-none-eabi-newlib, 1.6 GB: tools/micropython/boards/common.cmake
+    # Not libstdc++-arm-none-eabi-newlib, 1.6 GB: tools/image/boards/common.cmake
     Package("gcc-arm-none-eabi", IMAGE, program("arm-none-eabi-gcc"), NO_IMAGE),
     Package("libnewlib-arm-none-eabi", IMAGE, NEWLIB.exists, NO_IMAGE),
     Package("cmake", IMAGE, program("cmake"), NO_IMAGE),

@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-from tools.setup.console import ROOT
+from tools.workshop import ROOT
 
 TOOLS = ROOT / ".venv" / "bin"
 CHECKS = (

@@ -10,7 +10,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.setup.console import CACHE, ROOT, Console, SetupError
+from tools.workshop import CACHE, ROOT, Console, SetupError
 
 LOCK = Path(__file__).with_name("packages.lock.json")
 ARCHIVES = CACHE / "src"

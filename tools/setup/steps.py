@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.micropython import build, images
+from tools.image import images
+from tools.micropython import build
 from tools.setup import debian, packages
-from tools.setup.console import CACHE, ROOT, Console
+from tools.workshop import CACHE, ROOT, Console
 
 PROFILES = ("run", "test", "bench", "image", "board")
 STAMPS = CACHE / "stamps"
@@ -88,7 +89,7 @@ def packed_data(console: Console, _profile: str) -> None:
 
 def data_sources() -> Iterable[Path]:
     """What `tools.pack` reads, and the packer itself."""
-    folders = ("firmware/boards", "firmware/devices", "firmware/gridcodes", "firmware/web")
+    folders = ("firmware/circuits", "firmware/profiles", "firmware/gridcodes", "firmware/web")
     for folder in folders:
         yield from sorted(p for p in (ROOT / folder).glob("*") if p.suffix in (".json", ".html"))
     yield from sorted((ROOT / "tools/pack").rglob("*.py"))
@@ -125,7 +126,7 @@ def chip_image(console: Console, _profile: str) -> None:
         console.say(f"no image for the chip without {' '.join(missing)}")
         return
     console.say("MicroPython for the RP2040 with the firmware frozen in")
-    console.run([PYTHON, "-m", "tools.micropython.image", images.REFERENCE.name])
+    console.run([PYTHON, "-m", "tools.image.build", images.REFERENCE.name])
 
 
 STEPS = (

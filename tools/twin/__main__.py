@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def simulate(options: argparse.Namespace) -> int:
-    from tools.twin import chips, port, run, scenario, scene
+    from tools.twin import chips, run, scenario, scene
+    from tools.twin.link import port
 
     path = Path(options.scenario)
     if not path.exists() and (shipped := HERE / "scenarios" / f"{path.name}.json").exists():

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from tools.flash.site import sealed
-from tools.twin import flash, process
-from tools.twin.port import BOARDS, BoardError
-from tools.twin.process import ROOT
+from tools.twin import flash
+from tools.twin.link import process
+from tools.twin.link.port import CIRCUITS, BoardError
+from tools.workshop import ROOT
 
 CACHE = ROOT / ".cache" / "rp2040"
 IMAGE = CACHE / "pico" / "firmware.bin"  # of `make image`, whatever the circuit board
@@ -93,7 +94,7 @@ def prepare(
         files["lib/socket.py"] = STUB.read_bytes()
     (folder / "flash.bin").write_bytes(flash.whole(IMAGE.read_bytes(), files))
     setup = {
-        "board": str(BOARDS / f"{board}.json"),
+        "board": str(CIRCUITS / f"{board}.json"),
         "flash": str(folder / "flash.bin"),
         **wiring,
     }

@@ -1,6 +1,6 @@
 # islet: the flash of a chip before its first start: image, file system, empty records.
 # GPL-3.0-or-later
-"""2 MB, as tools/micropython/boards lays them out: code up to 896 kB, then the file system that
+"""2 MB, as tools/image/boards lays them out: code up to 896 kB, then the file system that
 the firmware mounts at `/`, then the ledger's raw records. What is empty is erased: ones."""
 
 from __future__ import annotations

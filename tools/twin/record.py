@@ -29,8 +29,9 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 from firmware import image as image_tables
-from tools.twin import wire
-from tools.twin.process import MICROPYTHON, ROOT
+from tools.twin.link import wire
+from tools.twin.link.process import MICROPYTHON
+from tools.workshop import ROOT
 
 HERE = Path(__file__).resolve().parent
 VERSION = 1

@@ -25,13 +25,15 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from tools.twin import live, record, wire
-from tools.twin.display import Display, Progress, StatusLines, Terminal, times
-from tools.twin.events import EventLog, ImageEvents
-from tools.twin.interfaces import Edges, Truth
-from tools.twin.link import LinkError, Session
-from tools.twin.process import Chip, ChipDied
-from tools.twin.signals import Stretch
+from tools.twin import record
+from tools.twin.link import wire
+from tools.twin.link.interfaces import Edges, Truth
+from tools.twin.link.process import Chip, ChipDied
+from tools.twin.link.session import LinkError, Session
+from tools.twin.link.signals import Stretch
+from tools.twin.view import live
+from tools.twin.view.display import Display, Progress, StatusLines, Terminal, times
+from tools.twin.view.events import EventLog, ImageEvents
 
 RESTART_CODES = {75: "watchdog", 76: "reset"}
 OBSERVE_US = 100_000

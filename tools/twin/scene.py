@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.twin import chips, port, run, scenario
+from tools.twin import chips, run, scenario
 from tools.twin.buses.devices import sdm630
 from tools.twin.buses.line import Line, Responder, Timing
 from tools.twin.buses.mqtt import StubBroker
@@ -23,9 +23,10 @@ from tools.twin.buses.realbroker import RealBroker, free_port
 from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.sunspec import SunSpec
 from tools.twin.house import House
-from tools.twin.link import Session
+from tools.twin.link import port
+from tools.twin.link.session import Session
+from tools.twin.link.signals import Instruments, Synthesis
 from tools.twin.referee import Referee
-from tools.twin.signals import Instruments, Synthesis
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 MQTT_PORT = 1883

@@ -14,7 +14,7 @@ import vclock
 from firmware import image as fields
 from firmware.bus import pdu
 from firmware.bus.line import Line
-from firmware.bus.meter import Meter
+from firmware.drivers.meter import Meter
 
 _BAUD = 19_200
 _CHAR_US = 10_000_000 // _BAUD

@@ -13,9 +13,9 @@ from binascii import hexlify, unhexlify
 import vclock
 
 from firmware import image as fields
-from firmware.bus.inverter import Inverter
 from firmware.bus.line import Line
-from firmware.bus.meter import Meter
+from firmware.drivers.meter import Meter
+from firmware.drivers.sunspec_inverter import Inverter
 
 _BAUD = 19_200
 _CHAR_US = 10_000_000 // _BAUD

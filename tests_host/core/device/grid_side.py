@@ -9,9 +9,9 @@ try:
 except ImportError:
     micropython = None
 
-from firmware.core.gridcode import GridCode
-from firmware.core.island import Island
-from firmware.core.panel import Panel
+from firmware.core.grid.gridcode import GridCode
+from firmware.core.grid.island import Island
+from firmware.core.panel.tree import Panel
 from firmware.image import *
 
 STEPS = 1000

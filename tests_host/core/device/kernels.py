@@ -3,20 +3,11 @@
 import sys
 from array import array
 
-from firmware import image_kernel
-from firmware.core import (
-    limits_kernel,
-    pairing_kernel,
-    pairing_kernel_plain,
-    panel_kernel,
-    panel_kernel_plain,
-    switch_kernel,
-    witness_kernel,
-    witness_kernel_plain,
-    witness_parent,
-    witness_parent_plain,
-    witness_rooms,
-)
+from firmware import image as image_kernel
+from firmware.core.grid import switch_kernel
+from firmware.core.limits import kernel as limits_kernel
+from firmware.core.panel import kernel as panel_kernel
+from firmware.core.panel import pairing_kernel, witness_kernel, witness_parent, witness_rooms
 from firmware.image import (
     AGE_MAX_MS,
     CLAIM_LOW,
@@ -34,6 +25,10 @@ from firmware.image import (
     WINNER_HIGH,
     WINNER_LOW,
 )
+from tests_host.core.plain import pairing_kernel as pairing_kernel_plain
+from tests_host.core.plain import panel_kernel as panel_kernel_plain
+from tests_host.core.plain import witness_kernel as witness_kernel_plain
+from tests_host.core.plain import witness_parent as witness_parent_plain
 
 k = panel_kernel
 

@@ -3,7 +3,7 @@
 import json
 
 from firmware import image as im
-from firmware.net.commands import Commands
+from firmware.people.commands import Commands
 
 
 class Policy:

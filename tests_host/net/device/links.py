@@ -13,11 +13,11 @@ import sys
 from firmware import image as im
 from firmware.net import http as http_module
 from firmware.net import mqtt as mqtt_module
-from firmware.net.commands import Commands
-from firmware.net.events import Events
 from firmware.net.http import Http
 from firmware.net.mqtt import Mqtt
-from firmware.net.state import State
+from firmware.people.commands import Commands
+from firmware.people.events import Events
+from firmware.people.state import State
 from firmware.policy import Policy
 
 SETTINGS = {

@@ -3,7 +3,8 @@ import json
 import sys
 from array import array
 
-from firmware.sense import kernel, kernel_plain
+from firmware.sense import kernel
+from tests_host.sense.plain import kernel as kernel_plain
 
 
 def run(module, case):

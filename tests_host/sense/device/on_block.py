@@ -3,9 +3,9 @@ import time
 from array import array
 
 import micropython
-from islet_data import BOARDS
+from islet_data import CIRCUITS
 
-from firmware.boards.circuit import Circuit
+from firmware.chips.circuit import Circuit
 from firmware.image import (
     EVSE_AGE_MS,
     EVSE_LEGS,
@@ -31,7 +31,7 @@ image.site[EVSE_NODE] = 1
 image.site[NODE_COUNT] = 2
 image.site[NODE_INSTRUMENT] = INSTRUMENT_CT
 image.site[NODE_INSTRUMENT + 1] = INSTRUMENT_EVSE
-sense = Sense(image, Circuit(BOARDS["host"]).analog)
+sense = Sense(image, Circuit(CIRCUITS["host"]).analog)
 # half a second of something like 50 Hz: a triangle with noise, PWM on the pilot
 blocks = []
 seed = 1

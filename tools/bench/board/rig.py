@@ -11,18 +11,18 @@ from typing import Any
 
 from firmware import image
 from tools.flash.site import sealed
-from tools.micropython import fold
+from tools.image import fold
 from tools.twin import chips, flash
-from tools.twin.process import ROOT
+from tools.workshop import ROOT
 
 HERE = Path(__file__).parent
-JS = ROOT / "tools" / "rp2040" / "bench"
+JS = ROOT / "tools" / "bench" / "board" / "emulated"
 BOARD = "pico"
 SITE = HERE / "site.json"
 LINE = {"baud": 19_200, "parity": "N", "stop": 1, "silence_us": 2_100}
 SENSORS: dict[str, Any] = {"noise_codes": 1.5}  # LSB of the converter, standard deviation
 KEY = b"bench"  # of the installer, who stands by what is for tests alone
-MARK = "maintenance"  # firmware/console.py: the board stays at its prompt
+MARK = "maintenance"  # firmware/net/console.py: the board stays at its prompt
 SECTIONS = (image.SITE, image.READINGS, image.REQUESTS, image.COMMANDS, image.TRIPS)
 
 
@@ -37,7 +37,7 @@ def fields() -> dict[str, tuple[int, int]]:
 
 def board_file() -> Path:
     """The circuit board's JSON."""
-    return ROOT / "firmware" / "boards" / f"{BOARD}.json"
+    return ROOT / "firmware" / "circuits" / f"{BOARD}.json"
 
 
 def setup(
@@ -49,7 +49,7 @@ def setup(
     held: bool = True,
     board: Path | None = None,
 ) -> Path:
-    """Write flash and setup; the file to start a script of tools/rp2040/bench with.
+    """Write flash and setup; the file to start a script of tools/bench/board/emulated with.
 
     `held`: the board stays at its prompt, where a program is started; else it runs as delivered.
     """
@@ -78,7 +78,7 @@ def setup(
 
 
 def lines(script: str, *arguments: object) -> Iterator[dict[str, Any]]:
-    """Run a script of tools/rp2040/bench; its JSON lines as they come."""
+    """Run a script of tools/bench/board/emulated; its JSON lines as they come."""
     node = shutil.which("node") or "node"
     command = [node, str(JS / script), *map(str, arguments)]
     process = subprocess.Popen(

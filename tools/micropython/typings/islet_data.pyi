@@ -2,7 +2,7 @@
 
 VERSION: str
 CIRCUIT: str  # of this image
-BOARDS: dict[str, bytes]
-DEVICES: dict[str, bytes]
+CIRCUITS: dict[str, bytes]
+PROFILES: dict[str, bytes]
 GRIDCODES: dict[str, bytes]
 FIELDS: tuple[tuple[str, tuple[tuple[str, int, str], ...]], ...]

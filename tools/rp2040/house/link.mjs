@@ -1,4 +1,4 @@
-// islet: the link to the simulated house: messages and their items, as tools/twin/wire.py has them.
+// islet: the link to the simulated house: messages and their items, as tools/twin/link/wire.py has them.
 // GPL-3.0-or-later
 //
 // A message is a u32 length and a body, little endian. A body is a header and items (u8 tag, u16

@@ -1,7 +1,7 @@
 // islet: the house's currents and voltages at any instant, from the phasors of the link.
 // GPL-3.0-or-later
 //
-// A wave of the link (tools/twin/wave.py) holds for t0 < t <= t1. A quantity of RMS phasor X is
+// A wave of the link (tools/twin/link/wave.py) holds for t0 < t <= t1. A quantity of RMS phasor X is
 //
 //     x(t) = sqrt 2 * |X| * sum over n of weight(n) * cos(n * (rad + 2 pi hz (t - t0) + arg X))
 //

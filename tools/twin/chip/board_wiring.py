@@ -4,7 +4,7 @@
 import json
 import os
 
-with open("firmware/boards/" + (os.getenv("ISLET_BOARD") or "host") + ".json") as _file:
+with open("firmware/circuits/" + (os.getenv("ISLET_BOARD") or "host") + ".json") as _file:
     _board = json.load(_file)
 
 SAMPLING = _board["sampling"]

@@ -10,12 +10,13 @@ import os
 import warnings
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
+
+from tools.workshop import ROOT
 
 from .spec import Place, PvSpec
 
-CACHE = Path(__file__).resolve().parents[3] / ".cache" / "twin"
+CACHE = ROOT / ".cache" / "twin"
 QUARTERS = 96  # of an hour, in a day: the resolution of the standard profiles
 SUN_STEP_S = 300
 SUN_POINTS = 86_400 // SUN_STEP_S + 1

@@ -9,13 +9,13 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tools.twin.referee.planted import PLANTS
 from tools.twin.scenario import Event, Scenario
+from tools.workshop import ROOT
 
-GRIDCODES = Path(__file__).resolve().parents[3] / "firmware" / "gridcodes"
+GRIDCODES = ROOT / "firmware" / "gridcodes"
 ADDRESSED = ("silent", "crc", "exception", "other", "busy")  # no answer counts under these
 MOVING_A = 0.5
 

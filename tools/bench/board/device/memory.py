@@ -55,7 +55,7 @@ class SocketModule:
 sys.modules["socket"] = sys.modules["usocket"] = SocketModule()
 
 from firmware import app as application  # noqa: E402
-from firmware.boards import current  # noqa: E402
+from firmware.chips import current  # noqa: E402
 
 
 async def probe():

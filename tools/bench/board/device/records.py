@@ -3,7 +3,7 @@
 
 import time
 
-from firmware.boards.rp2_flash import RecordFlash
+from firmware.chips.rp2_flash import RecordFlash
 
 energised = False
 flash = RecordFlash(lambda: not energised)

@@ -11,8 +11,8 @@ import gc
 from firmware import app as application
 from firmware import config as configuration
 from firmware import image as im
-from firmware import seal
-from firmware.boards import current
+from firmware.chips import current
+from firmware.config import seal
 from firmware.core import Core
 
 _PERMITS = im.OUT_CONTACTOR | im.OUT_ENABLE | im.OUT_ISLAND

@@ -4,7 +4,7 @@
 import time
 
 from firmware import app as application
-from firmware.boards import current
+from firmware.chips import current
 
 board = current()
 app = application.App(board, application.read_config(board))

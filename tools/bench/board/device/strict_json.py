@@ -5,7 +5,7 @@ import gc
 import json
 import time
 
-from firmware import strict_json
+from firmware.base import strict_json
 
 node = '{"name": "kitchen%d", "parent": "service", "rating_a": 25.5, "instrument": "none"}, '
 text = '{"nodes": [' + "".join(node % i for i in range(11))

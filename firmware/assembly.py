@@ -1,0 +1,303 @@
+# islet: which parts a site and a board need, and how they are wired.
+# GPL-3.0-or-later
+#
+# PARTS below is the table: when, and what adds the part. Rooms that need a network are imported
+# only where there is one: a Pico has no socket.
+
+import gc
+import sys
+
+import islet_data
+
+import firmware
+from firmware import image as im
+from firmware.bus.line import Line
+from firmware.core import KEPT_FAULTS, KEPT_TRIPS, Core
+from firmware.drivers.meter import Meter
+from firmware.drivers.sunspec_inverter import Inverter
+from firmware.guard import Guard
+from firmware.guard.fast import Fast
+from firmware.health import Health
+from firmware.ledger import Ledger, open_store
+from firmware.ledger.keep import Keep
+from firmware.ledger.seal import Seal
+from firmware.maintenance import overlaid
+from firmware.net.console import Console
+from firmware.people.commands import OWNER, Commands
+from firmware.people.events import Events
+from firmware.people.lamp import Button, Lamp
+from firmware.people.state import State
+from firmware.policy import Policy
+from firmware.sense import Sense, calibration
+
+
+class Configured:
+    """What a configuration came to: `settings` by path, `nodes` by name, `errors` and `warnings`.
+
+    The room that reads it is needed once, and is several kB of a chip's heap: it goes again, and
+    so do the rows that declare the process image, once there is one."""
+
+    def __init__(self, text, image, rights):
+        from firmware import config
+        from firmware.config import seal
+
+        rights.key = seal.key()
+        loaded = config.load(text, image, rights)
+        self.settings, self.nodes = loaded.settings, loaded.nodes
+        self.errors, self.warnings = loaded.errors, loaded.warnings
+        if sys.implementation.name == "micropython":
+            for name in [n for n in sys.modules if n.startswith("firmware.config")]:
+                sys.modules.pop(name)
+            if hasattr(firmware, "config"):
+                delattr(firmware, "config")
+            im.forget_rows()
+
+
+class Parts:
+    """Everything that lives on the board, wired once."""
+
+    fast = None  # guard/fast.py, where the board hands over blocks
+    metering = None  # where it has metering chips
+    lamp = None  # and what else a circuit may have
+    button = None
+
+    def __init__(self, board, text):
+        self.board = board
+        self.image = im.Image()
+        self.health = Health()
+        self.config = Configured(text, self.image, board.rights)
+        gc.collect()  # what lasts shall lie together, not between what goes again
+        self._calibrate()
+        self.sense = Sense(self.image, board.analog)
+        self.guard = Guard(self.image, board)
+        if getattr(board, "fast_blocks", False):
+            self.fast = Fast(self.image, self.guard, board, self.sense.middles)
+        self.store = self._open_store()
+        self.keep = Keep(self.store, self.image, KEPT_FAULTS, KEPT_TRIPS)
+        self.guard.recall(self.keep.trips)
+        gc.collect()
+        self.core = Core(self.image)
+        self.seal = Seal(board, self.image)
+        self.events = Events(self.image)
+        self.events.add("start", self.keep.state()["text"])
+        self.state = State(
+            self.image,
+            self.config.settings["name"],
+            self.config.nodes,
+            self.config.errors,
+            self._extras,
+        )
+        self.links = []  # (name, coroutine function that runs for ever)
+        self.slow_parts = []  # (name, what steps once a second)
+        warnings = self.config.warnings
+        self.reports: list = [("health", self.health.state), ("warnings", lambda: warnings)]
+        self.commands = self.ledger = None
+        gc.collect()
+        self._add(PARTS)
+        self.config.settings = {}  # every part has taken its own
+        gc.collect()
+
+    def _add(self, parts):
+        """Those of the table that this site and board need."""
+        settings = self.config.settings
+        for _, when, add in parts:
+            try:
+                if when(self, settings):
+                    add(self, settings)
+            except ValueError as error:  # what only the parts can see, as "field: sentence"
+                self.config.errors.append(str(error))
+            gc.collect()
+
+    def _open_store(self):
+        """What was promised to last lies here; without it nothing is energised."""
+        try:
+            return open_store(self.board.storage, self.image)
+        except (OSError, ValueError) as error:
+            self.config.errors.append("storage: {}".format(error))
+            return None
+
+    def _calibrate(self):
+        """Before anybody takes a scale; a damaged file is as bad as a bad configuration."""
+        board = self.board
+        self.scales = []  # of the metering chips
+        if getattr(board, "meters", None):
+            from firmware.sense.atm90e32_setup import Scales
+
+            self.scales = [Scales(row) for _, _, row in board.meters]
+        self.calibration = calibration.load(
+            calibration.text(), board.name, board.analog, self.scales
+        )
+        for error in self.calibration.errors:
+            self.config.errors.append("calibration.json: " + error)
+
+    def by_hand(self, name, payload):
+        """A command of whoever stands before the box: the owner's."""
+        return self.commands.handle(name, payload, (OWNER,))
+
+    def _extras(self):
+        """Further sections of the published state."""
+        return {name: report() for name, report in self.reports}
+
+
+# --- when ------------------------------------------------------------------------------------
+
+
+def _configured(parts, _settings):
+    return not parts.config.errors
+
+
+def _line(parts, settings):
+    """Meter and inverter share one RS-485 line, if the site has either."""
+    site = parts.image.site
+    return _configured(parts, settings) and (_metered(site) or site[im.INVERTER_NODE] >= 0)
+
+
+def _metered(site):
+    """Nodes that a meter on the line measures."""
+    return [
+        node
+        for node in range(site[im.NODE_COUNT])
+        if site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_METER
+    ]
+
+
+def _chips(parts, settings):
+    return _configured(parts, settings) and getattr(parts.board, "meters", None)
+
+
+def _broker(parts, settings):
+    return _configured(parts, settings) and settings["mqtt.host"]
+
+
+def _page(parts, settings):
+    """The page is there even when the configuration is not, to mend it."""
+    if settings["http.port"] is None or parts.config.errors:
+        settings["http.port"] = parts.board.http_port
+    return settings["http.port"]
+
+
+def _console(parts, _settings):
+    return getattr(parts.board, "console", None) is not None
+
+
+def _lamp(parts, _settings):
+    return getattr(parts.board, "lamp", None) is not None
+
+
+def _button(parts, settings):
+    return _configured(parts, settings) and getattr(parts.board, "button", None) is not None
+
+
+def _overlaid(_parts, _settings):
+    return overlaid()
+
+
+# --- what ------------------------------------------------------------------------------------
+
+
+def _add_wishes(parts, settings):
+    policy = Policy(parts.image, settings)
+    parts.commands = Commands(parts.image, policy, parts.keep.note)
+    parts.keep.restore(policy)
+    parts.slow_parts += [("policy", policy), ("keep", parts.keep)]
+    parts.reports += [("policy", policy.state), ("keep", parts.keep.state)]
+
+
+def _add_ledger(parts, _settings):
+    parts.ledger = Ledger(parts.store, parts.image)
+    parts.slow_parts.append(("ledger", parts.ledger))
+    parts.reports.append(("ledger", parts.ledger.state))
+
+
+def _add_line(parts, settings):
+    image = parts.image
+    baud, parity = settings["bus.baud"], settings["bus.parity"]
+    line = Line(parts.board.uart(baud, parity), baud, 10 if parity == "N" else 11)
+    metered = _metered(image.site)
+    if metered:
+        profile = islet_data.PROFILES[settings["meter.profile"]]
+        Meter(image, line, profile, settings["meter.address"], metered[0])
+    if image.site[im.INVERTER_NODE] >= 0:
+        Inverter(image, line, settings["inverter.address"], settings["inverter.base"])
+    parts.links.append(("bus", line.run))
+    parts.reports.append(("bus", line.report))
+
+
+def _add_chips(parts, _settings):
+    from firmware.sense.atm90e32 import Atm90e32
+    from firmware.sense.metering import Metering
+
+    board = parts.board
+    rows = [row for _, _, row in board.meters]
+    drivers = [
+        Atm90e32(spi, select, scales)
+        for (spi, select, _), scales in zip(board.meters, parts.scales)
+    ]
+    parts.metering = Metering(parts.image, rows, drivers, board.circuit.crossing_leg)
+
+
+def _add_broker(parts, settings):
+    from firmware.net.mqtt import Mqtt
+
+    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events)
+    parts.links.append(("mqtt", mqtt.run))
+    parts.reports.append(("mqtt", mqtt.counters))
+
+
+def _add_page(parts, settings):
+    from firmware.net.http import Http
+
+    usable = not parts.config.errors
+    http = Http(
+        settings,
+        parts.state,
+        parts.commands if usable else None,
+        parts.events,
+        parts.ledger if usable else None,
+    )
+    parts.links.append(("page", http.run))
+    parts.reports.append(("http", http.counters))
+
+
+def _add_console(parts, settings):
+    """It answers there and can be stopped for maintenance."""
+    errors = parts.config.errors
+    console = Console(parts.board, parts.image, settings["name"], errors)
+    console.add("warnings", lambda: parts.config.warnings)
+    console.add("calibration", lambda: parts.calibration.date)
+    console.answer("readings", lambda: calibration.readings(parts.image))
+    console.answer("calibration", lambda: {"text": calibration.text()})
+    if not errors:
+        console.obey(parts.by_hand)
+    parts.links.append(("console", console.run))
+    parts.slow_parts.append(("console", console))
+
+
+def _add_overlay(parts, _settings):
+    parts.reports.append(("overlay", lambda: {"modules": overlaid()}))
+
+
+def _add_lamp(parts, _settings):
+    parts.lamp = Lamp(parts.image, parts.config.errors, parts.board.lamp)
+
+
+def _add_button(parts, _settings):
+    """It acknowledges."""
+    parts.button = Button(
+        parts.image, parts.board.button, lambda: parts.by_hand("acknowledge", {})
+    )
+
+
+PARTS = (
+    # part, when it is there, what adds it
+    ("policy and commands", _configured, _add_wishes),
+    ("ledger", _configured, _add_ledger),
+    ("RS-485: meter, inverter", _line, _add_line),
+    ("metering chips", _chips, _add_chips),
+    ("MQTT", _broker, _add_broker),
+    ("page", _page, _add_page),
+    ("console", _console, _add_console),
+    ("overlay", _overlaid, _add_overlay),
+    ("lamp", _lamp, _add_lamp),
+    ("button", _button, _add_button),
+)

@@ -1,0 +1,6 @@
+# islet: what every room may use.
+# GPL-3.0-or-later
+#
+#   viper        lets a kernel's text, machine code on the chip, run on CPython as well
+#   clock        milliseconds that wrap as on the chip
+#   strict_json  JSON from outside as RFC 8259 says; json_kernel, json_text: its one pass

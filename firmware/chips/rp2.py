@@ -1,0 +1,297 @@
+# islet: the RP2040 as a board.
+# GPL-3.0-or-later
+#
+# Sampling, RS-485 and the dead-man have files of their own (rp2_*.py). Here are the pins, the zero
+# crossings and the seal over a reset. What the guard's interrupt calls allocates nothing: the
+# registers are reached from viper, where their addresses are no boxed integers.
+#
+# Interrupts: everything of MicroPython and the SDK has one priority; the pins' is raised above it,
+# so that an emergency stop or a crossing cuts into the sampling's interrupt instead of waiting for
+# its end. What a pin's handler does is safe at any instruction of the guard (Guard.strike).
+#
+# (viper's ptr32(address) is no call of a type)
+# pyright: reportCallIssue=false
+
+import sys
+import time
+from array import array
+
+import islet_data
+import micropython
+import rp2
+from machine import PWM, RTC, SPI, WDT, WDT_RESET, Pin, reset_cause
+from uctypes import addressof
+
+from firmware import image as im
+from firmware.base.viper import const
+from firmware.chips.circuit import MODULES_OWN, Circuit, Rights
+from firmware.chips.rp2_crossing import Crossings
+from firmware.chips.rp2_deadman import DeadMan
+from firmware.chips.rp2_flash import RecordFlash
+from firmware.chips.rp2_serial import Rs485
+from firmware.chips.rp2_stream import Stream
+from firmware.chips.wall import wall_minute
+
+try:
+    import socket  # a Pico without radio or Ethernet has none
+
+    NETWORK = socket is not None
+except ImportError:
+    NETWORK = False
+
+_PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
+_CLOCK_SET = const(2024)  # year; the RTC starts in 2021
+_SECTIONS = const(4)  # where the beacon's addresses begin
+
+
+@micropython.viper
+def _write(masks, bits: int):
+    """masks: for each combination of outputs the pins that are on; then all, then the held."""
+    m = ptr32(masks)
+    on = m[bits & 31]
+    sio = ptr32(0xD0000000)
+    sio[6] = m[32] & (on ^ -1)  # GPIO_OUT_CLR: break before make
+    sio[5] = on  # GPIO_OUT_SET
+    sio[9] = m[33] & on  # GPIO_OE_SET: one that holds its state is driven once it is permitted
+
+
+@micropython.viper
+def _read(table) -> int:
+    """table: how many, then of each a pin's mask and the IN_* that it means."""
+    t = ptr32(table)
+    level = ptr32(0xD0000000)[1]  # GPIO_IN
+    end = t[0] * 2
+    bits = 0
+    i = 1
+    while i < end:
+        if level & t[i]:
+            bits |= t[i + 1]
+        i += 2
+    return bits
+
+
+@micropython.viper
+def _pins_first():
+    """IO_IRQ_BANK0 above all other interrupts: byte 1 of NVIC_IPR3."""
+    priority = ptr32(0xE000E400)
+    priority[3] = (priority[3] & (0xFF00 ^ -1)) | 0x4000
+
+
+@micropython.viper
+def _scratch(value: int) -> int:
+    """Watchdog SCRATCH0 (4 to 7 are the boot ROM's): write it, unless negative; what it says, -1
+    when that is nothing: after a power cut. The upper half is the complement of the lower."""
+    register = ptr32(0x40058000)
+    if value >= 0:
+        register[3] = value | ((value ^ 0xFFFF) << 16)
+    word = register[3]
+    if ((word ^ (word >> 16)) & 0xFFFF) != 0xFFFF:
+        return -1
+    return word & 0xFFFF
+
+
+class Board:
+    """`circuit` is what the frozen bytes say. meters: (SPI, select pin, row) of each chip.
+    `dead_man` and `crossings` are for the fast guard, None where the circuit has none."""
+
+    fast_blocks = True  # start_sampling takes on_block as well
+
+    def __init__(self):
+        circuit = Circuit(islet_data.CIRCUITS[islet_data.CIRCUIT])
+        self.circuit = circuit
+        self.name = circuit.name
+        analog = self.analog = circuit.analog
+        self.sample_rate_hz = circuit.rate_hz
+        self.rights = Rights(circuit, NETWORK)
+        self.sees_grid = im.SEES_VOLTAGE if analog.find("grid_v") >= 0 else im.SEES_NOTHING
+        if circuit.crossing_pin >= 0:
+            self.sees_grid = im.SEES_CROSSINGS
+        self.storage = RecordFlash()
+        self.http_port = 80 if NETWORK else 0
+        self.console = sys.stdin.buffer
+        # long-lived buffers first, while the heap is whole
+        self._stream = Stream(
+            circuit.adc, circuit.adc_pins, analog.frame_ns, circuit.block_frames, circuit.blocks
+        )
+        self._beacon = array("I", [0] * (_SECTIONS + 10))
+        self._outputs = self._output_masks(circuit.outputs)
+        self._inputs = self._input_table(circuit.inputs)
+        self._duty_permille = 1000  # steady +12 V: nothing offered
+        self._pwm = PWM(Pin(circuit.pilot_pin), freq=circuit.pilot_hz, duty_u16=65535)
+        self.dead_man = None
+        if circuit.dead_man_pin >= 0:
+            self.dead_man = DeadMan(circuit.dead_man_pin, circuit.dead_man_ms)
+        self.crossings = None
+        if circuit.crossing_pin >= 0:
+            self.crossings = Crossings(circuit.crossing_pin)
+        self.meters = self._metering_chips()
+        self._serial = None
+        self._strike = None
+        self._way_in(circuit)
+        self._rtc = RTC()
+        self._watchdog = None
+
+    def _way_in(self, circuit):
+        """`lamp(1 or 0)` and `button()`, where the circuit has them."""
+        if circuit.lamp_pin != -1:
+            number = "LED" if circuit.lamp_pin == MODULES_OWN else circuit.lamp_pin
+            self.lamp = Pin(number, Pin.OUT, value=0)
+        if circuit.button_pin == MODULES_OWN:
+            # Some 10 us without interrupts and flash: read only while nothing is energised.
+            self.button = rp2.bootsel_button
+        elif circuit.button_pin >= 0:
+            button = Pin(circuit.button_pin, Pin.IN, _PULL[circuit.button_pull])
+            rest = 1 if circuit.button_pull == 1 else 0
+            self.button = lambda: button() != rest
+
+    def _output_masks(self, rows):
+        """Off, as the pull-downs hold them. One that holds its state stays undriven until it is
+        first permitted: a reset must not open the islanding switch (INV-12)."""
+        masks = array("I", [0] * 34)
+        for bit, number, hold in rows:
+            if hold:
+                Pin(number, Pin.IN)
+                masks[33] |= 1 << number
+            else:
+                Pin(number, Pin.OUT, value=0)
+            masks[32] |= 1 << number
+            for bits in range(32):
+                if bits & bit:
+                    masks[bits] |= 1 << number
+        return masks
+
+    def _input_table(self, rows):
+        table = array("I", [0] * (2 * len(rows) + 1))
+        table[0] = len(rows)
+        for i in range(len(rows)):
+            bits, number, pull, _ = rows[i]
+            Pin(number, Pin.IN, _PULL[pull])
+            table[2 * i + 1], table[2 * i + 2] = 1 << number, bits
+        return table
+
+    def _metering_chips(self):
+        circuit = self.circuit
+        if circuit.spi is None:
+            return []
+        number, sck, mosi, miso, baud = circuit.spi
+        selects = [Pin(row.cs, Pin.OUT, value=1) for row in circuit.meters]
+        spi = SPI(number, baud, polarity=1, phase=1, sck=Pin(sck), mosi=Pin(mosi), miso=Pin(miso))
+        return [(spi, cs, row) for cs, row in zip(selects, circuit.meters)]
+
+    # --- power: the guard alone calls this -------------------------------------------------
+
+    def write_outputs(self, bits):
+        """Set the output pins (OUT_*); called by the guard alone, allocates nothing."""
+        _write(self._outputs, bits)
+
+    # --- signals ---------------------------------------------------------------------------
+
+    def read_inputs(self):
+        """Contacts and protective inputs now (IN_*)."""
+        return _read(self._inputs)
+
+    def sample_inputs(self, image):
+        """Inputs and crossings into the live readings, fresh."""
+        live = image.live
+        live[im.INPUTS] = _read(self._inputs)
+        live[im.INPUTS_AGE_MS] = 0
+        if self.crossings is not None:
+            live[im.CROSSING_AGE_MS] = self.crossings.age_us() // 1000
+
+    def crossing_mhz(self):
+        """The grid's frequency by its crossings, 0 while unknown."""
+        return self.crossings.mhz() if self.crossings is not None else 0
+
+    def start_sampling(self, on_half, on_block):
+        """Call on_half(samples, frames, ms since the last) every 10 ms, and before it, after
+        every block, on_block(codes, index of its first), from the sampling interrupt."""
+        self._stream.start(on_half, on_block)
+
+    def watch_trips(self, strike):
+        """Call strike(IN_*) as soon as an input trips that is latched in hardware."""
+        self._strike = strike
+        _pins_first()
+        for _, number, _, trips in self.circuit.inputs:
+            if trips:
+                Pin(number).irq(self._tripped, Pin.IRQ_RISING, hard=True)
+
+    def _tripped(self, _pin):
+        """In the pin's interrupt. A spike is over by the time it is asked for its level."""
+        inputs = _read(self._inputs) & im.PROTECTION_INPUTS
+        if inputs:
+            self._strike(inputs)
+
+    def pilot(self, duty_permille):
+        """Duty of the control pilot: 0 steady -12 V, 1000 steady +12 V."""
+        if duty_permille != self._duty_permille:
+            self._duty_permille = duty_permille
+            self._pwm.duty_u16(duty_permille * 65535 // 1000)
+
+    def uart(self, baud, parity="N", stop=1):
+        """The RS-485 line as a stream for asyncio; parity N, E or O."""
+        circuit = self.circuit
+        pins = circuit.uart_tx, circuit.uart_rx, circuit.uart_de
+        self._serial = Rs485(circuit.uart, pins, baud, parity, stop)
+        return self._serial
+
+    # --- time, and what a reset leaves -------------------------------------------------------
+
+    def ticks_ms(self):
+        return time.ticks_ms()
+
+    def wall_minute(self):
+        """Minutes since 2020-01-01 UTC, -1 while the clock is not set."""
+        return wall_minute(self._rtc.datetime(), _CLOCK_SET)
+
+    def start_watchdog(self, timeout_ms):
+        self._watchdog = WDT(timeout=timeout_ms)
+
+    def feed_watchdog(self):
+        if self._watchdog is not None:
+            self._watchdog.feed()
+
+    def reset_cause(self):
+        """ "reset" by the watchdog or the program, else "power"."""
+        return "reset" if reset_cause() == WDT_RESET else "power"
+
+    def seal(self, bits):
+        """16 bits that a reset leaves alone and a power cut clears. Allocates nothing."""
+        _scratch(bits)
+
+    def sealed(self):
+        """What seal() left, -1 when nothing is there."""
+        return _scratch(-1)
+
+    # --- what people and tools see -----------------------------------------------------------
+
+    def read_config(self):
+        """The site's configuration as text, "" when there is none."""
+        try:
+            with open("/site.json") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def record(self, image, dt_ms=100):
+        """For a debugger or the emulator, which read the image where it lies: marks, steps, ms,
+        then address and length of each section."""
+        beacon = self._beacon
+        if not beacon[_SECTIONS]:
+            sections = image.site, image.readings, image.requests, image.commands, image.trips
+            for i in range(len(sections)):
+                beacon[_SECTIONS + 2 * i] = addressof(sections[i])
+                beacon[_SECTIONS + 2 * i + 1] = len(sections[i])
+            beacon[1] = 0x74627631
+            beacon[0] = 0x69736C65
+        beacon[3] = dt_ms
+        beacon[2] = (beacon[2] + 1) & 0xFFFFFF
+
+    def log(self, text):
+        print(text)
+
+    def stop(self):
+        """Nothing samples, sends or holds any more: what a soft reset would leave running."""
+        self._stream.stop()
+        for part in (self._serial, self.dead_man):
+            if part is not None:
+                part.stop()

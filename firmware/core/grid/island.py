@@ -1,0 +1,171 @@
+# islet: leaving the grid, forming an island, and coming back.
+# GPL-3.0-or-later
+#
+# What happens is a table (island_table.py), what it names is measured (island_facts.py) and judged
+# (island_judge.py); here is the small engine.
+
+from array import array
+
+from firmware import image as im
+from firmware.base.viper import const
+from firmware.core.grid.island_facts import Witnesses, longer
+from firmware.core.grid.island_judge import Judge
+from firmware.core.grid.island_table import (
+    CAUSES,
+    FAULTS_OF_ISLAND,
+    MODES,
+    PERMITS,
+    RELAY,
+    RULES,
+    SOFT,
+    TRIES,
+    bit,
+    cause,
+    compile_condition,
+)
+
+_KEPT = bit("kept")
+_OPEN = bit("open")
+_BOND = bit("bond")
+_RESERVE = bit("reserve")
+_RULE = const(7)  # words of a rule: after, four of the condition, next, cause
+_PERMIT = const(5)  # words of a permit: output, four of the condition
+_LATEST_MS = const(20_000)  # of the rules' times: later the same facts change nothing
+_SHORTLY_MS = const(10_000)  # of an island, before loads come back
+_NOTE_MS = const(60_000)  # a glitch is told for so long
+
+
+class Island:
+    """Interprets the tables. Writes ISLAND_STATE, ISLAND_NOTE, SETPOINT_MODE, its bits of FAULTS.
+
+    `permits` holds this room's OUT_* bits; core puts them together with the contactor's.
+    """
+
+    def __init__(self, image, rules=RULES, permits=PERMITS):
+        self._site = image.site
+        self._requests = image.requests
+        self._commands = image.commands
+        self.witnesses = Witnesses(image)
+        self.judge = Judge(image)
+        self.permits = 0
+        self._modes = array("i", [mode for _, mode in MODES])
+        self._rules = [array("i", []) for _ in MODES]  # by state
+        self._permits = [array("i", []) for _ in MODES]
+        for state, after_ms, text, following, why in rules:
+            row = (after_ms,) + compile_condition(text) + (following, cause(why))
+            self._rules[state].extend(array("i", row))
+        for state, output, text in permits:
+            self._permits[state].extend(array("i", (output,) + compile_condition(text)))
+        self._rules_end = [len(rows) for rows in self._rules]
+        self._permits_end = [len(rows) for rows in self._permits]
+        self.state = im.ISLAND_SENSING
+        self.state_ms = 0
+        self._seen = self._made = -1  # facts of the last look at the tables
+        self._note = im.NOTE_NONE
+        self._note_ms = 0
+
+    @property
+    def faults(self):
+        """This room's bits of FAULTS."""
+        return self.judge.faults
+
+    def recall(self, faults):
+        """Start with the faults that stood before a reset: a failed contact bars islands and the
+        enable as before; what pins the switch does so once the site is sensed (INV-12)."""
+        judge, requests = self.judge, self._requests
+        judge.faults = faults & FAULTS_OF_ISLAND
+        judge.used = requests[im.REMEMBERED + im.MEMORY_TRIES]
+        if judge.faults & SOFT and not judge.used:
+            judge.used = TRIES  # nobody knows how often: once more, then a person
+        self.witnesses.proved = requests[im.REMEMBERED + im.MEMORY_BOND] == 1
+
+    def step(self, dt_ms):
+        seen = self.witnesses.step(dt_ms, self.state, self.permits)
+        made = self.judge.step(dt_ms, self.state, self.state_ms, self.permits, seen)
+        self.state_ms = longer(True, self.state_ms, dt_ms)
+        if seen != self._seen or made != self._made or self.state_ms <= _LATEST_MS:
+            self._seen, self._made = seen, made
+            self._follow(seen, made)
+            before = self.permits
+            self._permit(seen, made)
+            if self.permits != before:
+                self._seen = -1  # a row may ask what was kept
+        commands = self._commands
+        commands[im.ISLAND_STATE] = self.state
+        commands[im.SETPOINT_MODE] = self._modes[self.state]
+        commands[im.FAULTS] = (commands[im.FAULTS] & ~FAULTS_OF_ISLAND) | self.judge.faults
+        commands[im.MEMORY + im.MEMORY_BOND] = 1 if self.witnesses.proved else 0
+        commands[im.MEMORY + im.MEMORY_TRIES] = self.judge.used
+        self._tell(dt_ms, seen, made)
+
+    def _follow(self, seen, made):
+        rules = self._rules[self.state]
+        for row in range(0, self._rules_end[self.state], _RULE):
+            if seen & rules[row + 1] != rules[row + 2] or made & rules[row + 3] != rules[row + 4]:
+                continue
+            after_ms = rules[row]
+            if after_ms == RELAY:
+                after_ms = self._site[im.RELAY_FEEDBACK_MS]
+            if self.state_ms < after_ms:
+                continue
+            following, why = rules[row + 5], rules[row + 6]
+            if following == self.state and not self._news(why):
+                continue
+            self._enter(following, why)
+            return
+
+    def _news(self, why):
+        """A rule that stays in its state: its fault does not stand yet, or does and is cleared."""
+        fault = CAUSES[why][1]
+        faults = self.judge.faults
+        return faults != 0 if fault < 0 else faults & fault != fault
+
+    def _enter(self, state, why):
+        self.judge.name(why, self.permits)
+        self._seen = -1
+        if state == self.state:
+            return
+        self.judge.enter(state, self.state)
+        if state == im.ISLAND_STARTING:
+            self.witnesses.suspect = False
+        elif state == im.ISLAND_LOCKOUT:
+            self.judge.acknowledged_seq = self._requests[im.ACKNOWLEDGE_SEQ]
+        self.state = state
+        self.state_ms = 0
+
+    def _permit(self, seen, made):
+        rows = self._permits[self.state]
+        permits = 0
+        for row in range(0, self._permits_end[self.state], _PERMIT):
+            output = rows[row]
+            now = made | _KEPT if self.permits & output else made
+            if seen & rows[row + 1] == rows[row + 2] and now & rows[row + 3] == rows[row + 4]:
+                permits |= output
+        self.permits = permits
+
+    def _tell(self, dt_ms, seen, made):
+        """ISLAND_NOTE: what is worth a sentence and is no fault."""
+        note = im.NOTE_NONE
+        state = self.state
+        if state == im.ISLAND_GRID:
+            if seen & _OPEN:
+                note = im.NOTE_MIRROR
+            elif seen & _BOND:
+                note = im.NOTE_BOND
+        elif state == im.ISLAND_ISLANDED and self.state_ms >= _SHORTLY_MS:
+            if not self.permits & im.OUT_LOADS:
+                note = im.NOTE_LOADS
+        elif self.judge.announced_ms:
+            note = im.NOTE_STARTS
+        elif state == im.ISLAND_DARK and not made & _RESERVE:
+            note = im.NOTE_RESERVE
+        elif state == im.ISLAND_DARK and self.judge.pause_ms:
+            note = im.NOTE_WAITS
+        if note != im.NOTE_NONE:
+            self._note = note
+            self._note_ms = _NOTE_MS if state == im.ISLAND_GRID else 0
+        elif self._note_ms > 0:
+            self._note_ms -= dt_ms
+        else:
+            self._note = im.NOTE_NONE
+        self._commands[im.ISLAND_NOTE] = self._note

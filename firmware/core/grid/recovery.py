@@ -1,0 +1,180 @@
+# islet: the way out of every trip: what core must see before the guard may clear it.
+# GPL-3.0-or-later
+
+from array import array
+
+from firmware import image as im
+from firmware.base.viper import const
+
+_GATEWAY = const(2)
+_STALE_MS = const(300)
+_COOL_MS = const(60_000)  # hysteresis in time: the contact tells no temperature
+
+
+def _inputs(image):
+    """INPUTS, or everything at once when they are not fresh (which satisfies nobody)."""
+    readings = image.readings
+    return readings[im.INPUTS] if readings[im.INPUTS_AGE_MS] <= _STALE_MS else -1
+
+
+def contactor_open(image):
+    """Core no longer asks for it, and the auxiliary contact says open."""
+    state = image.commands[im.CONTACTOR_STATE]
+    asked = state != im.CONTACTOR_OPEN and state != im.CONTACTOR_FAULT
+    return not asked and _inputs(image) & im.IN_CONTACTOR == 0
+
+
+def unplugged(image):
+    if image.site[im.TOPOLOGY] == _GATEWAY:
+        return contactor_open(image) and image.readings[im.INVERTER_PLUGGED] == 0
+    return contactor_open(image) and image.commands[im.PILOT_STATE] == im.PILOT_A
+
+
+def car_at_rest(image):
+    state = image.commands[im.PILOT_STATE]
+    fresh = image.readings[im.PILOT_AGE_MS] <= _STALE_MS
+    return contactor_open(image) and fresh and (state == im.PILOT_A or state == im.PILOT_B)
+
+
+def car_still_asks(image):
+    state = image.commands[im.PILOT_STATE]
+    return contactor_open(image) and (state == im.PILOT_C or state == im.PILOT_D)
+
+
+def grid_back(image):
+    state = image.commands[im.GRID_STATE]
+    return state != im.GRID_UNKNOWN and state != im.GRID_DEAD
+
+
+def off_the_grid(image):
+    """The islanding switch is proved open: a dead grid no longer matters."""
+    inputs = _inputs(image)
+    return image.site[im.ISLAND_CAPABLE] == 1 and inputs >= 0 and inputs & im.IN_ISLAND_OPEN != 0
+
+
+def stop_released(image):
+    return _inputs(image) & im.IN_ESTOP == 0
+
+
+def service_over(image):
+    return _inputs(image) & im.IN_SERVICE == 0
+
+
+def enable_off(image):
+    return image.trips[im.OUTPUTS] & im.OUT_ENABLE == 0
+
+
+def rcd_set(image):
+    return _inputs(image) & im.IN_RCD == 0
+
+
+def cooled(image):
+    return _inputs(image) & im.IN_OVERTEMP == 0
+
+
+def outputs_off(image):
+    """Beating again (this runs), and nothing of what was dropped is still on."""
+    dropped = image.trips[im.OUTPUTS] & (im.OUT_CONTACTOR | im.OUT_ENABLE) == 0
+    return dropped and contactor_open(image)
+
+
+def contacts_consistent(image):
+    inputs = _inputs(image)
+    return inputs >= 0 and (inputs & im.IN_BOND == 0 or inputs & im.IN_ISLAND_OPEN != 0)
+
+
+def not_forming(image):
+    """The island has ended; whether there is another is for the transfer's own faults."""
+    return image.commands[im.SETPOINT_MODE] != im.INVERTER_FORM
+
+
+def sampling_again(image):
+    readings = image.readings
+    return readings[im.FAST_AGE_MS] <= _STALE_MS and readings[im.PILOT_AGE_MS] <= _STALE_MS
+
+
+# A trip may be cleared when any of its rows has held for its time and, where the row says so,
+# a person has acknowledged while it held.
+TABLE = (
+    # trip, condition, for ms, person, meaning
+    (im.TRIP_OVERCURRENT, contactor_open, 0, True, "contactor open"),
+    (im.TRIP_OVERCURRENT, unplugged, 0, False, "car unplugged"),
+    (im.TRIP_PILOT, car_at_rest, 0, False, "contactor open, car in A or B"),
+    (im.TRIP_PILOT, car_still_asks, 5_000, False, "contactor open, car steadily in C or D"),
+    (im.TRIP_DEAD_GRID, grid_back, 1_000, False, "grid no longer dead"),
+    (im.TRIP_DEAD_GRID, off_the_grid, 0, False, "islanding switch open"),
+    (im.TRIP_STOP, stop_released, 0, True, "stop released"),
+    (im.TRIP_STALE_PERMIT, outputs_off, 1_000, False, "beating again, outputs off"),
+    (im.TRIP_INTERLOCK, contacts_consistent, 1_000, False, "contacts consistent"),
+    (im.TRIP_BOND, contacts_consistent, 1_000, False, "contacts consistent"),
+    (im.TRIP_ISLAND, not_forming, 1_000, False, "no island asked for"),
+    (im.TRIP_NEUTRAL, not_forming, 1_000, False, "no island asked for"),
+    (im.TRIP_SHORT, not_forming, 1_000, False, "no island asked for"),
+    (im.TRIP_SAMPLING, sampling_again, 1_000, False, "samples fresh"),
+    (im.TRIP_SERVICE, service_over, 0, True, "service switch back"),
+    (im.TRIP_ENABLE, enable_off, 0, True, "its output is off"),
+    (im.TRIP_RCD, rcd_set, 0, True, "RCD set again"),
+    (im.TRIP_HEAT, cooled, _COOL_MS, False, "no longer too hot"),
+    (
+        im.TRIP_VEHICLE,
+        contactor_open,
+        1_000,
+        False,
+        "contactor open; INV-1 decides about the next",
+    ),
+)
+
+KEPT_TRIPS = 0  # those that a reset or power cut does not clear, for only a person may
+for _row in TABLE:
+    KEPT_TRIPS |= _row[0] if _row[3] else 0
+
+
+class Recovery:
+    """Writes TRIP_ACK from TABLE."""
+
+    def __init__(self, image):
+        self._image = image
+        self._held_ms = array("i", [0] * len(TABLE))
+        self._signed = bytearray(len(TABLE))  # a person acknowledged while the row held
+        self._acknowledge = 0
+        self._tripped = 0  # in the last step
+
+    def step(self, dt_ms):
+        image = self._image
+        acknowledge = image.requests[im.ACKNOWLEDGE_SEQ]
+        person = acknowledge != self._acknowledge
+        self._acknowledge = acknowledge
+        tripped = image.trips[im.TRIPPED]
+        ack = 0
+        if tripped or self._tripped:  # once more after the last trip, so that its rows forget
+            ack = self._clearable(tripped, person, dt_ms)
+        self._tripped = tripped
+        image.commands[im.TRIP_ACK] = ack
+
+    def _clearable(self, tripped, person, dt_ms):
+        """Advance every row of TABLE; the trips of which one has held long enough."""
+        ack = 0
+        i = 0
+        for bit, condition, for_ms, needs_person, _ in TABLE:
+            if tripped & bit and condition(self._image):
+                if person:
+                    self._signed[i] = 1
+                if self._held_ms[i] >= for_ms and (self._signed[i] or not needs_person):
+                    ack |= bit
+                held_ms = self._held_ms[i] + dt_ms
+                self._held_ms[i] = held_ms if held_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+            else:
+                self._held_ms[i] = 0
+                self._signed[i] = 0
+            i += 1
+        return ack
+
+
+def table():
+    """The ways out as lines of markdown."""
+    lines = ["| trip | clears when | for | and |", "|---|---|---|---|"]
+    for bit, _, for_ms, needs_person, text in TABLE:
+        name = im.TRIP_NAMES[len(bin(bit)) - 3]
+        person = "a person acknowledged" if needs_person else ""
+        lines.append("| %s | %s | %d ms | %s |" % (name, text, for_ms, person))
+    return lines

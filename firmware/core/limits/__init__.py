@@ -1,0 +1,6 @@
+# islet: ranges with a source and a reason, intersected, and whether they are obeyed.
+# GPL-3.0-or-later
+#
+#   arbiter    collects the claims, decides               kernel     its table
+#   hardware   what pilot, cable, ratings and relays say  growth     shed at once, grow slowly
+#   obedience  a device outside its grant (INV-16); seen, grants: what it did, what it was granted

@@ -1,0 +1,342 @@
+# islet: whether the inverter, following the grid, does what it was granted (INV-16).
+# GPL-3.0-or-later
+#
+# A late device is not a disobedient one: a measurement counts when it lies outside everything that
+# was granted during the device's response. One that nothing witnesses keeps its enable only where
+# its whole nameplate fits the static rule. One that forms an island is judged by the island.
+
+from firmware import image as im
+from firmware.base.viper import const
+from firmware.core.limits.grants import Grants
+from firmware.core.limits.seen import Seen
+
+_GRACE_MS = const(2_000)  # beyond the declared response
+_LATENCY_MS = const(500)  # a setpoint's way to the device, a report's way back
+_LATEST_MS = const(9_500)  # enable off by then, counted from the sample: INV-16 with its 10 s
+_ENABLE_MS = const(2_000)  # after these a source without enable delivers nothing
+_TIMES = const(3)  # named so often: refused until a person acknowledges
+_PAUSE_MS = const(300_000)  # after the first time, five times as long after the second
+_FORGET_MS = const(3_600_000)  # obeyed for so long: the count begins anew
+_FELL_W = const(500)  # less may be any load's
+_DOUBT_MS = const(500)  # a doubt of what it draws stands so long before its enable tells
+_STEADY_MS = const(2_500)  # and the circuit above has been steady for so long
+_STEADY_W = const(300)
+_AGAIN_MS = const(600_000)  # and is not asked again sooner
+_BACK_MS = const(300_000)  # what fell with it once is waited for so long
+_SLOWEST_MS = const(2_000)  # a reading may be older than it says, up to INV-4's bound
+
+KEPT_FAULTS = im.FAULT_NOT_OBEYED + im.FAULT_ENABLE  # this room's own; they outlive a reset
+
+# The escalation: step; ms beyond the declared response, the last _SURE_MS of them outside all that
+# was granted during the response too, which neither a late device nor an overshoot is. Once named
+# it goes on to the end: what has not obeyed for so long is not waited for.
+STEPS = (
+    (im.OBEY_AGAIN, 1_000, "everything is written again"),
+    (im.OBEY_ZERO, _GRACE_MS, "named, told zero"),
+    (im.OBEY_STOP, 2_500, "told to stop"),
+    (im.OBEY_OFF, 3_000, "its enable is off"),
+)
+_SURE_MS = const(700)
+
+
+class Obedience:
+    """Writes OBEDIENCE, ENABLE_BAR and its bits of FAULTS; takes SETPOINT_MODE to stop.
+
+    `withheld` holds the outputs that must stay off, whatever contactor and island permit.
+    """
+
+    def __init__(self, image, panel):
+        self._site = image.site
+        self._readings = image.readings
+        self._commands = image.commands
+        self._requests = image.requests
+        self._trips = image.trips
+        self.seen = Seen(image, panel)
+        self.withheld = 0
+        self.faults = 0
+        self.level = im.OBEY_QUIET
+        self.count = 0  # times named since it last obeyed for long
+        self.pause_ms = 0  # left until it is tried again
+        self._grants = Grants()
+        self._prepared = False
+        self._response_ms = 0
+        self._out_ms = 0  # outside its grant, counted from the sample
+        self._loose_ms = 0  # outside all that it may still be following
+        self._beyond_ms = 0  # outside beyond its response
+        self._plain = False  # its own report or a witness of it alone spoke against it
+        self._doubt_ms = 0
+        self._asked = False  # its enable fell to see what it draws
+        self._asked_w = self._steady_w = self._steady_ms = 0  # what flowed above before
+        self._fell_w = 0  # what fell with its enable once: twice is no chance
+        self._back_ms = 0  # left to wait for that to come back
+        self._wait_ms = 0  # until it may be asked again
+        self._calm_ms = 0
+        self._off_ms = self._open_ms = 0  # enable, T2's contactor
+        self._live_ms = 0  # power measured well after the enable fell
+        self._dark = False  # the islanding switch is withheld too
+        self._acknowledged = 0
+
+    def recall(self, faults):
+        """Start with the faults that stood before a reset: both then wait for a person."""
+        self.faults = faults & KEPT_FAULTS
+        self._dark = self._requests[im.REMEMBERED + im.MEMORY_OBEDIENCE] == 1
+        if self.faults & im.FAULT_NOT_OBEYED:
+            self.level = im.OBEY_OFF
+            self.count = _TIMES
+
+    def step(self, dt_ms):
+        seen = self.seen
+        if not self._prepared:
+            seen.prepare()
+            self._response_ms = self._site[im.INVERTER_RESPONSE_MS]
+            self._prepared = True
+        if seen.node < 0:
+            return
+        commands = self._commands
+        self._person()
+        low_w, high_w = commands[im.GRANT_LOW + im.INVERTER], commands[im.GRANT_HIGH + im.INVERTER]
+        if low_w > 0:
+            low_w = 0  # a wish may exclude zero; standing still always obeys
+        if high_w < 0:
+            high_w = 0
+        self._grants.enter(low_w, high_w, dt_ms)
+        seen.look(dt_ms)
+        on_grid = commands[im.ISLAND_STATE] == im.ISLAND_GRID
+        enabled = self._trips[im.OUTPUTS] & im.OUT_ENABLE != 0
+        if on_grid and enabled and seen.outside(low_w, high_w):
+            self._outside(dt_ms)
+        elif on_grid and enabled:  # by turns is outside as well: time inside is taken off
+            self._out_ms = _less(self._out_ms, dt_ms)
+            self._loose_ms = _less(self._loose_ms, dt_ms)
+        else:
+            self._out_ms = self._loose_ms = 0
+        if not on_grid:
+            self._back_ms = 0
+        elif enabled:
+            self._doubt(dt_ms)
+        self._escalate(dt_ms)
+        self._watch_enable(enabled, dt_ms)
+        self._bar(on_grid)
+
+    def _outside(self, dt_ms):
+        """For how long, counted from the sample, and whether by more than a circuit above."""
+        seen = self.seen
+        age_ms = seen.age_ms
+        if not seen.suspect:
+            self._plain = True
+        if self._out_ms == 0:
+            self._out_ms = age_ms
+        self._out_ms = _saturated(self._out_ms + dt_ms)
+        self._grants.since(self._response_ms + age_ms + _LATENCY_MS)
+        if seen.outside(self._grants.low_w, self._grants.high_w):
+            self._loose_ms = _saturated(self._loose_ms + dt_ms)
+        else:
+            self._loose_ms = _less(self._loose_ms, dt_ms)
+
+    def _doubt(self, dt_ms):
+        """A draw that nothing witnesses: the enable is the step of islet's own that tells, where
+        the circuit above has been steady: else what comes and goes by itself would tell."""
+        seen = self.seen
+        back = self._back_ms > 0
+        if back:
+            self._back_ms -= dt_ms
+        elif self._wait_ms > 0:
+            self._wait_ms -= dt_ms
+            return
+        if self.level != im.OBEY_QUIET or not seen.rests_by_its_word():
+            self._doubt_ms = self._steady_ms = 0
+            return
+        w = seen.above_w()
+        if not -_STEADY_W <= w - self._steady_w <= _STEADY_W:
+            self._steady_w = w
+            self._steady_ms = 0
+        self._steady_ms = _saturated(self._steady_ms + dt_ms)
+        if back:  # has what fell come back?
+            doubted = w - self._asked_w > -self._fell_w >> 1
+        else:
+            doubted = seen.doubted()
+        self._doubt_ms = _saturated(self._doubt_ms + dt_ms) if doubted else 0
+        if self._doubt_ms < _DOUBT_MS or self._steady_ms < _STEADY_MS:
+            return
+        if not back:
+            self._fell_w = 0
+        self._asked = True
+        self._asked_w = w
+        self._back_ms = 0
+        self._take(im.OBEY_OFF)
+
+    # --- what is done about it ----------------------------------------------------------------
+
+    def _escalate(self, dt_ms):
+        """By STEPS; back after a pause, the third time by a person alone."""
+        if self.level == im.OBEY_OFF:
+            self._convict()
+            if self.count < _TIMES:
+                self._wait(dt_ms)
+            return
+        if self.level >= im.OBEY_ZERO:
+            self._beyond_ms += dt_ms
+        elif self._out_ms == 0:
+            self.level = im.OBEY_QUIET
+            self._plain = False
+            self._calm_ms = _saturated(self._calm_ms + dt_ms)
+            if self._calm_ms >= _FORGET_MS:
+                self.count = 0
+            return
+        elif self._loose_ms < _SURE_MS:
+            return
+        else:
+            response_ms = self._response_ms
+            most_ms = _LATEST_MS - STEPS[-1][1]
+            self._beyond_ms = self._out_ms - (response_ms if response_ms < most_ms else most_ms)
+        for level, after_ms, _ in STEPS:
+            if level > self.level and self._beyond_ms >= after_ms:
+                self._take(level)
+
+    def _take(self, level):
+        self._calm_ms = 0
+        if level == im.OBEY_ZERO and not self._plain:
+            level = im.OBEY_OFF  # its own report says that it obeys: only its enable can tell
+        if self.level < im.OBEY_ZERO <= level:
+            self.pause_ms = _PAUSE_MS if self.count == 0 else 5 * _PAUSE_MS
+        self.level = level
+        if level == im.OBEY_ZERO:
+            self._name()
+
+    def _name(self):
+        self.count += 1
+        self.faults |= im.FAULT_NOT_OBEYED
+
+    def _convict(self):
+        """Its report and a circuit above contradicted: what its enable ended was its doing."""
+        seen = self.seen
+        if self.faults & im.FAULT_NOT_OBEYED or not seen.bounded:
+            return
+        off_ms = self._off_ms - _ENABLE_MS - seen.above_age_ms()
+        if off_ms < 0:
+            return
+        if self._asked:
+            fell_w = self._asked_w - seen.above_w()
+            if fell_w > _FELL_W and fell_w > self._fell_w >> 1:
+                if self._fell_w == 0:
+                    self._fell_w = fell_w
+                    self._back_ms = _BACK_MS
+                    self._forgive()
+                else:
+                    self._asked = False
+                    self._name()
+            elif off_ms >= _SLOWEST_MS:
+                self._wait_ms = _AGAIN_MS
+                self._forgive()
+        elif seen.delivers():
+            seen.cleared = True
+            self._forgive()
+        else:
+            self._name()
+
+    def _wait(self, dt_ms):
+        self.pause_ms -= dt_ms
+        if self.pause_ms <= 0:
+            self._forgive()
+
+    def _forgive(self):
+        self.level = im.OBEY_QUIET
+        self.pause_ms = self._calm_ms = 0
+        self._out_ms = self._loose_ms = 0
+        self._plain = self._asked = False
+        self.faults &= ~im.FAULT_NOT_OBEYED
+
+    def _person(self):
+        """A person has acknowledged: it is tried again, unless it still runs without enable."""
+        acknowledge = self._requests[im.ACKNOWLEDGE_SEQ]
+        if acknowledge == self._acknowledged:
+            return
+        self._acknowledged = acknowledge
+        self.count = 0
+        self.seen.cleared = False
+        self._forgive()
+        if self._live_ms == 0:
+            self.faults &= ~im.FAULT_ENABLE
+
+    # --- an enable without effect -------------------------------------------------------------
+
+    def _watch_enable(self, enabled, dt_ms):
+        """Power well after the enable fell: the next switch up opens, and stays so."""
+        self._off_ms = 0 if enabled else _saturated(self._off_ms + dt_ms)
+        closed = self._trips[im.OUTPUTS] & im.OUT_CONTACTOR
+        self._open_ms = 0 if closed else _saturated(self._open_ms + dt_ms)
+        if self._off_ms < _ENABLE_MS + self.seen.age_ms or not self.seen.runs():
+            self._live_ms = 0
+            return
+        self._live_ms = _saturated(self._live_ms + dt_ms)
+        if self._live_ms > dt_ms:  # in two steps
+            self.faults |= im.FAULT_ENABLE
+
+    def _bar(self, on_grid):
+        """ENABLE_BAR, `withheld` and what the device is asked to be."""
+        commands = self._commands
+        bar = self._barred() if on_grid else 0
+        withheld = im.OUT_ENABLE if bar else 0
+        if self.faults & im.FAULT_ENABLE:
+            bar |= im.BAR_ENABLE
+            withheld = im.OUT_ENABLE
+            # T2's contactor opens by FAULTS; a power that it does not end is ended further up
+            age_ms = _ENABLE_MS + self.seen.age_ms
+            welded = commands[im.CONTACTOR_STATE] == im.CONTACTOR_FAULT
+            if self._live_ms and (not self.seen.gateway or welded or self._open_ms >= age_ms):
+                self._dark = self._site[im.ISLAND_CAPABLE] == 1
+            if self._dark:
+                withheld |= im.OUT_ISLAND
+                bar |= im.BAR_SWITCH
+        else:
+            self._dark = False
+        following = commands[im.SETPOINT_MODE] == im.INVERTER_FOLLOW
+        if following and (self.level >= im.OBEY_STOP or bar & im.BAR_ENABLE):
+            commands[im.SETPOINT_MODE] = im.INVERTER_STOP
+        self.withheld = withheld
+        commands[im.ENABLE_BAR] = bar
+        commands[im.OBEDIENCE] = self.level
+        commands[im.MEMORY + im.MEMORY_OBEDIENCE] = 1 if self._dark else 0
+        commands[im.FAULTS] = commands[im.FAULTS] & ~KEPT_FAULTS | self.faults
+
+    def _barred(self):
+        site = self._site
+        bar = im.BAR_NOT_OBEYED if self.level == im.OBEY_OFF else 0
+        blind = self.seen.blind_ms > self._response_ms + _GRACE_MS
+        if blind and not site[im.INVERTER_FITS]:
+            bar |= im.BAR_UNWITNESSED
+        guard = self._readings[im.ANTI_ISLANDING]
+        if guard == 0 or (guard != 1 and not site[im.INVERTER_CERTIFIED]):
+            bar |= im.BAR_ANTI_ISLANDING
+        return bar
+
+
+def _saturated(ms):
+    return ms if ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+
+
+def _less(ms, dt_ms):
+    return ms - dt_ms if ms > dt_ms else 0
+
+
+def table():
+    """The escalation as lines of markdown."""
+    lines = ["| outside its grant for its response and | then |", "|---|---|"]
+    lines += ["| %d ms | %s |" % row[1:] for row in STEPS]
+    minutes = _PAUSE_MS // 60_000
+    lines += [
+        "",
+        "Its enable is off %d ms after the sample at the latest. It is tried again after %d min,"
+        " then after %d min; the third time when a person acknowledges. An hour of obedience"
+        " begins the count anew." % (_LATEST_MS, minutes, 5 * minutes),
+        "",
+        "Where only its own report and a circuit above speak of it: delivering beyond its grant"
+        " shows above. Of drawing shows that a step it reports (3 A a leg or more) does not appear"
+        " above, or that the circuit is overloaded by nothing islet knows of, no other sources"
+        " being declared there: its enable falls %d ms later, once the circuit has been steady for"
+        " %d ms. What falls with it, comes back with it and falls with it again names it;"
+        " else it is back at once, and not asked again for %d min. A draw that overloads nothing,"
+        " beside a report that stands still, is not told from a load: a meter of its own finds it."
+        % (_DOUBT_MS, _STEADY_MS, _AGAIN_MS // 60_000),
+    ]
+    return lines

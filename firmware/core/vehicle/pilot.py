@@ -1,0 +1,238 @@
+# islet: the control pilot, from plateaus to states and from amperes to duty.
+# GPL-3.0-or-later
+#
+# What must happen within the bounds of the vehicle's table the guard does; here states are named,
+# latched and let go, which takes longer. Levels, gaps and the duty code are those of IEC 61851-1
+# Annex A as quoted by open firmware; the detection windows are general knowledge and were not
+# checked against the standard's text.
+
+from array import array
+
+from firmware import image as im
+from firmware.base.viper import const
+
+LEAST_MA = const(6_000)  # IEC 61851-1: no smaller current can be offered
+_GATEWAY = const(2)  # topology T2: the gateway owns its pilot
+_STALE_MS = const(200)
+_GATEWAY_MS = const(2_000)  # INV-4
+_SETTLE_MS = const(40)  # a plateau belongs to the present PWM only if sampled this long after
+_DIODE_LOW_MV = const(-13_000)  # with a diode the car leaves the low plateau alone
+_DIODE_HIGH_MV = const(-11_000)
+_AGAIN_MS = const(60_000)  # a missing diode is looked for again after so long
+_AGAIN = const(3)  # times; offering PWM gives nobody power
+_STEADY_HIGH = const(1000)  # permille: X1, steady +12 V
+
+# From the top: a level at or above `floor` is `state`. In a gap between two windows a car that
+# was in the one above stays there; anybody else is put where less is allowed.
+LEVELS = (
+    # floor mV, state, stays if it was, meaning
+    (13_001, im.PILOT_UNKNOWN, im.PILOT_UNKNOWN, "above any level"),
+    (11_000, im.PILOT_A, im.PILOT_A, "no vehicle, 12 V"),
+    (10_001, im.PILOT_A, im.PILOT_B, "gap"),
+    (8_000, im.PILOT_B, im.PILOT_B, "vehicle connected, 9 V"),
+    (7_001, im.PILOT_B, im.PILOT_C, "gap"),
+    (5_000, im.PILOT_C, im.PILOT_C, "asks for power, 6 V"),
+    (4_001, im.PILOT_D, im.PILOT_C, "gap"),
+    (2_000, im.PILOT_D, im.PILOT_D, "asks for power and ventilation, 3 V"),
+    (1_001, im.PILOT_E, im.PILOT_D, "gap"),
+    (-1_000, im.PILOT_E, im.PILOT_E, "shorted or without supply, 0 V"),
+    (-10_999, im.PILOT_UNKNOWN, im.PILOT_UNKNOWN, "no such level"),
+    (-13_000, im.PILOT_F, im.PILOT_F, "not available, -12 V"),
+    (-1_000_000, im.PILOT_UNKNOWN, im.PILOT_UNKNOWN, "below any level"),
+)
+FLOOR_MV = array("i", [row[0] for row in LEVELS])
+STATE = bytes([row[1] for row in LEVELS])
+STAYS = bytes([row[2] for row in LEVELS])
+
+# Steps a new state must be seen, by PILOT_*: one sample neither latches nor clears. What takes
+# power away the guard does at once; a pilot not seen is unknown at once.
+DEBOUNCE = bytes([2, 2, 2, 2, 2, 2, 2, 10])
+
+# duty = base + current / step. Codes between 51 and 52.5 A do not exist: 51 A is offered.
+DUTY = (
+    # from mA, base permille, mA per permille, rule
+    (6_000, 0, 60, "I = 0.6 A per percent, 6 to 51 A"),
+    (51_000, 850, 1_000_000, "no code: 51 A"),
+    (52_500, 640, 250, "I = 2.5 A * (percent - 64), to 80 A"),
+    (80_000, 960, 1_000_000, "no code above 80 A"),
+)
+_DUTY_FROM_MA = array("i", [row[0] for row in DUTY])
+_DUTY_BASE = array("i", [row[1] for row in DUTY])
+_DUTY_STEP_MA = array("i", [row[2] for row in DUTY])
+_LAST = len(DUTY) - 1
+
+
+def classify(high_mv, previous):
+    """State (PILOT_*) of a high plateau in mV, given the state before."""
+    i = 0
+    while high_mv < FLOOR_MV[i]:
+        i += 1
+    return previous if previous == STAYS[i] else STATE[i]
+
+
+def duty_permille(offer_ma):
+    """Duty of the PWM that offers at most `offer_ma` per leg; below 6 A steady +12 V."""
+    if offer_ma < _DUTY_FROM_MA[0]:
+        return _STEADY_HIGH
+    i = _LAST
+    while offer_ma < _DUTY_FROM_MA[i]:
+        i -= 1
+    return _DUTY_BASE[i] + offer_ma // _DUTY_STEP_MA[i]
+
+
+def table():
+    """The levels and the duty code as lines of markdown."""
+    lines = ["| level | state | stays if it was | steps | meaning |", "|---|---|---|---|---|"]
+    for floor_mv, state, stays, text in LEVELS:
+        kept = im.PILOT_NAMES[stays] if stays != state else ""
+        lines.append(
+            "| from %d mV | %s | %s | %d | %s |"
+            % (floor_mv, im.PILOT_NAMES[state], kept, DEBOUNCE[state], text)
+        )
+    lines += ["", "| offer | duty | rule |", "|---|---|---|"]
+    for from_ma, base, step_ma, text in DUTY:
+        duty = "%d" % base if step_ma > from_ma else "%d + mA / %d" % (base, step_ma)
+        lines.append("| from %d mA | %s permille | %s |" % (from_ma, duty, text))
+    return lines
+
+
+class Pilot:
+    """Vehicle state from the plateaus; the duty from the offer.
+
+    `state` is PILOT_*; `diode_ok`: a valid low plateau was seen under the present PWM;
+    `unplugged`: in this step a connection ended, by A for 100 ms (T2: by the gateway's report).
+    """
+
+    def __init__(self, image):
+        self._image = image
+        self.state = im.PILOT_UNKNOWN
+        self.diode_ok = False
+        self.unplugged = False
+        self._unplugs = image.readings[im.PILOT_UNPLUGS]
+        self._plugged = False  # T2: as last reported
+        self._diode_fault = False  # until unplugged, acknowledged, or looked for again
+        self._diode_ms = 0  # since then
+        self._again = 0
+        self._candidate = im.PILOT_UNKNOWN
+        self._afresh = True  # nothing was seen twice since the start, or since it was silent
+        self._steps = 0
+        self._pwm_ms = 0
+        self._acknowledge = 0
+
+    def step(self, dt_ms):
+        """Write PILOT_STATE and the pilot's faults."""
+        image = self._image
+        commands = image.commands
+        self._count(commands)
+        if image.site[im.TOPOLOGY] == _GATEWAY or image.site[im.EVSE_NODE] < 0:
+            commands[im.PILOT_STATE] = im.PILOT_UNKNOWN
+            return
+        self._time_pwm(dt_ms)
+        self._forgive(dt_ms)
+        fresh = image.readings[im.PILOT_AGE_MS] <= _STALE_MS
+        if fresh:
+            self._debounce(self._look())
+        else:
+            self._begin()
+        self._remember()
+        seen = self.state
+        faults = commands[im.FAULTS] & ~(im.FAULT_PILOT | im.FAULT_DIODE)
+        if self._diode_fault:
+            faults |= im.FAULT_DIODE
+        odd = seen == im.PILOT_UNKNOWN and not self._afresh
+        if fresh and (odd or seen == im.PILOT_E or seen == im.PILOT_F):
+            faults |= im.FAULT_PILOT
+        commands[im.FAULTS] = faults
+        commands[im.PILOT_STATE] = self.state
+
+    def drive(self):
+        """Write PILOT_DUTY_PERMILLE from OFFER_MA."""
+        commands = self._image.commands
+        commands[im.PILOT_DUTY_PERMILLE] = duty_permille(commands[im.OFFER_MA])
+
+    def _time_pwm(self, dt_ms):
+        duty = self._image.commands[im.PILOT_DUTY_PERMILLE]
+        if 0 < duty < _STEADY_HIGH:
+            pwm_ms = self._pwm_ms + dt_ms
+            self._pwm_ms = pwm_ms if pwm_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+        else:
+            self._pwm_ms = 0
+            self.diode_ok = False  # to be proved again under the next PWM
+
+    def _look(self):
+        readings = self._image.readings
+        level = classify(readings[im.PILOT_HIGH_MV], self.state)
+        if level != im.PILOT_B and level != im.PILOT_C and level != im.PILOT_D:
+            return level
+        if self._diode_fault:
+            return im.PILOT_DIODE
+        if self._pwm_ms <= readings[im.PILOT_AGE_MS] + _SETTLE_MS:
+            return level  # no PWM, or sampled before it began: says nothing about the diode
+        if _DIODE_LOW_MV <= readings[im.PILOT_LOW_MV] <= _DIODE_HIGH_MV:
+            if level == self.state:
+                self.diode_ok = True
+            return level
+        self.diode_ok = False  # no closing from now on; a fault only when seen again
+        return im.PILOT_DIODE
+
+    def _begin(self):
+        """Nothing is known, which is no fault."""
+        self.state = self._candidate = im.PILOT_UNKNOWN
+        self._afresh = True
+
+    def _debounce(self, seen):
+        if seen == self._candidate:
+            if self._steps < DEBOUNCE[seen]:
+                self._steps += 1
+        else:
+            self._candidate = seen
+            self._steps = 1
+        if self._steps >= DEBOUNCE[seen]:
+            self.state = seen
+            self._afresh = False
+
+    def _count(self, commands):
+        """UNPLUGS: each connection that ended, for those who look once a second."""
+        readings = self._image.readings
+        if self._image.site[im.TOPOLOGY] != _GATEWAY:
+            unplugs = readings[im.PILOT_UNPLUGS]
+            self.unplugged = unplugs != self._unplugs
+            self._unplugs = unplugs
+        elif readings[im.INVERTER_AGE_MS] <= _GATEWAY_MS:
+            plugged = readings[im.INVERTER_PLUGGED] == 1
+            self.unplugged = self._plugged and not plugged
+            self._plugged = plugged
+        else:
+            self.unplugged = False
+        if self.unplugged and commands[im.UNPLUGS] < im.AGE_MAX_MS:
+            commands[im.UNPLUGS] += 1
+
+    def _forgive(self, dt_ms):
+        """Look afresh for a missing diode: unplugged, acknowledged, or a minute has passed."""
+        acknowledge = self._image.requests[im.ACKNOWLEDGE_SEQ]
+        person = acknowledge != self._acknowledge
+        self._acknowledge = acknowledge
+        if person or self.unplugged:
+            self._again = 0
+        if not self._diode_fault:
+            return
+        self._diode_ms += dt_ms
+        again = self._diode_ms >= _AGAIN_MS and self._again < _AGAIN
+        if person or self.unplugged or again:
+            self._again += again
+            self._diode_fault = False
+            self._begin()
+        elif self._diode_ms > _AGAIN_MS:
+            self._diode_ms = _AGAIN_MS
+
+    def _remember(self):
+        """What outlives a step: a missing diode; and what does not outlive a connection."""
+        state = self.state
+        if state == im.PILOT_DIODE:
+            if not self._diode_fault:
+                self._diode_ms = 0
+            self._diode_fault = True
+        elif state == im.PILOT_A:
+            self._diode_fault = False
+        if state != im.PILOT_B and state != im.PILOT_C and state != im.PILOT_D:
+            self.diode_ok = False

@@ -1,0 +1,79 @@
+# islet: the proximity pilot, from the plug's resistor to the cable's rating.
+# GPL-3.0-or-later
+#
+# Ladder of IEC 62196 / 61851-1 as quoted in vendors' pages. Unknown is never "maximum": it is
+# 0 A, also with a tethered cable (declare its rating by a resistor at the input).
+
+from array import array
+
+from firmware import image as im
+from firmware.base.viper import const
+
+_GATEWAY = const(2)
+_STALE_MS = const(2_000)  # INV-4
+_STEPS = const(2)  # the same rung in so many steps
+
+LADDER = (
+    # from ohm, rating mA, meaning
+    (2_201, im.UNKNOWN, "no cable"),
+    (1_000, 13_000, "1.5 kohm"),
+    (330, 20_000, "680 ohm"),
+    (150, 32_000, "220 ohm"),
+    (75, 63_000, "100 ohm"),
+    (0, im.UNKNOWN, "short: a fault"),
+    (-1_000_000, im.UNKNOWN, "not measured"),
+)
+_FROM_OHM = array("i", [row[0] for row in LADDER])
+_RATING_MA = array("i", [row[1] for row in LADDER])
+_SHORT = const(5)  # row of the short
+
+
+def rung(ohm):
+    """Row of LADDER for a resistance in ohm (-1 not measured)."""
+    i = 0
+    while ohm < _FROM_OHM[i]:
+        i += 1
+    return i
+
+
+def table():
+    """The ladder as lines of markdown."""
+    lines = ["| proximity to earth | cable | meaning |", "|---|---|---|"]
+    for ohm, rating_ma, text in LADDER:
+        rating = "%d mA" % rating_ma if rating_ma >= 0 else "unknown: 0 A"
+        lines.append("| from %d ohm | %s | %s |" % (ohm, rating, text))
+    return lines
+
+
+class Proximity:
+    """Cable rating, the same in two consecutive steps."""
+
+    def __init__(self, image):
+        self._image = image
+        self._rung = len(LADDER) - 1
+        self._candidate = self._rung
+        self._steps = 0
+
+    def step(self, dt_ms):
+        """Write CABLE_MA and FAULT_CABLE."""
+        image = self._image
+        readings = image.readings
+        commands = image.commands
+        if image.site[im.TOPOLOGY] == _GATEWAY or image.site[im.EVSE_NODE] < 0:
+            commands[im.CABLE_MA] = im.UNKNOWN
+            return
+        fresh = readings[im.PROXIMITY_AGE_MS] <= _STALE_MS
+        self._debounce(rung(readings[im.PROXIMITY_OHM] if fresh else im.UNKNOWN))
+        commands[im.CABLE_MA] = _RATING_MA[self._rung]
+        faults = commands[im.FAULTS] & ~im.FAULT_CABLE
+        commands[im.FAULTS] = faults | im.FAULT_CABLE if self._rung == _SHORT else faults
+
+    def _debounce(self, seen):
+        if seen == self._candidate:
+            if self._steps < _STEPS:
+                self._steps += 1
+        else:
+            self._candidate = seen
+            self._steps = 1
+        if self._steps >= _STEPS:
+            self._rung = seen

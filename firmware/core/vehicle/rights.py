@@ -1,0 +1,83 @@
+# islet: who may have power: protections, the car's own asking, authorisation, a gateway's report.
+# GPL-3.0-or-later
+#
+# Pure functions over a cycle's image, for the contactor's table and for the claims.
+
+from firmware import image as im
+from firmware.base.viper import const
+
+INPUTS_STALE_MS = 300  # feedback older than this: protections count as unhealthy
+_GATEWAY = const(2)
+_GATEWAY_FAULTS = im.FAULT_FORMING + im.FAULT_ENABLE
+ENABLE_ALONE = im.TRIP_SERVICE + im.TRIP_ENABLE  # nothing to a car that charges from the grid (T1)
+_MEASURED_MS = const(2_000)  # INV-4
+
+
+def unprotected(image):
+    """Emergency stop, RCD or over-temperature, or nobody knows."""
+    readings = image.readings
+    return (
+        readings[im.INPUTS_AGE_MS] > INPUTS_STALE_MS
+        or readings[im.INPUTS] & im.PROTECTION_INPUTS != 0
+    )
+
+
+def enable_trips(image):
+    """Which trips of the protective contacts that break the enable hard-wired stand."""
+    breaks = image.site[im.ENABLE_INPUTS]
+    trips = im.TRIP_STOP
+    if breaks & im.IN_RCD:
+        trips |= im.TRIP_RCD
+    if breaks & im.IN_OVERTEMP:
+        trips |= im.TRIP_HEAT
+    return image.trips[im.TRIPPED] & trips
+
+
+def asks_for_power(image):
+    """Pilot in C, or in D with ventilation confirmed."""
+    state = image.commands[im.PILOT_STATE]
+    if state == im.PILOT_D:
+        return image.readings[im.INPUTS] & im.IN_VENTILATION != 0
+    return state == im.PILOT_C
+
+
+def authorised(image):
+    """Nobody need be, or somebody was for the present connection."""
+    requests = image.requests
+    return image.site[im.AUTH_REQUIRED] == 0 or (
+        requests[im.AUTHORISED] == 1 and requests[im.AUTHORISED_FOR] == image.commands[im.UNPLUGS]
+    )
+
+
+def gateway_ready(image):
+    """T2: the device answers, has a car connected and locked, and reports no fault."""
+    readings = image.readings
+    return (
+        readings[im.INVERTER_AGE_MS] <= _MEASURED_MS
+        and readings[im.INVERTER_PLUGGED] == 1
+        and readings[im.INVERTER_FAULT] == 0
+    )
+
+
+def gateway_barred(image):
+    """T2: lockout, forming failed or unasked, or it went on without its enable."""
+    commands = image.commands
+    return (
+        commands[im.ISLAND_STATE] == im.ISLAND_LOCKOUT
+        or commands[im.FAULTS] & _GATEWAY_FAULTS != 0
+    )
+
+
+def gateway_done(image):
+    """T2: it is barred, reports no car or a fault, or is silent, or nobody is authorised.
+
+    While it forms the house's island, silence alone says nothing against it, and opening would
+    darken the house under load; what it last reported still counts.
+    """
+    readings = image.readings
+    reported = readings[im.INVERTER_PLUGGED] != 1 or readings[im.INVERTER_FAULT] != 0
+    if reported or gateway_barred(image):
+        return True
+    island = image.commands[im.ISLAND_STATE]
+    forms = island == im.ISLAND_STARTING or island == im.ISLAND_ISLANDED
+    return (readings[im.INVERTER_AGE_MS] > _MEASURED_MS or not authorised(image)) and not forms

@@ -1,0 +1,146 @@
+# islet: what the board says of itself on its console, and how it is stopped for maintenance.
+# GPL-3.0-or-later
+#
+# These lines are understood, whoever types them (tools/flash does):
+#
+#   islet report    one line of JSON: what runs here, what is energised, what answers
+#   islet stop      leaves the firmware for the prompt, unless something is energised
+#
+# and any other word that the app has an answer to (islet readings: tools/calibrate), and every
+# command of the owner's (people/commands.py), with what it is given as JSON, a number or a word:
+#
+#   islet acknowledge
+#   islet goal solar
+#   islet target_w {"target_w": -1500, "ttl_s": 600}
+#
+# While something is energised, Ctrl-C does not reach the interpreter either: opening a
+# terminal must not end a charge or darken a house.
+
+import asyncio
+import gc
+import json
+import sys
+import time
+
+import islet_data
+import machine
+import micropython
+
+from firmware import image as im
+from firmware.maintenance import overlaid, stop, trouble
+from firmware.people.standing import energised, instruments
+
+_LONGEST_LINE = 560  # a command with its payload
+_CTRL_C = 3
+
+
+def _names(bits, names):
+    return [name for i, name in enumerate(names) if bits & 1 << i]
+
+
+class Console:
+    """`board` needs `console`, a stream of bytes; `name` and `errors` are the configuration's."""
+
+    def __init__(self, board, image, name, errors):
+        self._board = board
+        self._image = image
+        self._name = name
+        self._errors = errors
+        self._sections = {}  # of the report, besides its own
+        self._answers = {}
+        self._command = None
+        self._interruptible = True
+
+    def add(self, section, function):
+        """`function()` gives a further section of the report."""
+        self._sections[section] = function
+
+    def answer(self, word, function):
+        """`function()` is what `islet word` gives, a dict."""
+        self._answers[word] = function
+
+    def obey(self, command):
+        """`command(name, payload)` carries out an owner's command."""
+        self._command = command
+
+    def _energised(self):
+        return energised(self._image, not self._errors)
+
+    def report(self):
+        """What the board says of itself, for JSON."""
+        image = self._image
+        gc.collect()
+        report = {
+            "islet": "report",
+            "name": self._name,
+            "version": islet_data.VERSION,
+            "circuit": self._board.name,
+            "platform": sys.platform,
+            "micropython": ".".join(str(part) for part in sys.implementation.version[:3]),
+            "reset_cause": machine.reset_cause(),
+            "uptime_s": time.ticks_ms() // 1000,
+            "heap_free": gc.mem_free(),
+            "heap_total": gc.mem_free() + gc.mem_alloc(),
+            "guard_ticks": image.trips[im.GUARD_TICKS],
+            "energised": self._energised(),
+            "outputs": _names(image.trips[im.OUTPUTS], im.OUTPUT_NAMES),
+            "inputs": _names(image.live[im.INPUTS], im.INPUT_NAMES),
+            "trips": _names(image.trips[im.TRIPPED], im.TRIP_NAMES),
+            "errors": self._errors,
+            "instruments": instruments(image),
+            "overlay": overlaid(),
+            "storage": trouble(),
+        }
+        for section, function in self._sections.items():
+            report[section] = function()
+        return report
+
+    async def run(self):
+        """Listen for ever."""
+        stream = asyncio.StreamReader(self._board.console)
+        line = b""
+        while True:
+            character = await stream.read(1)
+            if character in (b"\r", b"\n"):
+                self._take(line)
+                line = b""
+            elif len(line) < _LONGEST_LINE:
+                line += character
+
+    def _take(self, line):
+        """Answer a line; what stands before the words may be noise of the connection."""
+        at = line.find(b"islet ")
+        if at < 0:
+            return
+        words = bytes(line[at + 6 :]).split(None, 1)
+        try:
+            word = words[0].decode() if words else ""
+        except UnicodeError:
+            return
+        payload = words[1] if len(words) > 1 else b""
+        if word == "report" and not payload:
+            say(self.report())
+        elif word == "stop" and not payload:
+            reasons = self._energised()
+            say({"islet": "stop", "refused": reasons})
+            if not reasons:
+                stop()
+        elif word in self._answers and not payload:
+            answer = self._answers[word]()
+            answer["islet"] = word
+            say(answer)
+        elif self._command is not None:
+            answer = self._command(word, payload)
+            answer["islet"] = word
+            say(answer)
+
+    def step(self, _dt_ms):
+        """Once a second: Ctrl-C reaches the interpreter only while nothing is energised."""
+        interruptible = not self._energised()
+        if interruptible != self._interruptible:
+            self._interruptible = interruptible
+            micropython.kbd_intr(_CTRL_C if interruptible else -1)
+
+
+def say(document):
+    print(json.dumps(document))

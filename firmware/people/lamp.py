@@ -1,0 +1,144 @@
+# islet: the way in on the board itself: a lamp that says how it stands, a button to acknowledge.
+# GPL-3.0-or-later
+#
+# A unit without a network has these two and its console. The first row of PATTERNS that holds is
+# shown, from its beginning to its end; a character is 100 ms, # is lit. Dark is no supply, or a
+# firmware that has stopped.
+
+from firmware import image as im
+from firmware.base.viper import const
+
+STEP_MS = const(100)
+_POINT = (
+    im.FAULT_PILOT
+    + im.FAULT_DIODE
+    + im.FAULT_STUCK_OPEN
+    + im.FAULT_CABLE
+    + im.FAULT_NOT_FOLLOWED
+    + im.FAULT_WELD
+)
+_PRESSED_MS = const(1_000)  # for so long at least, so that a knock is nothing
+_STUCK_MS = const(10_000)  # for so long, and it is a broken button
+
+
+def _weld(lamp):
+    return lamp.image.commands[im.FAULTS] & im.FAULT_WELD
+
+
+def _starts(lamp):
+    return lamp.image.commands[im.ISLAND_NOTE] == im.NOTE_STARTS
+
+
+def _configuration(lamp):
+    return lamp.errors
+
+
+def _tripped(lamp):
+    return lamp.image.trips[im.TRIPPED]
+
+
+def _point(lamp):
+    return lamp.image.commands[im.FAULTS] & _POINT
+
+
+def _fault(lamp):
+    return lamp.image.commands[im.FAULTS]
+
+
+def _off_the_grid(lamp):
+    state = lamp.image.commands[im.ISLAND_STATE]
+    return state != im.ISLAND_GRID and state != im.ISLAND_SENSING
+
+
+def _charging(lamp):
+    return lamp.image.trips[im.OUTPUTS] & im.OUT_CONTACTOR
+
+
+def _always(_lamp):
+    return True
+
+
+PATTERNS = (
+    # holds, pattern, meaning
+    (_weld, "#.#.#.#.#.#.", "flickers: the contactor stays closed, the plug is live"),
+    (_starts, "###.###.###.", "quick: in 5 s the inverter supplies the house"),
+    (_configuration, "#####.....", "slow, half and half: the configuration has an error"),
+    (_tripped, "##..........", "one blink: a protection has tripped"),
+    (_point, "##..##..........", "two blinks: a fault of the charging point"),
+    (_fault, "##..##..##..........", "three blinks: another fault; page or console names it"),
+    (_off_the_grid, "#########.", "winks: the house is off the grid"),
+    (_charging, "##########", "steady: the contactor is closed"),
+    (_always, "#...................", "a short flash every 2 s: all is well"),
+)
+
+
+class Lamp:
+    """`light(1 or 0)` switches it; errors: the configuration's."""
+
+    def __init__(self, image, errors, light):
+        self.image = image
+        self.errors = errors
+        self._light = light
+        self._pattern = PATTERNS[-1][1]
+        self._at = len(self._pattern)
+        self._ms = 0
+        self._lit = None
+
+    def step(self, dt_ms):
+        """Every 100 ms, more or less."""
+        self._ms += dt_ms
+        if self._ms < STEP_MS:
+            return
+        self._ms = 0
+        if self._at >= len(self._pattern):
+            self._at = 0
+            for holds, pattern, _ in PATTERNS:
+                if holds(self):
+                    self._pattern = pattern
+                    break
+        lit = self._pattern[self._at] == "#"
+        self._at += 1
+        if lit != self._lit:
+            self._lit = lit
+            self._light(1 if lit else 0)
+
+
+def idle(image):
+    """Nothing hangs on islet: reading a button that shares the flash's select is no matter."""
+    state = image.commands[im.ISLAND_STATE]
+    if image.trips[im.OUTPUTS] & (im.OUT_CONTACTOR | im.OUT_BOND):
+        return False
+    return (
+        state == im.ISLAND_GRID
+        or state == im.ISLAND_SENSING
+        or state == im.ISLAND_LOCKOUT
+        or state == im.ISLAND_DARK
+    )
+
+
+class Button:
+    """Held for 1 s and let go again: a person acknowledges. `pressed()` reads it, `act()` is what
+    it does; it is read while nothing is energised."""
+
+    def __init__(self, image, pressed, act):
+        self._image = image
+        self._pressed = pressed
+        self._act = act
+        self._ms = 0
+
+    def step(self, dt_ms):
+        if not idle(self._image):
+            self._ms = 0
+        elif self._pressed():
+            self._ms = min(self._ms + dt_ms, _STUCK_MS)
+        else:
+            if _PRESSED_MS <= self._ms < _STUCK_MS:
+                self._act()
+            self._ms = 0
+
+
+def table():
+    """The patterns as lines of markdown."""
+    lines = ["| lamp, a character is 100 ms | meaning |", "|---|---|"]
+    lines += ["| `%s` | %s |" % (pattern, text) for _, pattern, text in PATTERNS]
+    return lines

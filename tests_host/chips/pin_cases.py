@@ -1,0 +1,85 @@
+"""Pins that cannot be what a board makes of them."""
+
+from __future__ import annotations
+
+from tests_host.chips.kit import Case
+
+PINS: list[Case] = [
+    ("a pin used twice", "pico", {"outputs__0__pin": 8}, "outputs.4.pin", "outputs.0.pin already"),
+    ("an input on the bus", "pico", {"inputs__0__pin": 1}, "inputs.0.pin", "uart.rx already"),
+    ("an output on a converter", "pico", {"outputs__4__pin": 26}, "outputs.4.pin", "already"),
+    ("a crossing on a taken pin", "pico", {"crossing__pin": 22}, "inputs.6.pin", "crossing.pin"),
+    ("a pin above the last", "pico", {"outputs__4__pin": 30}, "outputs.4.pin", "no pin 30"),
+    ("the Pico's lamp", "pico", {"outputs__4__pin": 25}, "outputs.4.pin", "lamp"),
+    ("the Pico's supply switch", "pico", {"outputs__4__pin": 23}, "outputs.4.pin", "power mode"),
+    ("ADC3 on a Pico", "pico", {"channels__2__adc": 3}, "channels.2.adc", "its own supply"),
+    ("no such ADC input", "pico", {"channels__2__adc": 4}, "channels.2.adc", "but 0, 1, 2"),
+    (
+        "UART transmit elsewhere",
+        "pico",
+        {"uart__tx": 4, "outputs__0__pin": 0},
+        "uart.tx",
+        "0, 12, 16, 28",
+    ),
+    ("UART receive of the other", "pico", {"uart__id": 1}, "uart.tx", "uart 1: 4, 8, 20, 24"),
+    ("SPI input elsewhere", "pico", {"spi__miso": 23}, "spi.miso", "power mode"),
+    ("SPI clock and data", "pico", {"spi__sck": 19, "spi__mosi": 18}, "spi.sck", "2, 6, 18, 22"),
+    ("no third UART", "pico", {"uart__id": 2}, "uart.id", "0, 1"),
+    ("no third SPI", "pico", {"spi__id": 2}, "spi.id", "0, 1"),
+    ("driver enable on the line", "pico", {"uart__de": 0}, "uart.de", "uart.tx already"),
+    ("flash", "esp32", {"outputs__2__pin": 7}, "outputs.2.pin", "flash"),
+    ("console", "esp32", {"inputs__3__pin": 3}, "inputs.3.pin", "console"),
+    ("no pin 24", "esp32", {"inputs__3__pin": 24}, "inputs.3.pin", "no pin 24"),
+    (
+        "output on an input",
+        "esp32",
+        {"outputs__2__pin": 39, "channels__1__adc": 6, "inputs__0__pin": 27},
+        "outputs.2.pin",
+        "input only",
+    ),
+    (
+        "select on an input",
+        "esp32",
+        {"meters__0__cs": 34, "inputs__0__pin": 21},
+        "meters.0.cs",
+        "input only",
+    ),
+    ("no pull there", "esp32", {"inputs__0__pull": "up"}, "inputs.0.pull", "no pull resistor"),
+    ("ADC2 with the radio", "esp32", {"channels__1__adc": 16}, "channels.1.adc", "radio"),
+    ("driver enable without PIO", "esp32", {"uart__de": 14}, "uart.de", "turns by itself"),
+    ("UART 0 is the console", "esp32", {"uart__id": 0}, "uart.id", "1, 2"),
+    ("pulled up in reset", "esp32", {"outputs__2__pin": 14}, "outputs.2.pin", "before firmware"),
+    ("strapping, pull up", "esp32", {"inputs__3__pin": 12}, "inputs.3.pull", "down at boot"),
+    (
+        "strapping, pull down",
+        "esp32",
+        {"inputs__1": {"name": "enable", "pin": 5, "pull": "down"}},
+        "inputs.1.pull",
+        "up at boot",
+    ),
+]
+PINS += [
+    (f"strapping pin {pin}", "esp32", {"outputs__0__pin": pin}, "outputs.0.pin", "at boot")
+    for pin in (0, 2, 5, 12, 15)
+]
+PINS += [("strapping dead-man", "esp32", {"dead_man__pin": 2}, "dead_man.pin", "at boot")]
+PINS += [("strapping pilot", "esp32", {"pilot__pin": 15}, "pilot.pin", "at boot")]
+PINS += [
+    (
+        f"the radio's pin {pin}",
+        "pico",
+        {"chip": "rp2040_w", "outputs__4__pin": pin},
+        "outputs.4.pin",
+        "radio",
+    )
+    for pin in (23, 24, 25, 29)
+]
+PINS += [
+    (
+        "ADC3 on a Pico W",
+        "pico",
+        {"chip": "rp2040_w", "channels__2__adc": 3},
+        "channels.2.adc",
+        "radio",
+    )
+]

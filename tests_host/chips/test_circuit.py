@@ -1,0 +1,113 @@
+"""From JSON to the device: the same circuit under CPython and MicroPython."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from firmware.chips import circuit as device
+from firmware.chips.circuit import AMPS, CHIPS, VOLTS, Circuit
+from firmware.image import (
+    IN_ESTOP,
+    IN_ISLAND_DEAD,
+    IN_OVERTEMP,
+    IN_RCD,
+    OUT_CONTACTOR,
+    OUT_ENABLE,
+    OUT_ISLAND,
+)
+from tests_host.chips.kit import NAMES, REAL, damaged, read
+from tests_host.conftest import RunDevice
+from tools.pack.__main__ import main as pack_all
+from tools.pack.circuits import pack, tables
+from tools.pack.circuits.chips import CHIPS as CHIP_DATA
+
+DUMP = Path(__file__).parent / "device" / "dump.py"
+
+
+def load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_names_are_in_the_devices_order() -> None:
+    """The packer knows no firmware; its numbers must be the device's."""
+    assert tuple(CHIP_DATA) == CHIPS
+    assert (tables.VOLTS, tables.AMPS) == (VOLTS, AMPS)
+    guards = (device.GUARD_SOFT, device.GUARD_HARD, device.GUARD_HARDWARE)
+    assert [tables.GUARDS[i] for i in guards] == ["soft", "hard_interrupt", "hardware"]
+    by = (device.DEAD_MAN_PIO, device.DEAD_MAN_MONOSTABLE)
+    assert [tables.DEAD_MAN_BY[i] for i in by] == ["pio", "monostable"]
+
+
+def test_micropython_reads_what_cpython_reads(
+    tmp_path: Path, run_device: RunDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pack_all(["--target", str(tmp_path / "islet_data.py")]) == 0
+    monkeypatch.setitem(sys.modules, "islet_data", load(tmp_path / "islet_data.py", "islet_data"))
+    dump = load(DUMP, "dump").dump
+    here = [line for name in NAMES for line in dump(name)]
+    assert run_device(DUMP, tmp_path).splitlines() == here
+
+
+def test_the_reference_board_on_the_device() -> None:
+    circuit = Circuit(pack(read("pico")))
+    assert (circuit.chip, circuit.guard) == ("rp2040", device.GUARD_HARD)
+    assert (circuit.uart, circuit.uart_tx, circuit.uart_rx, circuit.uart_de) == (0, 0, 1, 2)
+    assert circuit.spi == (0, 18, 19, 16, 1_000_000)
+    assert (circuit.crossing_pin, circuit.crossing_leg) == (21, 0)
+    assert (circuit.dead_man_pin, circuit.dead_man_ms) == (3, 40)
+    assert circuit.dead_man_bits == OUT_CONTACTOR | OUT_ENABLE
+    assert circuit.dead_man_by == device.DEAD_MAN_PIO
+    assert (circuit.evse_a, circuit.mains_a) == (32, 63)
+    assert list(circuit.adc) == [0, 1, 2] and list(circuit.adc_pins) == [26, 27, 28]
+    analog = circuit.analog
+    assert (analog.frame_ns, analog.frame_us, analog.rate_hz) == (192_000, 192, 5_208)
+    assert (analog.frames, analog.blocks, analog.block_frames) == (52, 4, 13)
+    assert circuit.outputs[1] == (OUT_ISLAND, 5, 1)
+    assert circuit.inputs[4] == (IN_ESTOP | IN_OVERTEMP, 14, 1, 1)
+    assert circuit.inputs[5] == (IN_RCD, 15, 1, 1)
+    assert circuit.inputs[6] == (IN_ISLAND_DEAD, 22, 2, 0)
+    assert [(VOLTS[m.volts], AMPS[m.amps], m.cs) for m in circuit.meters] == [
+        ("grid", "mains", 17),
+        ("house", "evse", 20),
+    ]
+
+
+def test_what_a_board_lacks_is_minus_one() -> None:
+    circuit = Circuit(pack(read("host")))
+    assert circuit.spi is None and circuit.meters == []
+    assert (circuit.uart_de, circuit.crossing_pin, circuit.dead_man_pin) == (-1, -1, -1)
+    assert circuit.dead_man_bits == 0 and set(circuit.adc_pins) == {-1}
+    assert (circuit.analog.frame_ns, circuit.analog.frame_us) == (208_333, 208)
+    assert (circuit.analog.frames, circuit.analog.blocks) == (48, 4)
+
+
+def test_the_esp32_never_islands() -> None:
+    circuit = Circuit(pack(read("esp32")))
+    assert circuit.guard == device.GUARD_HARDWARE
+    assert circuit.has_outputs(OUT_CONTACTOR) and not circuit.has_outputs(OUT_ISLAND)
+    assert circuit.dead_man_by == device.DEAD_MAN_MONOSTABLE
+    assert list(circuit.adc_pins) == [36, 39]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_reference_boards_use_every_declared_protection(name: str) -> None:
+    """A reference shows all there is: a dead-man that holds what a hung chip must not."""
+    document = read(name)
+    assert document["dead_man"]["timeout_ms"] <= 50
+    assert set(document["dead_man"]["holds"]) == {"contactor", "enable"}
+
+
+def test_data_of_another_version_is_refused() -> None:
+    packed = bytearray(pack(damaged("pico")))
+    packed[0] += 1
+    with pytest.raises(ValueError, match="board data has version 7, expected 6"):
+        Circuit(bytes(packed))

@@ -1,0 +1,234 @@
+"""The console: the report, and a stop that is refused while something is energised."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from firmware import image as im
+
+
+class Chip:
+    """Of `machine`, `micropython` and `time` what the console calls."""
+
+    def __init__(self) -> None:
+        self.resets = 0
+        self.ctrl_c: list[int] = []
+
+
+@pytest.fixture
+def chip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chip:
+    made = Chip()
+    modules: dict[str, dict[str, Any]] = {
+        "machine": {"reset": lambda: setattr(made, "resets", made.resets + 1),
+                    "reset_cause": lambda: 3},
+        "micropython": {"kbd_intr": made.ctrl_c.append, "const": lambda value: value},
+        "time": {"sleep_ms": lambda _ms: None, "ticks_ms": lambda: 61_000},
+        "islet_data": {"VERSION": "0.1.0", "CIRCUIT": "pico"},
+        "gc": {"collect": lambda: None, "mem_free": lambda: 150, "mem_alloc": lambda: 90},
+    }  # fmt: skip
+    for name, values in modules.items():
+        module = ModuleType(name)
+        vars(module).update(values)
+        monkeypatch.setitem(sys.modules, name, module)
+    for name in ("firmware.net.console", "firmware.maintenance"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+class Stream:
+    """What asyncio's StreamReader gives on the chip."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    async def read(self, _count: int) -> bytes:
+        if not self._text:
+            raise EOFError
+        first, self._text = self._text[:1], self._text[1:]
+        return first
+
+
+def console(chip: Chip, image: im.Image, errors: list[str] | None = None) -> Any:
+    module = importlib.import_module("firmware.net.console")
+    board = SimpleNamespace(name="pico", console=None)
+    return module.Console(board, image, "box", errors or [])
+
+
+def type_in(made: Any, text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio, "StreamReader", lambda _stream: Stream(text))
+    with pytest.raises(EOFError):
+        asyncio.run(made.run())
+
+
+def quiet() -> im.Image:
+    image = im.Image()
+    image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
+    return image
+
+
+def test_the_report(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = quiet()
+    image.site[im.EVSE_NODE] = 0
+    image.site[im.NODE_COUNT] = 1
+    image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
+    image.live[im.INPUTS_AGE_MS] = image.live[im.PILOT_AGE_MS] = 10
+    image.live[im.NODE_AGE_MS] = 5_400
+    image.live[im.INPUTS] = im.IN_ESTOP
+    made = console(chip, image, ["evse.max_a: no"])
+    made.add("extra", lambda: 7)
+    type_in(made, b"noise \xff\x02\rislet report\r", monkeypatch)
+    report = json.loads(capsys.readouterr().out)
+    assert report["islet"] == "report"
+    assert (report["name"], report["version"], report["circuit"]) == ("box", "0.1.0", "pico")
+    assert (report["heap_free"], report["heap_total"]) == (150, 240)
+    assert report["energised"] == []
+    assert report["inputs"] == ["estop"]
+    assert report["errors"] == ["evse.max_a: no"]
+    assert (report["overlay"], report["storage"]) == ([], "")
+    assert report["extra"] == 7
+    states = dict(report["instruments"])
+    assert states["inputs"] == states["pilot"] == "ok"
+    assert states["proximity"] == "silent since start"
+    assert states["node 0"] == "silent for 5 s"
+    assert "grid voltage" not in states
+
+
+@pytest.mark.parametrize(
+    ("field", "section", "value", "reason"),
+    [
+        (im.PERMITS, "commands", im.OUT_CONTACTOR, "the contactor is closed"),
+        (im.OUTPUTS, "trips", im.OUT_CONTACTOR, "the contactor is closed"),
+        (im.INPUTS, "live", im.IN_CONTACTOR, "the contactor is closed"),
+        (im.OUTPUTS, "trips", im.OUT_BOND, "the island's bond is closed"),
+        (im.INPUTS, "live", im.IN_BOND, "the island's bond is closed"),
+        *(
+            (im.ISLAND_STATE, "commands", state, "the house is off the grid")
+            for state in range(im.ISLAND_STOPPING, im.ISLAND_LOCKOUT)
+        ),
+    ],
+)
+def test_no_stop_while_something_is_energised(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    field: int, section: str, value: int, reason: str,
+) -> None:  # fmt: skip
+    image = quiet()
+    image.site[im.EVSE_NODE], image.site[im.ISLAND_CAPABLE] = 0, 1
+    getattr(image, section)[field] = value
+    made = console(chip, image)
+    type_in(made, b"islet stop\r", monkeypatch)
+    assert json.loads(capsys.readouterr().out) == {"islet": "stop", "refused": [reason]}
+    assert chip.resets == 0
+    assert not Path("maintenance").exists()
+    made.step(1000)
+    made.step(1000)
+    assert chip.ctrl_c == [-1]
+    getattr(image, section)[field] = im.ISLAND_GRID if section == "commands" else 0
+    if field == im.PERMITS:
+        image.commands[im.PERMITS] = 0
+    made.step(1000)
+    assert chip.ctrl_c == [-1, 3]
+
+
+@pytest.mark.parametrize("state", [im.ISLAND_SENSING, im.ISLAND_GRID, im.ISLAND_LOCKOUT])
+def test_stopped_for_one_start(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: int
+) -> None:
+    image = quiet()
+    image.commands[im.ISLAND_STATE] = state
+    image.trips[im.OUTPUTS] = im.OUT_ENABLE | im.OUT_LOADS  # drop safely on the grid
+    made = console(chip, image)
+    module = sys.modules["firmware.maintenance"]
+    assert not module.held()
+    type_in(made, b"islet stop\n", monkeypatch)
+    assert json.loads(capsys.readouterr().out) == {"islet": "stop", "refused": []}
+    assert chip.resets == 1
+    assert module.held()
+    assert not module.held()
+
+
+def test_what_is_not_from_the_image_is_said(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay, storage = ModuleType("islet_overlay"), ModuleType("islet_storage")
+    vars(overlay).update(MODULES=["firmware.core.vehicle.pilot"])
+    vars(storage).update(trouble="no file system: 19")
+    monkeypatch.setitem(sys.modules, "islet_overlay", overlay)
+    monkeypatch.setitem(sys.modules, "islet_storage", storage)
+    type_in(console(chip, quiet()), b"islet report\r", monkeypatch)
+    report = json.loads(capsys.readouterr().out)
+    assert report["overlay"] == ["firmware.core.vehicle.pilot"]
+    assert report["storage"] == "no file system: 19"
+
+
+def test_further_words(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = console(chip, quiet())
+    made.answer("readings", lambda: {"grid_mv": [1, 2]})
+    type_in(made, b"islet readings\rislet reading\r", monkeypatch)
+    said = capsys.readouterr().out.splitlines()
+    assert [json.loads(line) for line in said] == [{"islet": "readings", "grid_mv": [1, 2]}]
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_board_on_a_desk_can_be_stopped(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, configured: bool
+) -> None:
+    """Its open inputs say closed; but no site, or this site, uses them."""
+    image = quiet()
+    image.live[im.INPUTS] = im.IN_CONTACTOR | im.IN_BOND
+    image.site[im.EVSE_NODE] = -1 if configured else 0
+    made = console(chip, image, [] if configured else ["nodes: missing"])
+    type_in(made, b"islet stop\r", monkeypatch)
+    assert chip.resets == 1
+
+
+def test_long_lines_are_no_words(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = console(chip, quiet())
+    type_in(made, b"x" * 9000 + b"islet stop\r" + b"islet stop please\r", monkeypatch)
+    assert capsys.readouterr().out == ""
+    assert chip.resets == 0
+
+
+def test_the_owners_commands_and_no_others(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One table for MQTT, page and console; the operator's are not the owner's to give."""
+    from firmware.people.commands import OWNER, TABLE, Commands
+    from firmware.policy import Policy
+
+    image = quiet()
+    owner = {"goal": "hold", "charge_a": 16, "charge_w": 3000, "discharge_w": 2500}
+    policy = Policy(image, {"owner." + key: value for key, value in owner.items()})
+    commands = Commands(image, policy)
+    made = console(chip, image)
+    made.obey(lambda name, payload: commands.handle(name, payload, (OWNER,)))
+    lines = [
+        b"islet acknowledge", b"islet goal solar", b"islet authorise true", b"islet island never",
+        b'islet operator {"device": "evse", "release": true}', b"islet nonsense", b"islet ",
+    ]  # fmt: skip
+    type_in(made, b"\r".join(lines) + b"\r", monkeypatch)
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["ok"] for row in said[:6]] == [True] * 4 + [False] * 2
+    assert image.requests[im.ACKNOWLEDGE_SEQ] == 1
+    assert image.requests[im.AUTHORISED] == 1
+    assert image.requests[im.ISLAND_WISH] == -1
+    assert policy.goal[0] == "solar"
+    assert "not yours" in said[4]["error"] and "not known" in said[5]["error"]
+    for name, who, _, _ in TABLE:
+        type_in(made, b"islet " + name.encode() + b"\r", monkeypatch)
+        answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert ("not yours" in answer.get("error", "")) == (who != OWNER), name

@@ -1,0 +1,13 @@
+"""The small site of the links' tests, for what people read of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware import image as im
+from tests_host.net.conftest import make_site
+
+
+@pytest.fixture
+def site() -> im.Image:
+    return make_site()

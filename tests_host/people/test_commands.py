@@ -1,0 +1,182 @@
+"""Commands: checked in full before anything changes, and refused by field and allowed values."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware import image as im
+from firmware.people.commands import OWNER, TABLE, Commands, documentation
+from tests_host.conftest import ROOT, RunDevice
+from tests_host.net.conftest import PolicyDouble, make_site
+
+HOSTILE = json.loads((ROOT / "tests_host/net/hostile.json").read_text())
+
+
+@pytest.fixture
+def policy() -> PolicyDouble:
+    return PolicyDouble()
+
+
+@pytest.fixture
+def commands(site: im.Image, policy: PolicyDouble) -> Commands:
+    return Commands(site, policy)
+
+
+def ok(commands: Commands, name: str, payload: str) -> str:
+    answer = commands.handle(name, payload.encode())
+    assert answer["ok"], answer
+    return answer["text"]
+
+
+def refused(commands: Commands, name: str, payload: str) -> tuple[str, str]:
+    answer = commands.handle(name, payload.encode())
+    assert not answer["ok"] and answer["error"], answer
+    return answer["field"], answer["allowed"]
+
+
+def test_every_row_has_its_effect() -> None:
+    for row in TABLE:
+        assert callable(getattr(Commands, "_" + row[0]))
+    lines = list(documentation())
+    assert all(any(f"| {row[0]} |" in line for line in lines) for row in TABLE)
+
+
+@pytest.mark.parametrize("payload", ["solar", '"solar"', '{"goal": "solar"}', " solar\n"])
+def test_goal(commands: Commands, policy: PolicyDouble, payload: str) -> None:
+    ok(commands, "goal", payload)
+    assert policy.said == [("goal", "solar")]
+
+
+def test_wishes(commands: Commands, policy: PolicyDouble) -> None:
+    ok(commands, "target_w", "-1500")
+    ok(commands, "target_w", '{"target_w": 2000.0, "ttl_s": 60}')
+    ok(commands, "charge_ma", "0")
+    assert policy.said == [
+        ("wish", im.INVERTER, -1500, 3_600_000),
+        ("wish", im.INVERTER, 2000, 60_000),
+        ("wish", im.EVSE, 0, 3_600_000),
+    ]
+    assert refused(commands, "target_w", "-5001") == ("target_w", "-5000 to 5000 W at this site")
+    assert refused(commands, "charge_ma", "5999") == (
+        "charge_ma",
+        "0, or 6000 to 16000 mA at this site",
+    )
+    assert len(policy.said) == 3
+
+
+def test_a_missing_device_is_named(site: im.Image, commands: Commands) -> None:
+    site.site[im.INVERTER_NODE] = -1
+    answer = commands.handle("target_w", b"100")
+    assert answer["error"] == "this site has no inverter"
+
+
+def test_no_command_lowers_a_reserve(site: im.Image, commands: Commands) -> None:
+    """INV-11: what the owner configured is the least, also after it was raised."""
+    ok(commands, "reserve", "500")
+    assert site.requests[im.RESERVE_PERMILLE] == 500
+    assert refused(commands, "reserve", "299") == (
+        "reserve_permille",
+        "a whole number from 300 to 1000 permille",
+    )
+    both = '{"reserve_permille": 600, "outage_reserve_permille": 99}'
+    assert refused(commands, "reserve", both)[0] == "outage_reserve_permille"
+    assert site.requests[im.RESERVE_PERMILLE] == 500  # nothing of it was done
+    ok(commands, "reserve", "300")
+    assert refused(commands, "reserve", "{}")[0] == "reserve_permille"
+
+
+def test_operator(site: im.Image, commands: Commands) -> None:
+    """INV-8: a restriction holds for its time or until its issuer releases it."""
+    r = site.requests
+    ok(commands, "operator", '{"device": "evse", "high": 7000, "until_released": true}')
+    assert (r[im.OPERATOR_HIGH], r[im.OPERATOR_TTL_MS], r[im.OPERATOR_SEQ]) == (7000, -1, 1)
+    ok(commands, "operator", '{"device": "inverter", "low": -1000, "high": 0, "ttl_s": 60}')
+    assert (r[im.OPERATOR_LOW + 1], r[im.OPERATOR_HIGH + 1]) == (-1000, 0)
+    assert (r[im.OPERATOR_TTL_MS + 1], r[im.OPERATOR_SEQ + 1]) == (60_000, 1)
+    ok(commands, "operator", '{"device": "evse", "release": true}')
+    assert (r[im.OPERATOR_TTL_MS], r[im.OPERATOR_SEQ]) == (0, 2)
+    field, allowed = refused(commands, "operator", '{"device": "evse", "high": 1}')
+    assert field == "ttl_s" and "exactly one" in allowed
+    assert refused(commands, "operator", '{"device": "evse", "ttl_s": 5}')[0] == "high"
+    # the owner may neither give nor lift it
+    payload = b'{"device": "evse", "release": true}'
+    answer = commands.handle("operator", payload, (OWNER,))
+    assert answer["error"] == "operator is not yours to give"
+    assert r[im.OPERATOR_SEQ] == 2
+
+
+def test_people(site: im.Image, commands: Commands) -> None:
+    ok(commands, "authorise", "true")
+    assert site.requests[im.AUTHORISED] == 1
+    ok(commands, "authorise", '{"authorised": false}')
+    assert site.requests[im.AUTHORISED] == 0
+    ok(commands, "island", "never")
+    assert site.requests[im.ISLAND_WISH] == -1
+    for payload in ("", "{}", "true", '{"id": 7}'):
+        ok(commands, "acknowledge", payload)
+    assert site.requests[im.ACKNOWLEDGE_SEQ] == 4
+    site.requests[im.ACKNOWLEDGE_SEQ] = im.AGE_MAX_MS
+    ok(commands, "acknowledge", "")
+    assert site.requests[im.ACKNOWLEDGE_SEQ] == 0
+
+
+def test_the_answer_carries_the_id(commands: Commands) -> None:
+    for identity in (7, "abc"):
+        payload = json.dumps({"goal": "self", "id": identity}).encode()
+        assert commands.handle("goal", payload)["id"] == identity
+    answer = commands.handle("goal", b'{"goal": "loud", "id": "x"}')
+    assert answer["id"] == "x" and answer["field"] == "goal"
+    assert answer["allowed"] == "one of hold, charge, solar, self, discharge"
+
+
+@pytest.mark.parametrize(("name", "payload", "field"), HOSTILE)
+def test_hostile_payloads(name: str, payload: str, field: str) -> None:
+    image = make_site()
+    policy = PolicyDouble()
+    before = bytes(image.requests)
+    answer = Commands(image, policy).handle(name, payload.encode("utf-8", "surrogateescape"))
+    assert not answer["ok"]
+    assert answer["field"] == field
+    assert answer["error"] and answer["allowed"]
+    assert bytes(image.requests) == before and not policy.said
+    assert len(json.dumps(answer)) < 600
+
+
+@given(st.sampled_from([row[0] for row in TABLE] + ["", "?"]), st.binary(max_size=600))
+@settings(max_examples=300)
+def test_any_bytes_get_an_answer(name: str, payload: bytes) -> None:
+    answer = Commands(make_site(), PolicyDouble()).handle(name, payload)
+    json.dumps(answer)
+    assert answer["ok"] or answer["field"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=6,
+)
+FIELD_NAMES = sorted({field[0] for row in TABLE for field in row[2]} | {"id", "command", "x"})
+
+
+@given(
+    st.sampled_from([row[0] for row in TABLE]),
+    st.dictionaries(st.sampled_from(FIELD_NAMES), JSON, max_size=4),
+)
+@settings(max_examples=300)
+def test_any_object_gets_an_answer_and_requests_stay_in_range(name: str, value: dict) -> None:
+    image = make_site()
+    answer = Commands(image, PolicyDouble()).handle(name, json.dumps(value).encode())
+    assert answer["ok"] or answer["field"]
+    for _, index, count, _, low, high, _, _ in im.REQUESTS.rows:
+        assert all(low <= v <= high for v in image.requests[index : index + count])
+
+
+def test_the_same_on_micropython(run_device: RunDevice) -> None:
+    """Both runtimes name the same field; only the words of a shown value may differ."""
+    script = (ROOT / "tests_host/net/device/hostile.py").read_text()
+    printed = run_device(script).splitlines()
+    assert [line.split(" ", 1)[0] for line in printed] == [field for _, _, field in HOSTILE]

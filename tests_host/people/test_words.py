@@ -1,0 +1,84 @@
+"""Every reason, trip, fault and state has its sentence, and every fault its way out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware import image as im
+from firmware.people import words
+from tests_host.conftest import RunDevice
+
+REASONS = {name: getattr(im, name) for name in dir(im) if name.startswith("REASON_")}
+
+
+def test_one_row_per_reason() -> None:
+    assert sorted(REASONS.values()) == list(range(len(words.REASONS)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (words.TRIPS, im.TRIP_NAMES),
+        (words.FAULTS, im.FAULT_NAMES),
+        (words.PILOT, im.PILOT_NAMES),
+        (words.CONTACTOR, im.CONTACTOR_NAMES),
+        (words.GRID, im.GRID_NAMES),
+        (words.ISLAND, im.ISLAND_NAMES),
+    ],
+)
+def test_one_row_per_name(rows: tuple[object, ...], names: tuple[str, ...]) -> None:
+    assert len(rows) == len(names)
+
+
+def test_every_fault_and_trip_states_its_way_out() -> None:
+    faults, trips = (1 << len(im.FAULT_NAMES)) - 1, (1 << len(im.TRIP_NAMES)) - 1
+    for row in words.fault_texts(faults) + words.trip_texts(trips):
+        assert len(row["way_out"]) > 15, row
+
+
+@given(st.sampled_from(sorted(REASONS.values())), st.integers(-1, 2), st.integers(-(10**9), 10**9))
+def test_sentences_are_whole(code: int, leg: int, value: int) -> None:
+    for name in (None, "wallbox"):
+        text = words.reason_text(code, name, leg, value)
+        assert text[0].isupper() or text[0].isdigit()
+        assert text.endswith(".") or code == im.REASON_TRIP
+        assert "{" not in text and "None" not in text
+
+
+def test_examples() -> None:
+    assert words.reason_text(im.REASON_BREAKER, "service", 1, 1234) == (
+        "Circuit service (L2) has 1.2 A left."
+    )
+    assert words.reason_text(im.REASON_METER_STALE, "service", -1, 4200) == (
+        "No measurement of circuit service for 4 s, so the worst is assumed."
+    )
+    assert words.reason_text(im.REASON_GRID_WAIT, value=250_000).endswith(
+        "waiting 4 min more, as the grid code asks."
+    )
+    assert words.reason_text(im.REASON_RESERVE, value=300) == (
+        "The battery is at its reserve of 30 %."
+    )
+    assert words.reason_text(99) == "Reason 99 is not known to this version."
+    assert words.amount(-1499, "W") == "-1.5 kW"
+    assert words.amount(-30, "mA") == "0.0 A"
+    assert words.island_text(42) == ("42", "state 42 is not known to this version")
+
+
+def test_the_same_words_on_micropython(run_device: RunDevice) -> None:
+    script = """
+from firmware.net import words
+for code in range(len(words.REASONS)):
+    for value in (0, 999, -1499, 87654321):
+        print(words.reason_text(code, "attic", code % 3, value))
+print(words.fault_texts((1 << len(words.FAULTS)) - 1))
+"""
+    expected = [
+        words.reason_text(code, "attic", code % 3, value)
+        for code in range(len(words.REASONS))
+        for value in (0, 999, -1499, 87654321)
+    ]
+    printed = run_device(script).splitlines()
+    assert printed[:-1] == expected
+    assert len(eval(printed[-1])) == len(words.FAULTS)

@@ -1,0 +1,1 @@
+"""The plain twin of sense's kernel."""

@@ -1,0 +1,1 @@
+"""What prints parts of the documents from tables and data."""

@@ -1,0 +1,127 @@
+# islet: docs/reference.md, printed from the firmware's own tables.
+# GPL-3.0-or-later
+"""python -m tools.docs.reference [--check]: write docs/reference.md, or fail if it is stale."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+
+from tools.workshop import ROOT
+
+PAGE = ROOT / "docs" / "reference.md"
+sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "data")]  # islet_data, as the firmware sees it
+
+
+def image_table() -> Iterator[str]:
+    from firmware import image
+
+    yield "| section | field | count | unit | lowest | highest | meaning |"
+    yield "|---|---|---|---|---|---|---|"
+    for table in image.TABLES:
+        for name, _index, count, unit, low, high, _start, text in table.rows:
+            size = str(count) if count > 1 else ""
+            yield f"| {table.name} | `{name}` | {size} | {unit} | {low} | {high} | {text} |"
+
+
+def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
+    """(heading, introduction, lines of a table)."""
+    from firmware import config, guard, policy
+    from firmware.core.grid import island_table, recovery
+    from firmware.core.limits import obedience
+    from firmware.core.vehicle import bounds, contactor, pilot, proximity, wear
+    from firmware.ledger import keep
+    from firmware.people import commands, lamp
+
+    yield (
+        "Configuration",
+        "The site's JSON. An unknown, missing or impossible option is refused by name; the unit "
+        "then energises nothing and keeps its page up.",
+        config.table(),
+    )
+    yield "Goals", "`owner.goal`, and the command `goal`.", policy.documentation()
+    yield (
+        "Commands",
+        "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`), by HTTP "
+        '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`), and '
+        "the owner's on the board's console (`islet NAME PAYLOAD`).",
+        commands.documentation(),
+    )
+    yield "Pilot", "States of the control pilot (`firmware/core/vehicle/pilot.py`).", pilot.table()
+    yield (
+        "Proximity",
+        "The cable's rating (`firmware/core/vehicle/proximity.py`).",
+        proximity.table(),
+    )
+    yield (
+        "Contactor",
+        "Permission and confirmation (`firmware/core/vehicle/contactor.py`).",
+        contactor.table(),
+    )
+    yield (
+        "Contactor's rest",
+        "How often it may close (`firmware/core/vehicle/wear.py`).",
+        wear.table(),
+    )
+    yield (
+        "Bounds of the vehicle's side",
+        "For firmware and referee alike (`firmware/core/vehicle/bounds.py`). Second-hand: quoted "
+        "by others; unread: no clause could be read, the stricter of two bounds in use stands.",
+        bounds.table(),
+    )
+    yield (
+        "Obedience",
+        "An inverter outside its grant, INV-16 (`firmware/core/limits/obedience.py`).",
+        obedience.table(),
+    )
+    yield "Island", "The transfer (`firmware/core/grid/island_table.py`).", island_table.describe()
+    yield "Trips", "The guard (`firmware/guard`).", guard.table()
+    yield "Ways out of a trip", "When core acknowledges.", recovery.table()
+    yield (
+        "Lamp and button",
+        "The way in on the board itself (`firmware/people/lamp.py`): the first row that holds is "
+        "shown. The button, held for 1 s and let go while nothing is energised, acknowledges.",
+        lamp.table(),
+    )
+    yield (
+        "What outlives a reset and a power cut",
+        "While something is energised nothing is erased: then there is room for some 750 of these "
+        f"records, {keep.days(10)} days at 10 a day, {keep.days(48)} at 48, {keep.days(96)} at 96."
+        " As it runs out the lower rows wait first (`firmware/ledger/keep.py`). The journal of an "
+        "open session is written every 50 s for a day while energy moves, then more seldom: nine "
+        "days in all.",
+        keep.table(),
+    )
+    yield "Process image", "Every field (`firmware/image.py`).", image_table()
+
+
+def page() -> str:
+    lines = [
+        "# Reference",
+        "",
+        "Printed from the code's own tables by `python -m tools.docs.reference`; do not edit.",
+    ]
+    for heading, introduction, table in chapters():
+        lines += ["", f"## {heading}", "", introduction, "", *table]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.docs.reference", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    options = parser.parse_args()
+    text = page()
+    if options.check:
+        if PAGE.read_text() != text:
+            print(
+                "docs/reference.md is out of date: python -m tools.docs.reference", file=sys.stderr
+            )
+            return 1
+        return 0
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Images: the firmware frozen into the interpreter of a chip. `python -m tools.image --help`."""

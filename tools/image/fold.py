@@ -1,0 +1,290 @@
+# islet: constants of other modules written into the text that is frozen.
+# GPL-3.0-or-later
+"""`const` is folded by the compiler inside its own module only; an imported name is a slot of the
+module's globals in the heap, and a look-up each time. Here every name that another firmware module
+declares as a whole number (const(), or a field of the process image) is replaced by the number, in
+the text and in its place, so that lines in a traceback stay those of the source.
+
+A constant whose name nobody asks for any more has none.
+
+python -m tools.image.fold SOURCE TARGET: a folded copy of a folder firmware/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import functools
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.micropython.sources import BuildError
+from tools.workshop import ROOT
+
+SMALL = 2**30 - 1  # what the chip holds without the heap
+IN_A_TUPLE = 8191  # a larger one in a frozen tuple becomes a boxed integer (facts of MicroPython)
+
+Constants = dict[str, dict[str, int]]  # module -> name -> value
+Cut = tuple[int, int, str]  # from, to, what stands there instead
+
+
+def tree(source: Path, target: Path) -> None:
+    """Fold every module of a folder; files whose text did not change keep their time."""
+    kept = set()
+    for original, folded in folder(source).items():
+        path = target / original.relative_to(source)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != folded:
+            path.write_text(folded, encoding="utf-8")
+        kept.add(path)
+    for path in set(target.rglob("*.py")) - kept:
+        path.unlink()
+
+
+@functools.cache
+def folder(source: Path) -> dict[Path, str]:
+    """The folded text of every module of a folder firmware/."""
+    modules = {name(path, source): path for path in sorted(source.rglob("*.py"))}
+    texts = {module: path.read_text(encoding="utf-8") for module, path in modules.items()}
+    known = constants(texts)
+    folded = {module: fold(text, known, module) for module, text in texts.items()}
+    needed = set().union(*(asked(text, known) for text in folded.values()))
+    return {modules[module]: bare(text, known, needed, module) for module, text in folded.items()}
+
+
+def script(text: str) -> str:
+    """A program that is to run beside the frozen firmware, which has no such names any more."""
+    return fold(text, shipped())
+
+
+@functools.cache
+def shipped() -> Constants:
+    """The constants of firmware/ as it stands."""
+    source = ROOT / "firmware"
+    paths = {name(path, source): path for path in source.rglob("*.py")}
+    return constants({m: p.read_text(encoding="utf-8") for m, p in paths.items()})
+
+
+def name(path: Path, source: Path) -> str:
+    parts = [source.name, *path.relative_to(source).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+# --- what is constant ----------------------------------------------------------------------------
+
+
+def constants(texts: dict[str, str]) -> Constants:
+    """The whole numbers that modules declare: fields of the image and const() elsewhere."""
+    trees = {module: ast.parse(text) for module, text in texts.items()}
+    found: Constants = {module: {} for module in trees}
+    found["firmware.image"] = fields(texts["firmware.image"])
+    for _ in trees:  # until those that are made of others' are known as well
+        before = sum(map(len, found.values()))
+        for module, tree_ in trees.items():
+            if module != "firmware.image":
+                found[module] |= declared(tree_, found)
+        if sum(map(len, found.values())) == before:
+            return found
+    return found
+
+
+def fields(text: str) -> dict[str, int]:
+    """Of the process image: what its module holds once it has run."""
+    image: dict[str, object] = {"__name__": "firmware.image"}
+    exec(compile(text, "firmware/image.py", "exec"), image)
+    return {n: v for n, v in image.items() if n.isupper() and type(v) is int and abs(v) <= SMALL}
+
+
+def declared(module: ast.Module, known: Constants) -> dict[str, int]:
+    values = {n: known[source][original] for n, (source, original) in imports(module, known)}
+    own: dict[str, int] = {}
+    for node in module.body:
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+            continue
+        target, value = node.targets[0], node.value
+        pairs: list[tuple[ast.expr, ast.expr]] = [(target, value)]
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs = list(zip(target.elts, value.elts, strict=False))
+        for left, right in pairs:
+            if not isinstance(left, ast.Name) or not isinstance(right, ast.Call):
+                continue
+            if not isinstance(right.func, ast.Name) or right.func.id != "const":
+                continue
+            number = evaluated(right.args[0], {**values, **own})
+            if number is not None and abs(number) <= SMALL:
+                own[left.id] = number
+    return own
+
+
+def evaluated(node: ast.expr, names: dict[str, int]) -> int | None:
+    """A constant expression of whole numbers, else None."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and part.id not in names:
+            return None
+        if isinstance(part, ast.Call | ast.Attribute | ast.Subscript):
+            return None
+    value = eval(compile(ast.Expression(node), "const", "eval"), {}, dict(names))
+    return value if type(value) is int else None
+
+
+def imports(module: ast.AST, known: Constants) -> Iterator[tuple[str, tuple[str, str]]]:
+    """(name here, (module, name there)) of what is imported and constant."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom) and node.module in known:
+            for alias in node.names:
+                if alias.name in known[node.module]:
+                    yield alias.asname or alias.name, (node.module, alias.name)
+
+
+# --- the text ------------------------------------------------------------------------------------
+
+
+def fold(text: str, known: Constants, module: str = "") -> str:
+    """The text with constants as numbers, imported ones and its own; as many lines as before."""
+    tree_ = ast.parse(text)
+    bound = rebound(tree_)
+    values = {n: v for n, v in known.get(module, {}).items() if bound.get(n) == 1}
+    values |= {
+        here: known[source][there]
+        for here, (source, there) in imports(tree_, known)
+        if here not in bound
+    }
+    imported = {here for here, _ in imports(tree_, known)}
+    modules = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree_)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        if f"{node.module}.{alias.name}" in known and (alias.asname or alias.name) not in bound
+    }
+    starts = offsets(text)
+    tuples = [node for node in ast.walk(tree_) if isinstance(node, ast.Tuple)]
+    small = {id(part) for node in tuples for part in node.elts}
+    cuts: list[Cut] = []
+    for node in ast.walk(tree_):
+        number = None
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            number = values.get(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            number = known.get(modules.get(node.value.id, ""), {}).get(node.attr)
+        if number is None or (abs(number) > IN_A_TUPLE and id(node) in small):
+            continue
+        assert isinstance(node, ast.expr)
+        cuts.append((*span(node, starts), f"({number})" if number < 0 else str(number)))
+    result = spliced(text, cuts)
+    return spliced(result, list(unused(result, imported)))
+
+
+def rebound(tree_: ast.AST) -> Counter[str]:
+    """How often each name is given a value here, in any scope."""
+    names: Counter[str] = Counter()
+    for node in ast.walk(tree_):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names[node.id] += 1
+        elif isinstance(node, ast.arg):
+            names[node.arg] += 1
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            names[node.name] += 1
+    return names
+
+
+# --- what nobody asks for any more ---------------------------------------------------------------
+
+
+def asked(text: str, known: Constants) -> set[tuple[str, str]]:
+    """(module, name) of constants that are still looked up in a folded text."""
+    tree_ = ast.parse(text)
+    found = {origin for _, origin in imports(tree_, known)}
+    for node in ast.walk(tree_):
+        if isinstance(node, ast.Attribute):  # of a module under whatever name
+            found |= {(module, node.attr) for module in known if node.attr in known[module]}
+    return found
+
+
+def bare(text: str, known: Constants, needed: set[tuple[str, str]], module: str) -> str:
+    """The text without the names of its constants that neither it nor another module asks for: a
+    slot of the heap each. A field of the image is still declared, its row is data."""
+    tree_ = ast.parse(text)
+    bound, starts = rebound(tree_), offsets(text)
+    used = {
+        n.id for n in ast.walk(tree_) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+    }
+    cuts: list[Cut] = []
+    for node in tree_.body:
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+            continue
+        target = node.targets[0]
+        elements = target.elts if isinstance(target, ast.Tuple) else [target]
+        names = [n.id for n in elements if isinstance(n, ast.Name) and n.id in known[module]]
+        if len(names) != len(elements) or any(
+            bound[n] > 1 or n in used or (module, n) in needed for n in names
+        ):
+            continue
+        begin, end = span(node, starts)
+        call = node.value.func if isinstance(node.value, ast.Call) else None
+        if isinstance(call, ast.Name) and call.id == "_f":
+            cuts.append((begin, span(node.value, starts)[0], ""))
+        else:
+            cuts.append((begin, end, "pass" + "\n" * text.encode()[begin:end].count(b"\n")))
+    return spliced(text, cuts)
+
+
+def unused(text: str, names: set[str]) -> Iterator[Cut]:
+    """Imports of constants that nobody names any more go, their lines stay."""
+    tree_ = ast.parse(text)
+    used = {node.id for node in ast.walk(tree_) if isinstance(node, ast.Name)}
+    starts = offsets(text)
+    for node in ast.walk(tree_):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("firmware"):
+            continue
+        left = [a for a in node.names if (a.asname or a.name) not in names - used]
+        if len(left) == len(node.names):
+            continue
+        begin, end = span(node, starts)
+        words = ", ".join(a.name + (f" as {a.asname}" if a.asname else "") for a in left)
+        line = f"from {node.module} import {words}" if left else "pass"
+        yield begin, end, line + "\n" * text.encode()[begin:end].count(b"\n")
+
+
+def offsets(text: str) -> list[int]:
+    """Where each line begins, in UTF-8 bytes, which ast counts."""
+    starts, at = [0], 0
+    for line in text.encode().split(b"\n"):
+        at += len(line) + 1
+        starts.append(at)
+    return starts
+
+
+def span(node: ast.expr | ast.stmt, starts: list[int]) -> tuple[int, int]:
+    assert node.end_lineno is not None and node.end_col_offset is not None
+    begin = starts[node.lineno - 1] + node.col_offset
+    return begin, starts[node.end_lineno - 1] + node.end_col_offset
+
+
+def spliced(text: str, cuts: list[Cut]) -> str:
+    data = text.encode()
+    for begin, end, new in sorted(cuts, reverse=True):
+        data = data[:begin] + new.encode() + data[end:]
+    return data.decode()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.image.fold", description=__doc__)
+    parser.add_argument("source", nargs="?", type=Path, default=ROOT / "firmware")
+    parser.add_argument("target", type=Path, help="- folds a script from stdin to stdout")
+    options = parser.parse_args()
+    if str(options.target) == "-":
+        sys.stdout.write(script(sys.stdin.read()))
+        return 0
+    try:
+        tree(options.source, options.target)
+    except (OSError, SyntaxError, BuildError) as error:
+        print(f"fold: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+# islet: the images that can be built, one row each.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.micropython.sources import BuildError
+from tools.pack import PackError
+from tools.pack.__main__ import pack_file
+from tools.pack.circuits.chips import RP2040, RP2040_W
+from tools.pack.circuits.pins import uses
+from tools.workshop import CACHE, ROOT
+
+HERE = ROOT / "tools" / "image"
+CIRCUITS = ROOT / "firmware" / "circuits"
+
+
+@dataclass(frozen=True)
+class Image:
+    """What `make image BOARD=name` builds."""
+
+    name: str
+    text: str
+    port: str  # MicroPython's
+    board: str  # folder in tools/image/boards
+    arch: str  # as mpy-cross calls it
+    chips: tuple[str, ...]  # circuits that fit, by their `chip`
+    circuit: str  # taken when none is named
+    code_bytes: int  # of the flash, for MicroPython and what is frozen
+    needs: tuple[str, ...] = ()  # submodules of an upstream tree; none: Debian has all sources
+    taken: Mapping[int, str] = field(default_factory=dict)  # pin -> what the module has there
+
+    @property
+    def network(self) -> bool:
+        """Whether its MicroPython has sockets."""
+        return "lib/lwip" in self.needs or self.port == "esp32"
+
+    @property
+    def folder(self) -> Path:
+        chip = "rp2040" if self.port == "rp2" else self.port
+        return CACHE / chip / self.name
+
+    @property
+    def manifest(self) -> Path:
+        return HERE / "manifests" / f"{self.name}.py"
+
+    @property
+    def data(self) -> Path:
+        """Packed for this image; its manifest names the same folder."""
+        return self.folder / "data" / "islet_data.py"
+
+
+_W5500 = dict.fromkeys(range(16, 22), "the W5500's, the module's Ethernet chip")
+
+IMAGES = {
+    image.name: image
+    for image in (
+        Image(
+            "pico",
+            "Raspberry Pi Pico",
+            "rp2",
+            "islet_pico",
+            "armv6m",
+            ("rp2040",),
+            "pico",
+            896 * 1024,
+        ),
+        Image(
+            "pico_w",
+            "Raspberry Pi Pico W",
+            "rp2",
+            "islet_pico_w",
+            "armv6m",
+            ("rp2040_w", "rp2040"),
+            "pico",
+            1152 * 1024,
+            needs=("lib/cyw43-driver", "lib/lwip"),
+            taken=RP2040_W.taken,
+        ),
+        Image(
+            "w5500",
+            "WIZnet W5500-EVB-Pico",
+            "rp2",
+            "islet_w5500",
+            "armv6m",
+            ("rp2040",),
+            "pico",
+            896 * 1024,
+            needs=("lib/wiznet5k", "lib/lwip"),
+            taken={**RP2040.taken, **_W5500},
+        ),
+        Image(
+            "esp32",
+            "ESP32 with 4 MB",
+            "esp32",
+            "islet_esp32",
+            "xtensawin",
+            ("esp32",),
+            "esp32",
+            0x230000,
+            needs=("lib/berkeley-db-1.xx",),
+        ),
+    )
+}
+
+REFERENCE = IMAGES["pico"]  # what the tests run on the emulated chip
+
+
+def inputs() -> Iterator[Path]:
+    """Every file that may change an image; its sources from elsewhere are pinned by version."""
+    yield from (ROOT / "boot.py", ROOT / "main.py", ROOT / "pyproject.toml")
+    patterns = {
+        "firmware": ("**/*.py", "*/*.json", "web/*"),
+        "lib": ("**/*.py",),
+        "tools/pack": ("**/*.py",),
+        "tools/micropython": ("*.py",),
+        "tools/image": ("*.py", "*.json", "boards/**/*", "frozen/**/*", "manifests/*"),
+    }
+    for folder, wanted in patterns.items():
+        found = {path for pattern in wanted for path in (ROOT / folder).glob(pattern)}
+        yield from sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
+
+
+def fits(image: Image, circuit: str) -> None:
+    """BuildError unless the circuit board is for this image's chip and module."""
+    path = CIRCUITS / f"{circuit}.json"
+    if not path.exists():
+        raise BuildError(f"CIRCUIT: there is no firmware/circuits/{circuit}.json")
+    try:
+        pack_file(path, "circuits")
+    except PackError as error:
+        raise BuildError(f"CIRCUIT: {circuit}.json: {error}") from None
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if document.get("chip") not in image.chips:
+        raise BuildError(
+            f"CIRCUIT: {circuit} is for {document.get('chip')}, but BOARD={image.name} takes "
+            f"{' or '.join(image.chips)}; name another board or another circuit"
+        )
+    for use in uses(document):
+        if use.pin in image.taken:
+            raise BuildError(
+                f"CIRCUIT: {circuit}.json {use.field}: pin {use.pin} is {image.taken[use.pin]}, "
+                f"on a {image.text}; describe your circuit in a JSON of its own and name it"
+            )

@@ -1,0 +1,44 @@
+# islet: what every image freezes; included by the manifest of each board with
+#   chip   which of firmware/chips goes in: "rp2" takes rp2.py, rp2_*.py
+#   data   folder of islet_data.py, packed for this image's circuit, and of the folded firmware
+# GPL-3.0-or-later
+#
+# Compiled with -O0 everywhere: umqtt checks the broker's answers by assert, and line numbers in a
+# traceback are worth their flash.
+import os
+
+ROOT = os.path.abspath("../../..")
+PACKAGES = {  # of lib/, only what the firmware imports
+    "microdot": ("__init__.py", "microdot.py"),
+    "umqtt": ("simple.py",),
+}
+ANY_CHIP = ("__init__.py", "circuit.py", "wall.py")
+
+
+def wanted(path):
+    """Of firmware/chips only this chip's files; the rest as it stands."""
+    folder, name = os.path.split(path)
+    if folder == "chips":
+        stem = name[:-3]
+        return name in ANY_CHIP or stem == options.chip or stem.startswith(options.chip + "_")
+    return True
+
+
+def sources(folder):
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(".py"):
+                yield os.path.relpath(os.path.join(where, name), folder)
+
+
+include("$(MPY_DIR)/extmod/asyncio")
+firmware = [path for path in sources(os.path.join(ROOT, "firmware")) if wanted(path)]
+# its constants folded by tools/image/fold.py
+package("firmware", firmware, base_path=options.data, opt=0)
+for name, files in PACKAGES.items():
+    package(name, files, base_path=os.path.join(ROOT, "lib"), opt=0)
+module("islet_data.py", base_path=options.data, opt=0)
+module("boot.py", base_path=ROOT, opt=0)
+module("main.py", base_path=ROOT, opt=0)
+module("islet_storage.py", base_path="../frozen", opt=0)

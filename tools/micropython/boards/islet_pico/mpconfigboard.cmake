@@ -1,6 +1,0 @@
-# islet on a Raspberry Pi Pico; built outside MicroPython's tree by tools/micropython/image.py.
-# GPL-3.0-or-later
-set(PICO_BOARD "pico")
-set(PICO_PLATFORM "rp2040")
-
-include(${CMAKE_CURRENT_LIST_DIR}/../common.cmake)

@@ -1,0 +1,148 @@
+# islet: which pin may carry what.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tools.pack import Document, PackError
+from tools.pack.circuits.scales import chip_of
+
+# what a pin is used for; OUT drives power, the others are told apart where a chip cares
+OUT, IN, ANALOG, PWM, SELECT, BUS = "output", "input", "analog", "pwm", "select", "bus"
+LAMP = "lamp"
+LISTENS = (IN, ANALOG)
+
+
+@dataclass(frozen=True)
+class Use:
+    """One pin's use: the field that says so, and how."""
+
+    pin: int
+    field: str
+    kind: str
+    name: str  # in words, for errors and the wiring table
+
+
+def uses(document: Document) -> Iterator[Use]:
+    """Every pin the board uses, in the order of the JSON."""
+    chip = chip_of(document)
+    yield Use(document["pilot"]["pin"], "pilot.pin", PWM, "pilot")
+    for name in ("tx", "rx", "de"):
+        if name in document["uart"]:
+            kind = IN if name == "rx" else BUS
+            yield Use(document["uart"][name], f"uart.{name}", kind, f"RS-485 {name}")
+    for name in ("sck", "mosi", "miso"):
+        if spi := document.get("spi"):
+            kind = IN if name == "miso" else BUS
+            yield Use(spi[name], f"spi.{name}", kind, f"SPI {name}")
+    for i, row in enumerate(document["channels"]):
+        if "adc" in row and row["adc"] in chip.adc:
+            leg = f" L{row['leg']}" if "leg" in row else ""
+            yield Use(chip.adc[row["adc"]], f"channels.{i}.adc", ANALOG, row["signal"] + leg)
+    for i, row in enumerate(document.get("meters", [])):
+        yield Use(row["cs"], f"meters.{i}.cs", SELECT, f"select of meter {i + 1}")
+    if crossing := document.get("crossing"):
+        yield Use(crossing["pin"], "crossing.pin", IN, f"zero crossing of L{crossing['leg']}")
+    if dead_man := document.get("dead_man"):
+        yield Use(dead_man["pin"], "dead_man.pin", OUT, "dead-man")
+    if "pin" in document.get("lamp", {}):
+        yield Use(document["lamp"]["pin"], "lamp.pin", LAMP, "lamp")
+    if "pin" in document.get("button", {}):
+        yield Use(document["button"]["pin"], "button.pin", IN, "button")
+    for kind, section in ((OUT, "outputs"), (IN, "inputs")):
+        for i, row in enumerate(document[section]):
+            yield Use(row["pin"], f"{section}.{i}.pin", kind, row["name"])
+
+
+def used_once(document: Document) -> None:
+    taken: dict[int, str] = {}
+    for use in uses(document):
+        if use.pin in taken:
+            raise PackError(use.field, f"pin {use.pin} is {taken[use.pin]} already")
+        taken[use.pin] = use.field
+
+
+def possible(document: Document) -> None:
+    """The pin exists, nothing on the module has it, and it can do what is asked."""
+    chip = chip_of(document)
+    for i, row in enumerate(document["channels"]):
+        number = row.get("adc")
+        if number is None:
+            continue
+        if number not in chip.adc:
+            known = ", ".join(str(n) for n in chip.adc if n not in chip.adc_taken)
+            raise PackError(f"channels.{i}.adc", f"{chip.text} has no input {number}, but {known}")
+        if number in chip.adc_taken:
+            raise PackError(f"channels.{i}.adc", f"input {number}: {chip.adc_taken[number]}")
+    for use in uses(document):
+        if use.pin not in chip.pins:
+            raise PackError(use.field, f"{chip.text} has no pin {use.pin}")
+        if use.pin in chip.taken:
+            raise PackError(use.field, f"pin {use.pin} is {chip.taken[use.pin]}")
+        if use.pin in chip.input_only and use.kind not in LISTENS:
+            raise PackError(use.field, f"pin {use.pin} of {chip.text} is an input only")
+    for i, row in enumerate(document["inputs"]):
+        if row["pin"] in chip.input_only and row["pull"] != "none":
+            raise PackError(
+                f"inputs.{i}.pull",
+                f"pin {row['pin']} of {chip.text} has no pull resistor: none, and a resistor on "
+                "the board",
+            )
+
+
+def routed(document: Document) -> None:
+    """UART and SPI reach their pins; a driver enable needs the PIO."""
+    chip, uart, spi = chip_of(document), document["uart"], document.get("spi")
+    if uart["id"] not in chip.uarts:
+        known = ", ".join(map(str, chip.uarts))
+        raise PackError("uart.id", f"{uart['id']} is not free on {chip.text}: {known}")
+    if "de" in uart and not chip.pio:
+        raise PackError(
+            "uart.de",
+            f"{chip.text} has no PIO to switch it in time: take a transceiver that turns by "
+            "itself and leave it out",
+        )
+    if spi is not None and spi["id"] not in chip.spis:
+        known = ", ".join(map(str, chip.spis))
+        raise PackError("spi.id", f"{spi['id']} is not free on {chip.text}: {known}")
+    if chip.routes is None:
+        return
+    for bus, names in (("uart", ("tx", "rx")), ("spi", ("sck", "mosi", "miso"))):
+        if bus not in document:
+            continue
+        number = document[bus]["id"]
+        for name in names:
+            pin, reach = document[bus][name], chip.routes[f"{bus}{number}.{name}"]
+            if pin not in reach:
+                known = ", ".join(map(str, sorted(reach)))
+                raise PackError(
+                    f"{bus}.{name}", f"pin {pin} is no {name} of {bus} {number}: {known}"
+                )
+
+
+def at_boot(document: Document) -> None:
+    """Nothing is energised, and nothing stops the chip from starting, before firmware runs."""
+    chip = chip_of(document)
+    pulls = {row["pin"]: row.get("resistor", row["pull"]) for row in document["inputs"]}
+    if "pin" in document.get("button", {}):
+        pulls[document["button"]["pin"]] = document["button"]["pull"]
+    for use in uses(document):
+        level = chip.strapping.get(use.pin)
+        if level is not None:
+            if use.kind in (OUT, PWM):
+                raise PackError(
+                    use.field,
+                    f"pin {use.pin} of {chip.text} is read at boot: no power output there",
+                )
+            if pulls.get(use.pin, level) != level:
+                raise PackError(
+                    use.field.replace(".pin", ".pull"),
+                    f"pin {use.pin} of {chip.text} must stand {level} at boot",
+                )
+        if use.kind == OUT and use.pin in chip.high_at_reset:
+            raise PackError(
+                use.field,
+                f"pin {use.pin} of {chip.text} is pulled up in reset: it would energise "
+                f"{use.name} before firmware runs",
+            )

@@ -1,0 +1,1 @@
+"""How the twin and the firmware meet: messages, prediction, signals, the process."""

@@ -1,0 +1,111 @@
+# islet: the circuit board between the chip's pins and the simulated house.
+# GPL-3.0-or-later
+"""Wires the chip's pin numbers to the house's names, as the circuit board's JSON says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tools.twin.house import House
+from tools.twin.link.signals import Stretch
+from tools.workshop import ROOT
+
+CIRCUITS = ROOT / "firmware" / "circuits"
+
+
+class BoardError(ValueError):
+    """No such circuit board, or one the simulated house cannot drive."""
+
+
+def read_board(name: str) -> dict[str, Any]:
+    path = CIRCUITS / f"{name}.json"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in CIRCUITS.glob("*.json") if "." not in p.stem))
+        raise BoardError(f"board: {name!r}, allowed {known}")
+    board = json.loads(path.read_text())
+    if "sampling" not in board:
+        raise BoardError(f"board: {name!r} has no sample stream")
+    return board
+
+
+class HousePort:
+    """The house as the link sees it (link.House): pins instead of names.
+
+    An input pin may read several contacts in one loop: it is high while any of them is. Coils that
+    the board's dead-man holds get what their pin says AND what the dead-man pin says."""
+
+    def __init__(self, house: House, board: dict[str, Any]) -> None:
+        self.house = house
+        dead_man = board.get("dead_man", {"pin": 0, "holds": []})
+        self._outputs = [
+            (1 << row["pin"], 1 << dead_man["pin"] if row["name"] in dead_man["holds"] else 0)
+            for row in board["outputs"]
+        ]
+        self._names = [row["name"] for row in board["outputs"]]
+        self._contacts = {
+            row["pin"]: (row["name"], *row.get("also", ())) for row in board["inputs"]
+        }
+        self._pin_of = {name: pin for pin, names in self._contacts.items() for name in names}
+        self.input_names = {pin: "/".join(names) for pin, names in self._contacts.items()}
+        self._pilot_pin = board["pilot"]["pin"]
+        self._begin_us = 0  # of the last advance
+        self._before: dict[str, bool] = {}  # contacts before it
+        self._edges: list[tuple[int, str, bool]] = []
+
+    @property
+    def t_us(self) -> int:
+        return self.house.now_us
+
+    @property
+    def touched(self) -> bool:
+        house = self.house
+        return house.touched or (house.inverter is not None and house.inverter.touched)
+
+    def set_pins(self, driven: int, level: int) -> None:
+        high = driven & level
+        for name, (bit, dead_man) in zip(self._names, self._outputs, strict=True):
+            alive = not dead_man or bool(high & dead_man)
+            self.house.set_output(name, bool(high & bit) and alive if driven & bit else None)
+        if not driven:  # the chip is in reset: its PWM pin floats as well
+            self.house.set_pilot(1000, None)
+
+    def set_pwm(self, pin: int, freq_hz: int, duty_u16: int) -> None:
+        if pin == self._pilot_pin:
+            self.house.set_pilot(freq_hz, duty_u16 / 65535)
+
+    def advance(self, until_us: int) -> Sequence[Stretch]:
+        house = self.house
+        self._begin_us = house.now_us
+        self._before = house.contacts  # replaced, never changed in place
+        house.segments.clear()
+        house.edges.clear()
+        house.advance(until_us)
+        self._edges = house.edges[:]
+        return house.segments[:]
+
+    def edges(self, after_us: int, until_us: int) -> Iterable[tuple[int, int, int]]:
+        contacts = dict(self._before)
+        for t_us, name, level in self._edges:
+            pin = self._pin_of.get(name)
+            was = self._level(pin, contacts)
+            contacts[name] = level
+            now = self._level(pin, contacts)
+            t_us = max(t_us, self._begin_us + 1)  # what follows an output at once is a change, too
+            if pin is not None and now != was and after_us < t_us <= until_us:
+                yield t_us, pin, now
+
+    def _level(self, pin: int | None, contacts: dict[str, bool]) -> int:
+        return int(pin is not None and any(contacts[name] for name in self._contacts[pin]))
+
+    def inputs(self) -> Iterable[tuple[int, int]]:
+        contacts = self.house.contacts
+        return [(pin, self._level(pin, contacts)) for pin in self._contacts]
+
+    def snapshot(self) -> Any:
+        return self.house.snapshot()
+
+    def restore(self, state: Any) -> None:
+        self.house.restore(state)
+        self._edges = []
