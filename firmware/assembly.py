@@ -91,7 +91,8 @@ class Parts:
         self.slow_parts = []  # (name, what steps once a second)
         warnings = self.config.warnings
         self.reports: list = [("health", self.health.state), ("warnings", lambda: warnings)]
-        self.commands = self.ledger = None
+        self.commands: Commands | None = None
+        self.ledger: Ledger | None = None
         gc.collect()
         self._add(PARTS)
         self.config.settings = {}  # every part has taken its own

@@ -17,7 +17,8 @@
 
 from array import array
 
-from firmware.base.viper import const, micropython, ptr32
+from firmware.base.grow import grow
+from firmware.base.viper import const
 
 LEGS = const(3)
 NODES = const(32)
@@ -544,21 +545,6 @@ def forget_rows():
     """Ten kB of a chip's heap, once its one Image is made; a host's tables stay."""
     for table in TABLES:
         table.rows = []
-
-
-@micropython.viper
-def grow(fields, which, step: int, most: int):
-    """Some fields grow by `step`, at most to `most`: `which` is their number, then their indices.
-    A field and the step are at most 10**9 each, so that their sum fits 31 bits."""
-    field = ptr32(fields)
-    index = ptr32(which)
-    i = index[0]
-    while i > 0:
-        grown = field[index[i]] + step
-        if grown > most:
-            grown = most
-        field[index[i]] = grown
-        i -= 1
 
 
 class _Slice:

@@ -3,4 +3,5 @@
 #
 #   viper        lets a kernel's text, machine code on the chip, run on CPython as well
 #   clock        milliseconds that wrap as on the chip
+#   grow         ages and timers of an array, all at once
 #   strict_json  JSON from outside as RFC 8259 says; json_kernel, json_text: its one pass

@@ -191,7 +191,7 @@ def test_the_same_on_micropython(run_device: Callable[..., str]) -> None:
     """The viper text: the same sentences, and texts that are whole UTF-8."""
     cases = [case for case, _ in REFUSED] + TAKEN + [MANY]
     script = f"""
-from firmware import strict_json
+from firmware.base import strict_json
 for data in {[c.encode() if isinstance(c, str) else c for c in cases]!r}:
     try:
         print("value", repr(strict_json.loads(data)).encode("utf-8").hex())
@@ -206,6 +206,6 @@ for data in {[c.encode() if isinstance(c, str) else c for c in cases]!r}:
             assert said == wanted[1]
         else:
             bytes.fromhex(said).decode()
-    script = "import json; from firmware import strict_json\n"
+    script = "import json; from firmware.base import strict_json\n"
     script += f"print(json.dumps(strict_json.loads({TAKEN[0]!r})).encode())"
     assert run_device(script).strip() == repr('"😀"'.encode())

@@ -338,11 +338,14 @@ def test_inv_9_without_the_partition_nothing_may_be_kept(setup: Setup) -> None:
         open_store(storage, im.Image())
 
 
+ASKING = ("app.py", "assembly.py", "net/console.py", "guard/__init__.py", "config/__init__.py")
+
+
 def test_it_has_all_that_the_firmware_asks_a_board_for(setup: Setup) -> None:
     """The interface is what app, guard and console use of a board (guard/fast.py is for boards
     with fast blocks)."""
     used = set()
-    for path in ("app.py", "console.py", "guard/__init__.py", "config.py"):
+    for path in ASKING:
         for node in ast.walk(ast.parse((ROOT / "firmware" / path).read_text())):
             if isinstance(node, ast.Attribute):
                 owner = node.value

@@ -277,17 +277,17 @@ def test_holds(check: Callable[[], None]) -> None:
     check()
 
 
-PERMISSIVE = "self.dead_ms >= _DEAD_MS and readings[INPUTS] & IN_ISLAND_DEAD"
+PERMISSIVE = "self.dead_ms >= _DEAD_MS and readings[im.INPUTS] & im.IN_ISLAND_DEAD"
 MATCH = "_MATCH_PERMILLE = const(150)"
 OVER = "now[_HIGH] > 1150 - ERROR_PERMILLE"
-SETTLED = "self.off_ms >= site[STOP_MS] + BOND_MARGIN_MS"
+SETTLED = "self.off_ms >= site[im.STOP_MS] + im.BOND_MARGIN_MS"
 ENOUGH = "if soc <= reserve:"
 MISTAKES = (
     (VETO, island_facts, PERMISSIVE, "self.dead_ms >= _DEAD_MS"),
     (VETO, island_facts, PERMISSIVE, PERMISSIVE.replace(" and ", " or ")),
     (RETURN, island_facts, PERMISSIVE, "self.dead_ms >= _DEAD_MS"),
     (RETURN, island_facts, "_IDLE_MS = const(5_000)", "_IDLE_MS = const(500)"),
-    (DEAD, island_facts, PERMISSIVE, "readings[INPUTS] & IN_ISLAND_DEAD"),
+    (DEAD, island_facts, PERMISSIVE, "readings[im.INPUTS] & im.IN_ISLAND_DEAD"),
     (DEAD, island_facts, "longer(highest_mv < dead_mv", "longer(lowest_mv < dead_mv"),
     (DEAD, island_facts, "_DEAD_PERMILLE = const(50)", "_DEAD_PERMILLE = const(51)"),
     (DEAD, island_facts, "_DEAD_PERMILLE = const(50)", "_DEAD_PERMILLE = const(49)"),
@@ -305,7 +305,7 @@ MISTAKES = (
     (APART, island_facts, "if known and not differ and not drift:", "if known and not drift:"),
     (POLE, island_facts, MATCH, "_MATCH_PERMILLE = const(450)"),
     (POLE, island_facts, "measured and self.mismatch_ms == 0 and", "measured and"),
-    (POLE, island_facts, "state != ISLAND_CLOSING or (", "True or ("),
+    (POLE, island_facts, "state != im.ISLAND_CLOSING or (", "True or ("),
     (DRIFT, island_facts, "drift = beside_mhz > _MATCH_MHZ", "drift = False"),
     (DRIFT, island_facts, "abs(house_mhz - grid_mhz)", "house_mhz - grid_mhz"),
     (DRIFT, island_facts, "_MATCH_MHZ = const(100)", "_MATCH_MHZ = const(120)"),
@@ -319,10 +319,15 @@ MISTAKES = (
     (NEUTRAL, island_limits, OVER + " and", OVER + " or"),
     (NEUTRAL, island_limits, "now[_LOW] < 900 + ERROR_PERMILLE", "now[_LOW] < 550"),
     (NEUTRAL, island_limits, "(_SPLIT, 0, 100, ", "(_SPLIT, 0, 1_000, "),
-    (NEUTRAL, island_limits, "for leg in range(1, site[LEG_COUNT]):", "for leg in range(1, 2):"),
+    (
+        NEUTRAL,
+        island_limits,
+        "for leg in range(1, site[im.LEG_COUNT]):",
+        "for leg in range(1, 2):",
+    ),
     (BOND, island_judge, SETTLED, "True"),
-    (BOND, island_judge, SETTLED, "self.off_ms >= BOND_MARGIN_MS"),
-    (BOND, island_judge, SETTLED, "self.off_ms >= site[STOP_MS] - BOND_MARGIN_MS"),
+    (BOND, island_judge, SETTLED, "self.off_ms >= im.BOND_MARGIN_MS"),
+    (BOND, island_judge, SETTLED, "self.off_ms >= site[im.STOP_MS] - im.BOND_MARGIN_MS"),
     (RESERVE, island_judge, ENOUGH, "if soc < 0:"),
     (RESERVE, island_judge, ENOUGH, "if soc < reserve:"),
     (RESERVE, island_judge, ENOUGH, "if soc <= reserve + 1:"),

@@ -85,7 +85,7 @@ def test_the_sum_counts_too() -> None:
         ("even_w = worst_w * legs + fed_w", "even_w = 0"),
         ("even_w = worst_w * legs + fed_w", "even_w = worst_w * legs"),
         ("even_w = worst_w * legs + fed_w", "even_w = worst_w + fed_w"),
-        ("worst_w = readings[NODE_W]", "worst_w = 0"),
+        ("worst_w = readings[im.NODE_W]", "worst_w = 0"),
         ("if leg_w > worst_w:", "if leg == 0:"),
         ("if leg_w > worst_w:", "if leg_w < worst_w:"),
     ],

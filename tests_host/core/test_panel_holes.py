@@ -160,8 +160,8 @@ HIGHEST = "_HIGHEST_VOLTAGE_PERMILLE = const("
 SAMPLE = "age_ms, dt_ms, H_INVERTER_LOW, 8)"
 FRESH = "self.inverter_fresh = age_ms <= _INVERTER_STALE_MS"
 PILOTS, OWNERS = (
-    "[CLAIM_HIGH + HARDWARE * DEVICES + EVSE]",
-    "[CLAIM_HIGH + MARKET * DEVICES + EVSE]",
+    "[im.CLAIM_HIGH + im.HARDWARE * im.DEVICES + im.EVSE]",
+    "[im.CLAIM_HIGH + im.MARKET * im.DEVICES + im.EVSE]",
 )
 CAR_W = "high_w += slots[slot + _EVSE_HIGH + leg] * volts // 1000"
 MISTAKES = (
@@ -169,7 +169,7 @@ MISTAKES = (
     (0, pairing_kernel, "while leg < 3:", "while leg < 2:"),
     (0, panel, "self._highest_volts(),", "self._volts,"),
     (0, panel, HIGHEST + "1_150)", HIGHEST + "1_000)"),
-    (0, panel, "if readings[GRID_MV + leg] > highest_mv:", "if False:"),
+    (0, panel, "if readings[im.GRID_MV + leg] > highest_mv:", "if False:"),
     (0, panel, "left_w = limit_w + self._house_w", "left_w = limit_w + flow_w"),
     (1, panel, "return floor_mv // 1000\n", "return self._nominal_mv // 1000\n"),
     (1, panel, "if leg_mv < lowest_mv:", "if leg_mv > lowest_mv:"),

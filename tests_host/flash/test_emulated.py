@@ -132,7 +132,7 @@ def test_overlay_over_a_serial_port(
 ) -> None:
     """A changed file takes the frozen one's place, for one start."""
     tree = tmp_path / "tree"
-    changed = tree / "firmware" / "console.py"
+    changed = tree / "firmware" / "net" / "console.py"
     changed.parent.mkdir(parents=True)
     text = (ROOT / "firmware/net/console.py").read_text()
     changed.write_text(text.replace('"islet": "report",', '"islet": "report", "edited": 7,'))

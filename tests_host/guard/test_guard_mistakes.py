@@ -45,7 +45,7 @@ def test_without_its_order_the_bond_goes_too_early(monkeypatch: pytest.MonkeyPat
 
 
 HELD = "if not stopped or _holds(image):"
-LIVE = "live[HOUSE_MV + leg] * 10 > image.site[NOMINAL_MV]"
+LIVE = "live[im.HOUSE_MV + leg] * 10 > image.site[im.NOMINAL_MV]"
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ LIVE = "live[HOUSE_MV + leg] * 10 > image.site[NOMINAL_MV]"
     [
         (HELD, "if _holds(image):"),
         (HELD, "if not stopped:"),
-        (LIVE, "live[HOUSE_MV] * 10 > image.site[NOMINAL_MV]"),
-        (LIVE, "live[HOUSE_MV + leg] * 9 > image.site[NOMINAL_MV]"),
-        ("live[INPUTS] & IN_ISLAND_OPEN == 0 or", "False or"),
+        (LIVE, "live[im.HOUSE_MV] * 10 > image.site[im.NOMINAL_MV]"),
+        (LIVE, "live[im.HOUSE_MV + leg] * 9 > image.site[im.NOMINAL_MV]"),
+        ("live[im.INPUTS] & im.IN_ISLAND_OPEN == 0 or", "False or"),
         (
-            "own[OFF_MS] >= image.site[STOP_MS] + BOND_MARGIN_MS",
-            "own[OFF_MS] >= image.site[STOP_MS]",
+            "own[OFF_MS] >= image.site[im.STOP_MS] + im.BOND_MARGIN_MS",
+            "own[OFF_MS] >= image.site[im.STOP_MS]",
         ),
     ],
 )
@@ -80,7 +80,10 @@ def test_a_mistake_in_that_order_is_caught(
         ("(dt_ms + _DRAIN - 1) // _DRAIN if bit & _ADDS_UP else 0", "self._time_ms[i]"),
         ("(dt_ms + _DRAIN - 1) // _DRAIN if bit & _ADDS_UP else 0", "dt_ms // 20"),
         ("(dt_ms + _DRAIN - 1) // _DRAIN if bit & _ADDS_UP else 0", "dt_ms // 2"),
-        ("_ADDS_UP = TRIP_ISLAND + TRIP_NEUTRAL + TRIP_SHORT", "_ADDS_UP = TRIP_ISLAND"),
+        (
+            "_ADDS_UP = im.TRIP_ISLAND + im.TRIP_NEUTRAL + im.TRIP_SHORT",
+            "_ADDS_UP = im.TRIP_ISLAND",
+        ),
         ("if time_ms <= 0:", "if time_ms < 99:"),
     ],
 )

@@ -20,7 +20,7 @@ ALLOWED = {"core": {"flash": 1000, "heap": 500}, "names": {"flash": 100}}
     ("file", "room"),
     [
         ("firmware/core/grid/island_table.py", "core"),
-        ("firmware/chips/rp2.py", "boards"),
+        ("firmware/chips/rp2.py", "chips"),
         ("firmware/policy/__init__.py", "policy"),
         ("firmware/__init__.py", "app"),
         ("firmware/app.py", "app"),

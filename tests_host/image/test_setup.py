@@ -58,7 +58,7 @@ def test_whatever_is_frozen_builds_the_image_anew() -> None:
     inputs = {str(path.relative_to(ROOT)) for path in images.inputs()}
     assert {"boot.py", "main.py", "firmware/app.py", "firmware/circuits/pico.json"} <= inputs
     assert {"firmware/web/index.html", "lib/umqtt/simple.py", "tools/pack/__main__.py"} <= inputs
-    own = "tools/micropython"
+    own = "tools/image"
     assert {f"{own}/budgets.json", f"{own}/manifests/islet.py"} <= inputs
     assert {f"{own}/boards/islet_pico/pins.csv", f"{own}/frozen/rp2/_boot.py"} <= inputs
     assert not [name for name in inputs if name.endswith(".pyc")]

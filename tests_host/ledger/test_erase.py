@@ -130,14 +130,16 @@ def test_inv_9_ledger_and_keep_do_not_even_ask(section: str, field: int, value: 
     assert flash.log, "and once all is off they do"
 
 
-ENERGISED = "image.commands[PERMITS] & OUT_CONTACTOR or image.trips[OUTPUTS] & OUT_CONTACTOR"
+ENERGISED = (
+    "image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.trips[im.OUTPUTS] & im.OUT_CONTACTOR"
+)
 ASKED = "if self.may_erase is None or not self.may_erase():"
 MISTAKES = (
-    (ledger, "return image.commands[ISLAND_STATE] == ISLAND_GRID", "return True"),
-    (ledger, "[ISLAND_STATE] == ISLAND_GRID", "[ISLAND_STATE] != ISLAND_GRID"),
-    (ledger, "if image.readings[INPUTS] & IN_CONTACTOR:", "if False:"),
-    (ledger, ENERGISED, "image.commands[PERMITS] & OUT_CONTACTOR"),
-    (ledger, ENERGISED, "image.trips[OUTPUTS] & OUT_CONTACTOR"),
+    (ledger, "return image.commands[im.ISLAND_STATE] == im.ISLAND_GRID", "return True"),
+    (ledger, "[im.ISLAND_STATE] == im.ISLAND_GRID", "[im.ISLAND_STATE] != im.ISLAND_GRID"),
+    (ledger, "if image.readings[im.INPUTS] & im.IN_CONTACTOR:", "if False:"),
+    (ledger, ENERGISED, "image.commands[im.PERMITS] & im.OUT_CONTACTOR"),
+    (ledger, ENERGISED, "image.trips[im.OUTPUTS] & im.OUT_CONTACTOR"),
     (ledger, "storage.may_erase = lambda: may_erase(image)", "storage.may_erase = lambda: True"),
     (ledger, "erase = may_erase(self.image)", "erase = True"),
     (keep, "erase = may_erase(self._image)", "erase = True"),

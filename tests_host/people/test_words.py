@@ -68,7 +68,7 @@ def test_examples() -> None:
 
 def test_the_same_words_on_micropython(run_device: RunDevice) -> None:
     script = """
-from firmware.net import words
+from firmware.people import words
 for code in range(len(words.REASONS)):
     for value in (0, 999, -1499, 87654321):
         print(words.reason_text(code, "attic", code % 3, value))

@@ -3,7 +3,7 @@
 import sys
 from array import array
 
-from firmware import image as image_kernel
+from firmware.base import grow as image_kernel
 from firmware.core.grid import switch_kernel
 from firmware.core.limits import kernel as limits_kernel
 from firmware.core.panel import kernel as panel_kernel

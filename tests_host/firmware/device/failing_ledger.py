@@ -3,6 +3,7 @@
 import asyncio
 
 from firmware import app as room
+from firmware.health import Health
 from firmware.image import Image
 
 room.POLICY_MS = 1
@@ -46,7 +47,7 @@ class Events:
 
 class App(room.App):
     def __init__(self):
-        self.image, self.health = Image(), room.Health()
+        self.image, self.health = Image(), Health()
         self.board, self.events = Board(), Events()
         self.links, self._free_bytes = [], 0
         self.slow_parts = [("ledger", Part("ledger", True)), ("policy", Part("policy", False))]
