@@ -5,25 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from firmware import image as im
 from firmware.bus.line import Line
 from firmware.drivers.meter import Meter
 from firmware.drivers.sunspec_inverter import Inverter
-from firmware.image import (
-    BEAT,
-    INSTRUMENT_INVERTER,
-    INSTRUMENT_METER,
-    INVERTER_LEGS,
-    INVERTER_NODE,
-    INVERTER_REVERT_MS,
-    ISLAND_GRID,
-    ISLAND_STATE,
-    LEG_COUNT,
-    NODE_COUNT,
-    NODE_INSTRUMENT,
-    SETPOINT_MODE,
-    SETPOINT_W,
-    Image,
-)
 from tests_host.bus.wire import Devices, SunSpecDevice, Uart, for_seconds, meter_device, set_meter
 from tools.pack.__main__ import pack_file
 
@@ -46,13 +31,16 @@ class House:
         meter: bool = True,
         inverter: bool = True,
     ) -> None:
-        self.image = Image()
+        self.image = im.Image()
         site = self.image.site
-        site[LEG_COUNT] = site[INVERTER_LEGS] = legs
-        site[NODE_COUNT], site[INVERTER_NODE] = 2, 1
-        site[NODE_INSTRUMENT], site[NODE_INSTRUMENT + 1] = INSTRUMENT_METER, INSTRUMENT_INVERTER
-        site[INVERTER_REVERT_MS] = 10_000
-        self.image.commands[ISLAND_STATE] = ISLAND_GRID
+        site[im.LEG_COUNT] = site[im.INVERTER_LEGS] = legs
+        site[im.NODE_COUNT], site[im.INVERTER_NODE] = 2, 1
+        site[im.NODE_INSTRUMENT], site[im.NODE_INSTRUMENT + 1] = (
+            im.INSTRUMENT_METER,
+            im.INSTRUMENT_INVERTER,
+        )
+        site[im.INVERTER_REVERT_MS] = 10_000
+        self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.sunspec = SunSpecDevice(2, base)
         self.devices = Devices(meter_device(1), self.sunspec.device)
         self.sunspec.live_in(self.devices)
@@ -76,7 +64,7 @@ class House:
             self.image.age(now - last)
             last = now
             if self.core_beats:
-                self.image.commands[BEAT] += 1
+                self.image.commands[im.BEAT] += 1
             if self.jitter:
                 self.registers[1] ^= 1
 
@@ -86,8 +74,8 @@ class House:
         beside.cancel()
 
     def ask(self, mode: int, w: int) -> None:
-        self.image.commands[SETPOINT_MODE] = mode
-        self.image.commands[SETPOINT_W] = w
+        self.image.commands[im.SETPOINT_MODE] = mode
+        self.image.commands[im.SETPOINT_W] = w
 
 
 def errors(house: House) -> list[str]:

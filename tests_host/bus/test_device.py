@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from firmware.image import INVERTER_W, NODE_AGE_MS, NODE_MA, READINGS, SETPOINT_W, SOC_PERMILLE
+from firmware import image as im
 from tests_host.bus.house import House, profile
 from tests_host.bus.wire import Devices, SunSpecDevice, meter_device, run, set_meter
 
@@ -47,25 +47,25 @@ def test_micropython_reads_and_commands_like_cpython(micropython: Path) -> None:
     device, sunspec = exchange(micropython, 20)
     assert sunspec.get(704, "WSet") == -2500 and sunspec.get(715, "OpCtl") == 1
     assert device["report"]["meter"]["state"] == device["report"]["inverter"]["state"] == "ok"
-    assert min(device["live"][NODE_AGE_MS : NODE_AGE_MS + 2]) < 1000
+    assert min(device["live"][im.NODE_AGE_MS : im.NODE_AGE_MS + 2]) < 1000
 
     async def main() -> House:
         house = House()
         house.ask(1, -1000)
         await house.run(4)
-        house.image.commands[SETPOINT_W] = 2500
+        house.image.commands[im.SETPOINT_W] = 2500
         await house.run(16)
         return house
 
     host = run(main)
     assert host.sunspec.get(704, "WSet") == -2500
-    for name, index, count, unit, *_ in READINGS.rows:
+    for name, index, count, unit, *_ in im.READINGS.rows:
         if unit != "age":
             assert device["live"][index : index + count] == list(
                 host.image.live[index : index + count]
             ), name
-    assert device["live"][NODE_MA] == 10_000 and device["live"][NODE_MA + 1] == -5000
-    assert device["live"][INVERTER_W] == -1500 and device["live"][SOC_PERMILLE] == 550
+    assert device["live"][im.NODE_MA] == 10_000 and device["live"][im.NODE_MA + 1] == -5000
+    assert device["live"][im.INVERTER_W] == -1500 and device["live"][im.SOC_PERMILLE] == 550
     assert abs(device["requests"] - len(host.uart.sent)) < len(host.uart.sent) / 10
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from firmware import image as im
 from firmware.chips.circuit import SIGNALS, Circuit
-from firmware.image import INPUT_NAMES, OUTPUT_NAMES
 from tests_host.chip.stub_twin import ROOT, StubTwin
 from tools.pack import PackError
 from tools.pack import circuits as boards
@@ -23,8 +23,8 @@ HOST: dict[str, Any] = json.loads((ROOT / "firmware/circuits/host.json").read_te
 
 def test_names_are_those_of_the_image() -> None:
     """The packer knows no firmware; its bit numbers must be the image's."""
-    assert boards.OUTPUTS == OUTPUT_NAMES
-    assert boards.INPUTS == INPUT_NAMES
+    assert boards.OUTPUTS == im.OUTPUT_NAMES
+    assert boards.INPUTS == im.INPUT_NAMES
     assert boards.SIGNALS == SIGNALS
 
 

@@ -9,17 +9,9 @@ from types import ModuleType
 
 import pytest
 
+from firmware import image as im
 from firmware.chips import circuit as device
 from firmware.chips.circuit import AMPS, CHIPS, VOLTS, Circuit
-from firmware.image import (
-    IN_ESTOP,
-    IN_ISLAND_DEAD,
-    IN_OVERTEMP,
-    IN_RCD,
-    OUT_CONTACTOR,
-    OUT_ENABLE,
-    OUT_ISLAND,
-)
 from tests_host.chips.kit import NAMES, REAL, damaged, read
 from tests_host.conftest import RunDevice
 from tools.pack.__main__ import main as pack_all
@@ -64,17 +56,17 @@ def test_the_reference_board_on_the_device() -> None:
     assert circuit.spi == (0, 18, 19, 16, 1_000_000)
     assert (circuit.crossing_pin, circuit.crossing_leg) == (21, 0)
     assert (circuit.dead_man_pin, circuit.dead_man_ms) == (3, 40)
-    assert circuit.dead_man_bits == OUT_CONTACTOR | OUT_ENABLE
+    assert circuit.dead_man_bits == im.OUT_CONTACTOR | im.OUT_ENABLE
     assert circuit.dead_man_by == device.DEAD_MAN_PIO
     assert (circuit.evse_a, circuit.mains_a) == (32, 63)
     assert list(circuit.adc) == [0, 1, 2] and list(circuit.adc_pins) == [26, 27, 28]
     analog = circuit.analog
     assert (analog.frame_ns, analog.frame_us, analog.rate_hz) == (192_000, 192, 5_208)
     assert (analog.frames, analog.blocks, analog.block_frames) == (52, 4, 13)
-    assert circuit.outputs[1] == (OUT_ISLAND, 5, 1)
-    assert circuit.inputs[4] == (IN_ESTOP | IN_OVERTEMP, 14, 1, 1)
-    assert circuit.inputs[5] == (IN_RCD, 15, 1, 1)
-    assert circuit.inputs[6] == (IN_ISLAND_DEAD, 22, 2, 0)
+    assert circuit.outputs[1] == (im.OUT_ISLAND, 5, 1)
+    assert circuit.inputs[4] == (im.IN_ESTOP | im.IN_OVERTEMP, 14, 1, 1)
+    assert circuit.inputs[5] == (im.IN_RCD, 15, 1, 1)
+    assert circuit.inputs[6] == (im.IN_ISLAND_DEAD, 22, 2, 0)
     assert [(VOLTS[m.volts], AMPS[m.amps], m.cs) for m in circuit.meters] == [
         ("grid", "mains", 17),
         ("house", "evse", 20),
@@ -93,7 +85,7 @@ def test_what_a_board_lacks_is_minus_one() -> None:
 def test_the_esp32_never_islands() -> None:
     circuit = Circuit(pack(read("esp32")))
     assert circuit.guard == device.GUARD_HARDWARE
-    assert circuit.has_outputs(OUT_CONTACTOR) and not circuit.has_outputs(OUT_ISLAND)
+    assert circuit.has_outputs(im.OUT_CONTACTOR) and not circuit.has_outputs(im.OUT_ISLAND)
     assert circuit.dead_man_by == device.DEAD_MAN_MONOSTABLE
     assert list(circuit.adc_pins) == [36, 39]
 

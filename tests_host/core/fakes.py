@@ -2,23 +2,13 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from firmware.image import (
-    CLAIM_HIGH,
-    CLAIM_LEG,
-    CLAIM_LOW,
-    CLAIM_LOW_REASON,
-    CLAIM_NODE,
-    CLAIM_REASON,
-    CLAIM_VALUE,
-    DEVICES,
-    Image,
-)
+from firmware import image as im
 
 
 class FakeLimits:
     """Writes a claim into the image as it is, and checks that it contains zero."""
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: im.Image) -> None:
         self.commands = image.commands
 
     def claim(
@@ -34,11 +24,11 @@ class FakeLimits:
         low_reason: int = -1,
     ) -> None:
         assert low <= 0 <= high, (source, device, low, high)
-        slot = source * DEVICES + device
-        self.commands[CLAIM_LOW + slot] = low
-        self.commands[CLAIM_HIGH + slot] = high
-        self.commands[CLAIM_REASON + slot] = reason
-        self.commands[CLAIM_LOW_REASON + slot] = reason if low_reason < 0 else low_reason
-        self.commands[CLAIM_NODE + slot] = node
-        self.commands[CLAIM_LEG + slot] = leg
-        self.commands[CLAIM_VALUE + slot] = value
+        slot = source * im.DEVICES + device
+        self.commands[im.CLAIM_LOW + slot] = low
+        self.commands[im.CLAIM_HIGH + slot] = high
+        self.commands[im.CLAIM_REASON + slot] = reason
+        self.commands[im.CLAIM_LOW_REASON + slot] = reason if low_reason < 0 else low_reason
+        self.commands[im.CLAIM_NODE + slot] = node
+        self.commands[im.CLAIM_LEG + slot] = leg
+        self.commands[im.CLAIM_VALUE + slot] = value

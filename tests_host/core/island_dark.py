@@ -13,17 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from firmware.image import (
-    GRID_DEAD,
-    GRID_IN_SERVICE,
-    IN_BOND,
-    IN_ISLAND_DEAD,
-    IN_ISLAND_OPEN,
-    INVERTER_FORM,
-    ISLAND_GRID,
-    ISLAND_LOCKOUT,
-    ISLAND_NAMES,
-)
+from firmware import image as im
 from tests_host.core.island_house import STEP_MS, House, a_site
 
 STORIES = ("carried", "reserve", "locked")
@@ -33,12 +23,12 @@ NEVER_MS = START_MS - STEP_MS
 AFTER_MS = 90_000
 FOREVER = -1
 CONTACTS = (
-    ("mirror says open", IN_ISLAND_OPEN, True),
-    ("mirror says closed", IN_ISLAND_OPEN, False),
-    ("bond says closed", IN_BOND, True),
-    ("bond says open", IN_BOND, False),
-    ("permissive says dead", IN_ISLAND_DEAD, True),
-    ("permissive says live", IN_ISLAND_DEAD, False),
+    ("mirror says open", im.IN_ISLAND_OPEN, True),
+    ("mirror says closed", im.IN_ISLAND_OPEN, False),
+    ("bond says closed", im.IN_BOND, True),
+    ("bond says open", im.IN_BOND, False),
+    ("permissive says dead", im.IN_ISLAND_DEAD, True),
+    ("permissive says live", im.IN_ISLAND_DEAD, False),
 )
 LASTS = (300, 2_000, FOREVER)
 CUTS = (("reset", 300), ("two resets", 300), ("power cut 3 s", 3_000))
@@ -61,14 +51,14 @@ class Outcome:
 
 def tell(house: House, story: str, now_ms: int) -> None:
     """What the story has come to."""
-    house.grid = GRID_DEAD if OUTAGE_MS <= now_ms < BACK_MS else GRID_IN_SERVICE
+    house.grid = im.GRID_DEAD if OUTAGE_MS <= now_ms < BACK_MS else im.GRID_IN_SERVICE
     if now_ms < RESERVE_MS:
         return
     if story == "reserve":
         house.drain(150)
     if story == "locked":
         house.stuck_bond = now_ms < PERSON_MS
-        if not house.stuck_bond and house.island.state == ISLAND_LOCKOUT:
+        if not house.stuck_bond and house.island.state == im.ISLAND_LOCKOUT:
             house.bond = False
             house.acknowledge()
 
@@ -104,11 +94,11 @@ def play(
         now_ms += STEP_MS
         if house.switch and house.bond:
             unsafe = unsafe or "switch and bond both closed"
-        if house.mode == INVERTER_FORM and house.switch:
+        if house.mode == im.INVERTER_FORM and house.switch:
             unsafe = unsafe or "forming onto a closed switch"
-        if house.mode == INVERTER_FORM and not house.bond:
+        if house.mode == im.INVERTER_FORM and not house.bond:
             unsafe = unsafe or "forming without a bond"
-        settled = house.island.state == ISLAND_GRID and not house.false
+        settled = house.island.state == im.ISLAND_GRID and not house.false
         if settled and now_ms > END_MS + 5_000 and released and house.house_mv():
             break
     return state, house.dark_ms, house.house_mv() > 0, unsafe
@@ -168,7 +158,7 @@ def contacts(found: dict[tuple[str, int], list[Outcome]]) -> Iterator[tuple[str,
 def by_state(found: dict[tuple[str, int], list[Outcome]]) -> Iterator[tuple[str, str, str]]:
     """A reset and a power cut in each state of the transfer."""
     for cut, _ in CUTS:
-        for state, name in enumerate(ISLAND_NAMES):
+        for state, name in enumerate(im.ISLAND_NAMES):
             dark = [row.dark_ms for row in found[cut, 0] if row.state == state]
             worst = f"worst {max(dark) / 1000:.1f} s" if dark else "never struck"
             yield f"{cut} in {name}", f"{worst}; {len(dark)} moments", f"{most_ms(cut) / 1000:g} s"

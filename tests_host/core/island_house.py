@@ -2,54 +2,8 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
+from firmware import image as im
 from firmware.core.grid.island import Island
-from firmware.image import (
-    ACKNOWLEDGE_SEQ,
-    BOND_NEEDED,
-    FAULTS,
-    GRID_AGE_MS,
-    GRID_DEAD,
-    GRID_IN_SERVICE,
-    GRID_LOAD_OK,
-    GRID_LOSS,
-    GRID_LOSS_MS,
-    GRID_MHZ,
-    GRID_MV,
-    GRID_STATE,
-    GRID_WAITING,
-    HOUSE_AGE_MS,
-    HOUSE_MHZ,
-    HOUSE_MV,
-    IN_BOND,
-    IN_ESTOP,
-    IN_ISLAND_DEAD,
-    IN_ISLAND_OPEN,
-    INPUTS,
-    INPUTS_AGE_MS,
-    INVERTER_AGE_MS,
-    INVERTER_FORM,
-    INVERTER_MODE,
-    INVERTER_PLUGGED,
-    INVERTER_STOP,
-    ISLAND_AUTO,
-    ISLAND_CAPABLE,
-    ISLAND_ISLANDED,
-    ISLAND_NAMES,
-    LOSS_DEAD,
-    LOSS_NONE,
-    MEMORIES,
-    MEMORY,
-    OUT_BOND,
-    OUT_ENABLE,
-    OUT_ISLAND,
-    OUTAGE_RESERVE_PERMILLE,
-    REMEMBERED,
-    SETPOINT_MODE,
-    SHED_NEEDED,
-    SOC_AGE_MS,
-    SOC_PERMILLE,
-    Image,
-)
 from tests_host.core.builders import put
 
 LIVE_MV = 230_000
@@ -57,21 +11,27 @@ STEP_MS = 100
 GRID_HZ, ISLAND_HZ = 50_020, 50_000  # mHz
 
 
-def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> Image:
+def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> im.Image:
     """A charged single-phase house on a live grid, everything measured."""
-    image = Image()
-    image.site[ISLAND_CAPABLE] = image.site[ISLAND_AUTO] = capable
-    image.site[BOND_NEEDED] = bond
-    image.site[SHED_NEEDED] = shed
-    image.site[GRID_LOSS_MS] = 1_000
-    for age in (INPUTS_AGE_MS, HOUSE_AGE_MS, GRID_AGE_MS, INVERTER_AGE_MS, SOC_AGE_MS):
+    image = im.Image()
+    image.site[im.ISLAND_CAPABLE] = image.site[im.ISLAND_AUTO] = capable
+    image.site[im.BOND_NEEDED] = bond
+    image.site[im.SHED_NEEDED] = shed
+    image.site[im.GRID_LOSS_MS] = 1_000
+    for age in (
+        im.INPUTS_AGE_MS,
+        im.HOUSE_AGE_MS,
+        im.GRID_AGE_MS,
+        im.INVERTER_AGE_MS,
+        im.SOC_AGE_MS,
+    ):
         image.readings[age] = 0
-    image.readings[GRID_MHZ] = image.readings[HOUSE_MHZ] = 50_000
-    image.readings[SOC_PERMILLE] = 700
-    image.readings[INVERTER_PLUGGED] = 1
-    image.requests[OUTAGE_RESERVE_PERMILLE] = 200
-    image.commands[GRID_STATE] = GRID_IN_SERVICE
-    image.commands[GRID_LOAD_OK] = 1
+    image.readings[im.GRID_MHZ] = image.readings[im.HOUSE_MHZ] = 50_000
+    image.readings[im.SOC_PERMILLE] = 700
+    image.readings[im.INVERTER_PLUGGED] = 1
+    image.requests[im.OUTAGE_RESERVE_PERMILLE] = 200
+    image.commands[im.GRID_STATE] = im.GRID_IN_SERVICE
+    image.commands[im.GRID_LOAD_OK] = 1
     return image
 
 
@@ -104,13 +64,13 @@ class House:
     inputs (IN_*) that read this level.
     """
 
-    def __init__(self, image: Image, **tables: tuple[tuple[object, ...], ...]) -> None:
+    def __init__(self, image: im.Image, **tables: tuple[tuple[object, ...], ...]) -> None:
         self.image = image
         self.tables = tables
         self.island = Island(image, **tables)  # type: ignore[arg-type]
-        self.grid = GRID_IN_SERVICE
+        self.grid = im.GRID_IN_SERVICE
         self.switch_relay, self.bond_relay = Relay(True), Relay(False)
-        self.mode = INVERTER_STOP
+        self.mode = im.INVERTER_STOP
         self.deaf = self.mirror_open = self.weak = self.sun = self.stop = False
         self.mirror = True
         self.mirror_follows_coil = False
@@ -171,7 +131,7 @@ class House:
 
     def _pass(self) -> None:
         """Another step of darkness beside a good grid, or not."""
-        fit = self.grid in (GRID_WAITING, GRID_IN_SERVICE)
+        fit = self.grid in (im.GRID_WAITING, im.GRID_IN_SERVICE)
         self.fit_ms = self.fit_ms + STEP_MS if fit else 0
         if self.fit_ms > 5_000 and not self.house_mv():
             self.dark_ms += STEP_MS
@@ -179,79 +139,79 @@ class House:
     def house_mv(self) -> int:
         if self.switch:
             return self.grid_mv()
-        forms = self.mode == INVERTER_FORM and not self.weak
+        forms = self.mode == im.INVERTER_FORM and not self.weak
         return LIVE_MV if forms or self.sun else 0
 
     def grid_mv(self) -> int:
         """A dead street behind a closed switch is fed by what forms in the house."""
-        forms = self.switch and self.mode == INVERTER_FORM and not self.weak
-        return LIVE_MV if self.grid != GRID_DEAD or forms else 0
+        forms = self.switch and self.mode == im.INVERTER_FORM and not self.weak
+        return LIVE_MV if self.grid != im.GRID_DEAD or forms else 0
 
     def _says_open(self) -> bool:
         if self.mirror_follows_coil:
-            return not self.island.permits & OUT_ISLAND
+            return not self.island.permits & im.OUT_ISLAND
         return self.mirror_open or (self.mirror and not self.switch)
 
     def show(self) -> None:
         readings = self.image.readings
         house_mv, grid_mv = self.house_mv(), self.grid_mv()
         inputs = (
-            (IN_ISLAND_OPEN if self._says_open() else 0)
-            | (IN_BOND if self.bond else 0)
-            | (0 if house_mv else IN_ISLAND_DEAD)
-            | (IN_ESTOP if self.stop else 0)
+            (im.IN_ISLAND_OPEN if self._says_open() else 0)
+            | (im.IN_BOND if self.bond else 0)
+            | (0 if house_mv else im.IN_ISLAND_DEAD)
+            | (im.IN_ESTOP if self.stop else 0)
         )
         for bit, level in self.false.items():
             inputs = inputs | bit if level else inputs & ~bit
-        readings[INPUTS] = inputs
-        readings[GRID_MV], readings[HOUSE_MV] = grid_mv, house_mv
-        grid_mhz = GRID_HZ if self.grid != GRID_DEAD else ISLAND_HZ if grid_mv else 0
-        readings[GRID_MHZ] = grid_mhz
-        readings[HOUSE_MHZ] = 0 if not house_mv else grid_mhz if self.switch else ISLAND_HZ
-        readings[INVERTER_MODE] = self.mode
+        readings[im.INPUTS] = inputs
+        readings[im.GRID_MV], readings[im.HOUSE_MV] = grid_mv, house_mv
+        grid_mhz = GRID_HZ if self.grid != im.GRID_DEAD else ISLAND_HZ if grid_mv else 0
+        readings[im.GRID_MHZ] = grid_mhz
+        readings[im.HOUSE_MHZ] = 0 if not house_mv else grid_mhz if self.switch else ISLAND_HZ
+        readings[im.INVERTER_MODE] = self.mode
         commands = self.image.commands
-        commands[GRID_STATE] = self.grid
-        commands[GRID_LOSS] = LOSS_DEAD if self.grid == GRID_DEAD else LOSS_NONE
-        commands[GRID_LOAD_OK] = int(self.good_ms >= 5_000)
+        commands[im.GRID_STATE] = self.grid
+        commands[im.GRID_LOSS] = im.LOSS_DEAD if self.grid == im.GRID_DEAD else im.LOSS_NONE
+        commands[im.GRID_LOAD_OK] = int(self.good_ms >= 5_000)
 
     def act(self) -> None:
         permits = self.island.permits
-        self.switch_relay.drive(bool(permits & OUT_ISLAND))
-        enabled = permits & OUT_ENABLE and not self.stop
+        self.switch_relay.drive(bool(permits & im.OUT_ISLAND))
+        enabled = permits & im.OUT_ENABLE and not self.stop
         self._held_ms = self.hold_ms if enabled else max(0, self._held_ms - STEP_MS)
         held = self.bond and (self._held_ms > 0 or (self.hold_ms > 0 and self.house_mv() > 0))
-        self.bond_relay.drive((bool(permits & OUT_BOND) and not self.stop) or held)
+        self.bond_relay.drive((bool(permits & im.OUT_BOND) and not self.stop) or held)
         if not self.deaf:
-            self.mode = self.image.commands[SETPOINT_MODE] if enabled else INVERTER_STOP
-            if self.weak and self.mode == INVERTER_FORM:
-                self.mode = INVERTER_STOP
+            self.mode = self.image.commands[im.SETPOINT_MODE] if enabled else im.INVERTER_STOP
+            if self.weak and self.mode == im.INVERTER_FORM:
+                self.mode = im.INVERTER_STOP
 
     # --- events ---------------------------------------------------------------------------------
 
     def drain(self, permille: int) -> None:
         """The battery goes there by steps that one may believe."""
         readings = self.image.readings
-        while readings[SOC_PERMILLE] != permille:
-            step = max(-10, min(10, permille - readings[SOC_PERMILLE]))
-            readings[SOC_PERMILLE] += step
+        while readings[im.SOC_PERMILLE] != permille:
+            step = max(-10, min(10, permille - readings[im.SOC_PERMILLE]))
+            readings[im.SOC_PERMILLE] += step
             self.island.judge.charge.step(STEP_MS)
 
     def acknowledge(self) -> None:
-        self.image.requests[ACKNOWLEDGE_SEQ] += 1
+        self.image.requests[im.ACKNOWLEDGE_SEQ] += 1
 
     def reset(self, off_ms: int = 0) -> None:
         """The controller starts again after so long without power: its outputs float meanwhile,
         so that the enable is off, the switch latches and the bond is held for a moment."""
-        faults = self.image.commands[FAULTS]
-        self.mode = INVERTER_STOP
+        faults = self.image.commands[im.FAULTS]
+        self.mode = im.INVERTER_STOP
         self._held_ms = max(0, self._held_ms - off_ms)
         if off_ms > 1_000 and not self._held_ms and not self.stuck_bond:
             self.bond = False
         for _ in range(off_ms // STEP_MS):
             self._pass()
         self.good_ms = 0  # qualification starts anew
-        for i in range(MEMORIES):
-            self.image.requests[REMEMBERED + i] = self.image.commands[MEMORY + i]
+        for i in range(im.MEMORIES):
+            self.image.requests[im.REMEMBERED + i] = self.image.commands[im.MEMORY + i]
         self.island = Island(self.image, **self.tables)  # type: ignore[arg-type]
         self.island.recall(faults)
 
@@ -261,11 +221,11 @@ def islanded(ms: int = 0, **site: int) -> House:
     house = House(a_site())
     put(house.image.site, **site)
     house.run(2_000)
-    house.grid = GRID_DEAD
-    assert house.run(10_000, ISLAND_ISLANDED) == ISLAND_ISLANDED
+    house.grid = im.GRID_DEAD
+    assert house.run(10_000, im.ISLAND_ISLANDED) == im.ISLAND_ISLANDED
     house.run(ms)
     return house
 
 
 def names(trace: list[int]) -> str:
-    return " ".join(ISLAND_NAMES[state] for state in trace)
+    return " ".join(im.ISLAND_NAMES[state] for state in trace)

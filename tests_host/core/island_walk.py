@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from firmware import image as im
 from firmware.core.grid.island_table import (
     INSTRUMENTS,
     JUDGEMENTS,
@@ -24,25 +25,6 @@ from firmware.core.grid.island_table import (
     RULES,
     bit,
     compile_condition,
-)
-from firmware.image import (
-    INVERTER_FOLLOW,
-    INVERTER_FORM,
-    INVERTER_STOP,
-    ISLAND_BONDING,
-    ISLAND_CLOSING,
-    ISLAND_DARK,
-    ISLAND_GRID,
-    ISLAND_ISLANDED,
-    ISLAND_LOCKOUT,
-    ISLAND_NAMES,
-    ISLAND_OPENING,
-    ISLAND_SENSING,
-    ISLAND_STARTING,
-    OUT_BOND,
-    OUT_ENABLE,
-    OUT_ISLAND,
-    OUT_LOADS,
 )
 
 RELAY_MS = 500
@@ -77,13 +59,13 @@ RARE = (
 ALWAYS = "open bond dead idle forming fresh stuck proved needs_bond capable pinned"
 FORMS = "locked settled split reserve plugged cut loosened flows follows wild short room"
 ASKED = {
-    ISLAND_GRID: "heard apart tied unruly burning early upset gone failed served closed heeds",
-    ISLAND_BONDING: FORMS + " lonely",
-    ISLAND_STARTING: FORMS,
-    ISLAND_ISLANDED: FORMS,
-    ISLAND_OPENING: "lonely locked settled failed",
-    ISLAND_DARK: "lonely locked ready holds failed",
-    ISLAND_LOCKOUT: "lonely locked ready holds settled acknowledged",
+    im.ISLAND_GRID: "heard apart tied unruly burning early upset gone failed served closed heeds",
+    im.ISLAND_BONDING: FORMS + " lonely",
+    im.ISLAND_STARTING: FORMS,
+    im.ISLAND_ISLANDED: FORMS,
+    im.ISLAND_OPENING: "lonely locked settled failed",
+    im.ISLAND_DARK: "lonely locked ready holds failed",
+    im.ISLAND_LOCKOUT: "lonely locked ready holds settled acknowledged",
 }
 OTHERS = "heard lonely locked ready holds settled tied unruly"
 FREE = ("outage", "settled", "failed", "acknowledged")
@@ -106,11 +88,11 @@ class Table:
         self.rules = [
             [(after, *compile_condition(text), following) for s, after, text, following, _ in rules
              if s == state]
-            for state in range(len(ISLAND_NAMES))
+            for state in range(len(im.ISLAND_NAMES))
         ]  # fmt: skip
         self.permits = [
             [(output, *compile_condition(text)) for s, output, text in permits if s == state]
-            for state in range(len(ISLAND_NAMES))
+            for state in range(len(im.ISLAND_NAMES))
         ]
         self.words = [
             {
@@ -119,7 +101,7 @@ class Table:
                 if row[0] == state and not (len(row) == 5 and row[3] == state)
                 for word in str(row[2]).split()
             }
-            for state in range(len(ISLAND_NAMES))
+            for state in range(len(im.ISLAND_NAMES))
         ]
 
     def facts(self, state: int) -> tuple[Bits, Bits]:
@@ -176,11 +158,11 @@ def possible(permits: int, seen: Bits, made: Bits) -> npt.NDArray[np.bool_]:
     """What the outputs of the last step exclude by the way the facts are measured."""
     good = (seen & (bit("lonely") | bit("open"))) != bit("lonely")
     good &= (seen & (bit("lonely") | bit("fresh"))) != bit("lonely")
-    if permits & OUT_ENABLE:
+    if permits & im.OUT_ENABLE:
         good &= made & bit("settled") == 0
-    if permits & OUT_ISLAND:
+    if permits & im.OUT_ISLAND:
         good &= (seen & (bit("shut") | bit("lonely"))) == 0
-    if permits & OUT_BOND:
+    if permits & im.OUT_BOND:
         good &= (seen & (bit("stuck") | bit("proved"))) == 0
     return good
 
@@ -203,45 +185,48 @@ def breaches(
         return found
 
     modes = np.array([mode for _, mode in MODES], np.int32)[following]
-    enable = after & OUT_ENABLE != 0
-    bond, switch = after & OUT_BOND != 0, after & OUT_ISLAND != 0
+    enable = after & im.OUT_ENABLE != 0
+    bond, switch = after & im.OUT_BOND != 0, after & im.OUT_ISLAND != 0
     raised, lowered = after & ~before, before & ~after
-    forming = enable & (modes == INVERTER_FORM)
+    forming = enable & (modes == im.INVERTER_FORM)
     proofs = ("fresh", "open", "capable", "reserve", "plugged", "-cut", "-loosened", "-flows",
               "-follows", "-wild", "-short")  # fmt: skip
     yield "INV-5: forming enabled without a proof", forming & ~has(*proofs)
     bond_right = np.where(has("needs_bond"), has("bond"), has("-bond"))
     yield "INV-5: forming enabled without the bond as it must be", forming & ~bond_right
-    begins = forming & (raised & OUT_ENABLE != 0)
+    begins = forming & (raised & im.OUT_ENABLE != 0)
     yield "INV-5: forming begun on a live island", begins & ~has("dead")
     yield "INV-5: forming begun with a leg that is proved in no way", begins & ~has("split")
-    anew = (following == ISLAND_BONDING) & np.array(state != ISLAND_BONDING)
+    anew = (following == im.ISLAND_BONDING) & np.array(state != im.ISLAND_BONDING)
     yield "INV-5: begun after a failure that nobody has acknowledged", anew & has("failed")
-    loads = after & OUT_LOADS != 0
+    loads = after & im.OUT_LOADS != 0
     yield "INV-5: loads without room", forming & loads & ~has("room")
-    follow = enable & (modes == INVERTER_FOLLOW)
+    follow = enable & (modes == im.INVERTER_FOLLOW)
     wrong = ~has("fresh", "-gone", "-stuck", "-forming", "-apart", "-failed", "served")
     yield "INV-5: enabled on the grid without right", follow & wrong
-    begun = follow & (raised & OUT_ENABLE != 0)
+    begun = follow & (raised & im.OUT_ENABLE != 0)
     yield "INV-5: enable begun on the grid in a glitch", begun & ~has("closed", "-bond", "heeds")
-    yield "INV-5: enabled though it shall stand still", enable & (modes == INVERTER_STOP)
+    yield "INV-5: enabled though it shall stand still", enable & (modes == im.INVERTER_STOP)
 
     yield "INV-6: switch and bond both permitted", bond & switch
-    kept = before & OUT_BOND != 0
+    kept = before & im.OUT_BOND != 0
     yield "INV-6: bond beside a switch not open", bond & ~has("open") & ~(kept & has("-settled"))
-    sensed = np.array(state != ISLAND_SENSING)
-    yield "INV-6: switch closed onto a bond", sensed & (raised & OUT_ISLAND != 0) & has("bond")
-    unproved = switch & has("heard", "stuck", "-proved") & (following != ISLAND_SENSING)
+    sensed = np.array(state != im.ISLAND_SENSING)
+    yield "INV-6: switch closed onto a bond", sensed & (raised & im.OUT_ISLAND != 0) & has("bond")
+    unproved = switch & has("heard", "stuck", "-proved") & (following != im.ISLAND_SENSING)
     yield "INV-6: switch held beside a bond that may be welded", unproved
-    energised = (raised & OUT_BOND != 0) & (following != ISLAND_SENSING)
+    energised = (raised & im.OUT_BOND != 0) & (following != im.ISLAND_SENSING)
     yield "INV-5: bond closed on a live island", energised & ~has("dead") & ~has("lonely")
-    dropped = lowered & OUT_BOND != 0
+    dropped = lowered & im.OUT_BOND != 0
     early = dropped & has("-settled") & sensed
-    yield "INV-18: bond dropped before the device has stopped", early & bool(before & OUT_ENABLE)
+    yield (
+        "INV-18: bond dropped before the device has stopped",
+        early & bool(before & im.OUT_ENABLE),
+    )
     held = has("open", "-dead", "-idle", "-locked") & sensed
     yield "INV-18: bond dropped under a live house", dropped & held
 
-    closes = (raised & OUT_ISLAND != 0) & sensed
+    closes = (raised & im.OUT_ISLAND != 0) & sensed
     qualified = has("fresh", "-bond", "-forming", "ready", "-holds")
     qualified &= has("dead") | has("idle")
     carries = has("tied", "locked", "-open", "-bond", "heeds")
@@ -250,25 +235,25 @@ def breaches(
         (closes & ~qualified & ~carries),
     )
     yield "person: closed though it stays open until somebody acknowledges", closes & has("pinned")
-    if state == ISLAND_GRID:
+    if state == im.ISLAND_GRID:
         left = switch & (has("unruly", "capable") | has("burning", "capable"))
         yield "person: not opened by a source without enable or a voltage that burns", left
-    if state == ISLAND_CLOSING:
-        goes_on = has("unruly") & (following != ISLAND_LOCKOUT)
+    if state == im.ISLAND_CLOSING:
+        goes_on = has("unruly") & (following != im.ISLAND_LOCKOUT)
         yield "person: closing goes on though the switch is held open", goes_on
     yield "person: closing begins though the switch is held open", closes & has("unruly")
-    if state == ISLAND_LOCKOUT:
-        out = (following != ISLAND_LOCKOUT) & has("-acknowledged")
+    if state == im.ISLAND_LOCKOUT:
+        out = (following != im.ISLAND_LOCKOUT) & has("-acknowledged")
         yield "person: a lockout ends without one", out
-    if state in (ISLAND_GRID, ISLAND_CLOSING):
+    if state in (im.ISLAND_GRID, im.ISLAND_CLOSING):
         carried = has("tied", "fresh", "-forming", "-apart", "-burning", "-pinned", "-unruly")
         carried &= ~has("stuck", "-proved") & ~has("early", "upset")
-        if state == ISLAND_CLOSING:
+        if state == im.ISLAND_CLOSING:
             carried &= has("-bond")
-        dark = (lowered & OUT_ISLAND != 0) & carried
+        dark = (lowered & im.OUT_ISLAND != 0) & carried
         yield "LIGHT: a house that the grid carries goes dark", dark
-    if state == ISLAND_SENSING:
-        stays = (following == ISLAND_SENSING) & has("heard")
+    if state == im.ISLAND_SENSING:
+        stays = (following == im.ISLAND_SENSING) & has("heard")
         yield "INV-12: sensing moved the switch", stays & (switch != has("-open"))
         yield "INV-12: sensing moved the bond", stays & (bond != has("bond", "open"))
 
@@ -284,7 +269,7 @@ class Walk:
     def run(self, first: tuple[int, ...] = ()) -> list[str]:
         """The breaches found in the first state that has any. `first`: states to look at early,
         with whatever outputs the others leave them."""
-        start: tuple[int, int] = (ISLAND_SENSING, 0)
+        start: tuple[int, int] = (im.ISLAND_SENSING, 0)
         self.seen = {start}
         todo: list[tuple[int, int]] = [start]
         while todo:
@@ -310,7 +295,7 @@ class Walk:
                 if np.any(where):
                     at = int(np.argmax(where))
                     found.append(
-                        f"{text}: {ISLAND_NAMES[state]} -> {ISLAND_NAMES[following[at]]} with "
+                        f"{text}: {im.ISLAND_NAMES[state]} -> {im.ISLAND_NAMES[following[at]]} with "
                         f"{permits:05b} -> {after[at]:05b}: {words(seen[at], made[at])}"
                     )
             pairs = np.unique(following * 32 + after)

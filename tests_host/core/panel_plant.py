@@ -9,55 +9,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from firmware import image as im
 from firmware.core.panel.tree import Panel
-from firmware.image import (
-    AGE_MAX_MS,
-    CLAIM_HIGH,
-    CLAIM_LOW,
-    COORDINATED,
-    DEVICES,
-    EVSE,
-    EVSE_AGE_MS,
-    EVSE_LEGS,
-    EVSE_MA,
-    EVSE_MAX_MA,
-    EVSE_NODE,
-    EVSE_RESPONSE_MS,
-    GRID_AGE_MS,
-    GRID_MV,
-    HARDWARE,
-    INSTRUMENT_EVSE,
-    INSTRUMENT_INVERTER,
-    INSTRUMENT_METER,
-    INVERTER,
-    INVERTER_AGE_MS,
-    INVERTER_CHARGE_W,
-    INVERTER_DISCHARGE_W,
-    INVERTER_LEGS,
-    INVERTER_MA,
-    INVERTER_NODE,
-    INVERTER_RESPONSE_MS,
-    INVERTER_REVERT_MS,
-    INVERTER_W,
-    ISLAND_GRID,
-    ISLAND_STATE,
-    LEGS,
-    MARKET,
-    NODE_AGE_MS,
-    NODE_BUS_MA,
-    NODE_COUNT,
-    NODE_INSTRUMENT,
-    NODE_MA,
-    NODE_PARENT,
-    NODE_RATING_MA,
-    NODE_SOURCE_MA,
-    NODE_W,
-    OFFER_MA,
-    OPERATOR,
-    PANEL,
-    SETPOINT_W,
-    Image,
-)
 from tests_host.core.fakes import FakeLimits
 
 STEP_MS = 100
@@ -131,15 +84,15 @@ class House:
     frozen_legs: set[tuple[int, int]] = field(default_factory=set)  # or one leg of it
 
     def __post_init__(self) -> None:
-        self.image = Image()
-        self.image.commands[ISLAND_STATE] = ISLAND_GRID
+        self.image = im.Image()
+        self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.now_ms = 0
         nodes = len(self.tree.parent)
-        self.load_ma = [[0] * LEGS for _ in range(nodes)]
-        self.evse_ma = self.drawn_ma = [0] * LEGS
-        self.inverter_ma = [0] * LEGS
+        self.load_ma = [[0] * im.LEGS for _ in range(nodes)]
+        self.evse_ma = self.drawn_ma = [0] * im.LEGS
+        self.inverter_ma = [0] * im.LEGS
         self.orders: list[tuple[int, int, int]] = []
-        self.meters = [[(0, [0] * LEGS)] for _ in range(nodes)]
+        self.meters = [[(0, [0] * im.LEGS)] for _ in range(nodes)]
         self.offer_ms = 0
         self._declare()
         self.panel = Panel(self.image, FakeLimits(self.image))  # type: ignore[arg-type]
@@ -148,20 +101,24 @@ class House:
 
     def _declare(self) -> None:
         site, tree = self.image.site, self.tree
-        site[NODE_COUNT] = len(tree.parent)
+        site[im.NODE_COUNT] = len(tree.parent)
         for node, parent in enumerate(tree.parent):
-            site[NODE_PARENT + node] = parent
-            site[NODE_RATING_MA + node] = tree.rating_ma[node]
-            site[NODE_BUS_MA + node] = tree.bus_ma[node]
-            site[NODE_INSTRUMENT + node] = INSTRUMENT_METER
-        site[NODE_SOURCE_MA] = self.sources_ma
-        site[NODE_INSTRUMENT + tree.evse] = INSTRUMENT_EVSE
-        site[NODE_INSTRUMENT + tree.inverter] = INSTRUMENT_INVERTER
-        site[EVSE_NODE], site[EVSE_LEGS], site[EVSE_MAX_MA] = tree.evse, tree.evse_legs, 32_000
-        site[INVERTER_NODE], site[INVERTER_LEGS] = tree.inverter, tree.inverter_legs
-        site[INVERTER_CHARGE_W] = site[INVERTER_DISCHARGE_W] = 5_000 * tree.inverter_legs
-        site[EVSE_RESPONSE_MS] = site[INVERTER_RESPONSE_MS] = tree.response_ms
-        site[COORDINATED], site[INVERTER_REVERT_MS] = int(self.coordinated), 10_000
+            site[im.NODE_PARENT + node] = parent
+            site[im.NODE_RATING_MA + node] = tree.rating_ma[node]
+            site[im.NODE_BUS_MA + node] = tree.bus_ma[node]
+            site[im.NODE_INSTRUMENT + node] = im.INSTRUMENT_METER
+        site[im.NODE_SOURCE_MA] = self.sources_ma
+        site[im.NODE_INSTRUMENT + tree.evse] = im.INSTRUMENT_EVSE
+        site[im.NODE_INSTRUMENT + tree.inverter] = im.INSTRUMENT_INVERTER
+        site[im.EVSE_NODE], site[im.EVSE_LEGS], site[im.EVSE_MAX_MA] = (
+            tree.evse,
+            tree.evse_legs,
+            32_000,
+        )
+        site[im.INVERTER_NODE], site[im.INVERTER_LEGS] = tree.inverter, tree.inverter_legs
+        site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5_000 * tree.inverter_legs
+        site[im.EVSE_RESPONSE_MS] = site[im.INVERTER_RESPONSE_MS] = tree.response_ms
+        site[im.COORDINATED], site[im.INVERTER_REVERT_MS] = int(self.coordinated), 10_000
 
     # --- truth --------------------------------------------------------------------------------
 
@@ -200,19 +157,19 @@ class House:
         late = [order for order in self.orders if order[0] <= self.now_ms - self.tree.response_ms]
         offer_ma, setpoint_ma = (late[-1][1], late[-1][2]) if late else (0, 0)
         self.orders = self.orders[max(0, len(late) - 1) :]
-        self.evse_ma = [offer_ma if leg < self.tree.evse_legs else 0 for leg in range(LEGS)]
+        self.evse_ma = [offer_ma if leg < self.tree.evse_legs else 0 for leg in range(im.LEGS)]
         legs = self.tree.inverter_legs
-        self.inverter_ma = [setpoint_ma if leg < legs else 0 for leg in range(LEGS)]
+        self.inverter_ma = [setpoint_ma if leg < legs else 0 for leg in range(im.LEGS)]
 
     def _measure(self) -> None:
         readings = self.image.readings
-        readings[GRID_AGE_MS] = readings[INVERTER_AGE_MS] = 0
-        readings[EVSE_AGE_MS] = STEP_MS  # the mean of the cycle before
-        for leg in range(LEGS):
-            readings[GRID_MV + leg] = VOLTS * 1_000
-            readings[EVSE_MA + leg] = self.drawn_ma[leg]
-            readings[INVERTER_MA + leg] = self.inverter_ma[leg]
-        readings[INVERTER_W] = sum(self.inverter_ma) * VOLTS // 1_000
+        readings[im.GRID_AGE_MS] = readings[im.INVERTER_AGE_MS] = 0
+        readings[im.EVSE_AGE_MS] = STEP_MS  # the mean of the cycle before
+        for leg in range(im.LEGS):
+            readings[im.GRID_MV + leg] = VOLTS * 1_000
+            readings[im.EVSE_MA + leg] = self.drawn_ma[leg]
+            readings[im.INVERTER_MA + leg] = self.inverter_ma[leg]
+        readings[im.INVERTER_W] = sum(self.inverter_ma) * VOLTS // 1_000
         for node in range(len(self.tree.parent)):
             self._meter(node)
 
@@ -221,8 +178,8 @@ class House:
         samples = self.meters[node]
         if node not in self.stale and self.now_ms % self.tree.period_ms == 0:
             ripple_ma = self.now_ms // self.tree.period_ms * 7 % 50 if self.living else 0
-            flow = [self.flow_ma(node, leg) + ripple_ma for leg in range(LEGS)]
-            for leg in range(LEGS):
+            flow = [self.flow_ma(node, leg) + ripple_ma for leg in range(im.LEGS)]
+            for leg in range(im.LEGS):
                 if node in self.frozen or (node, leg) in self.frozen_legs:
                     flow[leg] = samples[-1][1][leg]
             samples.append((self.now_ms, flow))
@@ -230,36 +187,36 @@ class House:
             samples.pop(0)
         at_ms, flow = samples[0]
         age_ms = self.now_ms - at_ms + SAMPLE_MS
-        self.image.readings[NODE_AGE_MS + node] = min(AGE_MAX_MS, age_ms)
-        for leg in range(LEGS):
-            self.image.readings[NODE_MA + node * LEGS + leg] = flow[leg]
-            self.image.readings[NODE_W + node * LEGS + leg] = flow[leg] * VOLTS // 1_000
+        self.image.readings[im.NODE_AGE_MS + node] = min(im.AGE_MAX_MS, age_ms)
+        for leg in range(im.LEGS):
+            self.image.readings[im.NODE_MA + node * im.LEGS + leg] = flow[leg]
+            self.image.readings[im.NODE_W + node * im.LEGS + leg] = flow[leg] * VOLTS // 1_000
 
-    def claim(self, device: int, source: int = PANEL) -> tuple[int, int]:
-        slot = source * DEVICES + device
-        return self.image.commands[CLAIM_LOW + slot], self.image.commands[CLAIM_HIGH + slot]
+    def claim(self, device: int, source: int = im.PANEL) -> tuple[int, int]:
+        slot = source * im.DEVICES + device
+        return self.image.commands[im.CLAIM_LOW + slot], self.image.commands[im.CLAIM_HIGH + slot]
 
     def _arbitrate(self) -> None:
         """Down at once, up slowly: the offer each 5 s, to 6 A and then by three times what islet
         raises it, the setpoint over 10 s."""
         commands = self.image.commands
-        for source in (HARDWARE, OPERATOR, MARKET):
-            commands[CLAIM_HIGH + source * DEVICES + EVSE] = self.evse_wish_ma
-        target_ma = min(self.claim(EVSE)[1], self.evse_wish_ma)
+        for source in (im.HARDWARE, im.OPERATOR, im.MARKET):
+            commands[im.CLAIM_HIGH + source * im.DEVICES + im.EVSE] = self.evse_wish_ma
+        target_ma = min(self.claim(im.EVSE)[1], self.evse_wish_ma)
         target_ma = target_ma if target_ma >= 6_000 else 0
-        if target_ma < commands[OFFER_MA] or self.now_ms >= self.offer_ms:
-            commands[OFFER_MA] = min(target_ma, max(6_000, commands[OFFER_MA] + 6_000))
+        if target_ma < commands[im.OFFER_MA] or self.now_ms >= self.offer_ms:
+            commands[im.OFFER_MA] = min(target_ma, max(6_000, commands[im.OFFER_MA] + 6_000))
             self.offer_ms = self.now_ms + 5_000
-        low_w, high_w = self.claim(INVERTER)
+        low_w, high_w = self.claim(im.INVERTER)
         target_w = max(low_w, min(high_w, self.wish_w))
         step_w = 50 * self.tree.inverter_legs
-        now_w = max(low_w, min(high_w, commands[SETPOINT_W]))
-        commands[SETPOINT_W] = max(now_w - step_w, min(now_w + step_w, target_w))
+        now_w = max(low_w, min(high_w, commands[im.SETPOINT_W]))
+        commands[im.SETPOINT_W] = max(now_w - step_w, min(now_w + step_w, target_w))
         if abs(target_w) < abs(now_w):
-            commands[SETPOINT_W] = target_w
+            commands[im.SETPOINT_W] = target_w
         legs = self.tree.inverter_legs
-        setpoint_ma = commands[SETPOINT_W] * 1_000 // (VOLTS * legs)
-        self.orders.append((self.now_ms, commands[OFFER_MA], setpoint_ma))
+        setpoint_ma = commands[im.SETPOINT_W] * 1_000 // (VOLTS * legs)
+        self.orders.append((self.now_ms, commands[im.OFFER_MA], setpoint_ma))
 
     # --- INV-3 --------------------------------------------------------------------------------
 
@@ -268,7 +225,7 @@ class House:
         the trip of a delivering device cannot overload a leg either."""
         found = []
         for node, limit_ma in enumerate(self.tree.rating_ma):
-            for leg in range(LEGS):
+            for leg in range(im.LEGS):
                 evse, inverter = self.own_ma(node, leg)
                 foreign = self.foreign_ma(node, leg)
                 drawn = evse + max(0, inverter)
@@ -286,7 +243,7 @@ def upset(house: House) -> list[str]:
     found: list[str] = []
     for _ in range(3):
         for node in range(len(house.tree.parent) - 2):
-            for leg in range(LEGS):
+            for leg in range(im.LEGS):
                 house.load_ma[node][leg] = chance.choice([0, 0, 3_000, 9_000, 15_000, -12_000])
         house.evse_wish_ma = chance.choice([0, 16_000, 32_000])
         house.wish_w = chance.choice([-15_000, -5_000, 0, 5_000, 15_000])

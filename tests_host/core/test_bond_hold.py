@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from firmware import image as f
-from firmware.image import GRID_DEAD, GRID_IN_SERVICE, ISLAND_GRID, ISLAND_ISLANDED
 from tests_host.core.island_house import LIVE_MV, House, a_site
 
 HOLDS_MS = [500, 600, 2_000, 5_000, 20_000]
@@ -15,8 +14,8 @@ def islanded_by_itself(hold_ms: int) -> House:
     house = House(a_site())
     house.hold_ms = house.image.site[f.BOND_HOLD_MS] = hold_ms
     house.run(2_000)
-    house.grid = GRID_DEAD
-    house.run(10_000, ISLAND_ISLANDED)
+    house.grid = f.GRID_DEAD
+    house.run(10_000, f.ISLAND_ISLANDED)
     house.run(15_000)
     assert house.house_mv() == LIVE_MV and house.bond
     return house
@@ -30,10 +29,10 @@ def test_a_bond_that_stored_energy_holds_is_no_fault(hold_ms: int, off_ms: int) 
     house = islanded_by_itself(hold_ms)
     if off_ms >= 0:
         house.reset(off_ms)
-    house.grid = GRID_IN_SERVICE
+    house.grid = f.GRID_IN_SERVICE
     house.run(hold_ms + 30_000)
     assert f.ISLAND_LOCKOUT not in house.trace and not house.image.commands[f.FAULTS]
-    assert house.island.state == ISLAND_GRID and house.switch and not house.bond
+    assert house.island.state == f.ISLAND_GRID and house.switch and not house.bond
 
 
 @pytest.mark.parametrize("hold_ms", HOLDS_MS)
@@ -44,7 +43,7 @@ def test_a_bond_that_stays_beyond_its_hold_is_one(hold_ms: int, off_ms: int) -> 
     house.stuck_bond = True
     if off_ms >= 0:
         house.reset(off_ms)
-    house.grid = GRID_IN_SERVICE
+    house.grid = f.GRID_IN_SERVICE
     house.run(hold_ms + 6_000)
     assert house.island.state == f.ISLAND_LOCKOUT and not house.switch
     assert house.image.commands[f.FAULTS] == f.FAULT_BOND_STUCK

@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from firmware.image import ISLAND_NAMES
+from firmware import image as im
 from tests_host.core.island_dark import CUTS, PINS, measure, most_ms
 
 
@@ -18,4 +18,4 @@ def test_inv_17_no_single_false_contact_and_no_reset_leaves_the_house_dark() -> 
         late = [row for row in outcomes if row.dark_ms > most_ms(what[0]) or not row.lit]
         assert not late, (what, late)
     for cut, _ in CUTS:
-        assert {row.state for row in found[cut, 0]} == set(range(len(ISLAND_NAMES)))
+        assert {row.state for row in found[cut, 0]} == set(range(len(im.ISLAND_NAMES)))

@@ -4,42 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from firmware import image as im
 from firmware.core.grid.island_limits import SHED, WEAK, WILD, Limits
 from firmware.core.grid.island_table import bit
-from firmware.image import (
-    GRID_MHZ,
-    GRID_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MHZ,
-    HOUSE_MV,
-    IN_ISLAND_OPEN,
-    INPUTS,
-    INVERTER_AGE_MS,
-    ISLAND_DARK,
-    LEG_COUNT,
-    LEGS,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
-    Image,
-)
 from tests_host.core.test_island_holes import legs_of_sites, witnessed
 
 
 def found(permille: int, on_ms: int, every_ms: int, run_ms: int, hz: int = 50) -> set[int]:
     """What an island's limits say with one leg at a level for so long of every so long."""
-    image = Image()
-    image.site[NOMINAL_MV], image.site[LEG_COUNT] = 230_000, 3
-    image.site[NOMINAL_MHZ] = 50_000
+    image = im.Image()
+    image.site[im.NOMINAL_MV], image.site[im.LEG_COUNT] = 230_000, 3
+    image.site[im.NOMINAL_MHZ] = 50_000
     readings = image.readings
-    readings[HOUSE_AGE_MS] = 0
-    readings[INVERTER_AGE_MS] = 60_000
-    readings[HOUSE_MHZ] = hz * 1_000
-    for leg in range(LEGS):
-        readings[HOUSE_MV + leg] = 230_000
+    readings[im.HOUSE_AGE_MS] = 0
+    readings[im.INVERTER_AGE_MS] = 60_000
+    readings[im.HOUSE_MHZ] = hz * 1_000
+    for leg in range(im.LEGS):
+        readings[im.HOUSE_MV + leg] = 230_000
     limits = Limits(image)
     said: set[int] = set()
     for at_ms in range(0, run_ms, 100):
-        readings[HOUSE_MV + 1] = 230 * (permille if at_ms % every_ms < on_ms else 1_000)
+        readings[im.HOUSE_MV + 1] = 230 * (permille if at_ms % every_ms < on_ms else 1_000)
         acts = limits.step(100, True, False, 1, False)
         said |= {act for act in (SHED, WILD, WEAK) if acts & act}
     return said
@@ -78,21 +63,21 @@ def test_a_house_that_hangs_on_one_welded_pole_is_not_lonely() -> None:
         if legs == 1:
             continue
         readings, step = witnessed(legs, nominal_mv, 1_000)
-        readings[INPUTS] = IN_ISLAND_OPEN
-        readings[HOUSE_MV + leg] = nominal_mv
-        assert not step(9_000, ISLAND_DARK) & lonely, (nominal_mv, legs, leg)
-        readings[HOUSE_MHZ] = readings[GRID_MHZ] + 500  # its own: every pole is proved open
-        assert step(9_000, ISLAND_DARK) & lonely, (nominal_mv, legs, leg)
+        readings[im.INPUTS] = im.IN_ISLAND_OPEN
+        readings[im.HOUSE_MV + leg] = nominal_mv
+        assert not step(9_000, im.ISLAND_DARK) & lonely, (nominal_mv, legs, leg)
+        readings[im.HOUSE_MHZ] = readings[im.GRID_MHZ] + 500  # its own: every pole is proved open
+        assert step(9_000, im.ISLAND_DARK) & lonely, (nominal_mv, legs, leg)
 
 
 def test_a_house_of_its_own_is_lonely() -> None:
     """A leg at 80 % of its grid's beside dead ones; and any beside a dead grid."""
     for nominal_mv, legs, leg in legs_of_sites():
         readings, step = witnessed(legs, nominal_mv, 1_000)
-        readings[INPUTS] = IN_ISLAND_OPEN
-        readings[HOUSE_MV + leg] = nominal_mv // 10 * 8
-        assert step(9_000, ISLAND_DARK) & bit("lonely"), (nominal_mv, legs, leg)
-        readings[HOUSE_MV + leg] = nominal_mv
+        readings[im.INPUTS] = im.IN_ISLAND_OPEN
+        readings[im.HOUSE_MV + leg] = nominal_mv // 10 * 8
+        assert step(9_000, im.ISLAND_DARK) & bit("lonely"), (nominal_mv, legs, leg)
+        readings[im.HOUSE_MV + leg] = nominal_mv
         for each in range(legs):
-            readings[GRID_MV + each] = 0
-        assert step(9_000, ISLAND_DARK) & bit("lonely"), (nominal_mv, legs, leg)
+            readings[im.GRID_MV + each] = 0
+        assert step(9_000, im.ISLAND_DARK) & bit("lonely"), (nominal_mv, legs, leg)

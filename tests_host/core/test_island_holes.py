@@ -7,36 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from firmware import image as im
 from firmware.core.grid import island_facts, island_judge, island_limits, switch_kernel
 from firmware.core.grid.island_table import bit
-from firmware.image import (
-    GRID_AGE_MS,
-    GRID_DEAD,
-    GRID_IN_SERVICE,
-    GRID_MHZ,
-    GRID_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MHZ,
-    HOUSE_MV,
-    IN_ISLAND_DEAD,
-    INPUTS,
-    INPUTS_AGE_MS,
-    INVERTER_FORM,
-    ISLAND_BONDING,
-    ISLAND_CAPABLE,
-    ISLAND_CLOSING,
-    ISLAND_DARK,
-    ISLAND_ENDING,
-    ISLAND_GRID,
-    ISLAND_ISLANDED,
-    LEG_COUNT,
-    NOMINAL_MV,
-    OUT_BOND,
-    OUT_ENABLE,
-    OUTAGE_RESERVE_PERMILLE,
-    SOC_PERMILLE,
-    Image,
-)
 from tests_host.core.island_house import House, a_site, islanded
 from tests_host.core.planted import plant
 
@@ -48,31 +21,33 @@ def the_permissive_has_a_veto_on_forming() -> None:
     for after_ms in range(0, 3_000, 100):
         house = House(a_site())
         house.run(2_000)
-        house.grid = GRID_DEAD
+        house.grid = im.GRID_DEAD
         house.run(after_ms)
-        if house.mode == INVERTER_FORM:
+        if house.mode == im.INVERTER_FORM:
             assert after_ms > 1_000
             return
-        house.false[IN_ISLAND_DEAD] = False
+        house.false[im.IN_ISLAND_DEAD] = False
         for _ in range(300):
             house.run(100)
-            assert house.mode != INVERTER_FORM and not house.island.permits & OUT_ENABLE, after_ms
+            assert house.mode != im.INVERTER_FORM and not house.island.permits & im.OUT_ENABLE, (
+                after_ms
+            )
 
 
 def the_permissive_has_a_veto_on_coming_back() -> None:
     """Switch and bond wait for 5 s of a dead house where it denies that the house is dead."""
     house = islanded(1_000)
-    house.false[IN_ISLAND_DEAD] = False
+    house.false[im.IN_ISLAND_DEAD] = False
     house.drain(150)
-    house.run(5_000, ISLAND_ENDING)
-    house.grid = GRID_IN_SERVICE
+    house.run(5_000, im.ISLAND_ENDING)
+    house.grid = im.GRID_IN_SERVICE
     dead_ms = 0
-    while house.island.state == ISLAND_ENDING and dead_ms < 9_000:
+    while house.island.state == im.ISLAND_ENDING and dead_ms < 9_000:
         house.run(100)
         dead_ms += 0 if house.house_mv() else 100
         assert house.bond or house.switch or dead_ms >= 5_000, dead_ms
     assert dead_ms >= 5_000
-    assert house.run(20_000, ISLAND_GRID) == ISLAND_GRID, "INV-17: and no longer"
+    assert house.run(20_000, im.ISLAND_GRID) == im.ISLAND_GRID, "INV-17: and no longer"
 
 
 def a_house_alive_on_any_leg_is_not_dead() -> None:
@@ -81,9 +56,9 @@ def a_house_alive_on_any_leg_is_not_dead() -> None:
         for leg in range(legs):
             for mv, dead in ((11_400, True), (11_500, False), (60_000, False), (230_000, False)):
                 readings, step = witnessed(legs)
-                readings[INPUTS] = IN_ISLAND_DEAD
-                readings[HOUSE_MV + leg] = mv
-                assert (step(200, ISLAND_DARK) & bit("dead") != 0) == dead, (legs, leg, mv)
+                readings[im.INPUTS] = im.IN_ISLAND_DEAD
+                readings[im.HOUSE_MV + leg] = mv
+                assert (step(200, im.ISLAND_DARK) & bit("dead") != 0) == dead, (legs, leg, mv)
 
 
 # --- switch and house, in numbers ---------------------------------------------------------------
@@ -94,17 +69,17 @@ def witnessed(
 ) -> tuple[memoryview, Callable[..., int]]:
     """The readings of a fresh site, its grid at this part of nominal (permille), the house dead;
     and what steps its witnesses for so many ms in a state and returns the facts."""
-    image = Image()
-    image.site[ISLAND_CAPABLE] = 1
-    image.site[LEG_COUNT] = legs
-    image.site[NOMINAL_MV] = nominal_mv
+    image = im.Image()
+    image.site[im.ISLAND_CAPABLE] = 1
+    image.site[im.LEG_COUNT] = legs
+    image.site[im.NOMINAL_MV] = nominal_mv
     readings = memoryview(image.readings)
-    for age in (INPUTS_AGE_MS, HOUSE_AGE_MS, GRID_AGE_MS):
+    for age in (im.INPUTS_AGE_MS, im.HOUSE_AGE_MS, im.GRID_AGE_MS):
         readings[age] = 0
     for leg in range(legs):
-        readings[GRID_MV + leg] = nominal_mv // 1_000 * grid
+        readings[im.GRID_MV + leg] = nominal_mv // 1_000 * grid
     if grid:
-        readings[GRID_MHZ] = 50_000
+        readings[im.GRID_MHZ] = 50_000
     witnesses = island_facts.Witnesses(image)
 
     def step(ms: int, state: int) -> int:
@@ -128,13 +103,13 @@ def a_leg_parted_by_15_percent_is_apart() -> None:
     for nominal_mv, legs, leg in legs_of_sites():
         for off in (-990, -450, -160, -140, 0, 140, 160, 300):
             readings, step = witnessed(legs, nominal_mv, 1_000)
-            readings[HOUSE_MHZ] = 50_000
+            readings[im.HOUSE_MHZ] = 50_000
             for each in range(legs):
-                readings[HOUSE_MV + each] = nominal_mv
-            readings[HOUSE_MV + leg] = nominal_mv // 1_000 * (1_000 + off)
+                readings[im.HOUSE_MV + each] = nominal_mv
+            readings[im.HOUSE_MV + leg] = nominal_mv // 1_000 * (1_000 + off)
             where = (nominal_mv, legs, leg, off)
-            assert not step(900, ISLAND_GRID) & bit("apart"), where
-            facts = step(100, ISLAND_GRID)
+            assert not step(900, im.ISLAND_GRID) & bit("apart"), where
+            facts = step(100, im.ISLAND_GRID)
             assert (facts & bit("apart") != 0) == (abs(off) > 150), where
             assert (facts & bit("tied") != 0) == (abs(off) <= 150), where
 
@@ -144,19 +119,19 @@ def a_pole_that_has_not_closed_is_not_taken_for_closed() -> None:
     for nominal_mv, legs, leg in legs_of_sites():
         for off in (-1_000, -450, -160, -140, 0, 140, 160):
             readings, step = witnessed(legs, nominal_mv, 1_000)
-            readings[HOUSE_MHZ] = 50_000
+            readings[im.HOUSE_MHZ] = 50_000
             for each in range(legs):
-                readings[HOUSE_MV + each] = nominal_mv
-            readings[HOUSE_MV + leg] = nominal_mv // 1_000 * (1_000 + off)
-            closed = step(100, ISLAND_CLOSING) & bit("closed") != 0
+                readings[im.HOUSE_MV + each] = nominal_mv
+            readings[im.HOUSE_MV + leg] = nominal_mv // 1_000 * (1_000 + off)
+            closed = step(100, im.ISLAND_CLOSING) & bit("closed") != 0
             assert closed == (abs(off) <= 150), (nominal_mv, legs, leg, off)
 
 
 def two_frequencies_are_apart() -> None:
     for off_mhz in (-1_000, -110, -90, 0, 90, 110, 1_000):
         readings, step = witnessed(1, grid=1_000)
-        readings[HOUSE_MV], readings[HOUSE_MHZ] = 230_000, 50_000 + off_mhz
-        apart = step(1_000, ISLAND_GRID) & bit("apart") != 0
+        readings[im.HOUSE_MV], readings[im.HOUSE_MHZ] = 230_000, 50_000 + off_mhz
+        apart = step(1_000, im.ISLAND_GRID) & bit("apart") != 0
         assert apart == (abs(off_mhz) > 100), off_mhz
 
 
@@ -174,10 +149,10 @@ def a_lost_neutral_is_upset() -> None:
                 ):
                     readings, step = witnessed(legs, grid=1_000)
                     for leg in range(legs):
-                        readings[HOUSE_MV + leg] = 230_000
-                    readings[HOUSE_MV + high] = 230 * up
-                    readings[HOUSE_MV + low] = 230 * down
-                    facts = step(100, ISLAND_GRID)
+                        readings[im.HOUSE_MV + leg] = 230_000
+                    readings[im.HOUSE_MV + high] = 230 * up
+                    readings[im.HOUSE_MV + low] = 230 * down
+                    facts = step(100, im.ISLAND_GRID)
                     assert (facts & bit("upset") != 0) == upset, (legs, high, low, up, down)
 
 
@@ -194,11 +169,11 @@ def an_island_without_its_neutral_stops() -> None:
                     (1_135, 890, False),
                 ):
                     image = a_site()
-                    image.site[LEG_COUNT] = legs
+                    image.site[im.LEG_COUNT] = legs
                     for leg in range(legs):
-                        image.readings[HOUSE_MV + leg] = 230_000
-                    image.readings[HOUSE_MV + high] = 230 * up
-                    image.readings[HOUSE_MV + low] = 230 * down
+                        image.readings[im.HOUSE_MV + leg] = 230_000
+                    image.readings[im.HOUSE_MV + high] = 230 * up
+                    image.readings[im.HOUSE_MV + low] = 230 * down
                     found = island_limits.Limits(image).step(100, True, False, True, False)
                     assert (found & island_limits.WILD != 0) == stops, (legs, high, low, up, down)
 
@@ -215,13 +190,13 @@ def the_bond_outlives_the_enable() -> None:
             if way == "reserve":
                 house.drain(150)
             elif way == "back":
-                house.grid = GRID_IN_SERVICE
+                house.grid = im.GRID_IN_SERVICE
             else:
                 house.stop = True
-            while house.island.permits & OUT_ENABLE:
+            while house.island.permits & im.OUT_ENABLE:
                 house.run(100)
             held_ms = 0
-            while house.island.permits & OUT_BOND and held_ms < 9_000:
+            while house.island.permits & im.OUT_BOND and held_ms < 9_000:
                 assert not house.switch
                 house.run(100)
                 held_ms += 100
@@ -233,28 +208,28 @@ def an_island_ends_at_its_reserve() -> None:
     for reserve in (50, 100, 200, 500, 900):
         house = House(a_site())
         requests, readings = house.image.requests, house.image.readings
-        requests[OUTAGE_RESERVE_PERMILLE] = reserve
-        readings[SOC_PERMILLE] = reserve + 60
+        requests[im.OUTAGE_RESERVE_PERMILLE] = reserve
+        readings[im.SOC_PERMILLE] = reserve + 60
         house.run(2_000)
-        house.grid = GRID_DEAD
-        assert house.run(10_000, ISLAND_ISLANDED) == ISLAND_ISLANDED, reserve
+        house.grid = im.GRID_DEAD
+        assert house.run(10_000, im.ISLAND_ISLANDED) == im.ISLAND_ISLANDED, reserve
         house.drain(reserve + 1)
-        assert house.run(20_000) == ISLAND_ISLANDED, reserve
+        assert house.run(20_000) == im.ISLAND_ISLANDED, reserve
         house.drain(reserve)
         house.run(100)
-        assert not house.island.permits & OUT_ENABLE, reserve
-        assert house.run(60_000) == ISLAND_DARK
+        assert not house.island.permits & im.OUT_ENABLE, reserve
+        assert house.run(60_000) == im.ISLAND_DARK
         for soc, begins in ((reserve + 49, False), (reserve + 50, True)):
             house.drain(soc)
-            began = house.run(30_000, ISLAND_ISLANDED) == ISLAND_ISLANDED
+            began = house.run(30_000, im.ISLAND_ISLANDED) == im.ISLAND_ISLANDED
             assert began == begins, (reserve, soc)
     for soc, begins in ((200, False), (201, True)):
         house = House(a_site())
-        house.image.readings[SOC_PERMILLE] = soc
+        house.image.readings[im.SOC_PERMILLE] = soc
         house.run(2_000)
-        house.grid = GRID_DEAD
+        house.grid = im.GRID_DEAD
         house.run(20_000)
-        assert (ISLAND_BONDING in house.trace) == begins, soc
+        assert (im.ISLAND_BONDING in house.trace) == begins, soc
 
 
 CHECKS = (

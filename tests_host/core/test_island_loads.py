@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from firmware import image as im
 from firmware.core.grid import island_energy, island_judge
 from firmware.core.grid.island_energy import Loads
 from firmware.core.grid.island_judge import Judge
 from firmware.core.grid.island_limits import Limits
 from firmware.core.grid.island_table import cause
-from firmware.image import (
-    GRID_AGE_MS,
-    INSTRUMENT_METER,
-    INVERTER_AGE_MS,
-    INVERTER_DISCHARGE_W,
-    INVERTER_MA,
-    INVERTER_W,
-    LEG_COUNT,
-    NODE_AGE_MS,
-    NODE_INSTRUMENT,
-    NODE_W,
-    NOMINAL_MV,
-    OUT_ENABLE,
-    OUT_LOADS,
-    Image,
-)
 from tests_host.core.planted import NOTICED, plant
 
 SITES = ((1, 230), (1, 120), (2, 120), (3, 230), (3, 120))  # legs, V
 MOST_W = 9_000
 
 
-def a_site(legs: int, volts: int) -> Image:
-    image = Image()
-    image.site[LEG_COUNT], image.site[NOMINAL_MV] = legs, volts * 1_000
-    image.site[INVERTER_DISCHARGE_W] = MOST_W
-    image.site[NODE_INSTRUMENT] = INSTRUMENT_METER
-    for age in (NODE_AGE_MS, INVERTER_AGE_MS, GRID_AGE_MS):
+def a_site(legs: int, volts: int) -> im.Image:
+    image = im.Image()
+    image.site[im.LEG_COUNT], image.site[im.NOMINAL_MV] = legs, volts * 1_000
+    image.site[im.INVERTER_DISCHARGE_W] = MOST_W
+    image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
+    for age in (im.NODE_AGE_MS, im.INVERTER_AGE_MS, im.GRID_AGE_MS):
         image.readings[age] = 0
     return image
 
@@ -47,11 +32,11 @@ def back(legs: int, volts: int, leg: int, house_w: int, fed_w: int, now_w: int) 
     image = a_site(legs, volts)
     loads, limits = island_energy.Loads(image), Limits(image)
     for each in range(legs):
-        image.readings[NODE_W + each] = 300 + (house_w if each == leg else 0) - fed_w // legs
-    image.readings[INVERTER_W] = -fed_w
+        image.readings[im.NODE_W + each] = 300 + (house_w if each == leg else 0) - fed_w // legs
+    image.readings[im.INVERTER_W] = -fed_w
     loads.on_grid()
-    image.readings[INVERTER_W] = -now_w
-    image.readings[INVERTER_MA + leg] = -now_w * 1_000 // volts
+    image.readings[im.INVERTER_W] = -now_w
+    image.readings[im.INVERTER_MA + leg] = -now_w * 1_000 // volts
     limits.step(100, True, False, 1, False)
     return loads.room(100, limits.most_w, limits.even_w)
 
@@ -74,7 +59,7 @@ def test_the_sum_counts_too() -> None:
     for each_w, room in ((2_800, True), (2_900, False)):
         loads = Loads(image)
         for leg in range(3):
-            image.readings[NODE_W + leg] = each_w
+            image.readings[im.NODE_W + leg] = each_w
         loads.on_grid()
         assert loads.room(100, MOST_W, 0) == room
 
@@ -101,7 +86,7 @@ def test_a_mistake_about_legs_is_caught(
 def test_loads_with_which_an_island_fell_wait() -> None:
     """What ends an island faster than loads are shed is never seen: they stay away for long."""
     image = a_site(3, 230)
-    for permits, waits in ((OUT_ENABLE | OUT_LOADS, True), (OUT_ENABLE, False)):
+    for permits, waits in ((im.OUT_ENABLE | im.OUT_LOADS, True), (im.OUT_ENABLE, False)):
         judge = island_judge.Judge(image)
         judge.name(cause("stop"), permits)
         assert bool(judge.loads.wait_ms) == waits

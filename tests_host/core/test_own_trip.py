@@ -10,43 +10,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from firmware import image as im
 from firmware.core.grid.gridcode import GridCode
 from firmware.core.grid.own_trip import OPEN, OwnTrip, share
-from firmware.image import (
-    CLAIM_HIGH,
-    CLAIM_LOW,
-    CLAIM_LOW_REASON,
-    CLAIM_REASON,
-    DEVICES,
-    ENTER_DELAY_MS,
-    ENTER_RAMP_MS,
-    EVSE,
-    EVSE_AGE_MS,
-    EVSE_MA,
-    EVSE_MAX_MA,
-    GRID_AGE_MS,
-    GRID_CODE,
-    GRID_IN_SERVICE,
-    GRID_MHZ,
-    GRID_MV,
-    GRID_STATE,
-    INVERTER,
-    INVERTER_AGE_MS,
-    INVERTER_CHARGE_W,
-    INVERTER_DISCHARGE_W,
-    INVERTER_LEGS,
-    INVERTER_W,
-    ISLAND_GRID,
-    ISLAND_STATE,
-    LEG_COUNT,
-    LEGS,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
-    OFFER_MA,
-    REASON_OWN_TRIP,
-    SETPOINT_W,
-    Image,
-)
 from tests_host.core.fakes import FakeLimits
 from tests_host.core.test_gridcode import FOLDER, load
 
@@ -65,16 +31,16 @@ class Line:
         self.wish, self.legs, self.ohm, self.base = wish, legs, ohm, base
         self.code = json.loads((FOLDER / f"{code}.json").read_text())
         self.nominal_v = 230 if self.code["nominal_mhz"] == 50_000 else 120
-        self.image = Image()
+        self.image = im.Image()
         load(self.image, code)
         site = self.image.site
-        site[LEG_COUNT] = site[INVERTER_LEGS] = legs
-        site[NOMINAL_MV] = self.nominal_v * 1000
-        site[NOMINAL_MHZ] = self.code["nominal_mhz"]
-        site[ENTER_DELAY_MS], site[ENTER_RAMP_MS] = 5_000, 2_000
-        site[INVERTER_CHARGE_W] = site[INVERTER_DISCHARGE_W] = RATING_W
-        site[EVSE_MAX_MA] = RATING_MA
-        self.image.commands[ISLAND_STATE] = ISLAND_GRID
+        site[im.LEG_COUNT] = site[im.INVERTER_LEGS] = legs
+        site[im.NOMINAL_MV] = self.nominal_v * 1000
+        site[im.NOMINAL_MHZ] = self.code["nominal_mhz"]
+        site[im.ENTER_DELAY_MS], site[im.ENTER_RAMP_MS] = 5_000, 2_000
+        site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = RATING_W
+        site[im.EVSE_MAX_MA] = RATING_MA
+        self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.grid = GridCode(self.image, FakeLimits(self.image))
         self.power = 0.0  # W, or A per leg
         self.rest_ms = 3_000
@@ -92,8 +58,8 @@ class Line:
         return self.last[0] / self.legs / self.nominal_v
 
     def claim(self) -> tuple[int, int]:
-        slot = GRID_CODE * DEVICES + (EVSE if self.wish == "car" else INVERTER)
-        return self.image.commands[CLAIM_LOW + slot], self.image.commands[CLAIM_HIGH + slot]
+        slot = im.GRID_CODE * im.DEVICES + (im.EVSE if self.wish == "car" else im.INVERTER)
+        return self.image.commands[im.CLAIM_LOW + slot], self.image.commands[im.CLAIM_HIGH + slot]
 
     def second(self) -> None:
         for _ in range(10):
@@ -103,14 +69,14 @@ class Line:
         self.last = [*self.last[1:], self.power]
         self.volts = self.base * self.nominal_v - self.ohm * self.amps
         readings, commands = self.image.readings, self.image.commands
-        for leg in range(LEGS):
-            readings[GRID_MV + leg] = round(self.volts * 1000) if leg < self.legs else 0
-            readings[EVSE_MA + leg] = round(self.last[0] * 1000) if self.wish == "car" else 0
-        readings[GRID_MHZ] = self.code["nominal_mhz"]
-        readings[GRID_AGE_MS] = readings[EVSE_AGE_MS] = readings[INVERTER_AGE_MS] = 0
-        readings[INVERTER_W] = 0 if self.wish == "car" else round(self.last[0])
+        for leg in range(im.LEGS):
+            readings[im.GRID_MV + leg] = round(self.volts * 1000) if leg < self.legs else 0
+            readings[im.EVSE_MA + leg] = round(self.last[0] * 1000) if self.wish == "car" else 0
+        readings[im.GRID_MHZ] = self.code["nominal_mhz"]
+        readings[im.GRID_AGE_MS] = readings[im.EVSE_AGE_MS] = readings[im.INVERTER_AGE_MS] = 0
+        readings[im.INVERTER_W] = 0 if self.wish == "car" else round(self.last[0])
         self.grid.step(100)
-        served = commands[GRID_STATE] == GRID_IN_SERVICE
+        served = commands[im.GRID_STATE] == im.GRID_IN_SERVICE
         if self.wish != "car":
             self.stops += self.in_service and not served
         self.in_service = served
@@ -122,8 +88,8 @@ class Line:
             self.power = min(high, RATING_W, self.power + RATING_W / 100)
         else:
             self.offer(high)
-        commands[SETPOINT_W] = 0 if self.wish == "car" else round(self.power)
-        commands[OFFER_MA] = round(self.power * 1000) if self.wish == "car" else 0
+        commands[im.SETPOINT_W] = 0 if self.wish == "car" else round(self.power)
+        commands[im.OFFER_MA] = round(self.power * 1000) if self.wish == "car" else 0
 
     def offer(self, high_ma: int) -> None:
         most = high_ma / 1000 if high_ma >= 6_000 else 0.0
@@ -194,9 +160,9 @@ def test_an_inverter_trips_once_and_then_stays_inside(
     assert line.stops == stops
     assert abs(line.power) >= 0.45 * possible
     if abs(line.power) < 0.95 * RATING_W:
-        slot = GRID_CODE * DEVICES + INVERTER
-        why = CLAIM_LOW_REASON if wish == "feed" else CLAIM_REASON
-        assert line.image.commands[why + slot] == REASON_OWN_TRIP
+        slot = im.GRID_CODE * im.DEVICES + im.INVERTER
+        why = im.CLAIM_LOW_REASON if wish == "feed" else im.CLAIM_REASON
+        assert line.image.commands[why + slot] == im.REASON_OWN_TRIP
 
 
 @settings(max_examples=20, deadline=None, phases=QUICK)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from firmware import image as im
 from firmware.core.panel import history as panel_history
 from firmware.core.panel import pairing_kernel
 from firmware.core.panel import tree as panel
@@ -18,26 +19,6 @@ from firmware.core.panel.kernel import (
     RING,
     SLOT_SIZE,
     STALE,
-)
-from firmware.image import (
-    ACKNOWLEDGE_SEQ,
-    AGE_MAX_MS,
-    CLAIM_HIGH,
-    DEVICES,
-    EVSE,
-    EVSE_AGE_MS,
-    EXPORT_LIMIT_W,
-    GRID_AGE_MS,
-    GRID_MV,
-    HARDWARE,
-    INVERTER,
-    INVERTER_AGE_MS,
-    INVERTER_MA,
-    INVERTER_W,
-    LEGS,
-    MARKET,
-    NODE_W,
-    OPERATOR,
 )
 from tests_host.core import panel_plant
 from tests_host.core.builders import healthy
@@ -50,16 +31,16 @@ LIMIT_W = 600
 def exporting(volts: int, measured: bool) -> panel_plant.House:
     """A car at 16 A on three legs beside a load of 3 A, and an export limit."""
     house = a_house()
-    house.image.site[EXPORT_LIMIT_W] = LIMIT_W
-    house.load_ma[0] = [1_000] * LEGS
+    house.image.site[im.EXPORT_LIMIT_W] = LIMIT_W
+    house.load_ma[0] = [1_000] * im.LEGS
     readings = house.image.readings
 
     def shown() -> None:
         """The meter's watts are those of the voltage."""
-        for leg in range(LEGS):
-            readings[NODE_W + leg] = house.flow_ma(0, leg) * volts // 1_000
-            readings[GRID_MV + leg] = volts * 1_000
-        readings[GRID_AGE_MS] = 0 if measured else AGE_MAX_MS
+        for leg in range(im.LEGS):
+            readings[im.NODE_W + leg] = house.flow_ma(0, leg) * volts // 1_000
+            readings[im.GRID_MV + leg] = volts * 1_000
+        readings[im.GRID_AGE_MS] = 0 if measured else im.AGE_MAX_MS
         house.panel.step(100)
 
     house.run(30_000, each=shown)
@@ -72,7 +53,7 @@ def export_does_not_grow_with_the_car() -> None:
     for volts in (207, 230, 250):
         for measured in (True, False):
             house = exporting(volts, measured)
-            most_w = -house.claim(INVERTER)[0]
+            most_w = -house.claim(im.INVERTER)[0]
             assert most_w <= LIMIT_W + 3 * volts, (volts, measured)
             if measured:
                 assert most_w >= LIMIT_W, volts
@@ -85,10 +66,10 @@ def watts_at_the_lowest_voltage() -> None:
         readings = house.image.readings
         house.evse_wish_ma = 0
         house.run(2_000)
-        readings[GRID_MV + 1] = volts * 1_000
-        readings[GRID_AGE_MS] = 0 if measured else AGE_MAX_MS
+        readings[im.GRID_MV + 1] = volts * 1_000
+        readings[im.GRID_AGE_MS] = 0 if measured else im.AGE_MAX_MS
         house.panel.step(100)
-        assert house.claim(INVERTER) == (-25 * expected * 3, 25 * expected * 3)
+        assert house.claim(im.INVERTER) == (-25 * expected * 3, 25 * expected * 3)
 
 
 def nothing_is_coordinated_with_a_silent_inverter() -> None:
@@ -96,11 +77,11 @@ def nothing_is_coordinated_with_a_silent_inverter() -> None:
     tree = a_tree(rating_ma=[200_000, 20_000, 20_000, 60_000], bus_ma=[200_000, 0, 0, 0])
     house = panel_plant.House(tree, random.Random(1), coordinated=True, evse_wish_ma=0)
     house.run(2_000)
-    assert house.claim(INVERTER)[0] < 0
-    house.image.readings[INVERTER_AGE_MS] = 2_100
+    assert house.claim(im.INVERTER)[0] < 0
+    house.image.readings[im.INVERTER_AGE_MS] = 2_100
     for _ in range(3):
         house.panel.step(100)
-    assert house.claim(INVERTER)[0] == 0
+    assert house.claim(im.INVERTER)[0] == 0
 
 
 def an_inverters_sample_counts_from_when_it_was_taken() -> None:
@@ -109,15 +90,15 @@ def an_inverters_sample_counts_from_when_it_was_taken() -> None:
     history = panel_history.History(image)
     history.declare()
     readings = image.readings
-    readings[INVERTER_AGE_MS] = readings[EVSE_AGE_MS] = 0
+    readings[im.INVERTER_AGE_MS] = readings[im.EVSE_AGE_MS] = 0
     for _ in range(10):
         history.push(100)
-    readings[INVERTER_AGE_MS], readings[INVERTER_W] = 400, -3_000
-    readings[INVERTER_MA] = -4_347
+    readings[im.INVERTER_AGE_MS], readings[im.INVERTER_W] = 400, -3_000
+    readings[im.INVERTER_MA] = -4_347
     for age_ms in (1_000, 1_100, 400):
-        readings[INVERTER_AGE_MS] = age_ms
+        readings[im.INVERTER_AGE_MS] = age_ms
         held = (0, 0) if age_ms != 400 else (-3_000, -4_347)
-        readings[INVERTER_W], readings[INVERTER_MA] = held
+        readings[im.INVERTER_W], readings[im.INVERTER_MA] = held
         history.push(100)
     seen = []
     for back in range(8):
@@ -128,18 +109,18 @@ def an_inverters_sample_counts_from_when_it_was_taken() -> None:
 
 def what_the_car_may_not_have_is_not_kept_for_it() -> None:
     """Promised to the car is what its pilot, the operator and its owner all leave it."""
-    for source in (HARDWARE, OPERATOR, MARKET):
+    for source in (im.HARDWARE, im.OPERATOR, im.MARKET):
         house = a_house(a_tree(rating_ma=[25_000, 25_000, 20_000, 25_000]))
         house.wish_w = 17_000
 
         def limited(house: panel_plant.House = house, source: int = source) -> None:
-            for each in (HARDWARE, OPERATOR, MARKET):
-                slot = CLAIM_HIGH + each * DEVICES + EVSE
+            for each in (im.HARDWARE, im.OPERATOR, im.MARKET):
+                slot = im.CLAIM_HIGH + each * im.DEVICES + im.EVSE
                 house.image.commands[slot] = 0 if each == source else 16_000
 
         house.evse_wish_ma = 0
         house.run(3_000, each=limited)
-        assert house.claim(INVERTER)[1] == 25 * 230 * 3, source
+        assert house.claim(im.INVERTER)[1] == 25 * 230 * 3, source
 
 
 CHECKS = (
@@ -210,13 +191,13 @@ def test_a_leg_that_stands_still_while_the_others_move_is_frozen(leg: int) -> No
     assert state[P_STATE] != STALE  # nothing below it has moved
     wish_ma, house.evse_wish_ma = house.evse_wish_ma, 6_000
     house.run(6_000)
-    assert state[P_STATE] == STALE and house.claim(EVSE) == (0, 0)
+    assert state[P_STATE] == STALE and house.claim(im.EVSE) == (0, 0)
     house.evse_wish_ma = wish_ma
     house.run(5_000)
     assert state[P_STATE] == STALE
     house.frozen_legs.clear()
     house.run(1_000)
     assert house.panel.witness.doubts(0)
-    house.image.requests[ACKNOWLEDGE_SEQ] += 1
+    house.image.requests[im.ACKNOWLEDGE_SEQ] += 1
     house.run(1_000)
     assert state[P_STATE] != STALE

@@ -8,25 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.image import (
-    DEAD_GRID_MS,
-    ENTER_DELAY_MS,
-    ENTER_LOW_PERMILLE,
-    GRID_IN_SERVICE,
-    GRID_LOSS,
-    GRID_LOSS_MS,
-    GRID_WAITING,
-    LOSS_BAD,
-    LOSS_BURNING,
-    LOSS_DEAD,
-    NOMINAL_MHZ,
-    RIDE_LEVEL,
-    RIDE_TIME_MS,
-    SITE,
-    TRIP_LEVEL,
-    TRIP_TIME_MS,
-    Image,
-)
+from firmware import image as im
 from tests_host.core.test_gridcode import CODES, Grid, document, load
 from tools.pack import PackError
 from tools.pack.gridcodes import fields, pack, ride_through_dead_ms
@@ -41,22 +23,22 @@ def test_the_codes_of_the_contract_are_there() -> None:
 
 @pytest.mark.parametrize("name", CODES)
 def test_packed_code_fills_the_site_in_order(name: str) -> None:
-    image = Image()
+    image = im.Image()
     load(image, name)
     code = document(name)
     for number, row in enumerate(code["trips"]):
-        assert image.site[TRIP_LEVEL + number] == row.get("permille", row.get("mhz"))
-        assert image.site[TRIP_TIME_MS + number] == row["time_ms"]
-    levels = image.site[RIDE_LEVEL : RIDE_LEVEL + len(code["ride_through"])]
-    times = image.site[RIDE_TIME_MS : RIDE_TIME_MS + len(code["ride_through"])]
+        assert image.site[im.TRIP_LEVEL + number] == row.get("permille", row.get("mhz"))
+        assert image.site[im.TRIP_TIME_MS + number] == row["time_ms"]
+    levels = image.site[im.RIDE_LEVEL : im.RIDE_LEVEL + len(code["ride_through"])]
+    times = image.site[im.RIDE_TIME_MS : im.RIDE_TIME_MS + len(code["ride_through"])]
     rows = {(row.get("permille", row.get("mhz")), row["time_ms"]) for row in code["ride_through"]}
     assert set(zip(levels, times, strict=True)) == rows
-    assert image.site[ENTER_LOW_PERMILLE] == code["enter"]["low_permille"]
-    assert image.site[ENTER_DELAY_MS] == code["enter"]["delay_ms"]
-    assert image.site[GRID_LOSS_MS] == code["grid_loss"]["ms"]
-    assert image.site[DEAD_GRID_MS] == code["dead_grid"]["ms"]
+    assert image.site[im.ENTER_LOW_PERMILLE] == code["enter"]["low_permille"]
+    assert image.site[im.ENTER_DELAY_MS] == code["enter"]["delay_ms"]
+    assert image.site[im.GRID_LOSS_MS] == code["grid_loss"]["ms"]
+    assert image.site[im.DEAD_GRID_MS] == code["dead_grid"]["ms"]
     assert len(pack(code)) == 4 * sum(count for _, count, _, _ in fields())
-    for row in SITE.rows:
+    for row in im.SITE.rows:
         for at in range(row[1], row[1] + row[2]):
             if row[0].startswith(("TRIP_", "RIDE_", "ENTER_", "GRID_LOSS", "DEAD_GRID")):
                 assert row[4] <= image.site[at] <= row[5], row[0]
@@ -126,8 +108,8 @@ def test_the_enable_and_the_switch_never_go_before_the_curve_ends(
     code = document(name)
     grid = Grid(name, legs)
     site, commands = grid.image.site, grid.image.commands
-    site[ENTER_DELAY_MS] = 1_000
-    site[NOMINAL_MHZ] = code["nominal_mhz"]
+    site[im.ENTER_DELAY_MS] = 1_000
+    site[im.NOMINAL_MHZ] = code["nominal_mhz"]
     grid.set(230_000, code["nominal_mhz"])
     grid.serve()
     grid.set(230 * permille, leg=leg % legs)
@@ -142,23 +124,23 @@ def test_the_enable_and_the_switch_never_go_before_the_curve_ends(
     dead = legs == 1 and permille < 100
     enable_ms = max(min(trips, default=10**9), ride_ms)
     if dead:
-        enable_ms = min(enable_ms, site[DEAD_GRID_MS])
-    switch_ms = enable_ms + site[GRID_LOSS_MS]
+        enable_ms = min(enable_ms, site[im.DEAD_GRID_MS])
+    switch_ms = enable_ms + site[im.GRID_LOSS_MS]
     load_ms = 60_000 if not 800 <= permille <= 1_100 else 10**9
     load_ms = min(load_ms, 15_000 if permille > 1_150 else 10**9)
     burning_ms = 1_000 if permille > 1_250 else 6_000 if permille > 1_200 else 10**9
     for ms in range(0, 70_000, 100):
         grid.run(100)
-        served = grid.state in (GRID_WAITING, GRID_IN_SERVICE)
+        served = grid.state in (im.GRID_WAITING, im.GRID_IN_SERVICE)
         assert served == (ms < enable_ms), (ms, enable_ms)
-        loss = commands[GRID_LOSS]
+        loss = commands[im.GRID_LOSS]
         if ms >= burning_ms + (2_000 if burning_ms == 6_000 else 0):
-            assert loss == LOSS_BURNING
+            assert loss == im.LOSS_BURNING
         elif dead:
-            assert loss == LOSS_DEAD
-        elif loss != LOSS_BURNING:
+            assert loss == im.LOSS_DEAD
+        elif loss != im.LOSS_BURNING:
             bad = ms >= min(switch_ms + 200, load_ms)
-            if loss == LOSS_BAD:
+            if loss == im.LOSS_BAD:
                 assert ms >= min(switch_ms, load_ms)
             else:
                 assert not bad

@@ -6,40 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware import image as im
 from firmware.core.grid.supply import Supply
-from firmware.image import (
-    AGE_MAX_MS,
-    GRID_AGE_MS,
-    GRID_LOAD_OK,
-    GRID_LOSS,
-    GRID_LOSS_MS,
-    GRID_MHZ,
-    GRID_MV,
-    INVERTER_AGE_MS,
-    INVERTER_CHARGE_W,
-    INVERTER_W,
-    LEG_COUNT,
-    LOSS_BAD,
-    LOSS_BURNING,
-    LOSS_DEAD,
-    LOSS_NONE,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
-    SETPOINT_W,
-    Image,
-)
 from tests_host.core.test_gridcode import load
 
 
 class House:
     def __init__(self, code: str = "en50549", legs: int = 3, nominal_v: int = 230) -> None:
-        self.image = Image()
+        self.image = im.Image()
         load(self.image, code)
         site = self.image.site
-        site[LEG_COUNT] = legs
-        site[NOMINAL_MV] = nominal_v * 1000
-        site[NOMINAL_MHZ] = self.mhz = 50_000 if nominal_v == 230 else 60_000
-        site[INVERTER_CHARGE_W] = 5_000
+        site[im.LEG_COUNT] = legs
+        site[im.NOMINAL_MV] = nominal_v * 1000
+        site[im.NOMINAL_MHZ] = self.mhz = 50_000 if nominal_v == 230 else 60_000
+        site[im.INVERTER_CHARGE_W] = 5_000
         self.legs, self.nominal_v = legs, nominal_v
         self.supply = Supply(self.image)
         self.tied = True
@@ -48,20 +28,20 @@ class House:
 
     def set(self, *pu: float, mhz: int | None = None) -> None:
         for leg, value in enumerate(pu):
-            self.image.readings[GRID_MV + leg] = round(value * self.nominal_v * 1000)
-        self.image.readings[GRID_MHZ] = self.mhz if mhz is None else mhz
-        self.image.readings[GRID_AGE_MS] = 0
+            self.image.readings[im.GRID_MV + leg] = round(value * self.nominal_v * 1000)
+        self.image.readings[im.GRID_MHZ] = self.mhz if mhz is None else mhz
+        self.image.readings[im.GRID_AGE_MS] = 0
 
     def run(self, seconds: float) -> int:
         for _ in range(round(seconds * 10)):
             self.supply.step(100, self.tied)
-        return self.image.commands[GRID_LOSS]
+        return self.image.commands[im.GRID_LOSS]
 
     def until(self, loss: int, most_s: float) -> float:
         """Seconds until GRID_LOSS has this value."""
         for step in range(round(most_s * 10)):
             self.run(0.1)
-            if self.image.commands[GRID_LOSS] == loss:
+            if self.image.commands[im.GRID_LOSS] == loss:
                 return step / 10
         return float("inf")
 
@@ -82,9 +62,9 @@ def test_a_burning_voltage_on_any_leg(legs: int, leg: int, pu: float, nominal: i
     volts[leg % legs] = pu
     house.set(*volts)
     due = 1.0 if pu > 1.251 else 6.0
-    assert house.until(LOSS_BURNING, 8) == pytest.approx(due, abs=0.11)
+    assert house.until(im.LOSS_BURNING, 8) == pytest.approx(due, abs=0.11)
     house.set(*[1.0] * legs)
-    assert house.run(0.1) == LOSS_NONE
+    assert house.run(0.1) == im.LOSS_NONE
 
 
 @settings(max_examples=40, deadline=None)
@@ -99,7 +79,7 @@ def test_a_lost_neutral_is_burning(high: float, low: float, swap: bool, legs: in
     volts = [1.0] * legs
     volts[0], volts[1] = (low, high) if swap else (high, low)
     house.set(*volts)
-    assert house.until(LOSS_BURNING, 4) == pytest.approx(3.0, abs=0.11)
+    assert house.until(im.LOSS_BURNING, 4) == pytest.approx(3.0, abs=0.11)
 
 
 @pytest.mark.parametrize(
@@ -115,26 +95,26 @@ def test_a_lost_neutral_is_burning(high: float, low: float, swap: bool, legs: in
 def test_bad_for_the_sources_after_row_curve_and_grid_loss(pu: tuple, seconds: float) -> None:
     house = House()
     house.set(*pu)
-    found = house.until(LOSS_BAD, 70)
+    found = house.until(im.LOSS_BAD, 70)
     assert seconds - 0.6 <= found <= seconds + 0.4
 
 
 def test_bad_only_counts_while_islets_own_devices_stand_still() -> None:
     house = House()
     readings, commands = house.image.readings, house.image.commands
-    house.image.site[GRID_LOSS_MS] = 1_000
+    house.image.site[im.GRID_LOSS_MS] = 1_000
     house.set(0.7, 0.7, 0.7)
-    readings[INVERTER_AGE_MS] = 0
-    readings[INVERTER_W] = 3_000
-    assert house.run(10) == LOSS_NONE
-    commands[SETPOINT_W] = 2_000
-    readings[INVERTER_W] = 0
-    assert house.run(10) == LOSS_NONE
-    commands[SETPOINT_W] = 0
-    assert house.until(LOSS_BAD, 3) == pytest.approx(1.0, abs=0.11)
+    readings[im.INVERTER_AGE_MS] = 0
+    readings[im.INVERTER_W] = 3_000
+    assert house.run(10) == im.LOSS_NONE
+    commands[im.SETPOINT_W] = 2_000
+    readings[im.INVERTER_W] = 0
+    assert house.run(10) == im.LOSS_NONE
+    commands[im.SETPOINT_W] = 0
+    assert house.until(im.LOSS_BAD, 3) == pytest.approx(1.0, abs=0.11)
     house.tied = False
-    readings[INVERTER_W] = 3_000
-    assert house.run(1) == LOSS_BAD, "apart, its own power moves nothing"
+    readings[im.INVERTER_W] = 3_000
+    assert house.run(1) == im.LOSS_BAD, "apart, its own power moves nothing"
 
 
 @settings(max_examples=40, deadline=None)
@@ -150,31 +130,31 @@ def test_bad_for_the_house_as_a_load_at_the_latest(
     volts = [1.0] * legs
     volts[leg % legs] = pu
     house.set(*volts)
-    house.image.commands[SETPOINT_W] = 1_000  # islet's devices do not matter here
+    house.image.commands[im.SETPOINT_W] = 1_000  # islet's devices do not matter here
     most = 15 if pu > 1.15 else 60
     if legs == 1 and pu == 0.0:
-        assert house.run(1) == LOSS_DEAD
+        assert house.run(1) == im.LOSS_DEAD
     else:
-        assert house.until(LOSS_BAD, 70) == pytest.approx(most, abs=0.11)
+        assert house.until(im.LOSS_BAD, 70) == pytest.approx(most, abs=0.11)
 
 
 def test_dead_is_now() -> None:
     house = House()
     house.set(0.05, 0.05, 0.05, mhz=0)
-    assert house.run(0.1) == LOSS_DEAD
+    assert house.run(0.1) == im.LOSS_DEAD
     house.set(1.0, 1.0, 1.0)
-    assert house.run(0.1) == LOSS_NONE
+    assert house.run(0.1) == im.LOSS_NONE
 
 
 def test_nothing_lasts_while_nothing_is_known() -> None:
     house = House()
     house.set(1.3, 1.0, 1.0)
     house.run(0.9)
-    house.image.readings[GRID_AGE_MS] = AGE_MAX_MS
-    assert house.run(5) == LOSS_NONE
-    assert house.image.commands[GRID_LOAD_OK] == 0
+    house.image.readings[im.GRID_AGE_MS] = im.AGE_MAX_MS
+    assert house.run(5) == im.LOSS_NONE
+    assert house.image.commands[im.GRID_LOAD_OK] == 0
     house.set(1.3, 1.0, 1.0)
-    assert house.run(0.9) == LOSS_NONE
+    assert house.run(0.9) == im.LOSS_NONE
 
 
 @pytest.mark.parametrize(
@@ -200,22 +180,22 @@ def test_a_loads_window(pu: tuple, mhz: int, fits: bool) -> None:
     house.set(*pu, mhz=mhz)
     commands = house.image.commands
     house.run(5.0)
-    assert commands[GRID_LOAD_OK] == 0
+    assert commands[im.GRID_LOAD_OK] == 0
     house.run(0.1)
-    assert commands[GRID_LOAD_OK] == fits
+    assert commands[im.GRID_LOAD_OK] == fits
     house.set(1.0, 1.0, 1.2)
     house.run(0.1)
-    assert commands[GRID_LOAD_OK] == 0
+    assert commands[im.GRID_LOAD_OK] == 0
 
 
 def test_sixty_hertz_has_its_own_window() -> None:
     house = House("ieee1547_cat3", 2, 120)
     house.set(1.0, 1.0, mhz=57_000)
     house.run(6)
-    assert house.image.commands[GRID_LOAD_OK] == 1
+    assert house.image.commands[im.GRID_LOAD_OK] == 1
     house.set(1.0, 1.0, mhz=50_000)
     house.run(6)
-    assert house.image.commands[GRID_LOAD_OK] == 0
+    assert house.image.commands[im.GRID_LOAD_OK] == 0
 
 
 def test_losses_that_come_again_are_waited_out_longer_and_are_forgotten() -> None:
@@ -228,7 +208,7 @@ def test_losses_that_come_again_are_waited_out_longer_and_are_forgotten() -> Non
         house.run(0.1)
         waits.append(house.supply.pause_ms)
     assert waits == [0, 15_000, 60_000, 240_000, 900_000, 900_000]
-    assert house.run(900) == LOSS_NONE
+    assert house.run(900) == im.LOSS_NONE
     assert house.supply.wait_ms == 0
     house.run(600 * 4)
     house.set(0.0, 0.0, 0.0, mhz=0)

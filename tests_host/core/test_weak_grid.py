@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.image import (
-    GRID_ABNORMAL,
-    GRID_IN_SERVICE,
-    GRID_LOAD_OK,
-    GRID_LOSS,
-    GRID_WAITING,
-    ISLAND_DARK,
-    ISLAND_GRID,
-    ISLAND_ISLANDED,
-    ISLAND_OPENING,
-    LOSS_BAD,
-)
+from firmware import image as im
 from tests_host.core.island_house import STEP_MS, House, a_site
 
 BAD_MS = 4_000  # a trip row, the ride-through curve and grid_loss_s
@@ -33,14 +22,14 @@ class Weak(House):
     def show(self) -> None:
         if self.sags:
             bad = self.switch
-            before = self.grid == GRID_ABNORMAL
+            before = self.grid == im.GRID_ABNORMAL
             self.changed_ms = self.changed_ms + STEP_MS if bad == before else STEP_MS
-            settled = GRID_WAITING if self.changed_ms < 60_000 else GRID_IN_SERVICE
-            self.grid = GRID_ABNORMAL if bad else settled
+            settled = im.GRID_WAITING if self.changed_ms < 60_000 else im.GRID_IN_SERVICE
+            self.grid = im.GRID_ABNORMAL if bad else settled
         super().show()
         lost = self.sags and self.switch and self.changed_ms >= BAD_MS
-        self.image.commands[GRID_LOSS] = LOSS_BAD if lost else 0
-        self.image.commands[GRID_LOAD_OK] = 1
+        self.image.commands[im.GRID_LOSS] = im.LOSS_BAD if lost else 0
+        self.image.commands[im.GRID_LOAD_OK] = 1
 
 
 @pytest.mark.parametrize("travel_ms", [0, 200, 400])
@@ -49,10 +38,10 @@ def test_it_is_left_for_an_island_and_not_for_darkness(travel_ms: int) -> None:
     house = Weak(travel_ms)
     house.run(2_000)
     house.sags = True
-    assert house.run(10_000, ISLAND_ISLANDED) == ISLAND_ISLANDED
-    assert house.trace.count(ISLAND_OPENING) == 1 and ISLAND_DARK not in house.trace
+    assert house.run(10_000, im.ISLAND_ISLANDED) == im.ISLAND_ISLANDED
+    assert house.trace.count(im.ISLAND_OPENING) == 1 and im.ISLAND_DARK not in house.trace
     house.run(40_000)
-    assert house.island.state == ISLAND_ISLANDED
+    assert house.island.state == im.ISLAND_ISLANDED
 
 
 def test_each_return_to_it_is_waited_for_longer() -> None:
@@ -60,7 +49,7 @@ def test_each_return_to_it_is_waited_for_longer() -> None:
     house.run(2_000)
     house.sags = True
     house.run(600_000)
-    assert house.trace.count(ISLAND_OPENING) <= 5  # a minute, then twice as long each
+    assert house.trace.count(im.ISLAND_OPENING) <= 5  # a minute, then twice as long each
 
 
 def test_where_no_island_can_be_had_the_plain_grid_comes_back() -> None:
@@ -70,4 +59,4 @@ def test_where_no_island_can_be_had_the_plain_grid_comes_back() -> None:
     house.sags = True
     house.stuck_bond = True
     house.run(20_000)
-    assert house.island.state == ISLAND_GRID
+    assert house.island.state == im.ISLAND_GRID

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
+from firmware import image as im
 from firmware.drivers.meter import FROZEN_MS, Meter, blocks_of
 from firmware.drivers.profile import Profile, value_of
-from firmware.image import GRID_AGE_MS, GRID_MV, LEG_COUNT, NODE_AGE_MS, NODE_MA, NODE_W, UNKNOWN
 from tests_host.bus.house import House, profile
 from tests_host.bus.wire import Answer, floats, run, set_meter
 from tools.pack.profiles import pack
@@ -19,9 +19,9 @@ def test_currents_take_the_sign_of_their_power() -> None:
         house = House(inverter=False)
         await house.run(3)
         live = house.image.live
-        assert list(live[NODE_MA : NODE_MA + 3]) == [10_000, -5_000, 0]
-        assert list(live[NODE_W : NODE_W + 3]) == [2200, -1100, 0]
-        assert live[NODE_AGE_MS] < 200 + 60 + 250 + 100
+        assert list(live[im.NODE_MA : im.NODE_MA + 3]) == [10_000, -5_000, 0]
+        assert list(live[im.NODE_W : im.NODE_W + 3]) == [2200, -1100, 0]
+        assert live[im.NODE_AGE_MS] < 200 + 60 + 250 + 100
         assert house.line.report()["meter"]["state"] == "ok"
         assert house.line.report()["meter"]["errors"] == []
 
@@ -37,7 +37,7 @@ def test_polls_as_often_as_the_speed_allows(baud: int) -> None:
         assert polls >= (3.5 if baud > 2400 else 2)
         assert polls <= 4.1
         assert min(house.uart.silences) >= 3.5
-        assert house.image.live[NODE_AGE_MS] < 1000
+        assert house.image.live[im.NODE_AGE_MS] < 1000
 
     run(main)
 
@@ -56,7 +56,7 @@ def test_the_age_counts_from_the_request_not_from_its_arrival() -> None:
 
         def spy() -> None:
             write()
-            ages.append(house.image.live[NODE_AGE_MS])
+            ages.append(house.image.live[im.NODE_AGE_MS])
 
         house.meter._write = spy
         await house.run(3)
@@ -83,19 +83,19 @@ def test_inv_4_an_impossible_value_is_refused_by_name(at: int, value: float, fie
     async def main() -> None:
         house = House(inverter=False)
         await house.run(3)
-        good = list(house.image.live[NODE_MA : NODE_MA + 3])
+        good = list(house.image.live[im.NODE_MA : im.NODE_MA + 3])
         for register, word in floats({at: value}).items():
             house.registers[register] = word
         house.jitter = False
         await house.run(6)
-        assert list(house.image.live[NODE_MA : NODE_MA + 3]) == good
+        assert list(house.image.live[im.NODE_MA : im.NODE_MA + 3]) == good
         assert house.line.report()["meter"]["errors"][0].startswith(field)
-        assert house.image.live[NODE_AGE_MS] > 5000
+        assert house.image.live[im.NODE_AGE_MS] > 5000
         set_meter(house.registers, [1, 1, 1], [230, 230, 230])
         house.jitter = True
         await house.run(4)
         assert house.line.report()["meter"]["errors"] == []
-        assert house.image.live[NODE_MA] == 1000 and house.image.live[NODE_AGE_MS] < 1000
+        assert house.image.live[im.NODE_MA] == 1000 and house.image.live[im.NODE_AGE_MS] < 1000
 
     run(main)
 
@@ -107,18 +107,18 @@ def test_inv_4_a_well_formed_frame_of_zeros_beside_a_live_grid_is_refused() -> N
         house = House(inverter=False)
         live = house.image.live
         await house.run(3)
-        good = list(live[NODE_MA : NODE_MA + 3])
+        good = list(live[im.NODE_MA : im.NODE_MA + 3])
         for register, word in floats(dict.fromkeys(range(0, 18, 2), 0.0)).items():
             house.registers[register] = word
-        live[GRID_MV], live[GRID_AGE_MS] = 230_000, 0
+        live[im.GRID_MV], live[im.GRID_AGE_MS] = 230_000, 0
         await house.run(1)
-        assert list(live[NODE_MA : NODE_MA + 3]) == good
-        assert live[NODE_AGE_MS] > 800
+        assert list(live[im.NODE_MA : im.NODE_MA + 3]) == good
+        assert live[im.NODE_AGE_MS] > 800
         assert "voltage: 0 V while the grid is there" in house.line.report()["meter"]["errors"]
-        live[GRID_MV], live[GRID_AGE_MS] = 0, 0
+        live[im.GRID_MV], live[im.GRID_AGE_MS] = 0, 0
         await house.run(1)
-        assert list(live[NODE_MA : NODE_MA + 3]) == [0, 0, 0]
-        assert live[NODE_AGE_MS] < 1000
+        assert list(live[im.NODE_MA : im.NODE_MA + 3]) == [0, 0, 0]
+        assert live[im.NODE_AGE_MS] < 1000
 
     run(main)
 
@@ -132,14 +132,14 @@ def test_inv_4_a_frozen_meter_grows_old(amps: float) -> None:
         house.jitter = False
         set_meter(house.registers, [amps] * 3, [amps * 220] * 3)
         await house.run(3)
-        assert house.image.live[NODE_AGE_MS] < 1000
+        assert house.image.live[im.NODE_AGE_MS] < 1000
         await house.run(15)
-        assert house.image.live[NODE_AGE_MS] > 18_000 - FROZEN_MS - 1000
+        assert house.image.live[im.NODE_AGE_MS] > 18_000 - FROZEN_MS - 1000
         report = house.line.report()["meter"]
         assert report["state"] == "frozen" and "registers: unchanged for 4 s" in report["errors"]
         house.jitter = True
         await house.run(2)
-        assert house.image.live[NODE_AGE_MS] < 1000
+        assert house.image.live[im.NODE_AGE_MS] < 1000
         assert house.line.report()["meter"]["state"] == "ok"
 
     run(main)
@@ -160,14 +160,14 @@ def test_inv_4_a_meter_renewed_every_few_seconds_is_none(every_s: float, slow: b
             for _ in range(round(seconds / period_s)):
                 house.registers[1] ^= 1
                 await house.run(period_s)
-                ages.append(house.image.live[NODE_AGE_MS])
+                ages.append(house.image.live[im.NODE_AGE_MS])
 
         await renewals(40, every_s)
         settled = ages[round(14 / every_s) :]
         report = house.line.report()["meter"]
         assert (min(settled) > 2_000) == slow and (report["state"] == "frozen") == slow
         await renewals(4, 0.5)
-        assert house.image.live[NODE_AGE_MS] < 1000
+        assert house.image.live[im.NODE_AGE_MS] < 1000
         assert house.line.report()["meter"]["state"] == "ok"
 
     run(main)
@@ -189,10 +189,10 @@ def test_an_idle_meter_without_frequency_may_stand_still() -> None:
         Meter(house.image, house.line, pack(document), 1, 0)
         set_meter(house.registers, [0, 0, 0], [0, 0, 0])
         await house.run(30)
-        assert house.image.live[NODE_AGE_MS] < 1000
+        assert house.image.live[im.NODE_AGE_MS] < 1000
         set_meter(house.registers, [2, 0, 0], [460, 0, 0])
         await house.run(15)
-        assert house.image.live[NODE_AGE_MS] > 2000
+        assert house.image.live[im.NODE_AGE_MS] > 2000
 
     run(main)
 
@@ -225,8 +225,8 @@ def test_inv_4_faults_make_it_stale_and_it_comes_back(fault: str) -> None:
 
         devices.fault = spoil
         await house.run(10)
-        assert house.image.live[NODE_MA] == 10_000
-        assert house.image.live[NODE_AGE_MS] > 9500
+        assert house.image.live[im.NODE_MA] == 10_000
+        assert house.image.live[im.NODE_AGE_MS] > 9500
         counts = house.line.report()["meter"]
         assert counts["ok"] < 20
         assert sum(
@@ -234,8 +234,8 @@ def test_inv_4_faults_make_it_stale_and_it_comes_back(fault: str) -> None:
         )
         devices.fault = lambda request, answers: answers
         await house.run(5)
-        assert house.image.live[NODE_MA] == 30_000
-        assert house.image.live[NODE_AGE_MS] < 1000
+        assert house.image.live[im.NODE_MA] == 30_000
+        assert house.image.live[im.NODE_AGE_MS] < 1000
 
     run(main)
 
@@ -278,7 +278,7 @@ def test_a_profile_that_misses_a_leg_is_refused() -> None:
 
     async def main() -> None:
         house = House(meter=False, inverter=False)
-        assert house.image.site[LEG_COUNT] == 3
+        assert house.image.site[im.LEG_COUNT] == 3
         with pytest.raises(ValueError, match=r"meter\.profile: no current of L2"):
             Meter(house.image, house.line, pack(document), 1, 0)
         with pytest.raises(ValueError, match="packed"):
@@ -288,4 +288,4 @@ def test_a_profile_that_misses_a_leg_is_refused() -> None:
             Meter(other.image, other.line, profile(), 1, 1)
 
     run(main)
-    assert UNKNOWN == -1
+    assert im.UNKNOWN == -1

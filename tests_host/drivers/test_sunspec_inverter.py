@@ -4,26 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from firmware import image as im
 from firmware.drivers.sunspec_control import WRITES
 from firmware.drivers.sunspec_models import MODELS
-from firmware.image import (
-    INVERTER_AGE_MS,
-    INVERTER_CHARGE_MAX_W,
-    INVERTER_DISCHARGE_MAX_W,
-    INVERTER_FAULT,
-    INVERTER_FOLLOW,
-    INVERTER_FORM,
-    INVERTER_MA,
-    INVERTER_MODE,
-    INVERTER_PLUGGED,
-    INVERTER_STOP,
-    INVERTER_W,
-    NODE_AGE_MS,
-    NODE_MA,
-    NODE_W,
-    SOC_AGE_MS,
-    SOC_PERMILLE,
-)
 from tests_host.bus.house import House, errors
 from tests_host.bus.wire import SunSpecDevice, model, run
 
@@ -55,16 +38,16 @@ def test_readings_in_load_convention() -> None:
         house = House()
         await house.run(5)
         live = house.image.live
-        assert live[INVERTER_W] == -1500  # it generates
-        assert list(live[INVERTER_MA : INVERTER_MA + 3]) == [-2200, -2200, -2100]
-        assert list(live[NODE_MA + 3 : NODE_MA + 6]) == [-2200, -2200, -2100]
-        assert list(live[NODE_W + 3 : NODE_W + 6]) == [-500, -500, -500]
-        assert live[INVERTER_MODE] == INVERTER_FOLLOW
-        assert (live[INVERTER_FAULT], live[INVERTER_PLUGGED]) == (0, 1)
-        assert live[INVERTER_CHARGE_MAX_W] == 4500
-        assert live[INVERTER_DISCHARGE_MAX_W] == 4800
-        assert live[SOC_PERMILLE] == 550
-        for age in (INVERTER_AGE_MS, SOC_AGE_MS, NODE_AGE_MS + 1, NODE_AGE_MS):
+        assert live[im.INVERTER_W] == -1500  # it generates
+        assert list(live[im.INVERTER_MA : im.INVERTER_MA + 3]) == [-2200, -2200, -2100]
+        assert list(live[im.NODE_MA + 3 : im.NODE_MA + 6]) == [-2200, -2200, -2100]
+        assert list(live[im.NODE_W + 3 : im.NODE_W + 6]) == [-500, -500, -500]
+        assert live[im.INVERTER_MODE] == im.INVERTER_FOLLOW
+        assert (live[im.INVERTER_FAULT], live[im.INVERTER_PLUGGED]) == (0, 1)
+        assert live[im.INVERTER_CHARGE_MAX_W] == 4500
+        assert live[im.INVERTER_DISCHARGE_MAX_W] == 4800
+        assert live[im.SOC_PERMILLE] == 550
+        for age in (im.INVERTER_AGE_MS, im.SOC_AGE_MS, im.NODE_AGE_MS + 1, im.NODE_AGE_MS):
             assert live[age] < 2000
         assert errors(house) == []
 
@@ -77,7 +60,9 @@ def test_legs(legs: int) -> None:
         house = House(legs=legs)
         await house.run(5)
         used = [-2200, -2200, -2100][:legs]
-        assert list(house.image.live[INVERTER_MA : INVERTER_MA + 3]) == used + [0] * (3 - legs)
+        assert list(house.image.live[im.INVERTER_MA : im.INVERTER_MA + 3]) == used + [0] * (
+            3 - legs
+        )
 
     run(main)
 
@@ -90,7 +75,7 @@ def test_discovery_at_any_base(base: int, configured: int) -> None:
         house = House(base=base, configured=configured)
         await house.run(4)
         assert house.inverter.models == house.sunspec.at
-        assert house.image.live[INVERTER_W] == -1500
+        assert house.image.live[im.INVERTER_W] == -1500
 
     run(main)
 
@@ -167,13 +152,13 @@ def test_inv_4_a_standing_heartbeat_is_silence() -> None:
         await house.run(5)
         house.sunspec.beats = False
         await house.run(8)
-        for age in (INVERTER_AGE_MS, SOC_AGE_MS, NODE_AGE_MS + 1):
+        for age in (im.INVERTER_AGE_MS, im.SOC_AGE_MS, im.NODE_AGE_MS + 1):
             assert house.image.live[age] > 3000
         assert house.line.report()["inverter"]["state"] == "hung"
         assert "715.DERHb: stands, the device hangs" in errors(house)
         house.sunspec.beats = True
         await house.run(3)
-        assert house.image.live[INVERTER_AGE_MS] < 1000 and errors(house) == []
+        assert house.image.live[im.INVERTER_AGE_MS] < 1000 and errors(house) == []
 
     run(main)
 
@@ -184,18 +169,18 @@ def test_silence_and_return(seconds: int) -> None:
 
     async def main() -> None:
         house = House()
-        house.ask(INVERTER_FOLLOW, -1000)
+        house.ask(im.INVERTER_FOLLOW, -1000)
         await house.run(4)
         house.devices.fault = lambda request, answers: [] if request[0] == 2 else answers
         await house.run(seconds)
-        assert house.image.live[INVERTER_AGE_MS] > 1000 * seconds - 1000
-        assert house.image.live[NODE_AGE_MS] < 1500  # the meter does not suffer
+        assert house.image.live[im.INVERTER_AGE_MS] > 1000 * seconds - 1000
+        assert house.image.live[im.NODE_AGE_MS] < 1500  # the meter does not suffer
         assert not house.inverter.ready
         for point in ("WSetRvrtTms", "WSetEna", "WSet"):
             house.sunspec.put(704, point, 0)
         house.devices.fault = lambda request, answers: answers
         await house.run(10)
-        assert house.image.live[INVERTER_AGE_MS] < 1000
+        assert house.image.live[im.INVERTER_AGE_MS] < 1000
         assert house.sunspec.get(704, "WSet") == 1000
         assert house.sunspec.get(704, "WSetRvrtTms") == 10
 
@@ -205,17 +190,17 @@ def test_silence_and_return(seconds: int) -> None:
 @pytest.mark.parametrize(
     ("plant", "field", "value", "error"),
     [
-        (lambda d: d.put(701, "InvSt", 6), INVERTER_FAULT, 1, "701: state 6"),
-        (lambda d: d.put(701, "Alrm", 1 << 7), INVERTER_FAULT, 1, "701: state 3, alarms 0x80"),
-        (lambda d: d.put(701, "Alrm", 1 << 16), INVERTER_FAULT, 1, "alarms 0x10000"),
-        (lambda d: d.put(701, "Alrm", 1 << 4 | 1 << 9 | 1 << 11), INVERTER_FAULT, 0, ""),
-        (lambda d: d.put(701, "Alrm", 1 << 3), INVERTER_PLUGGED, 0, ""),
-        (lambda d: d.put(713, "WHRtg", 0), INVERTER_PLUGGED, 0, ""),
-        (lambda d: d.put(713, "Sta", 2), INVERTER_FAULT, 1, "701"),
-        (lambda d: d.put(715, "LocRemCtl", 1), INVERTER_FAULT, 1, "715.LocRemCtl: local"),
-        (lambda d: d.put(701, "InvSt", 0), INVERTER_MODE, INVERTER_STOP, ""),
-        (lambda d: d.put(701, "DERMode", 2), INVERTER_MODE, INVERTER_FORM, ""),
-        (lambda d: d.put(701, "DERMode", 3), INVERTER_MODE, INVERTER_FORM, ""),
+        (lambda d: d.put(701, "InvSt", 6), im.INVERTER_FAULT, 1, "701: state 6"),
+        (lambda d: d.put(701, "Alrm", 1 << 7), im.INVERTER_FAULT, 1, "701: state 3, alarms 0x80"),
+        (lambda d: d.put(701, "Alrm", 1 << 16), im.INVERTER_FAULT, 1, "alarms 0x10000"),
+        (lambda d: d.put(701, "Alrm", 1 << 4 | 1 << 9 | 1 << 11), im.INVERTER_FAULT, 0, ""),
+        (lambda d: d.put(701, "Alrm", 1 << 3), im.INVERTER_PLUGGED, 0, ""),
+        (lambda d: d.put(713, "WHRtg", 0), im.INVERTER_PLUGGED, 0, ""),
+        (lambda d: d.put(713, "Sta", 2), im.INVERTER_FAULT, 1, "701"),
+        (lambda d: d.put(715, "LocRemCtl", 1), im.INVERTER_FAULT, 1, "715.LocRemCtl: local"),
+        (lambda d: d.put(701, "InvSt", 0), im.INVERTER_MODE, im.INVERTER_STOP, ""),
+        (lambda d: d.put(701, "DERMode", 2), im.INVERTER_MODE, im.INVERTER_FORM, ""),
+        (lambda d: d.put(701, "DERMode", 3), im.INVERTER_MODE, im.INVERTER_FORM, ""),
     ],
 )  # fmt: skip
 def test_states(plant: object, field: int, value: int, error: str) -> None:
@@ -232,12 +217,12 @@ def test_states(plant: object, field: int, value: int, error: str) -> None:
 @pytest.mark.parametrize(
     ("number", "point", "value", "age", "error"),
     [
-        (701, "W", -0x8000, INVERTER_AGE_MS, "701.W: not implemented or not a number"),
-        (701, "InvSt", 12, INVERTER_AGE_MS, "701.InvSt: 12, allowed 0…7"),
-        (701, "AL2", -0x8000, NODE_AGE_MS + 1, "701.AL2: not implemented or not a number"),
-        (713, "SoC", 1001, SOC_AGE_MS, "713.SoC: 1001, allowed 0…1000"),
-        (713, "SoC", 0xFFFF, SOC_AGE_MS, "713.SoC: not implemented or not a number"),
-        (715, "DERHb", 0xFFFFFFFF, INVERTER_AGE_MS, "715.DERHb: not implemented"),
+        (701, "W", -0x8000, im.INVERTER_AGE_MS, "701.W: not implemented or not a number"),
+        (701, "InvSt", 12, im.INVERTER_AGE_MS, "701.InvSt: 12, allowed 0…7"),
+        (701, "AL2", -0x8000, im.NODE_AGE_MS + 1, "701.AL2: not implemented or not a number"),
+        (713, "SoC", 1001, im.SOC_AGE_MS, "713.SoC: 1001, allowed 0…1000"),
+        (713, "SoC", 0xFFFF, im.SOC_AGE_MS, "713.SoC: not implemented or not a number"),
+        (715, "DERHb", 0xFFFFFFFF, im.INVERTER_AGE_MS, "715.DERHb: not implemented"),
     ],
 )
 def test_inv_4_impossible_values_grow_old(

@@ -12,19 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firmware import image as im
 from firmware.chips.circuit import Meter
-from firmware.image import (
-    EVSE_LEGS,
-    EVSE_NODE,
-    INSTRUMENT_CT,
-    INSTRUMENT_EVSE,
-    LEG_COUNT,
-    NODE_COUNT,
-    NODE_INSTRUMENT,
-    NOMINAL_MHZ,
-    NOMINAL_MV,
-    Image,
-)
 from firmware.sense.atm90e32 import Atm90e32
 from firmware.sense.metering import Metering
 
@@ -136,14 +125,14 @@ class Bench:
     def __init__(self, site: Site | None = None) -> None:
         self.site = site = site or Site()
         self.models = Models()
-        self.image = Image()
+        self.image = im.Image()
         s = self.image.site
-        s[LEG_COUNT] = s[EVSE_LEGS] = site.legs
-        s[NOMINAL_MV], s[NOMINAL_MHZ] = site.nominal_v * 1000, site.hz * 1000
-        s[NODE_COUNT] = 3
-        s[NODE_INSTRUMENT] = INSTRUMENT_CT
-        s[EVSE_NODE] = 2
-        s[NODE_INSTRUMENT + 2] = INSTRUMENT_EVSE if site.evse_node else 0
+        s[im.LEG_COUNT] = s[im.EVSE_LEGS] = site.legs
+        s[im.NOMINAL_MV], s[im.NOMINAL_MHZ] = site.nominal_v * 1000, site.hz * 1000
+        s[im.NODE_COUNT] = 3
+        s[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
+        s[im.EVSE_NODE] = 2
+        s[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_EVSE if site.evse_node else 0
         build = {
             "voltsPerVolt": [site.volts_nv * 1e-9] * 3,
             "voltsPerAmp": [site.amps_nv * 1e-9] * 3,

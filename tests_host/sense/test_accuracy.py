@@ -5,31 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from firmware.image import (
-    EVSE_AGE_MS,
-    EVSE_MA,
-    FAST_AGE_MS,
-    FAST_GRID_MV,
-    FAST_MA,
-    GRID_AGE_MS,
-    GRID_MHZ,
-    GRID_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MHZ,
-    HOUSE_MV,
-    INSTRUMENT_EVSE,
-    LEG_COUNT,
-    NODE_AGE_MS,
-    NODE_INSTRUMENT,
-    NODE_MA,
-    NODE_W,
-    PILOT_AGE_MS,
-    PILOT_HIGH_MV,
-    PILOT_LOW_MV,
-    PILOT_UNPLUGS,
-    PROXIMITY_AGE_MS,
-    PROXIMITY_OHM,
-)
+from firmware import image as im
 from tests_host.sense.waves import (
     CP,
     EVSE,
@@ -65,13 +41,13 @@ def test_rms_within_half_a_percent(share: float, hz: float) -> None:
             bench.waves[c + leg] = Wave(rms, leg * 1.1 + c, 0.05, offset=30 - 20 * leg)
     bench.run(0.5)
     live = bench.image.live
-    fields = [(EVSE_MA, EVSE), (GRID_MV, GRID), (HOUSE_MV, HOUSE), (NODE_MA, MAIN)]
+    fields = [(im.EVSE_MA, EVSE), (im.GRID_MV, GRID), (im.HOUSE_MV, HOUSE), (im.NODE_MA, MAIN)]
     if share < 0.1:
         fields.pop()  # the voltage is too low to give the current a direction
     for field, c in fields:
         for leg in range(3):
             assert abs(live[field + leg]) == pytest.approx(truth[c] * 1000, rel=0.005)
-    for field, c in ((FAST_MA, EVSE), (FAST_GRID_MV, GRID)):
+    for field, c in ((im.FAST_MA, EVSE), (im.FAST_GRID_MV, GRID)):
         # 20 ms are 1.2 cycles of 60 Hz: the double frequency leaves up to 6.3 %
         assert live[field] == pytest.approx(truth[c] * 1000, rel=0.005 if hz == 50 else 0.07)
 
@@ -91,9 +67,9 @@ def test_active_power_within_one_percent(amps: float, degrees: float, hz: float)
     live = bench.image.live
     truth = 230.0 / np.sqrt(1 + 0.03**2) * amps * np.cos(np.radians(degrees))
     for leg in range(3):
-        assert live[NODE_W + leg] == pytest.approx(truth, rel=0.01)
-        assert live[NODE_MA + leg] == pytest.approx(amps * 1000 * np.sign(truth), rel=0.005)
-    assert live[NODE_AGE_MS] == 0
+        assert live[im.NODE_W + leg] == pytest.approx(truth, rel=0.01)
+        assert live[im.NODE_MA + leg] == pytest.approx(amps * 1000 * np.sign(truth), rel=0.005)
+    assert live[im.NODE_AGE_MS] == 0
 
 
 @pytest.mark.parametrize("delay_us", [150, -100, 60])
@@ -106,13 +82,13 @@ def test_sensor_delay_is_calibrated_away(delay_us: int) -> None:
         bench.waves[MAIN + leg] = Wave(100.0, -leg * LEG - np.radians(36.87) - late)
     bench.run(0.5)
     truth = 230.0 * 100 * 0.8
-    wrong = abs(bench.image.live[NODE_W] - truth) / truth
+    wrong = abs(bench.image.live[im.NODE_W] - truth) / truth
     for leg in range(3):
         bench.analog.delay_us[MAIN + leg] = delay_us
     bench.sense.calibrate()
     bench.run(0.2)
     assert wrong > 0.01
-    assert bench.image.live[NODE_W] == pytest.approx(truth, rel=0.01)
+    assert bench.image.live[im.NODE_W] == pytest.approx(truth, rel=0.01)
 
 
 def test_gain_is_calibrated() -> None:
@@ -121,8 +97,8 @@ def test_gain_is_calibrated() -> None:
     bench.analog.gain_ppm[GRID] = 25_000
     bench.sense.calibrate()
     bench.run(0.5)
-    assert bench.image.live[GRID_MV] == pytest.approx(235_750, rel=0.005)
-    assert bench.image.live[GRID_MV + 1] == pytest.approx(230_000, rel=0.005)
+    assert bench.image.live[im.GRID_MV] == pytest.approx(235_750, rel=0.005)
+    assert bench.image.live[im.GRID_MV + 1] == pytest.approx(230_000, rel=0.005)
 
 
 @pytest.mark.parametrize("hz", [45.5, 47.6, 49.8, 50.0, 50.13, 51.9, 59.3, 60.0, 62.4])
@@ -131,8 +107,8 @@ def test_frequency_within_10_mhz(hz: float) -> None:
     bench.hz = hz
     mains(bench, fifth=0.03)
     bench.run(1.0)
-    assert bench.image.live[GRID_MHZ] == pytest.approx(hz * 1000, abs=10)
-    assert bench.image.live[HOUSE_MHZ] == pytest.approx(hz * 1000, abs=10)
+    assert bench.image.live[im.GRID_MHZ] == pytest.approx(hz * 1000, abs=10)
+    assert bench.image.live[im.HOUSE_MHZ] == pytest.approx(hz * 1000, abs=10)
 
 
 def test_frequency_is_unknown_below_a_tenth_of_the_voltage_and_comes_back() -> None:
@@ -141,10 +117,10 @@ def test_frequency_is_unknown_below_a_tenth_of_the_voltage_and_comes_back() -> N
     bench.run(0.5)
     mains(bench, 20.0)
     bench.run(0.3)
-    assert bench.image.live[GRID_MHZ] == 0
+    assert bench.image.live[im.GRID_MHZ] == 0
     mains(bench)
     bench.run(0.5)
-    assert bench.image.live[GRID_MHZ] == pytest.approx(50_000, abs=10)
+    assert bench.image.live[im.GRID_MHZ] == pytest.approx(50_000, abs=10)
 
 
 def test_frequency_is_taken_from_another_leg_when_the_first_is_lost() -> None:
@@ -153,7 +129,7 @@ def test_frequency_is_taken_from_another_leg_when_the_first_is_lost() -> None:
     bench.run(0.5)
     bench.waves[GRID] = Wave(0.0)
     bench.run(0.6)
-    assert bench.image.live[GRID_MHZ] == pytest.approx(50_000, abs=10)
+    assert bench.image.live[im.GRID_MHZ] == pytest.approx(50_000, abs=10)
 
 
 @pytest.mark.parametrize("high", [12.0, 9.0, 6.0, 3.0])
@@ -163,9 +139,9 @@ def test_pilot_plateaus_within_150_mv(high: float, duty: float) -> None:
     bench.pilot = pwm(duty, high)
     bench.run(0.02)
     live = bench.image.live
-    assert live[PILOT_HIGH_MV] == pytest.approx(high * 1000, abs=150)
-    assert live[PILOT_LOW_MV] == pytest.approx(-12_000, abs=150)
-    assert live[PILOT_AGE_MS] == 0
+    assert live[im.PILOT_HIGH_MV] == pytest.approx(high * 1000, abs=150)
+    assert live[im.PILOT_LOW_MV] == pytest.approx(-12_000, abs=150)
+    assert live[im.PILOT_AGE_MS] == 0
 
 
 @pytest.mark.parametrize("volts", [12.0, 9.0, 6.0, 3.0, 0.0, -12.0])
@@ -174,14 +150,14 @@ def test_steady_pilot_has_one_plateau(volts: float) -> None:
     bench.pilot = lambda t: np.full_like(t, volts)
     bench.run(0.01)
     live = bench.image.live
-    assert live[PILOT_HIGH_MV] == live[PILOT_LOW_MV] == pytest.approx(volts * 1000, abs=50)
+    assert live[im.PILOT_HIGH_MV] == live[im.PILOT_LOW_MV] == pytest.approx(volts * 1000, abs=50)
 
 
 def test_missing_diode_shows_as_a_high_low_plateau() -> None:
     bench = Bench()
     bench.pilot = pwm(0.27, 6.0, -6.0)
     bench.run(0.01)
-    assert bench.image.live[PILOT_LOW_MV] == pytest.approx(-6_000, abs=150)
+    assert bench.image.live[im.PILOT_LOW_MV] == pytest.approx(-6_000, abs=150)
 
 
 @pytest.mark.parametrize("at_ms", [0.5, 3.3, 5.0, 9.6])
@@ -192,7 +168,7 @@ def test_unplugging_shows_within_20_ms(at_ms: float) -> None:
     at = 0.1 + at_ms / 1000
     bench.pilot = lambda t: np.where(t < at, before(t), after(t))
     bench.run(0.12)
-    assert bench.image.live[PILOT_HIGH_MV] == pytest.approx(12_000, abs=150)
+    assert bench.image.live[im.PILOT_HIGH_MV] == pytest.approx(12_000, abs=150)
 
 
 @pytest.mark.parametrize(
@@ -208,14 +184,14 @@ def test_a_for_100_ms_is_an_unplugging_and_shorter_is_a_glitch(away_ms: int, cou
             (t > a) & (t <= b), y(t), x(t)
         )
         bench.run(1.2)
-        assert bench.image.live[PILOT_UNPLUGS] == counts, at_ms
+        assert bench.image.live[im.PILOT_UNPLUGS] == counts, at_ms
 
 
 def test_a_step_of_a_steady_pilot_is_no_pwm() -> None:
     bench = Bench()
     bench.pilot = lambda t: np.where(t < 0.005, 12.0, 9.0)
     bench.run(0.01)
-    assert bench.image.live[PILOT_HIGH_MV] == bench.image.live[PILOT_LOW_MV]
+    assert bench.image.live[im.PILOT_HIGH_MV] == bench.image.live[im.PILOT_LOW_MV]
 
 
 @pytest.mark.parametrize("ohm", [100, 220, 680, 1500])
@@ -223,19 +199,19 @@ def test_cable_resistor_within_2_percent(ohm: int) -> None:
     bench = Bench()
     bench.pp_ohm = ohm
     bench.run(0.1)
-    assert bench.image.live[PROXIMITY_OHM] == pytest.approx(ohm, rel=0.02)
-    assert bench.image.live[PROXIMITY_AGE_MS] == 0
+    assert bench.image.live[im.PROXIMITY_OHM] == pytest.approx(ohm, rel=0.02)
+    assert bench.image.live[im.PROXIMITY_AGE_MS] == 0
 
 
 def test_no_cable_is_open_even_when_the_converter_stands_at_its_rail() -> None:
     bench = Bench()
     bench.noise = 0
     bench.run(0.1)
-    assert bench.image.live[PROXIMITY_OHM] == 1_000_000
-    assert bench.image.live[PROXIMITY_AGE_MS] == 0
+    assert bench.image.live[im.PROXIMITY_OHM] == 1_000_000
+    assert bench.image.live[im.PROXIMITY_AGE_MS] == 0
 
 
-AGES = {GRID: GRID_AGE_MS, HOUSE: HOUSE_AGE_MS, EVSE: EVSE_AGE_MS, MAIN: NODE_AGE_MS}
+AGES = {GRID: im.GRID_AGE_MS, HOUSE: im.HOUSE_AGE_MS, EVSE: im.EVSE_AGE_MS, MAIN: im.NODE_AGE_MS}
 
 
 @pytest.mark.parametrize("c", [*AGES, CP, PP])
@@ -250,7 +226,7 @@ def test_inv_4_a_stuck_channel_is_not_fresh(c: int, code: int) -> None:
     codes[:, c] = code
     bench.feed(codes)
     live = bench.image.live
-    ages = {**AGES, CP: PILOT_AGE_MS, PP: PROXIMITY_AGE_MS}
+    ages = {**AGES, CP: im.PILOT_AGE_MS, PP: im.PROXIMITY_AGE_MS}
     stale = {key for key, field in ages.items() if live[field] >= 290}
     if c == PP and code != 1234:
         assert stale == set()  # an open or a shorted resistor is a reading
@@ -258,9 +234,9 @@ def test_inv_4_a_stuck_channel_is_not_fresh(c: int, code: int) -> None:
         assert stale == {GRID, MAIN}  # power has lost its reference
     else:
         assert stale == {c}
-    assert (live[FAST_AGE_MS] >= 290) == (c in (GRID, EVSE))
+    assert (live[im.FAST_AGE_MS] >= 290) == (c in (GRID, EVSE))
     bench.run(0.3)
-    assert all(live[field] == 0 for field in (*ages.values(), FAST_AGE_MS))
+    assert all(live[field] == 0 for field in (*ages.values(), im.FAST_AGE_MS))
 
 
 def test_inv_4_a_clipped_current_still_trips_but_is_not_fresh() -> None:
@@ -269,9 +245,9 @@ def test_inv_4_a_clipped_current_still_trips_but_is_not_fresh() -> None:
     for leg in range(3):
         bench.waves[EVSE + leg] = Wave(300.0, leg)
     bench.run(0.2)
-    assert bench.image.live[FAST_MA] > 90_000
-    assert bench.image.live[FAST_AGE_MS] >= 190
-    assert bench.image.live[EVSE_AGE_MS] >= 190
+    assert bench.image.live[im.FAST_MA] > 90_000
+    assert bench.image.live[im.FAST_AGE_MS] >= 190
+    assert bench.image.live[im.EVSE_AGE_MS] >= 190
 
 
 def test_a_current_without_voltage_has_no_direction() -> None:
@@ -279,12 +255,12 @@ def test_a_current_without_voltage_has_no_direction() -> None:
     for leg in range(3):
         bench.waves[MAIN + leg] = Wave(50.0, leg)
     bench.run(0.3)
-    assert bench.image.live[NODE_AGE_MS] >= 290
+    assert bench.image.live[im.NODE_AGE_MS] >= 290
     for leg in range(3):
         bench.waves[MAIN + leg] = Wave(0.0)
     bench.run(0.3)
-    assert bench.image.live[NODE_AGE_MS] == 0
-    assert bench.image.live[NODE_W] == 0
+    assert bench.image.live[im.NODE_AGE_MS] == 0
+    assert bench.image.live[im.NODE_W] == 0
 
 
 def test_unused_legs_are_not_looked_at() -> None:
@@ -295,24 +271,24 @@ def test_unused_legs_are_not_looked_at() -> None:
         codes[:, c + 1 : c + 3] = 2048
     bench.feed(codes)
     live = bench.image.live
-    assert all(live[field] == 0 for field in (*AGES.values(), FAST_AGE_MS))
+    assert all(live[field] == 0 for field in (*AGES.values(), im.FAST_AGE_MS))
 
 
 def test_charger_node_takes_the_chargers_own_current() -> None:
     bench = Bench()
     mains(bench)
-    bench.image.site[NODE_INSTRUMENT] = INSTRUMENT_EVSE
+    bench.image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_EVSE
     for leg in range(3):
         bench.waves[EVSE + leg] = Wave(16.0, -leg * LEG)
     bench.run(0.3)
     live = bench.image.live
-    assert live[NODE_MA] == pytest.approx(16_000, rel=0.005)
-    assert live[NODE_W] == pytest.approx(3680, rel=0.01)
-    assert live[NODE_AGE_MS] == 0
+    assert live[im.NODE_MA] == pytest.approx(16_000, rel=0.005)
+    assert live[im.NODE_W] == pytest.approx(3680, rel=0.01)
+    assert live[im.NODE_AGE_MS] == 0
 
 
 def test_a_block_of_another_size_is_not_taken() -> None:
     bench = Bench()
-    bench.image.site[LEG_COUNT] = 1
+    bench.image.site[im.LEG_COUNT] = 1
     bench.sense.on_block(as_samples(bench.codes(1)), 47)
-    assert bench.image.live[PILOT_AGE_MS] > 0
+    assert bench.image.live[im.PILOT_AGE_MS] > 0

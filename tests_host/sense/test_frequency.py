@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.image import GRID_AGE_MS, GRID_MHZ, GRID_MV, HOUSE_MHZ
+from firmware import image as im
 from tests_host.sense.waves import FRAMES, GRID, HOUSE, RATE_HZ, Bench, Wave
 
 WINDOW = 10  # blocks
@@ -28,7 +28,7 @@ def readings_over(bench: Bench, codes: np.ndarray) -> list[int]:
     found = []
     for at in range(0, len(codes), FRAMES * WINDOW):
         bench.feed(codes[at : at + FRAMES * WINDOW])
-        found.append(bench.image.live[GRID_MHZ])
+        found.append(bench.image.live[im.GRID_MHZ])
     return found
 
 
@@ -51,7 +51,7 @@ def test_a_gap_makes_no_frequency(hz: float, gap_ms: int, phase: float, left: fl
     for mhz in found:
         assert mhz == 0 or mhz == pytest.approx(hz * 1000, abs=120)
     assert found[-1] == pytest.approx(hz * 1000, abs=10)
-    assert bench.image.live[HOUSE_MHZ] == pytest.approx(hz * 1000, abs=10)
+    assert bench.image.live[im.HOUSE_MHZ] == pytest.approx(hz * 1000, abs=10)
 
 
 @settings(max_examples=20, deadline=None)
@@ -80,7 +80,7 @@ def test_a_slope_of_four_hertz_a_second_is_followed() -> None:
             t = bench.block * FRAMES / RATE_HZ
             wave.phase += 2 * np.pi * 0.04 * t if step else 0
         bench.run(0.1)
-        assert abs(bench.image.live[GRID_MHZ] - bench.hz * 1000) <= 120
+        assert abs(bench.image.live[im.GRID_MHZ] - bench.hz * 1000) <= 120
 
 
 @pytest.mark.parametrize("rms", [330.0, 345.0, 400.0])
@@ -89,8 +89,8 @@ def test_a_voltage_beyond_the_range_is_seen_as_burning(rms: float) -> None:
     bench = supplied(50.0)
     bench.waves[GRID] = Wave(rms)
     bench.run(0.3)
-    assert bench.image.live[GRID_AGE_MS] <= 100
-    assert bench.image.live[GRID_MV] > 1.25 * 230_000
+    assert bench.image.live[im.GRID_AGE_MS] <= 100
+    assert bench.image.live[im.GRID_MV] > 1.25 * 230_000
 
 
 def test_an_input_stuck_at_an_end_is_no_voltage() -> None:
@@ -98,4 +98,4 @@ def test_an_input_stuck_at_an_end_is_no_voltage() -> None:
     codes = bench.codes(30)
     codes[:, GRID] = 4095
     bench.feed(codes)
-    assert bench.image.live[GRID_AGE_MS] >= 300
+    assert bench.image.live[im.GRID_AGE_MS] >= 300

@@ -8,20 +8,8 @@ import random
 
 import pytest
 
+from firmware import image as im
 from firmware.chips.circuit import Meter
-from firmware.image import (
-    EVSE_AGE_MS,
-    EVSE_MA,
-    GRID_AGE_MS,
-    GRID_MHZ,
-    GRID_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MHZ,
-    LEGS,
-    NODE_AGE_MS,
-    NODE_MA,
-    NODE_W,
-)
 from firmware.sense import atm90e32
 from firmware.sense.atm90e32 import Atm90e32
 from firmware.sense.atm90e32_setup import Scales, registers
@@ -55,7 +43,7 @@ def test_the_first_reading_comes_within_two_seconds() -> None:
     with bench() as b:
         b.wave(three(230), three(20))
         b.run(READY_S)
-        for field in (GRID_AGE_MS, HOUSE_AGE_MS, EVSE_AGE_MS, NODE_AGE_MS):
+        for field in (im.GRID_AGE_MS, im.HOUSE_AGE_MS, im.EVSE_AGE_MS, im.NODE_AGE_MS):
             assert b.reading(field) <= 400, field
         assert [d.state for d in b.drivers] == [atm90e32.OK] * 2
         for chip in (0, 1):
@@ -69,9 +57,9 @@ def test_nothing_is_said_before_the_first_whole_mean() -> None:
         b.wave(three(230), three(20))
         for _ in range(20):
             b.step()
-            if b.reading(GRID_AGE_MS) < 1000:
-                assert within(b.reading(GRID_MV), 230_000, 0.1)
-                assert within(b.reading(NODE_MA), 20_000, 0.1)
+            if b.reading(im.GRID_AGE_MS) < 1000:
+                assert within(b.reading(im.GRID_MV), 230_000, 0.1)
+                assert within(b.reading(im.NODE_MA), 20_000, 0.1)
                 return
     raise AssertionError("no reading")
 
@@ -98,10 +86,10 @@ def test_currents_within_half_a_percent_over_the_range(permille: int) -> None:
     with bench(site) as b:
         b.wave(three(230), three(amps))
         b.run(READY_S)
-        for leg in range(LEGS):
-            assert within(b.reading(NODE_MA + leg), truth * 1000, 0.5)
-            assert within(b.reading(EVSE_MA + leg), truth * 1000, 0.5)
-            assert within(b.reading(GRID_MV + leg), 230_000 * math.hypot(1, 0.03), 0.5)
+        for leg in range(im.LEGS):
+            assert within(b.reading(im.NODE_MA + leg), truth * 1000, 0.5)
+            assert within(b.reading(im.EVSE_MA + leg), truth * 1000, 0.5)
+            assert within(b.reading(im.GRID_MV + leg), 230_000 * math.hypot(1, 0.03), 0.5)
 
 
 POWER_FACTORS = (0.0, 36.87, -36.87, 143.13, 180.0)  # degrees: 0.8 both ways, and delivered
@@ -113,9 +101,9 @@ def test_power_within_a_percent_with_its_sign() -> None:
         for degrees in POWER_FACTORS:
             settled(b, three(231), three(16, degrees))
             watts = 231 * 16 * math.cos(math.radians(degrees))
-            for leg in range(LEGS):
-                assert within(b.reading(NODE_W + leg), watts, 1.0), degrees
-                assert within(b.reading(NODE_MA + leg), math.copysign(16_000, watts), 0.5)
+            for leg in range(im.LEGS):
+                assert within(b.reading(im.NODE_W + leg), watts, 1.0), degrees
+                assert within(b.reading(im.NODE_MA + leg), math.copysign(16_000, watts), 0.5)
 
 
 def test_a_real_front_end_needs_calibration_and_gets_it() -> None:
@@ -129,9 +117,9 @@ def test_a_real_front_end_needs_calibration_and_gets_it() -> None:
         b.run(READY_S)
         settled(b, three(230), three(50, 36.87))
         watts = 230 * 50 * 0.8
-        assert not within(b.reading(NODE_W), watts, 3)
+        assert not within(b.reading(im.NODE_W), watts, 3)
         scales = b.drivers[0].scales
-        for leg in range(LEGS):
+        for leg in range(im.LEGS):
             scales.mv_gain_ppm[leg] = round((1 / build["voltageGain"][leg] - 1) * 1e6)
             scales.ma_gain_ppm[leg] = round((1 / build["currentGain"][leg] - 1) * 1e6)
             scales.delay_us[leg] = round(build["currentLagUs"][leg])
@@ -140,28 +128,28 @@ def test_a_real_front_end_needs_calibration_and_gets_it() -> None:
         for degrees in POWER_FACTORS:
             settled(b, three(230), three(50, degrees))
             watts = 230 * 50 * math.cos(math.radians(degrees))
-            for leg in range(LEGS):
-                assert within(b.reading(NODE_W + leg), watts, 0.3), (degrees, leg)
-                assert within(b.reading(GRID_MV + leg), 230_000, 0.1)
+            for leg in range(im.LEGS):
+                assert within(b.reading(im.NODE_W + leg), watts, 0.3), (degrees, leg)
+                assert within(b.reading(im.GRID_MV + leg), 230_000, 0.1)
 
 
 def test_offsets_take_away_what_a_quiet_input_shows() -> None:
     with bench(Site(chips=ONE)) as b:
         b.run(READY_S)
         settled(b, three(230), three(10))
-        before = [b.reading(k) for k in (GRID_MV, NODE_MA, NODE_W)]
+        before = [b.reading(k) for k in (im.GRID_MV, im.NODE_MA, im.NODE_W)]
         scales = b.drivers[0].scales
         scales.polarity[1], scales.mw_offset[1] = -1, -12_000
-        second = b.reading(NODE_W + 1)
+        second = b.reading(im.NODE_W + 1)
         scales.mv_offset[0], scales.ma_offset[0], scales.mw_offset[0] = -400, 30, -12_000
         b.drivers[0].calibrate()
         b.run(READY_S)
-        after = [b.reading(k) for k in (GRID_MV, NODE_MA, NODE_W)]
+        after = [b.reading(k) for k in (im.GRID_MV, im.NODE_MA, im.NODE_W)]
         change = [a - c for a, c in zip(after, before, strict=True)]
         assert change[0] == pytest.approx(-400, abs=100)
         assert change[1] == pytest.approx(30, abs=4)
         assert change[2] == pytest.approx(-12, abs=2)
-        assert b.reading(NODE_W + 1) == pytest.approx(-second - 12, abs=2)
+        assert b.reading(im.NODE_W + 1) == pytest.approx(-second - 12, abs=2)
 
 
 @pytest.mark.parametrize("nominal", [50, 60])
@@ -178,8 +166,8 @@ def test_frequency_within_ten_millihertz(nominal: int) -> None:
             for _ in range(10):
                 b.step()
                 worst = max(worst, abs(b.models.ask("result", 0, 0xF8) * 10 - hz * 1000))
-                assert abs(b.reading(GRID_MHZ) - hz * 1000) <= 10, hz
-                assert abs(b.reading(HOUSE_MHZ) - hz * 1000) <= 10, hz
+                assert abs(b.reading(im.GRID_MHZ) - hz * 1000) <= 10, hz
+                assert abs(b.reading(im.HOUSE_MHZ) - hz * 1000) <= 10, hz
         assert worst > 10
 
 
@@ -190,9 +178,9 @@ def test_a_step_of_frequency_counts_after_200_ms_and_is_not_smoothed() -> None:
         b.wave(three(230), three(10), 51.5)
         for _ in range(5):
             b.step()
-            mhz = b.reading(GRID_MHZ)
+            mhz = b.reading(im.GRID_MHZ)
             assert mhz == 0 or abs(mhz - 50_000) <= 15 or abs(mhz - 51_500) <= 15
-        assert abs(b.reading(GRID_MHZ) - 51_500) <= 15
+        assert abs(b.reading(im.GRID_MHZ) - 51_500) <= 15
 
 
 @pytest.mark.parametrize("hz", [50.0, 60.0])
@@ -208,10 +196,10 @@ def test_a_gap_makes_no_frequency(hz: float) -> None:
             b.wave(three(230), three(10), hz)
             for _ in range(6):
                 b.step()
-                mhz = b.reading(GRID_MHZ)
+                mhz = b.reading(im.GRID_MHZ)
                 assert mhz == 0 or abs(mhz - hz * 1000) <= 500, gap
             b.run(0.3)
-            assert abs(b.reading(GRID_MHZ) - hz * 1000) <= 15, gap
+            assert abs(b.reading(im.GRID_MHZ) - hz * 1000) <= 15, gap
 
 
 def test_split_phase_at_sixty_hertz() -> None:
@@ -219,12 +207,12 @@ def test_split_phase_at_sixty_hertz() -> None:
     with bench(Site(legs=2, nominal_v=120, hz=60)) as b:
         b.wave(volts, amps)
         b.run(READY_S)
-        assert within(b.reading(GRID_MV), 120_000, 0.5)
-        assert within(b.reading(GRID_MV + 1), 120_000, 0.5)
-        assert within(b.reading(NODE_W), 3_600, 1)
-        assert within(b.reading(NODE_W + 1), -1_440, 1)
-        assert within(b.reading(NODE_MA + 1), -12_000, 0.5)
-        assert abs(b.reading(GRID_MHZ) - 60_000) <= 10
+        assert within(b.reading(im.GRID_MV), 120_000, 0.5)
+        assert within(b.reading(im.GRID_MV + 1), 120_000, 0.5)
+        assert within(b.reading(im.NODE_W), 3_600, 1)
+        assert within(b.reading(im.NODE_W + 1), -1_440, 1)
+        assert within(b.reading(im.NODE_MA + 1), -12_000, 0.5)
+        assert abs(b.reading(im.GRID_MHZ) - 60_000) <= 10
         assert b.models.ask("register", 0, 0x33) == 0x1087
 
 
@@ -236,8 +224,8 @@ def test_one_leg_reads_what_it_has_only() -> None:
             select.transfers = 0
         b.run(1)
         assert b.selects[0].transfers <= 10 * 10 and b.selects[1].transfers <= 7 * 10
-        assert within(b.reading(NODE_W), 2_300, 1)
-        assert b.reading(GRID_MV + 1) == b.reading(NODE_MA + 1) == 0
+        assert within(b.reading(im.NODE_W), 2_300, 1)
+        assert b.reading(im.GRID_MV + 1) == b.reading(im.NODE_MA + 1) == 0
 
 
 def test_a_gain_of_the_inputs_is_accounted_for() -> None:
@@ -245,8 +233,8 @@ def test_a_gain_of_the_inputs_is_accounted_for() -> None:
     with bench(Site(chips=ONE, amps_nv=AMPS_NV // 4, pga=4)) as b:
         b.wave(three(230), three(60))
         b.run(READY_S)
-        assert within(b.reading(NODE_MA), 60_000, 0.5)
-        assert within(b.reading(NODE_W), 13_800, 1)
+        assert within(b.reading(im.NODE_MA), 60_000, 0.5)
+        assert within(b.reading(im.NODE_W), 13_800, 1)
 
 
 # --- what the rows say -----------------------------------------------------------------------
@@ -257,19 +245,19 @@ def test_the_charger_is_measured_without_sign() -> None:
     with bench(Site(evse_node=True)) as b:
         b.wave(three(230), three(16, 180))
         b.run(READY_S)
-        node = 2 * LEGS
-        assert within(b.reading(EVSE_MA), 16_000, 0.5)
-        assert within(b.reading(NODE_MA + node), 16_000, 0.5)
-        assert within(b.reading(NODE_W + node), 3_680, 1)
-        assert b.reading(NODE_AGE_MS + 2) <= 400
-        assert b.reading(NODE_AGE_MS + 1) > 1000  # no instrument
+        node = 2 * im.LEGS
+        assert within(b.reading(im.EVSE_MA), 16_000, 0.5)
+        assert within(b.reading(im.NODE_MA + node), 16_000, 0.5)
+        assert within(b.reading(im.NODE_W + node), 3_680, 1)
+        assert b.reading(im.NODE_AGE_MS + 2) <= 400
+        assert b.reading(im.NODE_AGE_MS + 1) > 1000  # no instrument
 
 
 def test_the_power_of_a_charger_is_read_only_where_it_is_used() -> None:
     with bench(Site()) as b:
         b.wave(three(230), three(16))
         b.run(READY_S)
-        assert b.reading(NODE_AGE_MS + 2) > 1000
+        assert b.reading(im.NODE_AGE_MS + 2) > 1000
         assert not b.drivers[1].with_power
 
 
@@ -284,9 +272,9 @@ def test_polarity_and_order_of_transformers_are_set_right() -> None:
         wired = [*amps[2:4], *amps[0:2], -amps[4], -amps[5]]
         b.wave(three(230), wired)
         b.run(READY_S)
-        for leg in range(LEGS):
-            assert within(b.reading(NODE_W + leg), 4_600, 1), leg
-            assert within(b.reading(NODE_MA + leg), 20_000, 0.5), leg
+        for leg in range(im.LEGS):
+            assert within(b.reading(im.NODE_W + leg), 4_600, 1), leg
+            assert within(b.reading(im.NODE_MA + leg), 20_000, 0.5), leg
 
 
 def test_crossings_of_the_grid_come_out_on_the_pin() -> None:

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.image import (
-    GRID_AGE_MS,
-    GRID_MHZ,
-    GRID_MV,
-    HOUSE_AGE_MS,
-    HOUSE_MV,
-    LEGS,
-    NODE_AGE_MS,
-    NODE_MA,
-    NODE_W,
-)
+from firmware import image as im
 from firmware.sense import atm90e32
 from tests_host.sense.metering_bench import ONE, READY_S, STEP_MS, Site, bench, three, within
 
@@ -31,12 +21,12 @@ def test_a_dead_grid_is_seen_within_two_steps() -> None:
         b.run(READY_S)
         b.wave(three(0), three(0), chip=0)
         b.run(0.2)
-        for leg in range(LEGS):
-            assert b.reading(GRID_MV + leg) < 23_000, leg
-        assert b.reading(HOUSE_MV) > 229_000
-        assert b.reading(GRID_MHZ) == 0
+        for leg in range(im.LEGS):
+            assert b.reading(im.GRID_MV + leg) < 23_000, leg
+        assert b.reading(im.HOUSE_MV) > 229_000
+        assert b.reading(im.GRID_MHZ) == 0
         b.run(1.0)
-        assert b.reading(GRID_MV) < 1_000
+        assert b.reading(im.GRID_MV) < 1_000
 
 
 def test_a_dead_grid_is_no_stale_one() -> None:
@@ -46,8 +36,8 @@ def test_a_dead_grid_is_no_stale_one() -> None:
         b.run(READY_S)
         for _ in range(60):
             b.step()
-            assert b.reading(GRID_AGE_MS) <= 420
-            assert b.reading(HOUSE_AGE_MS) <= 420
+            assert b.reading(im.GRID_AGE_MS) <= 420
+            assert b.reading(im.HOUSE_AGE_MS) <= 420
 
 
 def test_a_deep_sag_is_seen_within_two_steps_and_ends_by_itself() -> None:
@@ -56,10 +46,10 @@ def test_a_deep_sag_is_seen_within_two_steps_and_ends_by_itself() -> None:
         b.run(READY_S)
         b.wave(three(100), three(10))
         b.run(0.2)
-        assert b.reading(GRID_MV) < 230_000 * 0.45
+        assert b.reading(im.GRID_MV) < 230_000 * 0.45
         b.wave(three(230), three(10))
         b.run(1.0)
-        assert within(b.reading(GRID_MV), 230_000, 0.5)
+        assert within(b.reading(im.GRID_MV), 230_000, 0.5)
 
 
 def test_the_frequency_comes_from_a_leg_that_is_there() -> None:
@@ -69,8 +59,8 @@ def test_the_frequency_comes_from_a_leg_that_is_there() -> None:
         b.run(READY_S)
         b.wave([0, 0, *volts[2:]], three(10), 50.2)
         b.run(1)
-        assert b.reading(GRID_MV) < 1_000
-        assert abs(b.reading(GRID_MHZ) - 50_200) <= 15
+        assert b.reading(im.GRID_MV) < 1_000
+        assert abs(b.reading(im.GRID_MHZ) - 50_200) <= 15
 
 
 def test_legs_are_read_though_the_first_is_dead_quiet() -> None:
@@ -81,8 +71,8 @@ def test_legs_are_read_though_the_first_is_dead_quiet() -> None:
         b.run(READY_S)
         b.wave(volts, [0.0, 0.0, *three(25)[2:]])
         b.run(1.2)
-        assert within(b.reading(NODE_MA + 1), 25_000, 0.5)
-        assert within(b.reading(NODE_W + 2), 5_750, 1)
+        assert within(b.reading(im.NODE_MA + 1), 25_000, 0.5)
+        assert within(b.reading(im.NODE_W + 2), 5_750, 1)
 
 
 def test_a_current_without_voltage_has_no_direction() -> None:
@@ -91,8 +81,8 @@ def test_a_current_without_voltage_has_no_direction() -> None:
         b.run(READY_S)
         b.wave(three(0), three(10))
         b.run(1)
-        assert b.reading(GRID_AGE_MS) <= 420
-        assert b.reading(NODE_AGE_MS) >= 1_000
+        assert b.reading(im.GRID_AGE_MS) <= 420
+        assert b.reading(im.NODE_AGE_MS) >= 1_000
 
 
 # --- ages ------------------------------------------------------------------------------------
@@ -108,7 +98,7 @@ def test_a_healthy_chip_is_never_stale(hz: int) -> None:
         for k in range(80):
             b.cycle_ns = (87_000_000, 113_000_000, 100_000_000)[k % 3]
             b.step()
-            oldest = max(oldest, b.reading(GRID_AGE_MS), b.reading(NODE_AGE_MS))
+            oldest = max(oldest, b.reading(im.GRID_AGE_MS), b.reading(im.NODE_AGE_MS))
         assert 300 <= oldest <= 440
 
 
@@ -123,9 +113,9 @@ def test_the_age_is_that_of_the_mean() -> None:
             for _ in range(30):
                 b.step()
                 # latched: as old as said, counted from the end of a mean of 16 periods
-                taken = b.models.nanos - b.cycle_ns - b.reading(NODE_AGE_MS) * 1_000_000
+                taken = b.models.nanos - b.cycle_ns - b.reading(im.NODE_AGE_MS) * 1_000_000
                 if taken - 320_000_000 > changed:
-                    assert within(b.reading(NODE_MA), 30_000, 0.5)
+                    assert within(b.reading(im.NODE_MA), 30_000, 0.5)
             b.wave(three(230), three(10))
             b.run(1.03)
 
@@ -138,12 +128,12 @@ def test_a_new_frequency_makes_no_mean_fresh() -> None:
         means: list[int] = []
         same = younger = 0
         for _ in range(60):
-            age_ms = b.reading(GRID_AGE_MS)
+            age_ms = b.reading(im.GRID_AGE_MS)
             b.step()
             before, means = means, [b.models.ask("result", 0, r) for r in MEANS]
             if means == before:
                 same += 1
-                younger += b.reading(GRID_AGE_MS) <= age_ms
+                younger += b.reading(im.GRID_AGE_MS) <= age_ms
         assert same > 20 and younger <= 2  # a renewal may come while a poll is reading
 
 
@@ -176,13 +166,13 @@ def test_a_chip_that_is_not_there_ages(fault: str) -> None:
         if fault == "driven_low":
             b.models.tell("lowMiso", 0, True)
         b.run(1)
-        assert b.reading(GRID_AGE_MS) >= 1_000 and b.reading(NODE_AGE_MS) >= 1_000
-        assert b.reading(HOUSE_AGE_MS) <= 420  # the other one goes on
+        assert b.reading(im.GRID_AGE_MS) >= 1_000 and b.reading(im.NODE_AGE_MS) >= 1_000
+        assert b.reading(im.HOUSE_AGE_MS) <= 420  # the other one goes on
         b.models.tell("fault", 0, {"absent": False})
         if fault == "driven_low":
             b.models.tell("lowMiso", 0, False)
         b.run(4)
-        assert b.reading(GRID_AGE_MS) <= 420
+        assert b.reading(im.GRID_AGE_MS) <= 420
         assert b.drivers[0].state == atm90e32.OK
 
 
@@ -191,7 +181,7 @@ def test_a_chip_that_never_answers_is_absent() -> None:
         b.models.tell("fault", 1, {"absent": True})
         b.run(5)
         assert b.drivers[1].state == atm90e32.ABSENT or b.drivers[1].state == atm90e32.STARTING
-        assert b.reading(HOUSE_AGE_MS) >= 1_000_000_000
+        assert b.reading(im.HOUSE_AGE_MS) >= 1_000_000_000
         assert b.drivers[0].valid
 
 
@@ -203,9 +193,9 @@ def test_a_brown_out_is_noticed_at_once_and_mended() -> None:
         b.models.tell("brownOut", 0, b.models.nanos - 50_000_000)
         for _ in range(25):
             b.step()
-            seen.append(b.reading(GRID_AGE_MS))
-            assert within(b.reading(GRID_MV), 230_000, 0.5)  # never the reset chip's own scale
-            assert within(b.reading(NODE_MA), 40_000, 0.5)
+            seen.append(b.reading(im.GRID_AGE_MS))
+            assert within(b.reading(im.GRID_MV), 230_000, 0.5)  # never the reset chip's own scale
+            assert within(b.reading(im.NODE_MA), 40_000, 0.5)
         assert max(seen) >= 1_000  # not renewed meanwhile
         assert seen[-1] <= 420
         assert b.drivers[0].resets == 1 and b.drivers[1].resets == 0
@@ -219,7 +209,7 @@ def test_a_lost_setting_is_found_and_mended() -> None:
         b.models.tell("lose", 0, [0x62, 0x9000])
         b.run(8)
         assert b.drivers[0].resets == 1
-        assert within(b.reading(NODE_MA), 40_000, 0.5)
+        assert within(b.reading(im.NODE_MA), 40_000, 0.5)
 
 
 def test_a_stuck_chip_is_invalid_within_two_seconds() -> None:
@@ -229,10 +219,10 @@ def test_a_stuck_chip_is_invalid_within_two_seconds() -> None:
         b.models.tell("fault", 0, {"stuck": True})
         b.run(2.5)
         assert b.drivers[0].state == atm90e32.FROZEN
-        assert b.reading(GRID_AGE_MS) > 500
+        assert b.reading(im.GRID_AGE_MS) > 500
         b.models.tell("fault", 0, {"stuck": False})
         b.run(1)
-        assert b.reading(GRID_AGE_MS) <= 420
+        assert b.reading(im.GRID_AGE_MS) <= 420
 
 
 @pytest.mark.parametrize("share", [1e-4, 1e-3])
@@ -245,11 +235,11 @@ def test_disturbed_transfers_are_not_believed(share: float) -> None:
         fresh = 0
         for _ in range(300):
             b.step()
-            for leg in range(LEGS):
-                assert within(b.reading(GRID_MV + leg), 230_000, 13)
-                assert within(b.reading(NODE_MA + leg), 40_000, 13)
-                assert within(b.reading(NODE_W + leg), 9_200, 1)
-            fresh += b.reading(GRID_AGE_MS) <= 500
+            for leg in range(im.LEGS):
+                assert within(b.reading(im.GRID_MV + leg), 230_000, 13)
+                assert within(b.reading(im.NODE_MA + leg), 40_000, 13)
+                assert within(b.reading(im.NODE_W + leg), 9_200, 1)
+            fresh += b.reading(im.GRID_AGE_MS) <= 500
         assert b.drivers[0].disturbed > 0
         assert b.drivers[0].resets <= (0 if share < 5e-4 else 3)
         assert fresh > (250 if share < 5e-4 else 100)
@@ -277,10 +267,10 @@ def test_a_power_is_never_put_together_from_two_means() -> None:
             b.wave(three(230), three(30 - shift * 0.177))
             b.models.nanos = end - 1_300_000 + shift * 15_000
             before = watts(b.models.ask("pair", 0, b.models.nanos - 1_000_000))
-            last_w, dropped = b.reading(NODE_W), b.drivers[0].disturbed
+            last_w, dropped = b.reading(im.NODE_W), b.drivers[0].disturbed
             b.step()
             torn += b.drivers[0].disturbed - dropped
             after = watts(b.models.ask("pair", 0, end + 1_000_000))
-            w = b.reading(NODE_W)
+            w = b.reading(im.NODE_W)
             assert min(abs(w - known) for known in (last_w, before, after)) <= 2, shift
         assert torn > 0

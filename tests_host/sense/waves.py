@@ -9,16 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware import image as im
 from firmware.chips.circuit import Circuit
-from firmware.image import (
-    EVSE_LEGS,
-    EVSE_NODE,
-    INSTRUMENT_CT,
-    LEG_COUNT,
-    NODE_COUNT,
-    NODE_INSTRUMENT,
-    Image,
-)
 from firmware.sense import Sense
 from tools.pack.circuits import pack
 
@@ -49,12 +41,12 @@ class Bench:
     """A Sense with its image on CPython, fed with waves per channel."""
 
     def __init__(self, legs: int = 3, seed: int = 1) -> None:
-        self.image = Image()
+        self.image = im.Image()
         site = self.image.site
-        site[LEG_COUNT] = site[EVSE_LEGS] = legs
-        site[EVSE_NODE] = 0
-        site[NODE_COUNT] = 1
-        site[NODE_INSTRUMENT] = INSTRUMENT_CT
+        site[im.LEG_COUNT] = site[im.EVSE_LEGS] = legs
+        site[im.EVSE_NODE] = 0
+        site[im.NODE_COUNT] = 1
+        site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
         self.analog = Circuit(pack(BOARD)).analog
         self.sense = Sense(self.image, self.analog)
         self.random = np.random.default_rng(seed)

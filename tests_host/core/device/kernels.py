@@ -3,28 +3,12 @@
 import sys
 from array import array
 
+from firmware import image as im
 from firmware.base import grow as image_kernel
 from firmware.core.grid import switch_kernel
 from firmware.core.limits import kernel as limits_kernel
 from firmware.core.panel import kernel as panel_kernel
 from firmware.core.panel import pairing_kernel, witness_kernel, witness_parent, witness_rooms
-from firmware.image import (
-    AGE_MAX_MS,
-    CLAIM_LOW,
-    COMMANDS,
-    EVSE_MA,
-    GRANT_HIGH,
-    GRANT_LOW,
-    GRID_MV,
-    HOUSE_MV,
-    INVERTER_W,
-    NODE_AGE_MS,
-    NODE_MA,
-    NODE_W,
-    READINGS,
-    WINNER_HIGH,
-    WINNER_LOW,
-)
 from tests_host.core.plain import pairing_kernel as pairing_kernel_plain
 from tests_host.core.plain import panel_kernel as panel_kernel_plain
 from tests_host.core.plain import witness_kernel as witness_kernel_plain
@@ -58,7 +42,7 @@ class Case:
         self.nodes = 1 + die.below(32) if die.below(4) else 1 + die.below(4)
         self.plan = plan = array("i", [0] * k.PLAN_SIZE)
         self.history = array("i", [die.ma() for _ in range(k.RING * k.SLOT_SIZE)])
-        self.readings = READINGS.new()
+        self.readings = im.READINGS.new()
         for node in range(self.nodes):
             plan[k.P_PARENT + node] = die.below(node) if node else -1
             for column in (k.P_RATING, k.P_LIMIT, k.P_STATIC, k.P_BUS_LOAD):
@@ -72,7 +56,7 @@ class Case:
             plan[k.P_WORST + node] = die.pick(2_000, 3_300)
             plan[k.P_DOUBT_MS + node] = die.pick(0, 0, 4_001, 59_990)
             plan[k.P_STATE + node] = die.pick(k.FRESH, k.FRESH, k.STALE)
-            plan[k.P_STILL_MS + node] = die.pick(0, 0, 1_900, 2_001, AGE_MAX_MS)
+            plan[k.P_STILL_MS + node] = die.pick(0, 0, 1_900, 2_001, im.AGE_MAX_MS)
             plan[k.P_WHY + k.DRAW_BUS * k.NODES + node] = k.WHY_BUSBAR
             for at in range(node * 3, node * 3 + 3):
                 plan[k.P_ROOM + k.DRAW_BUS * k.PLACES + at] = k.OPEN_MA
@@ -82,10 +66,12 @@ class Case:
         """New readings, or some that stand still, of any age."""
         die, readings = self.die, self.readings
         for node in range(self.nodes):
-            readings[NODE_AGE_MS + node] = die.pick(0, die.below(3_500), 2_000, 2_001, AGE_MAX_MS)
+            readings[im.NODE_AGE_MS + node] = die.pick(
+                0, die.below(3_500), 2_000, 2_001, im.AGE_MAX_MS
+            )
             if die.below(3):
                 for at in range(node * 3, node * 3 + 3):
-                    readings[NODE_MA + at] = die.ma()
+                    readings[im.NODE_MA + at] = die.ma()
         plan = self.plan
         plan[k.P_NODE] = die.below(self.nodes)
         plan[k.P_LEGS] = 1 + die.below(3)
@@ -100,7 +86,7 @@ class Case:
         head = die.below(k.RING)
         at = head * k.SLOT_SIZE
         pairs = module.pairing
-        pairs.measured(history, at + die.pick(0, 6), readings, NODE_MA, die.below(4))
+        pairs.measured(history, at + die.pick(0, 6), readings, im.NODE_MA, die.below(4))
         if die.below(2):
             age_ms, (first, count) = die.below(2_001), die.pick((0, 6), (6, 8))
             pairs.backdate(history, head, age_ms, dt_ms, first, count)
@@ -205,44 +191,50 @@ class plain:
 
 def switch(module, seed):
     die = Die(seed)
-    readings = READINGS.new()
+    readings = im.READINGS.new()
     found = array("i", [0] * switch_kernel.FOUND)
     left = []
     for _ in range(20):
         for leg in range(3):
-            readings[GRID_MV + leg] = die.pick(
+            readings[im.GRID_MV + leg] = die.pick(
                 0, 11_499, 11_500, 23_000, 230_000, die.below(300_000)
             )
             by_mv = die.pick(0, 23_000, 23_001, die.below(50_000))
-            readings[HOUSE_MV + leg] = max(0, readings[GRID_MV + leg] + die.pick(-by_mv, by_mv))
-        module.look(found, readings, HOUSE_MV, GRID_MV, 1 + die.below(3), 11_500, 23_000, 23_000)
+            readings[im.HOUSE_MV + leg] = max(
+                0, readings[im.GRID_MV + leg] + die.pick(-by_mv, by_mv)
+            )
+        module.look(
+            found, readings, im.HOUSE_MV, im.GRID_MV, 1 + die.below(3), 11_500, 23_000, 23_000
+        )
         left += found
     return left
 
 
 def limits(module, seed):
     die = Die(seed)
-    commands = COMMANDS.new()
+    commands = im.COMMANDS.new()
     for source in range(6):
         for device in range(2):
             low, high = die.ma(), die.ma()
             if source == 5 and low > high:
                 low, high = high, low
             module.claim(
-                commands, CLAIM_LOW + 2 * source + device, 1_000_000, low, high, die.below(32),
-                die.below(33) - 1, die.below(4) - 1, die.pick(0, AGE_MAX_MS, -5),
+                commands, im.CLAIM_LOW + 2 * source + device, 1_000_000, low, high, die.below(32),
+                die.below(33) - 1, die.below(4) - 1, die.pick(0, im.AGE_MAX_MS, -5),
                 die.below(32) - 1, source == 5,
             )  # fmt: skip
-    module.arbitrate(commands, CLAIM_LOW, GRANT_LOW, GRANT_HIGH, WINNER_LOW, WINNER_HIGH)
+    module.arbitrate(
+        commands, im.CLAIM_LOW, im.GRANT_LOW, im.GRANT_HIGH, im.WINNER_LOW, im.WINNER_HIGH
+    )
     return list(commands)
 
 
 def grow(module, seed):
     die = Die(seed)
-    fields = array("i", [die.pick(0, die.below(5_000), AGE_MAX_MS - 7) for _ in range(50)])
+    fields = array("i", [die.pick(0, die.below(5_000), im.AGE_MAX_MS - 7) for _ in range(50)])
     count = die.below(20)
     which = array("i", [count] + [die.below(50) for _ in range(count)])
-    module.grow(fields, which, die.pick(0, 10, 100, AGE_MAX_MS), AGE_MAX_MS)
+    module.grow(fields, which, die.pick(0, 10, 100, im.AGE_MAX_MS), im.AGE_MAX_MS)
     return list(fields)
 
 
@@ -261,7 +253,7 @@ def witness(module, seed):
     places = nodes * 3
     book = array("i", [0] * (w.B_COLUMNS + w.COLUMNS * places))
     plan = array("i", [0] * k.PLAN_SIZE)
-    readings = READINGS.new()
+    readings = im.READINGS.new()
     book[w.B_STALE_MS], book[w.B_INVERTER_LEGS] = 2_000, 1 + die.below(3)
     book[w.B_MA64_PER_W], book[w.B_MA64_PER_W_INVERTER] = 278, die.pick(92, 139, 278)
     gains = [die.pick(1, 1, 1, 0, -1, 2) for _ in range(places)]
@@ -287,18 +279,18 @@ def witness(module, seed):
         book[w.B_EVSE_MOVES_MS] = die.pick(0, 0, 0, 0, 300)
         book[w.B_INVERTER_MOVES_MS] = die.pick(0, 0, 0, 0, 200)
         if die.below(8) == 0:
-            readings[INVERTER_W] = die.pick(0, 0, -2_300, 900, -300, 5_000, die.ma() // 2)
+            readings[im.INVERTER_W] = die.pick(0, 0, -2_300, 900, -300, 5_000, die.ma() // 2)
         for leg in range(3):
             if die.below(8) == 0:
-                readings[EVSE_MA + leg] = die.pick(0, 0, 6_000, 9_000, 600)
+                readings[im.EVSE_MA + leg] = die.pick(0, 0, 6_000, 9_000, 600)
         for at in range(places):
             if die.below(40) == 0:
                 foreign[at] = die.ma() % 10_000
-            own_w = readings[EVSE_MA + at % 3] * 230 // 1_000
-            own_w += readings[INVERTER_W] * book[w.B_MA64_PER_W_INVERTER] // 278
-            readings[NODE_W + at] = foreign[at] + gains[at] * own_w + die.below(3)
+            own_w = readings[im.EVSE_MA + at % 3] * 230 // 1_000
+            own_w += readings[im.INVERTER_W] * book[w.B_MA64_PER_W_INVERTER] // 278
+            readings[im.NODE_W + at] = foreign[at] + gains[at] * own_w + die.below(3)
         for node in range(nodes):
-            readings[NODE_AGE_MS + node] = die.pick(0, 0, 0, 0, 0, 0, 0, 200, 2_001)
+            readings[im.NODE_AGE_MS + node] = die.pick(0, 0, 0, 0, 0, 0, 0, 200, 2_001)
             plan[k.P_STATE + node] = die.pick(k.FRESH, k.FRESH, k.STALE)
         module.watch(book, plan, readings, nodes)
         module.rooms(book, plan, readings, nodes)
@@ -315,7 +307,7 @@ def parents(module, seed):
     rows = array("i", [0] * end)
     book = array("i", [0] * w.B_COLUMNS)
     plan = array("i", [0] * k.PLAN_SIZE)
-    readings = READINGS.new()
+    readings = im.READINGS.new()
     book[w.B_INVERTER_LEGS] = 1 + die.below(3)
     book[w.B_MA64_PER_W], book[w.B_MA64_PER_W_INVERTER] = 278, die.pick(92, 139, 278)
     for i in range(count):
@@ -330,8 +322,8 @@ def parents(module, seed):
     left = []
     for _ in range(60):
         if die.below(calm) == 0:
-            readings[INVERTER_W] = die.pick(0, -2_300, 5_000, die.ma() // 2)
-            for at in range(NODE_W, NODE_W + 3 * count + 3):
+            readings[im.INVERTER_W] = die.pick(0, -2_300, 5_000, die.ma() // 2)
+            for at in range(im.NODE_W, im.NODE_W + 3 * count + 3):
                 readings[at] = die.ma() // 4
         for node in range(count + 1):
             plan[k.P_STATE + node] = k.STALE if die.below(50 * calm) == 0 else k.FRESH

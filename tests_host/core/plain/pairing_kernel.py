@@ -1,6 +1,7 @@
 # islet: what pairing_kernel.py computes, said plainly; the two are tested for equality.
 # GPL-3.0-or-later
 
+from firmware import image as im
 from firmware.core.panel.kernel import (
     BELOW_EVSE,
     BELOW_INVERTER,
@@ -35,7 +36,6 @@ from firmware.core.panel.kernel import (
     RING,
     SLOT_SIZE,
 )
-from firmware.image import LEGS, NODE_AGE_MS, NODE_MA
 
 _OLDEST_MS = 60_000
 _DOUBT_MA = 500
@@ -47,7 +47,7 @@ def _slot(head, back):
 
 def measured(history, at, readings, first, legs):
     for leg in range(legs):
-        history[at + leg] = history[at + LEGS + leg] = readings[first + leg]
+        history[at + leg] = history[at + im.LEGS + leg] = readings[first + leg]
 
 
 def backdate(history, head, age_ms, dt_ms, first, count):
@@ -62,13 +62,15 @@ def ages(plan, readings, nodes, dt_ms):
     for node in range(nodes):
         if not plan[P_METERED + node]:
             continue
-        age_ms = min(_OLDEST_MS, readings[NODE_AGE_MS + node])
-        here = range(node * LEGS, node * LEGS + LEGS)
+        age_ms = min(_OLDEST_MS, readings[im.NODE_AGE_MS + node])
+        here = range(node * im.LEGS, node * im.LEGS + im.LEGS)
         changed = sum(
-            1 << leg for leg, at in enumerate(here) if readings[NODE_MA + at] != plan[P_LAST + at]
+            1 << leg
+            for leg, at in enumerate(here)
+            if readings[im.NODE_MA + at] != plan[P_LAST + at]
         )
         for at in here:
-            plan[P_LAST + at] = readings[NODE_MA + at]
+            plan[P_LAST + at] = readings[im.NODE_MA + at]
         oldest_ms = plan[P_OLDEST + node] + dt_ms
         if changed:
             plan[P_BEFORE + node] = oldest_ms
@@ -113,12 +115,12 @@ def pair(plan, history, readings, nodes, head, dt_ms, longest_ms, worst_bits):
         known = plan[P_STATE + node] == FRESH and plan[P_DOUBT_MS + node] <= longest_ms
         known = known and not below & worst_bits
         worst = 0
-        for leg in range(LEGS):
-            at = node * LEGS + leg
+        for leg in range(im.LEGS):
+            at = node * im.LEGS + leg
             own = [_own(history, below, _slot(head, back) + leg) for back in range(near, far + 1)]
             lows, highs = [low for low, _ in own], [high for _, high in own]
             plan[P_OWN_LOW + at], plan[P_OWN_HIGH + at] = min(lows), max(highs)
-            flow_ma = readings[NODE_MA + at]
+            flow_ma = readings[im.NODE_MA + at]
             moved_ma = max(highs) - min(lows)
             sure = lows == highs and moved_ma > _DOUBT_MA
             loads = [flow_ma - low for low in lows]
@@ -144,7 +146,10 @@ def house(plan, history, head, volts, flow_w, last_w, known):
     totals = []
     for back in range(plan[P_NEAR], max(plan[P_NEAR], plan[P_FAR]) + 1):
         at = _slot(head, back)
-        lows, highs = history[at : at + LEGS], history[at + H_EVSE_HIGH : at + H_EVSE_HIGH + LEGS]
+        lows, highs = (
+            history[at : at + im.LEGS],
+            history[at + H_EVSE_HIGH : at + H_EVSE_HIGH + im.LEGS],
+        )
         if lows != highs or history[at + H_INVERTER_W_LOW] != history[at + H_INVERTER_W_HIGH]:
             known = False
         car_w = sum(ma * volts // 1000 for ma in highs)
@@ -159,7 +164,7 @@ def appear(plan, readings, nodes, bit, leg, step_ma, since_ms):
     for node in range(nodes):
         if not plan[P_METERED + node] or not plan[P_BELOW + node] & bit:
             continue
-        flow_ma = readings[NODE_MA + node * LEGS + leg]
+        flow_ma = readings[im.NODE_MA + node * im.LEGS + leg]
         if step_ma == 0:
             plan[P_REF + node], plan[P_SHOWN + node] = flow_ma, 0
         elif plan[P_SHOWN + node] == 0:

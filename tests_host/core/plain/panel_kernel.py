@@ -1,6 +1,7 @@
 # islet: what panel_kernel.py computes, said plainly; the two are tested for equality.
 # GPL-3.0-or-later
 
+from firmware import image as im
 from firmware.core.panel.kernel import (
     BELOW_EVSE,
     BELOW_INVERTER,
@@ -59,7 +60,6 @@ from firmware.core.panel.kernel import (
     WHY_STATIC,
     WIDEST_MA,
 )
-from firmware.image import LEGS, NODE_AGE_MS, NODE_MA
 
 _FROZEN = 1 << 28
 _AT_MINIMUM_MA = 500
@@ -71,15 +71,15 @@ def judge(plan, readings, nodes, dt_ms, stale_ms, coordinated):
         if not plan[P_METERED + node]:
             plan[P_STATE + node] = UNMETERED
             continue
-        fresh = readings[NODE_AGE_MS + node] <= stale_ms
+        fresh = readings[im.NODE_AGE_MS + node] <= stale_ms
         fresh = fresh and not _frozen(plan, node, dt_ms, stale_ms)
         plan[P_STATE + node] = FRESH if fresh else STALE
 
 
 def _frozen(plan, node, dt_ms, stale_ms):
     moved = False
-    for leg in range(LEGS):
-        at = node * LEGS + leg
+    for leg in range(im.LEGS):
+        at = node * im.LEGS + leg
         if plan[P_CHANGED + node] >> leg & 1:
             plan[P_MARK_LOW + at] = plan[P_OWN_LOW + at]
             plan[P_MARK_HIGH + at] = plan[P_OWN_HIGH + at]
@@ -98,26 +98,26 @@ def _frozen(plan, node, dt_ms, stale_ms):
 def survey(plan, readings, nodes):
     plan[P_ALARM] = 0
     for node in range(nodes):
-        for leg in range(LEGS):
-            plan[P_INFLOW + node * LEGS + leg] = plan[P_HERE + node]
+        for leg in range(im.LEGS):
+            plan[P_INFLOW + node * im.LEGS + leg] = plan[P_HERE + node]
     for node in range(nodes):
         fresh = plan[P_STATE + node] == FRESH
         parent = plan[P_PARENT + node]
         into_bus = parent >= 0 and plan[P_BUS + parent] > 0
         if into_bus and plan[P_STATE + node] == STALE:
             plan[P_COORDINATED + parent] = 0
-        for leg in range(LEGS):
-            at = node * LEGS + leg
+        for leg in range(im.LEGS):
+            at = node * im.LEGS + leg
             inflow_ma = plan[P_SOURCES + node]
             if fresh:
-                flow_ma = readings[NODE_MA + at]
+                flow_ma = readings[im.NODE_MA + at]
                 inflow_ma = -plan[P_LOAD_LOW + at]
                 if plan[P_OWN_HIGH + at] <= _AT_MINIMUM_MA:
                     _alarm(plan, flow_ma - plan[P_RATING + node], node, leg)
                 if plan[P_OWN_LOW + at] >= -_AT_MINIMUM_MA:
                     _alarm(plan, -flow_ma - plan[P_RATING + node], node, leg)
             if into_bus:
-                plan[P_INFLOW + parent * LEGS + leg] += max(0, inflow_ma)
+                plan[P_INFLOW + parent * im.LEGS + leg] += max(0, inflow_ma)
 
 
 def _alarm(plan, over_ma, node, leg):
@@ -131,8 +131,8 @@ def breakers(plan, nodes):
         why = WHY_STALE if state == STALE else WHY_BREAKER
         plan[P_WHY + DRAW * NODES + node] = plan[P_WHY + FEED * NODES + node] = why
         limit_ma = plan[P_LIMIT + node]
-        for leg in range(LEGS):
-            at = node * LEGS + leg
+        for leg in range(im.LEGS):
+            at = node * im.LEGS + leg
             draw_ma, feed_ma = limit_ma, limit_ma - plan[P_SOURCES + node]
             if state == STALE:
                 draw_ma = 0
@@ -150,8 +150,8 @@ def busbars(plan, history, nodes, head):
         known = plan[P_STATE + node] == FRESH
         coordinated = known and plan[P_COORDINATED + node]
         plan[P_WHY + FEED_BUS * NODES + node] = WHY_BUSBAR if coordinated else WHY_STATIC
-        for leg in range(LEGS):
-            at = node * LEGS + leg
+        for leg in range(im.LEGS):
+            at = node * im.LEGS + leg
             draw_ma, feed_ma = OPEN_MA, plan[P_STATIC + node]
             if known:
                 load_ma = plan[P_LOAD_HIGH + at] + plan[P_INFLOW + at]
@@ -165,14 +165,14 @@ def busbars(plan, history, nodes, head):
 def _bus_feed(plan, history, node, leg, head):
     at = head % RING * SLOT_SIZE + leg
     below = plan[P_BELOW + node]
-    feed_ma = plan[P_LOAD_HIGH + node * LEGS + leg]
+    feed_ma = plan[P_LOAD_HIGH + node * im.LEGS + leg]
     back_ma = 0
     if below & BELOW_INVERTER:
         back_ma = max(0, -history[at + H_INVERTER_LOW])
         feed_ma += history[at + H_INVERTER_HIGH]
     if below & BELOW_EVSE:
         feed_ma += history[at + H_EVSE_HIGH]
-    room_ma = plan[P_BUS + node] - max(0, feed_ma) - plan[P_INFLOW + node * LEGS + leg]
+    room_ma = plan[P_BUS + node] - max(0, feed_ma) - plan[P_INFLOW + node * im.LEGS + leg]
     return room_ma if room_ma >= back_ma else 0
 
 
@@ -186,7 +186,7 @@ def tightest(plan, column, most):
         for leg in range(plan[P_LEGS]):
             reserved_ma = plan[P_RESERVED + leg] if shared and column == DRAW else 0
             for cause in (column, column + 1):
-                room_ma = plan[P_ROOM + cause * PLACES + node * LEGS + leg] - reserved_ma
+                room_ma = plan[P_ROOM + cause * PLACES + node * im.LEGS + leg] - reserved_ma
                 if room_ma < plan[most]:
                     plan[most] = max(0, room_ma)
                     plan[most + END_NODE], plan[most + END_LEG] = node, leg

@@ -1,6 +1,7 @@
 # islet: what witness_kernel.py computes, said plainly; the two are tested for equality.
 # GPL-3.0-or-later
 
+from firmware import image as im
 from firmware.core.panel import witness_kernel as k
 from firmware.core.panel import witness_rooms as rooms_kernel
 from firmware.core.panel.kernel import (
@@ -13,7 +14,6 @@ from firmware.core.panel.kernel import (
     P_STATE,
     STALE,
 )
-from firmware.image import EVSE_MA, INVERTER_W, LEGS, NODE_AGE_MS, NODE_W
 
 _COLUMNS = (
     "own", "steady_ms", "open", "start", "base", "next", "last", "sum_own", "sum_flow", "proved",
@@ -40,23 +40,23 @@ class Place:
 
 
 def _flow(book, readings, at):
-    return readings[NODE_W + at] * book[k.B_MA64_PER_W] >> 6
+    return readings[im.NODE_W + at] * book[k.B_MA64_PER_W] >> 6
 
 
 def _currents(book, readings, below, leg):
     """(charging point, inverter) below a node."""
-    evse = readings[EVSE_MA + leg] if below & BELOW_EVSE else 0
-    inverter = readings[INVERTER_W] * book[k.B_MA64_PER_W_INVERTER] >> 6
+    evse = readings[im.EVSE_MA + leg] if below & BELOW_EVSE else 0
+    inverter = readings[im.INVERTER_W] * book[k.B_MA64_PER_W_INVERTER] >> 6
     return evse, inverter if below & BELOW_INVERTER and leg < book[k.B_INVERTER_LEGS] else 0
 
 
 def watch(book, plan, readings, nodes):
     book[k.B_NODE] = book[k.B_LEG] = -1
-    places = nodes * LEGS
+    places = nodes * im.LEGS
     for node in range(nodes):
         below = plan[P_BELOW + node]
-        flows = [_flow(book, readings, node * LEGS + leg) for leg in range(LEGS)]
-        watched = [Place(book, places, node * LEGS + leg) for leg in range(LEGS)]
+        flows = [_flow(book, readings, node * im.LEGS + leg) for leg in range(im.LEGS)]
+        watched = [Place(book, places, node * im.LEGS + leg) for leg in range(im.LEGS)]
         same_ms = book[k.B_SAME_MS + node]
         if same_ms < k.LONGEST_MS:
             same_ms += book[k.B_DT_MS]
@@ -69,7 +69,7 @@ def watch(book, plan, readings, nodes):
         for leg, place in enumerate(watched):
             own_ma = sum(_currents(book, readings, below, leg))
             late_ms = max(book[k.B_LATE_MS + node], plan[P_LATE + node])
-            late_ms += readings[NODE_AGE_MS + node]
+            late_ms += readings[im.NODE_AGE_MS + node]
             _watch(book, node, below, place, own_ma, flows[leg], sum(flows), readings, late_ms)
             place.store()
             if place.misses < 0:
@@ -79,7 +79,7 @@ def watch(book, plan, readings, nodes):
 
 
 def _watch(book, node, below, place, own_ma, flow_ma, whole_ma, readings, late_ms):
-    age_ms = readings[NODE_AGE_MS + node]
+    age_ms = readings[im.NODE_AGE_MS + node]
     known = below & book[k.B_KNOWN] == below and age_ms <= book[k.B_STALE_MS]
     if place.open == k.SHUT and place.steady_ms == 0:  # not measured until now
         place.base = place.next = place.last = place.stir_flow = flow_ma
@@ -245,17 +245,17 @@ def _miss(place, off, own):
 def rooms(book, plan, readings, nodes):
     for room in (k.B_EVSE_MA, k.B_DRAW_MA, k.B_FEED_MA):
         book[room] = k.WIDE_MA
-    draws = any(readings[EVSE_MA + leg] > rooms_kernel.DRAWS_MA for leg in range(LEGS))
+    draws = any(readings[im.EVSE_MA + leg] > rooms_kernel.DRAWS_MA for leg in range(im.LEGS))
     for node in range(nodes):
         if not plan[P_METERED + node] or plan[P_STATE + node] == STALE:
             continue
         below = plan[P_BELOW + node]
-        for leg in range(LEGS):
-            place = Place(book, nodes * LEGS, node * LEGS + leg)
+        for leg in range(im.LEGS):
+            place = Place(book, nodes * im.LEGS, node * im.LEGS + leg)
             evse_ma, inverter_ma = _currents(book, readings, below, leg)
             evse, draw, feed = _rooms(place, evse_ma, inverter_ma)
             if book[k.B_TAKES + node] == k.TAKES_ALWAYS:
-                left_ma = plan[P_LIMIT + node] - abs(_flow(book, readings, node * LEGS + leg))
+                left_ma = plan[P_LIMIT + node] - abs(_flow(book, readings, node * im.LEGS + leg))
                 least = min if place.back else _second
                 evse = least(evse, evse_ma + left_ma)
                 draw, feed = least(draw, inverter_ma + left_ma), least(feed, left_ma - inverter_ma)

@@ -1,6 +1,7 @@
 # islet: what witness_parent.py computes, said plainly; the two are tested for equality.
 # GPL-3.0-or-later
 
+from firmware import image as im
 from firmware.core.panel import witness_kernel as w
 from firmware.core.panel.kernel import (
     FEED,
@@ -12,7 +13,6 @@ from firmware.core.panel.kernel import (
     PLACES,
     STALE,
 )
-from firmware.image import INVERTER_W, LEGS, NODE_W
 
 # a row, as witness_parent.py has it
 T_NODE, T_ABOVE, T_ERROR, T_ROOM, T_INVERTER, T_HELD, T_LEG, T_LOW, T_HIGH, ROW = (
@@ -30,12 +30,12 @@ def _error(rows, at, ma):
 
 
 def _flow(rows, at, leg, book, readings):
-    return readings[NODE_W + rows[at + T_NODE] * LEGS + leg] * book[w.B_MA64_PER_W] >> 6
+    return readings[im.NODE_W + rows[at + T_NODE] * im.LEGS + leg] * book[w.B_MA64_PER_W] >> 6
 
 
 def over(rows, end, above, book, readings, back_ma, afresh):
     exceeded = []
-    for leg in range(LEGS):
+    for leg in range(im.LEGS):
         now = _flow(rows, above, leg, book, readings)
         now += back_ma if leg < book[w.B_INVERTER_LEGS] else 0
         most = now if afresh else max(now, rows[above + T_HIGH + leg])
@@ -52,7 +52,7 @@ def over(rows, end, above, book, readings, back_ma, afresh):
 
 
 def compare(rows, end, book, plan, readings, fed, known):
-    delivers_ma = max(0, -(readings[INVERTER_W] * book[w.B_MA64_PER_W_INVERTER] >> 6))
+    delivers_ma = max(0, -(readings[im.INVERTER_W] * book[w.B_MA64_PER_W_INVERTER] >> 6))
     for above in range(0, end, ROW):
         children = _children(rows, end, above)
         if not children:
@@ -79,7 +79,7 @@ def narrow(rows, end, plan):
         above = rows[at + T_ABOVE]
         if rows[at + T_HELD] < 0 or (above >= 0 and rows[above + T_HELD] < 0):
             node = rows[at + T_NODE]
-            for place in range(node * LEGS, node * LEGS + LEGS):
+            for place in range(node * im.LEGS, node * im.LEGS + im.LEGS):
                 feed = P_ROOM + FEED * PLACES + place
                 plan[feed] = min(plan[feed], plan[P_LIMIT + node] + plan[P_LOAD_LOW + place])
 

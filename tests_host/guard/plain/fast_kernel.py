@@ -1,6 +1,7 @@
 # islet: what fast_kernel.py computes, said plainly; the two are tested for equality.
 # GPL-3.0-or-later
 
+from firmware import image as im
 from firmware.guard.fast_kernel import (
     AT,
     CLEAR,
@@ -32,12 +33,11 @@ from firmware.guard.fast_kernel import (
     STRIDE,
 )
 from firmware.guard.kernel import BLANK_MS, LOST, ON_MS
-from firmware.image import OUT_CONTACTOR, OUTPUTS, PERMITS
 
 
 def look(first, _code, _end, samples, middles, memory, buffers):
     commands, trips, own = buffers
-    permitted = commands[PERMITS] & OUT_CONTACTOR
+    permitted = commands[im.PERMITS] & im.OUT_CONTACTOR
     found = 0
     if memory[PILOT] >= 0:
         codes = _channel(samples, first, memory, PILOT)
@@ -61,7 +61,7 @@ def look(first, _code, _end, samples, middles, memory, buffers):
         middle = middles[memory[CURRENT]]
         values = [code - middle for code in _channel(samples, first, memory, CURRENT)]
         _remember(memory, max([abs(x) for x in values]), sum([x * x for x in values]))
-        on = trips[OUTPUTS] & OUT_CONTACTOR and own[ON_MS] >= own[BLANK_MS]
+        on = trips[im.OUTPUTS] & im.OUT_CONTACTOR and own[ON_MS] >= own[BLANK_MS]
         if _overcurrent(memory, permitted and on):
             found |= OVERCURRENT
     return found

@@ -6,7 +6,7 @@ from array import array
 
 import micropython
 
-from firmware.image import EVSE_LEGS, INSTRUMENT_CT, LEG_COUNT, NODE_COUNT, NODE_INSTRUMENT, Image
+from firmware import image as im
 from firmware.sense import atm90e32_kernel as kernel
 from firmware.sense.atm90e32 import OK, Atm90e32
 from firmware.sense.metering import Metering
@@ -60,10 +60,10 @@ class Row:
 
 
 def polls():
-    image = Image()
-    image.site[LEG_COUNT] = image.site[EVSE_LEGS] = 3
-    image.site[NODE_COUNT] = 2
-    image.site[NODE_INSTRUMENT] = INSTRUMENT_CT
+    image = im.Image()
+    image.site[im.LEG_COUNT] = image.site[im.EVSE_LEGS] = 3
+    image.site[im.NODE_COUNT] = 2
+    image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
     rows = [Row(0, 0), Row(1, 1)]
     drivers = [Atm90e32(Spi(), lambda level: None, row) for row in rows]
     metering = Metering(image, rows, drivers, 0)

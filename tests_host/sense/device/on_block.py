@@ -5,32 +5,16 @@ from array import array
 import micropython
 from islet_data import CIRCUITS
 
+from firmware import image as im
 from firmware.chips.circuit import Circuit
-from firmware.image import (
-    EVSE_AGE_MS,
-    EVSE_LEGS,
-    EVSE_NODE,
-    FAST_AGE_MS,
-    GRID_AGE_MS,
-    GRID_MHZ,
-    HOUSE_AGE_MS,
-    INSTRUMENT_CT,
-    INSTRUMENT_EVSE,
-    LEG_COUNT,
-    NODE_AGE_MS,
-    NODE_COUNT,
-    NODE_INSTRUMENT,
-    PILOT_AGE_MS,
-    Image,
-)
 from firmware.sense import Sense
 
-image = Image()
-image.site[LEG_COUNT] = image.site[EVSE_LEGS] = 3
-image.site[EVSE_NODE] = 1
-image.site[NODE_COUNT] = 2
-image.site[NODE_INSTRUMENT] = INSTRUMENT_CT
-image.site[NODE_INSTRUMENT + 1] = INSTRUMENT_EVSE
+image = im.Image()
+image.site[im.LEG_COUNT] = image.site[im.EVSE_LEGS] = 3
+image.site[im.EVSE_NODE] = 1
+image.site[im.NODE_COUNT] = 2
+image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
+image.site[im.NODE_INSTRUMENT + 1] = im.INSTRUMENT_EVSE
 sense = Sense(image, Circuit(CIRCUITS["host"]).analog)
 # half a second of something like 50 Hz: a triangle with noise, PWM on the pilot
 blocks = []
@@ -53,9 +37,16 @@ for block in blocks:
     image.age(10)
     sense.on_block(block, 48)
 micropython.heap_unlock()
-for field in (FAST_AGE_MS, EVSE_AGE_MS, GRID_AGE_MS, HOUSE_AGE_MS, PILOT_AGE_MS, NODE_AGE_MS):
+for field in (
+    im.FAST_AGE_MS,
+    im.EVSE_AGE_MS,
+    im.GRID_AGE_MS,
+    im.HOUSE_AGE_MS,
+    im.PILOT_AGE_MS,
+    im.NODE_AGE_MS,
+):
     assert image.live[field] == 0, field
-assert 49_900 < image.live[GRID_MHZ] < 50_100, image.live[GRID_MHZ]
+assert 49_900 < image.live[im.GRID_MHZ] < 50_100, image.live[im.GRID_MHZ]
 start = time.ticks_us()
 for _ in range(20):
     for block in blocks:
