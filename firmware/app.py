@@ -59,7 +59,7 @@ class App(Parts):
         self.core.step(dt_ms)
         self.keep.watch()
         self.seal.step(dt_ms)
-        self.board.pilot(image.commands[im.PILOT_DUTY_PERMILLE])
+        self.board.pilot(image.commands[im.POINT_DUTY_PERMILLE])
         self.board.record(image, dt_ms)
 
     def _prefer_crossings(self):

@@ -150,7 +150,9 @@ def _configured(parts, _settings):
 def _line(parts, settings):
     """Meter and inverter share one RS-485 line, if the site has either."""
     site = parts.image.site
-    return _configured(parts, settings) and (_metered(site) or site[im.INVERTER_NODE] >= 0)
+    return _configured(parts, settings) and (
+        _metered(site) or site[im.DEVICE_NODE + im.INVERTER] >= 0
+    )
 
 
 def _metered(site):
@@ -218,7 +220,7 @@ def _add_line(parts, settings):
     if metered:
         profile = islet_data.PROFILES[settings["meter.profile"]]
         Meter(image, line, profile, settings["meter.address"], metered[0])
-    if image.site[im.INVERTER_NODE] >= 0:
+    if image.site[im.DEVICE_NODE + im.INVERTER] >= 0:
         Inverter(image, line, settings["inverter.address"], settings["inverter.base"])
     parts.links.append(("bus", line.run))
     parts.reports.append(("bus", line.report))

@@ -198,25 +198,30 @@ def _compare(path, value, coded, factor, config):
 def _rules(site, config, rights):
     """What the rows cannot see: options that contradict each other or the circuit board."""
     errors = config.errors
-    if site[im.EVSE_NODE] >= 0 and not rights.can_own_contactor:
+    if site[im.DEVICE_NODE + im.EVSE] >= 0 and not rights.can_own_contactor:
         errors.append("evse.node: this circuit board may not own a contactor")
     if not site[im.ENTER_LOW_MHZ] <= site[im.NOMINAL_MHZ] <= site[im.ENTER_HIGH_MHZ]:
         errors.append("grid_code: is not made for nominal_hz")
     if site[im.ISLAND_CAPABLE] and not rights.can_island:
         errors.append("island.capable: this circuit board lacks the declared interlocks")
-    if site[im.ISLAND_CAPABLE] and site[im.INVERTER_NODE] < 0:
+    if site[im.ISLAND_CAPABLE] and site[im.DEVICE_NODE + im.INVERTER] < 0:
         errors.append("island.capable: needs an inverter")
-    elif site[im.ISLAND_CAPABLE] and site[im.INVERTER_LEGS] < site[im.LEG_COUNT]:
+    elif site[im.ISLAND_CAPABLE] and site[im.DEVICE_LEGS + im.INVERTER] < site[im.LEG_COUNT]:
         errors.append("island.capable: needs inverter.legs on all legs of the site")
     if site[im.ISLAND_CAPABLE] and site[im.TOPOLOGY] == 3:
         # T3: no discharge, hence no island, before ISO 15118-20 or SAE J3072 authorises the car
         errors.append("island.capable: must be false under topology T3")
-    if site[im.COORDINATED] and not 1000 <= site[im.INVERTER_REVERT_MS] <= 10_000:
+    if site[im.COORDINATED] and not 1000 <= site[im.DEVICE_REVERT_MS + im.INVERTER] <= 10_000:
         errors.append("coordinated: needs inverter.revert_s from 1 to 10")
-    if site[im.EXPORT_LIMIT_W] >= 0 and site[im.INVERTER_DISCHARGE_W] > 0:
-        if not 1000 <= site[im.INVERTER_REVERT_MS] <= 10_000:  # a dead islet must not export on
+    if site[im.EXPORT_LIMIT_W] >= 0 and site[im.DEVICE_DISCHARGE_W + im.INVERTER] > 0:
+        if (
+            not 1000 <= site[im.DEVICE_REVERT_MS + im.INVERTER] <= 10_000
+        ):  # a dead islet must not export on
             errors.append("export_limit_w: needs inverter.revert_s from 1 to 10")
-    if site[im.EVSE_NODE] >= 0 and site[im.CONTACTOR_BREAKING_MA] <= 2 * site[im.EVSE_MAX_MA]:
+    if (
+        site[im.DEVICE_NODE + im.EVSE] >= 0
+        and site[im.POINT_BREAKING_MA] <= 2 * site[im.DEVICE_MAX_MA + im.EVSE]
+    ):
         # the guard trips above twice the rating, and never above what the contacts can break
         errors.append("evse.breaking_a: must be above twice evse.max_a")
     if not rights.network:
@@ -226,8 +231,8 @@ def _rules(site, config, rights):
             errors.append("http.port: this board has no network, give 0 or leave it out")
     _instruments(site, config)
     for device, field, legs in (
-        ("evse", im.EVSE_NODE, im.EVSE_LEGS),
-        ("inverter", im.INVERTER_NODE, im.INVERTER_LEGS),
+        ("evse", im.DEVICE_NODE + im.EVSE, im.DEVICE_LEGS + im.EVSE),
+        ("inverter", im.DEVICE_NODE + im.INVERTER, im.DEVICE_LEGS + im.INVERTER),
     ):
         if site[field] >= 0 and site[legs] > site[im.LEG_COUNT]:
             errors.append("{}.legs: more than the site's legs".format(device))
@@ -252,8 +257,8 @@ def _instruments(site, config):
             if config.settings.get("meter.profile") is None:
                 config.errors.append("meter.profile: is missing, a node is measured by the meter")
         for device, kind, place in (
-            ("evse", im.INSTRUMENT_EVSE, im.EVSE_NODE),
-            ("inverter", im.INSTRUMENT_INVERTER, im.INVERTER_NODE),
+            ("evse", im.INSTRUMENT_EVSE, im.DEVICE_NODE + im.EVSE),
+            ("inverter", im.INSTRUMENT_INVERTER, im.DEVICE_NODE + im.INVERTER),
         ):
             if instrument != kind:
                 continue
@@ -325,19 +330,19 @@ def load(text, image, rights):
         return config
     _options(document, site, config)
     _nodes(document, site, config)
-    _place("evse.node", im.EVSE_NODE, site, config)
-    _place("inverter.node", im.INVERTER_NODE, site, config)
+    _place("evse.node", im.DEVICE_NODE + im.EVSE, site, config)
+    _place("inverter.node", im.DEVICE_NODE + im.INVERTER, site, config)
     _grid_code(document, site, config)
     if not config.errors:
-        if site[im.OVERCURRENT_MS] == 0 and site[im.EVSE_NODE] >= 0:
+        if site[im.POINT_OVERCURRENT_MS] == 0 and site[im.DEVICE_NODE + im.EVSE] >= 0:
             config.weaker.append(("evse.overcurrent_ms", "0 is for tests alone"))
-        if site[im.EVSE_RESPONSE_MS] > 5_000 and site[im.EVSE_NODE] >= 0:
+        if site[im.DEVICE_RESPONSE_MS + im.EVSE] > 5_000 and site[im.DEVICE_NODE + im.EVSE] >= 0:
             slow = "a car follows within 5 s (IEC 61851-1); circuits stay overloaded for longer"
             config.weaker.append(("evse.response_s", slow))
         site[im.BOND_NEEDED] = 1 if rules.bond_needed(config) else 0
-        site[im.INVERTER_FITS] = 1 if rules.fits_static(site) else 0
+        site[im.DEVICE_FITS + im.INVERTER] = 1 if rules.fits_static(site) else 0
         if rules.certified(config):
-            site[im.INVERTER_CERTIFIED] = 1
+            site[im.DEVICE_CERTIFIED + im.INVERTER] = 1
             config.weaker.extend((path, "not asked of the device") for path in rules.CERTIFICATE)
         site[im.PEN_WATCH] = 1 if rules.pen_watched(config) else 0
         _wired(site, rights)

@@ -41,21 +41,31 @@ def fits_static(site):
     """Whether the inverter's whole nameplate fits INV-4's static rule in both directions: it may
     feed all of it by conductors, busbars and export limit, and draw all of it by circuits that
     rely on no measurement."""
-    if site[im.INVERTER_NODE] < 0:
+    if site[im.DEVICE_NODE + im.INVERTER] < 0:
         return False
-    if 0 <= site[im.EXPORT_LIMIT_W] < site[im.INVERTER_DISCHARGE_W]:
+    if 0 <= site[im.EXPORT_LIMIT_W] < site[im.DEVICE_DISCHARGE_W + im.INVERTER]:
         return False
     volts = site[im.NOMINAL_MV] // 1000
-    draw_ma = site[im.INVERTER_CHARGE_W] // site[im.INVERTER_LEGS] * 1000 // volts
-    feed_ma = site[im.INVERTER_DISCHARGE_W] // site[im.INVERTER_LEGS] * 1000 // volts
-    node = site[im.INVERTER_NODE]
+    draw_ma = (
+        site[im.DEVICE_CHARGE_W + im.INVERTER]
+        // site[im.DEVICE_LEGS + im.INVERTER]
+        * 1000
+        // volts
+    )
+    feed_ma = (
+        site[im.DEVICE_DISCHARGE_W + im.INVERTER]
+        // site[im.DEVICE_LEGS + im.INVERTER]
+        * 1000
+        // volts
+    )
+    node = site[im.DEVICE_NODE + im.INVERTER]
     while node >= 0:
         sources_ma = _sources_ma(node, site)
         rating_ma = site[im.NODE_RATING_MA + node]
         limit_ma = rating_ma // 1000 * site[im.NODE_CONTINUOUS_PERMILLE + node]
         bus_ma = site[im.NODE_BUS_MA + node] // 1000 * site[im.NODE_BUS_PERMILLE + node]
         measured = site[im.NODE_INSTRUMENT + node] in (im.INSTRUMENT_CT, im.INSTRUMENT_METER)
-        if measured and node != site[im.INVERTER_NODE] and draw_ma:
+        if measured and node != site[im.DEVICE_NODE + im.INVERTER] and draw_ma:
             return False
         if draw_ma > limit_ma or feed_ma > limit_ma - sources_ma:
             return False
@@ -84,8 +94,8 @@ def _certificate(site, config, rights):
 
 def _slow(site, config, rights):
     """INV-16: what answers so late cannot lose its enable within 10 s."""
-    slow = site[im.INVERTER_RESPONSE_MS] > SLOWEST_RESPONSE_MS
-    if site[im.INVERTER_NODE] >= 0 and slow and not site[im.INVERTER_FITS]:
+    slow = site[im.DEVICE_RESPONSE_MS + im.INVERTER] > SLOWEST_RESPONSE_MS
+    if site[im.DEVICE_NODE + im.INVERTER] >= 0 and slow and not site[im.DEVICE_FITS + im.INVERTER]:
         yield (
             "inverter.response_s: above {} only where its whole nameplate fits the static rule, "
             "measured by nothing".format(SLOWEST_RESPONSE_MS // 1000)
@@ -102,12 +112,12 @@ def pen_watched(config):
 def _built_for(site, config, rights):
     """What the circuit board carries is not less than what the site puts through it."""
     evse_a, mains_a = rights.evse_a, rights.mains_a
-    if evse_a and site[im.EVSE_NODE] >= 0:
-        if site[im.EVSE_MAX_MA] > evse_a * 1000:
+    if evse_a and site[im.DEVICE_NODE + im.EVSE] >= 0:
+        if site[im.DEVICE_MAX_MA + im.EVSE] > evse_a * 1000:
             yield "evse.max_a: this circuit board is built for {} A".format(evse_a)
         if site[im.TOPOLOGY] == 2:
             for path in ("inverter.charge_w", "inverter.discharge_w"):
-                watts = config[path] // site[im.INVERTER_LEGS]
+                watts = config[path] // site[im.DEVICE_LEGS + im.INVERTER]
                 if watts * 1000 // (site[im.NOMINAL_MV] // 1000) > evse_a * 1000:
                     yield "{}: this circuit board is built for {} A a leg".format(path, evse_a)
     through = site[im.ISLAND_CAPABLE] or site[im.NODE_INSTRUMENT] == im.INSTRUMENT_CT
@@ -117,7 +127,7 @@ def _built_for(site, config, rights):
 
 def _measured(site, config, rights):
     """Nothing grows on a service that nobody measures."""
-    commands = site[im.EVSE_NODE] >= 0 or site[im.INVERTER_NODE] >= 0
+    commands = site[im.DEVICE_NODE + im.EVSE] >= 0 or site[im.DEVICE_NODE + im.INVERTER] >= 0
     if commands and site[im.NODE_INSTRUMENT] == im.INSTRUMENT_NONE:
         yield "nodes[0].instrument: the service must be measured (ct or meter)"
 
@@ -151,7 +161,7 @@ def _wired_otherwise(site, config, rights):
     if circuit.stop_cuts_supply and config["island.stop_cuts_supply"] is False:
         yield "island.stop_cuts_supply: this circuit board's emergency stop does, leave it out"
     most_ms = circuit.bond_hold_ms - im.BOND_MARGIN_MS
-    if site[im.BOND_NEEDED] and site[im.STOP_MS] > most_ms:  # INV-18
+    if site[im.BOND_NEEDED] and site[im.DEVICE_STOP_MS + im.INVERTER] > most_ms:  # INV-18
         yield (
             "inverter.stop_ms: at most {}: this circuit board's bond holds itself for {} ms after "
             "the enable has fallen; take a device that stops sooner, or a bond that holds "
@@ -162,7 +172,11 @@ def _wired_otherwise(site, config, rights):
 def _weld_unseen(site, config, rights):
     """Welded while islanded shows by current, or by a grid side that comes up locked; a device
     that synchronises by itself is judged by current alone."""
-    if site[im.ISLAND_CAPABLE] and site[im.ISLAND_SYNCHRONISES] and site[im.LOADS_BEFORE_SWITCH]:
+    if (
+        site[im.ISLAND_CAPABLE]
+        and site[im.DEVICE_SYNCHRONISES + im.INVERTER]
+        and site[im.LOADS_BEFORE_SWITCH]
+    ):
         yield (
             "island.loads_before_switch: with inverter.synchronises nothing would show a welded "
             "switch; measure at the switch"
@@ -223,7 +237,7 @@ def _weaker(site, config, rights):
 def _body_live(site, config, rights):
     """Opening the contactor does not part the car's body from a lost PEN."""
     circuit = rights.circuit
-    if site[im.PEN_WATCH] and site[im.EVSE_NODE] >= 0:
+    if site[im.PEN_WATCH] and site[im.DEVICE_NODE + im.EVSE] >= 0:
         if circuit is None or not circuit.protective_conductor:
             yield (
                 "earthing: a lost PEN may leave the car's body live; this circuit board declares "

@@ -43,7 +43,7 @@ class Control:
     def __init__(self, image, inverter):
         self.image = image
         self.inverter = inverter
-        revert_ms = image.site[im.INVERTER_REVERT_MS]
+        revert_ms = image.site[im.DEVICE_REVERT_MS + im.INVERTER]
         self.lease_s = (revert_ms + 999) // 1000
         self.renew_ms = _RENEW_MAX_MS
         if revert_ms:
@@ -77,24 +77,20 @@ class Control:
         self._watch_beat(commands[im.BEAT], now)
         if commands[im.ISLAND_STATE] == im.ISLAND_SENSING:
             return False  # INV-12: change nothing before the site's state is known
-        mode = commands[im.SETPOINT_MODE]
-        if mode != im.INVERTER_FORM:
+        mode = commands[im.SETPOINT_MODE + im.INVERTER]
+        if mode != im.MODE_FORM:
             self.inverter.right("702.IntIslandCatRtg")
-        if (
-            mode == im.INVERTER_FORM
-            and self.mode != im.INVERTER_FORM
-            and not self._knows_forming()
-        ):
+        if mode == im.MODE_FORM and self.mode != im.MODE_FORM and not self._knows_forming():
             return False
-        if mode == im.INVERTER_FORM and not self.may_form:
+        if mode == im.MODE_FORM and not self.may_form:
             self.inverter.wrong("702.IntIslandCatRtg", "does not say it can form an island")
-            mode = im.INVERTER_STOP
+            mode = im.MODE_STOP
         if mode != self.mode:
             self.mode = mode
             self._begin()
             self._failures = 0
-        if commands[im.OBEDIENCE] != self._obedience:
-            self._obedience = commands[im.OBEDIENCE]
+        if commands[im.DEVICE_OBEDIENCE + im.INVERTER] != self._obedience:
+            self._obedience = commands[im.DEVICE_OBEDIENCE + im.INVERTER]
             if self._obedience == im.OBEY_AGAIN:
                 self._begin()
         if self._failures > 1 and ticks_diff(now, self._retry_ms) < 0:
@@ -111,7 +107,10 @@ class Control:
 
     def _knows_forming(self):
         """Whether it is known that the device can form, and whether it does so already."""
-        return self.may_form != im.UNKNOWN and self.image.live[im.INVERTER_AGE_MS] < _FRESH_MS
+        return (
+            self.may_form != im.UNKNOWN
+            and self.image.live[im.DEVICE_AGE_MS + im.INVERTER] < _FRESH_MS
+        )
 
     def _watch_beat(self, beat, now):
         if beat != self._beat:
@@ -120,9 +119,9 @@ class Control:
 
     def wanted_w(self, now):
         """W to ask for, + drawn; 0 when stopped or when core's beat stands."""
-        if self.mode == im.INVERTER_STOP or ticks_diff(now, self._beat_ms) > _BEAT_MS:
+        if self.mode == im.MODE_STOP or ticks_diff(now, self._beat_ms) > _BEAT_MS:
             return 0
-        return self.image.commands[im.SETPOINT_W]
+        return self.image.commands[im.SETPOINT + im.INVERTER]
 
     # --- writing --------------------------------------------------------------------------
 
@@ -153,7 +152,7 @@ class Control:
             self._renewed_ms = inverter.rtu.sent_ms
         # a device that refuses AntiIslEna cannot have it switched off either; one that is busy is
         # asked again, in a stop when all else of it is written
-        skips = code == EXCEPTION and mode == im.INVERTER_STOP
+        skips = code == EXCEPTION and mode == im.MODE_STOP
         skips = skips or (code == EXCEPTION and what == GUARD_ON and why != BUSY)
         if skips and why == BUSY:
             self._busy = True
@@ -171,8 +170,8 @@ class Control:
 
     def _carries_house(self):
         """It forms already, as it should: islet has restarted, or writes its settings anew."""
-        forms = self.image.live[im.INVERTER_MODE] == im.INVERTER_FORM
-        return self.mode == im.INVERTER_FORM and forms
+        forms = self.image.live[im.DEVICE_MODE + im.INVERTER] == im.MODE_FORM
+        return self.mode == im.MODE_FORM and forms
 
     def _values(self, what, w):
         """Registers of a write."""
@@ -203,7 +202,7 @@ class Control:
         if not self.settled():
             return
         rtu = self.inverter.rtu
-        guard = 0 if self.mode == im.INVERTER_FORM else 1
+        guard = 0 if self.mode == im.MODE_FORM else 1
         good = (
             rtu.unsigned16(22) == 1  # WSetEna
             and rtu.unsigned16(23) == 1  # WSetMod
@@ -211,7 +210,7 @@ class Control:
             and rtu.unsigned16(25) == self._low
             and rtu.unsigned16(52) in (guard, 0xFFFF)  # AntiIslEna
         )
-        if self.mode != im.INVERTER_STOP:
+        if self.mode != im.MODE_STOP:
             good = good and rtu.unsigned16(26) == rtu.unsigned16(27) == 0  # WSetRvrt
             good = good and rtu.unsigned16(30) == 1  # WSetEnaRvrt, WSetRvrtTms
             good = good and (rtu.unsigned16(31) << 16 | rtu.unsigned16(32)) == self.lease_s
@@ -224,8 +223,8 @@ class Control:
 
     def _check_mode(self):
         """A device that stopped by itself is asked again after two checks."""
-        stands = self.image.live[im.INVERTER_MODE] == im.INVERTER_STOP
-        if self.mode in (im.INVERTER_FOLLOW, im.INVERTER_FORM) and stands:
+        stands = self.image.live[im.DEVICE_MODE + im.INVERTER] == im.MODE_STOP
+        if self.mode in (im.MODE_FOLLOW, im.MODE_FORM) and stands:
             self._odd_checks += 1
         else:
             self._odd_checks = 0

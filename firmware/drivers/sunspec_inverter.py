@@ -70,8 +70,8 @@ class Inverter(Device):
         Device.__init__(self, "inverter", address, _TIMEOUT_MS)
         self.image = image
         self.rtu = line.rtu
-        self.legs = image.site[im.INVERTER_LEGS]
-        self.node = image.site[im.INVERTER_NODE]
+        self.legs = image.site[im.DEVICE_LEGS + im.INVERTER]
+        self.node = image.site[im.DEVICE_NODE + im.INVERTER]
         self.measures_node = (
             self.node >= 0 and image.site[im.NODE_INSTRUMENT + self.node] == im.INSTRUMENT_INVERTER
         )
@@ -241,11 +241,13 @@ class Inverter(Device):
         faulty = state == _INV_FAULT or alarms & _ALARMS_LOW or alarms_high & _ALARMS_HIGH
         faulty = faulty or self._local or self._store_fault
         live = self.image.live
-        live[im.INVERTER_W] = -w
-        live[im.INVERTER_MODE] = self._mode(state, der_mode)
-        live[im.INVERTER_FAULT] = 1 if faulty else 0
-        live[im.INVERTER_PLUGGED] = 1 if self._stored and not alarms & _DC_DISCONNECT else 0
-        live[im.INVERTER_AGE_MS] = self._age_ms()
+        live[im.DEVICE_W + im.INVERTER] = -w
+        live[im.DEVICE_MODE + im.INVERTER] = self._mode(state, der_mode)
+        live[im.DEVICE_FAULT + im.INVERTER] = 1 if faulty else 0
+        live[im.DEVICE_PLUGGED + im.INVERTER] = (
+            1 if self._stored and not alarms & _DC_DISCONNECT else 0
+        )
+        live[im.DEVICE_AGE_MS + im.INVERTER] = self._age_ms()
         if faulty:
             self.wrong("701", "state {}, alarms {:#x}", state, alarms_high << 16 | alarms)
         else:
@@ -253,8 +255,8 @@ class Inverter(Device):
 
     def _mode(self, state, der_mode):
         if state not in (_INV_STARTING, _INV_RUNNING, _INV_THROTTLED):
-            return im.INVERTER_STOP
-        return im.INVERTER_FORM if der_mode & _FORMING else im.INVERTER_FOLLOW
+            return im.MODE_STOP
+        return im.MODE_FORM if der_mode & _FORMING else im.MODE_FOLLOW
 
     async def _read_legs(self):
         """Current per leg takes the sign of the leg's power."""
@@ -275,7 +277,7 @@ class Inverter(Device):
 
     def _write_legs(self, live):
         for leg in range(self.legs):
-            live[im.INVERTER_MA + leg] = self._ma[leg]
+            live[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = self._ma[leg]
             if self.measures_node:
                 live[im.NODE_MA + self.node * im.LEGS + leg] = self._ma[leg]
                 live[im.NODE_W + self.node * im.LEGS + leg] = self._w[leg]
@@ -293,8 +295,8 @@ class Inverter(Device):
         soc = INVALID if raw == NOT_UINT16 else scaled(raw, num, den)
         soc = self._plausible(soc, "713.SoC", 0, 1000)
         if soc != INVALID and self._alive:
-            self.image.live[im.SOC_PERMILLE] = soc
-            self.image.live[im.SOC_AGE_MS] = self._age_ms()
+            self.image.live[im.DEVICE_SOC_PERMILLE + im.INVERTER] = soc
+            self.image.live[im.DEVICE_SOC_AGE_MS + im.INVERTER] = self._age_ms()
 
     async def _read_ratings(self):
         if not await self._read(_RATINGS):
@@ -308,8 +310,8 @@ class Inverter(Device):
         charge = self._plausible(charge, "702.WChaRteMaxRtg", 0, _W_MAX)
         discharge = self._plausible(discharge, "702.WDisChaRteMaxRtg", 0, _W_MAX)
         if INVALID not in (charge, discharge):
-            self.image.live[im.INVERTER_CHARGE_MAX_W] = charge
-            self.image.live[im.INVERTER_DISCHARGE_MAX_W] = discharge
+            self.image.live[im.DEVICE_CHARGE_MAX_W + im.INVERTER] = charge
+            self.image.live[im.DEVICE_DISCHARGE_MAX_W + im.INVERTER] = discharge
 
     def _least(self, registers):
         """Least of the implemented among these ratings and settings, in W, or INVALID."""
@@ -332,7 +334,9 @@ class Inverter(Device):
             return
         self._doubted = False
         guard = rtu.unsigned16(52)
-        self.image.live[im.ANTI_ISLANDING] = 2 if guard == NOT_UINT16 else 1 if guard == 1 else 0
+        self.image.live[im.DEVICE_ANTI_ISLANDING + im.INVERTER] = (
+            2 if guard == NOT_UINT16 else 1 if guard == 1 else 0
+        )
         self.control.check()
 
     def look_again(self, ms):

@@ -217,7 +217,7 @@ TABLE = (
     (
         im.TRIP_OVERCURRENT,
         Guard.overcurrent,
-        -im.OVERCURRENT_MS,
+        -im.POINT_OVERCURRENT_MS,
         im.OUT_CONTACTOR,
         0,
         "twice the rating, one cycle",

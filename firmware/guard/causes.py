@@ -46,11 +46,11 @@ class Causes:
         live = self.image.live
         most_ma = 0
         for leg in range(im.LEGS):
-            if live[im.FAST_MA + leg] > most_ma:
-                most_ma = live[im.FAST_MA + leg]
+            if live[im.POINT_FAST_MA + leg] > most_ma:
+                most_ma = live[im.POINT_FAST_MA + leg]
         self.value = most_ma
         site = self.image.site
-        return 2 * site[im.EVSE_MAX_MA] < most_ma <= site[im.CONTACTOR_BREAKING_MA]
+        return 2 * site[im.DEVICE_MAX_MA + im.EVSE] < most_ma <= site[im.POINT_BREAKING_MA]
 
     def pilot_lost(self):
         """Contactor permitted, and the pilot not in C or D, or not seen (INV-2). Where the samples
@@ -58,9 +58,9 @@ class Causes:
         image = self.image
         if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.site[im.TOPOLOGY] == GATEWAY:
             return False
-        high_mv = image.live[im.PILOT_HIGH_MV]
+        high_mv = image.live[im.POINT_HIGH_MV]
         self.value = high_mv
-        if image.live[im.PILOT_AGE_MS] > UNSEEN_MS:
+        if image.live[im.POINT_PILOT_AGE_MS] > UNSEEN_MS:
             return True
         if self.own[LOST] >= 0:
             return self.own[LOST] > 0
@@ -72,8 +72,8 @@ class Causes:
         if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.site[im.TOPOLOGY] == GATEWAY:
             return False
         live = image.live
-        high_mv = live[im.PILOT_HIGH_MV]
-        low_mv = live[im.PILOT_LOW_MV]
+        high_mv = live[im.POINT_HIGH_MV]
+        low_mv = live[im.POINT_LOW_MV]
         self.value = low_mv
         if high_mv - low_mv >= SWING_MV and not DIODE_LOW_MV <= low_mv <= DIODE_HIGH_MV:
             return True

@@ -37,7 +37,7 @@ def protection_trip(inputs):
 def table(rows):
     """The trips as lines of markdown."""
     fields = {
-        im.OVERCURRENT_MS: "OVERCURRENT_MS",
+        im.POINT_OVERCURRENT_MS: "POINT_OVERCURRENT_MS",
         im.DEAD_GRID_MS: "DEAD_GRID_MS",
         im.RELAY_FEEDBACK_MS: "RELAY_FEEDBACK_MS",
     }

@@ -71,7 +71,7 @@ class Fast:
             frame_us = self._block_us // analog.block_frames
             most = memory[kernel.GONE_MOST] = (_LOST_US - self._block_us) // frame_us
             self._watch = most - _TICK_US // frame_us  # frames; by the next tick it might be lost
-        looks = site[im.EVSE_NODE] >= 0 and not self._late
+        looks = site[im.DEVICE_NODE + im.EVSE] >= 0 and not self._late
         c = memory[kernel.CURRENT] = analog.find("evse_ct") if looks else -1
         if c >= 0:
             self._current_codes(c)
@@ -87,15 +87,15 @@ class Fast:
     def _current_codes(self, c):
         memory, analog, site = self.memory, self._analog, self._image.site
         peak_ma = analog.high[c] + analog.high[c] * analog.gain_ppm[c] // 1_000_000
-        limit_ma = 2 * site[im.EVSE_MAX_MA]
+        limit_ma = 2 * site[im.DEVICE_MAX_MA + im.EVSE]
         memory[kernel.PEAK_LIMIT] = limit_ma * 2047 // peak_ma * 1414 // 1000
-        most = site[im.CONTACTOR_BREAKING_MA] * 2047 // peak_ma * 1414 // 1000
+        most = site[im.POINT_BREAKING_MA] * 2047 // peak_ma * 1414 // 1000
         memory[kernel.PEAK_MOST] = min(most, _RAIL)
         cycle = min((_CYCLE_US + self._block_us // 2) // self._block_us, kernel.RING_SIZE)
         memory[kernel.CYCLE] = cycle
         limit = min(limit_ma * 2047 // peak_ma, 2047)
         memory[kernel.SQUARES_LIMIT] = limit * limit * cycle * analog.block_frames
-        memory[kernel.CONFIRM] = site[im.OVERCURRENT_MS] * 1000 // self._block_us
+        memory[kernel.CONFIRM] = site[im.POINT_OVERCURRENT_MS] * 1000 // self._block_us
         memory[kernel.HALF] = _HALF_US // self._block_us
         memory[kernel.QUIET] = kernel.LONG
         self._ma16 = peak_ma * 16 // 2047 * 707 // 1000  # RMS of a sine for a peak of 1/16 code

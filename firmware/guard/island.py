@@ -36,7 +36,7 @@ def forms(image):
     """Forming is asked for and permitted."""
     commands = image.commands
     return (
-        commands[im.SETPOINT_MODE] == im.INVERTER_FORM
+        commands[im.SETPOINT_MODE + im.INVERTER] == im.MODE_FORM
         and commands[im.PERMITS] & im.OUT_ENABLE != 0
     )
 
@@ -124,7 +124,7 @@ def order(guard, outputs, dt_ms):
     elif own[OFF_MS] < _LONG_MS:
         own[OFF_MS] += dt_ms
     if before & im.OUT_BOND and not outputs & im.OUT_BOND and not before & im.OUT_ISLAND:
-        stopped = own[OFF_MS] >= image.site[im.STOP_MS] + im.BOND_MARGIN_MS
+        stopped = own[OFF_MS] >= image.site[im.DEVICE_STOP_MS + im.INVERTER] + im.BOND_MARGIN_MS
         if not stopped or _holds(image):
             outputs |= im.OUT_BOND
     if outputs & im.OUT_BOND and outputs & im.OUT_ISLAND:

@@ -51,7 +51,7 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
     found = 0
 
     if own[ON_MS] >= own[BLANK_MS]:
-        at = int(im.FAST_MA)
+        at = int(im.POINT_FAST_MA)
         legs = int(im.LEGS)
         most_ma = 0
         leg = 0
@@ -59,15 +59,15 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
             if live[at + leg] > most_ma:
                 most_ma = live[at + leg]
             leg += 1
-        if most_ma > 2 * site[int(im.EVSE_MAX_MA)]:
-            if most_ma <= site[int(im.CONTACTOR_BREAKING_MA)]:
+        if most_ma > 2 * site[int(im.DEVICE_MAX_MA + im.EVSE)]:
+            if most_ma <= site[int(im.POINT_BREAKING_MA)]:
                 found = int(im.TRIP_OVERCURRENT)
 
     if permits & int(im.OUT_CONTACTOR) and site[int(im.TOPOLOGY)] != GATEWAY:
-        high_mv = live[int(im.PILOT_HIGH_MV)]
-        low_mv = live[int(im.PILOT_LOW_MV)]
+        high_mv = live[int(im.POINT_HIGH_MV)]
+        low_mv = live[int(im.POINT_LOW_MV)]
         lost = own[LOST]
-        if live[int(im.PILOT_AGE_MS)] > own[PILOT_LOST_MS]:
+        if live[int(im.POINT_PILOT_AGE_MS)] > own[PILOT_LOST_MS]:
             found |= int(im.TRIP_PILOT)
         elif lost > 0:
             found |= int(im.TRIP_PILOT)
@@ -124,7 +124,9 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
     bonded = inputs & int(im.IN_BOND)
     if bonded and not apart:
         found |= int(im.TRIP_BOND)
-    if commands[int(im.SETPOINT_MODE)] == int(im.INVERTER_FORM) and permits & int(im.OUT_ENABLE):
+    if commands[int(im.SETPOINT_MODE + im.INVERTER)] == int(im.MODE_FORM) and permits & int(
+        im.OUT_ENABLE
+    ):
         if not apart or (site[int(im.BOND_NEEDED)] and not bonded):
             found |= int(im.TRIP_INTERLOCK)
         if own[HOUSE] and fast_age_ms <= own[SAMPLES_LATE_MS]:

@@ -144,7 +144,7 @@ class Ledger:
         return every_s * 1000
 
     def _contactor_closed(self):
-        return self.image.commands[im.CONTACTOR_STATE] in (
+        return self.image.commands[im.POINT_CONTACTOR_STATE] in (
             im.CONTACTOR_CLOSED,
             im.CONTACTOR_EMPTYING,
         )
@@ -155,16 +155,19 @@ class Ledger:
             return False
         readings = self.image.readings
         if self.image.site[im.TOPOLOGY] == 2:
-            return readings[im.INVERTER_AGE_MS] <= _STALE_MS and not readings[im.INVERTER_PLUGGED]
-        if self.image.commands[im.UNPLUGS] != self._unplugs:  # for less than our second
+            return (
+                readings[im.DEVICE_AGE_MS + im.INVERTER] <= _STALE_MS
+                and not readings[im.DEVICE_PLUGGED + im.INVERTER]
+            )
+        if self.image.commands[im.POINT_UNPLUGS] != self._unplugs:  # for less than our second
             return True
-        return self.image.commands[im.PILOT_STATE] == im.PILOT_A
+        return self.image.commands[im.POINT_PILOT_STATE] == im.PILOT_A
 
     def _open(self):
         totals = self.now[_TOTALS:]
         self.now = [self.now[_SESSION] + 1, self._minute(), self._minute(), 0, 0, 0, 0, 0] + totals
         self._rest_ms = [0, 0]
-        self._unplugs = self.image.commands[im.UNPLUGS]
+        self._unplugs = self.image.commands[im.POINT_UNPLUGS]
         self.is_open = True
         self._checkpoint()
 
@@ -220,23 +223,31 @@ class Ledger:
     def _evse_w(self):
         """Power of the charging point, None if unknown; T2's is the inverter's, so 0 here."""
         site, readings = self.image.site, self.image.readings
-        node = site[im.EVSE_NODE]
+        node = site[im.DEVICE_NODE + im.EVSE]
         if node < 0 or site[im.TOPOLOGY] == 2:
             return 0
         if readings[im.NODE_AGE_MS + node] <= _STALE_MS:
             return sum(
-                readings[im.NODE_W + node * im.LEGS + leg] for leg in range(site[im.EVSE_LEGS])
+                readings[im.NODE_W + node * im.LEGS + leg]
+                for leg in range(site[im.DEVICE_LEGS + im.EVSE])
             )
-        if readings[im.EVSE_AGE_MS] <= _STALE_MS:
-            ma = sum(readings[im.EVSE_MA + leg] for leg in range(site[im.EVSE_LEGS]))
+        if readings[im.DEVICE_AGE_MS + im.EVSE] <= _STALE_MS:
+            ma = sum(
+                readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
+                for leg in range(site[im.DEVICE_LEGS + im.EVSE])
+            )
             return ma * (site[im.NOMINAL_MV] // 1000) // 1000
         return None
 
     def _inverter_w(self):
-        if self.image.site[im.INVERTER_NODE] < 0:
+        if self.image.site[im.DEVICE_NODE + im.INVERTER] < 0:
             return 0
         readings = self.image.readings
-        return readings[im.INVERTER_W] if readings[im.INVERTER_AGE_MS] <= _STALE_MS else None
+        return (
+            readings[im.DEVICE_W + im.INVERTER]
+            if readings[im.DEVICE_AGE_MS + im.INVERTER] <= _STALE_MS
+            else None
+        )
 
     # --- for the links ------------------------------------------------------------------------
 

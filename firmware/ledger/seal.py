@@ -19,10 +19,10 @@ ABSENT, PRESENT, UNSEEN = 0, 1, 2
 def car(image):
     """ABSENT, PRESENT (pilot in B to D; T2: reported connected) or UNSEEN."""
     if image.site[im.TOPOLOGY] == _GATEWAY:
-        if image.readings[im.INVERTER_AGE_MS] > _STALE_MS:
+        if image.readings[im.DEVICE_AGE_MS + im.INVERTER] > _STALE_MS:
             return UNSEEN
-        return PRESENT if image.readings[im.INVERTER_PLUGGED] else ABSENT
-    state = image.commands[im.PILOT_STATE]
+        return PRESENT if image.readings[im.DEVICE_PLUGGED + im.INVERTER] else ABSENT
+    state = image.commands[im.POINT_PILOT_STATE]
     if state == im.PILOT_B or state == im.PILOT_C or state == im.PILOT_D:
         return PRESENT
     return UNSEEN if state == im.PILOT_UNKNOWN else ABSENT
@@ -48,9 +48,9 @@ class Seal:
             if seen == UNSEEN:
                 return  # the seal stays: a reset may come again
             if seen == PRESENT:
-                image.requests[im.AUTHORISED] = 1
+                image.requests[im.POINT_AUTHORISED] = 1
             self._wait_ms = 0
-        bits = _AUTHORISED if seen == PRESENT and image.requests[im.AUTHORISED] else 0
+        bits = _AUTHORISED if seen == PRESENT and image.requests[im.POINT_AUTHORISED] else 0
         if bits != self._said:
             self._said = bits
             self._board.seal(bits)

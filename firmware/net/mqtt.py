@@ -103,7 +103,9 @@ else:
 def quiet(image):
     """True at zero power: what holds the loop for long may happen now (INV-9)."""
     commands = image.commands
-    return commands[im.PERMITS] & im.OUT_CONTACTOR == 0 and commands[im.SETPOINT_W] == 0
+    return (
+        commands[im.PERMITS] & im.OUT_CONTACTOR == 0 and commands[im.SETPOINT + im.INVERTER] == 0
+    )
 
 
 class Mqtt:

@@ -228,8 +228,11 @@ class Commands:
 
     def _target_w(self, values):
         site, watts = self.image.site, values["target_w"]
-        self._present("target_w", im.INVERTER, site[im.INVERTER_NODE])
-        low, high = -site[im.INVERTER_DISCHARGE_W], site[im.INVERTER_CHARGE_W]
+        self._present("target_w", im.INVERTER, site[im.DEVICE_NODE + im.INVERTER])
+        low, high = (
+            -site[im.DEVICE_DISCHARGE_W + im.INVERTER],
+            site[im.DEVICE_CHARGE_W + im.INVERTER],
+        )
         if not low <= watts <= high:
             allowed = "{} to {} W at this site".format(low, high)
             raise Refused("target_w", "{} does not fit".format(watts), allowed)
@@ -238,12 +241,14 @@ class Commands:
 
     def _charge_ma(self, values):
         site, ma = self.image.site, values["charge_ma"]
-        self._present("charge_ma", im.EVSE, site[im.EVSE_NODE])
-        if ma and not _MINIMUM_MA <= ma <= site[im.EVSE_MAX_MA]:
+        self._present("charge_ma", im.EVSE, site[im.DEVICE_NODE + im.EVSE])
+        if ma and not _MINIMUM_MA <= ma <= site[im.DEVICE_MAX_MA + im.EVSE]:
             raise Refused(
                 "charge_ma",
                 "{} does not fit".format(ma),
-                "0, or {} to {} mA at this site".format(_MINIMUM_MA, site[im.EVSE_MAX_MA]),
+                "0, or {} to {} mA at this site".format(
+                    _MINIMUM_MA, site[im.DEVICE_MAX_MA + im.EVSE]
+                ),
             )
         self.policy.set_wish(im.EVSE, ma, values["ttl_s"] * 1000)
         return "The car may take up to {} mA for {} s.".format(ma, values["ttl_s"])
@@ -271,8 +276,8 @@ class Commands:
         )
 
     def _authorise(self, values):
-        self.image.requests[im.AUTHORISED] = 1 if values["authorised"] else 0
-        self.image.requests[im.AUTHORISED_FOR] = self.image.commands[im.UNPLUGS]
+        self.image.requests[im.POINT_AUTHORISED] = 1 if values["authorised"] else 0
+        self.image.requests[im.POINT_AUTHORISED_FOR] = self.image.commands[im.POINT_UNPLUGS]
         return "Charging is authorised." if values["authorised"] else "Charging is not authorised."
 
     def _island(self, values):

@@ -13,8 +13,8 @@ AGAIN_S = 3600
 
 # what, field of commands, words
 WATCHED = (
-    ("pilot", im.PILOT_STATE, words.pilot_text),
-    ("contactor", im.CONTACTOR_STATE, words.contactor_text),
+    ("pilot", im.POINT_PILOT_STATE, words.pilot_text),
+    ("contactor", im.POINT_CONTACTOR_STATE, words.contactor_text),
     ("grid", im.GRID_STATE, words.grid_text),
     ("island", im.ISLAND_STATE, words.island_text),
     ("note", im.ISLAND_NOTE, words.note_text),

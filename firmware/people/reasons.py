@@ -78,7 +78,7 @@ class Reasons:
         wish = im.MARKET * im.DEVICES + device
         if (
             device == im.EVSE
-            and 0 < commands[im.OFFER_MA] < commands[im.GRANT_HIGH + im.EVSE] - _STEP_MA
+            and 0 < commands[im.SETPOINT + im.EVSE] < commands[im.GRANT_HIGH + im.EVSE] - _STEP_MA
         ):
             return words.reason_text(im.REASON_GROWTH)
         if device == im.EVSE:
@@ -126,7 +126,7 @@ class Reasons:
                 cut = high > 0 and high > commands[im.GRANT_HIGH + device]
             if cut and (
                 device == im.INVERTER
-                or commands[im.PILOT_STATE] in (im.PILOT_B, im.PILOT_C, im.PILOT_D)
+                or commands[im.POINT_PILOT_STATE] in (im.PILOT_B, im.PILOT_C, im.PILOT_D)
             ):
                 name = "The car: " if device == im.EVSE else "The battery: "
                 return name + self.explain(device)
@@ -142,6 +142,9 @@ class Reasons:
         site = self.site
         return [
             device
-            for device, field in ((im.EVSE, im.EVSE_NODE), (im.INVERTER, im.INVERTER_NODE))
+            for device, field in (
+                (im.EVSE, im.DEVICE_NODE + im.EVSE),
+                (im.INVERTER, im.DEVICE_NODE + im.INVERTER),
+            )
             if site[field] >= 0
         ]

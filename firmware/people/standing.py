@@ -16,7 +16,7 @@ def energised(image, configured=True):
     site = image.site
     outputs = image.trips[im.OUTPUTS] | image.commands[im.PERMITS]
     inputs = image.live[im.INPUTS] if configured else 0
-    if site[im.EVSE_NODE] < 0 and site[im.TOPOLOGY] != _GATEWAY:
+    if site[im.DEVICE_NODE + im.EVSE] < 0 and site[im.TOPOLOGY] != _GATEWAY:
         inputs &= ~im.IN_CONTACTOR
     if not site[im.ISLAND_CAPABLE]:
         inputs &= ~im.IN_BOND
@@ -37,16 +37,19 @@ def instruments(image):
     """(name, state) of whatever this site measures with: ok, silent, or its age."""
     site, live = image.site, image.live
     rows = [("inputs", im.INPUTS_AGE_MS)]
-    if site[im.EVSE_NODE] >= 0:
+    if site[im.DEVICE_NODE + im.EVSE] >= 0:
         if site[im.TOPOLOGY] != _GATEWAY:
-            rows += [("pilot", im.PILOT_AGE_MS), ("proximity", im.PROXIMITY_AGE_MS)]
-        rows += [("charging current", im.EVSE_AGE_MS), ("fast current", im.FAST_AGE_MS)]
-    if site[im.ISLAND_CAPABLE] or site[im.INVERTER_NODE] >= 0:
+            rows += [("pilot", im.POINT_PILOT_AGE_MS), ("proximity", im.POINT_PROXIMITY_AGE_MS)]
+        rows += [
+            ("charging current", im.DEVICE_AGE_MS + im.EVSE),
+            ("fast current", im.FAST_AGE_MS),
+        ]
+    if site[im.ISLAND_CAPABLE] or site[im.DEVICE_NODE + im.INVERTER] >= 0:
         rows.append(("grid voltage", im.GRID_AGE_MS))
     if site[im.ISLAND_CAPABLE]:
         rows.append(("house voltage", im.HOUSE_AGE_MS))
-    if site[im.INVERTER_NODE] >= 0:
-        rows.append(("inverter", im.INVERTER_AGE_MS))
+    if site[im.DEVICE_NODE + im.INVERTER] >= 0:
+        rows.append(("inverter", im.DEVICE_AGE_MS + im.INVERTER))
     for node in range(site[im.NODE_COUNT]):
         if site[im.NODE_INSTRUMENT + node]:
             rows.append(("node {}".format(node), im.NODE_AGE_MS + node))

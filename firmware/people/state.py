@@ -20,15 +20,26 @@ INSTRUMENT_NAMES = ("none", "ct", "meter", "inverter", "evse")
 
 # What counts as a change worth publishing at once: (field, count, step).
 CHANGES = (
-    (im.PERMITS, 1, 1), (im.SETPOINT_W, 1, 100), (im.OFFER_MA, 1, 500), (im.PILOT_STATE, 1, 1),
-    (im.CONTACTOR_STATE, 1, 1), (im.GRID_STATE, 1, 1), (im.ISLAND_STATE, 1, 1), (im.FAULTS, 1, 1),
-    (im.ALARM_NODE, 1, 1), (im.CLAIM_REASON, im.SOURCES * im.DEVICES, 1),
-    (im.WINNER_LOW, im.DEVICES, 1), (im.WINNER_HIGH, im.DEVICES, 1),
-)  # fmt: skip
+    (im.PERMITS, 1, 1),
+    (im.SETPOINT + im.INVERTER, 1, 100),
+    (im.SETPOINT + im.EVSE, 1, 500),
+    (im.POINT_PILOT_STATE, 1, 1),
+    (im.POINT_CONTACTOR_STATE, 1, 1),
+    (im.GRID_STATE, 1, 1),
+    (im.ISLAND_STATE, 1, 1),
+    (im.FAULTS, 1, 1),
+    (im.ALARM_NODE, 1, 1),
+    (im.CLAIM_REASON, im.SOURCES * im.DEVICES, 1),
+    (im.WINNER_LOW, im.DEVICES, 1),
+    (im.WINNER_HIGH, im.DEVICES, 1),
+)
 READING_CHANGES = (
-    (im.INPUTS, 1, 1), (im.NODE_W, im.LEGS, 250), (im.INVERTER_W, 1, 250),
-    (im.SOC_PERMILLE, 1, 10), (im.EVSE_MA, im.LEGS, 1000),
-)  # fmt: skip
+    (im.INPUTS, 1, 1),
+    (im.NODE_W, im.LEGS, 250),
+    (im.DEVICE_W + im.INVERTER, 1, 250),
+    (im.DEVICE_SOC_PERMILLE + im.INVERTER, 1, 10),
+    (im.DEVICE_MA + im.EVSE * im.LEGS, im.LEGS, 1000),
+)
 
 
 def _bits(mask, names):
@@ -48,9 +59,20 @@ class State:
     """
 
     sections = (
-        "site", "why", "alerts", "grid", "house", "nodes", "evse", "inverter", "island", "outputs",
-        "requests", "limits", "unit",
-    )  # fmt: skip
+        "site",
+        "why",
+        "alerts",
+        "grid",
+        "house",
+        "nodes",
+        "evse",
+        "inverter",
+        "island",
+        "outputs",
+        "requests",
+        "limits",
+        "unit",
+    )
 
     def __init__(self, image, name="islet", nodes=(), errors=(), extras=None):
         self.image = image
@@ -213,39 +235,47 @@ class State:
         }
 
     def _evse(self):
-        if self.image.site[im.EVSE_NODE] < 0:
+        if self.image.site[im.DEVICE_NODE + im.EVSE] < 0:
             return None
         readings, commands = self.readings, self.commands
-        pilot, pilot_text = words.pilot_text(commands[im.PILOT_STATE])
-        contactor, contactor_text = words.contactor_text(commands[im.CONTACTOR_STATE])
+        pilot, pilot_text = words.pilot_text(commands[im.POINT_PILOT_STATE])
+        contactor, contactor_text = words.contactor_text(commands[im.POINT_CONTACTOR_STATE])
         return {
             "pilot": pilot,
             "pilot_text": pilot_text,
             "contactor": contactor,
             "contactor_text": contactor_text,
-            "offer_ma": commands[im.OFFER_MA],
-            "cable_ma": commands[im.CABLE_MA],
-            "ma": [readings[im.EVSE_MA + leg] for leg in range(self.image.site[im.LEG_COUNT])],
-            "age_ms": _age(readings[im.EVSE_AGE_MS]),
+            "offer_ma": commands[im.SETPOINT + im.EVSE],
+            "cable_ma": commands[im.POINT_CABLE_MA],
+            "ma": [
+                readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
+                for leg in range(self.image.site[im.LEG_COUNT])
+            ],
+            "age_ms": _age(readings[im.DEVICE_AGE_MS + im.EVSE]),
         }
 
     def _inverter(self):
-        if self.image.site[im.INVERTER_NODE] < 0:
+        if self.image.site[im.DEVICE_NODE + im.INVERTER] < 0:
             return None
         readings, commands = self.readings, self.commands
-        soc = readings[im.SOC_PERMILLE]
+        soc = readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]
         return {
-            "w": readings[im.INVERTER_W],
-            "ma": [readings[im.INVERTER_MA + leg] for leg in range(self.image.site[im.LEG_COUNT])],
-            "setpoint_w": commands[im.SETPOINT_W],
-            "mode": MODE_NAMES[readings[im.INVERTER_MODE]],
-            "mode_asked": MODE_NAMES[commands[im.SETPOINT_MODE]],
-            "fault": readings[im.INVERTER_FAULT] != 0,
-            "plugged": readings[im.INVERTER_PLUGGED] != 0,
-            "anti_islanding": words.ANTI_ISLANDING[readings[im.ANTI_ISLANDING] + 1],
-            "age_ms": _age(readings[im.INVERTER_AGE_MS]),
+            "w": readings[im.DEVICE_W + im.INVERTER],
+            "ma": [
+                readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg]
+                for leg in range(self.image.site[im.LEG_COUNT])
+            ],
+            "setpoint_w": commands[im.SETPOINT + im.INVERTER],
+            "mode": MODE_NAMES[readings[im.DEVICE_MODE + im.INVERTER]],
+            "mode_asked": MODE_NAMES[commands[im.SETPOINT_MODE + im.INVERTER]],
+            "fault": readings[im.DEVICE_FAULT + im.INVERTER] != 0,
+            "plugged": readings[im.DEVICE_PLUGGED + im.INVERTER] != 0,
+            "anti_islanding": words.ANTI_ISLANDING[
+                readings[im.DEVICE_ANTI_ISLANDING + im.INVERTER] + 1
+            ],
+            "age_ms": _age(readings[im.DEVICE_AGE_MS + im.INVERTER]),
             "soc_permille": None if soc < 0 else soc,
-            "soc_age_ms": _age(readings[im.SOC_AGE_MS]),
+            "soc_age_ms": _age(readings[im.DEVICE_SOC_AGE_MS + im.INVERTER]),
         }
 
     def _island(self):
@@ -265,7 +295,7 @@ class State:
         return {
             "reserve_permille": requests[im.RESERVE_PERMILLE],
             "outage_reserve_permille": requests[im.OUTAGE_RESERVE_PERMILLE],
-            "authorised": requests[im.AUTHORISED] != 0,
+            "authorised": requests[im.POINT_AUTHORISED] != 0,
             "island": ("never", "auto", "now")[requests[im.ISLAND_WISH] + 1],
         }
 

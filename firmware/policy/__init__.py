@@ -127,7 +127,10 @@ class Policy:
         metered = grid and self._measure()
         if not metered:
             self.house_w = None
-        for device, node in ((im.EVSE, im.EVSE_NODE), (im.INVERTER, im.INVERTER_NODE)):
+        for device, node in (
+            (im.EVSE, im.DEVICE_NODE + im.EVSE),
+            (im.INVERTER, im.DEVICE_NODE + im.INVERTER),
+        ):
             if self.image.site[node] < 0:
                 continue
             value = None
@@ -147,25 +150,25 @@ class Policy:
         unused it lapses."""
         image = self.image
         requests, commands = image.requests, image.commands
-        ended = requests[im.AUTHORISED_FOR] != commands[im.UNPLUGS]
-        if not requests[im.AUTHORISED] or self._plugged():
-            self._session = self._session or commands[im.PILOT_STATE] != im.PILOT_UNKNOWN
+        ended = requests[im.POINT_AUTHORISED_FOR] != commands[im.POINT_UNPLUGS]
+        if not requests[im.POINT_AUTHORISED] or self._plugged():
+            self._session = self._session or commands[im.POINT_PILOT_STATE] != im.PILOT_UNKNOWN
             self._authorised_ms = 0
         else:
             self._authorised_ms += dt_ms
             ended = ended or self._session
         if ended or self._authorised_ms > _AUTHORISED_MS:
-            requests[im.AUTHORISED] = 0
-        if not requests[im.AUTHORISED]:
+            requests[im.POINT_AUTHORISED] = 0
+        if not requests[im.POINT_AUTHORISED]:
             self._session = False
 
     def _plugged(self):
         """A car is there, or nobody knows."""
         image = self.image
         if image.site[im.TOPOLOGY] == _GATEWAY:
-            silent = image.readings[im.INVERTER_AGE_MS] > _STALE_MS
-            return silent or image.readings[im.INVERTER_PLUGGED] == 1
-        return image.commands[im.PILOT_STATE] != im.PILOT_A
+            silent = image.readings[im.DEVICE_AGE_MS + im.INVERTER] > _STALE_MS
+            return silent or image.readings[im.DEVICE_PLUGGED + im.INVERTER] == 1
+        return image.commands[im.POINT_PILOT_STATE] != im.PILOT_A
 
     def _say(self, device, value):
         """A wish for exactly `value` W, or for up to `value` mA; None withdraws it."""
@@ -181,11 +184,14 @@ class Policy:
         site, readings = self.image.site, self.image.readings
         if readings[im.NODE_AGE_MS] > _STALE_MS:
             return False
-        if site[im.INVERTER_NODE] >= 0 and readings[im.INVERTER_AGE_MS] > _STALE_MS:
+        if (
+            site[im.DEVICE_NODE + im.INVERTER] >= 0
+            and readings[im.DEVICE_AGE_MS + im.INVERTER] > _STALE_MS
+        ):
             return False
         house_w = sum(readings[im.NODE_W + leg] for leg in range(site[im.LEG_COUNT]))
-        if site[im.INVERTER_NODE] >= 0:
-            house_w -= readings[im.INVERTER_W]
+        if site[im.DEVICE_NODE + im.INVERTER] >= 0:
+            house_w -= readings[im.DEVICE_W + im.INVERTER]
         house_w -= self._car_w()
         if self.house_w is None:
             self.house_w = house_w
@@ -195,9 +201,12 @@ class Policy:
 
     def _car_w(self):
         site, readings = self.image.site, self.image.readings
-        if site[im.EVSE_NODE] < 0:
+        if site[im.DEVICE_NODE + im.EVSE] < 0:
             return 0
-        ma = sum(readings[im.EVSE_MA + leg] for leg in range(site[im.EVSE_LEGS]))
+        ma = sum(
+            readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
+            for leg in range(site[im.DEVICE_LEGS + im.EVSE])
+        )
         return ma * (site[im.NOMINAL_MV] // 1000) // 1000
 
     # --- the car ------------------------------------------------------------------------------
@@ -214,7 +223,7 @@ class Policy:
         what = self.goal[2]
         if what == "none":
             return 0
-        most_ma = min(self.charge_ma, self.image.site[im.EVSE_MAX_MA])
+        most_ma = min(self.charge_ma, self.image.site[im.DEVICE_MAX_MA + im.EVSE])
         if what == "full":
             return most_ma
         if self.house_w is None:
@@ -225,7 +234,7 @@ class Policy:
     def _sun_ma(self, most_ma, dt_ms):
         """Surplus in mA per leg; starts after a minute of enough, stops after three of less."""
         site = self.image.site
-        volts = site[im.NOMINAL_MV] // 1000 * site[im.EVSE_LEGS]
+        volts = site[im.NOMINAL_MV] // 1000 * site[im.DEVICE_LEGS + im.EVSE]
         sun_ma = max(-self.house_w, 0) * 1000 // volts
         if (sun_ma >= _MINIMUM_MA) == self.car_on:
             self._car_ms = 0
@@ -248,7 +257,10 @@ class Policy:
             watts = -peak_w
         if watts is None:
             return None
-        watts = max(min(watts, site[im.INVERTER_CHARGE_W]), -site[im.INVERTER_DISCHARGE_W])
+        watts = max(
+            min(watts, site[im.DEVICE_CHARGE_W + im.INVERTER]),
+            -site[im.DEVICE_DISCHARGE_W + im.INVERTER],
+        )
         return 0 if watts < 0 and self._at_reserve() else watts
 
     def _goal_w(self):
@@ -286,18 +298,20 @@ class Policy:
         site, readings = self.image.site, self.image.readings
         limit_ma = site[im.NODE_RATING_MA] * site[im.NODE_CONTINUOUS_PERMILLE] // 1000
         over_ma = 0
-        for leg in range(min(site[im.INVERTER_LEGS], im.LEGS)):
-            own_ma = readings[im.NODE_MA + leg] - readings[im.INVERTER_MA + leg]
-            if site[im.EVSE_NODE] >= 0:
-                own_ma -= readings[im.EVSE_MA + leg]
+        for leg in range(min(site[im.DEVICE_LEGS + im.INVERTER], im.LEGS)):
+            own_ma = (
+                readings[im.NODE_MA + leg] - readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg]
+            )
+            if site[im.DEVICE_NODE + im.EVSE] >= 0:
+                own_ma -= readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
             over_ma = max(over_ma, own_ma - limit_ma)
-        return over_ma * (site[im.NOMINAL_MV] // 1000) // 1000 * site[im.INVERTER_LEGS]
+        return over_ma * (site[im.NOMINAL_MV] // 1000) // 1000 * site[im.DEVICE_LEGS + im.INVERTER]
 
     def _at_reserve(self):
         """True if the battery must not be discharged; with a band, so it does not flutter."""
         readings = self.image.readings
-        soc = readings[im.SOC_PERMILLE]
-        if soc < 0 or readings[im.SOC_AGE_MS] > _SOC_STALE_MS:
+        soc = readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]
+        if soc < 0 or readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] > _SOC_STALE_MS:
             return True
         reserve = self.image.requests[im.RESERVE_PERMILLE]
         if soc <= reserve:

@@ -75,9 +75,9 @@ class Sense:
         site = self._site
         self._fast_channels = array("i", [])
         self._fast_fields = array("i", [])
-        evse_legs = site[im.EVSE_LEGS] if site[im.EVSE_NODE] >= 0 else 0
+        evse_legs = site[im.DEVICE_LEGS + im.EVSE] if site[im.DEVICE_NODE + im.EVSE] >= 0 else 0
         groups = (
-            (self._evse, evse_legs, im.FAST_MA),
+            (self._evse, evse_legs, im.POINT_FAST_MA),
             (self._grid, site[im.LEG_COUNT], im.FAST_GRID_MV),
             (self._house, site[im.LEG_COUNT] if site[im.ISLAND_CAPABLE] else 0, im.FAST_HOUSE_MV),
         )
@@ -151,19 +151,19 @@ class Sense:
         if swings:
             kernel.plateaus(samples, self._frames, self._stride, c, lowest, highest, found)
         if swings and found[4] >= _RISES:
-            live[im.PILOT_HIGH_MV] = self._pilot_mv(found[0], found[1])
-            live[im.PILOT_LOW_MV] = self._pilot_mv(found[2], found[3])
+            live[im.POINT_HIGH_MV] = self._pilot_mv(found[0], found[1])
+            live[im.POINT_LOW_MV] = self._pilot_mv(found[2], found[3])
         else:
-            live[im.PILOT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
-            live[im.PILOT_LOW_MV] = live[im.PILOT_HIGH_MV]
-        live[im.PILOT_AGE_MS] = 0
+            live[im.POINT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
+            live[im.POINT_LOW_MV] = live[im.POINT_HIGH_MV]
+        live[im.POINT_PILOT_AGE_MS] = 0
         self._count_unplugs(live)
 
     def _count_unplugs(self, live):
         """A for 100 ms counts once, however long it then lasts; shorter is a glitch. A block that
         reads otherwise takes one back, and A begins anew when all are taken back."""
         blocks = self._away
-        if live[im.PILOT_HIGH_MV] < _AWAY_MV:
+        if live[im.POINT_HIGH_MV] < _AWAY_MV:
             if blocks:
                 self._away = blocks - 1
                 if blocks == 1:
@@ -172,8 +172,8 @@ class Sense:
             self._away = blocks + 1
             if blocks + 1 == _AWAY_BLOCKS and not self._counted:
                 self._counted = True
-                if live[im.PILOT_UNPLUGS] < im.AGE_MAX_MS:
-                    live[im.PILOT_UNPLUGS] += 1
+                if live[im.POINT_PILOT_UNPLUGS] < im.AGE_MAX_MS:
+                    live[im.POINT_PILOT_UNPLUGS] += 1
 
     def _pilot_mv(self, total, count):
         c = self._pilot
@@ -196,8 +196,8 @@ class Sense:
     def _window(self):
         live, site = self._live, self._site
         legs = site[im.LEG_COUNT]
-        if self._rms(self._evse, site[im.EVSE_LEGS], im.EVSE_MA):
-            live[im.EVSE_AGE_MS] = 0
+        if self._rms(self._evse, site[im.DEVICE_LEGS + im.EVSE], im.DEVICE_MA + im.EVSE * im.LEGS):
+            live[im.DEVICE_AGE_MS + im.EVSE] = 0
         if self._rms(self._grid, legs, im.GRID_MV, True):
             live[im.GRID_AGE_MS] = 0
             live[im.GRID_MHZ] = self._frequency(self._grid_frequency, self._grid, im.GRID_MV)
@@ -273,15 +273,15 @@ class Sense:
         total = self._rows[c * _ROW + _WINDOW_SUM]
         code16 = total * 16 // (BLOCKS * self._frames) + self._analog.zero_code16[c]
         if code16 >= (_RAIL - 1) * 16:
-            live[im.PROXIMITY_OHM] = (
+            live[im.POINT_PROXIMITY_OHM] = (
                 _OPEN_OHM  # at the rail, where a converter may well stand still
             )
         elif not self._good(c) and code16 > 16:
             return
         else:
             ohm = code16 * self._analog.high[c] // (_RAIL * 16 - code16) if code16 > 0 else 0
-            live[im.PROXIMITY_OHM] = ohm if ohm < _OPEN_OHM else _OPEN_OHM
-        live[im.PROXIMITY_AGE_MS] = 0
+            live[im.POINT_PROXIMITY_OHM] = ohm if ohm < _OPEN_OHM else _OPEN_OHM
+        live[im.POINT_PROXIMITY_AGE_MS] = 0
 
     def _mains(self, node, legs):
         """Current of the mains CTs with the direction of its power: + into the house."""
@@ -302,10 +302,10 @@ class Sense:
     def _charger(self, node):
         """A node measured by the charging point's own CTs; it only draws, at cos phi 1."""
         live = self._live
-        if live[im.EVSE_AGE_MS]:
+        if live[im.DEVICE_AGE_MS + im.EVSE]:
             return
-        for leg in range(self._site[im.EVSE_LEGS]):
-            current_ma = live[im.EVSE_MA + leg]
+        for leg in range(self._site[im.DEVICE_LEGS + im.EVSE]):
+            current_ma = live[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
             live[im.NODE_MA + node * im.LEGS + leg] = current_ma
             live[im.NODE_W + node * im.LEGS + leg] = (
                 current_ma * (live[im.HOUSE_MV + leg] // 1000) // 1000

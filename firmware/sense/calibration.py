@@ -218,11 +218,13 @@ def readings(image):
         "house_mv": fresh(im.HOUSE_AGE_MS, im.HOUSE_MV),
         "mains_ma": fresh(age, im.NODE_MA + node * im.LEGS) if mains >= 0 else None,
         "mains_w": fresh(age, im.NODE_W + node * im.LEGS) if mains >= 0 else None,
-        "evse_ma": fresh(im.EVSE_AGE_MS, im.EVSE_MA),
-        "fast_ma": fresh(im.FAST_AGE_MS, im.FAST_MA),
-        "pilot_mv": [live[im.PILOT_HIGH_MV], live[im.PILOT_LOW_MV]]
-        if live[im.PILOT_AGE_MS] < 500
+        "evse_ma": fresh(im.DEVICE_AGE_MS + im.EVSE, im.DEVICE_MA + im.EVSE * im.LEGS),
+        "fast_ma": fresh(im.FAST_AGE_MS, im.POINT_FAST_MA),
+        "pilot_mv": [live[im.POINT_HIGH_MV], live[im.POINT_LOW_MV]]
+        if live[im.POINT_PILOT_AGE_MS] < 500
         else None,
-        "pilot_permille": image.commands[im.PILOT_DUTY_PERMILLE],
-        "proximity_ohm": live[im.PROXIMITY_OHM] if live[im.PROXIMITY_AGE_MS] < 500 else None,
+        "pilot_permille": image.commands[im.POINT_DUTY_PERMILLE],
+        "proximity_ohm": live[im.POINT_PROXIMITY_OHM]
+        if live[im.POINT_PROXIMITY_AGE_MS] < 500
+        else None,
     }

@@ -32,7 +32,7 @@ class Metering:
         self._live_mv = site[im.NOMINAL_MV] // 10  # less is no voltage
         instruments = [site[im.NODE_INSTRUMENT + node] for node in range(site[im.NODE_COUNT])]
         self.nodes = [i for i, kind in enumerate(instruments) if kind == im.INSTRUMENT_CT]
-        charger = site[im.EVSE_NODE]
+        charger = site[im.DEVICE_NODE + im.EVSE]
         own = charger >= 0 and site[im.NODE_INSTRUMENT + charger] == im.INSTRUMENT_EVSE
         self.charger = charger if own else -1
         self._parts = []
@@ -88,8 +88,8 @@ class Metering:
     def evse(self, driver):
         """The charging point only draws: a transformer put on the wrong way round changes
         nothing."""
-        live, legs = self._live, self._site[im.EVSE_LEGS]
-        kernel.put(driver.ma, live, im.EVSE_MA, legs)
+        live, legs = self._live, self._site[im.DEVICE_LEGS + im.EVSE]
+        kernel.put(driver.ma, live, im.DEVICE_MA + im.EVSE * im.LEGS, legs)
         if self.charger >= 0:
             at = self.charger * im.LEGS
             kernel.put_drawn(driver.ma, driver.w, live, im.NODE_MA + at, im.NODE_W + at, legs)
@@ -108,5 +108,5 @@ class _Part:
         nodes = metering.nodes if mains else [metering.charger]
         self.amps_ages = [im.NODE_AGE_MS + node for node in nodes if node >= 0]
         if not mains:
-            self.amps_ages.append(im.EVSE_AGE_MS)
+            self.amps_ages.append(im.DEVICE_AGE_MS + im.EVSE)
         self.directed = False

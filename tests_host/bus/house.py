@@ -33,13 +33,13 @@ class House:
     ) -> None:
         self.image = im.Image()
         site = self.image.site
-        site[im.LEG_COUNT] = site[im.INVERTER_LEGS] = legs
-        site[im.NODE_COUNT], site[im.INVERTER_NODE] = 2, 1
+        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.INVERTER] = legs
+        site[im.NODE_COUNT], site[im.DEVICE_NODE + im.INVERTER] = 2, 1
         site[im.NODE_INSTRUMENT], site[im.NODE_INSTRUMENT + 1] = (
             im.INSTRUMENT_METER,
             im.INSTRUMENT_INVERTER,
         )
-        site[im.INVERTER_REVERT_MS] = 10_000
+        site[im.DEVICE_REVERT_MS + im.INVERTER] = 10_000
         self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.sunspec = SunSpecDevice(2, base)
         self.devices = Devices(meter_device(1), self.sunspec.device)
@@ -74,8 +74,8 @@ class House:
         beside.cancel()
 
     def ask(self, mode: int, w: int) -> None:
-        self.image.commands[im.SETPOINT_MODE] = mode
-        self.image.commands[im.SETPOINT_W] = w
+        self.image.commands[im.SETPOINT_MODE + im.INVERTER] = mode
+        self.image.commands[im.SETPOINT + im.INVERTER] = w
 
 
 def errors(house: House) -> list[str]:

@@ -53,7 +53,7 @@ def test_micropython_reads_and_commands_like_cpython(micropython: Path) -> None:
         house = House()
         house.ask(1, -1000)
         await house.run(4)
-        house.image.commands[im.SETPOINT_W] = 2500
+        house.image.commands[im.SETPOINT + im.INVERTER] = 2500
         await house.run(16)
         return house
 
@@ -65,7 +65,10 @@ def test_micropython_reads_and_commands_like_cpython(micropython: Path) -> None:
                 host.image.live[index : index + count]
             ), name
     assert device["live"][im.NODE_MA] == 10_000 and device["live"][im.NODE_MA + 1] == -5000
-    assert device["live"][im.INVERTER_W] == -1500 and device["live"][im.SOC_PERMILLE] == 550
+    assert (
+        device["live"][im.DEVICE_W + im.INVERTER] == -1500
+        and device["live"][im.DEVICE_SOC_PERMILLE + im.INVERTER] == 550
+    )
     assert abs(device["requests"] - len(host.uart.sent)) < len(host.uart.sent) / 10
 
 

@@ -234,12 +234,12 @@ def test_plateaus_of_the_pilot(setup: Setup, high_v: float, duty: float) -> None
 
     board.start_sampling(on_block)
     for _ in range(12):
-        image.live[im.PILOT_AGE_MS] = 99
+        image.live[im.POINT_PILOT_AGE_MS] = 99
         setup.chip.tick()
-        assert image.live[im.PILOT_AGE_MS] == 0
-        assert image.live[im.PILOT_HIGH_MV] == pytest.approx(1000 * high_v, abs=150)
-        assert image.live[im.PILOT_LOW_MV] == pytest.approx(-12_000, abs=150)
-    assert image.live[im.PROXIMITY_OHM] == pytest.approx(220, rel=0.02)
+        assert image.live[im.POINT_PILOT_AGE_MS] == 0
+        assert image.live[im.POINT_HIGH_MV] == pytest.approx(1000 * high_v, abs=150)
+        assert image.live[im.POINT_LOW_MV] == pytest.approx(-12_000, abs=150)
+    assert image.live[im.POINT_PROXIMITY_OHM] == pytest.approx(220, rel=0.02)
     assert min(blocks) >= 10
 
 
@@ -250,7 +250,7 @@ def test_an_open_proximity_is_open(setup: Setup) -> None:
     board.start_sampling(lambda samples, frames, _ms: sense.on_block(samples, frames))
     for _ in range(12):
         setup.chip.tick()
-    assert image.live[im.PROXIMITY_OHM] > 100_000
+    assert image.live[im.POINT_PROXIMITY_OHM] > 100_000
 
 
 def test_a_burst_spans_four_periods_and_leaves_more_than_half_the_time(setup: Setup) -> None:

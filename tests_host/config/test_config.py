@@ -70,8 +70,8 @@ def test_a_good_configuration_fills_the_site() -> None:
     assert site[im.NODE_COUNT] == 3
     assert list(site[im.NODE_PARENT : im.NODE_PARENT + 3]) == [-1, 0, 0]
     assert list(site[im.NODE_RATING_MA : im.NODE_RATING_MA + 3]) == [25_000, 20_000, 20_000]
-    assert (site[im.EVSE_NODE], site[im.INVERTER_NODE]) == (1, 2)
-    assert site[im.EVSE_MAX_MA] == 16_500
+    assert (site[im.DEVICE_NODE + im.EVSE], site[im.DEVICE_NODE + im.INVERTER]) == (1, 2)
+    assert site[im.DEVICE_MAX_MA + im.EVSE] == 16_500
     assert site[im.ENTER_DELAY_MS] == 61_000  # the override wins over the code
     assert site[im.TRIP_KIND] != 0
     assert image.requests[im.RESERVE_PERMILLE] == 300

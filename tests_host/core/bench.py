@@ -87,28 +87,31 @@ class Bench:
             self.closed = True
         if self.stuck:
             self.closed = False
-        duty = self.image.commands[f.PILOT_DUTY_PERMILLE]
+        duty = self.image.commands[f.POINT_DUTY_PERMILLE]
         self._draw(duty)
         if "pilot" not in self.lost:
             low = LOW_MV if self.diode else WITHOUT_DIODE_MV
             high_mv = HIGH_MV[self.car]
-            live[f.PILOT_HIGH_MV], live[f.PILOT_AGE_MS] = high_mv, 0
-            live[f.PILOT_LOW_MV] = low[self.car] if 0 < duty < 1000 else high_mv
+            live[f.POINT_HIGH_MV], live[f.POINT_PILOT_AGE_MS] = high_mv, 0
+            live[f.POINT_LOW_MV] = low[self.car] if 0 < duty < 1000 else high_mv
         if "inputs" not in self.lost:
             contact = f.IN_CONTACTOR if self.closed else 0
             live[f.INPUTS], live[f.INPUTS_AGE_MS] = self.inputs | contact, 0
         if "evse" not in self.lost:
-            live[f.EVSE_MA], live[f.EVSE_AGE_MS] = self.current_ma, 0
+            live[f.DEVICE_MA + f.EVSE * f.LEGS], live[f.DEVICE_AGE_MS + f.EVSE] = (
+                self.current_ma,
+                0,
+            )
         if "inverter" not in self.lost:
-            live[f.INVERTER_AGE_MS] = 0
+            live[f.DEVICE_AGE_MS + f.INVERTER] = 0
         if "soc" not in self.lost:
-            live[f.SOC_AGE_MS] = 0
+            live[f.DEVICE_SOC_AGE_MS + f.INVERTER] = 0
         if "meter" not in self.lost:
             self.ripple_ma = (self.ripple_ma + 7) % 50  # a living meter never stands still
             live[f.NODE_AGE_MS], live[f.NODE_MA] = 0, self.current_ma + 1_000 + self.ripple_ma
             live[f.NODE_W] = live[f.NODE_MA] * 230 // 1_000
-        live[f.FAST_MA] = self.current_ma
-        for age in (f.FAST_AGE_MS, f.GRID_AGE_MS, f.HOUSE_AGE_MS, f.PROXIMITY_AGE_MS):
+        live[f.POINT_FAST_MA] = self.current_ma
+        for age in (f.FAST_AGE_MS, f.GRID_AGE_MS, f.HOUSE_AGE_MS, f.POINT_PROXIMITY_AGE_MS):
             live[age] = 0
 
     def _draw(self, duty: int) -> None:
@@ -138,8 +141,8 @@ def _session(bench: Bench, die: random.Random) -> None:
     bench.inputs = 0
     bench.welded = bench.stuck = bench.hung = False
     bench.diode = bench.obedient = True
-    put(bench.image.live, PROXIMITY_OHM=220, SOC_PERMILLE=600)
-    put(bench.image.requests, AUTHORISED=1)
+    put(bench.image.live, POINT_PROXIMITY_OHM=220, SOC_PERMILLE=600)
+    put(bench.image.requests, POINT_AUTHORISED=1)
     for device in (f.EVSE, f.INVERTER):
         order(bench.image, device, 0, 0, 0)
     bench.run(2)
@@ -172,8 +175,8 @@ def _lose(bench: Bench, die: random.Random) -> None:
 
 
 def _requests(bench: Bench, die: random.Random) -> None:
-    put(bench.image.requests, AUTHORISED=die.choice((0, 1, 1)))
-    put(bench.image.live, PROXIMITY_OHM=die.choice((100, 220, 680, 1500, 60, 9_999)))
+    put(bench.image.requests, POINT_AUTHORISED=die.choice((0, 1, 1)))
+    put(bench.image.live, POINT_PROXIMITY_OHM=die.choice((100, 220, 680, 1500, 60, 9_999)))
     put(bench.image.live, SOC_PERMILLE=die.choice((-1, 0, 299, 300, 305, 600, 1000)))
     wish(bench.image, f.INVERTER, -4_000, -4_000, die.choice((500, 2_000, 600_000)))
     wish(bench.image, f.EVSE, 0, die.choice((0, 5_000, 10_000, 32_000)), 600_000)
@@ -203,7 +206,7 @@ def _while_charging(bench: Bench, die: random.Random) -> None:
     elif wrong == 4:
         wish(bench.image, f.EVSE, 0, 16_000, 1_000)
     else:
-        put(bench.image.requests, AUTHORISED=0)
+        put(bench.image.requests, POINT_AUTHORISED=0)
     bench.run(10)
     if wrong < 2:
         bench.plug("A")
@@ -221,9 +224,9 @@ def _refused(bench: Bench, die: random.Random) -> None:
     elif wrong == 1:
         bench.set_input(die.choice((f.IN_ESTOP, f.IN_RCD, f.IN_OVERTEMP)), True)
     elif wrong == 2:
-        put(bench.image.live, PROXIMITY_OHM=die.choice((60, 9_999)))
+        put(bench.image.live, POINT_PROXIMITY_OHM=die.choice((60, 9_999)))
     else:
-        put(bench.image.requests, AUTHORISED=0)
+        put(bench.image.requests, POINT_AUTHORISED=0)
     for state in "BC":
         bench.plug(state)
         bench.run(40)

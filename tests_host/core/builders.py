@@ -6,6 +6,7 @@ from array import array
 
 from firmware import image as fields
 from firmware.image import Image
+from tests_host.fields import at
 
 HEALTHY_SITE = {
     "TOPOLOGY": 1,
@@ -21,6 +22,7 @@ HEALTHY_SITE = {
     "EVSE_NODE": 1,
     "EVSE_LEGS": 1,
     "EVSE_MAX_MA": 32_000,
+    "EVSE_RESPONSE_MS": 5_000,
     "INVERTER_NODE": 2,
     "INVERTER_LEGS": 3,
     "INVERTER_CHARGE_W": 5_000,
@@ -29,15 +31,15 @@ HEALTHY_SITE = {
     "ENTER_RAMP_MS": 0,
 }
 HEALTHY_READINGS = {
-    "PILOT_HIGH_MV": 12_000,
-    "PILOT_LOW_MV": 12_000,
-    "PROXIMITY_OHM": 220,
+    "POINT_HIGH_MV": 12_000,
+    "POINT_LOW_MV": 12_000,
+    "POINT_PROXIMITY_OHM": 220,
     "FAST_GRID_MV": (230_000, 230_000, 230_000),
     "GRID_MV": (230_000, 230_000, 230_000),
     "GRID_MHZ": 50_000,
     "HOUSE_MV": (230_000, 230_000, 230_000),
     "HOUSE_MHZ": 50_000,
-    "INVERTER_MODE": fields.INVERTER_FOLLOW,
+    "INVERTER_MODE": fields.MODE_FOLLOW,
     "INVERTER_PLUGGED": 1,
     "INVERTER_CHARGE_MAX_W": 5_000,
     "INVERTER_DISCHARGE_MAX_W": 5_000,
@@ -50,7 +52,7 @@ HEALTHY_REQUESTS = {"RESERVE_PERMILLE": 300, "OUTAGE_RESERVE_PERMILLE": 100}
 def put(section: array[int], **values: int | tuple[int, ...]) -> None:
     """Set fields by their names; a tuple fills a block from its start."""
     for name, value in values.items():
-        index = getattr(fields, name)
+        index = at(name)
         for offset, item in enumerate(value if isinstance(value, tuple) else (value,)):
             section[index + offset] = item
 

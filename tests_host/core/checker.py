@@ -114,7 +114,7 @@ class Checker:
         self.require(not self.seen["closed"], "INV-1: closed a welded contactor")
         self.require(not self.seen["protective"], "INV-1: protection not healthy")
         self.require(self.seen["fresh"] == 1, "INV-1: protection not known")
-        needed = bench.image.site[f.AUTH_REQUIRED]
+        needed = bench.image.site[f.POINT_AUTH_REQUIRED]
         self.require(not needed or self.seen["authorised"] == 1, "INV-1: not authorised")
         known = any(75 <= self.seen[when] <= 2_200 for when in ("ohm", "ohm before"))
         self.require(known, "INV-1: cable unknown")  # its rating is debounced over two steps
@@ -124,9 +124,9 @@ class Checker:
         bench = self.bench
         hurried = tripped or bench.car not in "CD" or bench.inputs & PROTECTIVE
         hurried = hurried or bench.lost & {"inputs", "pilot"} or bench.stuck
-        state = bench.image.commands[f.PILOT_STATE]  # a missing diode is a pilot fault
+        state = bench.image.commands[f.POINT_PILOT_STATE]  # a missing diode is a pilot fault
         hurried = hurried or state not in (f.PILOT_C, f.PILOT_D)
-        hurried = hurried or bench.image.commands[f.CONTACTOR_STATE] == f.CONTACTOR_FAULT
+        hurried = hurried or bench.image.commands[f.POINT_CONTACTOR_STATE] == f.CONTACTOR_FAULT
         ignored = bench.image.commands[f.FAULTS] & (f.FAULT_NOT_FOLLOWED | f.FAULT_PEN)
         dry = state == f.PILOT_D and not self.seen["ventilated"]
         hurried = hurried or ignored or dry
@@ -137,9 +137,9 @@ class Checker:
 
     def before_step(self) -> None:
         image = self.bench.image
-        self.seen["authorised"] = image.requests[f.AUTHORISED]
+        self.seen["authorised"] = image.requests[f.POINT_AUTHORISED]
         self.seen["ohm before"] = self.seen.get("ohm", -1)
-        self.seen["ohm"] = image.readings[f.PROXIMITY_OHM]
+        self.seen["ohm"] = image.readings[f.POINT_PROXIMITY_OHM]
         inputs = image.readings[f.INPUTS]
         self.seen["ma"] = self.bench.current_ma
         self.seen["closed"] = inputs & f.IN_CONTACTOR
@@ -168,10 +168,10 @@ class Checker:
         if bench.car != self.car or "pilot" in bench.lost:
             self.car, self.car_ms = bench.car, 0
         self.car_ms += STEP_MS
-        state = commands[f.PILOT_STATE]
+        state = commands[f.POINT_PILOT_STATE]
         if state == f.PILOT_DIODE:
             self.car_ms = 0  # acknowledged, it looks afresh
-        duty = commands[f.PILOT_DUTY_PERMILLE]
+        duty = commands[f.POINT_DUTY_PERMILLE]
         if not bench.diode or bench.car == "A":
             self.diode_seen = False
         elif 0 < duty < 1000 and bench.car in "BCD":
@@ -190,7 +190,7 @@ class Checker:
         self.require(not late or commands[f.FAULTS] & f.FAULT_WELD != 0, "weld not found")
 
     def _offer(self, commands: array[int]) -> None:
-        offer_ma = commands[f.OFFER_MA]
+        offer_ma = commands[f.SETPOINT + f.EVSE]
         self.offer_ms += STEP_MS
         self.x1_ms = self.x1_ms + STEP_MS if offer_ma == 0 else 0
         self.require(offer_ma == 0 or offer_ma >= 6_000, "offer below 6 A")
@@ -215,7 +215,7 @@ class Checker:
 
     def _inv8(self, commands: array[int]) -> None:
         requests = self.bench.image.requests
-        did = (commands[f.OFFER_MA], commands[f.SETPOINT_W])
+        did = (commands[f.SETPOINT + f.EVSE], commands[f.SETPOINT + f.INVERTER])
         for device in range(f.DEVICES):
             wished_ms = self.said[f"MARKET{device}"][1]
             expired = wished_ms >= requests[f.MARKET_TTL_MS + device]
@@ -228,14 +228,17 @@ class Checker:
 
     def _inv11(self, commands: array[int]) -> None:
         image = self.bench.image
-        soc = image.readings[f.SOC_PERMILLE]
+        soc = image.readings[f.DEVICE_SOC_PERMILLE + f.INVERTER]
         kept = soc <= image.requests[f.RESERVE_PERMILLE] or self.soc_ms > 120_000
-        self.require(not kept or commands[f.SETPOINT_W] >= 0, "INV-11: discharge below reserve")
+        self.require(
+            not kept or commands[f.SETPOINT + f.INVERTER] >= 0, "INV-11: discharge below reserve"
+        )
 
     def _escalation(self, commands: array[int]) -> None:
         bench = self.bench
         over = (
-            bench.current_ma > commands[f.OFFER_MA] * 11 // 10 + 500 and "evse" not in bench.lost
+            bench.current_ma > commands[f.SETPOINT + f.EVSE] * 11 // 10 + 500
+            and "evse" not in bench.lost
         )
         self.overdraw_ms = self.overdraw_ms + STEP_MS if over and not bench.welded else 0
         self.require(self.overdraw_ms <= 6_500, "INV-3: an over-drawing car is not cut off")

@@ -34,7 +34,7 @@ class Plant:
         self.guard = Guard(self.image, self)
         self.pins = 0
         self.age_ms, self.report_age_ms = age_ms, 300
-        self.response_ms = self.site[f.INVERTER_RESPONSE_MS]
+        self.response_ms = self.site[f.DEVICE_RESPONSE_MS + f.INVERTER]
         self.habit: Callable[[int], float] = lambda told: told
         self.report: Callable[[float], float] = lambda w: w
         self.silent = self.meter_silent = self.ignores_enable = False
@@ -64,7 +64,7 @@ class Plant:
         """In longer steps where nothing is followed."""
         for _ in range(ms // step_ms):
             live = self.image.live
-            live[f.FAST_AGE_MS] = live[f.INPUTS_AGE_MS] = live[f.PILOT_AGE_MS] = 0
+            live[f.FAST_AGE_MS] = live[f.INPUTS_AGE_MS] = live[f.POINT_PILOT_AGE_MS] = 0
             for _ in range(2):  # of the ten; each acts at once
                 self.guard.tick(TICK_MS)
             self._physics()
@@ -84,8 +84,8 @@ class Plant:
 
     def _physics(self) -> None:
         commands = self.image.commands
-        stopped = commands[f.SETPOINT_MODE] == f.INVERTER_STOP
-        self.told.append(0 if self.silent or stopped else commands[f.SETPOINT_W])
+        stopped = commands[f.SETPOINT_MODE + f.INVERTER] == f.MODE_STOP
+        self.told.append(0 if self.silent or stopped else commands[f.SETPOINT + f.INVERTER])
         told = self.told[-1 - self.response_ms // STEP_MS]
         runs = self.enabled or self.ignores_enable
         if self.site[f.TOPOLOGY] == 2 and not self.pins & f.OUT_CONTACTOR:
@@ -113,9 +113,16 @@ class Plant:
         put(live, INPUTS=f.IN_CONTACTOR if closed else 0)
         if self.site[f.TOPOLOGY] == 2:
             ma = round(abs(self.w) * 1000 / VOLTS / 3) if closed else 0
-            put(live, EVSE_MA=(ma, ma, ma), FAST_MA=(ma, ma, ma))
+            put(live, EVSE_MA=(ma, ma, ma), POINT_FAST_MA=(ma, ma, ma))
         for age in (
-            f.INPUTS_AGE_MS, f.EVSE_AGE_MS, f.FAST_AGE_MS, f.GRID_AGE_MS, f.HOUSE_AGE_MS,
-            f.PROXIMITY_AGE_MS, f.PILOT_AGE_MS, f.SOC_AGE_MS, f.CROSSING_AGE_MS,
-        ):  # fmt: skip
+            f.INPUTS_AGE_MS,
+            f.DEVICE_AGE_MS + f.EVSE,
+            f.FAST_AGE_MS,
+            f.GRID_AGE_MS,
+            f.HOUSE_AGE_MS,
+            f.POINT_PROXIMITY_AGE_MS,
+            f.POINT_PILOT_AGE_MS,
+            f.DEVICE_SOC_AGE_MS + f.INVERTER,
+            f.CROSSING_AGE_MS,
+        ):
             live[age] = 0

@@ -94,9 +94,9 @@ def play(
         now_ms += STEP_MS
         if house.switch and house.bond:
             unsafe = unsafe or "switch and bond both closed"
-        if house.mode == im.INVERTER_FORM and house.switch:
+        if house.mode == im.MODE_FORM and house.switch:
             unsafe = unsafe or "forming onto a closed switch"
-        if house.mode == im.INVERTER_FORM and not house.bond:
+        if house.mode == im.MODE_FORM and not house.bond:
             unsafe = unsafe or "forming without a bond"
         settled = house.island.state == im.ISLAND_GRID and not house.false
         if settled and now_ms > END_MS + 5_000 and released and house.house_mv():

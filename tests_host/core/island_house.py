@@ -22,13 +22,13 @@ def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> im.Image:
         im.INPUTS_AGE_MS,
         im.HOUSE_AGE_MS,
         im.GRID_AGE_MS,
-        im.INVERTER_AGE_MS,
-        im.SOC_AGE_MS,
+        im.DEVICE_AGE_MS + im.INVERTER,
+        im.DEVICE_SOC_AGE_MS + im.INVERTER,
     ):
         image.readings[age] = 0
     image.readings[im.GRID_MHZ] = image.readings[im.HOUSE_MHZ] = 50_000
-    image.readings[im.SOC_PERMILLE] = 700
-    image.readings[im.INVERTER_PLUGGED] = 1
+    image.readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 700
+    image.readings[im.DEVICE_PLUGGED + im.INVERTER] = 1
     image.requests[im.OUTAGE_RESERVE_PERMILLE] = 200
     image.commands[im.GRID_STATE] = im.GRID_IN_SERVICE
     image.commands[im.GRID_LOAD_OK] = 1
@@ -70,7 +70,7 @@ class House:
         self.island = Island(image, **tables)  # type: ignore[arg-type]
         self.grid = im.GRID_IN_SERVICE
         self.switch_relay, self.bond_relay = Relay(True), Relay(False)
-        self.mode = im.INVERTER_STOP
+        self.mode = im.MODE_STOP
         self.deaf = self.mirror_open = self.weak = self.sun = self.stop = False
         self.mirror = True
         self.mirror_follows_coil = False
@@ -139,12 +139,12 @@ class House:
     def house_mv(self) -> int:
         if self.switch:
             return self.grid_mv()
-        forms = self.mode == im.INVERTER_FORM and not self.weak
+        forms = self.mode == im.MODE_FORM and not self.weak
         return LIVE_MV if forms or self.sun else 0
 
     def grid_mv(self) -> int:
         """A dead street behind a closed switch is fed by what forms in the house."""
-        forms = self.switch and self.mode == im.INVERTER_FORM and not self.weak
+        forms = self.switch and self.mode == im.MODE_FORM and not self.weak
         return LIVE_MV if self.grid != im.GRID_DEAD or forms else 0
 
     def _says_open(self) -> bool:
@@ -168,7 +168,7 @@ class House:
         grid_mhz = GRID_HZ if self.grid != im.GRID_DEAD else ISLAND_HZ if grid_mv else 0
         readings[im.GRID_MHZ] = grid_mhz
         readings[im.HOUSE_MHZ] = 0 if not house_mv else grid_mhz if self.switch else ISLAND_HZ
-        readings[im.INVERTER_MODE] = self.mode
+        readings[im.DEVICE_MODE + im.INVERTER] = self.mode
         commands = self.image.commands
         commands[im.GRID_STATE] = self.grid
         commands[im.GRID_LOSS] = im.LOSS_DEAD if self.grid == im.GRID_DEAD else im.LOSS_NONE
@@ -182,18 +182,20 @@ class House:
         held = self.bond and (self._held_ms > 0 or (self.hold_ms > 0 and self.house_mv() > 0))
         self.bond_relay.drive((bool(permits & im.OUT_BOND) and not self.stop) or held)
         if not self.deaf:
-            self.mode = self.image.commands[im.SETPOINT_MODE] if enabled else im.INVERTER_STOP
-            if self.weak and self.mode == im.INVERTER_FORM:
-                self.mode = im.INVERTER_STOP
+            self.mode = (
+                self.image.commands[im.SETPOINT_MODE + im.INVERTER] if enabled else im.MODE_STOP
+            )
+            if self.weak and self.mode == im.MODE_FORM:
+                self.mode = im.MODE_STOP
 
     # --- events ---------------------------------------------------------------------------------
 
     def drain(self, permille: int) -> None:
         """The battery goes there by steps that one may believe."""
         readings = self.image.readings
-        while readings[im.SOC_PERMILLE] != permille:
-            step = max(-10, min(10, permille - readings[im.SOC_PERMILLE]))
-            readings[im.SOC_PERMILLE] += step
+        while readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] != permille:
+            step = max(-10, min(10, permille - readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]))
+            readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] += step
             self.island.judge.charge.step(STEP_MS)
 
     def acknowledge(self) -> None:
@@ -203,7 +205,7 @@ class House:
         """The controller starts again after so long without power: its outputs float meanwhile,
         so that the enable is off, the switch latches and the bond is held for a moment."""
         faults = self.image.commands[im.FAULTS]
-        self.mode = im.INVERTER_STOP
+        self.mode = im.MODE_STOP
         self._held_ms = max(0, self._held_ms - off_ms)
         if off_ms > 1_000 and not self._held_ms and not self.stuck_bond:
             self.bond = False

@@ -188,7 +188,7 @@ def breaches(
     enable = after & im.OUT_ENABLE != 0
     bond, switch = after & im.OUT_BOND != 0, after & im.OUT_ISLAND != 0
     raised, lowered = after & ~before, before & ~after
-    forming = enable & (modes == im.INVERTER_FORM)
+    forming = enable & (modes == im.MODE_FORM)
     proofs = ("fresh", "open", "capable", "reserve", "plugged", "-cut", "-loosened", "-flows",
               "-follows", "-wild", "-short")  # fmt: skip
     yield "INV-5: forming enabled without a proof", forming & ~has(*proofs)
@@ -201,12 +201,12 @@ def breaches(
     yield "INV-5: begun after a failure that nobody has acknowledged", anew & has("failed")
     loads = after & im.OUT_LOADS != 0
     yield "INV-5: loads without room", forming & loads & ~has("room")
-    follow = enable & (modes == im.INVERTER_FOLLOW)
+    follow = enable & (modes == im.MODE_FOLLOW)
     wrong = ~has("fresh", "-gone", "-stuck", "-forming", "-apart", "-failed", "served")
     yield "INV-5: enabled on the grid without right", follow & wrong
     begun = follow & (raised & im.OUT_ENABLE != 0)
     yield "INV-5: enable begun on the grid in a glitch", begun & ~has("closed", "-bond", "heeds")
-    yield "INV-5: enabled though it shall stand still", enable & (modes == im.INVERTER_STOP)
+    yield "INV-5: enabled though it shall stand still", enable & (modes == im.MODE_STOP)
 
     yield "INV-6: switch and bond both permitted", bond & switch
     kept = before & im.OUT_BOND != 0
@@ -291,11 +291,12 @@ class Walk:
         for elapsed_ms in sorted(times):
             following, after = self.table.step(state, permits, elapsed_ms, seen, made)
             self.sets += len(seen)
+            names = im.ISLAND_NAMES
             for text, where in breaches(state, permits, following, after, seen, made):
                 if np.any(where):
                     at = int(np.argmax(where))
                     found.append(
-                        f"{text}: {im.ISLAND_NAMES[state]} -> {im.ISLAND_NAMES[following[at]]} with "
+                        f"{text}: {names[state]} -> {names[following[at]]} with "
                         f"{permits:05b} -> {after[at]:05b}: {words(seen[at], made[at])}"
                     )
             pairs = np.unique(following * 32 + after)

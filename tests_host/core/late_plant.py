@@ -92,7 +92,7 @@ class Late:
         )
         self.limits = Limits(self.image)
         self.panel = Panel(self.image, self.limits)
-        put(self.image.commands, PILOT_STATE=f.PILOT_C, CABLE_MA=32_000)
+        put(self.image.commands, POINT_PILOT_STATE=f.PILOT_C, POINT_CABLE_MA=32_000)
         wish(self.image, f.EVSE, 0, 16_000, ttl_ms=f.AGE_MAX_MS)
         for device in range(f.DEVICES):
             self.limits.claim(f.GRID_CODE, device, -100_000, 100_000, f.REASON_NONE)
@@ -115,7 +115,7 @@ class Late:
 
     @property
     def offer_a(self) -> float:
-        return self.image.commands[f.OFFER_MA] / 1000
+        return self.image.commands[f.SETPOINT + f.EVSE] / 1000
 
     def run(self, seconds: float, each: Callable[[], None] | None = None) -> Late:
         for _ in range(round(seconds * 1000 / STEP_MS)):
@@ -166,8 +166,10 @@ class Late:
         image = self.image
         drawn_ma = round(1000 * sum(self.ring) / len(self.ring))
         for leg in range(self.car.legs):
-            image.live[f.EVSE_MA + leg] = image.live[f.NODE_MA + 3 + leg] = drawn_ma
-        image.live[f.EVSE_AGE_MS] = image.live[f.NODE_AGE_MS + 1] = 0
+            image.live[f.DEVICE_MA + f.EVSE * f.LEGS + leg] = image.live[f.NODE_MA + 3 + leg] = (
+                drawn_ma
+            )
+        image.live[f.DEVICE_AGE_MS + f.EVSE] = image.live[f.NODE_AGE_MS + 1] = 0
         image.live[f.GRID_AGE_MS] = image.live[f.INPUTS_AGE_MS] = 0
         image.age(STEP_MS)
         image.latch()
@@ -189,7 +191,7 @@ class Late:
         if not self.closed:
             self.closed = self.offer_a >= 6
             return
-        if self.image.commands[f.EVSE_OVERDUE]:
+        if self.image.commands[f.DEVICE_OVERDUE + f.EVSE]:
             self.overdue += 1
             self._open()
         elif self.offer_a > 0:

@@ -110,15 +110,29 @@ class House:
         site[im.NODE_SOURCE_MA] = self.sources_ma
         site[im.NODE_INSTRUMENT + tree.evse] = im.INSTRUMENT_EVSE
         site[im.NODE_INSTRUMENT + tree.inverter] = im.INSTRUMENT_INVERTER
-        site[im.EVSE_NODE], site[im.EVSE_LEGS], site[im.EVSE_MAX_MA] = (
+        (
+            site[im.DEVICE_NODE + im.EVSE],
+            site[im.DEVICE_LEGS + im.EVSE],
+            site[im.DEVICE_MAX_MA + im.EVSE],
+        ) = (
             tree.evse,
             tree.evse_legs,
             32_000,
         )
-        site[im.INVERTER_NODE], site[im.INVERTER_LEGS] = tree.inverter, tree.inverter_legs
-        site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5_000 * tree.inverter_legs
-        site[im.EVSE_RESPONSE_MS] = site[im.INVERTER_RESPONSE_MS] = tree.response_ms
-        site[im.COORDINATED], site[im.INVERTER_REVERT_MS] = int(self.coordinated), 10_000
+        site[im.DEVICE_NODE + im.INVERTER], site[im.DEVICE_LEGS + im.INVERTER] = (
+            tree.inverter,
+            tree.inverter_legs,
+        )
+        site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = (
+            5_000 * tree.inverter_legs
+        )
+        site[im.DEVICE_RESPONSE_MS + im.EVSE] = site[im.DEVICE_RESPONSE_MS + im.INVERTER] = (
+            tree.response_ms
+        )
+        site[im.COORDINATED], site[im.DEVICE_REVERT_MS + im.INVERTER] = (
+            int(self.coordinated),
+            10_000,
+        )
 
     # --- truth --------------------------------------------------------------------------------
 
@@ -163,13 +177,13 @@ class House:
 
     def _measure(self) -> None:
         readings = self.image.readings
-        readings[im.GRID_AGE_MS] = readings[im.INVERTER_AGE_MS] = 0
-        readings[im.EVSE_AGE_MS] = STEP_MS  # the mean of the cycle before
+        readings[im.GRID_AGE_MS] = readings[im.DEVICE_AGE_MS + im.INVERTER] = 0
+        readings[im.DEVICE_AGE_MS + im.EVSE] = STEP_MS  # the mean of the cycle before
         for leg in range(im.LEGS):
             readings[im.GRID_MV + leg] = VOLTS * 1_000
-            readings[im.EVSE_MA + leg] = self.drawn_ma[leg]
-            readings[im.INVERTER_MA + leg] = self.inverter_ma[leg]
-        readings[im.INVERTER_W] = sum(self.inverter_ma) * VOLTS // 1_000
+            readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] = self.drawn_ma[leg]
+            readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = self.inverter_ma[leg]
+        readings[im.DEVICE_W + im.INVERTER] = sum(self.inverter_ma) * VOLTS // 1_000
         for node in range(len(self.tree.parent)):
             self._meter(node)
 
@@ -204,19 +218,21 @@ class House:
             commands[im.CLAIM_HIGH + source * im.DEVICES + im.EVSE] = self.evse_wish_ma
         target_ma = min(self.claim(im.EVSE)[1], self.evse_wish_ma)
         target_ma = target_ma if target_ma >= 6_000 else 0
-        if target_ma < commands[im.OFFER_MA] or self.now_ms >= self.offer_ms:
-            commands[im.OFFER_MA] = min(target_ma, max(6_000, commands[im.OFFER_MA] + 6_000))
+        if target_ma < commands[im.SETPOINT + im.EVSE] or self.now_ms >= self.offer_ms:
+            commands[im.SETPOINT + im.EVSE] = min(
+                target_ma, max(6_000, commands[im.SETPOINT + im.EVSE] + 6_000)
+            )
             self.offer_ms = self.now_ms + 5_000
         low_w, high_w = self.claim(im.INVERTER)
         target_w = max(low_w, min(high_w, self.wish_w))
         step_w = 50 * self.tree.inverter_legs
-        now_w = max(low_w, min(high_w, commands[im.SETPOINT_W]))
-        commands[im.SETPOINT_W] = max(now_w - step_w, min(now_w + step_w, target_w))
+        now_w = max(low_w, min(high_w, commands[im.SETPOINT + im.INVERTER]))
+        commands[im.SETPOINT + im.INVERTER] = max(now_w - step_w, min(now_w + step_w, target_w))
         if abs(target_w) < abs(now_w):
-            commands[im.SETPOINT_W] = target_w
+            commands[im.SETPOINT + im.INVERTER] = target_w
         legs = self.tree.inverter_legs
-        setpoint_ma = commands[im.SETPOINT_W] * 1_000 // (VOLTS * legs)
-        self.orders.append((self.now_ms, commands[im.OFFER_MA], setpoint_ma))
+        setpoint_ma = commands[im.SETPOINT + im.INVERTER] * 1_000 // (VOLTS * legs)
+        self.orders.append((self.now_ms, commands[im.SETPOINT + im.EVSE], setpoint_ma))
 
     # --- INV-3 --------------------------------------------------------------------------------
 

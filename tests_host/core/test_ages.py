@@ -13,7 +13,12 @@ AGES = [
     if unit == "age"
     for i in range(count)
 ]
-BUS = [f.NODE_AGE_MS, f.NODE_AGE_MS + f.NODES - 1, f.INVERTER_AGE_MS, f.SOC_AGE_MS]
+BUS = [
+    f.NODE_AGE_MS,
+    f.NODE_AGE_MS + f.NODES - 1,
+    f.DEVICE_AGE_MS + f.INVERTER,
+    f.DEVICE_SOC_AGE_MS + f.INVERTER,
+]
 
 
 def test_there_is_no_age_without_its_reading() -> None:

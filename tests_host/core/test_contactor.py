@@ -27,7 +27,12 @@ class Room:
         self.auxiliary: bool | None = None  # None: follows the permit without delay
         self.inputs = 0
         self.leaks = False  # current whatever the auxiliary contact says
-        put(self.image.commands, PILOT_STATE=f.PILOT_C, CABLE_MA=32_000, OFFER_MA=16_000)
+        put(
+            self.image.commands,
+            POINT_PILOT_STATE=f.PILOT_C,
+            POINT_CABLE_MA=32_000,
+            OFFER_MA=16_000,
+        )
         panel = f.CLAIM_HIGH + f.PANEL * f.DEVICES + f.EVSE
         self.image.commands[panel] = 32_000  # it has room
 
@@ -63,14 +68,14 @@ def test_closes_and_opens() -> None:
 
 
 REFUSALS = {
-    "pilot A": {"commands": {"PILOT_STATE": f.PILOT_A}},
-    "pilot B": {"commands": {"PILOT_STATE": f.PILOT_B}},
-    "pilot D, not ventilated": {"commands": {"PILOT_STATE": f.PILOT_D}},
-    "pilot lost": {"commands": {"PILOT_STATE": f.PILOT_UNKNOWN}},
-    "pilot E": {"commands": {"PILOT_STATE": f.PILOT_E}},
-    "pilot F": {"commands": {"PILOT_STATE": f.PILOT_F}},
-    "no diode": {"commands": {"PILOT_STATE": f.PILOT_DIODE}},
-    "cable unknown": {"commands": {"CABLE_MA": -1}},
+    "pilot A": {"commands": {"POINT_PILOT_STATE": f.PILOT_A}},
+    "pilot B": {"commands": {"POINT_PILOT_STATE": f.PILOT_B}},
+    "pilot D, not ventilated": {"commands": {"POINT_PILOT_STATE": f.PILOT_D}},
+    "pilot lost": {"commands": {"POINT_PILOT_STATE": f.PILOT_UNKNOWN}},
+    "pilot E": {"commands": {"POINT_PILOT_STATE": f.PILOT_E}},
+    "pilot F": {"commands": {"POINT_PILOT_STATE": f.PILOT_F}},
+    "no diode": {"commands": {"POINT_PILOT_STATE": f.PILOT_DIODE}},
+    "cable unknown": {"commands": {"POINT_CABLE_MA": -1}},
     "no offer": {"commands": {"OFFER_MA": 0}},
     "islanded": {"commands": {"ISLAND_STATE": f.ISLAND_ISLANDED}},
     "site not sensed": {"commands": {"ISLAND_STATE": f.ISLAND_SENSING}},
@@ -81,7 +86,7 @@ REFUSALS = {
     "too hot": {"inputs": f.IN_OVERTEMP},
     "inputs stale": {"readings": {"INPUTS_AGE_MS": 301}},
     "current not measured": {"readings": {"EVSE_AGE_MS": 2_001}},
-    "nobody authorised": {"site": {"AUTH_REQUIRED": 1}},
+    "nobody authorised": {"site": {"POINT_AUTH_REQUIRED": 1}},
     "no charging point": {"site": {"EVSE_NODE": -1}},
 }
 
@@ -107,10 +112,10 @@ def test_inv_1_diode_not_verified() -> None:
 
 def test_inv_1_d_with_ventilation_and_an_authorised_user() -> None:
     """INV-1"""
-    room = Room(AUTH_REQUIRED=1)
+    room = Room(POINT_AUTH_REQUIRED=1)
     room.inputs = f.IN_VENTILATION
-    put(room.image.requests, AUTHORISED=1)
-    assert room.step(2, PILOT_STATE=f.PILOT_D) == CLOSED
+    put(room.image.requests, POINT_AUTHORISED=1)
+    assert room.step(2, POINT_PILOT_STATE=f.PILOT_D) == CLOSED
 
 
 def test_zero_current_first() -> None:
@@ -159,7 +164,7 @@ def test_stale_current_is_not_zero() -> None:
 def test_pilot_gone_opens_at_once(state: str) -> None:
     """INV-2, the part of core: the guard is faster."""
     room = Room().charge()
-    assert room.step(PILOT_STATE=f.PILOT_NAMES.index(state)) == OPENING
+    assert room.step(POINT_PILOT_STATE=f.PILOT_NAMES.index(state)) == OPENING
     assert room.part.permit == 0
 
 
@@ -182,7 +187,7 @@ def test_welded_before_closing_is_found_and_never_closed() -> None:
     put(room.image.requests, ACKNOWLEDGE_SEQ=1)
     assert room.step(5) == FAULT  # acknowledged while still closed: nothing gained
     room.auxiliary = None
-    assert room.step(5, PILOT_STATE=f.PILOT_A) == FAULT
+    assert room.step(5, POINT_PILOT_STATE=f.PILOT_A) == FAULT
     room.step(2)
     put(room.image.requests, ACKNOWLEDGE_SEQ=2)
     assert room.step() == OPEN
@@ -192,7 +197,7 @@ def test_welded_before_closing_is_found_and_never_closed() -> None:
 def test_welded_while_opening() -> None:
     room = Room().charge()
     room.auxiliary = True
-    assert room.step(PILOT_STATE=f.PILOT_A) == OPENING
+    assert room.step(POINT_PILOT_STATE=f.PILOT_A) == OPENING
     assert room.step(2) == FAULT
     assert room.faults() == f.FAULT_WELD | f.FAULT_STAYS_LIVE
 
@@ -204,7 +209,7 @@ def test_stuck_open_is_cured_by_replugging() -> None:
     assert room.faults() == f.FAULT_STUCK_OPEN
     assert room.part.permit == 0
     assert room.step(5) == FAULT
-    assert room.step(PILOT_STATE=f.PILOT_A) == OPEN
+    assert room.step(POINT_PILOT_STATE=f.PILOT_A) == OPEN
 
 
 def test_a_weld_that_comes_while_stuck_open_is_named() -> None:
@@ -216,7 +221,7 @@ def test_a_weld_that_comes_while_stuck_open_is_named() -> None:
     assert room.step(3) == FAULT
     assert room.faults() == f.FAULT_STUCK_OPEN | f.FAULT_WELD | f.FAULT_STAYS_LIVE
     room.auxiliary = False
-    assert room.step(5, PILOT_STATE=f.PILOT_A) == FAULT
+    assert room.step(5, POINT_PILOT_STATE=f.PILOT_A) == FAULT
     put(room.image.requests, ACKNOWLEDGE_SEQ=1)
     assert room.step() == OPEN
     assert not room.faults()
@@ -241,7 +246,7 @@ def test_a_car_that_draws_more_than_offered() -> None:
     room.step(70, OFFER_MA=0)  # the arbiter answers with no offer
     assert room.part.state == OPEN
     assert room.step(5, OFFER_MA=16_000) == OPEN
-    room.step(PILOT_STATE=f.PILOT_A)
+    room.step(POINT_PILOT_STATE=f.PILOT_A)
     assert not room.faults()
 
 
@@ -276,11 +281,11 @@ def gateway() -> Room:
 def test_inv_1_gateway_must_report_ready(readings: dict[str, int]) -> None:
     """INV-1 (T2); the pilot is not ours."""
     room = gateway()
-    put(room.image.commands, PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
+    put(room.image.commands, POINT_PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
     put(room.image.readings, **readings)
     assert room.step(10) == OPEN
     room = gateway()
-    put(room.image.commands, PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
+    put(room.image.commands, POINT_PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
     assert room.step(2) == CLOSED
     put(room.image.readings, INVERTER_MA=(-9_000, -9_000, -9_000))
     put(room.image.readings, **readings)
@@ -291,7 +296,7 @@ def test_inv_1_gateway_must_report_ready(readings: dict[str, int]) -> None:
 def forming(island: int) -> Room:
     """A gateway that carries the house, its contactor closed."""
     room = gateway()
-    put(room.image.commands, PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
+    put(room.image.commands, POINT_PILOT_STATE=f.PILOT_UNKNOWN, OFFER_MA=0)
     assert room.step(2, ISLAND_STATE=island) == CLOSED
     put(room.image.readings, INVERTER_MA=(-9_000, -9_000, -9_000))
     return room

@@ -22,7 +22,7 @@ def test_inv_12_nothing_is_energised_before_the_site_is_sensed() -> None:
     """INV-12: a fresh image has no readings, whatever people ask for."""
     image = f.Image()
     image.site[:] = healthy().site
-    put(image.requests, AUTHORISED=1, RESERVE_PERMILLE=0)
+    put(image.requests, POINT_AUTHORISED=1, RESERVE_PERMILLE=0)
     wish(image, f.EVSE, 0, 32_000)
     wish(image, f.INVERTER, -3_000, -3_000)
     core = Core(image)
@@ -31,8 +31,8 @@ def test_inv_12_nothing_is_energised_before_the_site_is_sensed() -> None:
         image.latch()
         core.step(100)
         assert image.commands[f.PERMITS] & (f.OUT_CONTACTOR | f.OUT_ENABLE | f.OUT_BOND) == 0
-        assert image.commands[f.SETPOINT_W] == image.commands[f.OFFER_MA] == 0
-        assert image.commands[f.PILOT_DUTY_PERMILLE] == 1000
+        assert image.commands[f.SETPOINT + f.INVERTER] == image.commands[f.SETPOINT + f.EVSE] == 0
+        assert image.commands[f.POINT_DUTY_PERMILLE] == 1000
         assert image.commands[f.ISLAND_STATE] == f.ISLAND_SENSING
 
 
@@ -61,7 +61,7 @@ def test_the_beat_changes_and_wraps_within_its_range() -> None:
 
 
 def test_every_command_stays_within_its_declared_range() -> None:
-    bench = Bench(AUTH_REQUIRED=1)
+    bench = Bench(POINT_AUTH_REQUIRED=1)
     real = bench.core.step
 
     def step(dt_ms: int) -> None:
@@ -80,24 +80,24 @@ def test_a_session_from_plug_to_unplug() -> None:
     bench.run(3)
     bench.plug("B")
     bench.run(3)
-    assert commands[f.PILOT_DUTY_PERMILLE] == 1000  # nobody wishes it
+    assert commands[f.POINT_DUTY_PERMILLE] == 1000  # nobody wishes it
     wish(bench.image, f.EVSE, 0, 10_000)
     bench.run(3)
-    assert commands[f.OFFER_MA] == 6_000  # in B the offer stands, the contactor does not
+    assert commands[f.SETPOINT + f.EVSE] == 6_000  # in B the offer stands, the contactor does not
     assert not bench.closed
     bench.plug("C")
     bench.run(5)
     assert bench.closed
-    assert commands[f.CONTACTOR_STATE] == f.CONTACTOR_CLOSED
+    assert commands[f.POINT_CONTACTOR_STATE] == f.CONTACTOR_CLOSED
     bench.run(150)
-    assert commands[f.OFFER_MA] == 10_000
+    assert commands[f.SETPOINT + f.EVSE] == 10_000
     assert bench.current_ma == pytest.approx(10_000, abs=60)
     bench.plug("A")
     bench.run(5)
     assert not bench.closed
     assert bench.image.trips[f.TRIPPED] == 0  # the guard opened; core has acknowledged
     assert bench.image.trips[f.TRIP_COUNT] == 1
-    assert commands[f.OFFER_MA] == 0
+    assert commands[f.SETPOINT + f.EVSE] == 0
     assert commands[f.CLAIM_REASON + f.HARDWARE * f.DEVICES + f.EVSE] == f.REASON_NO_VEHICLE
 
 
@@ -133,13 +133,13 @@ def test_a_hung_core_drops_the_contactor_and_comes_back() -> None:
 
 # --- ways out of trips ------------------------------------------------------------------------
 
-OPENED = {"CONTACTOR_STATE": f.CONTACTOR_OPEN, "GRID_STATE": f.GRID_IN_SERVICE}
+OPENED = {"POINT_CONTACTOR_STATE": f.CONTACTOR_OPEN, "GRID_STATE": f.GRID_IN_SERVICE}
 WAYS_OUT = [
     # trip, commands, readings, seconds, person
-    (f.TRIP_OVERCURRENT, {"PILOT_STATE": f.PILOT_C}, {}, 0, True),
-    (f.TRIP_OVERCURRENT, {"PILOT_STATE": f.PILOT_A}, {}, 0, False),
-    (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_B}, {}, 0, False),
-    (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_C}, {}, 5, False),
+    (f.TRIP_OVERCURRENT, {"POINT_PILOT_STATE": f.PILOT_C}, {}, 0, True),
+    (f.TRIP_OVERCURRENT, {"POINT_PILOT_STATE": f.PILOT_A}, {}, 0, False),
+    (f.TRIP_PILOT, {"POINT_PILOT_STATE": f.PILOT_B}, {}, 0, False),
+    (f.TRIP_PILOT, {"POINT_PILOT_STATE": f.PILOT_C}, {}, 5, False),
     (f.TRIP_DEAD_GRID, {}, {}, 1, False),
     (f.TRIP_STOP, {}, {}, 0, True),
     (f.TRIP_RCD, {}, {}, 0, True),
@@ -153,11 +153,11 @@ WAYS_OUT = [
     (f.TRIP_SAMPLING, {}, {}, 1, False),
 ]
 STILL = [
-    (f.TRIP_OVERCURRENT, {"CONTACTOR_STATE": f.CONTACTOR_CLOSED}, {}),
+    (f.TRIP_OVERCURRENT, {"POINT_CONTACTOR_STATE": f.CONTACTOR_CLOSED}, {}),
     (f.TRIP_OVERCURRENT, {}, {"INPUTS": f.IN_CONTACTOR}),
     (f.TRIP_PILOT, {}, {"INPUTS": f.IN_CONTACTOR}),
-    (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_E}, {}),
-    (f.TRIP_PILOT, {"PILOT_STATE": f.PILOT_UNKNOWN}, {"PILOT_AGE_MS": 500}),
+    (f.TRIP_PILOT, {"POINT_PILOT_STATE": f.PILOT_E}, {}),
+    (f.TRIP_PILOT, {"POINT_PILOT_STATE": f.PILOT_UNKNOWN}, {"POINT_PILOT_AGE_MS": 500}),
     (f.TRIP_DEAD_GRID, {"GRID_STATE": f.GRID_DEAD}, {}),
     (f.TRIP_DEAD_GRID, {"GRID_STATE": f.GRID_UNKNOWN}, {}),
     (f.TRIP_STOP, {}, {"INPUTS": f.IN_ESTOP}),
@@ -166,14 +166,14 @@ STILL = [
     (f.TRIP_RCD, {}, {"INPUTS_AGE_MS": 500}),
     (f.TRIP_HEAT, {}, {"INPUTS": f.IN_OVERTEMP}),
     (f.TRIP_HEAT, {}, {"INPUTS_AGE_MS": 500}),
-    (f.TRIP_STALE_PERMIT, {"CONTACTOR_STATE": f.CONTACTOR_CLOSED}, {}),
+    (f.TRIP_STALE_PERMIT, {"POINT_CONTACTOR_STATE": f.CONTACTOR_CLOSED}, {}),
     (f.TRIP_INTERLOCK, {}, {"INPUTS": f.IN_BOND}),
     (f.TRIP_INTERLOCK, {}, {"INPUTS_AGE_MS": 500}),
     (f.TRIP_SAMPLING, {}, {"FAST_AGE_MS": 500}),
     (f.TRIP_BOND, {}, {"INPUTS": f.IN_BOND}),
-    (f.TRIP_ISLAND, {"SETPOINT_MODE": f.INVERTER_FORM}, {}),
-    (f.TRIP_NEUTRAL, {"SETPOINT_MODE": f.INVERTER_FORM}, {}),
-    (f.TRIP_SHORT, {"SETPOINT_MODE": f.INVERTER_FORM}, {}),
+    (f.TRIP_ISLAND, {"SETPOINT_MODE": f.MODE_FORM}, {}),
+    (f.TRIP_NEUTRAL, {"SETPOINT_MODE": f.MODE_FORM}, {}),
+    (f.TRIP_SHORT, {"SETPOINT_MODE": f.MODE_FORM}, {}),
 ]
 
 
@@ -323,10 +323,10 @@ class Thirsty:
     def run(self, steps: int, asks: str = "D") -> None:
         commands = self.bench.image.commands
         for _ in range(steps // 10):
-            self.bench.plug(asks if commands[f.OFFER_MA] else "B")
-            before = commands[f.OFFER_MA]
+            self.bench.plug(asks if commands[f.SETPOINT + f.EVSE] else "B")
+            before = commands[f.SETPOINT + f.EVSE]
             self.bench.run(10)
-            self.offers += before == 0 and commands[f.OFFER_MA] > 0
+            self.offers += before == 0 and commands[f.SETPOINT + f.EVSE] > 0
 
     @property
     def reason(self) -> int:
@@ -338,7 +338,7 @@ def test_d_without_ventilation_rests_at_steady_12_v() -> None:
     house.run(900)
     assert house.offers <= 1
     assert house.reason == f.REASON_VENTILATION
-    assert house.bench.image.commands[f.PILOT_DUTY_PERMILLE] == 1000
+    assert house.bench.image.commands[f.POINT_DUTY_PERMILLE] == 1000
     house.bench.set_input(f.IN_VENTILATION, True)
     house.run(100)
     assert house.bench.closed

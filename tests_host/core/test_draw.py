@@ -13,7 +13,7 @@ from tests_host.core.builders import healthy, put
 class Post:
     def __init__(self, **site: int) -> None:
         self.image = healthy(**site)
-        put(self.image.commands, OFFER_MA=16_000, CABLE_MA=32_000)
+        put(self.image.commands, OFFER_MA=16_000, POINT_CABLE_MA=32_000)
         self.draw = Draw(self.image)
 
     def run(self, ms: int, ma: int, offer_ma: int | None = None, permit: int = 1, leg: int = 0):
@@ -61,7 +61,7 @@ def test_a_car_that_follows_within_the_response_is_never_blamed(
 def test_a_cable_bears_what_it_is_rated_for(cable_ma: int, draws_ma: int, found: bool) -> None:
     """What the offer allows would be more."""
     post = Post()
-    put(post.image.commands, CABLE_MA=cable_ma)
+    put(post.image.commands, POINT_CABLE_MA=cable_ma)
     assert (post.run(20_000, draws_ma, cable_ma) is not None) == bool(found)
 
 
@@ -75,7 +75,7 @@ def test_beyond_its_offer_is_half_an_ampere_or_a_twentieth_and_the_meters_error(
     for ma, found in ((most_ma, False), (most_ma + 100, True)):
         post = Post()
         put(post.image.site, NODE_ERROR_PERMILLE=(error_permille,) * 10)
-        put(post.image.commands, CABLE_MA=63_000)
+        put(post.image.commands, POINT_CABLE_MA=63_000)
         assert (post.run(20_000, ma, offer_ma) is not None) == found
 
 

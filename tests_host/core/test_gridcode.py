@@ -38,9 +38,9 @@ class Grid:
         load(self.image, code)
         site = self.image.site
         site[im.LEG_COUNT] = legs
-        site[im.INVERTER_CHARGE_W] = 6_000
-        site[im.INVERTER_DISCHARGE_W] = 5_000
-        site[im.EVSE_MAX_MA] = 16_000
+        site[im.DEVICE_CHARGE_W + im.INVERTER] = 6_000
+        site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
+        site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
         self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.room = GridCode(self.image, FakeLimits(self.image))
         self.set(230_000, 50_000)

@@ -23,7 +23,7 @@ def test_outage_and_return() -> None:
     house.grid = im.GRID_DEAD
     assert house.run(10_000, im.ISLAND_ISLANDED) == im.ISLAND_ISLANDED
     house.run(1_000)
-    assert not house.switch and house.bond and house.mode == im.INVERTER_FORM
+    assert not house.switch and house.bond and house.mode == im.MODE_FORM
     assert house.island.permits & im.OUT_LOADS == 0
     house.grid = im.GRID_WAITING
     house.run(20_000)
@@ -119,7 +119,7 @@ def test_a_relay_or_inverter_that_does_not_follow_is_named_and_the_grid_brings_l
     house.run(500)
     setattr(house, spoil, True)
     if spoil == "deaf":
-        house.image.readings[im.INVERTER_MA] = 5_000
+        house.image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = 5_000
     house.grid = im.GRID_DEAD
     house.run(15_000)
     assert house.island.state == state
@@ -130,7 +130,7 @@ def test_a_relay_or_inverter_that_does_not_follow_is_named_and_the_grid_brings_l
     house.run(3_000)
     assert house.image.commands[im.FAULTS] == fault and house.dark_ms <= 1_000
     setattr(house, spoil, False)
-    house.image.readings[im.INVERTER_MA] = 0
+    house.image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = 0
     house.acknowledge()
     house.run(300)
     assert house.image.commands[im.FAULTS] == 0 and house.island.permits & im.OUT_ENABLE
@@ -188,7 +188,7 @@ def test_reset_changes_nothing_before_the_state_is_sensed(switch: bool, bond: bo
     house.switch, house.bond, house.mode = (
         switch,
         bond,
-        im.INVERTER_FORM if bond else im.INVERTER_STOP,
+        im.MODE_FORM if bond else im.MODE_STOP,
     )
     image.readings[im.HOUSE_AGE_MS] = im.AGE_MAX_MS
     house.deaf = True
@@ -261,15 +261,15 @@ def test_no_enable_for_an_inverter_that_has_not_heard_of_the_grids_return() -> N
     house = House(a_site())
     house.grid = im.GRID_DEAD
     house.run(10_000, im.ISLAND_ISLANDED)
-    house.image.readings[im.INVERTER_AGE_MS] = im.AGE_MAX_MS
+    house.image.readings[im.DEVICE_AGE_MS + im.INVERTER] = im.AGE_MAX_MS
     house.grid = im.GRID_IN_SERVICE
     assert house.run(20_000, im.ISLAND_GRID) == im.ISLAND_GRID
     house.run(5_000)
     assert house.island.permits & im.OUT_ENABLE == 0
-    house.image.readings[im.INVERTER_AGE_MS] = 0
+    house.image.readings[im.DEVICE_AGE_MS + im.INVERTER] = 0
     house.run(200)
     assert house.island.permits & im.OUT_ENABLE
-    house.image.readings[im.INVERTER_AGE_MS] = im.AGE_MAX_MS
+    house.image.readings[im.DEVICE_AGE_MS + im.INVERTER] = im.AGE_MAX_MS
     house.run(5_000)
     assert house.island.permits & im.OUT_ENABLE, "its own time-out handles silence on the grid"
 
@@ -305,5 +305,5 @@ def test_a_part_that_sticks_at_any_moment_of_a_transfer(spoil: str) -> None:
                 house.grid = im.GRID_IN_SERVICE
             house.run(100)
             assert not (house.switch and house.bond), (moment, step, names(house.trace))
-            if house.island.permits & im.OUT_ENABLE and house.mode == im.INVERTER_FORM:
+            if house.island.permits & im.OUT_ENABLE and house.mode == im.MODE_FORM:
                 assert not house.switch and house.bond, (moment, step, names(house.trace))

@@ -76,7 +76,7 @@ def test_an_inverter_that_forms_unasked_in_the_dark_keeps_the_switch_open() -> N
     house.weak = True
     house.grid = f.GRID_DEAD
     house.run(200_000)
-    house.weak, house.deaf, house.mode = False, True, f.INVERTER_FORM
+    house.weak, house.deaf, house.mode = False, True, f.MODE_FORM
     house.grid = f.GRID_IN_SERVICE
     house.run(30_000)
     assert not house.switch and house.image.commands[f.FAULTS] & f.FAULT_FORMING
@@ -192,7 +192,7 @@ def test_a_proof_lost_while_forming_takes_the_enable_at_once_and_the_bond_stays(
     house.false[bit] = False
     house.run(100)
     assert house.island.permits & f.OUT_ENABLE == 0
-    stop_ms = house.image.site[f.STOP_MS]
+    stop_ms = house.image.site[f.DEVICE_STOP_MS + f.INVERTER]
     for _ in range(stop_ms // 100 - 1):
         assert house.island.permits & f.OUT_BOND
         house.run(100)

@@ -23,13 +23,13 @@ def the_permissive_has_a_veto_on_forming() -> None:
         house.run(2_000)
         house.grid = im.GRID_DEAD
         house.run(after_ms)
-        if house.mode == im.INVERTER_FORM:
+        if house.mode == im.MODE_FORM:
             assert after_ms > 1_000
             return
         house.false[im.IN_ISLAND_DEAD] = False
         for _ in range(300):
             house.run(100)
-            assert house.mode != im.INVERTER_FORM and not house.island.permits & im.OUT_ENABLE, (
+            assert house.mode != im.MODE_FORM and not house.island.permits & im.OUT_ENABLE, (
                 after_ms
             )
 
@@ -209,7 +209,7 @@ def an_island_ends_at_its_reserve() -> None:
         house = House(a_site())
         requests, readings = house.image.requests, house.image.readings
         requests[im.OUTAGE_RESERVE_PERMILLE] = reserve
-        readings[im.SOC_PERMILLE] = reserve + 60
+        readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = reserve + 60
         house.run(2_000)
         house.grid = im.GRID_DEAD
         assert house.run(10_000, im.ISLAND_ISLANDED) == im.ISLAND_ISLANDED, reserve
@@ -225,7 +225,7 @@ def an_island_ends_at_its_reserve() -> None:
             assert began == begins, (reserve, soc)
     for soc, begins in ((200, False), (201, True)):
         house = House(a_site())
-        house.image.readings[im.SOC_PERMILLE] = soc
+        house.image.readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = soc
         house.run(2_000)
         house.grid = im.GRID_DEAD
         house.run(20_000)
@@ -255,7 +255,7 @@ def test_holds(check: Callable[[], None]) -> None:
 PERMISSIVE = "self.dead_ms >= _DEAD_MS and readings[im.INPUTS] & im.IN_ISLAND_DEAD"
 MATCH = "_MATCH_PERMILLE = const(150)"
 OVER = "now[_HIGH] > 1150 - ERROR_PERMILLE"
-SETTLED = "self.off_ms >= site[im.STOP_MS] + im.BOND_MARGIN_MS"
+SETTLED = "self.off_ms >= site[im.DEVICE_STOP_MS + im.INVERTER] + im.BOND_MARGIN_MS"
 ENOUGH = "if soc <= reserve:"
 MISTAKES = (
     (VETO, island_facts, PERMISSIVE, "self.dead_ms >= _DEAD_MS"),
@@ -302,7 +302,12 @@ MISTAKES = (
     ),
     (BOND, island_judge, SETTLED, "True"),
     (BOND, island_judge, SETTLED, "self.off_ms >= im.BOND_MARGIN_MS"),
-    (BOND, island_judge, SETTLED, "self.off_ms >= site[im.STOP_MS] - im.BOND_MARGIN_MS"),
+    (
+        BOND,
+        island_judge,
+        SETTLED,
+        "self.off_ms >= site[im.DEVICE_STOP_MS + im.INVERTER] - im.BOND_MARGIN_MS",
+    ),
     (RESERVE, island_judge, ENOUGH, "if soc < 0:"),
     (RESERVE, island_judge, ENOUGH, "if soc < reserve:"),
     (RESERVE, island_judge, ENOUGH, "if soc <= reserve + 1:"),

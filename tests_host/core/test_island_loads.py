@@ -19,9 +19,9 @@ MOST_W = 9_000
 def a_site(legs: int, volts: int) -> im.Image:
     image = im.Image()
     image.site[im.LEG_COUNT], image.site[im.NOMINAL_MV] = legs, volts * 1_000
-    image.site[im.INVERTER_DISCHARGE_W] = MOST_W
+    image.site[im.DEVICE_DISCHARGE_W + im.INVERTER] = MOST_W
     image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
-    for age in (im.NODE_AGE_MS, im.INVERTER_AGE_MS, im.GRID_AGE_MS):
+    for age in (im.NODE_AGE_MS, im.DEVICE_AGE_MS + im.INVERTER, im.GRID_AGE_MS):
         image.readings[age] = 0
     return image
 
@@ -33,10 +33,10 @@ def back(legs: int, volts: int, leg: int, house_w: int, fed_w: int, now_w: int) 
     loads, limits = island_energy.Loads(image), Limits(image)
     for each in range(legs):
         image.readings[im.NODE_W + each] = 300 + (house_w if each == leg else 0) - fed_w // legs
-    image.readings[im.INVERTER_W] = -fed_w
+    image.readings[im.DEVICE_W + im.INVERTER] = -fed_w
     loads.on_grid()
-    image.readings[im.INVERTER_W] = -now_w
-    image.readings[im.INVERTER_MA + leg] = -now_w * 1_000 // volts
+    image.readings[im.DEVICE_W + im.INVERTER] = -now_w
+    image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = -now_w * 1_000 // volts
     limits.step(100, True, False, 1, False)
     return loads.room(100, limits.most_w, limits.even_w)
 

@@ -99,77 +99,174 @@ def mistakes() -> dict[str, tuple[Rows, Rows, str]]:
         )
         for fact in ("flows", "follows", "cut", "loosened", "wild", "short")
     }
-    return proofs | ends | {
-        "starts on a live island": (
-            without(RULES, (im.ISLAND_OPENING, im.ISLAND_BONDING), "dead", "-dead"),
-            without(PERMITS, (im.ISLAND_STARTING,), "dead"), "INV-5"),
-        "starts with a leg unproved": (
-            without(RULES, (im.ISLAND_OPENING, im.ISLAND_BONDING, im.ISLAND_DARK), "split"),
-            without(PERMITS, (im.ISLAND_STARTING,), "split"), "INV-5"),
-        "enable comes back within an island": (
-            RULES, without(PERMITS, (im.ISLAND_ISLANDED,), "kept"), "INV-5"),
-        "enable on an open switch": (RULES, without(PERMITS, (im.ISLAND_GRID,), "-gone"), "INV-5"),
-        "enable begun in a glitch of the bond": (
-            RULES, without(PERMITS, (im.ISLAND_GRID,), "-bond"), "INV-5"),
-        "enable towards a dead grid": (RULES, without(PERMITS, (im.ISLAND_GRID,), "served"), "INV-5"),
-        "enable beside a bond that reads closed": (
-            RULES, without(PERMITS, (im.ISLAND_GRID,), "-stuck"), "INV-5"),
-        "enabled on the grid after a failure": (
-            RULES, without(PERMITS, (im.ISLAND_GRID,), "-failed"), "INV-5"),
-        "loads whatever there is": (RULES, without(PERMITS, (im.ISLAND_ISLANDED,), "room"), "INV-5"),
-        "forms again after a failure": (
-            without(RULES, (im.ISLAND_DARK, im.ISLAND_OPENING), "-failed"), PERMITS, "INV-5"),
-        "the bond goes with the enable": (
-            RULES, dropped(PERMITS, im.ISLAND_ENDING, "kept -settled"), "INV-18"),
-        "unbonds while live": (
-            without(RULES, (im.ISLAND_ENDING,), "dead", "idle"), PERMITS, "INV-18"),
-        "a live house in the dark loses its bond": (
-            RULES, dropped(PERMITS, im.ISLAND_DARK, "kept open -dead -idle -locked"), "INV-18"),
-        "the bond stays on a switch not open": (
-            RULES, without(PERMITS, (im.ISLAND_ENDING,), "open", "-settled"), "INV-6"),
-        "bonds a house that is not proved apart": (
-            RULES, without(PERMITS, (im.ISLAND_DARK,), "lonely"), "INV-"),
-        "closes on the bond": (
-            without(dropped(RULES, im.ISLAND_CLOSING, "bond"), BACK, "-bond"),
-            without(PERMITS, (im.ISLAND_CLOSING,), "-bond"), "INV-"),
-        "a bond that may be welded is no matter": (
-            dropped(RULES, im.ISLAND_GRID, "heard stuck -proved", "heard stuck"), PERMITS, "INV-6"),
-        "closes unqualified": (without(RULES, BACK, "ready"), PERMITS, "INV-7"),
-        "closes on a live island": (
-            without(RULES, BACK, "dead", "idle"),
-            without(PERMITS, (im.ISLAND_CLOSING,), "dead", "idle"), "INV-"),
-        "closes under a source that forms": (
-            without(RULES, BACK, "-forming"), without(PERMITS, (im.ISLAND_CLOSING,), "-forming"),
-            "INV-7"),
-        "closes in its pause": (without(RULES, BACK, "-holds"), PERMITS, "INV-7"),
-        "a lockout lets itself out": (
-            without(RULES, (im.ISLAND_LOCKOUT,), "acknowledged"),
-            PERMITS, "person"),
-        "what pins is not asked": (
-            without(dropped(RULES, im.ISLAND_DARK, "pinned"), (im.ISLAND_UNBONDING,), "-pinned"),
-            PERMITS, "person"),
-        "a source without enable is left to it": (
-            dropped(RULES, im.ISLAND_GRID, "capable unruly"), PERMITS, "person"),
-        "closes against what holds the switch open": (
-            dropped(RULES, im.ISLAND_CLOSING, "unruly"), PERMITS, "person"),
-        "begins to close against it": (
-            without(RULES, (im.ISLAND_UNBONDING,), "-unruly"), PERMITS, "person"),
-        "believes a stuck mirror": (
-            added(RULES, (im.ISLAND_GRID, 0, "gone", im.ISLAND_DARK, "closing")), PERMITS, "LIGHT"),
-        "a glitch of the mirror opens": (
-            RULES, (*(row for row in PERMITS if row[:2] != (im.ISLAND_GRID, im.OUT_ISLAND)),
-                    (im.ISLAND_GRID, im.OUT_ISLAND, "-open")), "INV-6"),
-        "a glitch of the bond opens": (
-            added(RULES, (im.ISLAND_GRID, 0, "bond", im.ISLAND_LOCKOUT, "stuck_bond")), PERMITS,
-            "LIGHT"),
-        "reset opens the switch": (RULES, dropped(PERMITS, im.ISLAND_SENSING, "heard -open"),
-                                   "INV-12"),
-        "reset closes the switch": (RULES, without(PERMITS, (im.ISLAND_SENSING,), "-open"), "INV-"),
-        "an idle state enables": (
-            RULES, added(PERMITS, (im.ISLAND_STOPPING, im.OUT_ENABLE, "fresh")), "INV-5"),
-        "bonds in a state of the grid": (
-            RULES, added(PERMITS, (im.ISLAND_STOPPING, im.OUT_BOND, "")), "INV-6"),
-    }  # fmt: skip
+    return (
+        proofs
+        | ends
+        | {
+            "starts on a live island": (
+                without(RULES, (im.ISLAND_OPENING, im.ISLAND_BONDING), "dead", "-dead"),
+                without(PERMITS, (im.ISLAND_STARTING,), "dead"),
+                "INV-5",
+            ),
+            "starts with a leg unproved": (
+                without(RULES, (im.ISLAND_OPENING, im.ISLAND_BONDING, im.ISLAND_DARK), "split"),
+                without(PERMITS, (im.ISLAND_STARTING,), "split"),
+                "INV-5",
+            ),
+            "enable comes back within an island": (
+                RULES,
+                without(PERMITS, (im.ISLAND_ISLANDED,), "kept"),
+                "INV-5",
+            ),
+            "enable on an open switch": (
+                RULES,
+                without(PERMITS, (im.ISLAND_GRID,), "-gone"),
+                "INV-5",
+            ),
+            "enable begun in a glitch of the bond": (
+                RULES,
+                without(PERMITS, (im.ISLAND_GRID,), "-bond"),
+                "INV-5",
+            ),
+            "enable towards a dead grid": (
+                RULES,
+                without(PERMITS, (im.ISLAND_GRID,), "served"),
+                "INV-5",
+            ),
+            "enable beside a bond that reads closed": (
+                RULES,
+                without(PERMITS, (im.ISLAND_GRID,), "-stuck"),
+                "INV-5",
+            ),
+            "enabled on the grid after a failure": (
+                RULES,
+                without(PERMITS, (im.ISLAND_GRID,), "-failed"),
+                "INV-5",
+            ),
+            "loads whatever there is": (
+                RULES,
+                without(PERMITS, (im.ISLAND_ISLANDED,), "room"),
+                "INV-5",
+            ),
+            "forms again after a failure": (
+                without(RULES, (im.ISLAND_DARK, im.ISLAND_OPENING), "-failed"),
+                PERMITS,
+                "INV-5",
+            ),
+            "the bond goes with the enable": (
+                RULES,
+                dropped(PERMITS, im.ISLAND_ENDING, "kept -settled"),
+                "INV-18",
+            ),
+            "unbonds while live": (
+                without(RULES, (im.ISLAND_ENDING,), "dead", "idle"),
+                PERMITS,
+                "INV-18",
+            ),
+            "a live house in the dark loses its bond": (
+                RULES,
+                dropped(PERMITS, im.ISLAND_DARK, "kept open -dead -idle -locked"),
+                "INV-18",
+            ),
+            "the bond stays on a switch not open": (
+                RULES,
+                without(PERMITS, (im.ISLAND_ENDING,), "open", "-settled"),
+                "INV-6",
+            ),
+            "bonds a house that is not proved apart": (
+                RULES,
+                without(PERMITS, (im.ISLAND_DARK,), "lonely"),
+                "INV-",
+            ),
+            "closes on the bond": (
+                without(dropped(RULES, im.ISLAND_CLOSING, "bond"), BACK, "-bond"),
+                without(PERMITS, (im.ISLAND_CLOSING,), "-bond"),
+                "INV-",
+            ),
+            "a bond that may be welded is no matter": (
+                dropped(RULES, im.ISLAND_GRID, "heard stuck -proved", "heard stuck"),
+                PERMITS,
+                "INV-6",
+            ),
+            "closes unqualified": (without(RULES, BACK, "ready"), PERMITS, "INV-7"),
+            "closes on a live island": (
+                without(RULES, BACK, "dead", "idle"),
+                without(PERMITS, (im.ISLAND_CLOSING,), "dead", "idle"),
+                "INV-",
+            ),
+            "closes under a source that forms": (
+                without(RULES, BACK, "-forming"),
+                without(PERMITS, (im.ISLAND_CLOSING,), "-forming"),
+                "INV-7",
+            ),
+            "closes in its pause": (without(RULES, BACK, "-holds"), PERMITS, "INV-7"),
+            "a lockout lets itself out": (
+                without(RULES, (im.ISLAND_LOCKOUT,), "acknowledged"),
+                PERMITS,
+                "person",
+            ),
+            "what pins is not asked": (
+                without(
+                    dropped(RULES, im.ISLAND_DARK, "pinned"), (im.ISLAND_UNBONDING,), "-pinned"
+                ),
+                PERMITS,
+                "person",
+            ),
+            "a source without enable is left to it": (
+                dropped(RULES, im.ISLAND_GRID, "capable unruly"),
+                PERMITS,
+                "person",
+            ),
+            "closes against what holds the switch open": (
+                dropped(RULES, im.ISLAND_CLOSING, "unruly"),
+                PERMITS,
+                "person",
+            ),
+            "begins to close against it": (
+                without(RULES, (im.ISLAND_UNBONDING,), "-unruly"),
+                PERMITS,
+                "person",
+            ),
+            "believes a stuck mirror": (
+                added(RULES, (im.ISLAND_GRID, 0, "gone", im.ISLAND_DARK, "closing")),
+                PERMITS,
+                "LIGHT",
+            ),
+            "a glitch of the mirror opens": (
+                RULES,
+                (
+                    *(row for row in PERMITS if row[:2] != (im.ISLAND_GRID, im.OUT_ISLAND)),
+                    (im.ISLAND_GRID, im.OUT_ISLAND, "-open"),
+                ),
+                "INV-6",
+            ),
+            "a glitch of the bond opens": (
+                added(RULES, (im.ISLAND_GRID, 0, "bond", im.ISLAND_LOCKOUT, "stuck_bond")),
+                PERMITS,
+                "LIGHT",
+            ),
+            "reset opens the switch": (
+                RULES,
+                dropped(PERMITS, im.ISLAND_SENSING, "heard -open"),
+                "INV-12",
+            ),
+            "reset closes the switch": (
+                RULES,
+                without(PERMITS, (im.ISLAND_SENSING,), "-open"),
+                "INV-",
+            ),
+            "an idle state enables": (
+                RULES,
+                added(PERMITS, (im.ISLAND_STOPPING, im.OUT_ENABLE, "fresh")),
+                "INV-5",
+            ),
+            "bonds in a state of the grid": (
+                RULES,
+                added(PERMITS, (im.ISLAND_STOPPING, im.OUT_BOND, "")),
+                "INV-6",
+            ),
+        }
+    )
 
 
 @pytest.mark.parametrize("name", mistakes())

@@ -185,7 +185,7 @@ MISTAKES = (
         "oldest_ms = p[_OLDEST + node] + dt_ms",
         "oldest_ms = 0",
     ),
-    (is_cut_off, panel, "commands[im.EVSE_OVERDUE] = 1", "pass"),
+    (is_cut_off, panel, "commands[im.DEVICE_OVERDUE + im.EVSE] = 1", "pass"),
     (is_cut_off, panel, OVERDUE, OVERDUE.replace("> ", "> 2 * ")),
     (
         test_a_gap_of_the_meter_costs_seconds_not_the_pause,

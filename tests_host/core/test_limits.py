@@ -11,6 +11,7 @@ from firmware.core.limits import growth, hardware
 from firmware.core.limits.arbiter import OPEN, Limits
 from firmware.core.limits.growth import ramp
 from tests_host.core.builders import healthy, order, put, wish
+from tests_host.fields import at
 
 EVSE, INVERTER = f.EVSE, f.INVERTER
 
@@ -22,7 +23,7 @@ class Desk:
         self.image = healthy(**site)
         self.limits = Limits(self.image)
         self.panel = {EVSE: (0, OPEN), INVERTER: (-OPEN, OPEN)}
-        put(self.image.commands, PILOT_STATE=f.PILOT_B, CABLE_MA=32_000)
+        put(self.image.commands, POINT_PILOT_STATE=f.PILOT_B, POINT_CABLE_MA=32_000)
 
     def step(self, steps: int = 1) -> Desk:
         for _ in range(steps):
@@ -33,7 +34,7 @@ class Desk:
         return self
 
     def command(self, name: str, slot: int = 0) -> int:
-        return self.image.commands[getattr(f, name) + slot]
+        return self.image.commands[at(name) + slot]
 
     def claim(self, source: int, device: int) -> tuple[int, int, int]:
         slot = source * f.DEVICES + device
@@ -104,15 +105,15 @@ BLOCKED = [
     (EVSE, "readings", {"INPUTS_AGE_MS": 301}, f.REASON_PROTECTION),
     (EVSE, "trips", {"TRIPPED": f.TRIP_PILOT}, f.REASON_TRIP),
     (EVSE, "commands", {"FAULTS": f.FAULT_NOT_FOLLOWED}, f.REASON_NOT_FOLLOWED),
-    (EVSE, "commands", {"CONTACTOR_STATE": f.CONTACTOR_FAULT}, f.REASON_CONTACTOR),
-    (EVSE, "commands", {"CONTACTOR_STATE": f.CONTACTOR_EMPTYING}, f.REASON_CONTACTOR),
-    (EVSE, "commands", {"PILOT_STATE": f.PILOT_A}, f.REASON_NO_VEHICLE),
-    (EVSE, "commands", {"PILOT_STATE": f.PILOT_E}, f.REASON_PILOT_FAULT),
-    (EVSE, "commands", {"CABLE_MA": -1}, f.REASON_CABLE),
-    (EVSE, "commands", {"PILOT_STATE": f.PILOT_D}, f.REASON_VENTILATION),
-    (EVSE, "site", {"AUTH_REQUIRED": 1}, f.REASON_NOT_AUTHORISED),
+    (EVSE, "commands", {"POINT_CONTACTOR_STATE": f.CONTACTOR_FAULT}, f.REASON_CONTACTOR),
+    (EVSE, "commands", {"POINT_CONTACTOR_STATE": f.CONTACTOR_EMPTYING}, f.REASON_CONTACTOR),
+    (EVSE, "commands", {"POINT_PILOT_STATE": f.PILOT_A}, f.REASON_NO_VEHICLE),
+    (EVSE, "commands", {"POINT_PILOT_STATE": f.PILOT_E}, f.REASON_PILOT_FAULT),
+    (EVSE, "commands", {"POINT_CABLE_MA": -1}, f.REASON_CABLE),
+    (EVSE, "commands", {"POINT_PILOT_STATE": f.PILOT_D}, f.REASON_VENTILATION),
+    (EVSE, "site", {"POINT_AUTH_REQUIRED": 1}, f.REASON_NOT_AUTHORISED),
     (EVSE, "readings", {"EVSE_AGE_MS": 2_001}, f.REASON_METER_STALE),
-    (EVSE, "commands", {"REST_MS": 7_000}, f.REASON_REST),
+    (EVSE, "commands", {"POINT_REST_MS": 7_000}, f.REASON_REST),
     (EVSE, "commands", {"FAULTS": f.FAULT_PEN}, f.REASON_PEN),
     (INVERTER, "site", {"INVERTER_NODE": -1}, f.REASON_TOPOLOGY),
     (INVERTER, "commands", {"ISLAND_STATE": f.ISLAND_SENSING}, f.REASON_BOOT),
@@ -152,7 +153,7 @@ def test_a_pilot_trip_does_not_stop_the_inverter() -> None:
 
 def test_the_cable_limits_the_offer() -> None:
     desk = Desk()
-    put(desk.image.commands, CABLE_MA=13_000)
+    put(desk.image.commands, POINT_CABLE_MA=13_000)
     wish(desk.image, EVSE, 0, 32_000)
     desk.step(600)
     assert desk.offer == 13_000
@@ -176,13 +177,13 @@ def test_a_cars_own_inverter_may_not_discharge() -> None:
 
 def test_a_gateway_needs_an_authorised_user_for_each_connection() -> None:
     """T2: not before, not after the next unplugging; an island it forms goes on."""
-    desk = Desk(TOPOLOGY=2, AUTH_REQUIRED=1)
+    desk = Desk(TOPOLOGY=2, POINT_AUTH_REQUIRED=1)
     wish(desk.image, INVERTER, -3_000, -3_000)
-    put(desk.image.commands, CONTACTOR_STATE=f.CONTACTOR_CLOSED)
+    put(desk.image.commands, POINT_CONTACTOR_STATE=f.CONTACTOR_CLOSED)
     assert desk.step(30).claim(f.HARDWARE, INVERTER) == (0, 0, f.REASON_NOT_AUTHORISED)
-    put(desk.image.requests, AUTHORISED=1)
+    put(desk.image.requests, POINT_AUTHORISED=1)
     assert desk.step(30).claim(f.HARDWARE, INVERTER)[0] == -5_000
-    put(desk.image.commands, UNPLUGS=1)
+    put(desk.image.commands, POINT_UNPLUGS=1)
     assert desk.step(30).claim(f.HARDWARE, INVERTER) == (0, 0, f.REASON_NOT_AUTHORISED)
     put(desk.image.commands, ISLAND_STATE=f.ISLAND_ISLANDED)
     assert desk.step(30).claim(f.HARDWARE, INVERTER)[0] == -5_000
@@ -192,7 +193,7 @@ def test_a_gateway_needs_its_contactor() -> None:
     desk = Desk(TOPOLOGY=2)
     wish(desk.image, INVERTER, -3_000, -3_000)
     assert desk.step(30).setpoint == 0
-    put(desk.image.commands, CONTACTOR_STATE=f.CONTACTOR_CLOSED)
+    put(desk.image.commands, POINT_CONTACTOR_STATE=f.CONTACTOR_CLOSED)
     assert desk.step(200).setpoint == -3_000
 
 

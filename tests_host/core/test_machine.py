@@ -28,8 +28,8 @@ class House(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bench = Bench(AUTH_REQUIRED=1)
-        put(self.bench.image.requests, AUTHORISED=1)
+        self.bench = Bench(POINT_AUTH_REQUIRED=1)
+        put(self.bench.image.requests, POINT_AUTHORISED=1)
         wish(self.bench.image, f.EVSE, 0, 32_000)
 
     @rule(steps=st.sampled_from((1, 2, 4, 10, 40, 90)))
@@ -66,8 +66,8 @@ class House(RuleBasedStateMachine):
 
     @rule(authorised=st.integers(0, 1), ohm=st.sampled_from((60, 100, 220, 1_500, 9_999)))
     def user_and_cable(self, authorised: int, ohm: int) -> None:
-        put(self.bench.image.requests, AUTHORISED=authorised)
-        put(self.bench.image.live, PROXIMITY_OHM=ohm)
+        put(self.bench.image.requests, POINT_AUTHORISED=authorised)
+        put(self.bench.image.live, POINT_PROXIMITY_OHM=ohm)
 
     @rule(
         device=st.sampled_from((f.EVSE, f.INVERTER)),
@@ -109,7 +109,7 @@ TestHouse = House.TestCase
 
 def wander() -> None:
     for seed in SEEDS:
-        Bench(AUTH_REQUIRED=1).wander(seed, ACTIONS)
+        Bench(POINT_AUTH_REQUIRED=1).wander(seed, ACTIONS)
 
 
 def _without(table: tuple, column: int, value: object) -> tuple:
@@ -161,7 +161,7 @@ def any_car_may_have_power(patch: pytest.MonkeyPatch) -> None:
     class Blind(pilot.Pilot):
         def _look(self) -> int:
             self.diode_ok = True
-            return pilot.classify(self._image.readings[f.PILOT_HIGH_MV], self.state)
+            return pilot.classify(self._image.readings[f.POINT_HIGH_MV], self.state)
 
     patch.setattr("firmware.core.Pilot", Blind)
 
@@ -275,7 +275,7 @@ def test_the_walk_finds_nothing_and_goes_everywhere() -> None:
     """INV-1, INV-2, INV-8, INV-11, INV-13 hold, and the walk reached every state and trip."""
     states, trips, faults = set(), 0, 0
     for seed in SEEDS:
-        bench = Bench(AUTH_REQUIRED=1)
+        bench = Bench(POINT_AUTH_REQUIRED=1)
         real = bench.core.step
 
         def step(dt_ms: int, bench: Bench = bench, real: Callable[[int], None] = real) -> None:

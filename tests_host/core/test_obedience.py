@@ -22,6 +22,9 @@ HABITS: dict[str, Callable[[Plant], None]] = {
     "ten times": lambda p: setattr(p, "habit", lambda told: 10 * told),
 }
 
+BAR = f.DEVICE_ENABLE_BAR + f.INVERTER
+LEVEL = f.DEVICE_OBEDIENCE + f.INVERTER
+
 
 def settled(witness: str, age_ms: int, w: int, **site: int) -> Plant:
     plant = Plant(witness, age_ms, **site)
@@ -54,7 +57,7 @@ def test_inv_16_the_enable_is_gone_within_10_s(
     took_ms = plant.until_off()
     assert response_ms < took_ms <= 10_000
     assert plant.faults & f.FAULT_NOT_OBEYED
-    assert plant.image.commands[f.ENABLE_BAR] == f.BAR_NOT_OBEYED
+    assert plant.image.commands[BAR] == f.BAR_NOT_OBEYED
 
 
 @pytest.mark.parametrize("habit", ["wrong sign", "discharges in its own mode"])
@@ -172,12 +175,12 @@ def test_each_step_in_its_order() -> None:
     seen = []
     while plant.enabled:
         plant.run(100)
-        level = plant.image.commands[f.OBEDIENCE]
+        level = plant.image.commands[LEVEL]
         if not seen or seen[-1] != level:
             seen.append(level)
     assert seen == [0, 1, 2, 3, 4]
     plant.run(200)
-    assert plant.image.commands[f.SETPOINT_MODE] == f.INVERTER_STOP
+    assert plant.image.commands[f.SETPOINT_MODE + f.INVERTER] == f.MODE_STOP
 
 
 @pytest.mark.parametrize("witness", [OWN, ABOVE, CONTACTOR])
@@ -265,7 +268,7 @@ def test_a_late_device_is_not_a_disobedient_one(
         plant.ask(w)
         plant.house_w = house_w
         plant.run(for_ms)
-        assert plant.image.commands[f.OBEDIENCE] <= f.OBEY_AGAIN and not plant.faults
+        assert plant.image.commands[LEVEL] <= f.OBEY_AGAIN and not plant.faults
         assert plant.enabled
 
 
@@ -290,7 +293,7 @@ def test_one_that_forms_is_judged_by_the_island() -> None:
         plant._measure()
         plant.image.latch()
         plant.core.obedience.step(100)
-    assert plant.image.commands[f.ENABLE_BAR] == 0
+    assert plant.image.commands[BAR] == 0
 
 
 # --- no witness -------------------------------------------------------------------------------
@@ -305,7 +308,7 @@ def test_a_silent_device_loses_its_enable(response_ms: int, meter_silent: bool) 
     plant.habit, plant.silent, plant.meter_silent = (lambda told: 2_000), True, meter_silent
     assert response_ms + 3_000 < plant.until_off() <= min(response_ms + 5_500, 12_000)
     plant.run(1_000)
-    assert plant.image.commands[f.ENABLE_BAR] & f.BAR_UNWITNESSED
+    assert plant.image.commands[BAR] & f.BAR_UNWITNESSED
     plant.habit, plant.silent, plant.meter_silent = (lambda told: told), False, False
     plant.image.requests[f.ACKNOWLEDGE_SEQ] += 1
     plant.run(1_000)
@@ -327,7 +330,7 @@ def test_a_meter_of_10_s_is_no_witness() -> None:
     plant = Plant(OWN, 10_000)
     plant.run(60_000, 500)
     assert not plant.enabled
-    assert plant.image.commands[f.ENABLE_BAR] == f.BAR_UNWITNESSED
+    assert plant.image.commands[BAR] == f.BAR_UNWITNESSED
 
 
 def test_one_that_fits_unmeasured_needs_none() -> None:
@@ -351,7 +354,7 @@ def test_what_has_no_anti_islanding_gets_no_enable(
     put(plant.image.live, ANTI_ISLANDING=says)
     plant.run(5_000)
     assert plant.enabled == enabled
-    assert (plant.image.commands[f.ENABLE_BAR] == f.BAR_ANTI_ISLANDING) != enabled
+    assert (plant.image.commands[BAR] == f.BAR_ANTI_ISLANDING) != enabled
 
 
 # --- an enable without effect -----------------------------------------------------------------

@@ -34,12 +34,14 @@ class Line:
         self.image = im.Image()
         load(self.image, code)
         site = self.image.site
-        site[im.LEG_COUNT] = site[im.INVERTER_LEGS] = legs
+        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.INVERTER] = legs
         site[im.NOMINAL_MV] = self.nominal_v * 1000
         site[im.NOMINAL_MHZ] = self.code["nominal_mhz"]
         site[im.ENTER_DELAY_MS], site[im.ENTER_RAMP_MS] = 5_000, 2_000
-        site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = RATING_W
-        site[im.EVSE_MAX_MA] = RATING_MA
+        site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = (
+            RATING_W
+        )
+        site[im.DEVICE_MAX_MA + im.EVSE] = RATING_MA
         self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.grid = GridCode(self.image, FakeLimits(self.image))
         self.power = 0.0  # W, or A per leg
@@ -71,10 +73,14 @@ class Line:
         readings, commands = self.image.readings, self.image.commands
         for leg in range(im.LEGS):
             readings[im.GRID_MV + leg] = round(self.volts * 1000) if leg < self.legs else 0
-            readings[im.EVSE_MA + leg] = round(self.last[0] * 1000) if self.wish == "car" else 0
+            readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] = (
+                round(self.last[0] * 1000) if self.wish == "car" else 0
+            )
         readings[im.GRID_MHZ] = self.code["nominal_mhz"]
-        readings[im.GRID_AGE_MS] = readings[im.EVSE_AGE_MS] = readings[im.INVERTER_AGE_MS] = 0
-        readings[im.INVERTER_W] = 0 if self.wish == "car" else round(self.last[0])
+        readings[im.GRID_AGE_MS] = readings[im.DEVICE_AGE_MS + im.EVSE] = readings[
+            im.DEVICE_AGE_MS + im.INVERTER
+        ] = 0
+        readings[im.DEVICE_W + im.INVERTER] = 0 if self.wish == "car" else round(self.last[0])
         self.grid.step(100)
         served = commands[im.GRID_STATE] == im.GRID_IN_SERVICE
         if self.wish != "car":
@@ -88,8 +94,8 @@ class Line:
             self.power = min(high, RATING_W, self.power + RATING_W / 100)
         else:
             self.offer(high)
-        commands[im.SETPOINT_W] = 0 if self.wish == "car" else round(self.power)
-        commands[im.OFFER_MA] = round(self.power * 1000) if self.wish == "car" else 0
+        commands[im.SETPOINT + im.INVERTER] = 0 if self.wish == "car" else round(self.power)
+        commands[im.SETPOINT + im.EVSE] = round(self.power * 1000) if self.wish == "car" else 0
 
     def offer(self, high_ma: int) -> None:
         most = high_ma / 1000 if high_ma >= 6_000 else 0.0

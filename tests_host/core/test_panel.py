@@ -101,7 +101,7 @@ def test_a_step_down_is_not_made_twice_while_the_meter_lags() -> None:
     """The node's reading is compared with islet's current at the time of that reading."""
     house = a_house(a_tree(period_ms=1_000, response_ms=200))
     house.run(12_000)
-    assert house.image.commands[im.OFFER_MA] == 16_000
+    assert house.image.commands[im.SETPOINT + im.EVSE] == 16_000
     house.load_ma[0] = [14_000] * 3
     lowest: list[int] = []
     house.run(6_000, each=lambda: lowest.append(house.claim(im.EVSE)[1]))
@@ -175,7 +175,7 @@ def sign_flipped(panel: Panel) -> None:
 def discharge_enlarges_headroom(panel: Panel) -> None:
     history = panel.history
     history.inverter_draw_ma = (  # type: ignore[method-assign]
-        lambda leg, volts: history.image.readings[im.INVERTER_MA + leg]
+        lambda leg, volts: history.image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg]
     )
 
 
@@ -278,12 +278,12 @@ def test_own_instruments_lost_count_as_worst_in_each_direction() -> None:
     house.run(15_000)
     assert house.claim(im.EVSE)[1] >= 15_000
     readings = house.image.readings
-    readings[im.EVSE_AGE_MS] = 600
+    readings[im.DEVICE_AGE_MS + im.EVSE] = 600
     house.panel.step(100)
     for _ in range(12):
         house.panel.step(100)
     assert house.claim(im.EVSE)[1] == 0, "all 25 A count as foreign"
-    readings[im.EVSE_AGE_MS], readings[im.INVERTER_AGE_MS] = 0, 2_100
+    readings[im.DEVICE_AGE_MS + im.EVSE], readings[im.DEVICE_AGE_MS + im.INVERTER] = 0, 2_100
     for _ in range(30):
         house.panel.step(100)
     nameplate_ma = 15_000 // 3 * 1000 // 230
@@ -338,11 +338,11 @@ def test_coordination_needs_a_short_time_out_in_the_device_and_fresh_instruments
     house.run(3_000)
     assert house.claim(im.INVERTER)[0] == 0
     house = split_phase()
-    house.image.site[im.INVERTER_REVERT_MS] = 10_001
+    house.image.site[im.DEVICE_REVERT_MS + im.INVERTER] = 10_001
     house.run(2_000)
     assert house.claim(im.INVERTER)[0] == 0
     house = split_phase()
-    house.image.site[im.INVERTER_REVERT_MS] = 0
+    house.image.site[im.DEVICE_REVERT_MS + im.INVERTER] = 0
     house.run(2_000)
     assert house.claim(im.INVERTER)[0] == 0
 

@@ -78,7 +78,7 @@ def nothing_is_coordinated_with_a_silent_inverter() -> None:
     house = panel_plant.House(tree, random.Random(1), coordinated=True, evse_wish_ma=0)
     house.run(2_000)
     assert house.claim(im.INVERTER)[0] < 0
-    house.image.readings[im.INVERTER_AGE_MS] = 2_100
+    house.image.readings[im.DEVICE_AGE_MS + im.INVERTER] = 2_100
     for _ in range(3):
         house.panel.step(100)
     assert house.claim(im.INVERTER)[0] == 0
@@ -90,15 +90,15 @@ def an_inverters_sample_counts_from_when_it_was_taken() -> None:
     history = panel_history.History(image)
     history.declare()
     readings = image.readings
-    readings[im.INVERTER_AGE_MS] = readings[im.EVSE_AGE_MS] = 0
+    readings[im.DEVICE_AGE_MS + im.INVERTER] = readings[im.DEVICE_AGE_MS + im.EVSE] = 0
     for _ in range(10):
         history.push(100)
-    readings[im.INVERTER_AGE_MS], readings[im.INVERTER_W] = 400, -3_000
-    readings[im.INVERTER_MA] = -4_347
+    readings[im.DEVICE_AGE_MS + im.INVERTER], readings[im.DEVICE_W + im.INVERTER] = 400, -3_000
+    readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = -4_347
     for age_ms in (1_000, 1_100, 400):
-        readings[im.INVERTER_AGE_MS] = age_ms
+        readings[im.DEVICE_AGE_MS + im.INVERTER] = age_ms
         held = (0, 0) if age_ms != 400 else (-3_000, -4_347)
-        readings[im.INVERTER_W], readings[im.INVERTER_MA] = held
+        readings[im.DEVICE_W + im.INVERTER], readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = held
         history.push(100)
     seen = []
     for back in range(8):

@@ -78,7 +78,7 @@ class House:
         for age in self.image.ages:
             if not f.NODE_AGE_MS <= age < f.NODE_AGE_MS + f.NODES:
                 live[age] = 0
-        live[f.INVERTER_W] = round(self.own_ma * 3 * VOLTS / 1000)
+        live[f.DEVICE_W + f.INVERTER] = round(self.own_ma * 3 * VOLTS / 1000)
         for meter in self.meters:
             meter.step(self.now_ms, self.flow(meter.node), self.chance, live)
         self.image.latch()

@@ -58,13 +58,13 @@ class Line:
     ) -> int:
         low_mv = high_mv if low_mv is None else low_mv
         readings = self.image.readings
-        put(readings, PILOT_HIGH_MV=high_mv, PILOT_LOW_MV=low_mv, PILOT_AGE_MS=age_ms)
+        put(readings, POINT_HIGH_MV=high_mv, POINT_LOW_MV=low_mv, POINT_PILOT_AGE_MS=age_ms)
         put(self.image.requests, **requests)
         self.pilot.step(100)
-        return self.image.commands[f.PILOT_STATE]
+        return self.image.commands[f.POINT_PILOT_STATE]
 
     def pwm(self, on: bool = True) -> None:
-        self.image.commands[f.PILOT_DUTY_PERMILLE] = 266 if on else 1000
+        self.image.commands[f.POINT_DUTY_PERMILLE] = 266 if on else 1000
 
     def faults(self) -> int:
         return self.image.commands[f.FAULTS]
@@ -204,12 +204,12 @@ def test_a_short_unplugging_is_counted_and_ends_what_a_connection_ends() -> None
     for _ in range(12):
         line.step(9_000, -8_800)
     assert line.faults() & f.FAULT_DIODE
-    put(line.image.readings, PILOT_UNPLUGS=1)
+    put(line.image.readings, POINT_PILOT_UNPLUGS=1)
     line.step(9_000, -12_000)
-    assert line.pilot.unplugged and line.image.commands[f.UNPLUGS] == 1
+    assert line.pilot.unplugged and line.image.commands[f.POINT_UNPLUGS] == 1
     assert not line.faults()
     line.step(9_000, -12_000)
-    assert not line.pilot.unplugged and line.image.commands[f.UNPLUGS] == 1
+    assert not line.pilot.unplugged and line.image.commands[f.POINT_UNPLUGS] == 1
 
 
 def test_a_gateways_report_counts_as_unplugging() -> None:
@@ -220,7 +220,7 @@ def test_a_gateways_report_counts_as_unplugging() -> None:
     for plugged, age_ms in reports:
         put(line.image.readings, INVERTER_PLUGGED=plugged, INVERTER_AGE_MS=age_ms)
         line.step(12_000)
-        seen.append(line.image.commands[f.UNPLUGS])
+        seen.append(line.image.commands[f.POINT_UNPLUGS])
     assert seen == [0, 0, 0, 1, 1, 1, 1]
 
 
@@ -253,9 +253,9 @@ def test_the_duty_never_offers_more_than_asked(offer_ma: int) -> None:
 
 def test_drive_follows_the_offer() -> None:
     line = Line()
-    line.image.commands[f.OFFER_MA] = 16_000
+    line.image.commands[f.SETPOINT + f.EVSE] = 16_000
     line.pilot.drive()
-    assert line.image.commands[f.PILOT_DUTY_PERMILLE] == 266
+    assert line.image.commands[f.POINT_DUTY_PERMILLE] == 266
 
 
 def test_the_table_prints_itself() -> None:

@@ -15,9 +15,9 @@ def cable(ohms: list[int], age_ms: int = 0, **site: int) -> list[int]:
     part = Proximity(image)
     seen = []
     for ohm in ohms:
-        put(image.readings, PROXIMITY_OHM=ohm, PROXIMITY_AGE_MS=age_ms)
+        put(image.readings, POINT_PROXIMITY_OHM=ohm, POINT_PROXIMITY_AGE_MS=age_ms)
         part.step(100)
-        seen.append(image.commands[f.CABLE_MA])
+        seen.append(image.commands[f.POINT_CABLE_MA])
     return seen
 
 
@@ -49,7 +49,7 @@ def test_a_gateway_has_no_plug_of_ours() -> None:
 @pytest.mark.parametrize(("ohm", "fault"), [(0, True), (74, True), (220, False), (9_999, False)])
 def test_a_short_is_a_fault_an_empty_socket_is_not(ohm: int, fault: bool) -> None:
     image = healthy()
-    put(image.readings, PROXIMITY_OHM=ohm)
+    put(image.readings, POINT_PROXIMITY_OHM=ohm)
     part = Proximity(image)
     part.step(100)
     part.step(100)

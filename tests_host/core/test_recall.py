@@ -36,9 +36,9 @@ def test_inv_1_a_weld_before_the_reset_keeps_it_open(fault: int) -> None:
 def test_a_car_that_ignored_its_offer_is_not_forgotten() -> None:
     room = recalled(f.FAULT_NOT_FOLLOWED)
     assert room.step(100) == OPEN
-    put(room.image.commands, PILOT_STATE=f.PILOT_A)
+    put(room.image.commands, POINT_PILOT_STATE=f.PILOT_A)
     room.step()
-    put(room.image.commands, PILOT_STATE=f.PILOT_C)
+    put(room.image.commands, POINT_PILOT_STATE=f.PILOT_C)
     assert room.step(3) == CLOSED
 
 
@@ -123,7 +123,7 @@ def test_a_replay_that_sets_the_requests_later_decides_the_same() -> None:
     image.requests[f.REMEMBERED_FAULTS] = f.FAULT_WELD | f.FAULT_BOND
     core.step(100)
     assert image.commands[f.FAULTS] & (f.FAULT_WELD | f.FAULT_BOND) == f.FAULT_WELD | f.FAULT_BOND
-    assert image.commands[f.CONTACTOR_STATE] == f.CONTACTOR_FAULT
+    assert image.commands[f.POINT_CONTACTOR_STATE] == f.CONTACTOR_FAULT
 
 
 def test_a_first_start_has_nothing_to_recall() -> None:

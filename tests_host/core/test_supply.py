@@ -19,7 +19,7 @@ class House:
         site[im.LEG_COUNT] = legs
         site[im.NOMINAL_MV] = nominal_v * 1000
         site[im.NOMINAL_MHZ] = self.mhz = 50_000 if nominal_v == 230 else 60_000
-        site[im.INVERTER_CHARGE_W] = 5_000
+        site[im.DEVICE_CHARGE_W + im.INVERTER] = 5_000
         self.legs, self.nominal_v = legs, nominal_v
         self.supply = Supply(self.image)
         self.tied = True
@@ -104,16 +104,16 @@ def test_bad_only_counts_while_islets_own_devices_stand_still() -> None:
     readings, commands = house.image.readings, house.image.commands
     house.image.site[im.GRID_LOSS_MS] = 1_000
     house.set(0.7, 0.7, 0.7)
-    readings[im.INVERTER_AGE_MS] = 0
-    readings[im.INVERTER_W] = 3_000
+    readings[im.DEVICE_AGE_MS + im.INVERTER] = 0
+    readings[im.DEVICE_W + im.INVERTER] = 3_000
     assert house.run(10) == im.LOSS_NONE
-    commands[im.SETPOINT_W] = 2_000
-    readings[im.INVERTER_W] = 0
+    commands[im.SETPOINT + im.INVERTER] = 2_000
+    readings[im.DEVICE_W + im.INVERTER] = 0
     assert house.run(10) == im.LOSS_NONE
-    commands[im.SETPOINT_W] = 0
+    commands[im.SETPOINT + im.INVERTER] = 0
     assert house.until(im.LOSS_BAD, 3) == pytest.approx(1.0, abs=0.11)
     house.tied = False
-    readings[im.INVERTER_W] = 3_000
+    readings[im.DEVICE_W + im.INVERTER] = 3_000
     assert house.run(1) == im.LOSS_BAD, "apart, its own power moves nothing"
 
 
@@ -130,7 +130,7 @@ def test_bad_for_the_house_as_a_load_at_the_latest(
     volts = [1.0] * legs
     volts[leg % legs] = pu
     house.set(*volts)
-    house.image.commands[im.SETPOINT_W] = 1_000  # islet's devices do not matter here
+    house.image.commands[im.SETPOINT + im.INVERTER] = 1_000  # islet's devices do not matter here
     most = 15 if pu > 1.15 else 60
     if legs == 1 and pu == 0.0:
         assert house.run(1) == im.LOSS_DEAD

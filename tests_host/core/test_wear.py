@@ -20,7 +20,7 @@ HOURLY, DAILY = 12, 48  # the most of any hour and any day: what an account hold
 class Post:
     def __init__(self, remembered: int = 0) -> None:
         self.image = healthy()
-        put(self.image.commands, PILOT_STATE=f.PILOT_C)
+        put(self.image.commands, POINT_PILOT_STATE=f.PILOT_C)
         self.image.requests[f.REMEMBERED + f.MEMORY_WEAR] = remembered
         self.wear = Wear(self.image)
         self.wear.recall()
@@ -72,9 +72,9 @@ def test_long_pauses_are_forgiven(how: str) -> None:
     if how == "person":
         post.run(1_000, person=True)
     elif how == "unplugged":
-        put(post.image.commands, PILOT_STATE=f.PILOT_A)
+        put(post.image.commands, POINT_PILOT_STATE=f.PILOT_A)
         post.run(60_000)
-        put(post.image.commands, PILOT_STATE=f.PILOT_C)
+        put(post.image.commands, POINT_PILOT_STATE=f.PILOT_C)
     else:
         post.once(600_000)
     post.wear._hour_ms = 0

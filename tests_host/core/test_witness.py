@@ -72,7 +72,7 @@ def test_inv_15_a_right_instrument_is_not_and_growth_goes_to_the_end() -> None:
     house = Quiet().go(90)
     assert not faulty(house)
     assert doubted(house) == (-1, -1)
-    assert house.image.readings[f.INVERTER_W] < -3_000
+    assert house.image.readings[f.DEVICE_W + f.INVERTER] < -3_000
 
 
 def test_inv_15_nothing_grows_on_a_step_that_is_unproved() -> None:

@@ -168,7 +168,7 @@ class House:
         )
         self.image.site[f.NODE_REGULATES] = int(self.regulated)
         put(self.image.commands, ISLAND_STATE=f.ISLAND_SENSING, GRID_STATE=f.GRID_UNKNOWN)
-        put(self.image.requests, AUTHORISED=1, RESERVE_PERMILLE=100)
+        put(self.image.requests, POINT_AUTHORISED=1, RESERVE_PERMILLE=100)
         self.core = Core(self.image)
 
     def _loads(self) -> None:
@@ -248,12 +248,14 @@ class House:
         self._measure()
         image.latch()
         self._wishes()
-        offer_ma = image.commands[f.OFFER_MA]
+        offer_ma = image.commands[f.SETPOINT + f.EVSE]
         self.core.step(STEP_MS)
         image.trips[f.OUTPUTS] = image.commands[f.PERMITS]  # a guard with nothing to trip for
-        if offer_ma and not image.commands[f.OFFER_MA] and self.plugged:
+        if offer_ma and not image.commands[f.SETPOINT + f.EVSE] and self.plugged:
             self.stops += 1
-        self.orders.append((image.commands[f.OFFER_MA], image.commands[f.SETPOINT_W]))
+        self.orders.append(
+            (image.commands[f.SETPOINT + f.EVSE], image.commands[f.SETPOINT + f.INVERTER])
+        )
         if image.commands[f.FAULTS] & f.FAULT_INSTRUMENT and self.named_ms is None:
             self.named_ms = self.now_ms
         image.age(STEP_MS)
@@ -275,7 +277,7 @@ class House:
         closed = bool(commands[f.PERMITS] & f.OUT_CONTACTOR) and self.plugged
         back = self.car_waits_ms // STEP_MS
         offer_ma = self.orders[-back][0] if len(self.orders) >= back > 0 else 0
-        target = min(offer_ma, self.car_most_ma) if closed and commands[f.OFFER_MA] else 0
+        target = min(offer_ma, self.car_most_ma) if closed and commands[f.SETPOINT + f.EVSE] else 0
         if not closed:
             self.car_ma = [0.0] * 3
         by = self.car_speed * STEP_MS
@@ -326,30 +328,39 @@ class House:
     def _measure(self) -> None:
         live, chance = self.image.live, self.chance
         for age in (
-            f.INPUTS_AGE_MS, f.PILOT_AGE_MS, f.PROXIMITY_AGE_MS, f.FAST_AGE_MS, f.GRID_AGE_MS,
-            f.HOUSE_AGE_MS, f.SOC_AGE_MS,
-        ):  # fmt: skip
+            f.INPUTS_AGE_MS,
+            f.POINT_PILOT_AGE_MS,
+            f.POINT_PROXIMITY_AGE_MS,
+            f.FAST_AGE_MS,
+            f.GRID_AGE_MS,
+            f.HOUSE_AGE_MS,
+            f.DEVICE_SOC_AGE_MS + f.INVERTER,
+        ):
             live[age] = 0
         commands = self.image.commands
-        duty = commands[f.PILOT_DUTY_PERMILLE]
+        duty = commands[f.POINT_DUTY_PERMILLE]
         pwm = 0 < duty < 1000
         high = 12_000 if not self.plugged else 6_000 if pwm else 9_000
         if self.has_car:
-            live[f.PILOT_HIGH_MV] = high
-            live[f.PILOT_LOW_MV] = -12_000 if pwm else high
+            live[f.POINT_HIGH_MV] = high
+            live[f.POINT_LOW_MV] = -12_000 if pwm else high
         closed = bool(commands[f.PERMITS] & f.OUT_CONTACTOR)
         live[f.INPUTS] = f.IN_CONTACTOR if closed else 0
         if commands[f.PERMITS] & f.OUT_ENABLE:
             live[f.INPUTS] |= f.IN_ENABLE
         if self.now_ms % 200 == 0:
             for leg in LEGS:
-                live[f.EVSE_MA + leg] = max(0, round(self.car_ma[leg] + chance.gauss(0, 20)))
-            live[f.EVSE_AGE_MS] = 0
+                live[f.DEVICE_MA + f.EVSE * f.LEGS + leg] = max(
+                    0, round(self.car_ma[leg] + chance.gauss(0, 20))
+                )
+            live[f.DEVICE_AGE_MS + f.EVSE] = 0
         if self.has_inverter and self.now_ms % 400 == 0:
-            live[f.INVERTER_W] = round(self.inverter_ma * VOLTS * self.inverter_legs / 1000)
+            live[f.DEVICE_W + f.INVERTER] = round(
+                self.inverter_ma * VOLTS * self.inverter_legs / 1000
+            )
             for leg in LEGS:
-                live[f.INVERTER_MA + leg] = round(self._inverter_on(leg))
-            live[f.INVERTER_AGE_MS] = 100
+                live[f.DEVICE_MA + f.INVERTER * f.LEGS + leg] = round(self._inverter_on(leg))
+            live[f.DEVICE_AGE_MS + f.INVERTER] = 100
         for meter in self.meters:
             meter.step(self.now_ms, self._flow(meter.node), chance, live)
 
@@ -361,7 +372,7 @@ class House:
             return
         requests[f.MARKET_LOW + f.EVSE], requests[f.MARKET_HIGH + f.EVSE] = 0, 32_000
         grid_w = sum(readings[f.NODE_W + leg] for leg in LEGS)
-        wish = max(-5_000, min(5_000, readings[f.INVERTER_W] - grid_w))
+        wish = max(-5_000, min(5_000, readings[f.DEVICE_W + f.INVERTER] - grid_w))
         if self.regulated:  # two of them would fight: ours goes by price
             wish = (4_000, -3_000, 0)[self.now_ms // 60_000 % 3]
         if self.fixed_w is not None:

@@ -62,7 +62,7 @@ def may_write(house: House) -> set[int]:
 def test_models_that_moved_while_it_was_silent(order: tuple[int, ...], seconds: float) -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(5)
         silent(house)
         await house.run(seconds)
@@ -74,7 +74,7 @@ def test_models_that_moved_while_it_was_silent(order: tuple[int, ...], seconds: 
         for at, values in after:
             assert set(range(at, at + len(values))) <= may_write(house)
         assert house.sunspec.get(704, "WSet") == 2000 and errors(house) == []
-        assert house.image.live[im.INVERTER_AGE_MS] < 1000
+        assert house.image.live[im.DEVICE_AGE_MS + im.INVERTER] < 1000
 
     run(main)
 
@@ -87,7 +87,7 @@ def test_a_factor_that_changed_is_never_ten_times_the_power(
     async def main() -> None:
         house = House()
         house.sunspec.put(704, "WSet_SF", before)
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(5)
         if how == "silent":
             silent(house)
@@ -112,12 +112,12 @@ def test_a_factor_that_changed_is_never_ten_times_the_power(
 def test_nothing_is_written_to_a_device_that_hangs() -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(5)
         house.sunspec.beats = False
         await house.run(6)
         count = len(house.devices.writes())
-        house.ask(im.INVERTER_FOLLOW, -3000)
+        house.ask(im.MODE_FOLLOW, -3000)
         await house.run(10)
         beat = house.sunspec.register(715, "ControllerHb")
         assert all(at == beat for at, _ in house.devices.writes()[count:])
@@ -131,7 +131,7 @@ def test_nothing_is_written_to_a_device_that_hangs() -> None:
 def test_704_elsewhere_without_a_word_is_found_by_its_check() -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(5)
         updated(house, ORDERS[0])
         await house.run(14)
@@ -144,10 +144,10 @@ def test_704_elsewhere_without_a_word_is_found_by_its_check() -> None:
 def test_written_again_when_it_does_not_obey() -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(6)
         count = len(house.devices.writes())
-        house.image.commands[im.OBEDIENCE] = im.OBEY_AGAIN
+        house.image.commands[im.DEVICE_OBEDIENCE + im.INVERTER] = im.OBEY_AGAIN
         await house.run(1)
         start = house.sunspec.register(715, "OpCtl")
         assert start in [at for at, _ in house.devices.writes()[count:]]
@@ -159,7 +159,7 @@ def test_written_again_when_it_does_not_obey() -> None:
 
 
 def works(house: House) -> bool:
-    return house.image.live[im.INVERTER_W] == -1500 and errors(house) == []
+    return house.image.live[im.DEVICE_W + im.INVERTER] == -1500 and errors(house) == []
 
 
 def test_a_chain_that_ends_in_zeros() -> None:
@@ -268,7 +268,7 @@ def test_acknowledge_means_accepted() -> None:
     async def main() -> None:
         house = House()
         house.devices.fault = on_writes(house, (704, "WSetEna"), 5, 1000, carried_out=True)
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(30)
         assert house.sunspec.get(704, "WSet") == 2000 and errors(house) == []
         at = house.sunspec.register(704, "WSetEna")
@@ -278,18 +278,18 @@ def test_acknowledge_means_accepted() -> None:
 
 
 @pytest.mark.parametrize("point", [(704, "WSetEna"), (715, "OpCtl"), (704, "AntiIslEna")])
-@pytest.mark.parametrize("mode", [im.INVERTER_FOLLOW, im.INVERTER_STOP])
+@pytest.mark.parametrize("mode", [im.MODE_FOLLOW, im.MODE_STOP])
 def test_busy_is_asked_again(point: tuple[int, str], mode: int) -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(5)
-        house.ask(im.INVERTER_STOP if mode == im.INVERTER_FOLLOW else im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_STOP if mode == im.MODE_FOLLOW else im.MODE_FOLLOW, -2000)
         await house.run(5)
         house.devices.fault = on_writes(house, point, 6, 3, carried_out=False)
         house.ask(mode, -2000)
         await house.run(12)
-        follow = mode == im.INVERTER_FOLLOW
+        follow = mode == im.MODE_FOLLOW
         assert house.sunspec.get(704, "WSet") == (2000 if follow else 0)
         assert house.sunspec.get(715, "OpCtl") == (1 if follow else 0)
         assert house.sunspec.get(704, "AntiIslEna") == 1
@@ -305,7 +305,7 @@ def test_busy_is_asked_again(point: tuple[int, str], mode: int) -> None:
 def test_its_anti_islanding_is_asked(raw: int, says: int) -> None:
     async def main() -> None:
         house = House()
-        assert house.image.live[im.ANTI_ISLANDING] == -1
+        assert house.image.live[im.DEVICE_ANTI_ISLANDING + im.INVERTER] == -1
         at = house.sunspec.register(704, "AntiIslEna")
 
         def fault(request: bytes, answers: list[Answer]) -> list[Answer]:
@@ -314,6 +314,6 @@ def test_its_anti_islanding_is_asked(raw: int, says: int) -> None:
 
         house.devices.fault = fault
         await house.run(4)
-        assert house.image.live[im.ANTI_ISLANDING] == says and at
+        assert house.image.live[im.DEVICE_ANTI_ISLANDING + im.INVERTER] == says and at
 
     run(main)

@@ -27,7 +27,7 @@ def test_follow_is_armed_in_the_documented_order() -> None:
 
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, 3000)
+        house.ask(im.MODE_FOLLOW, 3000)
         await house.run(4)
         minus = [0xFFFF, 0x10000 - 3000]
         assert written(house)[:6] == [
@@ -48,7 +48,7 @@ def test_follow_is_armed_in_the_documented_order() -> None:
 def test_a_new_setpoint_waits_for_one_request_at_most() -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, 0)
+        house.ask(im.MODE_FOLLOW, 0)
         await house.run(4.2)  # not in the middle of a frame
         beside = house.run(30)
         waits: list[float] = []
@@ -58,7 +58,7 @@ def test_a_new_setpoint_waits_for_one_request_at_most() -> None:
             for i in range(200):
                 w = -100 - i
                 asked, requests = house.uart.time(), len(house.uart.sent)
-                house.ask(im.INVERTER_FOLLOW, w)
+                house.ask(im.MODE_FOLLOW, w)
                 await asyncio.sleep(0.137)
                 later = house.uart.sent[requests:]
                 sent = next(
@@ -79,9 +79,9 @@ def test_a_new_setpoint_waits_for_one_request_at_most() -> None:
 def test_the_setpoint_is_rewritten_well_before_it_reverts() -> None:
     async def main() -> None:
         house = House()
-        house.image.site[im.INVERTER_REVERT_MS] = 6000
+        house.image.site[im.DEVICE_REVERT_MS + im.INVERTER] = 6000
         house.inverter.control.__init__(house.image, house.inverter)  # type: ignore[misc]
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(30)
         at = house.sunspec.register(704, "WSetEna")
         times = [t for t, f in house.uart.sent if f[1] == 16 and f[2] << 8 | f[3] == at]
@@ -97,7 +97,7 @@ def test_a_dead_core_is_worth_nothing() -> None:
 
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(4)
         assert house.sunspec.get(704, "WSet") == 2000
         house.core_beats = False
@@ -113,11 +113,11 @@ def test_a_dead_core_is_worth_nothing() -> None:
 def test_stop_is_zero_then_stop() -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(4.2)  # not in the middle of a frame
         count = len(written(house))
-        house.image.commands[im.SETPOINT_W] = -2000
-        house.ask(im.INVERTER_STOP, -2000)
+        house.image.commands[im.SETPOINT + im.INVERTER] = -2000
+        house.ask(im.MODE_STOP, -2000)
         await house.run(2)
         assert written(house)[count : count + 3] == [
             ("704.WSetEna", [1, 1, 0, 0]),
@@ -131,20 +131,20 @@ def test_stop_is_zero_then_stop() -> None:
 def test_forming_is_asked_for_only_of_a_device_that_can() -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FORM, 0)
+        house.ask(im.MODE_FORM, 0)
         await house.run(4)
         assert written(house)[4:7] == [
             ("715.OpCtl", [0]),
             ("704.AntiIslEna", [0]),
             ("715.OpCtl", [1]),
         ]
-        house.ask(im.INVERTER_STOP, 0)
+        house.ask(im.MODE_STOP, 0)
         await house.run(2)
         assert (house.sunspec.get(704, "AntiIslEna"), house.sunspec.get(715, "OpCtl")) == (1, 0)
 
         other = House()
         other.sunspec.put(702, "IntIslandCatRtg", 0)
-        other.ask(im.INVERTER_FORM, 0)
+        other.ask(im.MODE_FORM, 0)
         await other.run(4)
         assert "702.IntIslandCatRtg: does not say it can form an island" in errors(other)
         assert other.sunspec.get(704, "AntiIslEna") == 1 and other.sunspec.get(715, "OpCtl") == 0
@@ -163,7 +163,7 @@ def test_inv_12_a_restart_does_not_darken_an_island() -> None:
             (715, "OpCtl", 1),
         ):
             house.sunspec.put(number, point, value)
-        house.ask(im.INVERTER_FORM, 0)
+        house.ask(im.MODE_FORM, 0)
         await house.run(6)
         house.sunspec.put(704, "WSetRvrtTms", 0)  # and neither is it when it forgets
         await house.run(10)
@@ -178,7 +178,7 @@ def test_anti_islanding_is_off_only_in_the_plan_of_forming() -> None:
     """In every plan the guard is off only behind a stop, and every other plan switches it on."""
     for mode, plan in enumerate(PLANS):
         points = [WRITES[what][2] for what in plan]
-        if mode == im.INVERTER_FORM:
+        if mode == im.MODE_FORM:
             assert points.index("AntiIslEna = 0") > points.index("OpCtl = STOP")
         else:
             assert "AntiIslEna = 1" in points and "AntiIslEna = 0" not in points
@@ -190,7 +190,7 @@ def test_inv_12_nothing_is_changed_before_the_site_is_sensed() -> None:
     async def main() -> None:
         house = House()
         house.image.commands[im.ISLAND_STATE] = im.ISLAND_SENSING
-        house.ask(im.INVERTER_STOP, 0)
+        house.ask(im.MODE_STOP, 0)
         await house.run(6)
         assert written(house) == []
         assert house.sunspec.get(715, "ControllerHb") >= 4
@@ -203,7 +203,7 @@ def test_setpoint_scale_rounds_towards_zero(sf: int) -> None:
     async def main() -> None:
         house = House()
         house.sunspec.put(704, "WSet_SF", sf)
-        house.ask(im.INVERTER_FOLLOW, 2999)
+        house.ask(im.MODE_FOLLOW, 2999)
         await house.run(4)
         raw = house.sunspec.get(704, "WSet")
         assert -2999 <= raw * 10**sf <= -2900 and raw < 0
@@ -222,11 +222,11 @@ def test_refused_writes_have_names_and_a_lease_is_a_must() -> None:
             return answers
 
         house.devices.fault = refuse
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(6)
         assert "704.WSetEnaRvrt: write refused, illegal data value" in errors(house)
         assert house.sunspec.get(704, "WSetEna") == 0  # no setpoint without its lease
-        house.ask(im.INVERTER_STOP, 0)
+        house.ask(im.MODE_STOP, 0)
         await house.run(2)
         assert house.sunspec.get(715, "OpCtl") == 0
 
@@ -236,7 +236,7 @@ def test_refused_writes_have_names_and_a_lease_is_a_must() -> None:
 def test_lost_settings_are_written_again() -> None:
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -2000)
+        house.ask(im.MODE_FOLLOW, -2000)
         await house.run(4)
         for point in ("WSetRvrtTms", "WSetEnaRvrt", "WSetEna", "WSet"):
             house.sunspec.put(704, point, 0)  # the device has restarted

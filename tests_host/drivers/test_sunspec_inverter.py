@@ -38,16 +38,26 @@ def test_readings_in_load_convention() -> None:
         house = House()
         await house.run(5)
         live = house.image.live
-        assert live[im.INVERTER_W] == -1500  # it generates
-        assert list(live[im.INVERTER_MA : im.INVERTER_MA + 3]) == [-2200, -2200, -2100]
+        assert live[im.DEVICE_W + im.INVERTER] == -1500  # it generates
+        assert list(
+            live[im.DEVICE_MA + im.INVERTER * im.LEGS : im.DEVICE_MA + im.INVERTER * im.LEGS + 3]
+        ) == [-2200, -2200, -2100]
         assert list(live[im.NODE_MA + 3 : im.NODE_MA + 6]) == [-2200, -2200, -2100]
         assert list(live[im.NODE_W + 3 : im.NODE_W + 6]) == [-500, -500, -500]
-        assert live[im.INVERTER_MODE] == im.INVERTER_FOLLOW
-        assert (live[im.INVERTER_FAULT], live[im.INVERTER_PLUGGED]) == (0, 1)
-        assert live[im.INVERTER_CHARGE_MAX_W] == 4500
-        assert live[im.INVERTER_DISCHARGE_MAX_W] == 4800
-        assert live[im.SOC_PERMILLE] == 550
-        for age in (im.INVERTER_AGE_MS, im.SOC_AGE_MS, im.NODE_AGE_MS + 1, im.NODE_AGE_MS):
+        assert live[im.DEVICE_MODE + im.INVERTER] == im.MODE_FOLLOW
+        assert (live[im.DEVICE_FAULT + im.INVERTER], live[im.DEVICE_PLUGGED + im.INVERTER]) == (
+            0,
+            1,
+        )
+        assert live[im.DEVICE_CHARGE_MAX_W + im.INVERTER] == 4500
+        assert live[im.DEVICE_DISCHARGE_MAX_W + im.INVERTER] == 4800
+        assert live[im.DEVICE_SOC_PERMILLE + im.INVERTER] == 550
+        for age in (
+            im.DEVICE_AGE_MS + im.INVERTER,
+            im.DEVICE_SOC_AGE_MS + im.INVERTER,
+            im.NODE_AGE_MS + 1,
+            im.NODE_AGE_MS,
+        ):
             assert live[age] < 2000
         assert errors(house) == []
 
@@ -60,9 +70,11 @@ def test_legs(legs: int) -> None:
         house = House(legs=legs)
         await house.run(5)
         used = [-2200, -2200, -2100][:legs]
-        assert list(house.image.live[im.INVERTER_MA : im.INVERTER_MA + 3]) == used + [0] * (
-            3 - legs
-        )
+        assert list(
+            house.image.live[
+                im.DEVICE_MA + im.INVERTER * im.LEGS : im.DEVICE_MA + im.INVERTER * im.LEGS + 3
+            ]
+        ) == used + [0] * (3 - legs)
 
     run(main)
 
@@ -75,7 +87,7 @@ def test_discovery_at_any_base(base: int, configured: int) -> None:
         house = House(base=base, configured=configured)
         await house.run(4)
         assert house.inverter.models == house.sunspec.at
-        assert house.image.live[im.INVERTER_W] == -1500
+        assert house.image.live[im.DEVICE_W + im.INVERTER] == -1500
 
     run(main)
 
@@ -152,13 +164,17 @@ def test_inv_4_a_standing_heartbeat_is_silence() -> None:
         await house.run(5)
         house.sunspec.beats = False
         await house.run(8)
-        for age in (im.INVERTER_AGE_MS, im.SOC_AGE_MS, im.NODE_AGE_MS + 1):
+        for age in (
+            im.DEVICE_AGE_MS + im.INVERTER,
+            im.DEVICE_SOC_AGE_MS + im.INVERTER,
+            im.NODE_AGE_MS + 1,
+        ):
             assert house.image.live[age] > 3000
         assert house.line.report()["inverter"]["state"] == "hung"
         assert "715.DERHb: stands, the device hangs" in errors(house)
         house.sunspec.beats = True
         await house.run(3)
-        assert house.image.live[im.INVERTER_AGE_MS] < 1000 and errors(house) == []
+        assert house.image.live[im.DEVICE_AGE_MS + im.INVERTER] < 1000 and errors(house) == []
 
     run(main)
 
@@ -169,18 +185,18 @@ def test_silence_and_return(seconds: int) -> None:
 
     async def main() -> None:
         house = House()
-        house.ask(im.INVERTER_FOLLOW, -1000)
+        house.ask(im.MODE_FOLLOW, -1000)
         await house.run(4)
         house.devices.fault = lambda request, answers: [] if request[0] == 2 else answers
         await house.run(seconds)
-        assert house.image.live[im.INVERTER_AGE_MS] > 1000 * seconds - 1000
+        assert house.image.live[im.DEVICE_AGE_MS + im.INVERTER] > 1000 * seconds - 1000
         assert house.image.live[im.NODE_AGE_MS] < 1500  # the meter does not suffer
         assert not house.inverter.ready
         for point in ("WSetRvrtTms", "WSetEna", "WSet"):
             house.sunspec.put(704, point, 0)
         house.devices.fault = lambda request, answers: answers
         await house.run(10)
-        assert house.image.live[im.INVERTER_AGE_MS] < 1000
+        assert house.image.live[im.DEVICE_AGE_MS + im.INVERTER] < 1000
         assert house.sunspec.get(704, "WSet") == 1000
         assert house.sunspec.get(704, "WSetRvrtTms") == 10
 
@@ -190,19 +206,39 @@ def test_silence_and_return(seconds: int) -> None:
 @pytest.mark.parametrize(
     ("plant", "field", "value", "error"),
     [
-        (lambda d: d.put(701, "InvSt", 6), im.INVERTER_FAULT, 1, "701: state 6"),
-        (lambda d: d.put(701, "Alrm", 1 << 7), im.INVERTER_FAULT, 1, "701: state 3, alarms 0x80"),
-        (lambda d: d.put(701, "Alrm", 1 << 16), im.INVERTER_FAULT, 1, "alarms 0x10000"),
-        (lambda d: d.put(701, "Alrm", 1 << 4 | 1 << 9 | 1 << 11), im.INVERTER_FAULT, 0, ""),
-        (lambda d: d.put(701, "Alrm", 1 << 3), im.INVERTER_PLUGGED, 0, ""),
-        (lambda d: d.put(713, "WHRtg", 0), im.INVERTER_PLUGGED, 0, ""),
-        (lambda d: d.put(713, "Sta", 2), im.INVERTER_FAULT, 1, "701"),
-        (lambda d: d.put(715, "LocRemCtl", 1), im.INVERTER_FAULT, 1, "715.LocRemCtl: local"),
-        (lambda d: d.put(701, "InvSt", 0), im.INVERTER_MODE, im.INVERTER_STOP, ""),
-        (lambda d: d.put(701, "DERMode", 2), im.INVERTER_MODE, im.INVERTER_FORM, ""),
-        (lambda d: d.put(701, "DERMode", 3), im.INVERTER_MODE, im.INVERTER_FORM, ""),
+        (lambda d: d.put(701, "InvSt", 6), im.DEVICE_FAULT + im.INVERTER, 1, "701: state 6"),
+        (
+            lambda d: d.put(701, "Alrm", 1 << 7),
+            im.DEVICE_FAULT + im.INVERTER,
+            1,
+            "701: state 3, alarms 0x80",
+        ),
+        (
+            lambda d: d.put(701, "Alrm", 1 << 16),
+            im.DEVICE_FAULT + im.INVERTER,
+            1,
+            "alarms 0x10000",
+        ),
+        (
+            lambda d: d.put(701, "Alrm", 1 << 4 | 1 << 9 | 1 << 11),
+            im.DEVICE_FAULT + im.INVERTER,
+            0,
+            "",
+        ),
+        (lambda d: d.put(701, "Alrm", 1 << 3), im.DEVICE_PLUGGED + im.INVERTER, 0, ""),
+        (lambda d: d.put(713, "WHRtg", 0), im.DEVICE_PLUGGED + im.INVERTER, 0, ""),
+        (lambda d: d.put(713, "Sta", 2), im.DEVICE_FAULT + im.INVERTER, 1, "701"),
+        (
+            lambda d: d.put(715, "LocRemCtl", 1),
+            im.DEVICE_FAULT + im.INVERTER,
+            1,
+            "715.LocRemCtl: local",
+        ),
+        (lambda d: d.put(701, "InvSt", 0), im.DEVICE_MODE + im.INVERTER, im.MODE_STOP, ""),
+        (lambda d: d.put(701, "DERMode", 2), im.DEVICE_MODE + im.INVERTER, im.MODE_FORM, ""),
+        (lambda d: d.put(701, "DERMode", 3), im.DEVICE_MODE + im.INVERTER, im.MODE_FORM, ""),
     ],
-)  # fmt: skip
+)
 def test_states(plant: object, field: int, value: int, error: str) -> None:
     async def main() -> None:
         house = House()
@@ -217,12 +253,24 @@ def test_states(plant: object, field: int, value: int, error: str) -> None:
 @pytest.mark.parametrize(
     ("number", "point", "value", "age", "error"),
     [
-        (701, "W", -0x8000, im.INVERTER_AGE_MS, "701.W: not implemented or not a number"),
-        (701, "InvSt", 12, im.INVERTER_AGE_MS, "701.InvSt: 12, allowed 0…7"),
+        (
+            701,
+            "W",
+            -0x8000,
+            im.DEVICE_AGE_MS + im.INVERTER,
+            "701.W: not implemented or not a number",
+        ),
+        (701, "InvSt", 12, im.DEVICE_AGE_MS + im.INVERTER, "701.InvSt: 12, allowed 0…7"),
         (701, "AL2", -0x8000, im.NODE_AGE_MS + 1, "701.AL2: not implemented or not a number"),
-        (713, "SoC", 1001, im.SOC_AGE_MS, "713.SoC: 1001, allowed 0…1000"),
-        (713, "SoC", 0xFFFF, im.SOC_AGE_MS, "713.SoC: not implemented or not a number"),
-        (715, "DERHb", 0xFFFFFFFF, im.INVERTER_AGE_MS, "715.DERHb: not implemented"),
+        (713, "SoC", 1001, im.DEVICE_SOC_AGE_MS + im.INVERTER, "713.SoC: 1001, allowed 0…1000"),
+        (
+            713,
+            "SoC",
+            0xFFFF,
+            im.DEVICE_SOC_AGE_MS + im.INVERTER,
+            "713.SoC: not implemented or not a number",
+        ),
+        (715, "DERHb", 0xFFFFFFFF, im.DEVICE_AGE_MS + im.INVERTER, "715.DERHb: not implemented"),
     ],
 )
 def test_inv_4_impossible_values_grow_old(

@@ -35,28 +35,28 @@ def image(dice):
     site[f.LEG_COUNT] = dice.of(1, 2, 3)
     site[f.NOMINAL_MV] = dice.of(230_000, 230_003, 120_000)
     site[f.NOMINAL_MHZ] = dice.of(50_000, 60_000)
-    site[f.EVSE_MAX_MA] = dice.of(6_000, 16_000, 32_000)
+    site[f.DEVICE_MAX_MA + f.EVSE] = dice.of(6_000, 16_000, 32_000)
     site[f.ISLAND_CAPABLE] = dice.below(2)
     site[f.BOND_NEEDED] = dice.below(2)
     for leg in range(3):
-        live[f.FAST_MA + leg] = dice.of(0, 11_000, 32_000, 64_000, 64_001, 200_000, 200_001)
+        live[f.POINT_FAST_MA + leg] = dice.of(0, 11_000, 32_000, 64_000, 64_001, 200_000, 200_001)
         fifth = site[f.NOMINAL_MV] // 5
         live[f.FAST_GRID_MV + leg] = dice.of(0, fifth - 1, fifth, fifth + 1, 230_000)
         percent = site[f.NOMINAL_MV] // 100
         live[f.FAST_HOUSE_MV + leg] = percent * dice.of(50, 50, 51, 90, 91, 100, 115, 119, 120)
     live[f.FAST_AGE_MS] = dice.of(0, 10, 50, 51, 1_000_000_000)
-    live[f.PILOT_AGE_MS] = dice.of(0, 20, 21, 1_000_000_000)
-    live[f.PILOT_HIGH_MV] = dice.of(
+    live[f.POINT_PILOT_AGE_MS] = dice.of(0, 20, 21, 1_000_000_000)
+    live[f.POINT_HIGH_MV] = dice.of(
         -12_000, 1_000, 1_001, 4_000, 4_001, 6_000, 7_999, 8_000, 12_000
     )
-    live[f.PILOT_LOW_MV] = dice.of(-13_001, -13_000, -12_000, -11_000, -10_999, -5_600)
+    live[f.POINT_LOW_MV] = dice.of(-13_001, -13_000, -12_000, -11_000, -10_999, -5_600)
     if dice.below(3) == 0:
-        live[f.PILOT_LOW_MV] = live[f.PILOT_HIGH_MV] - dice.of(0, 1_499, 1_500)
+        live[f.POINT_LOW_MV] = live[f.POINT_HIGH_MV] - dice.of(0, 1_499, 1_500)
     live[f.CROSSING_AGE_MS] = dice.of(0, 9, 10, 11, 12, 13, 1_000_000_000)
     live[f.INPUTS] = dice.below(1024)
     site[f.ENABLE_INPUTS] = dice.of(f.IN_ESTOP, f.IN_ESTOP + f.IN_ENABLE)
     commands[f.PERMITS] = dice.below(32)
-    commands[f.SETPOINT_MODE] = dice.of(0, 1, 2, 2)
+    commands[f.SETPOINT_MODE + f.INVERTER] = dice.of(0, 1, 2, 2)
     trips[f.OUTPUTS] = dice.below(32)
     trips[f.BEAT_AGE_MS] = dice.of(0, 100, 300, 301, 1_000_000_000)
     return made

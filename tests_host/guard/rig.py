@@ -9,6 +9,7 @@ from array import array
 
 from firmware import image as f
 from firmware.chips.circuit import SIGNALS, Analog
+from tests_host.fields import at
 
 FRAME_US, SKEW_US, FRAMES, BLOCKS = 192, 64, 13, 4
 PEAK_MA = 150_000
@@ -85,15 +86,15 @@ class Rig:
             "EVSE_NODE": 0,
             "EVSE_MAX_MA": 32_000,
             "ISLAND_CAPABLE": 1,
-            "OVERCURRENT_MS": 0,
+            "POINT_OVERCURRENT_MS": 0,
         }
         declared.update(site)
         for name, value in declared.items():
-            self.image.site[getattr(f, name)] = value
+            self.image.site[at(name)] = value
         for i in self.image.ages:
             self.image.live[i] = 0
-        self.image.live[f.PILOT_HIGH_MV] = 6_000
-        self.image.live[f.PILOT_LOW_MV] = -12_000
+        self.image.live[f.POINT_HIGH_MV] = 6_000
+        self.image.live[f.POINT_LOW_MV] = -12_000
         self.image.commands[f.PERMITS] = permits
         self.image.commands[f.ISLAND_STATE] = f.ISLAND_GRID
         self.guard = guard(self.image, self)

@@ -88,7 +88,7 @@ def test_twice_the_rating_is_allowed(rms_ma: float) -> None:
 def test_it_is_confirmed_over_full_cycles(confirm_ms: int) -> None:
     dice = random.Random(2)
     for _ in range(20):
-        rig = post(OVERCURRENT_MS=confirm_ms)
+        rig = post(POINT_OVERCURRENT_MS=confirm_ms)
         onset = rig.now_us + dice.random() * BLOCK_US
         rig.run(steady(STEADY_C), sine(70_000, dice.random() * 6.3, onset), 60)
         assert rig.tripped == f.TRIP_OVERCURRENT
@@ -97,7 +97,7 @@ def test_it_is_confirmed_over_full_cycles(confirm_ms: int) -> None:
 
 def test_half_a_cycle_is_not_confirmed() -> None:
     """A single half wave of twice the limit, again and again, but never two in a row."""
-    rig = post(OVERCURRENT_MS=20)
+    rig = post(POINT_OVERCURRENT_MS=20)
 
     def current(us: float) -> float:
         return sine(130_000)(us) if us % 60_000 < 10_000 else 0
@@ -107,7 +107,7 @@ def test_half_a_cycle_is_not_confirmed() -> None:
 
 def test_short_peaks_at_the_rating_are_no_overcurrent() -> None:
     """A load with a crest factor of 3 at its rated 32 A: peaks of 96 A, above the trip's 90.5."""
-    rig = post(OVERCURRENT_MS=20)
+    rig = post(POINT_OVERCURRENT_MS=20)
 
     def current(us: float) -> float:
         into = us % 10_000
@@ -132,12 +132,12 @@ def test_inrush_is_blanked() -> None:
 @pytest.mark.parametrize("breaking_ma", [80_000, 200_000])
 def test_what_cannot_be_broken_is_left_to_the_breaker(breaking_ma: int) -> None:
     """Above the declared breaking capacity, and out of the converter's range: both unknown."""
-    rig = post(OVERCURRENT_MS=20, CONTACTOR_BREAKING_MA=breaking_ma)
+    rig = post(POINT_OVERCURRENT_MS=20, POINT_BREAKING_MA=breaking_ma)
     assert rig.run(steady(STEADY_C), sine(130_000), 400) is None
 
 
 def test_it_opens_once_the_contacts_can_break_it() -> None:
-    rig = post(OVERCURRENT_MS=20, CONTACTOR_BREAKING_MA=80_000)
+    rig = post(POINT_OVERCURRENT_MS=20, POINT_BREAKING_MA=80_000)
     assert rig.run(steady(STEADY_C), sine(100_000), 40) is None
     assert rig.run(steady(STEADY_C), sine(70_000), 40) is not None
     assert rig.tripped == f.TRIP_OVERCURRENT

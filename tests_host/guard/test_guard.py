@@ -30,8 +30,8 @@ class Post:
         self.image = healthy(ISLAND_CAPABLE=1, **site)
         self.board = Board()
         self.guard = Guard(self.image, self.board)
-        put(self.image.commands, PERMITS=permits, SETPOINT_MODE=f.INVERTER_FOLLOW)
-        put(self.image.live, PILOT_HIGH_MV=6_000, PILOT_LOW_MV=-12_000)
+        put(self.image.commands, PERMITS=permits, SETPOINT_MODE=f.MODE_FOLLOW)
+        put(self.image.live, POINT_HIGH_MV=6_000, POINT_LOW_MV=-12_000)
         self.beating = True
         self.ms = 0
         self.tick(20)
@@ -59,7 +59,7 @@ def islanded(**site: int) -> Post:
     post = Post(ISLANDED, BOND_NEEDED=1, **site)
     post.board.written.clear()
     put(post.image.trips, TRIPPED=0)
-    put(post.image.commands, SETPOINT_MODE=f.INVERTER_FORM, ISLAND_STATE=f.ISLAND_ISLANDED)
+    put(post.image.commands, SETPOINT_MODE=f.MODE_FORM, ISLAND_STATE=f.ISLAND_ISLANDED)
     post.tick(5, INPUTS=f.IN_ISLAND_OPEN | f.IN_BOND, FAST_GRID_MV=(0, 0, 0))
     assert post.tripped == 0
     return post
@@ -95,7 +95,7 @@ def test_inv_12_silent_until_core_beats_outside_sensing() -> None:
 def test_inv_2_the_open_command_is_out_in_the_tick_that_sees_it(level_mv: int) -> None:
     """INV-2: a block is 10 ms, so within 20 ms of the change."""
     post = Post()
-    assert not post.tick(PILOT_HIGH_MV=level_mv) & CONTACTOR
+    assert not post.tick(POINT_HIGH_MV=level_mv) & CONTACTOR
     assert post.tripped == f.TRIP_PILOT
     assert post.outputs == ON_GRID & ~CONTACTOR
 
@@ -103,8 +103,8 @@ def test_inv_2_the_open_command_is_out_in_the_tick_that_sees_it(level_mv: int) -
 def test_inv_2_a_pilot_not_seen_is_lost() -> None:
     """INV-2"""
     post = Post()
-    assert post.tick(PILOT_AGE_MS=20) & CONTACTOR
-    assert not post.tick(PILOT_AGE_MS=21) & CONTACTOR
+    assert post.tick(POINT_PILOT_AGE_MS=20) & CONTACTOR
+    assert not post.tick(POINT_PILOT_AGE_MS=21) & CONTACTOR
 
 
 def test_guard_and_core_agree_on_every_level_that_keeps_c_or_d() -> None:
@@ -118,12 +118,12 @@ def test_a_contactor_is_not_even_closed_when_the_car_has_left() -> None:
     post = Post(ON_GRID & ~CONTACTOR)
     put(post.image.commands, PERMITS=ON_GRID)
     post.board.written.clear()
-    post.tick(PILOT_HIGH_MV=9_000)
+    post.tick(POINT_HIGH_MV=9_000)
     assert post.board.written == [ON_GRID & ~CONTACTOR]
 
 
 def test_a_gateway_owns_its_pilot() -> None:
-    assert Post(TOPOLOGY=2).tick(5, PILOT_HIGH_MV=0, PILOT_AGE_MS=9_999) & CONTACTOR
+    assert Post(TOPOLOGY=2).tick(5, POINT_HIGH_MV=0, POINT_PILOT_AGE_MS=9_999) & CONTACTOR
 
 
 # --- overcurrent ------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def closed_for(ticks: int) -> Post:
 
 def test_overcurrent_is_confirmed_over_a_cycle() -> None:
     post = Post()
-    assert post.tick(2, FAST_MA=(0, 64_001, 0)) & CONTACTOR
+    assert post.tick(2, POINT_FAST_MA=(0, 64_001, 0)) & CONTACTOR
     assert not post.tick() & CONTACTOR
     assert post.tripped == f.TRIP_OVERCURRENT
     assert post.image.trips[f.TRIP_VALUE] == 64_001
@@ -146,21 +146,21 @@ def test_overcurrent_is_confirmed_over_a_cycle() -> None:
 
 @pytest.mark.parametrize("ma", [64_000, 200_001])
 def test_twice_the_rating_is_allowed_and_what_cannot_be_broken_is_left_alone(ma: int) -> None:
-    assert Post().tick(100, FAST_MA=ma) & CONTACTOR
+    assert Post().tick(100, POINT_FAST_MA=ma) & CONTACTOR
 
 
 def test_inrush_is_blanked() -> None:
     post = closed_for(1)
-    assert post.tick(9, FAST_MA=150_000) & CONTACTOR
-    assert post.tick(2, FAST_MA=0) & CONTACTOR
+    assert post.tick(9, POINT_FAST_MA=150_000) & CONTACTOR
+    assert post.tick(2, POINT_FAST_MA=0) & CONTACTOR
     assert post.tripped == 0
 
 
 def test_one_odd_block_is_not_an_overcurrent() -> None:
     post = Post()
     for _ in range(20):
-        post.tick(2, FAST_MA=150_000)
-        assert post.tick(FAST_MA=0) & CONTACTOR
+        post.tick(2, POINT_FAST_MA=150_000)
+        assert post.tick(POINT_FAST_MA=0) & CONTACTOR
 
 
 # --- grid, protections, samples ---------------------------------------------------------------
@@ -318,13 +318,13 @@ def test_the_dead_man_takes_the_enable_first_and_the_bond_last() -> None:
 def test_inv_13_a_trip_stays_until_acknowledged_and_its_cause_gone() -> None:
     """INV-13"""
     post = Post()
-    post.tick(PILOT_HIGH_MV=9_000)
-    assert not post.tick(500, PILOT_HIGH_MV=6_000) & CONTACTOR
+    post.tick(POINT_HIGH_MV=9_000)
+    assert not post.tick(500, POINT_HIGH_MV=6_000) & CONTACTOR
     put(post.image.commands, TRIP_ACK=f.TRIP_OVERCURRENT)
     assert not post.tick(20) & CONTACTOR  # somebody else's acknowledgement
     put(post.image.commands, TRIP_ACK=f.TRIP_PILOT)
-    assert not post.tick(20, PILOT_HIGH_MV=9_000) & CONTACTOR  # the cause is still there
-    assert post.tick(PILOT_HIGH_MV=6_000) & CONTACTOR
+    assert not post.tick(20, POINT_HIGH_MV=9_000) & CONTACTOR  # the cause is still there
+    assert post.tick(POINT_HIGH_MV=6_000) & CONTACTOR
     assert post.tripped == 0
 
 
@@ -332,9 +332,9 @@ def test_inv_13_an_acknowledgement_older_than_the_trip_is_none() -> None:
     """INV-13: core must have seen this trip."""
     post = Post()
     put(post.image.commands, TRIP_ACK=f.TRIP_PILOT)
-    post.tick(PILOT_HIGH_MV=9_000)
+    post.tick(POINT_HIGH_MV=9_000)
     post.beating = False
-    assert not post.tick(5, PILOT_HIGH_MV=6_000) & CONTACTOR
+    assert not post.tick(5, POINT_HIGH_MV=6_000) & CONTACTOR
 
 
 def test_inv_13_outputs_never_exceed_permits() -> None:
@@ -348,7 +348,7 @@ def test_inv_13_outputs_never_exceed_permits() -> None:
             guard = Guard(post_image, board)
             put(post_image.commands, PERMITS=permits, BEAT=1)
             put(post_image.trips, TRIPPED=tripped)
-            put(post_image.live, PILOT_HIGH_MV=6_000)
+            put(post_image.live, POINT_HIGH_MV=6_000)
             guard.tick(10)
             dropped = 0
             for bit, _, _, now, _, _ in guard_module.TABLE:
@@ -361,7 +361,7 @@ def test_inv_13_outputs_never_exceed_permits() -> None:
 
 def test_trips_are_counted_with_their_value() -> None:
     post = Post()
-    post.tick(PILOT_HIGH_MV=9_000)
+    post.tick(POINT_HIGH_MV=9_000)
     assert post.image.trips[f.TRIP_COUNT] == 1
     assert post.image.trips[f.TRIP_VALUE] == 9_000
     ticks = post.image.trips[f.GUARD_TICKS]

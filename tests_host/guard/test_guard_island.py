@@ -44,7 +44,7 @@ def test_inv_18_the_bond_outlives_the_enable_whoever_takes_it(
     post = islanded(STOP_MS=700)
     put(post.image.live, HOUSE_MV=live or (0, 0, 0))
     put(post.image.live, INPUTS=f.IN_BOND | (f.IN_ISLAND_OPEN if opened else 0))
-    put(post.image.commands, PERMITS=0, SETPOINT_MODE=f.INVERTER_STOP)
+    put(post.image.commands, PERMITS=0, SETPOINT_MODE=f.MODE_STOP)
     for _ in range(80):
         assert post.tick() == BOND
     post.tick(2)
@@ -148,5 +148,5 @@ def test_inv_5_forming_without_proof_loses_the_enable(inputs: int) -> None:
 def test_an_island_without_a_bond_of_its_own() -> None:
     post = Post(ENABLE, BOND_NEEDED=0)
     put(post.image.trips, TRIPPED=0)
-    put(post.image.commands, SETPOINT_MODE=f.INVERTER_FORM)
+    put(post.image.commands, SETPOINT_MODE=f.MODE_FORM)
     assert post.tick(10, INPUTS=f.IN_ISLAND_OPEN) == ENABLE

@@ -76,7 +76,7 @@ def test_every_module_keeps_its_lines_and_its_numbers(tmp_path: Path) -> None:
         (tmp_path / "firmware/core/vehicle/contactor.py").read_text(encoding="utf-8")
     )
     names = {node.attr for node in ast.walk(contactor) if isinstance(node, ast.Attribute)}
-    assert "CONTACTOR_STATE" not in names and "CONTACTOR_NAMES" in names
+    assert "POINT_CONTACTOR_STATE" not in names and "CONTACTOR_NAMES" in names
 
 
 def test_a_file_that_is_gone_goes_and_an_old_one_keeps_its_time(tmp_path: Path) -> None:
@@ -99,13 +99,13 @@ from firmware.core import Core
 random.seed(5)
 image = im.Image()
 site = image.site
-site[im.NODE_COUNT], site[im.EVSE_NODE], site[im.INVERTER_NODE] = 3, 1, 2
+site[im.NODE_COUNT], site[im.DEVICE_NODE + im.EVSE], site[im.DEVICE_NODE + im.INVERTER] = 3, 1, 2
 site[im.NODE_PARENT + 1] = site[im.NODE_PARENT + 2] = 0
 for node in range(3):
     site[im.NODE_RATING_MA + node] = 25_000
     site[im.NODE_INSTRUMENT + node] = im.INSTRUMENT_METER if node == 0 else 0
-site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5_000
-site[im.EVSE_MAX_MA] = 16_000
+site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
+site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
 core = Core(image)
 kept = 0
 for step in range(1000):

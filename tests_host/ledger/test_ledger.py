@@ -25,11 +25,11 @@ STEP_MS = 1000
 def site() -> im.Image:
     image = im.Image()
     image.site[im.TOPOLOGY] = 1
-    image.site[im.EVSE_NODE] = 1
-    image.site[im.INVERTER_NODE] = 2
+    image.site[im.DEVICE_NODE + im.EVSE] = 1
+    image.site[im.DEVICE_NODE + im.INVERTER] = 2
     image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
-    image.commands[im.PILOT_STATE] = im.PILOT_A
-    image.readings[im.INVERTER_AGE_MS] = 100
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_A
+    image.readings[im.DEVICE_AGE_MS + im.INVERTER] = 100
     image.readings[im.WALL_MIN] = 3_000_000
     return image
 
@@ -37,10 +37,10 @@ def site() -> im.Image:
 def plug(image: im.Image, charging: bool) -> None:
     """Charge with WATTS, or unplug."""
     closed = im.CONTACTOR_CLOSED if charging else im.CONTACTOR_OPEN
-    image.commands[im.CONTACTOR_STATE] = closed
+    image.commands[im.POINT_CONTACTOR_STATE] = closed
     image.commands[im.PERMITS] = im.OUT_CONTACTOR if charging else 0
     image.trips[im.OUTPUTS] = im.OUT_CONTACTOR if charging else 0
-    image.commands[im.PILOT_STATE] = im.PILOT_C if charging else im.PILOT_A
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_C if charging else im.PILOT_A
     image.readings[im.NODE_AGE_MS + 1] = 100
     image.readings[im.NODE_W + im.LEGS] = WATTS if charging else 0
 
@@ -229,7 +229,7 @@ def test_energy_is_exact_and_missing_measurement_is_counted() -> None:
     assert open_session
     assert open_session["unmetered_s"] == 30
     assert open_session["duration_s"] == 3630
-    image.readings[im.INVERTER_W] = -1800
+    image.readings[im.DEVICE_W + im.INVERTER] = -1800
     for _ in range(60):
         ledger.step(1000)
     assert ledger.state()["total_inverter_discharge_wh"] == 30
@@ -241,12 +241,12 @@ def test_a_pause_does_not_end_the_session() -> None:
     ledger = Ledger(Flash(blank(sum(SECTORS))), image, SECTORS)
     plug(image, True)
     ledger.step(1000)
-    image.commands[im.CONTACTOR_STATE] = im.CONTACTOR_OPEN
-    image.commands[im.PILOT_STATE] = im.PILOT_B
+    image.commands[im.POINT_CONTACTOR_STATE] = im.CONTACTOR_OPEN
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_B
     for _ in range(300):
         ledger.step(1000)
     assert ledger.is_open
-    image.commands[im.PILOT_STATE] = im.PILOT_A
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_A
     ledger.step(1000)
     assert not ledger.is_open
     assert len(list(ledger.closed())) == 1

@@ -117,8 +117,8 @@ def test_the_journal_without_an_erase() -> None:
 def test_the_journal_is_thinned_where_nothing_is_lost() -> None:
     flash = Flash(blank(13))
     image = image_of()
-    image.site[im.EVSE_NODE] = 1
-    image.commands[im.CONTACTOR_STATE] = im.CONTACTOR_CLOSED
+    image.site[im.DEVICE_NODE + im.EVSE] = 1
+    image.commands[im.POINT_CONTACTOR_STATE] = im.CONTACTOR_CLOSED
     image.readings[im.NODE_AGE_MS + 1] = 100
     ledger = Ledger(flash, image, (4, 9))
     ledger.step(1000)

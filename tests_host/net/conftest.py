@@ -40,17 +40,17 @@ def make_site() -> im.Image:
         site[im.NODE_RATING_MA + node] = rating
         site[im.NODE_PARENT + node] = 0 if node else -1
     site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
-    site[im.EVSE_NODE] = 1
-    site[im.EVSE_MAX_MA] = 16_000
-    site[im.INVERTER_NODE] = 2
-    site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5000
+    site[im.DEVICE_NODE + im.EVSE] = 1
+    site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
+    site[im.DEVICE_NODE + im.INVERTER] = 2
+    site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5000
     readings[im.NODE_AGE_MS] = 300
     readings[im.NODE_MA + 1] = 24_000
     readings[im.WALL_MIN] = 3_000_000
     commands[im.ISLAND_STATE] = im.ISLAND_GRID
     commands[im.GRID_STATE] = im.GRID_IN_SERVICE
-    commands[im.PILOT_STATE] = im.PILOT_C
-    commands[im.OFFER_MA] = 9_000
+    commands[im.POINT_PILOT_STATE] = im.PILOT_C
+    commands[im.SETPOINT + im.EVSE] = 9_000
     claim(image, im.HARDWARE, im.EVSE, 0, 16_000, im.REASON_RATING)
     claim(image, im.PANEL, im.EVSE, 0, 9_000, im.REASON_BREAKER, 0, 1, 1000)
     claim(image, im.MARKET, im.EVSE, 0, 16_000, im.REASON_GOAL)

@@ -79,10 +79,10 @@ def test_the_report(
     chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = quiet()
-    image.site[im.EVSE_NODE] = 0
+    image.site[im.DEVICE_NODE + im.EVSE] = 0
     image.site[im.NODE_COUNT] = 1
     image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
-    image.live[im.INPUTS_AGE_MS] = image.live[im.PILOT_AGE_MS] = 10
+    image.live[im.INPUTS_AGE_MS] = image.live[im.POINT_PILOT_AGE_MS] = 10
     image.live[im.NODE_AGE_MS] = 5_400
     image.live[im.INPUTS] = im.IN_ESTOP
     made = console(chip, image, ["evse.max_a: no"])
@@ -123,7 +123,7 @@ def test_no_stop_while_something_is_energised(
     field: int, section: str, value: int, reason: str,
 ) -> None:  # fmt: skip
     image = quiet()
-    image.site[im.EVSE_NODE], image.site[im.ISLAND_CAPABLE] = 0, 1
+    image.site[im.DEVICE_NODE + im.EVSE], image.site[im.ISLAND_CAPABLE] = 0, 1
     getattr(image, section)[field] = value
     made = console(chip, image)
     type_in(made, b"islet stop\r", monkeypatch)
@@ -188,7 +188,7 @@ def test_a_board_on_a_desk_can_be_stopped(
     """Its open inputs say closed; but no site, or this site, uses them."""
     image = quiet()
     image.live[im.INPUTS] = im.IN_CONTACTOR | im.IN_BOND
-    image.site[im.EVSE_NODE] = -1 if configured else 0
+    image.site[im.DEVICE_NODE + im.EVSE] = -1 if configured else 0
     made = console(chip, image, [] if configured else ["nodes: missing"])
     type_in(made, b"islet stop\r", monkeypatch)
     assert chip.resets == 1
@@ -224,7 +224,7 @@ def test_the_owners_commands_and_no_others(
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["ok"] for row in said[:6]] == [True] * 4 + [False] * 2
     assert image.requests[im.ACKNOWLEDGE_SEQ] == 1
-    assert image.requests[im.AUTHORISED] == 1
+    assert image.requests[im.POINT_AUTHORISED] == 1
     assert image.requests[im.ISLAND_WISH] == -1
     assert policy.goal[0] == "solar"
     assert "not yours" in said[4]["error"] and "not known" in said[5]["error"]

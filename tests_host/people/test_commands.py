@@ -69,7 +69,7 @@ def test_wishes(commands: Commands, policy: PolicyDouble) -> None:
 
 
 def test_a_missing_device_is_named(site: im.Image, commands: Commands) -> None:
-    site.site[im.INVERTER_NODE] = -1
+    site.site[im.DEVICE_NODE + im.INVERTER] = -1
     answer = commands.handle("target_w", b"100")
     assert answer["error"] == "this site has no inverter"
 
@@ -111,9 +111,9 @@ def test_operator(site: im.Image, commands: Commands) -> None:
 
 def test_people(site: im.Image, commands: Commands) -> None:
     ok(commands, "authorise", "true")
-    assert site.requests[im.AUTHORISED] == 1
+    assert site.requests[im.POINT_AUTHORISED] == 1
     ok(commands, "authorise", '{"authorised": false}')
-    assert site.requests[im.AUTHORISED] == 0
+    assert site.requests[im.POINT_AUTHORISED] == 0
     ok(commands, "island", "never")
     assert site.requests[im.ISLAND_WISH] == -1
     for payload in ("", "{}", "true", '{"id": 7}'):

@@ -99,7 +99,7 @@ def test_one_moment(site: im.Image) -> None:
     text = next(pieces) + next(pieces)
     next_piece = max(map(len, State(site, "home", NAMES).take().pieces()))
     assert next_piece < 2500, "a piece too long for its turn (INV-9)"
-    site.commands[im.OFFER_MA] = 6_000
+    site.commands[im.SETPOINT + im.EVSE] = 6_000
     assert json.loads(text + "".join(pieces))["evse"]["offer_ma"] == 9_000
 
 
@@ -109,7 +109,7 @@ def test_signature_ignores_flicker_and_sees_changes(site: im.Image) -> None:
     site.readings[im.NODE_W] = 20
     site.commands[im.BEAT] += 1
     assert state.signature() == before
-    site.commands[im.OFFER_MA] = 8_000
+    site.commands[im.SETPOINT + im.EVSE] = 8_000
     assert state.signature() != before
 
 
@@ -117,7 +117,7 @@ def test_raw_image_has_every_field(site: im.Image) -> None:
     decoded = {name: dict(fields) for name, fields in raw(site)}
     assert set(decoded) == {table.name for table in im.TABLES}
     assert decoded["readings"]["NODE_MA"]["value"][1] == 24_000
-    assert decoded["site"]["EVSE_MAX_MA"] == {"value": 16_000, "unit": "mA"}
+    assert decoded["site"]["DEVICE_MAX_MA"]["value"][0] == 16_000
 
 
 def test_wall_time() -> None:

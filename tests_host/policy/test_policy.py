@@ -27,17 +27,19 @@ def site(legs: int = 1) -> im.Image:
     image.site[im.LEG_COUNT] = legs
     image.site[im.NODE_COUNT] = 3
     image.site[im.NODE_RATING_MA] = 25_000
-    image.site[im.EVSE_NODE] = 1
-    image.site[im.EVSE_LEGS] = legs
-    image.site[im.EVSE_MAX_MA] = 16_000
-    image.site[im.INVERTER_NODE] = 2
-    image.site[im.INVERTER_LEGS] = legs
-    image.site[im.INVERTER_CHARGE_W] = 5000
-    image.site[im.INVERTER_DISCHARGE_W] = 5000
+    image.site[im.DEVICE_NODE + im.EVSE] = 1
+    image.site[im.DEVICE_LEGS + im.EVSE] = legs
+    image.site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
+    image.site[im.DEVICE_NODE + im.INVERTER] = 2
+    image.site[im.DEVICE_LEGS + im.INVERTER] = legs
+    image.site[im.DEVICE_CHARGE_W + im.INVERTER] = 5000
+    image.site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5000
     image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
     readings = image.readings
-    readings[im.NODE_AGE_MS] = readings[im.INVERTER_AGE_MS] = readings[im.SOC_AGE_MS] = 500
-    readings[im.SOC_PERMILLE] = 500
+    readings[im.NODE_AGE_MS] = readings[im.DEVICE_AGE_MS + im.INVERTER] = readings[
+        im.DEVICE_SOC_AGE_MS + im.INVERTER
+    ] = 500
+    readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 500
     image.requests[im.RESERVE_PERMILLE] = 300
     return image
 
@@ -108,7 +110,7 @@ def test_solar_starts_late_follows_and_stops_later() -> None:
     assert car(image)[1] == 10_000
     # the car now takes it: the meter reads zero, the surplus is still there for the car
     image.readings[im.NODE_W] = 0
-    image.readings[im.EVSE_MA] = 10_000
+    image.readings[im.DEVICE_MA + im.EVSE * im.LEGS] = 10_000
     for _ in range(30):
         p.step(1000)
     assert car(image)[1] == 10_000
@@ -126,7 +128,7 @@ def test_self_covers_the_house_but_not_the_car() -> None:
     image = site()
     p = policy(image, "self")
     image.readings[im.NODE_W] = 800 + 2300
-    image.readings[im.EVSE_MA] = 10_000
+    image.readings[im.DEVICE_MA + im.EVSE * im.LEGS] = 10_000
     for _ in range(30):
         p.step(1000)
     assert battery(image)[0] == -800
@@ -157,11 +159,11 @@ def test_reserve_is_respected_with_a_band() -> None:
     image = site()
     p = policy(image, "discharge")
     for soc, expected in ((301, -2500), (300, 0), (310, 0), (319, 0), (320, -2500), (-1, 0)):
-        image.readings[im.SOC_PERMILLE] = soc
+        image.readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = soc
         p.step(1000)
         assert battery(image)[0] == expected, soc
-    image.readings[im.SOC_PERMILLE] = 900
-    image.readings[im.SOC_AGE_MS] = 120_001
+    image.readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 900
+    image.readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] = 120_001
     p.step(1000)
     assert battery(image)[0] == 0
 
@@ -194,13 +196,13 @@ def test_peak_shaving_for_the_house_alone() -> None:
     assert battery(image)[0] == -1150  # 5 A too much
     # the battery delivers it: the meter is back at the limit, the wish stays
     image.readings[im.NODE_MA] = 25_000
-    image.readings[im.INVERTER_MA] = -5_000
+    image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = -5_000
     p.step(1000)
     assert battery(image)[0] == -1150
     # were it the car, the panel would take the car back
-    image.readings[im.INVERTER_MA] = 0
+    image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = 0
     image.readings[im.NODE_MA] = 30_000
-    image.readings[im.EVSE_MA] = 10_000
+    image.readings[im.DEVICE_MA + im.EVSE * im.LEGS] = 10_000
     p.step(1000)
     assert battery(image)[0] == 0
 
@@ -225,7 +227,7 @@ def balance(load_w: int, meter_s: int, reading_s: int, response_s: int, p: Polic
         reading.append(inverter[0])
         grid.append(meter[-1])
         image.readings[im.NODE_W] = meter[0]
-        image.readings[im.INVERTER_W] = reading[0]
+        image.readings[im.DEVICE_W + im.INVERTER] = reading[0]
         p.step(1000)
         inverter.append(battery(image)[0])
     return grid
@@ -263,17 +265,17 @@ def test_an_authorisation_ends_with_its_session(pilot: int) -> None:
     """INV-1, INV-8: the next car needs its own."""
     image = site()
     owner = policy(image, "charge")
-    image.requests[im.AUTHORISED] = 1
+    image.requests[im.POINT_AUTHORISED] = 1
     for state in (im.PILOT_A, pilot, im.PILOT_UNKNOWN, pilot):
-        image.commands[im.PILOT_STATE] = state
+        image.commands[im.POINT_PILOT_STATE] = state
         owner.step(1000)
-        assert image.requests[im.AUTHORISED]
-    image.commands[im.PILOT_STATE] = im.PILOT_A
+        assert image.requests[im.POINT_AUTHORISED]
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_A
     owner.step(1000)
-    assert not image.requests[im.AUTHORISED]
-    image.requests[im.AUTHORISED] = 1
+    assert not image.requests[im.POINT_AUTHORISED]
+    image.requests[im.POINT_AUTHORISED] = 1
     owner.step(1000)
-    assert image.requests[im.AUTHORISED], "the next user, before plugging in"
+    assert image.requests[im.POINT_AUTHORISED], "the next user, before plugging in"
 
 
 @pytest.mark.parametrize("topology", [1, 2])
@@ -281,26 +283,29 @@ def test_an_unplugging_between_two_looks_ends_it_as_well(topology: int) -> None:
     """INV-8: 150 ms are seen by the count alone; what is given after it stays."""
     image = site()
     image.site[im.TOPOLOGY] = topology
-    image.readings[im.INVERTER_PLUGGED], image.readings[im.INVERTER_AGE_MS] = 1, 0
+    (
+        image.readings[im.DEVICE_PLUGGED + im.INVERTER],
+        image.readings[im.DEVICE_AGE_MS + im.INVERTER],
+    ) = 1, 0
     owner = policy(image, "charge")
-    image.commands[im.PILOT_STATE] = im.PILOT_C if topology == 1 else im.PILOT_UNKNOWN
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_C if topology == 1 else im.PILOT_UNKNOWN
     for count in (0, 1, 2):
-        image.commands[im.UNPLUGS] = count
+        image.commands[im.POINT_UNPLUGS] = count
         owner.step(1000)
-        assert not image.requests[im.AUTHORISED]
-        image.requests[im.AUTHORISED], image.requests[im.AUTHORISED_FOR] = 1, count
+        assert not image.requests[im.POINT_AUTHORISED]
+        image.requests[im.POINT_AUTHORISED], image.requests[im.POINT_AUTHORISED_FOR] = 1, count
         owner.step(1000)
-        assert image.requests[im.AUTHORISED]
+        assert image.requests[im.POINT_AUTHORISED]
 
 
 def test_an_authorisation_nobody_uses_lapses() -> None:
     """INV-8: a permissive request expires."""
     image = site()
     owner = policy(image, "charge")
-    image.commands[im.PILOT_STATE] = im.PILOT_A
-    image.requests[im.AUTHORISED] = 1
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_A
+    image.requests[im.POINT_AUTHORISED] = 1
     for _ in range(300):
         owner.step(1000)
-    assert image.requests[im.AUTHORISED]
+    assert image.requests[im.POINT_AUTHORISED]
     owner.step(1000)
-    assert not image.requests[im.AUTHORISED]
+    assert not image.requests[im.POINT_AUTHORISED]

@@ -35,10 +35,10 @@ from firmware.chips.circuit import Circuit
 circuit = Circuit(islet_data.CIRCUITS["pico"])
 image = im.Image()
 site = image.site
-site[im.LEG_COUNT] = site[im.EVSE_LEGS] = 3
+site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.EVSE] = 3
 site[im.NODE_COUNT] = 3
 site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
-site[im.EVSE_NODE] = 2
+site[im.DEVICE_NODE + im.EVSE] = 2
 site[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_EVSE
 number, sck, mosi, miso, baud = circuit.spi
 spi = SPI(number, baud, polarity=1, phase=1, sck=Pin(sck), mosi=Pin(mosi), miso=Pin(miso))
@@ -72,7 +72,7 @@ const READ = folded(`
 from firmware import image as im
 live = image.live
 print([list(live[at:at + n]) for at, n in ((im.GRID_MV, 3), (im.GRID_MHZ, 1), (im.GRID_AGE_MS, 1),
-    (im.HOUSE_MV, 3), (im.EVSE_MA, 3), (im.NODE_MA, 3), (im.NODE_W, 3), (im.NODE_W + 6, 3))])
+    (im.HOUSE_MV, 3), (im.DEVICE_MA + im.EVSE * im.LEGS, 3), (im.NODE_MA, 3), (im.NODE_W, 3), (im.NODE_W + 6, 3))])
 `);
 
 /** Three legs as pairs. */

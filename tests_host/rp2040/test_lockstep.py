@@ -116,12 +116,12 @@ def test_the_chip_measures_what_the_house_does(charging: Done) -> None:
     """Through converter, metering chips and firmware; within 2 %, as a plausibility check."""
     last = np.frombuffer(steps(charging)[-1].readings, "<i4")
     figures = charging.summary["figures"]
-    assert last[im.PILOT_HIGH_MV] == pytest.approx(6000, abs=250)
-    assert last[im.PILOT_LOW_MV] == pytest.approx(-12000, abs=500)
-    assert last[im.PROXIMITY_OHM] == pytest.approx(220, rel=0.2)
+    assert last[im.POINT_HIGH_MV] == pytest.approx(6000, abs=250)
+    assert last[im.POINT_LOW_MV] == pytest.approx(-12000, abs=500)
+    assert last[im.POINT_PROXIMITY_OHM] == pytest.approx(220, rel=0.2)
     assert last[im.GRID_MV] == pytest.approx(230_000, rel=0.03)
     assert last[im.GRID_MHZ] == pytest.approx(50_000, abs=100)
-    assert last[im.EVSE_MA] > 5_500
+    assert last[im.DEVICE_MA + im.EVSE * im.LEGS] > 5_500
     assert figures["contactor_closings"] == 1
 
 

@@ -127,11 +127,11 @@ class Bench:
         self.models = Models()
         self.image = im.Image()
         s = self.image.site
-        s[im.LEG_COUNT] = s[im.EVSE_LEGS] = site.legs
+        s[im.LEG_COUNT] = s[im.DEVICE_LEGS + im.EVSE] = site.legs
         s[im.NOMINAL_MV], s[im.NOMINAL_MHZ] = site.nominal_v * 1000, site.hz * 1000
         s[im.NODE_COUNT] = 3
         s[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
-        s[im.EVSE_NODE] = 2
+        s[im.DEVICE_NODE + im.EVSE] = 2
         s[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_EVSE if site.evse_node else 0
         build = {
             "voltsPerVolt": [site.volts_nv * 1e-9] * 3,

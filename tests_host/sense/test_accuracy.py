@@ -41,13 +41,18 @@ def test_rms_within_half_a_percent(share: float, hz: float) -> None:
             bench.waves[c + leg] = Wave(rms, leg * 1.1 + c, 0.05, offset=30 - 20 * leg)
     bench.run(0.5)
     live = bench.image.live
-    fields = [(im.EVSE_MA, EVSE), (im.GRID_MV, GRID), (im.HOUSE_MV, HOUSE), (im.NODE_MA, MAIN)]
+    fields = [
+        (im.DEVICE_MA + im.EVSE * im.LEGS, EVSE),
+        (im.GRID_MV, GRID),
+        (im.HOUSE_MV, HOUSE),
+        (im.NODE_MA, MAIN),
+    ]
     if share < 0.1:
         fields.pop()  # the voltage is too low to give the current a direction
     for field, c in fields:
         for leg in range(3):
             assert abs(live[field + leg]) == pytest.approx(truth[c] * 1000, rel=0.005)
-    for field, c in ((im.FAST_MA, EVSE), (im.FAST_GRID_MV, GRID)):
+    for field, c in ((im.POINT_FAST_MA, EVSE), (im.FAST_GRID_MV, GRID)):
         # 20 ms are 1.2 cycles of 60 Hz: the double frequency leaves up to 6.3 %
         assert live[field] == pytest.approx(truth[c] * 1000, rel=0.005 if hz == 50 else 0.07)
 
@@ -139,9 +144,9 @@ def test_pilot_plateaus_within_150_mv(high: float, duty: float) -> None:
     bench.pilot = pwm(duty, high)
     bench.run(0.02)
     live = bench.image.live
-    assert live[im.PILOT_HIGH_MV] == pytest.approx(high * 1000, abs=150)
-    assert live[im.PILOT_LOW_MV] == pytest.approx(-12_000, abs=150)
-    assert live[im.PILOT_AGE_MS] == 0
+    assert live[im.POINT_HIGH_MV] == pytest.approx(high * 1000, abs=150)
+    assert live[im.POINT_LOW_MV] == pytest.approx(-12_000, abs=150)
+    assert live[im.POINT_PILOT_AGE_MS] == 0
 
 
 @pytest.mark.parametrize("volts", [12.0, 9.0, 6.0, 3.0, 0.0, -12.0])
@@ -150,14 +155,14 @@ def test_steady_pilot_has_one_plateau(volts: float) -> None:
     bench.pilot = lambda t: np.full_like(t, volts)
     bench.run(0.01)
     live = bench.image.live
-    assert live[im.PILOT_HIGH_MV] == live[im.PILOT_LOW_MV] == pytest.approx(volts * 1000, abs=50)
+    assert live[im.POINT_HIGH_MV] == live[im.POINT_LOW_MV] == pytest.approx(volts * 1000, abs=50)
 
 
 def test_missing_diode_shows_as_a_high_low_plateau() -> None:
     bench = Bench()
     bench.pilot = pwm(0.27, 6.0, -6.0)
     bench.run(0.01)
-    assert bench.image.live[im.PILOT_LOW_MV] == pytest.approx(-6_000, abs=150)
+    assert bench.image.live[im.POINT_LOW_MV] == pytest.approx(-6_000, abs=150)
 
 
 @pytest.mark.parametrize("at_ms", [0.5, 3.3, 5.0, 9.6])
@@ -168,7 +173,7 @@ def test_unplugging_shows_within_20_ms(at_ms: float) -> None:
     at = 0.1 + at_ms / 1000
     bench.pilot = lambda t: np.where(t < at, before(t), after(t))
     bench.run(0.12)
-    assert bench.image.live[im.PILOT_HIGH_MV] == pytest.approx(12_000, abs=150)
+    assert bench.image.live[im.POINT_HIGH_MV] == pytest.approx(12_000, abs=150)
 
 
 @pytest.mark.parametrize(
@@ -184,14 +189,14 @@ def test_a_for_100_ms_is_an_unplugging_and_shorter_is_a_glitch(away_ms: int, cou
             (t > a) & (t <= b), y(t), x(t)
         )
         bench.run(1.2)
-        assert bench.image.live[im.PILOT_UNPLUGS] == counts, at_ms
+        assert bench.image.live[im.POINT_PILOT_UNPLUGS] == counts, at_ms
 
 
 def test_a_step_of_a_steady_pilot_is_no_pwm() -> None:
     bench = Bench()
     bench.pilot = lambda t: np.where(t < 0.005, 12.0, 9.0)
     bench.run(0.01)
-    assert bench.image.live[im.PILOT_HIGH_MV] == bench.image.live[im.PILOT_LOW_MV]
+    assert bench.image.live[im.POINT_HIGH_MV] == bench.image.live[im.POINT_LOW_MV]
 
 
 @pytest.mark.parametrize("ohm", [100, 220, 680, 1500])
@@ -199,19 +204,24 @@ def test_cable_resistor_within_2_percent(ohm: int) -> None:
     bench = Bench()
     bench.pp_ohm = ohm
     bench.run(0.1)
-    assert bench.image.live[im.PROXIMITY_OHM] == pytest.approx(ohm, rel=0.02)
-    assert bench.image.live[im.PROXIMITY_AGE_MS] == 0
+    assert bench.image.live[im.POINT_PROXIMITY_OHM] == pytest.approx(ohm, rel=0.02)
+    assert bench.image.live[im.POINT_PROXIMITY_AGE_MS] == 0
 
 
 def test_no_cable_is_open_even_when_the_converter_stands_at_its_rail() -> None:
     bench = Bench()
     bench.noise = 0
     bench.run(0.1)
-    assert bench.image.live[im.PROXIMITY_OHM] == 1_000_000
-    assert bench.image.live[im.PROXIMITY_AGE_MS] == 0
+    assert bench.image.live[im.POINT_PROXIMITY_OHM] == 1_000_000
+    assert bench.image.live[im.POINT_PROXIMITY_AGE_MS] == 0
 
 
-AGES = {GRID: im.GRID_AGE_MS, HOUSE: im.HOUSE_AGE_MS, EVSE: im.EVSE_AGE_MS, MAIN: im.NODE_AGE_MS}
+AGES = {
+    GRID: im.GRID_AGE_MS,
+    HOUSE: im.HOUSE_AGE_MS,
+    EVSE: im.DEVICE_AGE_MS + im.EVSE,
+    MAIN: im.NODE_AGE_MS,
+}
 
 
 @pytest.mark.parametrize("c", [*AGES, CP, PP])
@@ -226,7 +236,7 @@ def test_inv_4_a_stuck_channel_is_not_fresh(c: int, code: int) -> None:
     codes[:, c] = code
     bench.feed(codes)
     live = bench.image.live
-    ages = {**AGES, CP: im.PILOT_AGE_MS, PP: im.PROXIMITY_AGE_MS}
+    ages = {**AGES, CP: im.POINT_PILOT_AGE_MS, PP: im.POINT_PROXIMITY_AGE_MS}
     stale = {key for key, field in ages.items() if live[field] >= 290}
     if c == PP and code != 1234:
         assert stale == set()  # an open or a shorted resistor is a reading
@@ -245,9 +255,9 @@ def test_inv_4_a_clipped_current_still_trips_but_is_not_fresh() -> None:
     for leg in range(3):
         bench.waves[EVSE + leg] = Wave(300.0, leg)
     bench.run(0.2)
-    assert bench.image.live[im.FAST_MA] > 90_000
+    assert bench.image.live[im.POINT_FAST_MA] > 90_000
     assert bench.image.live[im.FAST_AGE_MS] >= 190
-    assert bench.image.live[im.EVSE_AGE_MS] >= 190
+    assert bench.image.live[im.DEVICE_AGE_MS + im.EVSE] >= 190
 
 
 def test_a_current_without_voltage_has_no_direction() -> None:
@@ -291,4 +301,4 @@ def test_a_block_of_another_size_is_not_taken() -> None:
     bench = Bench()
     bench.image.site[im.LEG_COUNT] = 1
     bench.sense.on_block(as_samples(bench.codes(1)), 47)
-    assert bench.image.live[im.PILOT_AGE_MS] > 0
+    assert bench.image.live[im.POINT_PILOT_AGE_MS] > 0

@@ -166,8 +166,8 @@ def test_readings() -> None:
     for leg in range(3):
         live[im.GRID_MV + leg] = 230_000 + leg
         live[im.NODE_MA + leg], live[im.NODE_W + leg] = 1_000 * leg, -200 * leg
-    live[im.GRID_AGE_MS] = live[im.NODE_AGE_MS] = live[im.PILOT_AGE_MS] = 100
-    live[im.PILOT_HIGH_MV], live[im.PILOT_LOW_MV] = 12_010, -11_990
+    live[im.GRID_AGE_MS] = live[im.NODE_AGE_MS] = live[im.POINT_PILOT_AGE_MS] = 100
+    live[im.POINT_HIGH_MV], live[im.POINT_LOW_MV] = 12_010, -11_990
     said = calibration.readings(image)
     assert said["grid_mv"] == [230_000, 230_001, 230_002]
     assert said["mains_ma"] == [0, 1_000, 2_000]

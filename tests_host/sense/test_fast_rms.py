@@ -74,7 +74,11 @@ def pico() -> Analog:
 def test_a_guard_that_sees_one_leg_is_fresh_while_that_is_good(stuck: bool) -> None:
     """Three legs and a grid are declared; the board shows the guard L1 of the charger."""
     image = f.Image()
-    image.site[f.EVSE_NODE], image.site[f.EVSE_LEGS], image.site[f.LEG_COUNT] = 0, 3, 3
+    (
+        image.site[f.DEVICE_NODE + f.EVSE],
+        image.site[f.DEVICE_LEGS + f.EVSE],
+        image.site[f.LEG_COUNT],
+    ) = 0, 3, 3
     sense = Sense(image, pico())
     frames = [(2850, 700, 2048 if stuck else 2048 + 500 * (-1) ** n) for n in range(52)]
     block = array("H", [code for frame in frames for code in frame])
@@ -83,4 +87,8 @@ def test_a_guard_that_sees_one_leg_is_fresh_while_that_is_good(stuck: bool) -> N
         sense.on_block(block, 52)
     assert image.live[f.FAST_AGE_MS] == (99 if stuck else 0)
     ma = 0 if stuck else round(500 * 150_000 / 2047)
-    assert list(image.live[f.FAST_MA : f.FAST_MA + 3]) == [pytest.approx(ma, rel=0.002), 0, 0]
+    assert list(image.live[f.POINT_FAST_MA : f.POINT_FAST_MA + 3]) == [
+        pytest.approx(ma, rel=0.002),
+        0,
+        0,
+    ]

@@ -43,8 +43,8 @@ class Bench:
     def __init__(self, legs: int = 3, seed: int = 1) -> None:
         self.image = im.Image()
         site = self.image.site
-        site[im.LEG_COUNT] = site[im.EVSE_LEGS] = legs
-        site[im.EVSE_NODE] = 0
+        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.EVSE] = legs
+        site[im.DEVICE_NODE + im.EVSE] = 0
         site[im.NODE_COUNT] = 1
         site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
         self.analog = Circuit(pack(BOARD)).analog

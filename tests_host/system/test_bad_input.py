@@ -270,6 +270,8 @@ def test_a_meter_that_talks_nonsense_is_named_and_not_believed(
     errors = [text for s in told for text in s["bus"]["meter"]["errors"]]
     assert any(text.startswith(field + ": ") for text in errors), errors
     assert not told[-1]["bus"]["meter"]["errors"], "and it is over when it is over"
-    offers = [(i, memoryview(s.commands).cast("i")[im.OFFER_MA]) for i, s in enumerate(steps)]
+    offers = [
+        (i, memoryview(s.commands).cast("i")[im.SETPOINT + im.EVSE]) for i, s in enumerate(steps)
+    ]
     assert max(ma for i, ma in offers if 60 < i < 90) >= 6_000, "it charged before"
     assert max(ma for i, ma in offers if 150 < i < 185) == 0, "and stopped while it knew nothing"

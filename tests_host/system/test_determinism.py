@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware import image as im
+from tests_host.fields import at
 from tests_host.system.kit import ROOT, SCENARIOS, quiet
 from tools.twin import record
 
@@ -62,9 +62,9 @@ def test_a_recording_replays_to_the_byte(
 
 
 PLANTED = [  # section, field, its offset, change
-    ("commands", "SETPOINT_W", 0, 1),
+    ("commands", "SETPOINT[1]", 0, 1),
     ("commands", "CLAIM_HIGH", 3, -1),
-    ("readings", "INVERTER_AGE_MS", 0, 5_000),
+    ("readings", "DEVICE_AGE_MS[1]", 0, 5_000),
 ]
 
 
@@ -83,7 +83,7 @@ def test_a_planted_change_is_found_and_named(
             steps += 1
             if steps == 50:
                 values = array("i", getattr(item, section))
-                values[getattr(im, field) + offset] += change
+                values[at(field) + offset] += change
                 setattr(item, section, values.tobytes())
         recorder.write(item)
     recorder.close()

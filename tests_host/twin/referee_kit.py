@@ -70,7 +70,7 @@ def commands(**values: int) -> dict[str, array[int]]:
 
 
 def grants(low: int, high: int, setpoint: int, **more: int) -> dict[str, array[int]]:
-    sections = commands(SETPOINT_W=setpoint, **more)
+    sections = commands(**{"SETPOINT[1]": setpoint}, **more)
     section, index = place("GRANT_LOW[1]")
     sections[section][index] = low
     section, index = place("GRANT_HIGH[1]")

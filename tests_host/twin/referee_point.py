@@ -39,7 +39,7 @@ def faults(
 
 
 def drawing(amps: float, offer_a: float, seconds: float, **more: Any) -> Timeline:
-    image = commands(OFFER_MA=round(offer_a * 1000))
+    image = commands(SETPOINT=round(offer_a * 1000))
     return at(0, seconds, **CHARGING | legs(evse=amps) | {"image": image} | more)
 
 
@@ -88,7 +88,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 lambda: (
                     row for i in range(60)
                     for row in ((i / 2, CHARGING | legs(evse=0.0 if i % 5 == 4 else 13.0)
-                                 | {"image": commands(OFFER_MA=10_000)}),)
+                                 | {"image": commands(SETPOINT=10_000)}),)
                 ),
             ),
         ],
@@ -104,7 +104,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 case(),
                 lambda: (
                     (i / 10, CHARGING | legs(evse=max(6.2, 32 - i / 20 + 3.0))
-                     | {"image": commands(OFFER_MA=max(6_000, 32_000 - 50 * i))})
+                     | {"image": commands(SETPOINT=max(6_000, 32_000 - 50 * i))})
                     for i in range(800)
                 ),
             ),

@@ -247,7 +247,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         [
             ("above", case(), lambda: [(0, {"image": grants(-500, 500, 600)})]),
             ("below", case(), lambda: [(0, {"image": grants(0, 500, -1)})]),
-            ("offer", case(), lambda: [(0, {"image": grants(0, 0, 0, OFFER_MA=6000)})]),
+            ("offer", case(), lambda: [(0, {"image": grants(0, 0, 0, SETPOINT=6000)})]),
             (
                 "pilot",
                 case(),

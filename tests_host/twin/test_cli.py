@@ -91,7 +91,10 @@ TRUTH = {
 def view() -> live.View:
     image = tables.Image()
     commands = image.commands
-    commands[tables.OFFER_MA], commands[tables.PILOT_STATE] = 10_000, tables.PILOT_C
+    commands[tables.SETPOINT + tables.EVSE], commands[tables.POINT_PILOT_STATE] = (
+        10_000,
+        tables.PILOT_C,
+    )
     commands[tables.WINNER_HIGH] = tables.PANEL
     commands[tables.CLAIM_REASON + tables.PANEL * tables.DEVICES] = tables.REASON_BREAKER
     commands[tables.CLAIM_NODE + tables.PANEL * tables.DEVICES] = 0

@@ -19,15 +19,15 @@ def recorded(path: Path, steps: int = 200, seed: int = 1) -> list[record.Boot | 
     """A recording of the real core under readings that wander."""
     rng = random.Random(seed)
     image = tables.Image()
-    image.site[tables.EVSE_NODE] = 0
+    image.site[tables.DEVICE_NODE + tables.EVSE] = 0
     image.site[tables.NODE_COUNT] = 1
     image.site[tables.NODE_RATING_MA] = 25_000
     core = Core(image)
     written: list[record.Boot | record.Step] = [record.Boot(image.site.tobytes())]
     for _ in range(steps):
-        image.readings[tables.PILOT_HIGH_MV] = rng.choice([12_000, 9_000, 6_000])
-        image.readings[tables.PILOT_LOW_MV] = -12_000
-        image.readings[tables.PILOT_AGE_MS] = rng.choice([0, 0, 5_000])
+        image.readings[tables.POINT_HIGH_MV] = rng.choice([12_000, 9_000, 6_000])
+        image.readings[tables.POINT_LOW_MV] = -12_000
+        image.readings[tables.POINT_PILOT_AGE_MS] = rng.choice([0, 0, 5_000])
         image.readings[tables.NODE_MA] = rng.randint(-30_000, 30_000)
         image.readings[tables.NODE_AGE_MS] = rng.choice([100, 3_000])
         readings, requests = image.readings.tobytes(), image.requests.tobytes()
@@ -69,7 +69,7 @@ def test_a_planted_difference_is_named_by_field_and_step(tmp_path, replay):
     step = written[120]
     assert isinstance(step, record.Step)
     commands = array("i", step.commands)
-    commands[tables.OFFER_MA] += 1
+    commands[tables.SETPOINT + tables.EVSE] += 1
     commands[tables.CLAIM_HIGH + 3] -= 7
     step.commands = commands.tobytes()
     recorder = record.Recorder(path, "stub", 1)
@@ -79,7 +79,7 @@ def test_a_planted_difference_is_named_by_field_and_step(tmp_path, replay):
     difference = replay(record.Recording(path)).difference
     assert difference is not None
     assert difference.step == 120
-    assert {name for name, _, _ in difference.fields} == {"OFFER_MA", "CLAIM_HIGH[3]"}
+    assert {name for name, _, _ in difference.fields} == {"SETPOINT[0]", "CLAIM_HIGH[3]"}
     assert str(difference).startswith("step 120 (")
 
 

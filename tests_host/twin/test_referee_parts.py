@@ -113,9 +113,9 @@ def test_expectation_only_looks_at_its_window() -> None:
 
 
 def test_expectation_of_the_process_image() -> None:
-    rows = at(0, 5, image=commands(CONTACTOR_STATE=2))
-    assert judged(rows, that="islet.CONTACTOR_STATE", equals=2)["ok"]
-    assert judged(at(0, 5), that="islet.CONTACTOR_STATE", equals=2)["ok"] is None
+    rows = at(0, 5, image=commands(POINT_CONTACTOR_STATE=2))
+    assert judged(rows, that="islet.POINT_CONTACTOR_STATE", equals=2)["ok"]
+    assert judged(at(0, 5), that="islet.POINT_CONTACTOR_STATE", equals=2)["ok"] is None
 
 
 def test_a_failed_expectation_fails_the_run_and_an_unreached_one_does_not() -> None:

@@ -125,21 +125,23 @@ class GridCode:
         if not (strain or feed.active or charge.active or car.active):
             return
         site, readings, commands = self._site, self._readings, self._commands
-        watts = commands[im.SETPOINT_W]
-        if readings[im.INVERTER_AGE_MS] <= _INVERTER_STALE_MS:
-            watts = readings[im.INVERTER_W]
-        volts = site[im.NOMINAL_MV] // 1000 * site[im.INVERTER_LEGS]
-        rating = site[im.INVERTER_DISCHARGE_W]
+        watts = commands[im.SETPOINT + im.INVERTER]
+        if readings[im.DEVICE_AGE_MS + im.INVERTER] <= _INVERTER_STALE_MS:
+            watts = readings[im.DEVICE_W + im.INVERTER]
+        volts = site[im.NOMINAL_MV] // 1000 * site[im.DEVICE_LEGS + im.INVERTER]
+        rating = site[im.DEVICE_DISCHARGE_W + im.INVERTER]
         self._step(feed, dt_ms, strain, im.GRID_OV, -watts, rating, 0, -watts * 1000 // volts)
-        rating = site[im.INVERTER_CHARGE_W]
+        rating = site[im.DEVICE_CHARGE_W + im.INVERTER]
         self._step(charge, dt_ms, strain, im.GRID_UV, watts, rating, 0, watts * 1000 // volts)
-        ma = commands[im.OFFER_MA]
-        if readings[im.EVSE_AGE_MS] <= _EVSE_STALE_MS:
+        ma = commands[im.SETPOINT + im.EVSE]
+        if readings[im.DEVICE_AGE_MS + im.EVSE] <= _EVSE_STALE_MS:
             ma = 0
             for leg in range(im.LEGS):
-                if readings[im.EVSE_MA + leg] > ma:
-                    ma = readings[im.EVSE_MA + leg]
-        self._step(car, dt_ms, strain, im.GRID_UV, ma, site[im.EVSE_MAX_MA], LEAST_MA, ma)
+                if readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] > ma:
+                    ma = readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
+        self._step(
+            car, dt_ms, strain, im.GRID_UV, ma, site[im.DEVICE_MAX_MA + im.EVSE], LEAST_MA, ma
+        )
 
     def _step(self, own, dt_ms, strain, kind, power, rating, least, ma):
         supply = self.supply
@@ -155,8 +157,8 @@ class GridCode:
     def _claim_inverter(self, island):
         limits = self.limits
         site = self._site
-        charge_w = site[im.INVERTER_CHARGE_W]
-        discharge_w = site[im.INVERTER_DISCHARGE_W]
+        charge_w = site[im.DEVICE_CHARGE_W + im.INVERTER]
+        discharge_w = site[im.DEVICE_DISCHARGE_W + im.INVERTER]
         if island == im.ISLAND_ISLANDED or island == im.ISLAND_STARTING:
             # It forms; the grid's rules bind it again when the switch has closed.
             limits.claim(im.GRID_CODE, im.INVERTER, -discharge_w, charge_w, im.REASON_NONE)
@@ -203,7 +205,7 @@ class GridCode:
         elif supply.wait_ms:
             limits.claim(im.GRID_CODE, im.EVSE, 0, 0, im.REASON_FLAPPING, -1, -1, supply.wait_ms)
         else:
-            most_ma = self._site[im.EVSE_MAX_MA]
+            most_ma = self._site[im.DEVICE_MAX_MA + im.EVSE]
             reason = im.REASON_NONE
             if self._car.most < most_ma:
                 most_ma = self._car.most

@@ -92,7 +92,7 @@ class Island:
                 self._seen = -1  # a row may ask what was kept
         commands = self._commands
         commands[im.ISLAND_STATE] = self.state
-        commands[im.SETPOINT_MODE] = self._modes[self.state]
+        commands[im.SETPOINT_MODE + im.INVERTER] = self._modes[self.state]
         commands[im.FAULTS] = (commands[im.FAULTS] & ~FAULTS_OF_ISLAND) | self.judge.faults
         commands[im.MEMORY + im.MEMORY_BOND] = 1 if self.witnesses.proved else 0
         commands[im.MEMORY + im.MEMORY_TRIES] = self.judge.used

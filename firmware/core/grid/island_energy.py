@@ -27,16 +27,19 @@ class Charge:
 
     def step(self, dt_ms):
         readings = self._readings
-        soc = readings[im.SOC_PERMILLE]
-        if not 0 <= soc <= 1000 or readings[im.SOC_AGE_MS] > _SOC_STALE_MS:
+        soc = readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]
+        if not 0 <= soc <= 1000 or readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] > _SOC_STALE_MS:
             self.blind_ms += dt_ms
-            if self.blind_ms > _SOC_STALE_MS or readings[im.SOC_AGE_MS] > _SOC_STALE_MS:
+            if (
+                self.blind_ms > _SOC_STALE_MS
+                or readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] > _SOC_STALE_MS
+            ):
                 self.permille = im.UNKNOWN
                 self.blind_ms = _SOC_STALE_MS
             return
         self.blind_ms = 0
         near = -_STEP_PERMILLE <= soc - self.permille <= _STEP_PERMILLE
-        if near or self.permille < 0 or not readings[im.INVERTER_PLUGGED]:
+        if near or self.permille < 0 or not readings[im.DEVICE_PLUGGED + im.INVERTER]:
             self.permille = soc
             self.doubted = im.UNKNOWN
         elif not -_STEP_PERMILLE <= soc - self.doubted <= _STEP_PERMILLE or self.doubted < 0:
@@ -70,9 +73,12 @@ class Loads:
         site = self._site
         if site[im.NODE_INSTRUMENT] == im.INSTRUMENT_NONE or readings[im.NODE_AGE_MS] > _FRESH_MS:
             return
-        if readings[im.INVERTER_AGE_MS] > _FRESH_MS or readings[im.GRID_AGE_MS] > _FRESH_MS:
+        if (
+            readings[im.DEVICE_AGE_MS + im.INVERTER] > _FRESH_MS
+            or readings[im.GRID_AGE_MS] > _FRESH_MS
+        ):
             return
-        watts = fed_w = -readings[im.INVERTER_W]
+        watts = fed_w = -readings[im.DEVICE_W + im.INVERTER]
         legs = site[im.LEG_COUNT]
         worst_w = readings[im.NODE_W]
         for leg in range(legs):
@@ -99,7 +105,7 @@ class Loads:
         self.without_w = watts
         if most_w <= 0:
             return True  # nothing declared to compare with
-        if self._readings[im.INVERTER_AGE_MS] > _FRESH_MS:
+        if self._readings[im.DEVICE_AGE_MS + im.INVERTER] > _FRESH_MS:
             return False
         if not self.known:
             return 2 * watts <= most_w

@@ -115,7 +115,7 @@ class Judge:
             made |= _NEEDS_BOND
         made |= _CAPABLE
         self.off_ms = longer(not permits & im.OUT_ENABLE, self.off_ms, dt_ms)
-        if self.off_ms >= site[im.STOP_MS] + im.BOND_MARGIN_MS:
+        if self.off_ms >= site[im.DEVICE_STOP_MS + im.INVERTER] + im.BOND_MARGIN_MS:
             made |= _SETTLED
         self.early_ms = _less(self.early_ms, dt_ms)
         if self.early_ms:
@@ -196,7 +196,7 @@ class Judge:
             made |= _HOLDS
         if self._requests[im.ACKNOWLEDGE_SEQ] != self.acknowledged_seq:
             made |= _ACK
-        if self._commands[im.ENABLE_BAR] & im.BAR_SWITCH:
+        if self._commands[im.DEVICE_ENABLE_BAR + im.INVERTER] & im.BAR_SWITCH:
             made |= _UNRULY
         if trips:
             if trips & im.TRIP_INTERLOCK:
@@ -249,8 +249,12 @@ class Judge:
         made = _RESERVE
         if soc >= reserve + _REFILL_PERMILLE or soc == 1000:
             made |= _REFILLED
-        answering = readings[im.INVERTER_AGE_MS] <= _INVERTER_STALE_MS
-        if answering and readings[im.INVERTER_PLUGGED] and not readings[im.INVERTER_FAULT]:
+        answering = readings[im.DEVICE_AGE_MS + im.INVERTER] <= _INVERTER_STALE_MS
+        if (
+            answering
+            and readings[im.DEVICE_PLUGGED + im.INVERTER]
+            and not readings[im.DEVICE_FAULT + im.INVERTER]
+        ):
             trips = self._trips[im.TRIPPED]
             cut = (trips or readings[im.INPUTS] & im.IN_ESTOP) and self._cuts(trips)
             if not trips & _SEEN and not cut:

@@ -125,18 +125,18 @@ PINNING = im.FAULT_BOND_STUCK | im.FAULT_NEUTRAL
 
 # state, what the inverter is asked to be
 MODES = (
-    (im.ISLAND_SENSING, im.INVERTER_STOP),
-    (im.ISLAND_GRID, im.INVERTER_FOLLOW),
-    (im.ISLAND_STOPPING, im.INVERTER_STOP),
-    (im.ISLAND_OPENING, im.INVERTER_STOP),
-    (im.ISLAND_BONDING, im.INVERTER_STOP),
-    (im.ISLAND_STARTING, im.INVERTER_FORM),
-    (im.ISLAND_ISLANDED, im.INVERTER_FORM),
-    (im.ISLAND_ENDING, im.INVERTER_STOP),
-    (im.ISLAND_DARK, im.INVERTER_STOP),
-    (im.ISLAND_UNBONDING, im.INVERTER_STOP),
-    (im.ISLAND_CLOSING, im.INVERTER_STOP),
-    (im.ISLAND_LOCKOUT, im.INVERTER_STOP),
+    (im.ISLAND_SENSING, im.MODE_STOP),
+    (im.ISLAND_GRID, im.MODE_FOLLOW),
+    (im.ISLAND_STOPPING, im.MODE_STOP),
+    (im.ISLAND_OPENING, im.MODE_STOP),
+    (im.ISLAND_BONDING, im.MODE_STOP),
+    (im.ISLAND_STARTING, im.MODE_FORM),
+    (im.ISLAND_ISLANDED, im.MODE_FORM),
+    (im.ISLAND_ENDING, im.MODE_STOP),
+    (im.ISLAND_DARK, im.MODE_STOP),
+    (im.ISLAND_UNBONDING, im.MODE_STOP),
+    (im.ISLAND_CLOSING, im.MODE_STOP),
+    (im.ISLAND_LOCKOUT, im.MODE_STOP),
 )
 
 _FORM = "fresh open bonded capable reserve plugged -cut -loosened -flows -follows -wild -short"

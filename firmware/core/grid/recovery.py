@@ -19,25 +19,25 @@ def _inputs(image):
 
 def contactor_open(image):
     """Core no longer asks for it, and the auxiliary contact says open."""
-    state = image.commands[im.CONTACTOR_STATE]
+    state = image.commands[im.POINT_CONTACTOR_STATE]
     asked = state != im.CONTACTOR_OPEN and state != im.CONTACTOR_FAULT
     return not asked and _inputs(image) & im.IN_CONTACTOR == 0
 
 
 def unplugged(image):
     if image.site[im.TOPOLOGY] == _GATEWAY:
-        return contactor_open(image) and image.readings[im.INVERTER_PLUGGED] == 0
-    return contactor_open(image) and image.commands[im.PILOT_STATE] == im.PILOT_A
+        return contactor_open(image) and image.readings[im.DEVICE_PLUGGED + im.INVERTER] == 0
+    return contactor_open(image) and image.commands[im.POINT_PILOT_STATE] == im.PILOT_A
 
 
 def car_at_rest(image):
-    state = image.commands[im.PILOT_STATE]
-    fresh = image.readings[im.PILOT_AGE_MS] <= _STALE_MS
+    state = image.commands[im.POINT_PILOT_STATE]
+    fresh = image.readings[im.POINT_PILOT_AGE_MS] <= _STALE_MS
     return contactor_open(image) and fresh and (state == im.PILOT_A or state == im.PILOT_B)
 
 
 def car_still_asks(image):
-    state = image.commands[im.PILOT_STATE]
+    state = image.commands[im.POINT_PILOT_STATE]
     return contactor_open(image) and (state == im.PILOT_C or state == im.PILOT_D)
 
 
@@ -85,12 +85,12 @@ def contacts_consistent(image):
 
 def not_forming(image):
     """The island has ended; whether there is another is for the transfer's own faults."""
-    return image.commands[im.SETPOINT_MODE] != im.INVERTER_FORM
+    return image.commands[im.SETPOINT_MODE + im.INVERTER] != im.MODE_FORM
 
 
 def sampling_again(image):
     readings = image.readings
-    return readings[im.FAST_AGE_MS] <= _STALE_MS and readings[im.PILOT_AGE_MS] <= _STALE_MS
+    return readings[im.FAST_AGE_MS] <= _STALE_MS and readings[im.POINT_PILOT_AGE_MS] <= _STALE_MS
 
 
 # A trip may be cleared when any of its rows has held for its time and, where the row says so,

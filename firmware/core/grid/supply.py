@@ -270,18 +270,18 @@ class Supply:
     def _idle(self):
         """islet's own devices are told to stand still, and are seen to where they are measured."""
         commands, readings = self._commands, self._readings
-        if commands[im.OFFER_MA] or commands[im.SETPOINT_W]:
+        if commands[im.SETPOINT + im.EVSE] or commands[im.SETPOINT + im.INVERTER]:
             return False
-        if readings[im.EVSE_AGE_MS] <= _STALE_MS:
+        if readings[im.DEVICE_AGE_MS + im.EVSE] <= _STALE_MS:
             for leg in range(im.LEGS):
-                if readings[im.EVSE_MA + leg] > _STILL_MA:
+                if readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] > _STILL_MA:
                     return False
-        if readings[im.INVERTER_AGE_MS] > 4 * _STALE_MS:
+        if readings[im.DEVICE_AGE_MS + im.INVERTER] > 4 * _STALE_MS:
             return True
-        most_w = self._site[im.INVERTER_CHARGE_W] // 32
+        most_w = self._site[im.DEVICE_CHARGE_W + im.INVERTER] // 32
         if most_w < _STILL_W:
             most_w = _STILL_W
-        return -most_w <= readings[im.INVERTER_W] <= most_w
+        return -most_w <= readings[im.DEVICE_W + im.INVERTER] <= most_w
 
     # --- what follows -------------------------------------------------------------------------
 

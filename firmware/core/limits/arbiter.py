@@ -113,12 +113,18 @@ class Limits:
         target_w = _clamp(
             0, commands[im.GRANT_LOW + im.INVERTER], commands[im.GRANT_HIGH + im.INVERTER]
         )
-        rating_w = image.site[im.INVERTER_CHARGE_W if target_w > 0 else im.INVERTER_DISCHARGE_W]
-        ramp_ms = 5 * image.site[im.INVERTER_RESPONSE_MS]
+        rating_w = image.site[
+            im.DEVICE_CHARGE_W + im.INVERTER
+            if target_w > 0
+            else im.DEVICE_DISCHARGE_W + im.INVERTER
+        ]
+        ramp_ms = 5 * image.site[im.DEVICE_RESPONSE_MS + im.INVERTER]
         if ramp_ms < _RAMP_MS:
             ramp_ms = _RAMP_MS
         step_w = rating_w * (dt_ms if dt_ms < _LONGEST_STEP_MS else _LONGEST_STEP_MS) // ramp_ms
-        commands[im.SETPOINT_W] = ramp(commands[im.SETPOINT_W], target_w, step_w if step_w else 1)
+        commands[im.SETPOINT + im.INVERTER] = ramp(
+            commands[im.SETPOINT + im.INVERTER], target_w, step_w if step_w else 1
+        )
 
 
 class Said:
@@ -186,11 +192,11 @@ class Reserve:
     def _plausible(self, dt_ms):
         """SoC in permille, or -1: unknown, old, or jumped while the same car was connected."""
         readings = self._image.readings
-        soc = readings[im.SOC_PERMILLE]
-        if soc < 0 or soc > 1000 or readings[im.SOC_AGE_MS] > _SOC_STALE_MS:
+        soc = readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]
+        if soc < 0 or soc > 1000 or readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] > _SOC_STALE_MS:
             self._last = im.UNKNOWN
             return im.UNKNOWN
-        if not readings[im.INVERTER_PLUGGED]:
+        if not readings[im.DEVICE_PLUGGED + im.INVERTER]:
             self._last = soc
             self._doubt_ms = 0
             return soc

@@ -56,7 +56,7 @@ class Offer:
                 left_ms = _WAIT_LEAST_MS
         self._pause_ms = left_ms if left_ms > 0 else 0
         reason = im.REASON_PAUSE
-        if left_ms <= 0 and commands[im.OFFER_MA] == 0 and not self._blind:
+        if left_ms <= 0 and commands[im.SETPOINT + im.EVSE] == 0 and not self._blind:
             left_ms = self._wait_ms - self._seen_ms
             reason = im.REASON_METER_BACK
         if left_ms > 0:
@@ -83,7 +83,9 @@ class Offer:
             self._seen_ms = seen_ms if seen_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
             if seen_ms > _WELL_MS:
                 self._wait_ms = _WAIT_LEAST_MS
-        elif not self._blind and (commands[im.OFFER_MA] or self._seen_ms < self._wait_ms):
+        elif not self._blind and (
+            commands[im.SETPOINT + im.EVSE] or self._seen_ms < self._wait_ms
+        ):
             if self._seen_ms <= _WELL_MS and self._wait_ms < _WAIT_MOST_MS:
                 self._wait_ms *= 2
             self._seen_ms = 0
@@ -94,17 +96,17 @@ class Offer:
         commands = self._image.commands
         changed_ms = self._changed_ms + dt_ms
         self._changed_ms = changed_ms if changed_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
-        offer_ma = commands[im.OFFER_MA]
+        offer_ma = commands[im.SETPOINT + im.EVSE]
         lacks = self._lacks_current()
         next_ma = self._next(offer_ma, granted_ma if granted_ma >= LEAST_MA else 0)
         if next_ma == offer_ma:
             return
         if next_ma == 0 and lacks:
-            self._pause_ms = self._image.site[im.EVSE_PAUSE_MS]
+            self._pause_ms = self._image.site[im.DEVICE_PAUSE_MS + im.EVSE]
             self._brief_ms = _BRIEF_MS
             self._had_ma = offer_ma
         self._changed_ms = 0
-        commands[im.OFFER_MA] = next_ma
+        commands[im.SETPOINT + im.EVSE] = next_ma
 
     def _next(self, offer_ma, target_ma):
         if target_ma <= offer_ma:
@@ -113,7 +115,7 @@ class Offer:
             return LEAST_MA if self._changed_ms >= _REST_MS else 0
         if self._changed_ms < _RAISE_MS:
             return offer_ma
-        grown_ma = offer_ma + _RAISE_MA // self._image.site[im.EVSE_LEGS]
+        grown_ma = offer_ma + _RAISE_MA // self._image.site[im.DEVICE_LEGS + im.EVSE]
         return grown_ma if grown_ma < target_ma else target_ma
 
     def _lacks_current(self):

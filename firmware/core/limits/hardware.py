@@ -48,7 +48,7 @@ def _protected(image, inputs):
 
 def _no_charging_point(image):
     """No charging point, or the gateway owns its pilot."""
-    return image.site[im.EVSE_NODE] < 0 or image.site[im.TOPOLOGY] == _GATEWAY
+    return image.site[im.DEVICE_NODE + im.EVSE] < 0 or image.site[im.TOPOLOGY] == _GATEWAY
 
 
 def _evse_cut(image):
@@ -73,7 +73,7 @@ def _not_followed(image):
 
 def _contactor_busy(image):
     """Contactor faulty or opening."""
-    state = image.commands[im.CONTACTOR_STATE]
+    state = image.commands[im.POINT_CONTACTOR_STATE]
     return (
         state == im.CONTACTOR_FAULT
         or state == im.CONTACTOR_EMPTYING
@@ -83,18 +83,18 @@ def _contactor_busy(image):
 
 def _no_vehicle(image):
     """Pilot in A."""
-    return image.commands[im.PILOT_STATE] == im.PILOT_A
+    return image.commands[im.POINT_PILOT_STATE] == im.PILOT_A
 
 
 def _pilot_fault(image):
     """Pilot not in B, C, D."""
-    state = image.commands[im.PILOT_STATE]
+    state = image.commands[im.POINT_PILOT_STATE]
     return state != im.PILOT_B and state != im.PILOT_C and state != im.PILOT_D
 
 
 def _no_cable(image):
     """Cable rating unknown."""
-    return image.commands[im.CABLE_MA] < _LEAST_MA
+    return image.commands[im.POINT_CABLE_MA] < _LEAST_MA
 
 
 def _not_ventilated(image):
@@ -105,7 +105,7 @@ def _not_ventilated(image):
     if image.readings[im.INPUTS] & im.IN_VENTILATION != 0:
         return False
     commands = image.commands
-    state = commands[im.PILOT_STATE]
+    state = commands[im.POINT_PILOT_STATE]
     said = commands[im.CLAIM_REASON + im.HARDWARE * im.DEVICES + im.EVSE]
     return state == im.PILOT_D or (state == im.PILOT_B and said == im.REASON_VENTILATION)
 
@@ -130,13 +130,13 @@ def _rests(image):
 
     How much longer it may not close.
     """
-    state = image.commands[im.CONTACTOR_STATE]
-    return image.commands[im.REST_MS] if state == im.CONTACTOR_OPEN else False
+    state = image.commands[im.POINT_CONTACTOR_STATE]
+    return image.commands[im.POINT_REST_MS] if state == im.CONTACTOR_OPEN else False
 
 
 def _evse_unmeasured(image):
     """Its current is not measured."""
-    age_ms = image.readings[im.EVSE_AGE_MS]
+    age_ms = image.readings[im.DEVICE_AGE_MS + im.EVSE]
     return age_ms if age_ms > _STALE_MS else False
 
 
@@ -164,7 +164,7 @@ EVSE_BLOCKS = (
 
 def _no_inverter(image):
     """No inverter."""
-    return image.site[im.INVERTER_NODE] < 0
+    return image.site[im.DEVICE_NODE + im.INVERTER] < 0
 
 
 def _inverter_cut(image):
@@ -191,41 +191,47 @@ def _transfer(image):
 
 def _silent(image):
     """No answer for 2 s."""
-    age_ms = image.readings[im.INVERTER_AGE_MS]
+    age_ms = image.readings[im.DEVICE_AGE_MS + im.INVERTER]
     return age_ms if age_ms > _STALE_MS else False
 
 
 def _faulty(image):
     """It reports a fault, or nothing is connected to it."""
-    return image.readings[im.INVERTER_FAULT] != 0 or image.readings[im.INVERTER_PLUGGED] == 0
+    return (
+        image.readings[im.DEVICE_FAULT + im.INVERTER] != 0
+        or image.readings[im.DEVICE_PLUGGED + im.INVERTER] == 0
+    )
 
 
 def _no_effect(image):
     """It went on without its enable."""
-    return image.commands[im.ENABLE_BAR] & im.BAR_ENABLE != 0
+    return image.commands[im.DEVICE_ENABLE_BAR + im.INVERTER] & im.BAR_ENABLE != 0
 
 
 def _not_obeyed(image):
     """It stayed outside its grant (INV-16)."""
-    return image.commands[im.OBEDIENCE] >= im.OBEY_ZERO
+    return image.commands[im.DEVICE_OBEDIENCE + im.INVERTER] >= im.OBEY_ZERO
 
 
 def _unguarded(image):
     """Its anti-islanding is off, or not asked and no certificate."""
-    return image.commands[im.ENABLE_BAR] & im.BAR_ANTI_ISLANDING != 0
+    return image.commands[im.DEVICE_ENABLE_BAR + im.INVERTER] & im.BAR_ANTI_ISLANDING != 0
 
 
 def _unwitnessed(image):
     """Nothing but itself says what it does, or not even itself."""
-    return image.commands[im.ENABLE_BAR] & im.BAR_UNWITNESSED != 0
+    return image.commands[im.DEVICE_ENABLE_BAR + im.INVERTER] & im.BAR_UNWITNESSED != 0
 
 
 def _isolated(image):
     """T2: its AC contactor is not closed."""
     return (
         image.site[im.TOPOLOGY] == _GATEWAY
-        and image.site[im.EVSE_NODE] >= 0
-        and (image.commands[im.CONTACTOR_STATE] != im.CONTACTOR_CLOSED or not gateway_ready(image))
+        and image.site[im.DEVICE_NODE + im.EVSE] >= 0
+        and (
+            image.commands[im.POINT_CONTACTOR_STATE] != im.CONTACTOR_CLOSED
+            or not gateway_ready(image)
+        )
     )
 
 
@@ -262,8 +268,8 @@ def claim_evse(image, limits):
         if value:
             limits.claim(im.HARDWARE, im.EVSE, 0, 0, reason, -1, -1, 0 if value is True else value)
             return
-    high_ma = image.site[im.EVSE_MAX_MA]
-    cable_ma = image.commands[im.CABLE_MA]
+    high_ma = image.site[im.DEVICE_MAX_MA + im.EVSE]
+    cable_ma = image.commands[im.POINT_CABLE_MA]
     if cable_ma < high_ma:
         limits.claim(im.HARDWARE, im.EVSE, 0, cable_ma, im.REASON_CABLE, -1, -1, cable_ma)
     else:
@@ -281,12 +287,12 @@ def claim_inverter(image, limits):
             return
     site = image.site
     readings = image.readings
-    high_w = site[im.INVERTER_CHARGE_W]
-    if readings[im.INVERTER_CHARGE_MAX_W] < high_w:
-        high_w = readings[im.INVERTER_CHARGE_MAX_W]
-    low_w = site[im.INVERTER_DISCHARGE_W]
-    if readings[im.INVERTER_DISCHARGE_MAX_W] < low_w:
-        low_w = readings[im.INVERTER_DISCHARGE_MAX_W]
+    high_w = site[im.DEVICE_CHARGE_W + im.INVERTER]
+    if readings[im.DEVICE_CHARGE_MAX_W + im.INVERTER] < high_w:
+        high_w = readings[im.DEVICE_CHARGE_MAX_W + im.INVERTER]
+    low_w = site[im.DEVICE_DISCHARGE_W + im.INVERTER]
+    if readings[im.DEVICE_DISCHARGE_MAX_W + im.INVERTER] < low_w:
+        low_w = readings[im.DEVICE_DISCHARGE_MAX_W + im.INVERTER]
     low_reason = im.REASON_RATING
     if site[im.TOPOLOGY] == _CARS_INVERTER:  # until ISO 15118-20 or SAE J3072 authorises the car
         low_w = 0

@@ -88,7 +88,7 @@ class Obedience:
         seen = self.seen
         if not self._prepared:
             seen.prepare()
-            self._response_ms = self._site[im.INVERTER_RESPONSE_MS]
+            self._response_ms = self._site[im.DEVICE_RESPONSE_MS + im.INVERTER]
             self._prepared = True
         if seen.node < 0:
             return
@@ -282,7 +282,7 @@ class Obedience:
             withheld = im.OUT_ENABLE
             # T2's contactor opens by FAULTS; a power that it does not end is ended further up
             age_ms = _ENABLE_MS + self.seen.age_ms
-            welded = commands[im.CONTACTOR_STATE] == im.CONTACTOR_FAULT
+            welded = commands[im.POINT_CONTACTOR_STATE] == im.CONTACTOR_FAULT
             if self._live_ms and (not self.seen.gateway or welded or self._open_ms >= age_ms):
                 self._dark = self._site[im.ISLAND_CAPABLE] == 1
             if self._dark:
@@ -290,12 +290,12 @@ class Obedience:
                 bar |= im.BAR_SWITCH
         else:
             self._dark = False
-        following = commands[im.SETPOINT_MODE] == im.INVERTER_FOLLOW
+        following = commands[im.SETPOINT_MODE + im.INVERTER] == im.MODE_FOLLOW
         if following and (self.level >= im.OBEY_STOP or bar & im.BAR_ENABLE):
-            commands[im.SETPOINT_MODE] = im.INVERTER_STOP
+            commands[im.SETPOINT_MODE + im.INVERTER] = im.MODE_STOP
         self.withheld = withheld
-        commands[im.ENABLE_BAR] = bar
-        commands[im.OBEDIENCE] = self.level
+        commands[im.DEVICE_ENABLE_BAR + im.INVERTER] = bar
+        commands[im.DEVICE_OBEDIENCE + im.INVERTER] = self.level
         commands[im.MEMORY + im.MEMORY_OBEDIENCE] = 1 if self._dark else 0
         commands[im.FAULTS] = commands[im.FAULTS] & ~KEPT_FAULTS | self.faults
 
@@ -303,10 +303,10 @@ class Obedience:
         site = self._site
         bar = im.BAR_NOT_OBEYED if self.level == im.OBEY_OFF else 0
         blind = self.seen.blind_ms > self._response_ms + _GRACE_MS
-        if blind and not site[im.INVERTER_FITS]:
+        if blind and not site[im.DEVICE_FITS + im.INVERTER]:
             bar |= im.BAR_UNWITNESSED
-        guard = self._readings[im.ANTI_ISLANDING]
-        if guard == 0 or (guard != 1 and not site[im.INVERTER_CERTIFIED]):
+        guard = self._readings[im.DEVICE_ANTI_ISLANDING + im.INVERTER]
+        if guard == 0 or (guard != 1 and not site[im.DEVICE_CERTIFIED + im.INVERTER]):
             bar |= im.BAR_ANTI_ISLANDING
         return bar
 

@@ -49,7 +49,7 @@ class Seen:
         """Read the site; the panel's plan stands."""
         site = self._site
         plan = self._plan
-        node = self.node = site[im.INVERTER_NODE]
+        node = self.node = site[im.DEVICE_NODE + im.INVERTER]
         if node < 0:
             return
         alone = True
@@ -62,10 +62,10 @@ class Seen:
             if plan[P_METERED + node] and node != self._own:
                 self._above = node
             node = site[im.NODE_PARENT + node]
-        self.gateway = site[im.TOPOLOGY] == _GATEWAY and site[im.EVSE_NODE] >= 0
-        rating_w = site[im.INVERTER_CHARGE_W]
-        if site[im.INVERTER_DISCHARGE_W] > rating_w:
-            rating_w = site[im.INVERTER_DISCHARGE_W]
+        self.gateway = site[im.TOPOLOGY] == _GATEWAY and site[im.DEVICE_NODE + im.EVSE] >= 0
+        rating_w = site[im.DEVICE_CHARGE_W + im.INVERTER]
+        if site[im.DEVICE_DISCHARGE_W + im.INVERTER] > rating_w:
+            rating_w = site[im.DEVICE_DISCHARGE_W + im.INVERTER]
         self._tolerance_w = max(_LEAST_W, rating_w * 3 // 100)
         if self._above >= 0:
             volts = site[im.NOMINAL_MV] // 1000
@@ -74,16 +74,16 @@ class Seen:
     def look(self, dt_ms):
         """Which witnesses speak now, and for how long none has."""
         readings = self._readings
-        self._reports = readings[im.INVERTER_AGE_MS] <= _FRESH_MS
+        self._reports = readings[im.DEVICE_AGE_MS + im.INVERTER] <= _FRESH_MS
         self._measured = self._own >= 0 and self._plan[P_STATE + self._own] == FRESH
-        self._flows = self.gateway and readings[im.EVSE_AGE_MS] <= _FRESH_MS
+        self._flows = self.gateway and readings[im.DEVICE_AGE_MS + im.EVSE] <= _FRESH_MS
         self.bounded = self._above >= 0 and self._plan[P_STATE + self._above] == FRESH
         if self._measured:
             self.age_ms = readings[im.NODE_AGE_MS + self._own]
         elif self._reports:
-            self.age_ms = readings[im.INVERTER_AGE_MS]
+            self.age_ms = readings[im.DEVICE_AGE_MS + im.INVERTER]
         elif self._flows:
-            self.age_ms = readings[im.EVSE_AGE_MS]
+            self.age_ms = readings[im.DEVICE_AGE_MS + im.EVSE]
         elif self.bounded:
             self.age_ms = readings[im.NODE_AGE_MS + self._above]
         else:
@@ -103,11 +103,11 @@ class Seen:
             error_w = abs(w) * self._site[im.NODE_ERROR_PERMILLE + self._own] // 1000
             return w < low_w - error_w or w > high_w + error_w
         if self._reports:
-            w = self._readings[im.INVERTER_W]
+            w = self._readings[im.DEVICE_W + im.INVERTER]
             if w < low_w or w > high_w:
                 return True
         if self._flows and self._exceeds(high_w if high_w > -low_w else -low_w):
-            self.age_ms = self._readings[im.EVSE_AGE_MS]
+            self.age_ms = self._readings[im.DEVICE_AGE_MS + im.EVSE]
             return True
         if self.bounded and not self.cleared and self._most_w() < low_w:
             self.age_ms = self.above_age_ms()
@@ -122,7 +122,7 @@ class Seen:
             return False
         if self._sources_w:
             return False
-        w = self._readings[im.INVERTER_W]
+        w = self._readings[im.DEVICE_W + im.INVERTER]
         return -self._tolerance_w <= w <= self._tolerance_w
 
     def doubted(self):
@@ -150,7 +150,7 @@ class Seen:
         contactor costs the house nothing, also without that."""
         if self._measured or self._reports or self._flows:
             return self.outside(0, 0) and not self.suspect
-        delivered = self._readings[im.INVERTER_W] < -self._tolerance_w
+        delivered = self._readings[im.DEVICE_W + im.INVERTER] < -self._tolerance_w
         return self.bounded and (delivered or self.gateway) and self.delivers()
 
     def _node_w(self, node):
@@ -171,21 +171,33 @@ class Seen:
         site = self._site
         readings = self._readings
         w = 0
-        if not self.gateway and site[im.EVSE_NODE] >= 0 and readings[im.EVSE_AGE_MS] <= _FRESH_MS:
-            for leg in range(site[im.EVSE_LEGS]):
-                w += readings[im.EVSE_MA + leg] * 7 // 8 * (site[im.NOMINAL_MV] // 1000) // 1000
+        if (
+            not self.gateway
+            and site[im.DEVICE_NODE + im.EVSE] >= 0
+            and readings[im.DEVICE_AGE_MS + im.EVSE] <= _FRESH_MS
+        ):
+            for leg in range(site[im.DEVICE_LEGS + im.EVSE]):
+                w += (
+                    readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
+                    * 7
+                    // 8
+                    * (site[im.NOMINAL_MV] // 1000)
+                    // 1000
+                )
         return w
 
     def _exceeds(self, power_w):
         """T2: whether the contactor carries more on a leg than a power makes, spread evenly."""
         site = self._site
         readings = self._readings
-        limit_ma = power_w // site[im.INVERTER_LEGS] * 1000 // self._volts()
+        limit_ma = power_w // site[im.DEVICE_LEGS + im.INVERTER] * 1000 // self._volts()
         margin_ma = limit_ma // 20
         limit_ma += margin_ma if margin_ma > _LEAST_MA else _LEAST_MA
-        limit_ma += limit_ma * site[im.NODE_ERROR_PERMILLE + site[im.EVSE_NODE]] // 1000
+        limit_ma += (
+            limit_ma * site[im.NODE_ERROR_PERMILLE + site[im.DEVICE_NODE + im.EVSE]] // 1000
+        )
         for leg in range(im.LEGS):
-            if readings[im.EVSE_MA + leg] > limit_ma:
+            if readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] > limit_ma:
                 return True
         return False
 

@@ -146,8 +146,8 @@ class Pace:
         site = self._image.site
         commands = self._commands
         self._nodes = nodes
-        commands[im.LEARNED_RESPONSE_MS + im.EVSE] = site[im.EVSE_RESPONSE_MS]
-        commands[im.LEARNED_RESPONSE_MS + im.INVERTER] = site[im.INVERTER_RESPONSE_MS]
+        commands[im.LEARNED_RESPONSE_MS + im.EVSE] = site[im.DEVICE_RESPONSE_MS + im.EVSE]
+        commands[im.LEARNED_RESPONSE_MS + im.INVERTER] = site[im.DEVICE_RESPONSE_MS + im.INVERTER]
         for node in range(nodes):
             meter = site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_METER
             self._plan[P_EARLY + node] = _METER_EARLY_MS if meter else 0
@@ -172,7 +172,7 @@ class Pace:
     # --- how long a device takes --------------------------------------------------------------
 
     def _follow_car(self, dt_ms):
-        offer_ma = self._commands[im.OFFER_MA]
+        offer_ma = self._commands[im.SETPOINT + im.EVSE]
         drawn_ma = self._history.drawn_ma()
         took_ms = self._car.step(dt_ms, offer_ma, drawn_ma)
         noticed_ms = self._stirred(dt_ms, offer_ma, drawn_ma)
@@ -183,7 +183,7 @@ class Pace:
             seen.take(im.EVSE, took_ms)
         if noticed_ms:
             seen.take(_NOTICE, noticed_ms)
-        declared_ms = self._image.site[im.EVSE_RESPONSE_MS]
+        declared_ms = self._image.site[im.DEVICE_RESPONSE_MS + im.EVSE]
         self._commands[im.LEARNED_RESPONSE_MS + im.EVSE] = seen.worst(
             im.EVSE, declared_ms, _NOTICE
         )
@@ -209,7 +209,7 @@ class Pace:
         return 0
 
     def _follow_inverter(self, dt_ms):
-        told_w = self._commands[im.SETPOINT_W]
+        told_w = self._commands[im.SETPOINT + im.INVERTER]
         does_w = self._history.inverter_w()
         took_ms = self._charging.step(dt_ms, told_w if told_w > 0 else 0, does_w)
         back_ms = self._feeding.step(dt_ms, -told_w if told_w < 0 else 0, -does_w)
@@ -218,7 +218,7 @@ class Pace:
         if took_ms:
             seen = self._responses
             seen.take(im.INVERTER, took_ms)
-            declared_ms = self._image.site[im.INVERTER_RESPONSE_MS]
+            declared_ms = self._image.site[im.DEVICE_RESPONSE_MS + im.INVERTER]
             self._commands[im.LEARNED_RESPONSE_MS + im.INVERTER] = seen.worst(
                 im.INVERTER, declared_ms
             )

@@ -118,15 +118,19 @@ class Panel:
         site = self._site
         plan = self.plan
         self._nodes = site[im.NODE_COUNT]
-        self._coordinated = site[im.COORDINATED] and 0 < site[im.INVERTER_REVERT_MS] <= _REVERT_MS
-        self._evse_legs = site[im.EVSE_LEGS]
-        self._inverter_legs = site[im.INVERTER_LEGS]
+        self._coordinated = (
+            site[im.COORDINATED] and 0 < site[im.DEVICE_REVERT_MS + im.INVERTER] <= _REVERT_MS
+        )
+        self._evse_legs = site[im.DEVICE_LEGS + im.EVSE]
+        self._inverter_legs = site[im.DEVICE_LEGS + im.INVERTER]
         self._nominal_mv = site[im.NOMINAL_MV]
         self._floor_mv = self._nominal_mv * _LOWEST_VOLTAGE_PERMILLE // 1000
         self._export_limit_w = site[im.EXPORT_LIMIT_W]
         self.history.declare()
-        self._response_ms = site[im.EVSE_RESPONSE_MS]
-        self._doubt_ms = _STALE_MS + max(self._response_ms, site[im.INVERTER_RESPONSE_MS])
+        self._response_ms = site[im.DEVICE_RESPONSE_MS + im.EVSE]
+        self._doubt_ms = _STALE_MS + max(
+            self._response_ms, site[im.DEVICE_RESPONSE_MS + im.INVERTER]
+        )
         for node in range(self._nodes):
             plan[P_PARENT + node] = site[im.NODE_PARENT + node]
             rating_ma = site[im.NODE_RATING_MA + node]
@@ -140,9 +144,9 @@ class Panel:
         for node in range(self._nodes):
             self._mark_above(node, P_SOURCES, site[im.NODE_SOURCE_MA + node])
         if self.history.has_evse:
-            self._mark_above(site[im.EVSE_NODE], P_BELOW, BELOW_EVSE)
+            self._mark_above(site[im.DEVICE_NODE + im.EVSE], P_BELOW, BELOW_EVSE)
         if self.history.has_inverter:
-            self._mark_above(site[im.INVERTER_NODE], P_BELOW, BELOW_INVERTER)
+            self._mark_above(site[im.DEVICE_NODE + im.INVERTER], P_BELOW, BELOW_INVERTER)
         for node in range(self._nodes):
             self._prepare_bus(node)
         self.witness.declare()
@@ -243,7 +247,7 @@ class Panel:
         plan = self.plan
         for leg in range(self._evse_legs):
             plan[P_RESERVED + leg] = history.inverter_draw_ma(leg, self._volts)
-        self._ask(self._site[im.EVSE_NODE], self._evse_legs, BELOW_INVERTER)
+        self._ask(self._site[im.DEVICE_NODE + im.EVSE], self._evse_legs, BELOW_INVERTER)
         node = plan[P_HIGH + END_NODE]
         why = plan[P_HIGH + END_WHY]
         high_ma = plan[P_HIGH]
@@ -260,7 +264,7 @@ class Panel:
         commands = self._commands
         drawn_ma = self.history.drawn_ma()
         if not self.history.evse_fresh or drawn_ma <= high_ma + _TOLERANCE_MA:
-            self._excess_ms = commands[im.EVSE_OVERDUE] = 0
+            self._excess_ms = commands[im.DEVICE_OVERDUE + im.EVSE] = 0
             return
         if self._excess_ms == 0:
             left_ms = 0
@@ -275,7 +279,7 @@ class Panel:
         if self._excess_ms < _WIDEST_W:
             self._excess_ms += dt_ms
         if self._excess_ms > self._deadline_ms:
-            commands[im.EVSE_OVERDUE] = 1
+            commands[im.DEVICE_OVERDUE + im.EVSE] = 1
 
     def _claim_inverter(self):
         history = self.history
@@ -291,7 +295,7 @@ class Panel:
                 plan[P_RESERVED + leg] = 0
             else:
                 plan[P_RESERVED + leg] = drawn_ma if drawn_ma > wanted_ma else wanted_ma
-        self._ask(self._site[im.INVERTER_NODE], legs, BELOW_EVSE)
+        self._ask(self._site[im.DEVICE_NODE + im.INVERTER], legs, BELOW_EVSE)
         kernel.tightest(plan, FEED, P_LOW)
         high_w = self._watts(plan[P_HIGH])
         low_w = self._watts(plan[P_LOW])

@@ -132,7 +132,7 @@ class Witness:
             self.book = _book(nodes)
         book = self.book
         book[B_STALE_MS] = _STALE_MS
-        book[B_INVERTER_LEGS] = site[im.INVERTER_LEGS]
+        book[B_INVERTER_LEGS] = site[im.DEVICE_LEGS + im.INVERTER]
         for node in range(nodes):
             meter = site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_METER
             book[B_LATE_MS + node] = _METER_LATE_MS if meter else _CT_LATE_MS
@@ -164,8 +164,10 @@ class Witness:
             self._name_all(0)
             self.parents.forget()
         offer, setpoint = self._offer, self._setpoint
-        offer.step(dt_ms, commands[im.OFFER_MA])
-        setpoint.step(dt_ms, commands[im.SETPOINT_W] * book[B_MA64_PER_W_INVERTER] >> 6)
+        offer.step(dt_ms, commands[im.SETPOINT + im.EVSE])
+        setpoint.step(
+            dt_ms, commands[im.SETPOINT + im.INVERTER] * book[B_MA64_PER_W_INVERTER] >> 6
+        )
         book[B_DT_MS] = dt_ms
         known = (BELOW_EVSE if evse_known else 0) | (BELOW_INVERTER if inverter_known else 0)
         # behind an open switch nothing of it reaches the service
@@ -194,7 +196,7 @@ class Witness:
                 volts = measured
         self._volts = volts
         book[B_MA64_PER_W] = 64_000 // volts
-        book[B_MA64_PER_W_INVERTER] = 64_000 // (volts * site[im.INVERTER_LEGS])
+        book[B_MA64_PER_W_INVERTER] = 64_000 // (volts * site[im.DEVICE_LEGS + im.INVERTER])
 
     def _tick(self, dt_ms, book):
         book[B_TICK] = 0
@@ -238,7 +240,11 @@ class Witness:
         room_ma = self.book[room]
         if room_ma >= WIDE_MA:
             return WIDE_MA
-        return room_ma * self._volts // 1000 * self._site[im.INVERTER_LEGS] if room_ma > 0 else 0
+        return (
+            room_ma * self._volts // 1000 * self._site[im.DEVICE_LEGS + im.INVERTER]
+            if room_ma > 0
+            else 0
+        )
 
     # --- for the panel ------------------------------------------------------------------------
 

@@ -294,8 +294,8 @@ def watch(book, plan, readings, nodes: int):
     state_at = int(P_STATE)
     late_at = int(P_LATE)
     ages = int(im.NODE_AGE_MS)
-    drawn = int(im.EVSE_MA)
-    inverter_w = int(im.INVERTER_W)
+    drawn = int(im.DEVICE_MA + im.EVSE * im.LEGS)
+    inverter_w = int(im.DEVICE_W + im.INVERTER)
     inverter_ma = r[inverter_w] * b[B_MA64_PER_W_INVERTER] >> 6
     b[B_NODE] = 0 - 1
     b[B_LEG] = 0 - 1

@@ -98,7 +98,7 @@ def compare(rows, end: int, book, plan, readings, fed: int, known: int):
     p = ptr32(plan)
     r = ptr32(readings)
     state_at = int(P_STATE)
-    delivers_ma = 0 - (r[int(im.INVERTER_W)] * b[_B_MA64_PER_W_INVERTER] >> 6)
+    delivers_ma = 0 - (r[int(im.DEVICE_W + im.INVERTER)] * b[_B_MA64_PER_W_INVERTER] >> 6)
     if delivers_ma < 0:
         delivers_ma = 0
     delivers_ma += delivers_ma >> 3
@@ -226,7 +226,7 @@ class Parents:
                 self._end = size
         for at in range(0, size, _ROW):
             rows[at + _T_ROOM] = rows[at + _T_ROOM] * 9 // 8 + _LEAST_MA  # at a high voltage
-        at = self._row(site[im.INVERTER_NODE])
+        at = self._row(site[im.DEVICE_NODE + im.INVERTER])
         if at >= 0:
             rows[at + _T_INVERTER] = 1
 

@@ -53,8 +53,8 @@ def rooms(book, plan, readings, nodes: int):
     watts = int(im.NODE_W)
     state_at = int(P_STATE)
     limit_at = int(P_LIMIT)
-    drawn = int(im.EVSE_MA)
-    inverter_w = int(im.INVERTER_W)
+    drawn = int(im.DEVICE_MA + im.EVSE * im.LEGS)
+    inverter_w = int(im.DEVICE_W + im.INVERTER)
     inverter_ma = r[inverter_w] * b[B_MA64_PER_W_INVERTER] >> 6
     b[B_EVSE_MA] = WIDE_MA
     b[B_DRAW_MA] = WIDE_MA

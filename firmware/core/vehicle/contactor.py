@@ -88,7 +88,7 @@ class Contactor:
                 break
         self._switch_off_above(dt_ms)
         commands[im.FAULTS] = commands[im.FAULTS] & ~_FAULTS | self.faults
-        commands[im.CONTACTOR_STATE] = self.state
+        commands[im.POINT_CONTACTOR_STATE] = self.state
 
     # --- what the table asks -----------------------------------------------------------------
 
@@ -108,15 +108,15 @@ class Contactor:
         island = commands[im.ISLAND_STATE]
         if image.site[im.TOPOLOGY] == _GATEWAY:
             settled = island != im.ISLAND_SENSING and not gateway_barred(image)
-            return settled and image.site[im.EVSE_NODE] >= 0 and gateway_ready(image)
+            return settled and image.site[im.DEVICE_NODE + im.EVSE] >= 0 and gateway_ready(image)
         return (
-            image.site[im.EVSE_NODE] >= 0
+            image.site[im.DEVICE_NODE + im.EVSE] >= 0
             and island == im.ISLAND_GRID
             and asks_for_power(image)
             and self._pilot.diode_ok
-            and commands[im.CABLE_MA] >= _LEAST_MA
-            and image.readings[im.EVSE_AGE_MS] <= _MEASURED_MS
-            and commands[im.OFFER_MA] >= _LEAST_MA
+            and commands[im.POINT_CABLE_MA] >= _LEAST_MA
+            and image.readings[im.DEVICE_AGE_MS + im.EVSE] <= _MEASURED_MS
+            and commands[im.SETPOINT + im.EVSE] >= _LEAST_MA
         )
 
     def lacks_right(self):
@@ -131,11 +131,11 @@ class Contactor:
             return True
         if image.commands[im.FAULTS] & im.FAULT_PEN or self.faults & im.FAULT_NOT_FOLLOWED:
             return True
-        if image.commands[im.EVSE_OVERDUE]:
+        if image.commands[im.DEVICE_OVERDUE + im.EVSE]:
             return True
         if image.site[im.TOPOLOGY] == _GATEWAY:  # nothing else stops it: no zero to wait for
             return image.commands[im.FAULTS] & im.FAULT_ENABLE != 0
-        state = image.commands[im.PILOT_STATE]
+        state = image.commands[im.POINT_PILOT_STATE]
         return (state != im.PILOT_C and state != im.PILOT_D) or self._dry >= _DRY
 
     def told_to_stop(self):
@@ -143,16 +143,21 @@ class Contactor:
         image = self._image
         if image.site[im.TOPOLOGY] == _GATEWAY:
             return gateway_done(image)
-        return image.commands[im.OFFER_MA] < _LEAST_MA
+        return image.commands[im.SETPOINT + im.EVSE] < _LEAST_MA
 
     def empty(self):
         """Freshly measured and below 1 A on every leg."""
         image = self._image
         readings = image.readings
         gateway = image.site[im.TOPOLOGY] == _GATEWAY
-        if readings[im.INVERTER_AGE_MS if gateway else im.EVSE_AGE_MS] > INPUTS_STALE_MS:
+        if (
+            readings[im.DEVICE_AGE_MS + im.INVERTER if gateway else im.DEVICE_AGE_MS + im.EVSE]
+            > INPUTS_STALE_MS
+        ):
             return False
-        first = im.INVERTER_MA if gateway else im.EVSE_MA
+        first = (
+            im.DEVICE_MA + im.INVERTER * im.LEGS if gateway else im.DEVICE_MA + im.EVSE * im.LEGS
+        )
         for leg in range(im.LEGS):
             if abs(readings[first + leg]) >= _EMPTY_MA:
                 return False
@@ -166,7 +171,7 @@ class Contactor:
         if image.site[im.TOPOLOGY] == _GATEWAY:
             return False
         short = image.commands[im.CLAIM_HIGH + im.PANEL * im.DEVICES + im.EVSE] < _LEAST_MA
-        return short and self.state_ms >= image.site[im.EVSE_RESPONSE_MS]
+        return short and self.state_ms >= image.site[im.DEVICE_RESPONSE_MS + im.EVSE]
 
     def closed(self):
         return self._fresh() and self._auxiliary()
@@ -175,11 +180,11 @@ class Contactor:
         return self._fresh() and not self._auxiliary()
 
     def never_closed(self):
-        return self.against_ms > self._image.site[im.CONTACTOR_CLOSE_MS] + _CONFIRM_MS
+        return self.against_ms > self._image.site[im.POINT_CLOSE_MS] + _CONFIRM_MS
 
     def welded(self):
         """By its auxiliary contact, or by the current through what is told to be open."""
-        late_ms = self._image.site[im.CONTACTOR_OPEN_MS] + _CONFIRM_MS
+        late_ms = self._image.site[im.POINT_OPEN_MS] + _CONFIRM_MS
         return self.draw.welded or (self.permit == 0 and self.against_ms > late_ms)
 
     def mended(self):
@@ -203,8 +208,8 @@ class Contactor:
         if self._pilot.unplugged:
             return True
         if image.site[im.TOPOLOGY] == _GATEWAY:
-            return image.readings[im.INVERTER_PLUGGED] == 0
-        return image.commands[im.PILOT_STATE] == im.PILOT_A
+            return image.readings[im.DEVICE_PLUGGED + im.INVERTER] == 0
+        return image.commands[im.POINT_PILOT_STATE] == im.PILOT_A
 
     def _observe(self, dt_ms):
         acknowledge = self._image.requests[im.ACKNOWLEDGE_SEQ]
@@ -219,7 +224,7 @@ class Contactor:
                 self.against_ms += dt_ms
         elif self.against_ms:  # one sample that agrees clears nothing
             self.against_ms = self.against_ms - dt_ms if self.against_ms > dt_ms else 0
-        if self._image.commands[im.PILOT_STATE] != im.PILOT_D or asks_for_power(self._image):
+        if self._image.commands[im.POINT_PILOT_STATE] != im.PILOT_D or asks_for_power(self._image):
             self._dry = 0
         elif self._dry < _DRY:
             self._dry += 1

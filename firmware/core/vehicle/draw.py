@@ -51,8 +51,12 @@ class Draw:
         image = self._image
         gateway = image.site[im.TOPOLOGY] == _GATEWAY
         readings = image.readings
-        age_ms = readings[im.INVERTER_AGE_MS if gateway else im.EVSE_AGE_MS]
-        first = im.INVERTER_MA if gateway else im.EVSE_MA
+        age_ms = readings[
+            im.DEVICE_AGE_MS + im.INVERTER if gateway else im.DEVICE_AGE_MS + im.EVSE
+        ]
+        first = (
+            im.DEVICE_MA + im.INVERTER * im.LEGS if gateway else im.DEVICE_MA + im.EVSE * im.LEGS
+        )
         most_ma = 0
         for leg in range(first, first + im.LEGS):
             ma = readings[leg]
@@ -96,8 +100,8 @@ class Draw:
         """Beyond what was offered for the whole of the response, longer than it."""
         image = self._image
         commands = image.commands
-        response_ms = image.site[im.EVSE_RESPONSE_MS]
-        offer_ma = commands[im.OFFER_MA]
+        response_ms = image.site[im.DEVICE_RESPONSE_MS + im.EVSE]
+        offer_ma = commands[im.SETPOINT + im.EVSE]
         offers = self._offers
         at = self._at
         if offer_ma > offers[at]:
@@ -108,7 +112,9 @@ class Draw:
             self._at = at = at + 1 if at + 1 < _WINDOW else 0
             offers[at] = offer_ma
         over = known and self._most_ma > self._limit_ma(offer_ma)
-        if over and commands[im.EVSE_OVERDUE]:  # the panel has waited as long as INV-3 lets it
+        if (
+            over and commands[im.DEVICE_OVERDUE + im.EVSE]
+        ):  # the panel has waited as long as INV-3 lets it
             self.ignored = True
         if offer_ma == 0:  # told to stop: how long it may take is the contactor's to say
             self._over_ms = 0
@@ -133,8 +139,10 @@ class Draw:
         if slack_ma < _SLACK_MA:
             slack_ma = _SLACK_MA
         limit_ma = offer_ma + slack_ma
-        limit_ma += offer_ma * site[im.NODE_ERROR_PERMILLE + site[im.EVSE_NODE]] // 1000
-        cable_ma = image.commands[im.CABLE_MA]
+        limit_ma += (
+            offer_ma * site[im.NODE_ERROR_PERMILLE + site[im.DEVICE_NODE + im.EVSE]] // 1000
+        )
+        cable_ma = image.commands[im.POINT_CABLE_MA]
         if cable_ma > 0 and limit_ma > cable_ma + cable_ma // CABLE_SHARE:
             return cable_ma + cable_ma // CABLE_SHARE
         return limit_ma

@@ -108,7 +108,7 @@ class Pilot:
         self.state = im.PILOT_UNKNOWN
         self.diode_ok = False
         self.unplugged = False
-        self._unplugs = image.readings[im.PILOT_UNPLUGS]
+        self._unplugs = image.readings[im.POINT_PILOT_UNPLUGS]
         self._plugged = False  # T2: as last reported
         self._diode_fault = False  # until unplugged, acknowledged, or looked for again
         self._diode_ms = 0  # since then
@@ -124,12 +124,12 @@ class Pilot:
         image = self._image
         commands = image.commands
         self._count(commands)
-        if image.site[im.TOPOLOGY] == _GATEWAY or image.site[im.EVSE_NODE] < 0:
-            commands[im.PILOT_STATE] = im.PILOT_UNKNOWN
+        if image.site[im.TOPOLOGY] == _GATEWAY or image.site[im.DEVICE_NODE + im.EVSE] < 0:
+            commands[im.POINT_PILOT_STATE] = im.PILOT_UNKNOWN
             return
         self._time_pwm(dt_ms)
         self._forgive(dt_ms)
-        fresh = image.readings[im.PILOT_AGE_MS] <= _STALE_MS
+        fresh = image.readings[im.POINT_PILOT_AGE_MS] <= _STALE_MS
         if fresh:
             self._debounce(self._look())
         else:
@@ -143,15 +143,15 @@ class Pilot:
         if fresh and (odd or seen == im.PILOT_E or seen == im.PILOT_F):
             faults |= im.FAULT_PILOT
         commands[im.FAULTS] = faults
-        commands[im.PILOT_STATE] = self.state
+        commands[im.POINT_PILOT_STATE] = self.state
 
     def drive(self):
         """Write PILOT_DUTY_PERMILLE from OFFER_MA."""
         commands = self._image.commands
-        commands[im.PILOT_DUTY_PERMILLE] = duty_permille(commands[im.OFFER_MA])
+        commands[im.POINT_DUTY_PERMILLE] = duty_permille(commands[im.SETPOINT + im.EVSE])
 
     def _time_pwm(self, dt_ms):
-        duty = self._image.commands[im.PILOT_DUTY_PERMILLE]
+        duty = self._image.commands[im.POINT_DUTY_PERMILLE]
         if 0 < duty < _STEADY_HIGH:
             pwm_ms = self._pwm_ms + dt_ms
             self._pwm_ms = pwm_ms if pwm_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
@@ -161,14 +161,14 @@ class Pilot:
 
     def _look(self):
         readings = self._image.readings
-        level = classify(readings[im.PILOT_HIGH_MV], self.state)
+        level = classify(readings[im.POINT_HIGH_MV], self.state)
         if level != im.PILOT_B and level != im.PILOT_C and level != im.PILOT_D:
             return level
         if self._diode_fault:
             return im.PILOT_DIODE
-        if self._pwm_ms <= readings[im.PILOT_AGE_MS] + _SETTLE_MS:
+        if self._pwm_ms <= readings[im.POINT_PILOT_AGE_MS] + _SETTLE_MS:
             return level  # no PWM, or sampled before it began: says nothing about the diode
-        if _DIODE_LOW_MV <= readings[im.PILOT_LOW_MV] <= _DIODE_HIGH_MV:
+        if _DIODE_LOW_MV <= readings[im.POINT_LOW_MV] <= _DIODE_HIGH_MV:
             if level == self.state:
                 self.diode_ok = True
             return level
@@ -195,17 +195,17 @@ class Pilot:
         """UNPLUGS: each connection that ended, for those who look once a second."""
         readings = self._image.readings
         if self._image.site[im.TOPOLOGY] != _GATEWAY:
-            unplugs = readings[im.PILOT_UNPLUGS]
+            unplugs = readings[im.POINT_PILOT_UNPLUGS]
             self.unplugged = unplugs != self._unplugs
             self._unplugs = unplugs
-        elif readings[im.INVERTER_AGE_MS] <= _GATEWAY_MS:
-            plugged = readings[im.INVERTER_PLUGGED] == 1
+        elif readings[im.DEVICE_AGE_MS + im.INVERTER] <= _GATEWAY_MS:
+            plugged = readings[im.DEVICE_PLUGGED + im.INVERTER] == 1
             self.unplugged = self._plugged and not plugged
             self._plugged = plugged
         else:
             self.unplugged = False
-        if self.unplugged and commands[im.UNPLUGS] < im.AGE_MAX_MS:
-            commands[im.UNPLUGS] += 1
+        if self.unplugged and commands[im.POINT_UNPLUGS] < im.AGE_MAX_MS:
+            commands[im.POINT_UNPLUGS] += 1
 
     def _forgive(self, dt_ms):
         """Look afresh for a missing diode: unplugged, acknowledged, or a minute has passed."""

@@ -59,12 +59,12 @@ class Proximity:
         image = self._image
         readings = image.readings
         commands = image.commands
-        if image.site[im.TOPOLOGY] == _GATEWAY or image.site[im.EVSE_NODE] < 0:
-            commands[im.CABLE_MA] = im.UNKNOWN
+        if image.site[im.TOPOLOGY] == _GATEWAY or image.site[im.DEVICE_NODE + im.EVSE] < 0:
+            commands[im.POINT_CABLE_MA] = im.UNKNOWN
             return
-        fresh = readings[im.PROXIMITY_AGE_MS] <= _STALE_MS
-        self._debounce(rung(readings[im.PROXIMITY_OHM] if fresh else im.UNKNOWN))
-        commands[im.CABLE_MA] = _RATING_MA[self._rung]
+        fresh = readings[im.POINT_PROXIMITY_AGE_MS] <= _STALE_MS
+        self._debounce(rung(readings[im.POINT_PROXIMITY_OHM] if fresh else im.UNKNOWN))
+        commands[im.POINT_CABLE_MA] = _RATING_MA[self._rung]
         faults = commands[im.FAULTS] & ~im.FAULT_CABLE
         commands[im.FAULTS] = faults | im.FAULT_CABLE if self._rung == _SHORT else faults
 

@@ -35,7 +35,7 @@ def enable_trips(image):
 
 def asks_for_power(image):
     """Pilot in C, or in D with ventilation confirmed."""
-    state = image.commands[im.PILOT_STATE]
+    state = image.commands[im.POINT_PILOT_STATE]
     if state == im.PILOT_D:
         return image.readings[im.INPUTS] & im.IN_VENTILATION != 0
     return state == im.PILOT_C
@@ -44,8 +44,9 @@ def asks_for_power(image):
 def authorised(image):
     """Nobody need be, or somebody was for the present connection."""
     requests = image.requests
-    return image.site[im.AUTH_REQUIRED] == 0 or (
-        requests[im.AUTHORISED] == 1 and requests[im.AUTHORISED_FOR] == image.commands[im.UNPLUGS]
+    return image.site[im.POINT_AUTH_REQUIRED] == 0 or (
+        requests[im.POINT_AUTHORISED] == 1
+        and requests[im.POINT_AUTHORISED_FOR] == image.commands[im.POINT_UNPLUGS]
     )
 
 
@@ -53,9 +54,9 @@ def gateway_ready(image):
     """T2: the device answers, has a car connected and locked, and reports no fault."""
     readings = image.readings
     return (
-        readings[im.INVERTER_AGE_MS] <= _MEASURED_MS
-        and readings[im.INVERTER_PLUGGED] == 1
-        and readings[im.INVERTER_FAULT] == 0
+        readings[im.DEVICE_AGE_MS + im.INVERTER] <= _MEASURED_MS
+        and readings[im.DEVICE_PLUGGED + im.INVERTER] == 1
+        and readings[im.DEVICE_FAULT + im.INVERTER] == 0
     )
 
 
@@ -75,9 +76,14 @@ def gateway_done(image):
     darken the house under load; what it last reported still counts.
     """
     readings = image.readings
-    reported = readings[im.INVERTER_PLUGGED] != 1 or readings[im.INVERTER_FAULT] != 0
+    reported = (
+        readings[im.DEVICE_PLUGGED + im.INVERTER] != 1
+        or readings[im.DEVICE_FAULT + im.INVERTER] != 0
+    )
     if reported or gateway_barred(image):
         return True
     island = image.commands[im.ISLAND_STATE]
     forms = island == im.ISLAND_STARTING or island == im.ISLAND_ISLANDED
-    return (readings[im.INVERTER_AGE_MS] > _MEASURED_MS or not authorised(image)) and not forms
+    return (
+        readings[im.DEVICE_AGE_MS + im.INVERTER] > _MEASURED_MS or not authorised(image)
+    ) and not forms

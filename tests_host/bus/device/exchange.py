@@ -74,20 +74,20 @@ async def core(image):
 async def main(profile, seconds):
     image = fields.Image()
     site = image.site
-    site[fields.LEG_COUNT] = site[fields.INVERTER_LEGS] = 3
-    site[fields.NODE_COUNT], site[fields.INVERTER_NODE] = 2, 1
+    site[fields.LEG_COUNT] = site[fields.DEVICE_LEGS + fields.INVERTER] = 3
+    site[fields.NODE_COUNT], site[fields.DEVICE_NODE + fields.INVERTER] = 2, 1
     site[fields.NODE_INSTRUMENT] = fields.INSTRUMENT_METER
     site[fields.NODE_INSTRUMENT + 1] = fields.INSTRUMENT_INVERTER
     image.commands[fields.ISLAND_STATE] = fields.ISLAND_GRID
-    image.commands[fields.SETPOINT_MODE] = fields.INVERTER_FOLLOW
-    image.commands[fields.SETPOINT_W] = -1000
+    image.commands[fields.SETPOINT_MODE + fields.INVERTER] = fields.MODE_FOLLOW
+    image.commands[fields.SETPOINT + fields.INVERTER] = -1000
     uart = Uart()
     line = Line(uart, _BAUD, 10)
     Meter(image, line, profile, 1, 0)
     Inverter(image, line, 2)
     tasks = asyncio.create_task(line.run()), asyncio.create_task(core(image))
     await asyncio.sleep_ms(4000)
-    image.commands[fields.SETPOINT_W] = 2500
+    image.commands[fields.SETPOINT + fields.INVERTER] = 2500
     await asyncio.sleep_ms((seconds - 4) * 1000)
     for task in tasks:
         task.cancel()

@@ -35,7 +35,7 @@ class Claims:
 def build(nodes):
     image = Image()
     site = image.site
-    site[LEG_COUNT] = site[EVSE_LEGS] = site[INVERTER_LEGS] = 3
+    site[LEG_COUNT] = site[DEVICE_LEGS + EVSE] = site[DEVICE_LEGS + INVERTER] = 3
     site[NODE_COUNT] = nodes
     for node in range(nodes):
         site[NODE_PARENT + node] = (node - 1) // 2
@@ -45,20 +45,20 @@ def build(nodes):
     site[NODE_BUS_MA] = 200000
     site[COORDINATED] = 1
     site[EXPORT_LIMIT_W] = 5000
-    site[EVSE_NODE] = nodes - 1
-    site[INVERTER_NODE] = nodes - 2
-    site[EVSE_MAX_MA] = 32000
-    site[INVERTER_CHARGE_W] = site[INVERTER_DISCHARGE_W] = 10000
+    site[DEVICE_NODE + EVSE] = nodes - 1
+    site[DEVICE_NODE + INVERTER] = nodes - 2
+    site[DEVICE_MAX_MA + EVSE] = 32000
+    site[DEVICE_CHARGE_W + INVERTER] = site[DEVICE_DISCHARGE_W + INVERTER] = 10000
     site[ISLAND_CAPABLE] = site[ISLAND_AUTO] = site[BOND_NEEDED] = site[SHED_NEEDED] = 1
     site[TRIP_KIND] = GRID_UV
     site[TRIP_LEVEL] = 800
     site[TRIP_TIME_MS] = 1500
     site[ENTER_DELAY_MS] = 10000
     image.requests[OUTAGE_RESERVE_PERMILLE] = 200
-    for index in (INPUTS_AGE_MS, GRID_AGE_MS, HOUSE_AGE_MS, SOC_AGE_MS):
+    for index in (INPUTS_AGE_MS, GRID_AGE_MS, HOUSE_AGE_MS, DEVICE_SOC_AGE_MS + INVERTER):
         image.readings[index] = 0
-    image.readings[SOC_PERMILLE] = 700
-    image.readings[INVERTER_PLUGGED] = 1
+    image.readings[DEVICE_SOC_PERMILLE + INVERTER] = 700
+    image.readings[DEVICE_PLUGGED + INVERTER] = 1
     return image
 
 
@@ -72,17 +72,17 @@ def disturb(image, step, nodes, island):
                 step * 137 + node * 911 + leg * 53
             ) % 70000 - 9000
         readings[GRID_MV + leg] = 0 if out else 230000
-        readings[EVSE_MA + leg] = step * 31 % 17000
-        readings[INVERTER_MA + leg] = 0 if out else step * 17 % 20000 - 10000
+        readings[DEVICE_MA + EVSE * LEGS + leg] = step * 31 % 17000
+        readings[DEVICE_MA + INVERTER * LEGS + leg] = 0 if out else step * 17 % 20000 - 10000
     for node in range(nodes):
         readings[NODE_AGE_MS + node] = step * (node + 3) % 23 * 100
     readings[GRID_MHZ] = 0 if out else 50000
-    readings[EVSE_AGE_MS] = step % 7 * 100
-    readings[INVERTER_AGE_MS] = step % 22 * 100
-    forming = island.permits & OUT_ENABLE and image.commands[SETPOINT_MODE] == INVERTER_FORM
+    readings[DEVICE_AGE_MS + EVSE] = step % 7 * 100
+    readings[DEVICE_AGE_MS + INVERTER] = step % 22 * 100
+    forming = island.permits & OUT_ENABLE and image.commands[SETPOINT_MODE + INVERTER] == MODE_FORM
     closed = island.permits & OUT_ISLAND
     live = forming or (closed and not out)
-    readings[INVERTER_MODE] = INVERTER_FORM if forming else INVERTER_STOP
+    readings[DEVICE_MODE + INVERTER] = MODE_FORM if forming else MODE_STOP
     for leg in range(3):
         readings[HOUSE_MV + leg] = 230000 if live else 0
     inputs = 0 if closed else IN_ISLAND_OPEN

@@ -279,15 +279,19 @@ def witness(module, seed):
         book[w.B_EVSE_MOVES_MS] = die.pick(0, 0, 0, 0, 300)
         book[w.B_INVERTER_MOVES_MS] = die.pick(0, 0, 0, 0, 200)
         if die.below(8) == 0:
-            readings[im.INVERTER_W] = die.pick(0, 0, -2_300, 900, -300, 5_000, die.ma() // 2)
+            readings[im.DEVICE_W + im.INVERTER] = die.pick(
+                0, 0, -2_300, 900, -300, 5_000, die.ma() // 2
+            )
         for leg in range(3):
             if die.below(8) == 0:
-                readings[im.EVSE_MA + leg] = die.pick(0, 0, 6_000, 9_000, 600)
+                readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] = die.pick(
+                    0, 0, 6_000, 9_000, 600
+                )
         for at in range(places):
             if die.below(40) == 0:
                 foreign[at] = die.ma() % 10_000
-            own_w = readings[im.EVSE_MA + at % 3] * 230 // 1_000
-            own_w += readings[im.INVERTER_W] * book[w.B_MA64_PER_W_INVERTER] // 278
+            own_w = readings[im.DEVICE_MA + im.EVSE * im.LEGS + at % 3] * 230 // 1_000
+            own_w += readings[im.DEVICE_W + im.INVERTER] * book[w.B_MA64_PER_W_INVERTER] // 278
             readings[im.NODE_W + at] = foreign[at] + gains[at] * own_w + die.below(3)
         for node in range(nodes):
             readings[im.NODE_AGE_MS + node] = die.pick(0, 0, 0, 0, 0, 0, 0, 200, 2_001)
@@ -322,7 +326,7 @@ def parents(module, seed):
     left = []
     for _ in range(60):
         if die.below(calm) == 0:
-            readings[im.INVERTER_W] = die.pick(0, -2_300, 5_000, die.ma() // 2)
+            readings[im.DEVICE_W + im.INVERTER] = die.pick(0, -2_300, 5_000, die.ma() // 2)
             for at in range(im.NODE_W, im.NODE_W + 3 * count + 3):
                 readings[at] = die.ma() // 4
         for node in range(count + 1):

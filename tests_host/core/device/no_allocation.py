@@ -9,6 +9,7 @@ from firmware import image as f
 from firmware.core import Core
 from firmware.guard import Guard
 from firmware.image import Image
+from tests_host.fields import at
 
 
 class Board:
@@ -34,7 +35,7 @@ SITE = (
     ("ISLAND_AUTO", 1),
 )
 LIVE = (
-    ("PROXIMITY_OHM", 220),
+    ("POINT_PROXIMITY_OHM", 220),
     ("GRID_MHZ", 50_000),
     ("INVERTER_PLUGGED", 1),
     ("INVERTER_CHARGE_MAX_W", 1_000_000),
@@ -44,13 +45,13 @@ LIVE = (
 image = Image()
 board = Board()
 for name, value in SITE:
-    image.site[getattr(f, name)] = value
+    image.site[at(name)] = value
 for node in range(3):
     image.site[f.NODE_PARENT + node] = 0 if node else -1
     image.site[f.NODE_RATING_MA + node] = 63_000
     image.site[f.NODE_INSTRUMENT + node] = f.INSTRUMENT_EVSE if node else f.INSTRUMENT_METER
 for name, value in LIVE:
-    image.live[getattr(f, name)] = value
+    image.live[at(name)] = value
 requests = image.requests
 live = image.live
 requests[f.MARKET_HIGH] = 32_000
@@ -77,12 +78,14 @@ def cycle(step):
         live[f.GRID_MV + leg] = live[f.FAST_GRID_MV + leg] = 0 if outage else 230_000
         live[f.HOUSE_MV + leg] = 0 if outage else 230_000
         on = image.trips[f.OUTPUTS] & f.OUT_CONTACTOR
-        live[f.EVSE_MA + leg] = live[f.FAST_MA + leg] = step * 97 % 6_500 if on else 0
+        live[f.DEVICE_MA + f.EVSE * f.LEGS + leg] = live[f.POINT_FAST_MA + leg] = (
+            step * 97 % 6_500 if on else 0
+        )
         live[f.NODE_MA + leg] = step * 89 % 60_000
     high_mv = PILOT_MV[step // 40 % 8]
-    duty = image.commands[f.PILOT_DUTY_PERMILLE]
-    live[f.PILOT_HIGH_MV] = high_mv
-    live[f.PILOT_LOW_MV] = -12_000 if 0 < duty < 1000 else high_mv
+    duty = image.commands[f.POINT_DUTY_PERMILLE]
+    live[f.POINT_HIGH_MV] = high_mv
+    live[f.POINT_LOW_MV] = -12_000 if 0 < duty < 1000 else high_mv
     contact = f.IN_CONTACTOR if board.bits & f.OUT_CONTACTOR else 0
     opened = 0 if board.bits & f.OUT_ISLAND else f.IN_ISLAND_OPEN + f.IN_ISLAND_DEAD
     live[f.INPUTS] = contact + (opened if step > 20 else 0)
@@ -102,7 +105,7 @@ def run(first, last):
     reached = 0
     for step in range(first, last):
         cycle(step)
-        reached |= 1 << image.commands[f.CONTACTOR_STATE]
+        reached |= 1 << image.commands[f.POINT_CONTACTOR_STATE]
         reached |= 256 << image.commands[f.ISLAND_STATE]
     return reached
 

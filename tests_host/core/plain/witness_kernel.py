@@ -45,8 +45,8 @@ def _flow(book, readings, at):
 
 def _currents(book, readings, below, leg):
     """(charging point, inverter) below a node."""
-    evse = readings[im.EVSE_MA + leg] if below & BELOW_EVSE else 0
-    inverter = readings[im.INVERTER_W] * book[k.B_MA64_PER_W_INVERTER] >> 6
+    evse = readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] if below & BELOW_EVSE else 0
+    inverter = readings[im.DEVICE_W + im.INVERTER] * book[k.B_MA64_PER_W_INVERTER] >> 6
     return evse, inverter if below & BELOW_INVERTER and leg < book[k.B_INVERTER_LEGS] else 0
 
 
@@ -245,7 +245,10 @@ def _miss(place, off, own):
 def rooms(book, plan, readings, nodes):
     for room in (k.B_EVSE_MA, k.B_DRAW_MA, k.B_FEED_MA):
         book[room] = k.WIDE_MA
-    draws = any(readings[im.EVSE_MA + leg] > rooms_kernel.DRAWS_MA for leg in range(im.LEGS))
+    draws = any(
+        readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] > rooms_kernel.DRAWS_MA
+        for leg in range(im.LEGS)
+    )
     for node in range(nodes):
         if not plan[P_METERED + node] or plan[P_STATE + node] == STALE:
             continue

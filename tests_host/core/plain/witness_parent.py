@@ -52,7 +52,9 @@ def over(rows, end, above, book, readings, back_ma, afresh):
 
 
 def compare(rows, end, book, plan, readings, fed, known):
-    delivers_ma = max(0, -(readings[im.INVERTER_W] * book[w.B_MA64_PER_W_INVERTER] >> 6))
+    delivers_ma = max(
+        0, -(readings[im.DEVICE_W + im.INVERTER] * book[w.B_MA64_PER_W_INVERTER] >> 6)
+    )
     for above in range(0, end, ROW):
         children = _children(rows, end, above)
         if not children:

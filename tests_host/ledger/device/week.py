@@ -4,19 +4,19 @@ from firmware import image as im
 from firmware.ledger import Ledger
 
 image = im.Image()
-image.site[im.EVSE_NODE] = 1
+image.site[im.DEVICE_NODE + im.EVSE] = 1
 image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
 image.readings[im.NODE_AGE_MS + 1] = 100
 image.readings[im.WALL_MIN] = 3000000
 ledger = Ledger("FOLDER", image)
 for number in range(70):
-    image.commands[im.CONTACTOR_STATE] = im.CONTACTOR_CLOSED
-    image.commands[im.PILOT_STATE] = im.PILOT_C
+    image.commands[im.POINT_CONTACTOR_STATE] = im.CONTACTOR_CLOSED
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_C
     image.readings[im.NODE_W + im.LEGS] = 11000 + number
     for _ in range(30 + number):
         ledger.step(1000)
-    image.commands[im.CONTACTOR_STATE] = im.CONTACTOR_OPEN
-    image.commands[im.PILOT_STATE] = im.PILOT_A
+    image.commands[im.POINT_CONTACTOR_STATE] = im.CONTACTOR_OPEN
+    image.commands[im.POINT_PILOT_STATE] = im.PILOT_A
     ledger.step(1000)
 print([(s["session"], s["evse_wh"]) for s in ledger.closed()])
 print(ledger.sessions.last[5])

@@ -15,10 +15,12 @@ class Policy:
 
 
 image = im.Image()
-image.site[im.EVSE_NODE] = 1
-image.site[im.EVSE_MAX_MA] = 16000
-image.site[im.INVERTER_NODE] = 2
-image.site[im.INVERTER_CHARGE_W] = image.site[im.INVERTER_DISCHARGE_W] = 5000
+image.site[im.DEVICE_NODE + im.EVSE] = 1
+image.site[im.DEVICE_MAX_MA + im.EVSE] = 16000
+image.site[im.DEVICE_NODE + im.INVERTER] = 2
+image.site[im.DEVICE_CHARGE_W + im.INVERTER] = image.site[im.DEVICE_DISCHARGE_W + im.INVERTER] = (
+    5000
+)
 image.requests[im.RESERVE_PERMILLE] = 300
 image.requests[im.OUTAGE_RESERVE_PERMILLE] = 100
 commands = Commands(image, Policy())

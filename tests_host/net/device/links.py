@@ -89,10 +89,10 @@ image = im.Image()
 site = image.site
 site[im.LEG_COUNT] = 3
 site[im.NODE_COUNT] = 3
-site[im.EVSE_NODE] = 1
-site[im.EVSE_MAX_MA] = 16000
-site[im.INVERTER_NODE] = 2
-site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5000
+site[im.DEVICE_NODE + im.EVSE] = 1
+site[im.DEVICE_MAX_MA + im.EVSE] = 16000
+site[im.DEVICE_NODE + im.INVERTER] = 2
+site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5000
 image.requests[im.RESERVE_PERMILLE] = 300
 image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
 policy = Policy(image, SETTINGS)

@@ -5,11 +5,11 @@ from firmware.policy import GOALS, Policy
 
 image = im.Image()
 site = image.site
-site[im.EVSE_NODE] = 1
-site[im.INVERTER_NODE] = 2
+site[im.DEVICE_NODE + im.EVSE] = 1
+site[im.DEVICE_NODE + im.INVERTER] = 2
 site[im.NODE_RATING_MA] = 25000
-site[im.EVSE_MAX_MA] = 16000
-site[im.INVERTER_CHARGE_W] = site[im.INVERTER_DISCHARGE_W] = 5000
+site[im.DEVICE_MAX_MA + im.EVSE] = 16000
+site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5000
 image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
 readings = image.readings
 policy = Policy(
@@ -24,12 +24,12 @@ policy = Policy(
 said = []
 for second in range(3600):
     readings[im.NODE_AGE_MS] = second % 700 * 10
-    readings[im.INVERTER_AGE_MS] = 100
-    readings[im.SOC_AGE_MS] = 100
-    readings[im.SOC_PERMILLE] = 1000 - second // 4
+    readings[im.DEVICE_AGE_MS + im.INVERTER] = 100
+    readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] = 100
+    readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 1000 - second // 4
     readings[im.NODE_W] = (second * 37) % 9000 - 6000
     readings[im.NODE_MA] = readings[im.NODE_W] * 4
-    readings[im.EVSE_MA] = second % 16000
+    readings[im.DEVICE_MA + im.EVSE * im.LEGS] = second % 16000
     if second % 900 == 899:
         policy.set_goal(GOALS[second // 900][0])
     policy.step(1000)

@@ -61,7 +61,7 @@ class Row:
 
 def polls():
     image = im.Image()
-    image.site[im.LEG_COUNT] = image.site[im.EVSE_LEGS] = 3
+    image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + im.EVSE] = 3
     image.site[im.NODE_COUNT] = 2
     image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
     rows = [Row(0, 0), Row(1, 1)]

@@ -10,8 +10,8 @@ from firmware.chips.circuit import Circuit
 from firmware.sense import Sense
 
 image = im.Image()
-image.site[im.LEG_COUNT] = image.site[im.EVSE_LEGS] = 3
-image.site[im.EVSE_NODE] = 1
+image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + im.EVSE] = 3
+image.site[im.DEVICE_NODE + im.EVSE] = 1
 image.site[im.NODE_COUNT] = 2
 image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
 image.site[im.NODE_INSTRUMENT + 1] = im.INSTRUMENT_EVSE
@@ -39,10 +39,10 @@ for block in blocks:
 micropython.heap_unlock()
 for field in (
     im.FAST_AGE_MS,
-    im.EVSE_AGE_MS,
+    im.DEVICE_AGE_MS + im.EVSE,
     im.GRID_AGE_MS,
     im.HOUSE_AGE_MS,
-    im.PILOT_AGE_MS,
+    im.POINT_PILOT_AGE_MS,
     im.NODE_AGE_MS,
 ):
     assert image.live[field] == 0, field

@@ -41,10 +41,14 @@ def site(image, nodes):
         s[im.NODE_PARENT + i] = (i - 1) // 2 if i else -1
         s[im.NODE_RATING_MA + i] = 63_000
         s[im.NODE_INSTRUMENT + i] = im.INSTRUMENT_METER
-    s[im.EVSE_NODE], s[im.EVSE_LEGS], s[im.EVSE_MAX_MA] = nodes - 1, 3, 16_000
-    s[im.INVERTER_NODE], s[im.INVERTER_LEGS] = nodes - 2, 3
-    s[im.INVERTER_CHARGE_W] = s[im.INVERTER_DISCHARGE_W] = 5_000
-    s[im.EVSE_PAUSE_MS] = s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
+    s[im.DEVICE_NODE + im.EVSE], s[im.DEVICE_LEGS + im.EVSE], s[im.DEVICE_MAX_MA + im.EVSE] = (
+        nodes - 1,
+        3,
+        16_000,
+    )
+    s[im.DEVICE_NODE + im.INVERTER], s[im.DEVICE_LEGS + im.INVERTER] = nodes - 2, 3
+    s[im.DEVICE_CHARGE_W + im.INVERTER] = s[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
+    s[im.DEVICE_PAUSE_MS + im.EVSE] = s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
     s[im.NODE_BUS_MA], s[im.NODE_BUS_MA + 1] = 200_000, 100_000
     s[im.COORDINATED], s[im.EXPORT_LIMIT_W] = 1, 50_000
     s[im.ISLAND_CAPABLE] = s[im.ISLAND_AUTO] = s[im.BOND_NEEDED] = s[im.SHED_NEEDED] = 1
@@ -58,14 +62,16 @@ def readings(image):
     live = image.live
     for i in image.ages:
         live[i] = 0
-    live[im.PILOT_HIGH_MV], live[im.PROXIMITY_OHM] = 6_000, 220
+    live[im.POINT_HIGH_MV], live[im.POINT_PROXIMITY_OHM] = 6_000, 220
     live[im.GRID_MHZ] = live[im.HOUSE_MHZ] = 50_000
     for leg in range(3):
         live[im.GRID_MV + leg] = live[im.HOUSE_MV + leg] = 231_000
-    live[im.INVERTER_PLUGGED], live[im.SOC_PERMILLE] = 1, 600
-    live[im.INVERTER_MODE] = im.INVERTER_FOLLOW
-    live[im.ANTI_ISLANDING] = 1
-    live[im.INVERTER_CHARGE_MAX_W] = live[im.INVERTER_DISCHARGE_MAX_W] = 5_000
+    live[im.DEVICE_PLUGGED + im.INVERTER], live[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 1, 600
+    live[im.DEVICE_MODE + im.INVERTER] = im.MODE_FOLLOW
+    live[im.DEVICE_ANTI_ISLANDING + im.INVERTER] = 1
+    live[im.DEVICE_CHARGE_MAX_W + im.INVERTER] = live[im.DEVICE_DISCHARGE_MAX_W + im.INVERTER] = (
+        5_000
+    )
 
 
 def ask(image):
@@ -85,12 +91,14 @@ def prepare(image, number):
         live[i] = 0
     follow(image)
     for node in range(image.site[im.NODE_COUNT]):
-        others = 0 if node == image.site[im.INVERTER_NODE] else 1  # it is alone on its node
+        others = (
+            0 if node == image.site[im.DEVICE_NODE + im.INVERTER] else 1
+        )  # it is alone on its node
         for leg in range(3):
             live[im.NODE_MA + node * 3 + leg] = others * (3_000 + 37 * node) + 20 * (number % 7)
             live[im.NODE_W + node * 3 + leg] = others * 690 + 5 * (number % 7)
-    add(image, im.EVSE_NODE, im.EVSE_MA)
-    add(image, im.INVERTER_NODE, im.INVERTER_MA)
+    add(image, im.DEVICE_NODE + im.EVSE, im.DEVICE_MA + im.EVSE * im.LEGS)
+    add(image, im.DEVICE_NODE + im.INVERTER, im.DEVICE_MA + im.INVERTER * im.LEGS)
     image.latch()
 
 
@@ -116,12 +124,14 @@ def follow(image):
         | (im.IN_ENABLE if permits & im.OUT_ENABLE else 0)
         | (im.IN_BOND if permits & im.OUT_BOND else 0)
     )
-    live[im.PILOT_LOW_MV] = -12_000 if commands[im.PILOT_DUTY_PERMILLE] < 1000 else 6_000
-    watts = commands[im.SETPOINT_W] if permits & im.OUT_ENABLE else 0
-    live[im.INVERTER_W] = watts
+    live[im.POINT_LOW_MV] = -12_000 if commands[im.POINT_DUTY_PERMILLE] < 1000 else 6_000
+    watts = commands[im.SETPOINT + im.INVERTER] if permits & im.OUT_ENABLE else 0
+    live[im.DEVICE_W + im.INVERTER] = watts
     for leg in range(3):
-        live[im.EVSE_MA + leg] = commands[im.OFFER_MA] if permits & im.OUT_CONTACTOR else 0
-        live[im.INVERTER_MA + leg] = watts * 1000 // 693
+        live[im.DEVICE_MA + im.EVSE * im.LEGS + leg] = (
+            commands[im.SETPOINT + im.EVSE] if permits & im.OUT_CONTACTOR else 0
+        )
+        live[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = watts * 1000 // 693
 
 
 def measure(nodes, steps):
@@ -149,7 +159,11 @@ def measure(nodes, steps):
     if heap_unlock:
         heap_unlock()
     after = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
-    busy = 1 if image.commands[im.OFFER_MA] and image.commands[im.SETPOINT_W] else 0
+    busy = (
+        1
+        if image.commands[im.SETPOINT + im.EVSE] and image.commands[im.SETPOINT + im.INVERTER]
+        else 0
+    )
     bits = 64 if sys.maxsize >> 32 else 32
     locked = 1 if heap_lock else 0
     print(nodes, steps, total_us / steps, (after - before) / steps, locked, busy, bits)

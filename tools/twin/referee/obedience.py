@@ -146,7 +146,7 @@ class Follows(Rule):
             return
         amps = max(abs(a) for a in legs(now, "evse_{}_a"))
         error = case.evse_error
-        offer_a = m.commands["OFFER_MA"] / 1000
+        offer_a = m.commands["SETPOINT"] / 1000
         slack = max(TOLERANCE_A, TOLERANCE_SHARE * offer_a) + error * amps + MEASURED_A
         leash = self._leash
         leash.see(m.t_s, amps, 0.0, offer_a, slack)

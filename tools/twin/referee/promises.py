@@ -53,10 +53,10 @@ class Granted(Rule):
             return
         low, high = c[f"GRANT_LOW[{INVERTER}]"], c[f"GRANT_HIGH[{INVERTER}]"]
         low, high = min(low, 0), max(high, 0)
-        setpoint = c["SETPOINT_W"]
+        setpoint = c[f"SETPOINT[{INVERTER}]"]
         if not low <= setpoint <= high:
             yield Wrong("setpoint", f"setpoint {setpoint} W, granted {low}…{high} W")
-        offer, most = c["OFFER_MA"], c[f"GRANT_HIGH[{EVSE}]"]
+        offer, most = c[f"SETPOINT[{EVSE}]"], c[f"GRANT_HIGH[{EVSE}]"]
         if offer > most:
             yield Wrong("offer", f"offer {offer} mA, granted {most} mA")
         if number(m.now, "car_offer_a") > offer / 1000 + OFFER_A:

@@ -236,7 +236,9 @@ class Carried(Rule):
             return True
         if says(m, "FAULTS", BARS) or self._away.at(self.case, m.t_us):
             return True
-        if m.commands is not None and (m.commands["ENABLE_BAR"] or m.commands["ISLAND_WISH"] < 0):
+        if m.commands is not None and (
+            m.commands["DEVICE_ENABLE_BAR[1]"] or m.commands["ISLAND_WISH"] < 0
+        ):
             return True
         return self._planted.stands(m.t_s, WITHIN, AFTER_S)
 

@@ -110,17 +110,20 @@ def _watt(value: int) -> str:
     return f"{value} W"
 
 
+_mode = _name(("stop", "follow", "form"))
+
+
 WATCHED = (
-    Watched("commands", "PILOT_STATE", "pilot", _name(tables.PILOT_NAMES)),
-    Watched("commands", "CABLE_MA", "cable", _amps),
-    Watched("commands", "CONTACTOR_STATE", "contactor", _name(tables.CONTACTOR_NAMES)),
+    Watched("commands", "POINT_PILOT_STATE", "pilot", _name(tables.PILOT_NAMES)),
+    Watched("commands", "POINT_CABLE_MA", "cable", _amps),
+    Watched("commands", "POINT_CONTACTOR_STATE", "contactor", _name(tables.CONTACTOR_NAMES)),
     Watched("commands", "GRID_STATE", "grid", _name(tables.GRID_NAMES)),
     Watched("commands", "ISLAND_STATE", "island", _name(tables.ISLAND_NAMES)),
     Watched("commands", "PERMITS", "permits", _bits(tables.OUTPUT_NAMES)),
     Watched("commands", "FAULTS", "faults", _bits(tables.FAULT_NAMES)),
-    Watched("commands", "OFFER_MA", "offer", _amps, least=500),
-    Watched("commands", "SETPOINT_W", "setpoint", _watt, least=250),
-    Watched("commands", "SETPOINT_MODE", "inverter mode", _name(("stop", "follow", "form"))),
+    Watched("commands", "SETPOINT", "offer", _amps, 500, tables.EVSE),
+    Watched("commands", "SETPOINT", "setpoint", _watt, 250, tables.INVERTER),
+    Watched("commands", "SETPOINT_MODE", "inverter mode", _mode, 1, tables.INVERTER),
     Watched("commands", "ALARM_NODE", "overload at node", str),
     Watched("trips", "TRIPPED", "trips", _bits(tables.TRIP_NAMES)),
     Watched("trips", "OUTPUTS", "outputs", _bits(tables.OUTPUT_NAMES)),
@@ -188,7 +191,7 @@ def limit_of(values: Values, device: int) -> Limit:
     commands = values["commands"]
     low = commands[tables.GRANT_LOW + device]
     high = commands[tables.GRANT_HIGH + device]
-    lower = device == tables.INVERTER and commands[tables.SETPOINT_W] < 0
+    lower = device == tables.INVERTER and commands[tables.SETPOINT + tables.INVERTER] < 0
     source = commands[(tables.WINNER_LOW if lower else tables.WINNER_HIGH) + device]
     at = source * tables.DEVICES + device
     reason = commands[(tables.CLAIM_LOW_REASON if lower else tables.CLAIM_REASON) + at]

@@ -76,7 +76,7 @@ def status_line(view: View) -> str:
     parts.append(f"battery {t.get('inverter_w', 0) / 1000:.1f} kW")
     if view.values.get("commands"):
         limit = limit_of(view.values, tables.EVSE)
-        parts.append(f"offer {view.values['commands'][tables.OFFER_MA] / 1000:g} A")
+        parts.append(f"offer {view.values['commands'][tables.SETPOINT + tables.EVSE] / 1000:g} A")
         parts.append(why(view, tables.EVSE, limit))
     return " · ".join(parts)
 
@@ -246,7 +246,7 @@ def _switches(view: View) -> RenderableType:
         text.append(label, style="" if closed else "grey50")
     commands = view.values.get("commands")
     if commands:
-        pilot = tables.PILOT_NAMES[commands[tables.PILOT_STATE]]
+        pilot = tables.PILOT_NAMES[commands[tables.POINT_PILOT_STATE]]
         text.append(f"  pilot {pilot}", style="cyan")
         text.append(f"  {tables.ISLAND_NAMES[commands[tables.ISLAND_STATE]]}", style="cyan")
         trips = view.values["trips"][tables.TRIPPED]
@@ -261,8 +261,8 @@ def _limits(view: View, width: int) -> list[RenderableType]:
     commands = view.values.get("commands")
     if not commands:
         return [Text("waiting for the firmware…", style="grey50")]
-    offer = f"{commands[tables.OFFER_MA] / 1000:.3g} A"
-    setpoint = f"{commands[tables.SETPOINT_W] / 1000:+.2f} kW"
+    offer = f"{commands[tables.SETPOINT + tables.EVSE] / 1000:.3g} A"
+    setpoint = f"{commands[tables.SETPOINT + tables.INVERTER] / 1000:+.2f} kW"
     rows: list[RenderableType] = []
     for device, label, value in (
         (tables.EVSE, "car offer", offer),
@@ -281,7 +281,7 @@ def _limits(view: View, width: int) -> list[RenderableType]:
 
 def why(view: View, device: int, limit: Limit) -> str:
     """The reason in words; its bare number where the firmware's sentences are missing."""
-    offer_ma = view.values["commands"][tables.OFFER_MA]
+    offer_ma = view.values["commands"][tables.SETPOINT + tables.EVSE]
     if device == tables.EVSE and 0 < offer_ma < limit.high - RAISE_MA:
         return f"Growing slowly, up to {limit.high / 1000:.3g} A."
     try:

@@ -43,7 +43,7 @@ class StandingPermits:
         commands[im.PERMITS] = _PERMITS
         commands[im.ISLAND_STATE] = im.ISLAND_GRID
         commands[im.TRIP_ACK] = (1 << len(im.TRIP_NAMES)) - 1
-        commands[im.PILOT_DUTY_PERMILLE] = 267  # 16 A
+        commands[im.POINT_DUTY_PERMILLE] = 267  # 16 A
         commands[im.BEAT] = (commands[im.BEAT] + 1) & 0xFFFF
 
 

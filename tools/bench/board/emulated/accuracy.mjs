@@ -18,8 +18,8 @@ const POINTS = [
   ...[47.53, 49.9, 50.07, 51.99, 60].map((hz) => ({ percent: 40, lagDeg: 0, hz })),
 ];
 const FIELDS = [
-  ['fast_ma', 'FAST_MA', 0],
-  ['evse_ma', 'EVSE_MA', 1],
+  ['fast_ma', 'POINT_FAST_MA', 0],
+  ['evse_ma', 'DEVICE_MA', 1],
   ['node_ma', 'NODE_MA', 2],
   ['node_w', 'NODE_W', 0],
   ['grid_mv', 'GRID_MV', 1],

@@ -1,0 +1,50 @@
+"""The image's fields by name. Runs on the device too."""
+
+from firmware import image as im
+
+# of the tests' house, which has one charging point and one inverter
+SHORT = {
+    "EVSE_NODE": im.DEVICE_NODE + im.EVSE,
+    "INVERTER_NODE": im.DEVICE_NODE + im.INVERTER,
+    "EVSE_LEGS": im.DEVICE_LEGS + im.EVSE,
+    "INVERTER_LEGS": im.DEVICE_LEGS + im.INVERTER,
+    "EVSE_MAX_MA": im.DEVICE_MAX_MA + im.EVSE,
+    "EVSE_PAUSE_MS": im.DEVICE_PAUSE_MS + im.EVSE,
+    "EVSE_RESPONSE_MS": im.DEVICE_RESPONSE_MS + im.EVSE,
+    "INVERTER_RESPONSE_MS": im.DEVICE_RESPONSE_MS + im.INVERTER,
+    "INVERTER_CHARGE_W": im.DEVICE_CHARGE_W + im.INVERTER,
+    "INVERTER_DISCHARGE_W": im.DEVICE_DISCHARGE_W + im.INVERTER,
+    "INVERTER_REVERT_MS": im.DEVICE_REVERT_MS + im.INVERTER,
+    "INVERTER_FITS": im.DEVICE_FITS + im.INVERTER,
+    "INVERTER_CERTIFIED": im.DEVICE_CERTIFIED + im.INVERTER,
+    "STOP_MS": im.DEVICE_STOP_MS + im.INVERTER,
+    "ISLAND_SHIFT_MHZ": im.DEVICE_SHIFT_MHZ + im.INVERTER,
+    "ISLAND_SYNCHRONISES": im.DEVICE_SYNCHRONISES + im.INVERTER,
+    "INVERTER_W": im.DEVICE_W + im.INVERTER,
+    "INVERTER_MODE": im.DEVICE_MODE + im.INVERTER,
+    "INVERTER_FAULT": im.DEVICE_FAULT + im.INVERTER,
+    "INVERTER_PLUGGED": im.DEVICE_PLUGGED + im.INVERTER,
+    "INVERTER_CHARGE_MAX_W": im.DEVICE_CHARGE_MAX_W + im.INVERTER,
+    "INVERTER_DISCHARGE_MAX_W": im.DEVICE_DISCHARGE_MAX_W + im.INVERTER,
+    "SOC_PERMILLE": im.DEVICE_SOC_PERMILLE + im.INVERTER,
+    "SOC_AGE_MS": im.DEVICE_SOC_AGE_MS + im.INVERTER,
+    "ANTI_ISLANDING": im.DEVICE_ANTI_ISLANDING + im.INVERTER,
+    "SETPOINT_W": im.SETPOINT + im.INVERTER,
+    "SETPOINT_MODE": im.SETPOINT_MODE + im.INVERTER,
+    "OBEDIENCE": im.DEVICE_OBEDIENCE + im.INVERTER,
+    "ENABLE_BAR": im.DEVICE_ENABLE_BAR + im.INVERTER,
+    "OFFER_MA": im.SETPOINT + im.EVSE,
+    "EVSE_OVERDUE": im.DEVICE_OVERDUE + im.EVSE,
+    "EVSE_AGE_MS": im.DEVICE_AGE_MS + im.EVSE,
+    "INVERTER_AGE_MS": im.DEVICE_AGE_MS + im.INVERTER,
+    "EVSE_MA": im.DEVICE_MA + im.EVSE * im.LEGS,
+    "INVERTER_MA": im.DEVICE_MA + im.INVERTER * im.LEGS,
+}
+
+
+def at(name: str) -> int:
+    """The index of a field, of an element as NAME[i], or of one of SHORT."""
+    if name in SHORT:
+        return SHORT[name]
+    block, _, rest = name.partition("[")
+    return getattr(im, block) + (int(rest[:-1]) if rest else 0)
