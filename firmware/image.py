@@ -77,6 +77,9 @@ KIND_CHARGER = const(2)  # an AC charger that takes an offer over a line
 KIND_CONVERTER = const(3)  # bidirectional: takes a setpoint
 KIND_SOURCE = const(4)  # PV or a generator: observed, limited or switched
 
+BEHIND_CAR = const(1)
+BEHIND_BATTERY = const(2)  # of the house
+
 # sources of a claim, in the arbiter's order: an earlier one is never overruled by a later one
 HARDWARE = const(0)  # pilot, cable, ratings, relays, device state
 GRID_CODE = const(1)
@@ -374,6 +377,15 @@ DEVICE_DISCHARGE_W = _f("DEVICE_DISCHARGE_W", "W", 0, _W, "most it may deliver",
 DEVICE_RESPONSE_MS = _f("DEVICE_RESPONSE_MS", "ms", 0, 60_000, "declared: time it may take to follow", DEVICES, 2_000)
 DEVICE_REVERT_MS = _f("DEVICE_REVERT_MS", "ms", 0, 600_000, "its own time-out without a setpoint", DEVICES, 10_000)
 DEVICE_PAUSE_MS = _f("DEVICE_PAUSE_MS", "ms", 0, _MS, "shortest pause after a stop for lack of current", DEVICES, 300_000)
+DEVICE_LEG = _f("DEVICE_LEG", "", -1, LEGS, "[device][k] leg of the site that its k-th leg is on, -1 none", DEVICES * LEGS, -1)
+DEVICE_LEAST = _f("DEVICE_LEAST", "mA or W", 0, _W, "least it can do besides nothing", DEVICES)
+DEVICE_STEP = _f("DEVICE_STEP", "mA or W", 0, _W, "its setpoint moves in steps of so much, 0 or 1 freely", DEVICES)
+DEVICE_RANK = _f("DEVICE_RANK", "", 0, DEVICES, "who is served before whom: lower first, equals share", DEVICES)
+DEVICE_BEHIND = _f("DEVICE_BEHIND", "bits", 0, 3, "what is behind it (BEHIND_*)", DEVICES)
+DEVICE_CONTACTOR = _f("DEVICE_CONTACTOR", "", -1, POINTS, "point whose contactor lies in its circuit, -1 none", DEVICES, -1)
+DEVICE_OWNS_PILOT = _f("DEVICE_OWNS_PILOT", "", 0, 1, "it speaks with the car itself (T2): plugged and locked is what it reports", DEVICES)
+DEVICE_MAY_DISCHARGE = _f("DEVICE_MAY_DISCHARGE", "", 0, 1, "it may deliver (T3 may not before ISO 15118-20 or SAE J3072 authorises the car)", DEVICES)
+DEVICE_RELIEVES = _f("DEVICE_RELIEVES", "", 0, 1, "its owner lets it deliver to relieve an overload, above the reserve", DEVICES)
 DEVICE_FITS = _f("DEVICE_FITS", "", 0, 1, "its whole nameplate fits the static rule (INV-4), so it needs no witness", DEVICES)
 DEVICE_CERTIFIED = _f("DEVICE_CERTIFIED", "", 0, 1, "a certificate of its anti-islanding has been entered", DEVICES)
 DEVICE_STOP_MS = _f("DEVICE_STOP_MS", "ms", 20, 5_000, "declared: it may go on so long after its enable has fallen", DEVICES, 500)
@@ -384,6 +396,7 @@ POINT_CLOSE_MS = _f("POINT_CLOSE_MS", "ms", 1, 200, "contactor: declared pull-in
 POINT_BREAKING_MA = _f("POINT_BREAKING_MA", "mA", 0, _MA, "contactor: declared breaking capacity", POINTS, 200_000)
 POINT_OVERCURRENT_MS = _f("POINT_OVERCURRENT_MS", "ms", 0, 100, "guard: over-current for so long opens the contactor", POINTS, 20)
 POINT_AUTH_REQUIRED = _f("POINT_AUTH_REQUIRED", "", 0, 1, "charge only for an authorised user", POINTS)
+ISLAND_DEVICE = _f("ISLAND_DEVICE", "", -1, DEVICES, "the device that forms the island, -1 none", start=-1)
 ISLAND_CAPABLE = _f("ISLAND_CAPABLE", "", 0, 1, "all hardware interlocks declared: may island")
 ISLAND_AUTO = _f("ISLAND_AUTO", "", 0, 1, "island by itself on an outage")
 ISLAND_MAX_W = _f("ISLAND_MAX_W", "W", 0, _W, "most the island can carry")
