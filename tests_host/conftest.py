@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tools.image import folded
+
 ROOT = Path(__file__).resolve().parents[1]
 MICROPYTHON = ROOT / ".cache" / "bin" / "micropython"
 
@@ -24,6 +26,8 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "islet"))
 
 RunDevice = Callable[..., str]
+# with -c the working folder comes first, whose firmware/ is not folded
+_NOT_HERE = "__import__('sys').path.remove('')\n"
 
 
 @pytest.fixture(scope="session")
@@ -37,14 +41,13 @@ def micropython() -> Path:
 def run_device(micropython: Path) -> RunDevice:
     """Run a script (a path, or the text itself) in MicroPython; returns what it printed.
 
-    sys.path is `path` (folders that shadow, if any), the repository and lib.
+    sys.path is `path` (folders that shadow, if any), the folded firmware, the repository, lib.
     """
 
     def run(script: Path | str, *path: Path, timeout: float = 60, heap: str = "4m") -> str:
-        folders = [*path, ROOT, ROOT / "lib"]
-        env = {**os.environ, "MICROPYPATH": ":".join(map(str, folders)) + ":.frozen"}
+        env = {**os.environ, "MICROPYPATH": folded.path(*path)}
         command = [str(micropython), "-X", f"heapsize={heap}"]
-        command += [str(script)] if isinstance(script, Path) else ["-c", script]
+        command += [str(script)] if isinstance(script, Path) else ["-c", _NOT_HERE + script]
         done = subprocess.run(
             command,
             env=env,

@@ -11,6 +11,7 @@ from typing import Any
 from firmware import image as im
 from tests_host.bus.house import House, profile
 from tests_host.bus.wire import Devices, SunSpecDevice, meter_device, run, set_meter
+from tools.image import folded
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).parent / "device" / "exchange.py"
@@ -24,7 +25,7 @@ def exchange(micropython: Path, seconds: int) -> tuple[dict[str, Any], SunSpecDe
     ms = 0
     sunspec.seconds = lambda: ms // 1000
     meter = devices.registers(1)
-    env = {**os.environ, "MICROPYPATH": f"{ROOT}:{ROOT / 'lib'}:.frozen"}
+    env = {**os.environ, "MICROPYPATH": folded.path()}
     with subprocess.Popen(
         [str(micropython), "-X", "heapsize=256k", str(SCRIPT)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT,
@@ -74,7 +75,7 @@ def test_micropython_reads_and_commands_like_cpython(micropython: Path) -> None:
 
 def test_a_poll_costs_little_heap_and_few_wakes(micropython: Path) -> None:
     """Measured: 670 bytes on the 32-bit interpreter, 16 wakes at 4 polls a second."""
-    env = {**os.environ, "MICROPYPATH": f"{ROOT}:{ROOT / 'lib'}:.frozen"}
+    env = {**os.environ, "MICROPYPATH": folded.path()}
     done = subprocess.run(
         [str(micropython), "-X", "heapsize=4m", str(SCRIPT.parent / "cost.py")],
         input=f"{profile().hex()} 400\n", capture_output=True, text=True, env=env, cwd=ROOT,

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.image import folded
+
 ROOT = Path(__file__).resolve().parents[2]
 CHANNELS = 14
 RATE_HZ = 4800
@@ -83,13 +85,12 @@ class StubTwin:
         """Run the script to its end; `code`, `stdout` and `messages` then tell what it did."""
         to_chip, from_chip = os.pipe(), os.pipe()
         chip_fds = to_chip[0], from_chip[1]
-        paths = [ROOT / "tools/twin/chip", ROOT / ".cache/data", ROOT, ROOT / "lib"]
         env = {
             **os.environ,
             "ISLET_LINK_IN": f"/dev/fd/{chip_fds[0]}",
             "ISLET_LINK_OUT": f"/dev/fd/{chip_fds[1]}",
             "ISLET_SPEED": "max",
-            "MICROPYPATH": ":".join(map(str, paths)) + ":.frozen",
+            "MICROPYPATH": folded.path(ROOT / "tools/twin/chip"),
             **self.env,
         }
         command = [str(ROOT / ".cache/bin/micropython"), "-X", "heapsize=512k"]

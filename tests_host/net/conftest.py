@@ -19,6 +19,7 @@ import pytest
 
 from firmware import image as im
 from tests_host.conftest import ROOT
+from tools.image import folded
 
 if str(ROOT / "lib") not in sys.path:  # the device packages, as on the chip
     sys.path.append(str(ROOT / "lib"))
@@ -159,7 +160,7 @@ class Device:
         self.port = free_port()
         environment = {
             **os.environ,
-            "MICROPYPATH": f"{ROOT}:{ROOT / '.cache/data'}:{ROOT / 'lib'}:.frozen",
+            "MICROPYPATH": folded.path(),
             "ISLET_TEST_HTTP": str(self.port),
             "ISLET_TEST_MQTT": str(mqtt_port),
             "ISLET_TEST_FAST": str(int(fast)),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.bench.table import Figure
+from tools.image import folded
 from tools.twin.link.process import MICROPYTHON
 from tools.workshop import ROOT
 
@@ -18,7 +19,7 @@ NODES = (3, 10, 30)
 
 def run(program: str, nodes: int) -> tuple[float, float, str, str]:
     """(µs, bytes) of one step under an interpreter; whether devices worked; its word size."""
-    environment = {**os.environ, "MICROPYPATH": f"{ROOT}:.frozen", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "MICROPYPATH": folded.path(), "PYTHONPATH": str(ROOT)}
     command = [program, str(SCRIPT), str(nodes)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     _, _, step_us, heap, _, busy, bits = done.stdout.split()

@@ -30,10 +30,11 @@ Constants = dict[str, dict[str, int]]  # module -> name -> value
 Cut = tuple[int, int, str]  # from, to, what stands there instead
 
 
-def tree(source: Path, target: Path) -> None:
-    """Fold every module of a folder; files whose text did not change keep their time."""
+def tree(source: Path, target: Path, keep: bool = False) -> None:
+    """Fold every module of a folder; files whose text did not change keep their time. `keep`: the
+    constants keep their names, whoever may ask for them."""
     kept = set()
-    for original, folded in folder(source).items():
+    for original, folded in folder(source, keep).items():
         path = target / original.relative_to(source)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != folded:
@@ -44,12 +45,14 @@ def tree(source: Path, target: Path) -> None:
 
 
 @functools.cache
-def folder(source: Path) -> dict[Path, str]:
+def folder(source: Path, keep: bool = False) -> dict[Path, str]:
     """The folded text of every module of a folder firmware/."""
     modules = {name(path, source): path for path in sorted(source.rglob("*.py"))}
     texts = {module: path.read_text(encoding="utf-8") for module, path in modules.items()}
     known = constants(texts)
     folded = {module: fold(text, known, module) for module, text in texts.items()}
+    if keep:
+        return {modules[module]: text for module, text in folded.items()}
     needed = set().union(*(asked(text, known) for text in folded.values()))
     return {modules[module]: bare(text, known, needed, module) for module, text in folded.items()}
 

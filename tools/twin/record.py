@@ -29,6 +29,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 from firmware import image as image_tables
+from tools.image import folded
 from tools.twin.link import wire
 from tools.twin.link.process import MICROPYTHON
 from tools.workshop import ROOT
@@ -278,7 +279,7 @@ def replay(recording: Recording) -> Replay:
 
 def replay_micropython(recording: Recording) -> Replay:
     """The same under the real interpreter, fed through a pipe (device/replay.py)."""
-    environment = {"MICROPYPATH": f"{ROOT}:{ROOT / '.cache' / 'data'}:.frozen"}
+    environment = {"MICROPYPATH": folded.path()}
     command = [str(MICROPYTHON), "-X", "heapsize=4M", str(HERE / "device" / "replay.py")]
     process = subprocess.Popen(
         command,

@@ -11,12 +11,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tools.image import folded
 from tools.twin.link import wire
 from tools.workshop import ROOT
 
 MICROPYTHON = ROOT / ".cache" / "bin" / "micropython"
 HEAP = "2M"  # the host's; what the firmware needs of it is measured by `make bench`
-MODULE_PATH = ("tools/twin/chip", ".cache/data", ".", "lib")
 WATCHDOG_EXIT = 75
 TAIL_LINES = 15
 PATIENCE_S = 2.0  # for a chip told to end
@@ -35,7 +35,7 @@ class ChipDied(RuntimeError):
 def firmware_command() -> list[str]:
     if not MICROPYTHON.exists():
         raise FileNotFoundError(f"no MicroPython at {MICROPYTHON.relative_to(ROOT)}: `make run`")
-    return [str(MICROPYTHON), "-X", f"heapsize={HEAP}", "main.py"]
+    return [str(MICROPYTHON), "-X", f"heapsize={HEAP}", str(folded.ready() / "main.py")]
 
 
 class Chip:
@@ -47,10 +47,9 @@ class Chip:
         self.log = log
         to_chip, ours_out = os.pipe()
         ours_in, from_chip = os.pipe()
-        path = ":".join([*(str(cwd / part) for part in MODULE_PATH), ".frozen"])
         env = {
             "PATH": os.environ.get("PATH", ""),
-            "MICROPYPATH": path,
+            "MICROPYPATH": folded.path(ROOT / "tools" / "twin" / "chip"),
             **environment,
             "ISLET_LINK_IN": f"/dev/fd/{to_chip}",
             "ISLET_LINK_OUT": f"/dev/fd/{from_chip}",
