@@ -20,10 +20,13 @@ from array import array
 from firmware.base.grow import grow
 from firmware.base.viper import const
 
-LEGS = const(3)
+# How many rows there are. These are the host's; the build of a chip's image puts in its own
+# (tools/image/images.py), and all else follows from them.
 NODES = const(32)
 DEVICES = const(2)  # what islet commands
 POINTS = const(1)  # charging points of this board: a pilot and a contactor each
+
+LEGS = const(3)
 SOURCES = const(6)  # who may claim a limit, strictest first
 GRID_TRIPS = const(10)  # rows of a grid code's trip table
 GRID_RIDES = const(12)  # rows of its ride-through curve
@@ -45,13 +48,20 @@ class Table:
     def __init__(self, name):
         self.name = name
         self.rows = []
+        self.shapes = {}  # of blocks with a row for each of two things, by name
         self.size = 0
 
-    def field(self, name, unit, low, high, text, count=1, start=0):
-        """Declare a field or a block of `count` fields; return its index."""
+    def field(self, name, unit, low, high, text, count: "int | tuple" = 1, start=0):
+        """Declare a field or a block of `count` fields, (rows, columns) for one of two dimensions;
+        return its index."""
         index = self.size
-        self.rows.append((name, index, count, unit, low, high, start, text))
-        self.size = index + count
+        if isinstance(count, tuple):
+            self.shapes[name] = count
+            elements = count[0] * count[1]
+        else:
+            elements = count
+        self.rows.append((name, index, elements, unit, low, high, start, text))
+        self.size = index + elements
         return index
 
     def new(self):
@@ -377,7 +387,7 @@ DEVICE_DISCHARGE_W = _f("DEVICE_DISCHARGE_W", "W", 0, _W, "most it may deliver",
 DEVICE_RESPONSE_MS = _f("DEVICE_RESPONSE_MS", "ms", 0, 60_000, "declared: time it may take to follow", DEVICES, 2_000)
 DEVICE_REVERT_MS = _f("DEVICE_REVERT_MS", "ms", 0, 600_000, "its own time-out without a setpoint", DEVICES, 10_000)
 DEVICE_PAUSE_MS = _f("DEVICE_PAUSE_MS", "ms", 0, _MS, "shortest pause after a stop for lack of current", DEVICES, 300_000)
-DEVICE_LEG = _f("DEVICE_LEG", "", -1, LEGS, "[device][k] leg of the site that its k-th leg is on, -1 none", DEVICES * LEGS, -1)
+DEVICE_LEG = _f("DEVICE_LEG", "", -1, LEGS, "[device][k] leg of the site that its k-th leg is on, -1 none", (DEVICES, LEGS), -1)
 DEVICE_LEAST = _f("DEVICE_LEAST", "mA or W", 0, _W, "least it can do besides nothing", DEVICES)
 DEVICE_STEP = _f("DEVICE_STEP", "mA or W", 0, _W, "its setpoint moves in steps of so much, 0 or 1 freely", DEVICES)
 DEVICE_RANK = _f("DEVICE_RANK", "", 0, DEVICES, "who is served before whom: lower first, equals share", DEVICES)
@@ -441,7 +451,7 @@ POINT_PILOT_AGE_MS = _f("POINT_PILOT_AGE_MS", "age", 0, _MS, "age of the plateau
 POINT_PILOT_UNPLUGS = _f("POINT_PILOT_UNPLUGS", "", 0, _MS, "how often the pilot has been in A for 100 ms; saturates", POINTS)
 POINT_PROXIMITY_OHM = _f("POINT_PROXIMITY_OHM", "ohm", -1, 1_000_000, "proximity pilot to earth, -1 unknown", POINTS, -1)
 POINT_PROXIMITY_AGE_MS = _f("POINT_PROXIMITY_AGE_MS", "age", 0, _MS, "its age", POINTS, _MS)
-POINT_FAST_MA = _f("POINT_FAST_MA", "mA", 0, _MA, "[point][leg] RMS of the last 20 ms, for the guard", POINTS * LEGS)
+POINT_FAST_MA = _f("POINT_FAST_MA", "mA", 0, _MA, "[point][leg] RMS of the last 20 ms, for the guard", (POINTS, LEGS))
 FAST_GRID_MV = _f("FAST_GRID_MV", "mV", 0, 600_000, "grid side, RMS of the last 20 ms, for the guard", LEGS)
 FAST_AGE_MS = _f("FAST_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
 CROSSING_AGE_MS = _f("CROSSING_AGE_MS", "age", 0, _MS, "age of the grid's last zero crossing seen on a pin", start=_MS)
@@ -451,11 +461,11 @@ GRID_AGE_MS = _f("GRID_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
 HOUSE_MV = _f("HOUSE_MV", "mV", 0, 600_000, "RMS voltage on the house's side, per leg", LEGS)
 HOUSE_MHZ = _f("HOUSE_MHZ", "mHz", 0, 70_000, "its frequency, 0 unknown")
 HOUSE_AGE_MS = _f("HOUSE_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
-NODE_MA = _f("NODE_MA", "mA", -_MA, _MA, "current with the sign of its active power, [node][leg]", NODES * LEGS)
-NODE_W = _f("NODE_W", "W", -_W, _W, "active power, [node][leg]", NODES * LEGS)
+NODE_MA = _f("NODE_MA", "mA", -_MA, _MA, "current with the sign of its active power, [node][leg]", (NODES, LEGS))
+NODE_W = _f("NODE_W", "W", -_W, _W, "active power, [node][leg]", (NODES, LEGS))
 NODE_AGE_MS = _f("NODE_AGE_MS", "age", 0, _MS, "age of the node's instrument's sample", NODES, _MS)
 DEVICE_W = _f("DEVICE_W", "W", -_W, _W, "active power", DEVICES)
-DEVICE_MA = _f("DEVICE_MA", "mA", -_MA, _MA, "[device][leg] RMS current with the sign of its power", DEVICES * LEGS)
+DEVICE_MA = _f("DEVICE_MA", "mA", -_MA, _MA, "[device][leg] RMS current with the sign of its power", (DEVICES, LEGS))
 DEVICE_AGE_MS = _f("DEVICE_AGE_MS", "age", 0, _MS, "age of its last answer, or of its current's sample", DEVICES, _MS)
 DEVICE_MODE = _f("DEVICE_MODE", "", 0, 2, "what it says it is (MODE_*)", DEVICES)
 DEVICE_FAULT = _f("DEVICE_FAULT", "", 0, 1, "it reports a fault", DEVICES)
@@ -518,13 +528,13 @@ TRIP_ACK = _f("TRIP_ACK", "bits", 0, 65535, "trips the guard may clear")
 ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
 ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
 ALARM_MA = _f("ALARM_MA", "mA", 0, _MA, "by how much")
-CLAIM_LOW = _f("CLAIM_LOW", "mA or W", -_MA, _MA, "[source][device]", SOURCES * DEVICES)
-CLAIM_HIGH = _f("CLAIM_HIGH", "mA or W", -_MA, _MA, "[source][device]", SOURCES * DEVICES)
-CLAIM_REASON = _f("CLAIM_REASON", "", 0, 63, "[source][device] why HIGH, REASON_*", SOURCES * DEVICES)
-CLAIM_LOW_REASON = _f("CLAIM_LOW_REASON", "", 0, 63, "[source][device] why LOW", SOURCES * DEVICES)
-CLAIM_NODE = _f("CLAIM_NODE", "", -1, NODES, "[source][device] node of the reason, -1", SOURCES * DEVICES, -1)
-CLAIM_LEG = _f("CLAIM_LEG", "", -1, LEGS, "[source][device] leg of the reason, -1", SOURCES * DEVICES, -1)
-CLAIM_VALUE = _f("CLAIM_VALUE", "", -_MS, _MS, "[source][device] value of the reason", SOURCES * DEVICES)
+CLAIM_LOW = _f("CLAIM_LOW", "mA or W", -_MA, _MA, "[source][device]", (SOURCES, DEVICES))
+CLAIM_HIGH = _f("CLAIM_HIGH", "mA or W", -_MA, _MA, "[source][device]", (SOURCES, DEVICES))
+CLAIM_REASON = _f("CLAIM_REASON", "", 0, 63, "[source][device] why HIGH, REASON_*", (SOURCES, DEVICES))
+CLAIM_LOW_REASON = _f("CLAIM_LOW_REASON", "", 0, 63, "[source][device] why LOW", (SOURCES, DEVICES))
+CLAIM_NODE = _f("CLAIM_NODE", "", -1, NODES, "[source][device] node of the reason, -1", (SOURCES, DEVICES), -1)
+CLAIM_LEG = _f("CLAIM_LEG", "", -1, LEGS, "[source][device] leg of the reason, -1", (SOURCES, DEVICES), -1)
+CLAIM_VALUE = _f("CLAIM_VALUE", "", -_MS, _MS, "[source][device] value of the reason", (SOURCES, DEVICES))
 GRANT_LOW = _f("GRANT_LOW", "mA or W", -_MA, _MA, "what all claims leave, per device", DEVICES)
 GRANT_HIGH = _f("GRANT_HIGH", "mA or W", -_MA, _MA, "what all claims leave, per device", DEVICES)
 WINNER_LOW = _f("WINNER_LOW", "", 0, 5, "source whose claim set GRANT_LOW, per device", DEVICES)
@@ -556,11 +566,15 @@ SAMPLED_AGES = (INPUTS_AGE_MS, POINT_PILOT_AGE_MS, FAST_AGE_MS, CROSSING_AGE_MS)
 
 TABLES = (SITE, READINGS, REQUESTS, COMMANDS, TRIPS)
 
+# what the words and masks elsewhere have room for
+assert 1 <= NODES <= 100 and 1 <= DEVICES <= 8 and 1 <= POINTS <= 2 and POINTS <= DEVICES
+
 
 def forget_rows():
     """Ten kB of a chip's heap, once its one Image is made; a host's tables stay."""
     for table in TABLES:
         table.rows = []
+        table.shapes = {}
 
 
 class _Slice:

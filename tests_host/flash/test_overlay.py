@@ -15,6 +15,7 @@ from tools.flash import FlashError, Voice, boards, overlay, steps
 from tools.flash.files import sources
 from tools.flash.link import Link
 from tools.flash.steps import Wish
+from tools.image import folded
 
 PICO = boards.named("pico", image="none")
 
@@ -94,8 +95,9 @@ def test_the_real_firmware_under_the_hook(run_device: RunDevice, tmp_path: Path)
     stage = tmp_path / "stage"
     stage.mkdir()
     table = {}
-    for number, path in enumerate(sorted((ROOT / "firmware/core").glob("*.py"))):
-        name, package = overlay.module_name(path)
+    for number, path in enumerate(sorted((folded.ready() / "firmware/core").rglob("*.py"))):
+        here = ROOT / path.relative_to(folded.ready())
+        name, package = overlay.module_name(here)
         (stage / f"flat{number}.py").write_text(path.read_text())
         table[name] = f"flat{number}", str(path.parent) if package else ""
     (stage / "islet_overlay.py").write_text("MODULES = []\n")

@@ -15,7 +15,7 @@ const CTRL_D = '\x04';
 const BANNER = 'raw REPL; CTRL-B to exit\r\n>';
 // the image's firmware has numbers where the sources have names
 function folded(text) {
-  const python = ['-m', 'tools.image.fold', '-'];
+  const python = ['-m', 'tools.image.fold', '--image', 'pico', '-'];
   return execFileSync('.venv/bin/python', python, { input: text, encoding: 'utf8' });
 }
 

@@ -166,7 +166,9 @@ def in_process(folder: Path, made: dict[str, Any], seconds: float, **changes: An
         return stage.scene()
 
     launch = functools.partial(chips.emulator_command, BOARD)
-    return run.Run(options, build, launch, io.StringIO(), io.StringIO())
+    return run.Run(
+        options, build, launch, io.StringIO(), io.StringIO(), chips.KINDS["rp2040"].spread()
+    )
 
 
 def test_with_dead_outputs_the_scenario_fails(tmp_path: Path) -> None:

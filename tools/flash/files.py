@@ -18,6 +18,7 @@ from tools.flash import FlashError, Voice
 from tools.flash.boards import Board
 from tools.flash.link import Link
 from tools.image import fold
+from tools.image.images import SMALL
 from tools.pack.__main__ import build as pack
 from tools.workshop import CACHE, ROOT
 
@@ -65,7 +66,7 @@ def compiled(path: Path, name: str, arch: str, work: Path = WORK) -> bytes:
     work.mkdir(parents=True, exist_ok=True)
     target = work / "out.mpy"
     if name.startswith("firmware/"):
-        folded = fold.script(path.read_text(encoding="utf-8"))
+        folded = fold.script(path.read_text(encoding="utf-8"), SMALL)  # as every chip
         path = work / "folded.py"
         path.write_text(folded, encoding="utf-8")
     command = [MPY_CROSS, f"-march={arch}", "-s", name, "-o", target, path]

@@ -49,6 +49,7 @@ def loaded(content: bytes, board: str, network: bool = False, key: bytes = b"") 
 def sealed(content: bytes, key: bytes) -> bytes:
     """The site with the seal over what is weaker in it than the rules; as it is when nothing is,
     or when it is no configuration at all."""
+    packed()
     seal = importlib.import_module("firmware.config.seal")
     config = loaded(content, "host", True)
     if config.errors or not config.weaker:

@@ -100,8 +100,9 @@ def prepare(console: Console, image: Image, circuit: str) -> Path:
     fits(image, circuit)
     console.run([sys.executable, "-m", "tools.micropython.build"])
     pack = [sys.executable, "-m", "tools.pack", "--circuit", circuit, "--target", image.data]
+    pack += ["--image", image.name]
     console.run(pack, remedy="the log names the file and the field")
-    fold.tree(ROOT / "firmware", image.data.parent / "firmware")
+    fold.tree(ROOT / "firmware", image.data.parent / "firmware", rows=image.rows)
     return interpreter.BIN / "mpy-cross"
 
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import copy
 import functools
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tools.micropython.sources import BuildError
@@ -26,15 +28,16 @@ from tools.workshop import ROOT
 SMALL = 2**30 - 1  # what the chip holds without the heap
 IN_A_TUPLE = 8191  # a larger one in a frozen tuple becomes a boxed integer (facts of MicroPython)
 
+Rows = Mapping[str, int]  # an image's own numbers for constants of image.py, by name
 Constants = dict[str, dict[str, int]]  # module -> name -> value
 Cut = tuple[int, int, str]  # from, to, what stands there instead
 
 
-def tree(source: Path, target: Path, keep: bool = False) -> None:
+def tree(source: Path, target: Path, keep: bool = False, rows: Rows | None = None) -> None:
     """Fold every module of a folder; files whose text did not change keep their time. `keep`: the
     constants keep their names, whoever may ask for them."""
     kept = set()
-    for original, folded in folder(source, keep).items():
+    for original, folded in folder(source, keep, tuple(sorted((rows or {}).items()))).items():
         path = target / original.relative_to(source)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != folded:
@@ -45,10 +48,13 @@ def tree(source: Path, target: Path, keep: bool = False) -> None:
 
 
 @functools.cache
-def folder(source: Path, keep: bool = False) -> dict[Path, str]:
+def folder(
+    source: Path, keep: bool = False, rows: tuple[tuple[str, int], ...] = ()
+) -> dict[Path, str]:
     """The folded text of every module of a folder firmware/."""
     modules = {name(path, source): path for path in sorted(source.rglob("*.py"))}
     texts = {module: path.read_text(encoding="utf-8") for module, path in modules.items()}
+    texts["firmware.image"] = with_rows(texts["firmware.image"], dict(rows))
     known = constants(texts)
     folded = {module: fold(text, known, module) for module, text in texts.items()}
     if keep:
@@ -57,17 +63,30 @@ def folder(source: Path, keep: bool = False) -> dict[Path, str]:
     return {modules[module]: bare(text, known, needed, module) for module, text in folded.items()}
 
 
-def script(text: str) -> str:
+def with_rows(text: str, rows: Rows) -> str:
+    """The text of image.py with an image's numbers of rows."""
+    for row, count in rows.items():
+        text, found = re.subn(
+            rf"^{row} = const\(\d+\)", f"{row} = const({count})", text, flags=re.M
+        )
+        if not found:
+            raise BuildError(f"rows: firmware/image.py declares no {row}")
+    return text
+
+
+def script(text: str, rows: Rows | None = None) -> str:
     """A program that is to run beside the frozen firmware, which has no such names any more."""
-    return fold(text, shipped())
+    return fold(text, shipped(tuple(sorted((rows or {}).items()))))
 
 
 @functools.cache
-def shipped() -> Constants:
+def shipped(rows: tuple[tuple[str, int], ...] = ()) -> Constants:
     """The constants of firmware/ as it stands."""
     source = ROOT / "firmware"
     paths = {name(path, source): path for path in source.rglob("*.py")}
-    return constants({m: p.read_text(encoding="utf-8") for m, p in paths.items()})
+    texts = {m: p.read_text(encoding="utf-8") for m, p in paths.items()}
+    texts["firmware.image"] = with_rows(texts["firmware.image"], dict(rows))
+    return constants(texts)
 
 
 def name(path: Path, source: Path) -> str:
@@ -102,6 +121,11 @@ def fields(text: str) -> dict[str, int]:
 
 def declared(module: ast.Module, known: Constants) -> dict[str, int]:
     values = {n: known[source][original] for n, (source, original) in imports(module, known)}
+    for part in ast.walk(module):  # as im.NODES
+        if isinstance(part, ast.ImportFrom) and part.module:
+            for alias in part.names:
+                there = known.get(f"{part.module}.{alias.name}", {})
+                values |= {f"{alias.asname or alias.name}.{n}": v for n, v in there.items()}
     own: dict[str, int] = {}
     for node in module.body:
         if not isinstance(node, ast.Assign) or len(node.targets) != 1:
@@ -122,14 +146,29 @@ def declared(module: ast.Module, known: Constants) -> dict[str, int]:
 
 
 def evaluated(node: ast.expr, names: dict[str, int]) -> int | None:
-    """A constant expression of whole numbers, else None."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name) and part.id not in names:
-            return None
-        if isinstance(part, ast.Call | ast.Attribute | ast.Subscript):
-            return None
-    value = eval(compile(ast.Expression(node), "const", "eval"), {}, dict(names))
+    """A constant expression of whole numbers, else None; `names` has those of modules as im.X."""
+    node = _Numbers(names).visit(copy.deepcopy(node))
+    if any(
+        isinstance(part, ast.Call | ast.Attribute | ast.Subscript | ast.Name)
+        for part in ast.walk(node)
+    ):
+        return None
+    value = eval(compile(ast.fix_missing_locations(ast.Expression(node)), "const", "eval"), {}, {})
     return value if type(value) is int else None
+
+
+class _Numbers(ast.NodeTransformer):
+    """Known names, also as im.NAME, become their numbers."""
+
+    def __init__(self, names: Mapping[str, int]) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(self._names[node.id]) if node.id in self._names else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        name = ast.unparse(node)
+        return ast.Constant(self._names[name]) if name in self._names else node
 
 
 def imports(module: ast.AST, known: Constants) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -277,12 +316,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.image.fold", description=__doc__)
     parser.add_argument("source", nargs="?", type=Path, default=ROOT / "firmware")
     parser.add_argument("target", type=Path, help="- folds a script from stdin to stdout")
+    parser.add_argument("--image", help="with the numbers of rows of this image")
     options = parser.parse_args()
+    rows = None
+    if options.image:
+        from tools.image.images import IMAGES  # knows no folding, and needs half of the tools
+
+        rows = IMAGES[options.image].rows
     if str(options.target) == "-":
-        sys.stdout.write(script(sys.stdin.read()))
+        sys.stdout.write(script(sys.stdin.read(), rows))
         return 0
     try:
-        tree(options.source, options.target)
+        tree(options.source, options.target, rows=rows)
     except (OSError, SyntaxError, BuildError) as error:
         print(f"fold: error: {error}", file=sys.stderr)
         return 1

@@ -30,6 +30,7 @@ class Image:
     chips: tuple[str, ...]  # circuits that fit, by their `chip`
     circuit: str  # taken when none is named
     code_bytes: int  # of the flash, for MicroPython and what is frozen
+    rows: Mapping[str, int]  # how many of what the process image holds
     needs: tuple[str, ...] = ()  # submodules of an upstream tree; none: Debian has all sources
     taken: Mapping[int, str] = field(default_factory=dict)  # pin -> what the module has there
 
@@ -53,6 +54,9 @@ class Image:
         return self.folder / "data" / "islet_data.py"
 
 
+# nodes of the circuit tree, devices, charging points of the board: what 264 kB of RAM bear
+SMALL = {"NODES": 32, "DEVICES": 2, "POINTS": 1}
+
 _W5500 = dict.fromkeys(range(16, 22), "the W5500's, the module's Ethernet chip")
 
 IMAGES = {
@@ -67,6 +71,7 @@ IMAGES = {
             ("rp2040",),
             "pico",
             896 * 1024,
+            SMALL,
         ),
         Image(
             "pico_w",
@@ -77,6 +82,7 @@ IMAGES = {
             ("rp2040_w", "rp2040"),
             "pico",
             1152 * 1024,
+            SMALL,
             needs=("lib/cyw43-driver", "lib/lwip"),
             taken=RP2040_W.taken,
         ),
@@ -89,6 +95,7 @@ IMAGES = {
             ("rp2040",),
             "pico",
             896 * 1024,
+            SMALL,
             needs=("lib/wiznet5k", "lib/lwip"),
             taken={**RP2040.taken, **_W5500},
         ),
@@ -101,6 +108,7 @@ IMAGES = {
             ("esp32",),
             "esp32",
             0x230000,
+            SMALL,
             needs=("lib/berkeley-db-1.xx",),
         ),
     )

@@ -11,8 +11,10 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
+from tools.image import layout
 from tools.pack import PackError, web
 from tools.workshop import ROOT
 
@@ -55,20 +57,21 @@ def pack_file(path: Path, packer: str) -> bytes:
     return importlib.import_module(f"tools.pack.{packer}").pack(document)
 
 
-def fields() -> tuple[tuple[str, tuple[tuple[str, int, str], ...]], ...]:
+def fields(rows: Mapping[str, int]) -> tuple[tuple[str, tuple[tuple[str, int, str], ...]], ...]:
     """(section, (field, count, unit)) of the process image, for who reads it by name; frozen they
     take no heap, as the image's own tables do."""
-    image = importlib.import_module("firmware.image")
     return tuple(
         (table.name, tuple((row[0], row[2], row[3]) for row in table.rows))
-        for table in image.TABLES
+        for table in layout.tables(rows)
     )
 
 
-def build(root: Path, circuit: str = "") -> tuple[str, list[str]]:
+def build(
+    root: Path, circuit: str = "", rows: Mapping[str, int] = layout.HOST
+) -> tuple[str, list[str]]:
     """The text of islet_data.py from the JSON files below root, and what is wrong with them."""
     lines, errors = [HEADER, f"VERSION = {version()!r}\nCIRCUIT = {circuit or HOST!r}\n"], []
-    lines.append(f"FIELDS = {fields()!r}\n")
+    lines.append(f"FIELDS = {fields(rows)!r}\n")
     for folder, packer, prefix, names in KINDS:
         entries = []
         files = (root / folder).glob("*.json")
@@ -102,8 +105,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     parser.add_argument("--target", type=Path, default=TARGET, help="file to write")
     parser.add_argument("--circuit", default="", help="pack only this circuit board (all)")
+    parser.add_argument(
+        "--image", default="", help="with this image's numbers of rows (the host's)"
+    )
     options = parser.parse_args(arguments)
-    module, errors = build(options.root, options.circuit)
+    rows = layout.HOST
+    if options.image:
+        from tools.image.images import IMAGES  # which packs circuits itself
+
+        rows = IMAGES[options.image].rows
+    module, errors = build(options.root, options.circuit, rows)
     for error in errors:
         print(error, file=sys.stderr)
     if errors:

@@ -96,7 +96,9 @@ def simulate(options: argparse.Namespace) -> int:
         options.picture,
         options.offline,
     )
-    stage = run.Run(chosen, lambda c: scene.build(c, story), lambda: chip.command(board))
+    stage = run.Run(
+        chosen, lambda c: scene.build(c, story), lambda: chip.command(board), spread=chip.spread()
+    )
     return stage.go()
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.flash.site import sealed
+from tools.image.images import IMAGES
+from tools.image.layout import Spread
 from tools.twin import flash
 from tools.twin.link import process
 from tools.twin.link.port import CIRCUITS, BoardError
@@ -24,6 +26,7 @@ from tools.workshop import ROOT
 
 CACHE = ROOT / ".cache" / "rp2040"
 IMAGE = CACHE / "pico" / "firmware.bin"  # of `make image`, whatever the circuit board
+ROWS = IMAGES["pico"].rows
 DATA = CACHE / "pico" / "data" / "islet_data.py"  # what was packed into it
 EMULATOR = ROOT / "tools" / "rp2040"
 KEY = b"twin"  # of this installer, who may shorten a grid code's delays
@@ -37,6 +40,7 @@ class ChipKind:
 
     command: Callable[[str], Sequence[str]]
     emulated: bool
+    spread: Callable[[], Spread | None] = lambda: None  # of its sections, if it has fewer rows
 
 
 def emulator_command(board: str) -> list[str]:
@@ -54,7 +58,7 @@ def emulator_command(board: str) -> list[str]:
 
 KINDS = {
     "host": ChipKind(lambda board: process.firmware_command(), emulated=False),
-    "rp2040": ChipKind(emulator_command, emulated=True),
+    "rp2040": ChipKind(emulator_command, emulated=True, spread=lambda: Spread(ROWS)),
 }
 
 

@@ -114,10 +114,12 @@ class Run:
         command: Callable[[], Sequence[str]],
         out: IO[str] = sys.stdout,
         err: IO[str] = sys.stderr,
+        spread: Callable[[int, bytes], bytes] | None = None,
     ) -> None:
         self.options = options
         self.log = EventLog()
         self._build, self._command = build, command
+        self._spread = spread  # sections of an image with fewer rows than the host's
         self._out, self._err = out, err
         self._virtual = options.speed == "max"  # no faster clock than the machine's
         self._judged = 0
@@ -285,6 +287,8 @@ class Run:
             self._notes.append(partial(self._observe, t_us, self._truth))
 
     def _section(self, t_us: int, item: wire.Section | wire.Step) -> None:
+        if self._spread is not None and isinstance(item, wire.Section):
+            item = wire.Section(item.section, self._spread(item.section, item.data))
         self._notes.append(partial(self._take, t_us, item))
 
     def _said(self, t_us: int, text: str) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from firmware import image
 from tools.flash.site import sealed
-from tools.image import fold
+from tools.image import fold, layout
 from tools.twin import chips, flash
 from tools.workshop import ROOT
 
@@ -23,7 +22,7 @@ LINE = {"baud": 19_200, "parity": "N", "stop": 1, "silence_us": 2_100}
 SENSORS: dict[str, Any] = {"noise_codes": 1.5}  # LSB of the converter, standard deviation
 KEY = b"bench"  # of the installer, who stands by what is for tests alone
 MARK = "maintenance"  # firmware/net/console.py: the board stays at its prompt
-SECTIONS = (image.SITE, image.READINGS, image.REQUESTS, image.COMMANDS, image.TRIPS)
+SECTIONS = layout.tables(chips.ROWS)
 
 
 class BoardBenchError(RuntimeError):
@@ -55,7 +54,7 @@ def setup(
     """
     command = chips.emulator_command(BOARD)  # says what is missing
     assert command
-    files = {path.name: fold.script(path.read_text()).encode() for path in programs}
+    files = {path.name: fold.script(path.read_text(), chips.ROWS).encode() for path in programs}
     if held:
         files[MARK] = b"bench\n"
     if site is not None:
