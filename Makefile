@@ -4,7 +4,7 @@ PY := .venv/bin/python
 RUFF := .venv/bin/ruff
 
 # The variables of `make run`; each set one becomes an option of the twin: SEED=3 -> --seed '3'.
-VARIABLES := SCENARIO SECONDS SPEED SEED BOARD RECORD
+VARIABLES := SCENARIO SECONDS SPEED SEED CHIP CIRCUIT RECORD
 given = $(foreach v,$(1),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
 OPTIONS = $(call given,$(VARIABLES))
 
@@ -13,7 +13,7 @@ OPTIONS = $(call given,$(VARIABLES))
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: setup-$(if $(filter rp2040 pico,$(BOARD)),board,run) ## the box in its simulated house (SCENARIO= SECONDS= SPEED= SEED= BOARD= RECORD=)
+run: setup-$(if $(filter rp2040,$(CHIP)),board,run) ## the box in its simulated house (SCENARIO= SECONDS= SPEED= SEED= CHIP= CIRCUIT= RECORD=)
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
 
 test: setup-test ## all tests but the long ones
@@ -25,22 +25,22 @@ soak: setup-test ## the long tests
 bench: setup-bench ## measure speed and memory
 	@exec $(PY) -m tools.bench $(ARGS)
 
-image: setup-$(if $(CHECK)$(filter esp32,$(BOARD)),run,image) ## the firmware as an image for a chip (BOARD=pico CIRCUIT= CHECK= MPY_TREE=)
-	@exec $(PY) -m tools.image $(or $(BOARD),pico) \
+image: setup-$(if $(CHECK)$(filter esp32,$(IMAGE)),run,image) ## the firmware as an image for a chip (IMAGE=pico CIRCUIT= CHECK= MPY_TREE=)
+	@exec $(PY) -m tools.image $(or $(IMAGE),pico) \
 	  $(if $(CIRCUIT),--circuit '$(CIRCUIT)') $(if $(CHECK),--check)
 
-flash: setup-run ## islet onto a board (BOARD=pico CIRCUIT= PORT= SITE=site.json KEY= DRIVE= IMAGE= FILES=1 FORCE=1)
+flash: setup-run ## islet onto a board (IMAGE=pico CIRCUIT= PORT= SITE=site.json KEY= DRIVE= FILE= FILES=1 FORCE=1)
 	@exec $(PY) -m tools.flash flash \
-	  $(call given,BOARD CIRCUIT PORT SITE KEY DRIVE IMAGE FILES FORCE) $(ARGS)
+	  $(call given,IMAGE CIRCUIT PORT SITE KEY DRIVE FILE FILES FORCE) $(ARGS)
 
-overlay: setup-run ## changed files of the working tree over a board's frozen ones (BOARD= PORT= MODULES=)
-	@exec $(PY) -m tools.flash overlay $(call given,BOARD CIRCUIT PORT IMAGE FORCE MODULES) $(ARGS)
+overlay: setup-run ## changed files of the working tree over a board's frozen ones (IMAGE= PORT= MODULES=)
+	@exec $(PY) -m tools.flash overlay $(call given,IMAGE CIRCUIT PORT FILE FORCE MODULES) $(ARGS)
 
 bench-board: setup-bench ## measure the emulated board: latencies, load, memory, accuracy (about an hour)
 	@exec $(PY) -m tools.bench.board $(ARGS)
 
 calibrate: setup-run ## gains, offsets, delays, transformers turned or swapped (WHAT=wiring WATTS=2000 PORT= …)
-	@exec $(PY) -m tools.calibrate $(call given,WHAT BOARD CIRCUIT PORT LEG AT WATTS METER PROFILE \
+	@exec $(PY) -m tools.calibrate $(call given,WHAT IMAGE CIRCUIT PORT LEG AT WATTS METER PROFILE \
 	  ADDRESS BAUD PARITY LOAD KEEP) $(ARGS)
 
 lint: setup-test ## style and types, as the tests check them

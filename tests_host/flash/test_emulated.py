@@ -62,7 +62,7 @@ def running(*command: str | Path) -> Iterator[str]:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    assert IMAGE.exists(), "no image for the chip: make one with `make image BOARD=pico`"
+    assert IMAGE.exists(), "no image for the chip: make one with `make image IMAGE=pico`"
     copy = tmp_path / "firmware.bin"  # another build must not change it meanwhile
     shutil.copy2(IMAGE, copy)
     return copy
@@ -84,7 +84,7 @@ def test_flash_over_a_socket(
     monkeypatch.setattr(store, "FOLDER", tmp_path)
     site_file = tmp_path / "site.json"
     site_file.write_text(json.dumps(SITE))
-    words = ["flash", "--port", port, "--image", str(image), "--site", str(site_file)]
+    words = ["flash", "--port", port, "--file", str(image), "--site", str(site_file)]
     assert __main__.main(words) == 0
     said = capsys.readouterr().out
     for line in (

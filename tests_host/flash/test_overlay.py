@@ -130,7 +130,7 @@ def test_asked_for_by_name(tmp_path: Path) -> None:
         overlay.changed(PICO, ["firmware/chips/host.py"])
     with pytest.raises(FlashError, match="nobody knows what changed since") as caught:
         overlay.changed(PICO)
-    assert "make image BOARD=pico" in caught.value.remedy
+    assert "make image IMAGE=pico" in caught.value.remedy
 
 
 def test_staged(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def overlaid(monkeypatch: pytest.MonkeyPatch, board: Board) -> Wish:
     monkeypatch.setattr(steps.overlay, "load", lambda *_: None)
     monkeypatch.setattr(Link, "begin", begin)
     monkeypatch.setattr(Link, "lines", lines)
-    return Wish(port="board", image="none", modules=("firmware/core/vehicle/pilot.py",))
+    return Wish(port="board", file="none", modules=("firmware/core/vehicle/pilot.py",))
 
 
 def test_ctrl_c_ends_it(board: Board, overlaid: Wish, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ def wish(tmp_path: Path, board: Board) -> Wish:
     board.flash = IMAGE
     board.files["/site.json"] = OLD_SITE
     board.errors_from = lambda content: site.loaded(content, "pico").errors
-    return Wish(port="board", image=str(image), site=str(site_file))
+    return Wish(port="board", file=str(image), site=str(site_file))
 
 
 def changed(wish: Wish, **values: object) -> Wish:
@@ -121,7 +121,7 @@ def test_ctrl_c_puts_the_board_back_into_service(
         raise KeyboardInterrupt
 
     board.spoil = interrupt
-    words = ["flash", "--port", "board", "--image", wish.image, "--site", wish.site]
+    words = ["flash", "--port", "board", "--file", wish.file, "--site", wish.site]
     assert __main__.main(words) == 130
     assert "stopped. A file on the board is the old or the new one" in capsys.readouterr().out
     assert board.events == ["stopped", "reset"]

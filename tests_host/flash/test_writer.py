@@ -106,4 +106,4 @@ def test_without_esptool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_an_image(tmp_path: Path) -> None:
     with pytest.raises(FlashError, match="is not there") as caught:
         writer.check(boards.named("pico", image=str(tmp_path / "none.bin")))
-    assert caught.value.remedy == "make image BOARD=pico CIRCUIT=pico builds it"
+    assert caught.value.remedy == "make image IMAGE=pico CIRCUIT=pico builds it"

@@ -17,9 +17,9 @@ from tools.pack.__main__ import main as pack
     ("board", "circuit", "said"),
     [
         ("pico", "nobody", "CIRCUIT: there is no firmware/circuits/nobody.json"),
-        ("pico", "esp32", "CIRCUIT: esp32 is for esp32, but BOARD=pico takes rp2040"),
-        ("esp32", "pico", "CIRCUIT: pico is for rp2040, but BOARD=esp32 takes esp32"),
-        ("pico", "host", "CIRCUIT: host is for host, but BOARD=pico takes rp2040"),
+        ("pico", "esp32", "CIRCUIT: esp32 is for esp32, but IMAGE=pico takes rp2040"),
+        ("esp32", "pico", "CIRCUIT: pico is for rp2040, but IMAGE=esp32 takes esp32"),
+        ("pico", "host", "CIRCUIT: host is for host, but IMAGE=pico takes rp2040"),
         ("w5500", "pico", "pin 18 is the W5500's"),
     ],
 )

@@ -82,7 +82,7 @@ const three = (rms, degrees = 0) => [0, 1, 2].flatMap((leg) => {
 });
 
 function board() {
-  assert.ok(existsSync(IMAGE), `no ${IMAGE}: run \`make image BOARD=pico\``);
+  assert.ok(existsSync(IMAGE), `no ${IMAGE}: run \`make image IMAGE=pico\``);
   const pico = new Pico({ image: IMAGE });
   const divider = 6 / 230 / 16; // as firmware/circuits/pico.json has it
   const burden = (0.05 / 100) * 12;

@@ -10,7 +10,7 @@ import { IDEAL, Pico } from '../../tools/rp2040/chip.mjs';
 import { root } from '../../tools/rp2040/rp2040js.mjs';
 
 const IMAGE = new URL('.cache/rp2040/pico/firmware.bin', root);
-assert.ok(existsSync(IMAGE), 'no image for the chip: make one with `make image BOARD=pico`');
+assert.ok(existsSync(IMAGE), 'no image for the chip: make one with `make image IMAGE=pico`');
 
 const MS = 1e6;
 

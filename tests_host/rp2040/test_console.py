@@ -25,7 +25,7 @@ Start = Callable[..., tuple[subprocess.Popen[str], int]]
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Starts boards on free ports; those still running at the end are ended."""
-    assert IMAGE.exists(), "no image for the chip: make one with `make image BOARD=pico`"
+    assert IMAGE.exists(), "no image for the chip: make one with `make image IMAGE=pico`"
     running: list[subprocess.Popen[str]] = []
 
     def board(*options: str | Path) -> tuple[subprocess.Popen[str], int]:
@@ -100,7 +100,7 @@ def test_it_listens_at_the_pace_of_real_time_too(start: Start) -> None:
         ([], "PORT: one number"),
         (["99999"], "PORT: one number"),
         (["0", "--ppm", "fast"], "--ppm: fast is no number"),
-        (["0", "--image", "/nowhere.bin"], "make one with `make image BOARD=pico`"),
+        (["0", "--image", "/nowhere.bin"], "make one with `make image IMAGE=pico`"),
         (["0", "--imaeg", "x"], "--imaeg"),
     ],
 )

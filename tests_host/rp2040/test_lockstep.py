@@ -32,7 +32,7 @@ BOARD = "pico"
 
 @pytest.fixture(scope="module", autouse=True)
 def image() -> Path:
-    assert chips.IMAGE.exists(), "no image: `make image BOARD=pico`"
+    assert chips.IMAGE.exists(), "no image: `make image IMAGE=pico`"
     return chips.IMAGE
 
 
@@ -66,7 +66,7 @@ def steps(done: Done) -> list[record.Step]:
 def command(folder: Path, made: dict[str, Any], *options: str) -> list[str]:
     path = written(folder, made)
     return [
-        sys.executable, "-m", "tools.twin", "--board", "rp2040", "--scenario", str(path),
+        sys.executable, "-m", "tools.twin", "--chip", "rp2040", "--scenario", str(path),
         "--speed", "max", "--events", str(folder / "events"), *options,
     ]  # fmt: skip
 

@@ -147,7 +147,7 @@ def test_a_scenario_that_is_no_scenario(
         (["--seed", "1.5"], "--seed"),
         (["--scenario", "/nowhere/at/all.json"], "all.json"),
         (["--scenario", "/"], "/"),
-        (["--board", "toaster"], "toaster"),
+        (["--circuit", "toaster"], "toaster"),
         (["--events", "/nowhere/at/all", "--seconds", "1"], "/nowhere/at/all"),
         (["--record", "/nowhere/at/all", "--seconds", "1"], "/nowhere/at/all"),
         (["--picture", "/nowhere/at/all", "--seconds", "1"], "/nowhere/at/all"),

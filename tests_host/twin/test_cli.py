@@ -43,7 +43,7 @@ def test_a_scenario_that_is_missing_or_wrong_is_told_without_a_traceback(capsys,
 
 
 def test_an_unknown_board_names_those_there_are(capsys):
-    assert cli.main(["--board", "toaster"]) == 2
+    assert cli.main(["--circuit", "toaster"]) == 2
     assert "'toaster', allowed" in capsys.readouterr().err
 
 

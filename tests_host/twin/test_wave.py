@@ -350,8 +350,15 @@ def test_one_loop_of_several_contacts_is_open_while_any_is(wired):
 
 
 def test_a_chip_may_stand_for_its_board_and_an_unknown_one_is_refused():
-    assert chips.board_name("rp2040") == "pico"
-    assert chips.board_name("host") == "host"
+    assert chips.circuit_of("rp2040", "") == "pico"
+    assert chips.circuit_of("", "") == chips.circuit_of("host", "") == "host"
+    assert chips.circuit_of("", "pico") == "pico"
+    for chip, circuit, text in (
+        ("rp2040", "host", "CIRCUIT: host is for the chip host, but CHIP=rp2040"),
+        ("toaster", "", "CHIP: 'toaster' is not one of host, rp2040"),
+    ):
+        with pytest.raises(port.BoardError, match=text):
+            chips.circuit_of(chip, circuit)
     assert chips.kind_of(port.read_board("pico")).emulated
     assert not chips.kind_of(port.read_board("host")).emulated
     with pytest.raises(port.BoardError, match="chip z80, here run host, rp2040"):
@@ -362,7 +369,7 @@ def test_an_image_that_is_missing_or_of_another_circuit_is_told(tmp_path, monkey
     monkeypatch.setattr(chips, "ROOT", tmp_path)
     for name in ("IMAGE", "DATA", "CACHE"):
         monkeypatch.setattr(chips, name, tmp_path / name)
-    with pytest.raises(FileNotFoundError, match="no IMAGE: `make image BOARD=pico CIRCUIT=own`"):
+    with pytest.raises(FileNotFoundError, match="no IMAGE: `make image IMAGE=pico CIRCUIT=own`"):
         chips.emulator_command("own")
     (tmp_path / "CACHE").mkdir()
     for path in (chips.IMAGE, chips.CACHE / "bootrom.bin"):

@@ -22,7 +22,7 @@ their date. docs/calibration.md says how.
 def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make calibrate", description=TEXT)
     parser.add_argument("--what", choices=WHAT, default="show", help="WHAT= (show)")
-    parser.add_argument("--board", default="pico", help="image (BOARD=, pico)")
+    parser.add_argument("--image", default="pico", help="what it runs (IMAGE=, pico)")
     parser.add_argument("--circuit", default="", help="circuit board on it (CIRCUIT=)")
     parser.add_argument("--port", default="", help="serial port (PORT=)")
     parser.add_argument("--leg", default="", help="1, 2, 3, or all at once (LEG=)")
@@ -49,7 +49,7 @@ def legs_of(text: str) -> tuple[int, ...]:
 
 
 def run(given: argparse.Namespace, voice: Voice) -> int:
-    board = boards.named(given.board, given.circuit)
+    board = boards.named(given.image, given.circuit)
     circuit = site.circuit(board.circuit)
     legs = legs_of(given.leg)
     port = find.one_port(board.family, given.port)

@@ -23,10 +23,12 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (("flash", FLASH), ("overlay", OVERLAY)):
         command = commands.add_parser(name, prog=f"make {name}", description=text)
-        command.add_argument("--board", default="pico", help="image (BOARD=, pico)")
+        command.add_argument(
+            "--image", default="pico", help="what it is flashed with (IMAGE=, pico)"
+        )
         command.add_argument("--circuit", default="", help="circuit board on it (CIRCUIT=)")
         command.add_argument("--port", default="", help="serial port, or socket://… (PORT=)")
-        command.add_argument("--image", default="", help="another image's file (IMAGE=)")
+        command.add_argument("--file", default="", help="another image's file (FILE=)")
         command.add_argument(
             "--force", default="", help="interrupt what does not answer (FORCE=1)"
         )

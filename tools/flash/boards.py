@@ -1,4 +1,4 @@
-# islet: what BOARD= and CIRCUIT= name: an image of tools/micropython, and a circuit board on it.
+# islet: what IMAGE= and CIRCUIT= name: an image of tools/image, and the circuit board it is for.
 # GPL-3.0-or-later
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Board:
 
     def make(self) -> str:
         """The command that builds the image."""
-        return f"make image BOARD={self.name} CIRCUIT={self.circuit}"
+        return f"make image IMAGE={self.name} CIRCUIT={self.circuit}"
 
 
 def named(name: str, circuit: str = "", image: str = "") -> Board:
     """The board of an image; its file is `image`, or where `make image` leaves it."""
     if name not in IMAGES:
-        raise FlashError(f"BOARD: {name} is not one of {', '.join(IMAGES)}", "name one of these")
+        raise FlashError(f"IMAGE: {name} is not one of {', '.join(IMAGES)}", "name one of these")
     row = IMAGES[name]
     made = "" if image else packed_for(row)
     path = Path(image) if image else row.folder / "firmware.bin"

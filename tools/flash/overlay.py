@@ -127,7 +127,7 @@ def load(
         link.run(HOOK.format(table=table), LOAD_S)
     except FlashError as error:
         if "MemoryError" in str(error):
-            remedy = "make image BOARD=… and make flash; or fewer files: MODULES=firmware/…"
+            remedy = "make image IMAGE=… and make flash; or fewer files: MODULES=firmware/…"
             raise FlashError("the changed files do not fit the board's memory", remedy) from None
         raise
     finally:

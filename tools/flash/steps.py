@@ -20,13 +20,13 @@ WORD_S = 40  # a board that starts comes up in two seconds, an emulated one take
 class Wish:
     """What was asked for, by the names of make's variables."""
 
-    board: str = "pico"
+    image: str = "pico"
     circuit: str = ""
     port: str = ""
     drive: str = ""
     site: str = ""
     key: str = ""
-    image: str = ""
+    file: str = ""
     files: bool = False
     force: bool = False
     modules: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Wish:
 
 def flash(wish: Wish, voice: Voice) -> int:
     """Image, configuration, and the board's own word; 0 when all of it is right."""
-    board = named(wish.board, wish.circuit, wish.image)
+    board = named(wish.image, wish.circuit, wish.file)
     content, key = None, wish.key.encode()
     if wish.site:
         content, warnings = site.check(Path(wish.site), board, key)
@@ -212,7 +212,7 @@ def awaited(link: Link) -> Report:
 
 def run_overlay(wish: Wish, voice: Voice) -> int:
     """The working tree over the frozen firmware, until Ctrl-C; then the image again."""
-    board = named(wish.board, wish.circuit, wish.image)
+    board = named(wish.image, wish.circuit, wish.file)
     paths = overlay.changed(board, wish.modules)
     if not paths:
         voice.say("nothing changed since the image was built: the frozen firmware runs")

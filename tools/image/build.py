@@ -1,8 +1,8 @@
 # islet: `make image`: MicroPython for a chip with the firmware frozen in.
 # GPL-3.0-or-later
-"""python -m tools.image.build BOARD [--circuit NAME] [--check]
+"""python -m tools.image IMAGE [--circuit NAME] [--check]
 
-Builds .cache/<chip>/<BOARD>/firmware.{bin,uf2,elf} and prints what each room of the firmware
+Builds .cache/<chip>/<IMAGE>/firmware.{bin,uf2,elf} and prints what each room of the firmware
 takes; a room above its budget fails the build. The build folder is kept: an edit costs seconds.
 With --check nothing is linked: the circuit is packed, the manifest read, and every file that would
 be frozen is compiled for the chip. (firmware/image.py is something else: the process image.)
@@ -35,11 +35,11 @@ ARM_GCC = "arm-none-eabi-gcc"
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make image", description=__doc__)
-    parser.add_argument("board", choices=sorted(IMAGES), help="which image")
+    parser.add_argument("image", choices=sorted(IMAGES), help="which image")
     parser.add_argument("--circuit", help="circuit board by the name of its JSON")
     parser.add_argument("--check", action="store_true", help="compile only what is frozen")
     options = parser.parse_args(arguments)
-    image = IMAGES[options.board]
+    image = IMAGES[options.image]
     circuit = options.circuit or image.circuit
     try:
         with only_one(image):

@@ -20,7 +20,7 @@ CIRCUITS = ROOT / "firmware" / "circuits"
 
 @dataclass(frozen=True)
 class Image:
-    """What `make image BOARD=name` builds."""
+    """What `make image IMAGE=name` builds."""
 
     name: str
     text: str
@@ -144,7 +144,7 @@ def fits(image: Image, circuit: str) -> None:
     document = json.loads(path.read_text(encoding="utf-8"))
     if document.get("chip") not in image.chips:
         raise BuildError(
-            f"CIRCUIT: {circuit} is for {document.get('chip')}, but BOARD={image.name} takes "
+            f"CIRCUIT: {circuit} is for {document.get('chip')}, but IMAGE={image.name} takes "
             f"{' or '.join(image.chips)}; name another board or another circuit"
         )
     for use in uses(document):

@@ -59,7 +59,7 @@ function board({ image, flash, bootrom, ppm }) {
   const missing = Object.values(source).find((file) => !existsSync(file));
   if (missing) {
     const name = missing.pathname ?? missing;
-    throw new Error(`no image ${name}: make one with \`make image BOARD=pico\``);
+    throw new Error(`no image ${name}: make one with \`make image IMAGE=pico\``);
   }
   return new Pico({ ...source, ...(bootrom ? { bootrom } : {}), clockPpm: ppm });
 }

@@ -8,7 +8,7 @@ const ROOT = new URL('../../', import.meta.url);
 const PACKAGE = new URL('.cache/node/node_modules/rp2040js/dist/esm/', ROOT);
 
 if (!existsSync(PACKAGE)) {
-  throw new Error(`no rp2040js in ${fileURLToPath(PACKAGE)}: run \`make image BOARD=pico\` or `
+  throw new Error(`no rp2040js in ${fileURLToPath(PACKAGE)}: run \`make image IMAGE=pico\` or `
     + '`make test`, which fetch it, or `python3 -m tools.setup board`');
 }
 

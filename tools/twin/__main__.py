@@ -25,9 +25,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seconds", type=_seconds, help="end after so long")
     made.add_argument("--speed", choices=("1", "max"), default="1", help="real or virtual time")
     made.add_argument("--seed", type=_seed, default=1, help="of everything random")
-    made.add_argument(
-        "--board", default="host", help="circuit board, by its JSON's name, or rp2040"
-    )
+    made.add_argument("--chip", default="", help="where it runs: host, or rp2040, emulated")
+    made.add_argument("--circuit", default="", help="its circuit board, by the JSON's name")
     made.add_argument("--record", type=Path, help="write a recording to this file")
     made.add_argument("--events", type=Path, help="write the event log to this file")
     made.add_argument("--picture", type=Path, help="draw the end of the run into this SVG file")
@@ -79,7 +78,7 @@ def simulate(options: argparse.Namespace) -> int:
         return FAILED
     try:
         story = scenario.load(path)
-        board = chips.board_name(options.board)
+        board = chips.circuit_of(options.chip, options.circuit)
         chip = chips.kind_of(port.read_board(board))
         chip.command(board)
     except (scenario.ScenarioError, port.BoardError, OSError) as error:

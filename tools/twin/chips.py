@@ -21,7 +21,7 @@ from tools.image.images import IMAGES
 from tools.image.layout import Spread
 from tools.twin import flash
 from tools.twin.link import process
-from tools.twin.link.port import CIRCUITS, BoardError
+from tools.twin.link.port import CIRCUITS, BoardError, read_board
 from tools.workshop import ROOT
 
 CACHE = ROOT / ".cache" / "rp2040"
@@ -31,7 +31,7 @@ DATA = CACHE / "pico" / "data" / "islet_data.py"  # what was packed into it
 EMULATOR = ROOT / "tools" / "rp2040"
 KEY = b"twin"  # of this installer, who may shorten a grid code's delays
 STUB = EMULATOR / "device" / "socket.py"
-BOARD_OF_CHIP = {"rp2040": "pico"}  # BOARD= may name the chip; this is its reference board
+CIRCUIT_OF_CHIP = {"host": "host", "rp2040": "pico"}  # what CIRCUIT= is unless said
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def emulator_command(board: str) -> list[str]:
     node = shutil.which("node")
     if node is None:
         raise FileNotFoundError("no node: apt-get install nodejs (18 or later)")
-    remedy = f"`make image BOARD=pico CIRCUIT={board}` makes it"
+    remedy = f"`make image IMAGE=pico CIRCUIT={board}` makes it"
     for needed in (IMAGE, DATA, CACHE / "bootrom.bin"):
         if not needed.exists():
             raise FileNotFoundError(f"no {needed.relative_to(ROOT)}: {remedy}")
@@ -62,9 +62,15 @@ KINDS = {
 }
 
 
-def board_name(given: str) -> str:
-    """The circuit board's name, from what BOARD= says: a board or a chip."""
-    return BOARD_OF_CHIP.get(given, given)
+def circuit_of(chip: str, circuit: str) -> str:
+    """The circuit board's name; BoardError where CHIP= and CIRCUIT= do not go together."""
+    if chip and chip not in CIRCUIT_OF_CHIP:
+        raise BoardError(f"CHIP: {chip!r} is not one of {', '.join(CIRCUIT_OF_CHIP)}")
+    circuit = circuit or CIRCUIT_OF_CHIP[chip or "host"]
+    made_for = read_board(circuit).get("chip", "host")
+    if chip and made_for != chip:
+        raise BoardError(f"CIRCUIT: {circuit} is for the chip {made_for}, but CHIP={chip}")
+    return circuit
 
 
 def kind_of(board: dict[str, Any]) -> ChipKind:
