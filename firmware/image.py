@@ -25,8 +25,11 @@ from firmware.base.viper import const
 NODES = const(32)
 DEVICES = const(2)  # what islet commands
 POINTS = const(1)  # charging points of this board: a pilot and a contactor each
+ISSUERS = const(8)  # who may limit a device or a node by leases: rows of ISSUER_NAMES
 
 LEGS = const(3)
+LEASED = const(DEVICES + 1)  # what an issuer limits: each device, and one node of its own
+LEASE_STEPS = const(3)  # ranges of one issuer on one of these, each until its own end
 SOURCES = const(6)  # who may claim a limit, strictest first
 GRID_TRIPS = const(10)  # rows of a grid code's trip table
 GRID_RIDES = const(12)  # rows of its ride-through curve
@@ -94,10 +97,24 @@ BEHIND_BATTERY = const(2)  # of the house
 HARDWARE = const(0)  # pilot, cable, ratings, relays, device state
 GRID_CODE = const(1)
 PANEL = const(2)
-OPERATOR = const(3)  # network operator: reductions only
+OPERATOR = const(3)  # all leases, the network operator's first: reductions only
 RESERVE = const(4)  # the owner's energy reserve
 MARKET = const(5)  # the owner's goal: sun, tariff, export
 SOURCE_NAMES = ("hardware", "grid_code", "panel", "operator", "reserve", "market")
+
+# issuers of leases; who may speak for them is in people/leases.py
+ISSUER_NAMES = (
+    "operator",  # of the network
+    "owner",
+    "contact",
+    "site",
+    "ocpp",
+    "openadr",
+    "utility",
+    "manager",
+)
+ISSUER_OPERATOR = const(0)
+ISSUERS_KEPT = const(0xFB)  # bits: their leases outlive a reset; a contact is read again
 
 # why a claim is what it is; the sentences are in people/words.py
 REASON_NONE = const(0)
@@ -143,6 +160,13 @@ REASON_UNPROVED = const(39)  # node and leg on which islet's last step has not s
 REASON_REST = const(40)  # the contactor rests after an operation, value is ms left
 REASON_PEN = const(41)  # the supply's protective conductor is lost
 REASON_METER_BACK = const(42)  # node's instrument is back and watched, value is ms left
+REASON_OWNER = const(43)  # a lease of the owner's; and so on, in the order of ISSUER_NAMES
+REASON_CONTACT = const(44)
+REASON_SITE = const(45)
+REASON_OCPP = const(46)
+REASON_OPENADR = const(47)
+REASON_UTILITY = const(48)
+REASON_MANAGER = const(49)
 
 # outputs: bits of PERMITS, OUTPUTS; the guard alone writes their pins
 OUT_CONTACTOR = const(1)  # charging contactor
@@ -479,15 +503,19 @@ FAST_HOUSE_MV = _f("FAST_HOUSE_MV", "mV", 0, 600_000, "house side, RMS of the la
 SWITCH_DEG = _f("SWITCH_DEG", "deg", -1, 180, "phase across the islanding switch on L1, where the board samples both sides; -1 unknown", start=-1)
 
 # --- requests -------------------------------------------------------------------------------
-# Each is a range with a source, a reason and a time to live. The writer raises _SEQ whenever it
-# says something (again); core counts the age since _SEQ changed.
+# What is wanted: the owner's goal is a range with a time to live, whose writer raises _SEQ whenever
+# it says something (again). Leases are ranges that only take away; each has an end on UP_S's scale
+# and is its issuer's alone. They add up (people/leases.py writes them).
 
 REQUESTS = Table("requests")
 _f = REQUESTS.field
-OPERATOR_LOW = _f("OPERATOR_LOW", "mA or W", -_MA, 0, "network operator: lowest, per device", DEVICES)
-OPERATOR_HIGH = _f("OPERATOR_HIGH", "mA or W", 0, _MA, "highest, per device", DEVICES)
-OPERATOR_TTL_MS = _f("OPERATOR_TTL_MS", "ms", -1, _MS, "0 none, -1 until released", DEVICES)
-OPERATOR_SEQ = _f("OPERATOR_SEQ", "", 0, _MS, "raised by each message", DEVICES)
+LEASE_LOW = _f("LEASE_LOW", "mA or W", -_MA, 0, "[issuer][leased][step] lowest; of leased the last is the node LEASE_NODE, in mA per leg", ISSUERS * LEASED * LEASE_STEPS)
+LEASE_HIGH = _f("LEASE_HIGH", "mA or W", 0, _MA, "[issuer][leased][step] highest", ISSUERS * LEASED * LEASE_STEPS)
+LEASE_UNTIL_S = _f("LEASE_UNTIL_S", "s", 0, _MS, "[issuer][leased][step] it stands while UP_S is less; 0 none, the highest until released", ISSUERS * LEASED * LEASE_STEPS)
+LEASE_BACK_LOW = _f("LEASE_BACK_LOW", "mA or W", -_MA, 0, "[issuer][leased] lowest while none with an end stands, until released", ISSUERS * LEASED, -_MA)
+LEASE_BACK_HIGH = _f("LEASE_BACK_HIGH", "mA or W", 0, _MA, "[issuer][leased] highest while none with an end stands, until released", ISSUERS * LEASED, _MA)
+LEASE_NODE = _f("LEASE_NODE", "", -1, NODES, "[issuer] the node that it limits, -1 none", ISSUERS, -1)
+LEASE_SEQ = _f("LEASE_SEQ", "", 0, _MS, "raised by each change of a lease")
 MARKET_LOW = _f("MARKET_LOW", "mA or W", -_MA, _MA, "the owner's goal: lowest, per device", DEVICES)
 MARKET_HIGH = _f("MARKET_HIGH", "mA or W", -_MA, _MA, "highest, per device", DEVICES)
 MARKET_TTL_MS = _f("MARKET_TTL_MS", "ms", 0, _MS, "a goal always expires; 0 none", DEVICES)
@@ -539,6 +567,9 @@ GRANT_LOW = _f("GRANT_LOW", "mA or W", -_MA, _MA, "what all claims leave, per de
 GRANT_HIGH = _f("GRANT_HIGH", "mA or W", -_MA, _MA, "what all claims leave, per device", DEVICES)
 WINNER_LOW = _f("WINNER_LOW", "", 0, 5, "source whose claim set GRANT_LOW, per device", DEVICES)
 WINNER_HIGH = _f("WINNER_HIGH", "", 0, 5, "source whose claim set GRANT_HIGH, per device", DEVICES)
+HELD_LOW = _f("HELD_LOW", "mA or W", -_MA, _MA, "[issuer][leased] what its leases leave now", ISSUERS * LEASED, -_MA)
+HELD_HIGH = _f("HELD_HIGH", "mA or W", -_MA, _MA, "[issuer][leased] what its leases leave now", ISSUERS * LEASED, _MA)
+UP_S = _f("UP_S", "s", 0, _MS, "seconds that core has run; leases end by it")
 MEMORY = _f("MEMORY", "", 0, _MS, "what a part of core must find again after a reset or power cut, a word each (MEMORY_*); written rarely", MEMORIES)
 GRID_LOSS = _f("GRID_LOSS", "", 0, 3, "LOSS_*: bad and burning have lasted as long as they must; dead is now")
 GRID_LOAD_OK = _f("GRID_LOAD_OK", "", 0, 1, "the grid has been in a load's window for 5 s: the house may be closed to it")

@@ -11,27 +11,30 @@
 
 from firmware import image as im
 from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SESSION_SECTORS, may_erase
-from firmware.ledger.ring import SMALL, Ring
+from firmware.ledger.ring import SMALL, Ring, topic
 
-# kinds of records; operator and wish have one for each device, core's words one for each four
-OPERATOR, WISH, OWNER, STANDING, MEMORIES_OF_CORE = 1, 3, 5, 6, 7
+# kinds of records; core's words have one for each four. A wish has one for each device, its flags;
+# a lease and what it falls back to for each issuer, device or node, and step: `_flags`
+OWNER, STANDING, MEMORIES_OF_CORE, LEASE, BACK, WISH = 5, 6, 7, 10, 11, 13
+_NODE = 63  # in the flags of what limits a node: it has no number among the devices
+_NONE = (0, 0, 0, 0)
 _WORDS = 4
 SHORT_S = 600  # a shorter restriction is hardly worth a record
 _RENEW_S = 300  # the time left is written again after so long, or a sixteenth of it
 _GONE_MS = 10_000  # a fault or trip that is over is crossed out after so long
 _UNTIL_RELEASED = -1
-_SPARE = 16  # slots for what is saved from a sector before it is erased: one for each kind
+_SPARE = 16  # slots, or as many as there are topics, for what is saved before a sector is erased
 
 # What of a topic waits while less than `room` permille of the ring is erased ahead.
 TOPICS = (
     # topic, room, record
     ("fault or trip that is new", 0, "at once"),
-    ("operator's restriction, until released or above 10 min", 0, "at once"),
+    ("restriction (lease), until released or above 10 min", 0, "at once"),
     ("goal, reserves, island: never", 0, "at once"),
     ("a word of core's", 0, "at once"),
     ("release of a restriction", 30, "at once"),
     ("fault or trip that is over", 60, "after 10 s"),
-    ("operator's restriction of 10 min and less", 250, "at once"),
+    ("restriction of 10 min and less", 250, "at once"),
     ("owner's wish by hand", 250, "at once"),
     ("time left of a restriction or wish", 500, "every 5 min, or a sixteenth"),
 )
@@ -56,8 +59,8 @@ class Keep:
         self._faults, self._trips = faults, trips
         self._said = {}
         self._waits = False  # a record found no room, or the flash failed
-        self._left_ms = [0] * im.DEVICES
-        self._seq = [0] * im.DEVICES
+        self._seq = im.UNKNOWN
+        self._rows = []  # of the leases that stand, or did by the records
         self._gone_ms = 0
         self._ring = None
         self._policy = None
@@ -82,22 +85,34 @@ class Keep:
         for i in range(im.MEMORIES):
             words = self._said.get(MEMORIES_OF_CORE + i // _WORDS, (0, 0, 0, 0))
             requests[im.REMEMBERED + i] = words[i % _WORDS]
-        for device in range(im.DEVICES):
-            self._restrict(device)
+        self._restrict()
 
     # --- start ------------------------------------------------------------------------------
 
-    def _restrict(self, device):
-        """The operator's restriction again, for the time that was left."""
-        low, high, left_s, _ = self._said.get(OPERATOR + device, (0, 0, 0, 0))
-        if left_s == 0:
-            return
+    def _restrict(self):
+        """The leases again, for the time that was left."""
         requests = self._image.requests
-        requests[im.OPERATOR_LOW + device] = low
-        requests[im.OPERATOR_HIGH + device] = high
-        left_ms = left_s * 1000 if left_s > 0 else _UNTIL_RELEASED
-        requests[im.OPERATOR_TTL_MS + device] = self._left_ms[device] = left_ms
-        requests[im.OPERATOR_SEQ + device] = self._seq[device] = 1
+        for key, values in self._said.items():
+            kind, flags = key & 0xFF, key >> 8
+            issuer, leased, step = flags >> 8, flags >> 2 & _NODE, flags & 3
+            if kind not in (LEASE, BACK) or not values[2] or not _kept(issuer):
+                continue
+            leased = im.DEVICES if leased == _NODE else leased
+            if leased > im.DEVICES or step >= im.LEASE_STEPS:
+                continue
+            row = issuer * im.LEASED + leased
+            if values[3]:
+                requests[im.LEASE_NODE + issuer] = values[3] - 1
+            if kind == BACK:
+                requests[im.LEASE_BACK_LOW + row] = values[0]
+                requests[im.LEASE_BACK_HIGH + row] = values[1]
+            else:
+                row = row * im.LEASE_STEPS + step
+                requests[im.LEASE_LOW + row] = values[0]
+                requests[im.LEASE_HIGH + row] = values[1]
+                left_s = values[2]
+                requests[im.LEASE_UNTIL_S + row] = left_s if left_s > 0 else im.AGE_MAX_MS
+            requests[im.LEASE_SEQ] += 1
 
     def restore(self, policy):
         """The owner's goal, wishes and limits. Make Commands before: the configured reserves are
@@ -115,7 +130,7 @@ class Keep:
             )
             requests[im.ISLAND_WISH] = min(island, 0)
             for device in range(im.DEVICES):
-                value, left_s, _, _ = self._said.get(WISH + device, (0, 0, 0, 0))
+                value, left_s, _, _ = self._said.get(topic(WISH, device), _NONE)
                 if left_s:
                     policy.set_wish(device, value, left_s * 1000, True)
         self._note_owner()
@@ -134,19 +149,14 @@ class Keep:
     def note(self):
         """Somebody has just given a command."""
         self._waits = False
+        self._note_leases()
         for device in range(im.DEVICES):
-            self._note_operator(device)
             self._note_wish(device)
         if self._policy is not None:
             self._note_owner()
 
     def step(self, dt_ms):
         """Once a second; erases at most one sector."""
-        requests = self._image.requests
-        for device in range(im.DEVICES):
-            left_ms = self._left_ms[device]
-            if requests[im.OPERATOR_SEQ + device] == self._seq[device] and left_ms > 0:
-                self._left_ms[device] = max(left_ms - dt_ms, 0)
         self.note()
         self._note_over(dt_ms)
         for first in range(0, im.MEMORIES, _WORDS):
@@ -158,38 +168,58 @@ class Keep:
                 self._put(kind, tuple(words), _CORE)
         self._prepare()
 
-    def _note_operator(self, device):
-        requests = self._image.requests
-        if requests[im.OPERATOR_SEQ + device] != self._seq[device]:
-            self._seq[device] = requests[im.OPERATOR_SEQ + device]
-            self._left_ms[device] = requests[im.OPERATOR_TTL_MS + device]
-        left_ms = self._left_ms[device]
-        left_s = (left_ms + 999) // 1000 if left_ms > 0 else left_ms
-        low, high = requests[im.OPERATOR_LOW + device], requests[im.OPERATOR_HIGH + device]
-        said = self._said.get(OPERATOR + device, (0, 0, 0, 0))
+    def _note_leases(self):
+        """What tightens is written first, what is over last: a cut between two never loosens."""
+        seq = self._image.requests[im.LEASE_SEQ]
+        if seq != self._seq:
+            self._seq = seq
+            self._rows = [
+                row for row in _leases() if any(self._lease(row)) or row[0] in self._said
+            ]
+        for rank in range(3):
+            for row in self._rows:
+                now = self._lease(row)
+                said = self._said.get(row[0], _NONE)
+                if now != said and rank == _rank(said, now):
+                    self._note_lease(row[0], said, now)
+
+    def _note_lease(self, key, said, now):
+        left_s = now[2]
         if left_s == 0:
-            if said[2]:
-                self._put(OPERATOR + device, (0, 0, 0, 0), _RELEASE)
-            return
-        now = (low, high, left_s, 0)
-        if (low, high) != said[:2] or _shorter(said[2], left_s):
-            least = _SHORT if 0 < left_s <= SHORT_S else _LONG
-            self._put(OPERATOR + device, now, least)
-        elif _shorter(left_s, said[2]) and _worth(said[2], left_s):
-            self._put(OPERATOR + device, now, _LEFT)
+            self._put(key, _NONE, _RELEASE)
+        elif now[:2] != said[:2] or now[3] != said[3] or _shorter(said[2], left_s):
+            self._put(key, now, _SHORT if 0 < left_s <= SHORT_S else _LONG)
+        elif _worth(said[2], left_s):
+            self._put(key, now, _LEFT)
+
+    def _lease(self, row):
+        """What its record shall hold: low, high, s left (-1 until released), node + 1."""
+        key, issuer, leased, at = row
+        requests = self._image.requests
+        node = requests[im.LEASE_NODE + issuer] + 1 if leased == im.DEVICES else 0
+        if key & 0xFF == BACK:
+            low, high = requests[im.LEASE_BACK_LOW + at], requests[im.LEASE_BACK_HIGH + at]
+            return _NONE if (low, high) == _OPEN else (low, high, _UNTIL_RELEASED, node)
+        until_s = requests[im.LEASE_UNTIL_S + at]
+        left_s = until_s - self._image.commands[im.UP_S]
+        if until_s == im.AGE_MAX_MS:
+            left_s = _UNTIL_RELEASED
+        elif left_s <= 0:
+            return _NONE
+        return requests[im.LEASE_LOW + at], requests[im.LEASE_HIGH + at], left_s, node
 
     def _note_wish(self, device):
         wish = self._policy.wish[device] if self._policy is not None else None
-        said = self._said.get(WISH + device, (0, 0, 0, 0))
+        said = self._said.get(topic(WISH, device), _NONE)
         if wish is None:
             if said[1]:
-                self._put(WISH + device, (0, 0, 0, 0), _HAND)
+                self._put(topic(WISH, device), _NONE, _HAND)
             return
         left_s = (min(wish[1], im.AGE_MAX_MS) + 999) // 1000
         if wish[0] != said[0] or left_s > said[1]:
-            self._put(WISH + device, (wish[0], left_s, 0, 0), _HAND)
+            self._put(topic(WISH, device), (wish[0], left_s, 0, 0), _HAND)
         elif _worth(said[1], left_s):
-            self._put(WISH + device, (wish[0], left_s, 0, 0), _LEFT)
+            self._put(topic(WISH, device), (wish[0], left_s, 0, 0), _LEFT)
 
     def _note_owner(self):
         """`now` for the island is a permission and is not kept."""
@@ -223,8 +253,9 @@ class Keep:
         ring = self._ring
         try:
             room = ring.room() if ring is not None else 0
-            fits = room > _SPARE and 1000 * room >= least_permille * ring.slots
-            if fits and ring.append(kind, 0, values):
+            spare = max(_SPARE, len(ring.latest)) if ring is not None else 0
+            fits = room > spare and 1000 * room >= least_permille * ring.slots
+            if fits and ring.append(kind & 0xFF, kind >> 8, values):
                 self._said[kind] = values
                 return
         except OSError:
@@ -241,7 +272,9 @@ class Keep:
         if sector >= 0:
             for kind in list(ring.latest):
                 slot, record = ring.latest[kind]
-                if slot // ring.per_sector == sector and not ring.append(kind, 0, record[4]):
+                if slot // ring.per_sector == sector and not ring.append(
+                    kind & 0xFF, kind >> 8, record[4]
+                ):
                     return  # never lose it
         ring.prepare(erase)
 
@@ -253,6 +286,34 @@ class Keep:
             "room": self._ring.room() if self._ring is not None else 0,
             "waiting": self._waits,
         }
+
+
+_OPEN = (-2_000_000, 2_000_000)  # limits nothing
+
+
+def _kept(issuer):
+    return issuer < im.ISSUERS and im.ISSUERS_KEPT >> issuer & 1
+
+
+def _leases():
+    """Of each record of a lease: its topic, issuer, what is leased, place in its block."""
+    for issuer in range(im.ISSUERS):
+        for leased in range(im.LEASED if _kept(issuer) else 0):
+            flags = issuer << 8 | (leased if leased < im.DEVICES else _NODE) << 2
+            at = issuer * im.LEASED + leased
+            yield topic(BACK, flags), issuer, leased, at
+            for step in range(im.LEASE_STEPS):
+                yield topic(LEASE, flags + step), issuer, leased, at * im.LEASE_STEPS + step
+
+
+def _rank(said, now):
+    """0 what is at least as strict for at least as long as its record, or new; 2 what is over."""
+    if not now[2]:
+        return 2
+    if not said[2]:
+        return 0
+    tighter = now[0] >= said[0] and now[1] <= said[1] and not _shorter(now[2], said[2])
+    return 0 if tighter else 1
 
 
 def _shorter(left_s, than_s):
@@ -273,6 +334,6 @@ def days(changes_a_day, sectors=KEEP_SECTORS, sector=4096):
 def table():
     """What is thinned, as lines of markdown: the last row first."""
     lines = ["| written again at | waits while less room than | when |", "|---|---|---|"]
-    for topic, room, when in TOPICS:
-        lines.append("| %s | %s | %s |" % (topic, "%d ‰" % room if room else "–", when))
+    for what, room, when in TOPICS:
+        lines.append("| %s | %s | %s |" % (what, "%d ‰" % room if room else "–", when))
     return lines

@@ -37,12 +37,17 @@ def decode(data):
     return sequence, kind, flags, before, struct.unpack_from(_BODY[len(data)], data, 12), crc
 
 
+def topic(kind, flags):
+    """Kind and flags as one whole number."""
+    return kind | flags << 8
+
+
 class Ring:
     """Records of `size` bytes in `sectors` sectors of `store` from byte `base`; keeps `ahead`
     sectors erased.
 
     last    the newest record, decoded
-    latest  the newest of each kind: (slot, record)
+    latest  the newest of each `topic` (kind and flags): (slot, record)
     dirty   something is there that is neither a record nor erased"""
 
     def __init__(self, store, base, sectors, ahead, size=RECORD):
@@ -81,9 +86,9 @@ class Ring:
             if not record:
                 self.dirty = True
                 continue
-            found = self.latest.get(record[1])
+            found = self.latest.get(topic(record[1], record[2]))
             if not found or record[0] > found[1][0]:
-                self.latest[record[1]] = (slot, record)
+                self.latest[topic(record[1], record[2])] = (slot, record)
             if self.last is None or record[0] > self.last[0]:
                 self.last = record
                 self._newest = slot
@@ -121,7 +126,7 @@ class Ring:
             self.store.program(self.base + slot * self.size + at, data[at : at + PIECE])
         self.last = decode(data)
         self._newest = slot
-        self.latest[kind] = (slot, self.last)
+        self.latest[topic(kind, flags)] = (slot, self.last)
         return True
 
     def _find_slot(self):

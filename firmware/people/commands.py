@@ -11,18 +11,33 @@ import json
 
 from firmware import image as im
 from firmware.base import strict_json
+from firmware.people import leases
 
 MAX_PAYLOAD = 512  # bytes
 OWNER, OPERATOR = "owner", "operator"
 GOALS = ("hold", "charge", "solar", "self", "discharge")
 ISLAND_CHOICES = ("never", "auto", "now")
-_WIDEST = 2_000_000  # an end the operator leaves open
+_WIDEST = leases.WIDEST
 _MINIMUM_MA = 6_000  # IEC 61851-1: no offer below 6 A
 _WEEK_S = 604_800
 REQUIRED = object()
 
 # field: name, kind ("int", "bool" or the choices), unit, lowest, highest, default
 _TTL = ("ttl_s", "int", "s", 1, 86_400, 3600)
+
+# a limit: of what, which range, for how long, and what stands while none with an end does
+_ISSUERS = leases.spoken_for(OPERATOR)
+_LIMIT = (
+    ("device", im.DEVICE_NAMES + ("all",), "", 0, 0, None),
+    ("node", "text", "", 0, 0, None),
+    ("low", "int", "mA or W", -_WIDEST, 0, None),
+    ("high", "int", "mA or W", 0, _WIDEST, None),
+    ("ttl_s", "int", "s", 1, _WEEK_S, None),
+    ("until_released", "bool", "", 0, 0, False),
+    ("release", "bool", "", 0, 0, False),
+    ("back_low", "int", "mA or W", -_WIDEST, 0, None),
+    ("back_high", "int", "mA or W", 0, _WIDEST, None),
+)
 
 # command: name, who, fields, text
 TABLE = (
@@ -62,17 +77,18 @@ TABLE = (
     ),
     ("acknowledge", OWNER, (), "a person has seen faults and trips; those that are over clear"),
     (
+        "limit",
+        OWNER,
+        _LIMIT,
+        "the owner's limit on a device, on all (high 0) or on a node (mA per leg): a range and "
+        "one of ttl_s, until_released; or release; limits add up, release with a range replaces",
+    ),
+    (
         "operator",
         OPERATOR,
-        (
-            ("device", im.DEVICE_NAMES, "", 0, 0, REQUIRED),
-            ("low", "int", "mA or W", -_WIDEST, 0, None),
-            ("high", "int", "mA or W", 0, _WIDEST, None),
-            ("ttl_s", "int", "s", 1, _WEEK_S, None),
-            ("until_released", "bool", "", 0, 0, False),
-            ("release", "bool", "", 0, 0, False),
-        ),
-        "network operator's limit: a range and one of ttl_s, until_released; or release",
+        _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),),
+        "network operator's limit, or that of another issuer; fields as of limit; back_low and "
+        "back_high stand while none with an end does",
     ),
 )
 
@@ -103,6 +119,8 @@ def allowed_text(field):
         return "a whole number from {} to {} {}".format(low, high, unit).rstrip()
     if kind == "bool":
         return "true or false"
+    if kind == "text":
+        return "a text of at most 40 characters"
     return "one of " + ", ".join(kind)
 
 
@@ -119,6 +137,8 @@ def _check(field, value):
         fits = type(value) is int and low <= value <= high
     elif kind == "bool":
         fits = type(value) is bool
+    elif kind == "text":
+        fits = isinstance(value, str) and len(value) <= 40
     else:
         fits = isinstance(value, str) and value in kind
     if not fits:
@@ -175,13 +195,14 @@ class Commands:
 
     Make it after the configuration is loaded: the reserves found then are the lowest allowed.
     policy: set_goal(name), set_wish(device, value, ttl_ms).
-    after: called when a command was carried out.
+    after: called when a command was carried out. nodes: their names.
     """
 
-    def __init__(self, image, policy, after=None):
+    def __init__(self, image, policy, after=None, nodes=()):
         self.image = image
         self.policy = policy
         self.after = after
+        self.nodes = nodes
         self.done = 0  # commands carried out: each is a reason to publish
         self._lowest_reserve = image.requests[im.RESERVE_PERMILLE]
         self._lowest_outage_reserve = image.requests[im.OUTAGE_RESERVE_PERMILLE]
@@ -288,33 +309,78 @@ class Commands:
         _raise_seq(self.image.requests, im.ACKNOWLEDGE_SEQ)
         return "Acknowledged: faults and trips whose cause is gone will clear."
 
-    def _operator(self, values):
-        requests = self.image.requests
-        device = im.DEVICE_NAMES.index(values["device"])
+    def _limit(self, values, name="owner"):
+        issuer = im.ISSUER_NAMES.index(name)
         low, high, ttl_s = values["low"], values["high"], values["ttl_s"]
-        if (ttl_s is not None) + values["until_released"] + values["release"] != 1:
-            raise Refused(
-                "ttl_s", "how long is not clear", "exactly one of ttl_s, until_released, release"
-            )
-        if values["release"]:
-            ttl_ms = 0
-        elif low is None and high is None:
+        ranged = low is not None or high is not None
+        ends = (ttl_s is not None) + values["until_released"]
+        if ends > 1 or not (ends or values["release"]):
+            allowed = "exactly one of ttl_s, until_released, release; release with one replaces"
+            raise Refused("ttl_s", "how long is not clear", allowed)
+        if ends and not ranged:
             raise Refused("high", "is missing", "low, high or both")
-        else:
-            ttl_ms = -1 if ttl_s is None else ttl_s * 1000
-        requests[im.OPERATOR_LOW + device] = -_WIDEST if low is None else low
-        requests[im.OPERATOR_HIGH + device] = _WIDEST if high is None else high
-        requests[im.OPERATOR_TTL_MS + device] = ttl_ms
-        _raise_seq(requests, im.OPERATOR_SEQ + device)
-        if not ttl_ms:
-            return "The operator's limit on the {} is released.".format(values["device"])
-        return "The operator's limit on the {} holds {}.".format(
-            values["device"], "until released" if ttl_ms < 0 else "for {} s".format(ttl_s)
+        backs = values["back_low"], values["back_high"]
+        if not ends and (ranged or backs != (None, None)):
+            raise Refused("ttl_s", "is missing", "ttl_s or until_released beside a range")
+        leased, node, of = self._leased(values, issuer, (low, high) + backs)
+        if values["release"]:
+            self._release(leased, node, issuer, ends)
+        for each in leased if ends else ():
+            leases.give(self.image, issuer, each, *_open(low, high), ttl_s, node)
+            if backs != (None, None):
+                leases.fall_back(self.image, issuer, each, *_open(*backs))
+        if not ends:
+            return "The {}'s limit on {} is released.".format(name, of)
+        return "The {}'s limit on {} holds {}.".format(
+            name, of, "until released" if ttl_s is None else "for {} s".format(ttl_s)
         )
+
+    def _operator(self, values):
+        return self._limit(values, values["issuer"])
+
+    def _leased(self, values, issuer, ends):
+        """What is limited: (rows, node, its name)."""
+        device, node = values["device"], values["node"]
+        if (device is None) + (node is None) != 1:
+            raise Refused("device", "of what is not clear", "either device or node")
+        if node is not None:
+            if node not in self.nodes:
+                names = ", ".join(self.nodes)
+                raise Refused("node", "{} is not known".format(_shown(node)), "one of " + names)
+            number = self.nodes.index(node)
+            now = self.image.requests[im.LEASE_NODE + issuer]
+            if leases.holds(self.image, issuer, leases.NODE) and now != number:
+                raise Refused("node", "this issuer limits another", self.nodes[now])
+            return (leases.NODE,), number, node
+        if device != "all":
+            return (im.DEVICE_NAMES.index(device),), -1, "the " + device
+        if any(ends):
+            raise Refused("device", "all have no unit in common", "0 as low and high")
+        return range(im.DEVICES), -1, "all"
+
+    def _release(self, leased, node, issuer, again):
+        """Its own alone: what others hold stands, and is named."""
+        image = self.image
+        held = set()
+        for each in leased:
+            held.update(leases.holders(image, each, node))
+        if held and issuer not in held and not again:
+            names = im.ISSUER_NAMES
+            raise Refused(
+                "release",
+                "{} holds no limit there".format(names[issuer]),
+                "only its issuer releases: " + ", ".join(names[i] for i in sorted(held)),
+            )
+        for each in leased:
+            leases.release(image, issuer, each)
 
     def _present(self, field, device, node):
         if node < 0:
             raise Refused(field, "this site has no " + im.DEVICE_NAMES[device], "nothing")
+
+
+def _open(low, high):
+    return -_WIDEST if low is None else low, _WIDEST if high is None else high
 
 
 def documentation():

@@ -21,14 +21,11 @@ class Reasons:
         self.nodes = nodes
         self.errors = errors
 
-    def limits(self):
-        """Per device: the grant, who set it, and every source's claim with its sentence.
+    def of_device(self, device):
+        """The grant, who set it, and every source's claim with its sentence.
 
         low and high are mA for the evse, W for the inverter (`unit`).
         """
-        return {im.DEVICE_NAMES[d]: self.of_device(d) for d in self.devices()}
-
-    def of_device(self, device):
         commands = self.commands
         return {
             "unit": ("mA", "W")[device],

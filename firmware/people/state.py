@@ -11,8 +11,8 @@ import json
 from array import array
 
 from firmware import image as im
-from firmware.people import words
-from firmware.people.reasons import Reasons
+from firmware.people import leases, words
+from firmware.people.reasons import UNITS, Reasons
 
 SCHEMA = 1  # raised when a field changes its meaning
 MODE_NAMES = ("stop", "follow", "form")
@@ -134,7 +134,7 @@ class State:
         """The limits alone as JSON text, a piece per device."""
         lead = "{"
         for device in self.reasons.devices():
-            text = json.dumps(self.reasons.of_device(device))
+            text = json.dumps(self._limits_of(device))
             yield '{}"{}":{}'.format(lead, im.DEVICE_NAMES[device], text)
             lead = ","
         yield "}" if lead == "," else "{}"
@@ -232,6 +232,7 @@ class State:
             "ma": [readings[im.NODE_MA + row] for row in rows] if heard else None,
             "w": [readings[im.NODE_W + row] for row in rows] if heard else None,
             "age_ms": _age(readings[im.NODE_AGE_MS + node]),
+            "leases": leases.of_node(self, node),
         }
 
     def _evse(self):
@@ -300,7 +301,13 @@ class State:
         }
 
     def _limits(self):
-        return self.reasons.limits()
+        return {im.DEVICE_NAMES[d]: self._limits_of(d) for d in self.reasons.devices()}
+
+    def _limits_of(self, device):
+        """The claims, and who holds which lease."""
+        limits = self.reasons.of_device(device)
+        limits["leases"] = leases.shown(self, device, UNITS[device])
+        return limits
 
     def _unit(self):
         """The controller itself: its heap, where the runtime can tell."""

@@ -61,6 +61,13 @@ REASONS = (
     ),
     ("", "The supply's protective conductor seems lost, so the charging point stays off."),
     ("ms", "The measurement of {where} is back; it must stay for {value} more."),
+    ("", "Your own limit holds it."),
+    ("", "A contact at the box limits it."),
+    ("", "What is shared out on this site leaves it no more."),
+    ("", "The charging network limits it (OCPP)."),
+    ("", "A demand programme limits it (OpenADR)."),
+    ("", "The utility limits it."),
+    ("", "The energy manager limits it."),
 )
 
 _ENDS = "Clears by itself once the island has ended; see the fault that names it."

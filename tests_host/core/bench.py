@@ -33,6 +33,7 @@ class Bench:
         self.lost: set[str] = set()
         self.hung = False
         self.since_ms = 0  # the last step
+        self.orders: list[list[int]] = []  # that stand: age, device, low, high, TTL in ms
         self.checker = Checker(self)
 
     def write_outputs(self, bits: int) -> None:
@@ -56,6 +57,13 @@ class Bench:
     def acknowledge(self) -> None:
         self.image.requests[f.ACKNOWLEDGE_SEQ] += 1
         self.checker.pardons += 6
+
+    def order(self, device: int, low: int, high: int, ttl_ms: int = -1) -> None:
+        """The operator's, in place of what it said before."""
+        order(self.image, device, low, high, ttl_ms)
+        self.orders = [row for row in self.orders if row[1] != device]
+        if ttl_ms:
+            self.orders.append([0, device, low, high, ttl_ms])
 
     # --- time --------------------------------------------------------------------------------
 
@@ -144,7 +152,7 @@ def _session(bench: Bench, die: random.Random) -> None:
     put(bench.image.live, POINT_PROXIMITY_OHM=220, SOC_PERMILLE=600)
     put(bench.image.requests, POINT_AUTHORISED=1)
     for device in (f.EVSE, f.INVERTER):
-        order(bench.image, device, 0, 0, 0)
+        bench.order(device, 0, 0, 0)
     bench.run(2)
     for state in ("A", "B"):
         bench.acknowledge()
@@ -180,7 +188,7 @@ def _requests(bench: Bench, die: random.Random) -> None:
     put(bench.image.live, SOC_PERMILLE=die.choice((-1, 0, 299, 300, 305, 600, 1000)))
     wish(bench.image, f.INVERTER, -4_000, -4_000, die.choice((500, 2_000, 600_000)))
     wish(bench.image, f.EVSE, 0, die.choice((0, 5_000, 10_000, 32_000)), 600_000)
-    order(bench.image, die.choice((0, 1)), 0, die.choice((0, 8_000)), die.choice((-1, 0, 3_000)))
+    bench.order(die.choice((0, 1)), 0, die.choice((0, 8_000)), die.choice((-1, 0, 3_000)))
 
 
 def _acknowledge(bench: Bench, die: random.Random) -> None:
@@ -191,7 +199,7 @@ def _greedy(bench: Bench, die: random.Random) -> None:
     """Charging, then the offer falls and the car does not follow."""
     _session(bench, die)
     bench.obedient = False
-    order(bench.image, f.EVSE, 0, 7_000)
+    bench.order(f.EVSE, 0, 7_000)
     bench.run(160)
 
 

@@ -6,6 +6,7 @@ from array import array
 
 from firmware import image as fields
 from firmware.image import Image
+from firmware.people import leases
 from tests_host.fields import at
 
 HEALTHY_SITE = {
@@ -79,16 +80,17 @@ def healthy(**site: int | tuple[int, ...]) -> Image:
 
 def wish(image: Image, device: int, low: int, high: int, ttl_ms: int = 600_000) -> None:
     """The owner's goal, as policy says it."""
-    _say(image, "MARKET", device, low, high, ttl_ms)
-
-
-def order(image: Image, device: int, low: int, high: int, ttl_ms: int = -1) -> None:
-    """A network operator's limit; TTL -1 until released, 0 releases."""
-    _say(image, "OPERATOR", device, low, high, ttl_ms)
-
-
-def _say(image: Image, who: str, device: int, low: int, high: int, ttl_ms: int) -> None:
     requests = image.requests
     for name, value in (("LOW", low), ("HIGH", high), ("TTL_MS", ttl_ms)):
-        requests[getattr(fields, f"{who}_{name}") + device] = value
-    requests[getattr(fields, f"{who}_SEQ") + device] += 1
+        requests[getattr(fields, f"MARKET_{name}") + device] = value
+    requests[fields.MARKET_SEQ + device] += 1
+
+
+def order(
+    image: Image, device: int, low: int, high: int, ttl_ms: int = -1, issuer: int = 0
+) -> None:
+    """What an issuer says in place of all it said before; TTL -1 until released, 0 releases."""
+    leases.release(image, issuer, device)
+    if ttl_ms:
+        ttl_s = None if ttl_ms < 0 else ttl_ms // 1000
+        leases.give(image, issuer, device, min(low, 0), max(high, 0), ttl_s)

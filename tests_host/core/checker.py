@@ -47,7 +47,7 @@ class Checker:
         self.offer_ms = f.AGE_MAX_MS
         self.car_ms = self.overdraw_ms = self.soc_ms = 0
         self.car = bench.car
-        self.said: dict[str, list[int]] = {}
+        self.said: dict[int, list[int]] = {}
         self.seen: dict[str, int] = {}
         self.diode_seen = False
         self.weld_ms = 0
@@ -205,25 +205,24 @@ class Checker:
     def _ages(self) -> None:
         bench = self.bench
         self.soc_ms = self.soc_ms + STEP_MS if "soc" in bench.lost else 0
-        for who in ("MARKET", "OPERATOR"):
-            for device in range(f.DEVICES):
-                sequence = bench.image.requests[getattr(f, f"{who}_SEQ") + device]
-                if bench.hung:  # core hears it when it runs again
-                    sequence = self.said.get(f"{who}{device}", [0])[0]
-                last = self.said.setdefault(f"{who}{device}", [0, f.AGE_MAX_MS])
-                last[:] = [sequence, 0 if sequence != last[0] else last[1] + STEP_MS]
+        for device in range(f.DEVICES):
+            sequence = bench.image.requests[f.MARKET_SEQ + device]
+            if bench.hung:  # core hears it when it runs again
+                sequence = self.said.get(device, [0])[0]
+            last = self.said.setdefault(device, [0, f.AGE_MAX_MS])
+            last[:] = [sequence, 0 if sequence != last[0] else last[1] + STEP_MS]
+        for order in bench.orders:
+            order[0] += STEP_MS
 
     def _inv8(self, commands: array[int]) -> None:
         requests = self.bench.image.requests
         did = (commands[f.SETPOINT + f.EVSE], commands[f.SETPOINT + f.INVERTER])
         for device in range(f.DEVICES):
-            wished_ms = self.said[f"MARKET{device}"][1]
+            wished_ms = self.said[device][1]
             expired = wished_ms >= requests[f.MARKET_TTL_MS + device]
             self.require(not expired or did[device] == 0, "INV-8: an expired wish still acts")
-            ttl_ms = requests[f.OPERATOR_TTL_MS + device]
-            holds = ttl_ms < 0 or self.said[f"OPERATOR{device}"][1] < ttl_ms
-            high = requests[f.OPERATOR_HIGH + device]
-            low = requests[f.OPERATOR_LOW + device]
+        for age_ms, device, low, high, ttl_ms in self.bench.orders:
+            holds = ttl_ms < 0 or age_ms < ttl_ms
             self.require(not holds or low <= did[device] <= high, "INV-8: a limit was let go")
 
     def _inv11(self, commands: array[int]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from firmware import image as f
+from firmware.core.limits import arbiter as limits
 from firmware.core.limits import kernel as limits_kernel
 from firmware.core.panel import kernel as panel_kernel
 from firmware.core.panel import pairing_kernel, witness_kernel, witness_rooms
@@ -64,14 +65,22 @@ def test_a_wrong_kernel_is_found(cases: SimpleNamespace, name: str) -> None:
     assert any(run(wrong, seed) != run(plain, seed) for seed in range(20))
 
 
-def test_the_claims_blocks_follow_one_another() -> None:
+def test_the_blocks_of_claims_and_leases_follow_one_another() -> None:
     """limits_kernel relies on it."""
-    names = ("LOW", "HIGH", "REASON", "LOW_REASON", "NODE", "LEG", "VALUE")
-    places = [getattr(f, f"CLAIM_{name}") - f.CLAIM_LOW for name in names]
-    assert places == [i * f.SOURCES * f.DEVICES for i in range(len(names))]
-    offsets = [getattr(limits_kernel, f"_{name}") for name in names[1:]]
-    assert [0, *offsets] == places
-    assert (limits_kernel._SOURCES, limits_kernel._DEVICES) == (f.SOURCES, f.DEVICES)
+    for size, first, names in (
+        (f.SOURCES * f.DEVICES, "CLAIM_LOW", "HIGH REASON LOW_REASON NODE LEG VALUE"),
+        (f.DEVICES, "GRANT_LOW", "GRANT_HIGH WINNER_LOW WINNER_HIGH"),
+        (f.ISSUERS * f.LEASED * f.LEASE_STEPS, "LEASE_LOW", "HIGH UNTIL_S"),
+        (f.ISSUERS * f.LEASED, "LEASE_BACK_LOW", "LEASE_BACK_HIGH"),
+        (f.ISSUERS * f.LEASED, "HELD_LOW", "HELD_HIGH"),
+    ):
+        block = first.partition("_")[0]
+        places = [
+            getattr(f, name, None) or getattr(f, f"{block}_{name}") for name in names.split()
+        ]
+        start = getattr(f, first)
+        assert places == [start + i * size for i in range(1, len(places) + 1)]
+    assert limits_kernel._WIDEST == limits.OPEN and limits_kernel._RELEASED == f.AGE_MAX_MS
 
 
 def test_the_plan_holds_every_node_of_the_image() -> None:

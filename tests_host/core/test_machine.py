@@ -15,8 +15,9 @@ from firmware import image as f
 from firmware.core.limits import arbiter as limits
 from firmware.core.limits import growth, hardware
 from firmware.core.vehicle import contactor, pilot, proximity, wear
+from firmware.people import leases as people_leases
 from tests_host.core.bench import Bench
-from tests_host.core.builders import order, put, wish
+from tests_host.core.builders import put, wish
 from tests_host.core.checker import Violation
 
 SEEDS = range(100, 106)
@@ -84,7 +85,7 @@ class House(RuleBasedStateMachine):
         ttl_ms=st.sampled_from((-1, 0, 1_000)),
     )
     def operator_orders(self, device: int, low: int, high: int, ttl_ms: int) -> None:
-        order(self.bench.image, device, low, high, ttl_ms)
+        self.bench.order(device, low, high, ttl_ms)
 
     @rule(soc=st.sampled_from((-1, 0, 250, 300, 301, 320, 600, 1000)))
     def charge_is(self, soc: int) -> None:
@@ -212,14 +213,7 @@ def wish_never_expires(patch: pytest.MonkeyPatch) -> None:
 
 
 def limit_expires(patch: pytest.MonkeyPatch) -> None:
-    real = limits.Said.step
-
-    def step(self: limits.Said, dt_ms: int) -> None:
-        forever, self._forever = self._forever, False
-        real(self, dt_ms)
-        self._forever = forever
-
-    patch.setattr(limits.Said, "step", step)
+    patch.setattr(people_leases, "RELEASED", 3)
 
 
 def reserve_ignored(patch: pytest.MonkeyPatch) -> None:

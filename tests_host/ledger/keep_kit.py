@@ -10,6 +10,7 @@ from typing import Any
 from firmware import image as im
 from firmware.core import KEPT_FAULTS, KEPT_TRIPS
 from firmware.ledger.keep import LOST, Keep
+from firmware.people import leases
 from firmware.policy import GOALS
 from tests_host.ledger.flash import Flash, blank, cuts
 
@@ -69,6 +70,16 @@ def started(flash: Flash, energised: bool = False) -> tuple[Keep, im.Image, Poli
     return made, image, policy
 
 
+def limit(image: im.Image, device: int) -> tuple[int, int, int]:
+    """What the operator's leases come to: the strictest of them, until the last one's end."""
+    steps = [step for step in leases.standing(image, im.ISSUER_OPERATOR, device) if step]
+    if not steps:
+        return NONE
+    end_s = max(step[2] for step in steps)
+    left_s = -1 if end_s == leases.RELEASED else end_s - image.commands[im.UP_S]
+    return max(step[0] for step in steps), min(step[1] for step in steps), left_s
+
+
 def found(flash: Flash) -> Ordered:
     """What a restart on this flash believes."""
     made, image, policy = started(flash)
@@ -76,13 +87,8 @@ def found(flash: Flash) -> Ordered:
     if made.start == LOST:
         assert made._ring is None or not made._ring.last, "something was known"
         return Ordered(goal=-1)
-    ttl_ms = [requests[im.OPERATOR_TTL_MS + d] for d in (0, 1)]
-    rows = [
-        (requests[im.OPERATOR_LOW + d], requests[im.OPERATOR_HIGH + d], max(t // 1000, -1))
-        for d, t in enumerate(ttl_ms)
-    ]
     return Ordered(
-        (rows[0], rows[1]),
+        tuple(limit(image, device) for device in (0, 1)),
         policy.chosen,
         requests[im.RESERVE_PERMILLE],
         requests[im.ISLAND_WISH],
@@ -105,10 +111,10 @@ class Life:
         self.truth.append((len(self.flash.log), self.now))
 
     def operator(self, device: int, low: int, high: int, ttl_s: int) -> None:
-        requests = self.image.requests
-        requests[im.OPERATOR_LOW + device], requests[im.OPERATOR_HIGH + device] = low, high
-        requests[im.OPERATOR_TTL_MS + device] = ttl_s * 1000 if ttl_s > 0 else ttl_s
-        requests[im.OPERATOR_SEQ + device] += 1
+        leases.release(self.image, im.ISSUER_OPERATOR, device)
+        if ttl_s:
+            give = None if ttl_s < 0 else ttl_s
+            leases.give(self.image, im.ISSUER_OPERATOR, device, low, high, give)
         rows = list(self.now.operator)
         rows[device] = (low, high, ttl_s) if ttl_s else NONE
         self.now = replace(self.now, operator=tuple(rows))
@@ -138,6 +144,7 @@ class Life:
         for _ in range(count):
             rows = [(r[0], r[1], r[2] - 1) if r[2] > 0 else r for r in self.now.operator]
             self.now = replace(self.now, operator=tuple(r if r[2] else NONE for r in rows))
+            self.image.commands[im.UP_S] += 1
             self.keep.step(1000)
             self.note()
 

@@ -8,6 +8,7 @@ from firmware import image as im
 from firmware.core import KEPT_FAULTS, KEPT_TRIPS
 from firmware.ledger import KEEP_SECTORS, SECTORS, Ledger, keep, lasts_s, ring
 from firmware.ledger.keep import Keep, days
+from firmware.people import leases
 from tests_host.ledger.flash import Flash, blank
 from tests_host.ledger.keep_kit import SMALL_RING, Life, Policy, image_of
 
@@ -35,12 +36,11 @@ def test_so_many_days_without_ever_being_at_zero(a_day: int, lasts: int) -> None
     assert days(a_day) == lasts
     made, image, _, flash = full_size()
     for number in range(lasts * a_day):
-        image.requests[im.OPERATOR_HIGH + im.EVSE] = 6_000 + number
-        image.requests[im.OPERATOR_TTL_MS + im.EVSE] = -1
-        image.requests[im.OPERATOR_SEQ + im.EVSE] += 1
+        leases.release(image, im.ISSUER_OPERATOR, im.EVSE)
+        leases.give(image, im.ISSUER_OPERATOR, im.EVSE, 0, 6_000 + number, None)
         made.note()
         assert not made.state()["waiting"], number
-    assert found_big(flash).requests[im.OPERATOR_HIGH + im.EVSE] == 6_000 + lasts * a_day - 1
+    assert found_big(flash).requests[im.LEASE_HIGH] == 6_000 + lasts * a_day - 1
 
 
 def found_big(flash: Big) -> im.Image:
@@ -78,10 +78,9 @@ def test_a_limit_repeated_every_minute_costs_nothing() -> None:
     made, image, _, flash = full_size()
     writes = len(flash.log)
     for _ in range(600):
-        image.requests[im.OPERATOR_HIGH + im.EVSE] = 0
-        image.requests[im.OPERATOR_TTL_MS + im.EVSE] = 1_200_000
-        image.requests[im.OPERATOR_SEQ + im.EVSE] += 1
+        leases.give(image, im.ISSUER_OPERATOR, im.EVSE, 0, 0, 1_200)
         for _ in range(60):
+            image.commands[im.UP_S] += 1
             made.step(1000)
     assert len(flash.log) - writes <= 2
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware import image as im
+from firmware.people import leases
 from firmware.people.commands import OWNER, TABLE, Commands, documentation
 from tests_host.conftest import ROOT, RunDevice
 from tests_host.net.conftest import PolicyDouble, make_site
@@ -23,7 +24,7 @@ def policy() -> PolicyDouble:
 
 @pytest.fixture
 def commands(site: im.Image, policy: PolicyDouble) -> Commands:
-    return Commands(site, policy)
+    return Commands(site, policy, nodes=("service", "wallbox"))
 
 
 def ok(commands: Commands, name: str, payload: str) -> str:
@@ -89,24 +90,73 @@ def test_no_command_lowers_a_reserve(site: im.Image, commands: Commands) -> None
     assert refused(commands, "reserve", "{}")[0] == "reserve_permille"
 
 
+def held(site: im.Image, issuer: str, leased: int) -> list[tuple[int, int, int]]:
+    return [s for s in leases.standing(site, im.ISSUER_NAMES.index(issuer), leased) if s]
+
+
 def test_operator(site: im.Image, commands: Commands) -> None:
     """INV-8: a restriction holds for its time or until its issuer releases it."""
-    r = site.requests
     ok(commands, "operator", '{"device": "evse", "high": 7000, "until_released": true}')
-    assert (r[im.OPERATOR_HIGH], r[im.OPERATOR_TTL_MS], r[im.OPERATOR_SEQ]) == (7000, -1, 1)
+    assert held(site, "operator", im.EVSE) == [(-2_000_000, 7000, leases.RELEASED)]
     ok(commands, "operator", '{"device": "inverter", "low": -1000, "high": 0, "ttl_s": 60}')
-    assert (r[im.OPERATOR_LOW + 1], r[im.OPERATOR_HIGH + 1]) == (-1000, 0)
-    assert (r[im.OPERATOR_TTL_MS + 1], r[im.OPERATOR_SEQ + 1]) == (60_000, 1)
+    assert held(site, "operator", im.INVERTER) == [(-1000, 0, 61)]
     ok(commands, "operator", '{"device": "evse", "release": true}')
-    assert (r[im.OPERATOR_TTL_MS], r[im.OPERATOR_SEQ]) == (0, 2)
+    assert not held(site, "operator", im.EVSE) and held(site, "operator", im.INVERTER)
     field, allowed = refused(commands, "operator", '{"device": "evse", "high": 1}')
     assert field == "ttl_s" and "exactly one" in allowed
     assert refused(commands, "operator", '{"device": "evse", "ttl_s": 5}')[0] == "high"
     # the owner may neither give nor lift it
-    payload = b'{"device": "evse", "release": true}'
+    seq = site.requests[im.LEASE_SEQ]
+    payload = b'{"device": "inverter", "release": true}'
     answer = commands.handle("operator", payload, (OWNER,))
     assert answer["error"] == "operator is not yours to give"
-    assert r[im.OPERATOR_SEQ] == 2
+    assert site.requests[im.LEASE_SEQ] == seq
+
+
+def test_inv_8_a_limit_is_its_issuers(site: im.Image, commands: Commands) -> None:
+    """INV-8: nobody else releases it, and the refusal names who holds it."""
+    ok(commands, "operator", '{"device": "evse", "high": 0, "until_released": true}')
+    ok(commands, "limit", '{"device": "evse", "high": 9000, "ttl_s": 60}')
+    ok(commands, "limit", '{"device": "evse", "release": true}')
+    for name, issuer in (("limit", {}), ("operator", {"issuer": "ocpp"})):
+        answer = commands.handle(name, {"device": "evse", "release": True, **issuer})
+        assert answer["field"] == "release" and answer["allowed"].endswith(": operator")
+    assert held(site, "operator", im.EVSE) == [(-2_000_000, 0, leases.RELEASED)]
+    payload = '{"device": "evse", "high": 1, "ttl_s": 9, "issuer": "owner"}'
+    assert refused(commands, "operator", payload)[0] == "issuer"
+
+
+def test_inv_8_limits_add_up_and_a_release_with_a_range_replaces(
+    site: im.Image, commands: Commands
+) -> None:
+    """INV-8"""
+    ok(commands, "operator", '{"device": "inverter", "high": 0, "until_released": true}')
+    ok(commands, "operator", '{"device": "inverter", "high": 4200, "ttl_s": 20}')
+    assert [step[1] for step in held(site, "operator", im.INVERTER)] == [0]
+    payload = '{"device": "inverter", "high": 4200, "ttl_s": 20, "release": true}'
+    ok(commands, "operator", payload)
+    assert [step[1] for step in held(site, "operator", im.INVERTER)] == [4200]
+
+
+def test_all_devices_and_nodes(site: im.Image, commands: Commands) -> None:
+    ok(commands, "operator", '{"device": "all", "low": 0, "high": 0, "ttl_s": 20}')
+    assert [held(site, "operator", d)[0][:2] for d in (0, 1)] == [(0, 0), (0, 0)]
+    assert refused(commands, "operator", '{"device": "all", "high": 9, "ttl_s": 1}')[0] == "device"
+    assert refused(commands, "operator", '{"high": 9, "ttl_s": 1}')[0] == "device"
+    payload = '{"node": "%s", "high": 20000, "ttl_s": 60, "back_high": 6000, "issuer": "site"}'
+    ok(commands, "operator", payload % "service")
+    assert held(site, "site", leases.NODE) == [(-2_000_000, 20_000, 61)]
+    assert refused(commands, "operator", payload % "attic")[1] == "one of service, wallbox"
+    field, allowed = refused(commands, "operator", payload % "wallbox")
+    assert (field, allowed) == ("node", "service")
+    shown = leases.of_node(site, 0)
+    assert [(row["issuer"], row["what"], row["high_ma"], row["left_s"]) for row in shown] == [
+        ("site", "holds", 20_000, 61),
+        ("site", "falls back", 6_000, None),
+    ]
+    assert not leases.of_node(site, 1)
+    ok(commands, "operator", '{"node": "service", "release": true, "issuer": "site"}')
+    assert not leases.of_node(site, 0)
 
 
 def test_people(site: im.Image, commands: Commands) -> None:

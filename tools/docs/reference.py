@@ -32,7 +32,7 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     from firmware.core.limits import obedience
     from firmware.core.vehicle import bounds, contactor, pilot, proximity, wear
     from firmware.ledger import keep
-    from firmware.people import commands, lamp
+    from firmware.people import commands, lamp, leases
 
     yield (
         "Configuration",
@@ -47,6 +47,17 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`), and '
         "the owner's on the board's console (`islet NAME PAYLOAD`).",
         commands.documentation(),
+    )
+    yield (
+        "Issuers of limits",
+        "Each holds leases of its own on devices and on one node: ranges with an end, or until "
+        "released. Limits add up: what one issuer says stands until its own end or release, "
+        "whatever it or another says meanwhile. Of one issuer three ranges are kept apart for a "
+        "device; where more would be needed, the two whose ends are nearest become one, as strict "
+        "as either, as long as the later. `release` together with a range replaces. `back_low` "
+        "and `back_high` stand whenever none with an end does, until released "
+        "(`firmware/people/leases.py`).",
+        leases.table(),
     )
     yield "Pilot", "States of the control pilot (`firmware/core/vehicle/pilot.py`).", pilot.table()
     yield (

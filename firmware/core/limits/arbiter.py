@@ -11,6 +11,7 @@ from firmware.base.viper import const
 from firmware.core.limits import kernel
 from firmware.core.limits.growth import Offer, ramp
 from firmware.core.limits.hardware import claim_evse, claim_inverter
+from firmware.core.limits.leases import Leases
 
 OPEN = const(2_000_000)  # wider than any current in mA or power in W: no limit
 _SOC_STALE_MS = const(120_000)  # INV-11
@@ -34,10 +35,8 @@ class Limits:
         self._image = image
         self._commands = image.commands
         self._offer = Offer(image)
-        self._operator = Said(
-            image, im.OPERATOR_SEQ, im.OPERATOR_TTL_MS, True, self._claim_operator
-        )
-        self._market = Said(image, im.MARKET_SEQ, im.MARKET_TTL_MS, False, self._claim_market)
+        self._leases = Leases(image)
+        self._market = Said(image, im.MARKET_SEQ, im.MARKET_TTL_MS, self._claim_market)
         self._reserve = Reserve(image)
 
     def claim(
@@ -50,7 +49,7 @@ class Limits:
         kernel.claim(
             self._commands,
             im.CLAIM_LOW + source * im.DEVICES + device,
-            OPEN,
+            im.SOURCES * im.DEVICES,
             low,
             high,
             reason,
@@ -66,7 +65,7 @@ class Limits:
         image = self._image
         claim_evse(image, self)
         claim_inverter(image, self)
-        self._operator.step(dt_ms)
+        self._leases.step(dt_ms, self)
         self._market.step(dt_ms)
         self._reserve.claim(dt_ms, self)
         self._offer.claim_pause(dt_ms, self)
@@ -76,24 +75,7 @@ class Limits:
 
     def arbitrate(self):
         """Intersect all claims in the order of their sources; remember who moved each end."""
-        kernel.arbitrate(
-            self._commands,
-            im.CLAIM_LOW,
-            im.GRANT_LOW,
-            im.GRANT_HIGH,
-            im.WINNER_LOW,
-            im.WINNER_HIGH,
-        )
-
-    def _claim_operator(self, device, stands):
-        """INV-8: a restriction with TTL -1 holds until released, another until its time is up."""
-        requests = self._image.requests
-        if stands:
-            high = requests[im.OPERATOR_HIGH + device]
-            low = requests[im.OPERATOR_LOW + device]
-            self.claim(im.OPERATOR, device, low, high, im.REASON_OPERATOR, -1, -1, high)
-        else:
-            self.claim(im.OPERATOR, device, -OPEN, OPEN, im.REASON_NONE)
+        kernel.arbitrate(self._commands, im.CLAIM_LOW, im.SOURCES, im.GRANT_LOW, im.DEVICES)
 
     def _claim_market(self, device, stands):
         """INV-8: a wish expires, and then the device stands still."""
@@ -131,11 +113,10 @@ class Said:
     """Each device's request: it stands from when it was last said, by its sequence number, until
     its time is up. `claim(device, stands)` only when that changes: a claim stays where it is."""
 
-    def __init__(self, image, sequence, ttl_ms, forever, claim):
+    def __init__(self, image, sequence, ttl_ms, claim):
         self._requests = image.requests
         self._sequence = sequence
         self._ttl_ms = ttl_ms
-        self._forever = forever  # a negative time is never up
         self._claim = claim
         self._seen = array("i", [0] * im.DEVICES)
         self._age_ms = array("i", [im.AGE_MAX_MS] * im.DEVICES)
@@ -153,7 +134,7 @@ class Said:
                 age_ms = 0
             ages[device] = age_ms if age_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
             ttl_ms = requests[self._ttl_ms + device]
-            stands = age_ms < ttl_ms or (ttl_ms < 0 and self._forever)
+            stands = age_ms < ttl_ms
             if stands != self._stands[device]:
                 self._stands[device] = stands
                 self._claim(device, stands)

@@ -1,66 +1,68 @@
-# islet: the table of claims and its arbiter, in viper; the same text runs on CPython.
+# islet: the tables of claims and of leases, in viper; the same text runs on CPython.
 # GPL-3.0-or-later
 #
-# `commands` holds the table: blocks [source][device] that follow one another as image.py declares
-# them: low, high, reason, reason of low, node, leg, value. Ranges stay within 2e6, values 1e9.
+# `commands` holds the claims: blocks [source][device] that follow one another as image.py declares
+# them: low, high, reason, reason of low, node, leg, value. Then the results, blocks [device]:
+# grant low, grant high, winner of each. Ranges stay within 2e6, values 1e9. How many rows there
+# are is the caller's to say.
 
 from firmware.base.viper import const, micropython, ptr32
 
-_DEVICES = const(2)
-_SOURCES = const(6)
-_HIGH = const(12)  # where the other blocks begin, after the first
-_REASON = const(24)
-_LOW_REASON = const(36)
-_NODE = const(48)
-_LEG = const(60)
-_VALUE = const(72)
+_WIDEST = const(2_000_000)  # any current in mA or power in W: no limit
+_RELEASED = const(1_000_000_000)  # the end of what stands until released: none
 
 
 @micropython.viper
 def claim(
-    commands, at: int, widest: int, low: int, high: int,
+    commands, at: int, rows: int, low: int, high: int,
     reason: int, node: int, leg: int, value: int, low_reason: int, wish: int,
 ):  # fmt: skip
-    """Write one claim; `at` is the place of its low end. The range is made to contain zero unless
-    it is a wish, and to be no wider than `widest`."""
+    """Write one claim; `at` is the place of its low end, `rows` how long each block is. The range
+    is made to contain zero unless it is a wish."""
     table = ptr32(commands)
     if not wish:
         if low > 0:
             low = 0
         if high < 0:
             high = 0
-    if low < 0 - widest:
-        low = 0 - widest
-    if high > widest:
-        high = widest
+    if low < 0 - _WIDEST:
+        low = 0 - _WIDEST
+    if high > _WIDEST:
+        high = _WIDEST
     if low_reason < 0:
         low_reason = reason
     table[at] = low
-    table[at + _HIGH] = high
-    table[at + _REASON] = reason
-    table[at + _LOW_REASON] = low_reason
-    table[at + _NODE] = node
-    table[at + _LEG] = leg
-    table[at + _VALUE] = value
+    at += rows
+    table[at] = high
+    at += rows
+    table[at] = reason
+    at += rows
+    table[at] = low_reason
+    at += rows
+    table[at] = node
+    at += rows
+    table[at] = leg
+    table[at + rows] = value
 
 
 @micropython.viper
-def arbitrate(commands, first: int, grant_low: int, grant_high: int, won_low: int, won_high: int):
+def arbitrate(commands, first: int, sources: int, results: int, devices: int):
     """Intersect all claims in the order of their sources; remember who moved each end. `first` is
-    the place of the table; the others of the results, per device."""
+    the place of the claims, `results` that of the grants."""
     table = ptr32(commands)
+    apart = sources * devices
     device = 0
-    while device < _DEVICES:
+    while device < devices:
         at = first + device
         low = table[at]
-        high = table[at + _HIGH]
+        high = table[at + apart]
         low_winner = 0
         high_winner = 0
         source = 1
-        while source < _SOURCES:
-            at += _DEVICES
+        while source < sources:
+            at += devices
             bottom = table[at]
-            top = table[at + _HIGH]
+            top = table[at + apart]
             if bottom > high:
                 bottom = high
             if top < low:
@@ -72,8 +74,77 @@ def arbitrate(commands, first: int, grant_low: int, grant_high: int, won_low: in
                 high_winner = source
                 high = top
             source += 1
-        table[grant_low + device] = low
-        table[grant_high + device] = high
-        table[won_low + device] = low_winner
-        table[won_high + device] = high_winner
+        at = results + device
+        table[at] = low
+        at += devices
+        table[at] = high
+        at += devices
+        table[at] = low_winner
+        table[at + devices] = high_winner
         device += 1
+
+
+@micropython.viper
+def hold(
+    requests, commands, rows: int, steps: int, leases: int, back: int, held: int, up_s: int
+) -> int:
+    """What the leases of each row leave at this time; returns when the next one ends. `leases` is
+    the place of the blocks low, high, until [row][step]; `back` and `held` of low, high [row]."""
+    said = ptr32(requests)
+    table = ptr32(commands)
+    apart = rows * steps
+    next_s = _RELEASED
+    row = 0
+    while row < rows:
+        low = 0 - _WIDEST
+        high = _WIDEST
+        timed = 0
+        at = leases + row * steps
+        end = at + steps
+        while at < end:
+            until_s = said[at + 2 * apart]
+            if until_s > up_s:
+                if said[at] > low:
+                    low = said[at]
+                if said[at + apart] < high:
+                    high = said[at + apart]
+                if until_s < _RELEASED:
+                    timed = 1
+                    if until_s < next_s:
+                        next_s = until_s
+            at += 1
+        if timed == 0:
+            if said[back + row] > low:
+                low = said[back + row]
+            if said[back + rows + row] < high:
+                high = said[back + rows + row]
+        table[held + row] = low
+        table[held + rows + row] = high
+        row += 1
+    return next_s
+
+
+@micropython.viper
+def strictest(commands, found, at: int, issuers: int, stride: int, apart: int):
+    """Low, high, and whose each is (-1 nobody's) of what all issuers leave; `at` is the place of
+    the first one's low end, the next one's a `stride` on, high ends `apart` from low ones."""
+    table = ptr32(commands)
+    result = ptr32(found)
+    low = 0 - _WIDEST
+    high = _WIDEST
+    by_low = -1
+    by_high = -1
+    issuer = 0
+    while issuer < issuers:
+        if table[at] > low:
+            low = table[at]
+            by_low = issuer
+        if table[at + apart] < high:
+            high = table[at + apart]
+            by_high = issuer
+        at += stride
+        issuer += 1
+    result[0] = low
+    result[1] = high
+    result[2] = by_low
+    result[3] = by_high

@@ -9,6 +9,7 @@ from firmware.core.grid import switch_kernel
 from firmware.core.limits import kernel as limits_kernel
 from firmware.core.panel import kernel as panel_kernel
 from firmware.core.panel import pairing_kernel, witness_kernel, witness_parent, witness_rooms
+from tests_host.core.plain import limits_kernel as limits_kernel_plain
 from tests_host.core.plain import pairing_kernel as pairing_kernel_plain
 from tests_host.core.plain import panel_kernel as panel_kernel_plain
 from tests_host.core.plain import witness_kernel as witness_kernel_plain
@@ -142,7 +143,7 @@ class tree:
 
 
 class plain:
-    """What limits_kernel, image_kernel and switch_kernel compute, said plainly."""
+    """What image_kernel and switch_kernel compute, said plainly."""
 
     @staticmethod
     def look(found, readings, house, grid, legs, dead_mv, live_mv, beside_mv):
@@ -157,31 +158,6 @@ class plain:
         found[5] = bits(lambda leg: theirs[leg] >= dead_mv)
         found[6] = bits(lambda leg: theirs[leg] >= live_mv)
         found[7] = bits(lambda leg: theirs[leg] >= dead_mv and apart[leg] <= beside_mv)
-
-    @staticmethod
-    def claim(table, at, widest, low, high, reason, node, leg, value, low_reason, wish):
-        if not wish:
-            low, high = min(0, low), max(0, high)
-        low_reason = reason if low_reason < 0 else low_reason
-        row = (max(low, -widest), min(high, widest), reason, low_reason, node, leg, value)
-        for i, field in enumerate(row):
-            table[at + 12 * i] = field
-
-    @staticmethod
-    def arbitrate(table, first, grant_low, grant_high, won_low, won_high):
-        for device in (0, 1):
-            ranges = [(table[first + i + device], table[first + i + device + 12])
-                      for i in range(0, 12, 2)]  # fmt: skip
-            low, high = ranges[0]
-            winners = [0, 0]
-            for source in range(1, 6):
-                bottom, top = [max(low, min(high, end)) for end in ranges[source]]
-                winners = [source if bottom > low else winners[0],
-                           source if top < high else winners[1]]  # fmt: skip
-                low, high = bottom, top
-            for place, value in ((grant_low, low), (grant_high, high),
-                                 (won_low, winners[0]), (won_high, winners[1])):  # fmt: skip
-                table[place + device] = value
 
     @staticmethod
     def grow(fields, which, step, most):
@@ -212,21 +188,44 @@ def switch(module, seed):
 
 def limits(module, seed):
     die = Die(seed)
-    commands = im.COMMANDS.new()
-    for source in range(6):
-        for device in range(2):
+    sources, devices = 2 + die.below(6), 1 + die.below(8)
+    apart = sources * devices
+    commands = array("i", [0] * (7 * apart + 4 * devices))
+    for source in range(sources):
+        for device in range(devices):
             low, high = die.ma(), die.ma()
-            if source == 5 and low > high:
+            wish = source == sources - 1
+            if wish and low > high:
                 low, high = high, low
             module.claim(
-                commands, im.CLAIM_LOW + 2 * source + device, 1_000_000, low, high, die.below(32),
+                commands, source * devices + device, apart, low, high, die.below(32),
                 die.below(33) - 1, die.below(4) - 1, die.pick(0, im.AGE_MAX_MS, -5),
-                die.below(32) - 1, source == 5,
+                die.below(32) - 1, wish,
             )  # fmt: skip
-    module.arbitrate(
-        commands, im.CLAIM_LOW, im.GRANT_LOW, im.GRANT_HIGH, im.WINNER_LOW, im.WINNER_HIGH
-    )
+    module.arbitrate(commands, 0, sources, 7 * apart, devices)
     return list(commands)
+
+
+def leases(module, seed):
+    die = Die(seed)
+    issuers, leased, steps = 1 + die.below(8), 1 + die.below(9), 1 + die.below(3)
+    rows = issuers * leased
+    requests, held = array("i"), array("i", [0] * (2 * rows))
+    for sign in (-1, 1):
+        requests.extend(array("i", [sign * abs(die.ma()) for _ in range(rows * steps)]))
+    ends = [die.pick(0, die.below(20), 7, im.AGE_MAX_MS) for _ in range(rows * steps)]
+    requests.extend(array("i", ends))
+    for sign in (-1, 1):
+        requests.extend(array("i", [sign * die.pick(2000000, die.below(9)) for _ in range(rows)]))
+    found = array("i", [0] * 4)
+    left = []
+    for up_s in (0, 7, 8, 30):
+        back = 3 * rows * steps
+        left.append(module.hold(requests, held, rows, steps, 0, back, 0, up_s))
+        for each in range(leased):
+            module.strictest(held, found, each, issuers, leased, rows)
+            left += found
+    return left + list(held)
 
 
 def grow(module, seed):
@@ -348,7 +347,8 @@ def parents(module, seed):
 
 PAIRS = (
     (panel, tree(panel_kernel, pairing_kernel), tree(panel_kernel_plain, pairing_kernel_plain)),
-    (limits, limits_kernel, plain),
+    (limits, limits_kernel, limits_kernel_plain),
+    (leases, limits_kernel, limits_kernel_plain),
     (grow, image_kernel, plain),
     (switch, switch_kernel, plain),
     (witness, watching(witness_kernel, witness_rooms), witness_kernel_plain),

@@ -14,6 +14,7 @@ from tools.twin.referee.rule import LEGS, Moment, Rule, Wrong, number
 from tools.twin.scenario import Event
 
 DEVICES = ("evse", "inverter")
+STEPS = 3  # ranges that the image holds of one issuer for one device; the operator comes first
 HEARD_S = 5.0  # a message is published as heard within
 DONE_S = 5.0  # and done, on top of the device's response
 END_S = 2.0  # before its end nothing is judged: clocks differ
@@ -76,8 +77,12 @@ class Lasts(Rule):
         """The message stands in the image as it was sent."""
         if m.commands is None or m.t_s > limit.at_s + HEARD_S:
             return False
-        high = m.commands[f"OPERATOR_HIGH[{limit.device}]"]
-        return bool(m.commands[f"OPERATOR_TTL_MS[{limit.device}]"]) and high == limit.high
+        first = limit.device * STEPS  # the operator's are the first rows of all
+        steps = range(first, first + STEPS)
+        highs = [
+            m.commands[f"LEASE_HIGH[{i}]"] for i in steps if m.commands[f"LEASE_UNTIL_S[{i}]"]
+        ]
+        return limit.high in highs
 
     def _judge(self, m: Moment, limit: Limit) -> Iterator[Wrong]:
         device, case = limit.device, self.case
