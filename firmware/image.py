@@ -430,7 +430,7 @@ POINT_CLOSE_MS = _f("POINT_CLOSE_MS", "ms", 1, 200, "contactor: declared pull-in
 POINT_BREAKING_MA = _f("POINT_BREAKING_MA", "mA", 0, _MA, "contactor: declared breaking capacity", POINTS, 200_000)
 POINT_OVERCURRENT_MS = _f("POINT_OVERCURRENT_MS", "ms", 0, 100, "guard: over-current for so long opens the contactor", POINTS, 20)
 POINT_AUTH_REQUIRED = _f("POINT_AUTH_REQUIRED", "", 0, 1, "charge only for an authorised user", POINTS)
-ISLAND_DEVICE = _f("ISLAND_DEVICE", "", -1, DEVICES, "the device that forms the island, -1 none", start=-1)
+ISLAND_DEVICE = _f("ISLAND_DEVICE", "", 0, DEVICES - 1, "the device that forms the island and has the board's enable; the last row, unused, where none does", start=DEVICES - 1)
 ISLAND_CAPABLE = _f("ISLAND_CAPABLE", "", 0, 1, "all hardware interlocks declared: may island")
 ISLAND_AUTO = _f("ISLAND_AUTO", "", 0, 1, "island by itself on an outage")
 ISLAND_MAX_W = _f("ISLAND_MAX_W", "W", 0, _W, "most the island can carry")

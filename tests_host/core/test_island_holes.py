@@ -255,7 +255,7 @@ def test_holds(check: Callable[[], None]) -> None:
 PERMISSIVE = "self.dead_ms >= _DEAD_MS and readings[im.INPUTS] & im.IN_ISLAND_DEAD"
 MATCH = "_MATCH_PERMILLE = const(150)"
 OVER = "now[_HIGH] > 1150 - ERROR_PERMILLE"
-SETTLED = "self.off_ms >= site[im.DEVICE_STOP_MS + im.INVERTER] + im.BOND_MARGIN_MS"
+SETTLED = "self.off_ms >= site[im.DEVICE_STOP_MS + site[im.ISLAND_DEVICE]] + im.BOND_MARGIN_MS"
 ENOUGH = "if soc <= reserve:"
 MISTAKES = (
     (VETO, island_facts, PERMISSIVE, "self.dead_ms >= _DEAD_MS"),

@@ -63,6 +63,7 @@ class Island:
         self._seen = self._made = -1  # facts of the last look at the tables
         self._note = im.NOTE_NONE
         self._note_ms = 0
+        self._others = None  # rows, once the site is there
 
     @property
     def faults(self):
@@ -92,11 +93,25 @@ class Island:
                 self._seen = -1  # a row may ask what was kept
         commands = self._commands
         commands[im.ISLAND_STATE] = self.state
-        commands[im.SETPOINT_MODE + im.INVERTER] = self._modes[self.state]
+        commands[im.SETPOINT_MODE + self._site[im.ISLAND_DEVICE]] = self._modes[self.state]
+        for device in self._followers():
+            follows = self.state == im.ISLAND_GRID
+            commands[im.SETPOINT_MODE + device] = im.MODE_FOLLOW if follows else im.MODE_STOP
         commands[im.FAULTS] = (commands[im.FAULTS] & ~FAULTS_OF_ISLAND) | self.judge.faults
         commands[im.MEMORY + im.MEMORY_BOND] = 1 if self.witnesses.proved else 0
         commands[im.MEMORY + im.MEMORY_TRIES] = self.judge.used
         self._tell(dt_ms, seen, made)
+
+    def _followers(self):
+        """The converters that never form: on the grid they follow, apart from it they stand."""
+        if self._others is None:
+            site = self._site
+            self._others = array("i", [])
+            for device in range(im.DEVICES):
+                if site[im.DEVICE_KIND + device] == im.KIND_CONVERTER:
+                    if device != site[im.ISLAND_DEVICE]:
+                        self._others.append(device)
+        return self._others
 
     def _follow(self, seen, made):
         rules = self._rules[self.state]

@@ -19,6 +19,7 @@ class Charge:
     either direction; the last good value counts meanwhile, for as long as INV-11 lets it."""
 
     def __init__(self, image):
+        self._site = image.site
         self._readings = image.readings
         self.permille = im.UNKNOWN
         self.doubted = im.UNKNOWN
@@ -26,20 +27,21 @@ class Charge:
         self.blind_ms = 0
 
     def step(self, dt_ms):
+        device = self._site[im.ISLAND_DEVICE]
         readings = self._readings
-        soc = readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]
-        if not 0 <= soc <= 1000 or readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] > _SOC_STALE_MS:
+        soc = readings[im.DEVICE_SOC_PERMILLE + device]
+        if not 0 <= soc <= 1000 or readings[im.DEVICE_SOC_AGE_MS + device] > _SOC_STALE_MS:
             self.blind_ms += dt_ms
             if (
                 self.blind_ms > _SOC_STALE_MS
-                or readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] > _SOC_STALE_MS
+                or readings[im.DEVICE_SOC_AGE_MS + device] > _SOC_STALE_MS
             ):
                 self.permille = im.UNKNOWN
                 self.blind_ms = _SOC_STALE_MS
             return
         self.blind_ms = 0
         near = -_STEP_PERMILLE <= soc - self.permille <= _STEP_PERMILLE
-        if near or self.permille < 0 or not readings[im.DEVICE_PLUGGED + im.INVERTER]:
+        if near or self.permille < 0 or not readings[im.DEVICE_PLUGGED + device]:
             self.permille = soc
             self.doubted = im.UNKNOWN
         elif not -_STEP_PERMILLE <= soc - self.doubted <= _STEP_PERMILLE or self.doubted < 0:
@@ -71,14 +73,12 @@ class Loads:
         """Remember the demand; the meter's and the inverter's samples are of about one moment."""
         readings = self._readings
         site = self._site
+        device = site[im.ISLAND_DEVICE]
         if site[im.NODE_INSTRUMENT] == im.INSTRUMENT_NONE or readings[im.NODE_AGE_MS] > _FRESH_MS:
             return
-        if (
-            readings[im.DEVICE_AGE_MS + im.INVERTER] > _FRESH_MS
-            or readings[im.GRID_AGE_MS] > _FRESH_MS
-        ):
+        if readings[im.DEVICE_AGE_MS + device] > _FRESH_MS or readings[im.GRID_AGE_MS] > _FRESH_MS:
             return
-        watts = fed_w = -readings[im.DEVICE_W + im.INVERTER]
+        watts = fed_w = -readings[im.DEVICE_W + device]
         legs = site[im.LEG_COUNT]
         worst_w = readings[im.NODE_W]
         for leg in range(legs):
@@ -105,7 +105,7 @@ class Loads:
         self.without_w = watts
         if most_w <= 0:
             return True  # nothing declared to compare with
-        if self._readings[im.DEVICE_AGE_MS + im.INVERTER] > _FRESH_MS:
+        if self._readings[im.DEVICE_AGE_MS + self._site[im.ISLAND_DEVICE]] > _FRESH_MS:
             return False
         if not self.known:
             return 2 * watts <= most_w

@@ -269,7 +269,9 @@ class Witnesses:
         if state == im.ISLAND_STARTING:
             return _FOLLOWS if follows else 0
         locked = came and not self.returned and self.risen_ms >= _LOCK_MS
-        return _FOLLOWS if locked and not self._site[im.DEVICE_SYNCHRONISES + im.INVERTER] else 0
+        site = self._site
+        waits = site[im.DEVICE_SYNCHRONISES + site[im.ISLAND_DEVICE]]
+        return _FOLLOWS if locked and not waits else 0
 
     def _flowing(self, dt_ms, forms):
         """Two readings, one after the other, of current through the switch, both taken since it
@@ -296,14 +298,15 @@ class Witnesses:
     # --- inverter -----------------------------------------------------------------------------
 
     def _inverter(self):
+        device = self._site[im.ISLAND_DEVICE]
         readings = self._readings
-        facts = _PLUGGED if readings[im.DEVICE_PLUGGED + im.INVERTER] else 0
-        if readings[im.DEVICE_AGE_MS + im.INVERTER] > _INVERTER_STALE_MS:
+        facts = _PLUGGED if readings[im.DEVICE_PLUGGED + device] else 0
+        if readings[im.DEVICE_AGE_MS + device] > _INVERTER_STALE_MS:
             return facts
-        if readings[im.DEVICE_MODE + im.INVERTER] == im.MODE_FORM:
+        if readings[im.DEVICE_MODE + device] == im.MODE_FORM:
             return facts | _FORMING
         for leg in range(im.LEGS):
-            if not -_STILL_MA <= readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] <= _STILL_MA:
+            if not -_STILL_MA <= readings[im.DEVICE_MA + device * im.LEGS + leg] <= _STILL_MA:
                 return facts | _HEEDS
         return facts | _HEEDS | _STOPPED
 

@@ -115,7 +115,7 @@ class Judge:
             made |= _NEEDS_BOND
         made |= _CAPABLE
         self.off_ms = longer(not permits & im.OUT_ENABLE, self.off_ms, dt_ms)
-        if self.off_ms >= site[im.DEVICE_STOP_MS + im.INVERTER] + im.BOND_MARGIN_MS:
+        if self.off_ms >= site[im.DEVICE_STOP_MS + site[im.ISLAND_DEVICE]] + im.BOND_MARGIN_MS:
             made |= _SETTLED
         self.early_ms = _less(self.early_ms, dt_ms)
         if self.early_ms:
@@ -196,7 +196,7 @@ class Judge:
             made |= _HOLDS
         if self._requests[im.ACKNOWLEDGE_SEQ] != self.acknowledged_seq:
             made |= _ACK
-        if self._commands[im.DEVICE_ENABLE_BAR + im.INVERTER] & im.BAR_SWITCH:
+        if self._commands[im.DEVICE_ENABLE_BAR + self._site[im.ISLAND_DEVICE]] & im.BAR_SWITCH:
             made |= _UNRULY
         if trips:
             if trips & im.TRIP_INTERLOCK:
@@ -241,6 +241,7 @@ class Judge:
 
     def _energy(self):
         """The reserve (INV-11) and whether the inverter could carry the house at all."""
+        device = self._site[im.ISLAND_DEVICE]
         readings = self._readings
         reserve = self._requests[im.OUTAGE_RESERVE_PERMILLE]
         soc = self.charge.permille
@@ -249,11 +250,11 @@ class Judge:
         made = _RESERVE
         if soc >= reserve + _REFILL_PERMILLE or soc == 1000:
             made |= _REFILLED
-        answering = readings[im.DEVICE_AGE_MS + im.INVERTER] <= _INVERTER_STALE_MS
+        answering = readings[im.DEVICE_AGE_MS + device] <= _INVERTER_STALE_MS
         if (
             answering
-            and readings[im.DEVICE_PLUGGED + im.INVERTER]
-            and not readings[im.DEVICE_FAULT + im.INVERTER]
+            and readings[im.DEVICE_PLUGGED + device]
+            and not readings[im.DEVICE_FAULT + device]
         ):
             trips = self._trips[im.TRIPPED]
             cut = (trips or readings[im.INPUTS] & im.IN_ESTOP) and self._cuts(trips)

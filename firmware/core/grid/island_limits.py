@@ -62,7 +62,9 @@ class Limits:
         """The most an island carries, W: as declared, else the inverter's own rating."""
         site = self._site
         most_w = site[im.ISLAND_MAX_W]
-        self.most_w = most_w if most_w > 0 else site[im.DEVICE_DISCHARGE_W + im.INVERTER]
+        if most_w <= 0:
+            most_w = site[im.DEVICE_DISCHARGE_W + site[im.ISLAND_DEVICE]]
+        self.most_w = most_w
 
     def begin(self):
         """No enable any more: all timers at zero."""
@@ -127,8 +129,9 @@ class Limits:
         it will be at full voltage."""
         readings = self._readings
         site = self._site
+        device = site[im.ISLAND_DEVICE]
         self._now[_LOAD] = 0
-        age_ms = readings[im.DEVICE_AGE_MS + im.INVERTER]
+        age_ms = readings[im.DEVICE_AGE_MS + device]
         if age_ms > _INVERTER_MS:
             return
         share = 1000
@@ -138,14 +141,14 @@ class Limits:
                 return
             if share > 1000:
                 share = 1000
-        watts = -readings[im.DEVICE_W + im.INVERTER]
+        watts = -readings[im.DEVICE_W + device]
         self.watts = watts * 1000 // share * 1000 // share if watts < 100_000 else watts
         worst = 0
         if self.most_w:
             worst = self.watts * 1000 // self.most_w if self.watts < 1_000_000 else im.AGE_MAX_MS
         most_ma = 0
         for leg in range(im.LEGS):
-            ma = readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg]
+            ma = readings[im.DEVICE_MA + device * im.LEGS + leg]
             if ma < 0:
                 ma = -ma
             if ma > most_ma:
@@ -154,8 +157,8 @@ class Limits:
         even_w = most_ca * (site[im.NOMINAL_MV] // 1000) // 100 * site[im.LEG_COUNT]
         self.even_w = even_w if even_w > self.watts else self.watts
         rating_ma = (
-            site[im.NODE_RATING_MA + site[im.DEVICE_NODE + im.INVERTER]]
-            if site[im.DEVICE_NODE + im.INVERTER] >= 0
+            site[im.NODE_RATING_MA + site[im.DEVICE_NODE + device]]
+            if site[im.DEVICE_NODE + device] >= 0
             else 0
         )
         if rating_ma:
@@ -175,7 +178,8 @@ class Limits:
         if what == _SLOW:
             return now[_FAST] < -level
         if what == _FAST:
-            shift_mhz = self._site[im.DEVICE_SHIFT_MHZ + im.INVERTER] + 500
+            site = self._site
+            shift_mhz = site[im.DEVICE_SHIFT_MHZ + site[im.ISLAND_DEVICE]] + 500
             return now[_FAST] > (level if level > shift_mhz else shift_mhz)
         return now[_LOAD] > _OVER_PERMILLE
 

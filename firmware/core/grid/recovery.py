@@ -26,7 +26,8 @@ def contactor_open(image):
 
 def unplugged(image):
     if image.site[im.TOPOLOGY] == _GATEWAY:
-        return contactor_open(image) and image.readings[im.DEVICE_PLUGGED + im.INVERTER] == 0
+        device = image.site[im.ISLAND_DEVICE]
+        return contactor_open(image) and image.readings[im.DEVICE_PLUGGED + device] == 0
     return contactor_open(image) and image.commands[im.POINT_PILOT_STATE] == im.PILOT_A
 
 
@@ -85,7 +86,7 @@ def contacts_consistent(image):
 
 def not_forming(image):
     """The island has ended; whether there is another is for the transfer's own faults."""
-    return image.commands[im.SETPOINT_MODE + im.INVERTER] != im.MODE_FORM
+    return image.commands[im.SETPOINT_MODE + image.site[im.ISLAND_DEVICE]] != im.MODE_FORM
 
 
 def sampling_again(image):
