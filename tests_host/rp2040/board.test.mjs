@@ -172,7 +172,7 @@ test('outputs are told at the next whole microsecond, undriven ones as such', ()
 
 test('contacts become levels at their time, and one that is taken back does not', () => {
   const rig = new Rig();
-  const edge = (us, level) => ({ kind: 'Edge', us, pin: 10, level });
+  const edge = (us, level) => ({ kind: 'Edge', tUs: us, pin: 10, level });
   rig.live(100, edge(0, 0));
   assert.equal(rig.pico.driven.get(10), 0);
   rig.pico.pin(300, CONTACTOR, 1);
@@ -225,14 +225,14 @@ test('characters reach the receiver when they are complete, but not while the dr
   rig.pico.pin(3000, DE, 1);
   rig.pico.pin(4000, DE, 0);
   const data = Uint8Array.of(1, 2, 3, 4, 5);
-  rig.all(50_000, { kind: 'UartRx', uart: 0, us: 2000, charUs: 521, data });
+  rig.all(50_000, { kind: 'UartRx', uart: 0, tUs: 2000, charUs: 521, data });
   assert.deepEqual(rig.pico.fed, [[2000, 1], [2521, 2], [4084, 5]]);
 });
 
 test('a receiver with another baud rate understands nothing', () => {
   const rig = new Rig();
   rig.pico.parts.uarts[0].charNanos = CHAR_NANOS * 2;
-  rig.all(50_000, { kind: 'UartRx', uart: 0, us: 2000, charUs: 521, data: Uint8Array.of(1, 2) });
+  rig.all(50_000, { kind: 'UartRx', uart: 0, tUs: 2000, charUs: 521, data: Uint8Array.of(1, 2) });
   assert.deepEqual(rig.pico.fed, []);
 });
 

@@ -55,7 +55,7 @@ class Rig {
   }
 }
 
-const rx = (us, text, conn = 0) => ({ kind: 'NetRx', conn, us, data: Buffer.from(text) });
+const rx = (us, text, conn = 0) => ({ kind: 'NetRx', conn, tUs: us, data: Buffer.from(text) });
 
 test('a connection sends in segments, and what it is told comes when it is due', () => {
   const rig = new Rig();

@@ -86,8 +86,7 @@ def plain(item: Any) -> dict[str, Any]:
             value = [part for leg in value for part in (leg.real, leg.imag)]
         elif value == math.inf:
             value = "inf"
-        words = name.removesuffix("_us") if name == "t_us" else name
-        key = "us" if name == "t_us" else words.title().replace("_", "")
+        key = name.title().replace("_", "")
         found[key[0].lower() + key[1:]] = value
     return found
 

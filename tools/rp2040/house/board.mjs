@@ -186,10 +186,10 @@ export class Board {
     this.waves.replace(this.nowUs, answer.items.filter((item) => item.kind === 'Wave'));
     for (const item of answer.items) {
       if (item.kind === 'Edge') {
-        this.agenda.add(item.us * 1000, () => this.pico.setPin(item.pin, item.level));
+        this.agenda.add(item.tUs * 1000, () => this.pico.setPin(item.pin, item.level));
       } else if (item.kind === 'UartRx') {
         item.data.forEach((byte, i) => {
-          this.agenda.add((item.us + i * item.charUs) * 1000, () => this.receive(byte));
+          this.agenda.add((item.tUs + i * item.charUs) * 1000, () => this.receive(byte));
         });
       }
     }

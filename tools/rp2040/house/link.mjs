@@ -1,4 +1,4 @@
-// islet: the link to the simulated house: messages and their items, as tools/twin/link/wire.py has them.
+// islet: the link to the simulated house: its messages, as tools/twin/link/messages.json has them.
 // GPL-3.0-or-later
 //
 // A message is a u32 length and a body, little endian. A body is a header and items (u8 tag, u16
@@ -7,46 +7,25 @@
 
 import fs from 'node:fs';
 
-export const START = 0;
-export const BLOCK_END = 1;
-export const OUTPUT_EDGE = 2;
-export const UART = 3;
-export const NET = 4;
-export const RECORD = 5;
-export const BYE = 9;
+const TABLE = JSON.parse(fs.readFileSync(
+  new URL('../../twin/link/messages.json', import.meta.url), 'utf8',
+));
+export const {
+  start: START, 'block end': BLOCK_END, 'output edge': OUTPUT_EDGE, uart: UART, net: NET,
+  record: RECORD, bye: BYE,
+} = TABLE.why;
 
-// Letters: B H I d as in Python's struct; T time (u32 ms, u16 µs); C three complex numbers;
-// b bytes and s text, to the end of the item.
-const CHIP = {
-  Pins: [1, 'driven I', 'level I'],
-  Pwm: [2, 'pin B', 'freqHz I', 'dutyU16 H'],
-  UartTx: [3, 'uart B', 'data b'],
-  NetOpen: [4, 'conn B', 'port H'],
-  NetTx: [5, 'conn B', 'data b'],
-  NetClose: [6, 'conn B'],
-  Section: [7, 'section B', 'data b'],
-  Log: [8, 'text s'],
-  Watchdog: [9, 'timeoutMs I'],
-  Step: [10, 'dtMs H'],
-  Reset: [11, 'cause B'],
-  Scratch: [12, 'index B', 'word I'],
-};
-const TWIN = {
-  Samples: [1, 'first I', 'codes b'],
-  Edge: [2, 'us T', 'pin B', 'level B'],
-  UartRx: [3, 'uart B', 'us T', 'charUs H', 'data b'],
-  NetRx: [4, 'conn B', 'us T', 'data b'],
-  NetClosed: [5, 'conn B'],
-  Rtc: [6, 'minutes I'],
-  Quit: [7],
-  NetRefused: [8, 'conn B'],
-  NetAccept: [9, 'conn B', 'port H'],
-  Wave: [
-    10, 't0Us T', 't1Us T', 'gridHz d', 'gridRad d', 'houseHz d', 'houseRad d', 'evseA C',
-    'mainA C', 'gridV C', 'houseV C', 'pilotHighV d', 'pilotLowV d', 'ppOhm d',
-  ],
-  Lose: [11, 'untilUs T', 'cause B'],
-};
+const camel = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+
+/** kind -> [tag, 'name letter', …] of one direction */
+const side = (rows) => Object.fromEntries(Object.entries(rows).map(([kind, { tag, fields }]) => [
+  kind, [tag, ...fields.map((field) => {
+    const [name, letter] = field.split(' ');
+    return `${camel(name)} ${letter}`;
+  })],
+]));
+const CHIP = side(TABLE.chip);
+const TWIN = side(TABLE.twin);
 const WIDTH = { B: 1, H: 2, I: 4, d: 8, T: 6, C: 48 };
 const MOST_BYTES = 1 << 20;
 

@@ -177,7 +177,7 @@ export class Mailbox {
     switch (item.kind) {
       case 'NetRx':
         this.announced.set(item.conn, (this.announced.get(item.conn) ?? 0) + 1);
-        agenda.add(item.us * 1000, () => this.arrived(item));
+        agenda.add(item.tUs * 1000, () => this.arrived(item));
         break;
       case 'NetClosed':
         this.closing.add(item.conn);

@@ -4,16 +4,31 @@
 # Little endian. Chip to twin: u32 length of what follows, u32 ms, u16 us, u8 why, u32 next frame,
 # then elements (u8 tag, u16 length, payload).
 
+import json
 import struct
 
 import uctypes
 from micropython import const
 
-WHY_START, WHY_BLOCK, WHY_OUTPUT, WHY_UART, WHY_NET, WHY_BYE = 0, 1, 2, 3, 4, 9
-TO_PINS, TO_PWM, TO_UART, TO_NET_OPEN, TO_NET_TX, TO_NET_CLOSE = 1, 2, 3, 4, 5, 6
-TO_IMAGE, TO_LOG, TO_WDT, TO_STEP, TO_SCRATCH = 7, 8, 9, 10, 12
-FROM_SAMPLES, FROM_EDGE, FROM_UART, FROM_NET_RX, FROM_NET_CLOSED = 1, 2, 3, 4, 5
-FROM_RTC, FROM_QUIT, FROM_NET_REFUSED, FROM_NET_ACCEPT = 6, 7, 8, 9
+with open(__file__.rsplit("/", 1)[0] + "/../link/messages.json") as _file:
+    _table = json.load(_file)
+WHY_START, WHY_BLOCK, WHY_OUTPUT, WHY_UART, WHY_NET, WHY_BYE = [
+    _table["why"][name] for name in ("start", "block end", "output edge", "uart", "net", "bye")
+]
+TO_PINS, TO_PWM, TO_UART, TO_NET_OPEN, TO_NET_TX, TO_NET_CLOSE = [
+    _table["chip"][kind]["tag"]
+    for kind in ("Pins", "Pwm", "UartTx", "NetOpen", "NetTx", "NetClose")
+]
+TO_IMAGE, TO_LOG, TO_WDT, TO_STEP, TO_SCRATCH = [
+    _table["chip"][kind]["tag"] for kind in ("Section", "Log", "Watchdog", "Step", "Scratch")
+]
+FROM_SAMPLES, FROM_EDGE, FROM_UART, FROM_NET_RX, FROM_NET_CLOSED = [
+    _table["twin"][kind]["tag"] for kind in ("Samples", "Edge", "UartRx", "NetRx", "NetClosed")
+]
+FROM_RTC, FROM_QUIT, FROM_NET_REFUSED, FROM_NET_ACCEPT = [
+    _table["twin"][kind]["tag"] for kind in ("Rtc", "Quit", "NetRefused", "NetAccept")
+]
+_table = None
 
 EXIT_LINK = 70  # the twin went away
 EXIT_WATCHDOG = 75

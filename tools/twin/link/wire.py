@@ -3,15 +3,17 @@
 """Codec of the link: dataclasses <-> bytes, strict in both directions.
 
 A message is a u32 length and a body, little endian. A body is a header and items (tag, u16
-length, payload). Two tables below list every item; they are the documentation of the protocol.
+length, payload). messages.json lists every item and is the documentation of the protocol.
 Times are µs since the chip's start here, and u32 ms + u16 µs (0…999) on the wire.
 """
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,9 +23,9 @@ from tools.twin.link.wave import Wave
 MAX_BODY = 1 << 20
 LONGEST = 60_000  # bytes of data in one item; longer data is sent in several
 
-START, BLOCK_END, OUTPUT_EDGE, UART, NET, RECORD, BYE = 0, 1, 2, 3, 4, 5, 9
-WHY_NAMES = {BYE: "bye"}
-WHY_NAMES |= enumerate(("start", "block end", "output edge", "uart", "net", "record"))
+MESSAGES: dict[str, Any] = json.loads(Path(__file__).with_name("messages.json").read_text())
+START, BLOCK_END, OUTPUT_EDGE, UART, NET, RECORD, BYE = MESSAGES["why"].values()
+WHY_NAMES = {value: name for name, value in MESSAGES["why"].items()}
 
 
 class WireError(ValueError):
@@ -193,15 +195,18 @@ class Lose:
 class _Item:
     """How one class lies on the wire: a struct of its leading fields, then free-length data.
 
-    `layout` has one letter per field: T is a time, C three complex numbers, b bytes and s text
-    (last only), others as in `struct`. `bounds` are (field, lowest, highest) beyond what the
-    integer's width says.
-    """
+    `declared` has a field each as messages.json says: name, letter, what is allowed."""
 
-    def __init__(self, tag: int, cls: type, layout: str, *bounds: tuple[int, int, int]) -> None:
-        self.tag, self.cls, self.bounds = tag, cls, bounds
+    def __init__(self, tag: int, cls: type, declared: list[str]) -> None:
+        self.tag, self.cls = tag, cls
         self.name = cls.__name__
         self.fields = [field.name for field in fields(cls)]
+        words = [text.split(" ") for text in declared]
+        assert [word[0] for word in words] == self.fields, self.name
+        layout = "".join(word[1] for word in words)
+        self.bounds = [
+            (i, *map(int, word[2].split(".."))) for i, word in enumerate(words) if word[2:]
+        ]
         self.tail = layout[-1:] if layout[-1:] in ("b", "s") else ""
         self.wide = [(i, letter) for i, letter in enumerate(layout) if letter in "TC"]
         head = layout[: len(layout) - len(self.tail)]
@@ -253,32 +258,22 @@ class _Item:
                 raise WireError(f"{self.name}.{self.fields[i]}: {values[i]}, allowed {low}…{high}")
 
 
-CHIP_ITEMS = (
-    _Item(1, Pins, "II"),
-    _Item(2, Pwm, "BIH", (0, 0, 31)),
-    _Item(3, UartTx, "Bb", (0, 0, 3)),
-    _Item(4, NetOpen, "BH", (1, 1, 65535)),
-    _Item(5, NetTx, "Bb"),
-    _Item(6, NetClose, "B"),
-    _Item(7, Section, "Bb", (0, 0, 4)),
-    _Item(8, Log, "s"),
-    _Item(9, Watchdog, "I"),
-    _Item(10, Step, "H"),
-    _Item(11, Reset, "B", (0, 1, 2)),
-    _Item(12, Scratch, "BI", (0, 0, 7)),
-)
-TWIN_ITEMS = (
-    _Item(1, Samples, "Ib"),
-    _Item(2, Edge, "TBB", (1, 0, 31), (2, 0, 1)),
-    _Item(3, UartRx, "BTHb", (0, 0, 3)),
-    _Item(4, NetRx, "BTb"),
-    _Item(5, NetClosed, "B"),
-    _Item(6, Rtc, "I"),
-    _Item(7, Quit, ""),
-    _Item(8, NetRefused, "B"),
-    _Item(9, NetAccept, "BH", (1, 1, 65535)),
-    _Item(10, Wave, "TTddddCCCCddd"),
-    _Item(11, Lose, "TB", (1, 1, 2)),
+def _side(name: str, classes: tuple[type, ...]) -> tuple[_Item, ...]:
+    """The items of one direction; the table and the classes below name the same."""
+    rows, known = MESSAGES[name], {cls.__name__: cls for cls in classes}
+    assert rows.keys() == known.keys(), set(rows) ^ set(known)
+    return tuple(_Item(row["tag"], known[kind], row["fields"]) for kind, row in rows.items())
+
+
+CHIP_ITEMS = _side(
+    "chip",
+    (
+        Pins, Pwm, UartTx, NetOpen, NetTx, NetClose, Section, Log, Watchdog, Step, Reset, Scratch,
+    ),
+)  # fmt: skip
+TWIN_ITEMS = _side(
+    "twin",
+    (Samples, Edge, UartRx, NetRx, NetClosed, Rtc, Quit, NetRefused, NetAccept, Wave, Lose),
 )
 _BY_TAG = {CHIP_ITEMS: {i.tag: i for i in CHIP_ITEMS}, TWIN_ITEMS: {i.tag: i for i in TWIN_ITEMS}}
 _BY_CLASS = {i.cls: i for i in CHIP_ITEMS + TWIN_ITEMS}

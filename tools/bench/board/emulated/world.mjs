@@ -55,7 +55,7 @@ export class World {
 
   input(name, level, pin = this.pinOf(name)) {
     this.contacts.set(name, level);
-    this.waiting.push({ kind: 'Edge', us: this.nowUs, pin, level });
+    this.waiting.push({ kind: 'Edge', tUs: this.nowUs, pin, level });
   }
 
   pinOf(name) {
@@ -106,7 +106,7 @@ export class World {
   runUntil(us, done = () => false) {
     while (this.nowUs < us && !done()) {
       const untilUs = Math.min(us, this.nowUs + HORIZON_US);
-      const due = this.waiting.filter((item) => item.us <= untilUs);
+      const due = this.waiting.filter((item) => item.tUs <= untilUs);
       this.board.take({ untilUs, items: [this.wave(untilUs), ...due.map((item) => cut(item, untilUs))] });
       const message = this.board.run(untilUs);
       this.nowUs = message.us;
@@ -149,7 +149,7 @@ export class World {
       if (this.contacts.has(contact) && this.contacts.get(contact) !== now) {
         this.contacts.set(contact, now);
         const us = this.nowUs + CONTACT_US;
-        this.waiting.push({ kind: 'Edge', us, pin: this.pinOf(contact), level: now });
+        this.waiting.push({ kind: 'Edge', tUs: us, pin: this.pinOf(contact), level: now });
       }
     }
   }
@@ -159,7 +159,7 @@ export class World {
     if (reply) {
       const charUs = Math.ceil(this.board.decoder.charNanos / 1000);
       const us = this.nowUs + 5000 + charUs;
-      this.waiting.push({ kind: 'UartRx', uart, us, charUs, data: reply });
+      this.waiting.push({ kind: 'UartRx', uart, tUs: us, charUs, data: reply });
     }
   }
 }
@@ -169,21 +169,21 @@ function cut(item, untilUs) {
   if (item.kind !== 'UartRx') {
     return item;
   }
-  const count = Math.floor((untilUs - item.us) / item.charUs) + 1;
+  const count = Math.floor((untilUs - item.tUs) / item.charUs) + 1;
   return { ...item, data: item.data.subarray(0, count) };
 }
 
 /** What is left of it at `nowUs`; null when nothing is. */
 function rest(item, nowUs) {
-  if (item.us > nowUs) {
+  if (item.tUs > nowUs) {
     return item;
   }
   if (item.kind !== 'UartRx') {
     return null;
   }
-  const gone = Math.floor((nowUs - item.us) / item.charUs) + 1;
+  const gone = Math.floor((nowUs - item.tUs) / item.charUs) + 1;
   if (gone >= item.data.length) {
     return null;
   }
-  return { ...item, us: item.us + gone * item.charUs, data: item.data.subarray(gone) };
+  return { ...item, tUs: item.tUs + gone * item.charUs, data: item.data.subarray(gone) };
 }
