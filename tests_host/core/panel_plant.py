@@ -78,6 +78,7 @@ class House:
     sources_ma: int = 0  # nameplate declared at the service
     evse_wish_ma: int = 16_000
     wish_w: int = 0
+    volts: int = VOLTS  # as they are measured
     living: bool = False  # its meters never stand still, as real ones
     stale: set[int] = field(default_factory=set)  # nodes whose meter fell silent
     frozen: set[int] = field(default_factory=set)  # nodes whose meter repeats itself
@@ -180,7 +181,7 @@ class House:
         readings[im.GRID_AGE_MS] = readings[im.DEVICE_AGE_MS + im.INVERTER] = 0
         readings[im.DEVICE_AGE_MS + im.EVSE] = STEP_MS  # the mean of the cycle before
         for leg in range(im.LEGS):
-            readings[im.GRID_MV + leg] = VOLTS * 1_000
+            readings[im.GRID_MV + leg] = self.volts * 1_000
             readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] = self.drawn_ma[leg]
             readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = self.inverter_ma[leg]
         readings[im.DEVICE_W + im.INVERTER] = sum(self.inverter_ma) * VOLTS // 1_000
@@ -214,7 +215,7 @@ class House:
         """Down at once, up slowly: the offer each 5 s, to 6 A and then by three times what islet
         raises it, the setpoint over 10 s."""
         commands = self.image.commands
-        for source in (im.HARDWARE, im.OPERATOR, im.MARKET):
+        for source in set(range(im.SOURCES)) - {im.PANEL}:
             commands[im.CLAIM_HIGH + source * im.DEVICES + im.EVSE] = self.evse_wish_ma
         target_ma = min(self.claim(im.EVSE)[1], self.evse_wish_ma)
         target_ma = target_ma if target_ma >= 6_000 else 0

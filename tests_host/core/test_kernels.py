@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +14,7 @@ import pytest
 from firmware import image as f
 from firmware.core.limits import arbiter as limits
 from firmware.core.limits import kernel as limits_kernel
-from firmware.core.panel import kernel as panel_kernel
-from firmware.core.panel import pairing_kernel, witness_kernel, witness_rooms
+from firmware.core.panel import layout
 from tests_host.conftest import RunDevice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,22 +48,36 @@ def test_values_stay_within_30_bits(cases: SimpleNamespace) -> None:
             assert all(-(2**30) < value < 2**30 for value in run(kernel, seed))
 
 
-PAIRING = ("measured", "backdate", "ages", "pair", "house", "appear")
-TREE = ("judge", "survey", "breakers", "busbars", "tightest")
+PARTS = {
+    "": ("judge", "survey", "breakers", "busbars"),
+    "pairing": ("ages", "pair", "house"),
+    "steps": ("stepped", "appear"),
+    "device": ("push", "pace", "moves"),
+    "has": ("volts", "occupy"),
+    "share": ("serve",),
+}
 
 
-@pytest.mark.parametrize("name", PAIRING + TREE)
-def test_a_wrong_kernel_is_found(cases: SimpleNamespace, name: str) -> None:
+@pytest.mark.parametrize("part,name", [(p, name) for p, names in PARTS.items() for name in names])
+def test_a_wrong_kernel_is_found(cases: SimpleNamespace, part: str, name: str) -> None:
     """The comparison can fail: a kernel whose part does nothing differs from its twin."""
 
     def nothing(*_: Any) -> int:
         return 0
 
     run, right, plain = cases.PAIRS[0]
-    pairing = SimpleNamespace(**vars(right.pairing))
-    wrong = SimpleNamespace(**{**vars(right), "pairing": pairing})
-    setattr(pairing if name in PAIRING else wrong, name, nothing)
+    wrong = SimpleNamespace(**vars(right))
+    if part:
+        setattr(wrong, part, SimpleNamespace(**vars(getattr(right, part))))
+    setattr(getattr(wrong, part) if part else wrong, name, nothing)
     assert any(run(wrong, seed) != run(plain, seed) for seed in range(20))
+
+
+@pytest.mark.parametrize("devices", [3, 6])
+def test_kernels_are_their_twins_with_more_devices(devices: int) -> None:
+    command = [sys.executable, "-m", "tests_host.core.many", str(devices), "60"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_the_blocks_of_claims_and_leases_follow_one_another() -> None:
@@ -83,43 +98,11 @@ def test_the_blocks_of_claims_and_leases_follow_one_another() -> None:
     assert limits_kernel._WIDEST == limits.OPEN and limits_kernel._RELEASED == f.AGE_MAX_MS
 
 
-def test_the_plan_holds_every_node_of_the_image() -> None:
-    assert f.NODES == panel_kernel.NODES
-    assert f.NODES * f.LEGS == panel_kernel.PLACES
-
-
-def test_the_pairing_kernels_offsets_are_the_panels() -> None:
-    """A kernel's constants are folded in its own file alone."""
-    own = {name: value for name, value in vars(pairing_kernel).items() if name.startswith("_")}
-    same = {"RING": "RING", "SLOT": "SLOT_SIZE", "FRESH": "FRESH"}
-    same |= {name: name for name in ("BELOW_EVSE", "BELOW_INVERTER")}
-    same |= {name: "H_" + name for name in ("EVSE_HIGH", "INVERTER_LOW", "INVERTER_HIGH")}
-    same |= {"W_LOW": "H_INVERTER_W_LOW", "W_HIGH": "H_INVERTER_W_HIGH"}
-    checked = 0
-    for name, value in own.items():
-        plain = same.get(name[1:], "P_" + name[1:])
-        if isinstance(value, int) and hasattr(panel_kernel, plain):
-            assert value == getattr(panel_kernel, plain), name
-            checked += 1
-    assert checked == 31
-
-
-def test_the_witness_rooms_read_the_book_that_is_written() -> None:
-    shared = [n for n in vars(witness_rooms) if n in vars(witness_kernel) and n.isupper()]
-    assert len(shared) > 15
-    for name in shared:
-        assert getattr(witness_rooms, name) == getattr(witness_kernel, name), name
-
-
-def test_the_witness_s_parts_agree_on_their_constants() -> None:
-    """A kernel's constants must stand in its own file; each of the part's is the kernel's own."""
-    from firmware.core.panel import witness_parent, witness_weigh
-    from tests_host.core.plain import witness_parent as witness_parent_plain
-
-    for part, least in ((witness_weigh, 10), (witness_parent, 18)):
-        names = [name for name in vars(part) if name[0] == "_" and name[1].isupper()]
-        assert len(names) > least
-        for name in names:
-            own = part is witness_parent and hasattr(witness_parent_plain, name[1:])
-            whose = witness_parent_plain if own else witness_kernel
-            assert getattr(part, name) == getattr(whose, name[1:]), name
+def test_rows_do_not_overlap() -> None:
+    """Each word of an array's row is one thing's."""
+    for prefix, last in (("P_", "P_ROW"), ("D_", "D_ROW"), ("H_", "H_ROW"), ("C_", "C_ROW")):
+        names = [n for n in vars(layout) if n.startswith(prefix) and n not in (last, "P_HEAD")]
+        places = [getattr(layout, name) for name in names]
+        assert max(places) < getattr(layout, last) or prefix == "P_"
+        row = places[places.index(0, 1) :] if prefix == "P_" else places  # after the head
+        assert row == sorted(set(row)) and row[-1] < getattr(layout, last), prefix

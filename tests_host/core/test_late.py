@@ -175,17 +175,17 @@ def is_cut_off() -> None:
     test_a_car_slower_than_declared_is_cut_off_in_time(1.0)
 
 
-ONE_MOMENT = "            p[_FAR + node] = back\n"
-OVERDUE = "self._excess_ms > self._deadline_ms"
+ONE_MOMENT = "            p[at + P_FAR] = back\n"
+OVERDUE = "excess_ms > rows[at + D_DEADLINE_MS]"
 MISTAKES = (
     (lambda: follows(1.0), pairing_kernel, ONE_MOMENT, ONE_MOMENT.replace("back", "0")),
     (
         lambda: follows(1.0),
         pairing_kernel,
-        "oldest_ms = p[_OLDEST + node] + dt_ms",
+        "oldest_ms = p[at + P_OLDEST] + dt_ms",
         "oldest_ms = 0",
     ),
-    (is_cut_off, panel, "commands[im.DEVICE_OVERDUE + im.EVSE] = 1", "pass"),
+    (is_cut_off, panel, "commands[im.DEVICE_OVERDUE + device] = 1", "pass"),
     (is_cut_off, panel, OVERDUE, OVERDUE.replace("> ", "> 2 * ")),
     (
         test_a_gap_of_the_meter_costs_seconds_not_the_pause,

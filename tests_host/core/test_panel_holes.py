@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import random
 import types
+from array import array
 from collections.abc import Callable
 
 import pytest
 
 from firmware import image as im
-from firmware.core.panel import history as panel_history
-from firmware.core.panel import pairing_kernel
+from firmware.core.panel import device_kernel, export, has_kernel, pairing_kernel
 from firmware.core.panel import tree as panel
-from firmware.core.panel.kernel import (
-    H_INVERTER_LOW,
-    H_INVERTER_W_LOW,
-    P_STATE,
+from firmware.core.panel.devices import Devices
+from firmware.core.panel.layout import (
+    H_LOW,
+    H_LOW_W,
+    H_ROW,
+    P_HEAD,
     RING,
-    SLOT_SIZE,
     STALE,
 )
 from tests_host.core import panel_plant
@@ -87,23 +88,24 @@ def nothing_is_coordinated_with_a_silent_inverter() -> None:
 def an_inverters_sample_counts_from_when_it_was_taken() -> None:
     """Told 400 ms late, it is entered for the 400 ms since; what was known before stays."""
     image = healthy()
-    history = panel_history.History(image)
-    history.declare()
+    devices = Devices(image)
+    devices.declare()
+    plan = array("i", [0] * P_HEAD)
     readings = image.readings
     readings[im.DEVICE_AGE_MS + im.INVERTER] = readings[im.DEVICE_AGE_MS + im.EVSE] = 0
     for _ in range(10):
-        history.push(100)
+        devices.push(plan, 100)
     readings[im.DEVICE_AGE_MS + im.INVERTER], readings[im.DEVICE_W + im.INVERTER] = 400, -3_000
     readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = -4_347
     for age_ms in (1_000, 1_100, 400):
         readings[im.DEVICE_AGE_MS + im.INVERTER] = age_ms
         held = (0, 0) if age_ms != 400 else (-3_000, -4_347)
         readings[im.DEVICE_W + im.INVERTER], readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = held
-        history.push(100)
+        devices.push(plan, 100)
     seen = []
     for back in range(8):
-        slot = (history.head - back) % RING * SLOT_SIZE
-        seen.append((history.slots[slot + H_INVERTER_W_LOW], history.slots[slot + H_INVERTER_LOW]))
+        slot = ((devices.head - back) % RING * im.DEVICES + im.INVERTER) * H_ROW
+        seen.append((devices.slots[slot + H_LOW_W], devices.slots[slot + H_LOW]))
     assert seen == [(-3_000, -4_347)] * 5 + [(0, 0)] * 3
 
 
@@ -114,7 +116,7 @@ def what_the_car_may_not_have_is_not_kept_for_it() -> None:
         house.wish_w = 17_000
 
         def limited(house: panel_plant.House = house, source: int = source) -> None:
-            for each in (im.HARDWARE, im.OPERATOR, im.MARKET):
+            for each in set(range(im.SOURCES)) - {im.PANEL}:
                 slot = im.CLAIM_HIGH + each * im.DEVICES + im.EVSE
                 house.image.commands[slot] = 0 if each == source else 16_000
 
@@ -138,32 +140,31 @@ def test_holds(check: Callable[[], None]) -> None:
 
 
 HIGHEST = "_HIGHEST_VOLTAGE_PERMILLE = const("
-SAMPLE = "age_ms, dt_ms, H_INVERTER_LOW, 8)"
-FRESH = "self.inverter_fresh = age_ms <= _INVERTER_STALE_MS"
-PILOTS, OWNERS = (
-    "[im.CLAIM_HIGH + im.HARDWARE * im.DEVICES + im.EVSE]",
-    "[im.CLAIM_HIGH + im.MARKET * im.DEVICES + im.EVSE]",
-)
-CAR_W = "high_w += slots[slot + _EVSE_HIGH + leg] * volts // 1000"
+BACKDATED = "backdate(slots, devices, device, head, age_ms, dt_ms)\n        bit"
+FRESH = "if age_ms <= t[at + D_STALE_MS]:"
+CAR_W = "sum_w += ma * volts // 1000"
+OTHERS = "while source < im.MARKET:"
 MISTAKES = (
     (0, pairing_kernel, CAR_W, "pass"),
-    (0, pairing_kernel, "while leg < 3:", "while leg < 2:"),
-    (0, panel, "self._highest_volts(),", "self._volts,"),
-    (0, panel, HIGHEST + "1_150)", HIGHEST + "1_000)"),
-    (0, panel, "if readings[im.GRID_MV + leg] > highest_mv:", "if False:"),
-    (0, panel, "left_w = limit_w + self._house_w", "left_w = limit_w + flow_w"),
-    (1, panel, "return floor_mv // 1000\n", "return self._nominal_mv // 1000\n"),
-    (1, panel, "if leg_mv < lowest_mv:", "if leg_mv > lowest_mv:"),
+    (0, pairing_kernel, "leg = 0\n                while leg < 3:\n                    ma",
+     "leg = 1\n                while leg < 3:\n                    ma"),
+    (0, export, "self._highest_volts(),", "195,"),
+    (0, export, HIGHEST + "1_150)", HIGHEST + "1_000)"),
+    (0, export, "if leg_mv > highest_mv:", "if False:"),
+    (0, export, "self._site[im.EXPORT_LIMIT_W] + self._house_w",
+     "self._site[im.EXPORT_LIMIT_W] + flow_w"),
+    (1, has_kernel, "or r[im.GRID_AGE_MS] > stale_ms", ""),
+    (1, has_kernel, "if leg_mv < lowest_mv:", "if leg_mv > lowest_mv:"),
     (1, panel, "PERMILLE = const(850)", "PERMILLE = const(950)"),
-    (2, panel, "if history.has_inverter and not history.inverter_fresh:", "if False:"),
-    (2, panel_history, FRESH, "self.inverter_fresh = True"),
-    (3, panel_history, SAMPLE, SAMPLE.replace("age_ms", "0")),
-    (3, panel_history, SAMPLE, SAMPLE.replace("age_ms", "2 * age_ms")),
-    (3, panel_history, SAMPLE, SAMPLE.replace("8", "6")),
-    (4, panel, "if ordered_ma < wants_ma:", "if False:"),
-    (4, panel, "return wished_ma if wished_ma < wants_ma else wants_ma", "return wants_ma"),
-    (4, panel, PILOTS, OWNERS),
-)
+    (2, panel, "plan[P_FRESH_BITS] & self._converters == self._converters", "True"),
+    (2, device_kernel, FRESH, "if True:"),
+    (3, device_kernel, BACKDATED, BACKDATED.replace("age_ms,", "0,")),
+    (3, device_kernel, BACKDATED, BACKDATED.replace("age_ms,", "2 * age_ms,")),
+    (3, device_kernel, "end = here + H_ROW", "end = here + 6"),
+    (4, has_kernel, "if draw > high:", "if False:"),
+    (4, has_kernel, "draw = c[im.CLAIM_HIGH + slot]", "draw = _MOST"),
+    (4, has_kernel, OTHERS, "while source < im.OPERATOR:"),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -187,17 +188,17 @@ def test_a_leg_that_stands_still_while_the_others_move_is_frozen(leg: int) -> No
     assert house.evse_ma[0] > 9_000
     house.frozen_legs.add((0, leg))
     house.run(3_000)
-    state = house.panel.plan
-    assert state[P_STATE] != STALE  # nothing below it has moved
+    state = house.panel.state
+    assert state(0) != STALE  # nothing below it has moved
     wish_ma, house.evse_wish_ma = house.evse_wish_ma, 6_000
     house.run(6_000)
-    assert state[P_STATE] == STALE and house.claim(im.EVSE) == (0, 0)
+    assert state(0) == STALE and house.claim(im.EVSE) == (0, 0)
     house.evse_wish_ma = wish_ma
     house.run(5_000)
-    assert state[P_STATE] == STALE
+    assert state(0) == STALE
     house.frozen_legs.clear()
     house.run(1_000)
     assert house.panel.witness.doubts(0)
     house.image.requests[im.ACKNOWLEDGE_SEQ] += 1
     house.run(1_000)
-    assert state[P_STATE] != STALE
+    assert state(0) != STALE

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from firmware import image as f
 from firmware.core import Core
-from firmware.core.panel.kernel import FRESH, P_STATE, STALE
+from firmware.core.panel.layout import FRESH, STALE
 from tests_host.core.builders import healthy, put
 from tests_host.core.plain.witness_parent import ROW
 from tests_host.core.witness_plant import ONE, Instrument, gains
@@ -98,7 +98,7 @@ class House:
 
     @property
     def states(self) -> list[int]:
-        return [self.core.panel.plan[P_STATE + meter.node] for meter in self.meters]
+        return [self.core.panel.state(meter.node) for meter in self.meters]
 
 
 def meter(house: House, node: int) -> Instrument:

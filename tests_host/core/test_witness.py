@@ -6,7 +6,7 @@ import pytest
 
 from firmware import image as f
 from firmware.core import Core
-from firmware.core.panel.kernel import P_STATE, STALE
+from firmware.core.panel.layout import STALE
 from tests_host.core.builders import healthy, put
 from tests_host.core.witness_plant import FAULTS, ONE, House, Instrument, gains
 
@@ -65,7 +65,7 @@ def test_inv_15_a_wrong_instrument_is_named_and_counts_as_stale(kind: str) -> No
     house = Quiet(gains(kind, 0, 3)).go(60)
     assert faulty(house)
     assert doubted(house) == (0, 0)
-    assert house.core.panel.plan[P_STATE] == STALE
+    assert house.core.panel.state(0) == STALE
 
 
 def test_inv_15_a_right_instrument_is_not_and_growth_goes_to_the_end() -> None:

@@ -9,14 +9,7 @@
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.core.panel.kernel import (
-    BELOW_INVERTER,
-    FRESH,
-    P_BELOW,
-    P_METERED,
-    P_SOURCES,
-    P_STATE,
-)
+from firmware.core.panel.layout import FRESH
 
 _GATEWAY = const(2)  # T2
 _FRESH_MS = const(2_000)  # a witness is younger
@@ -32,7 +25,7 @@ class Seen:
         self._site = image.site
         self._readings = image.readings
         self._commands = image.commands
-        self._plan = panel.plan
+        self._panel = panel
         self._witness = panel.witness
         self.node = -1
         self.gateway = False  # T2 with a contactor of its own
@@ -48,7 +41,7 @@ class Seen:
     def prepare(self):
         """Read the site; the panel's plan stands."""
         site = self._site
-        plan = self._plan
+        panel = self._panel
         node = self.node = site[im.DEVICE_NODE + im.INVERTER]
         if node < 0:
             return
@@ -56,10 +49,10 @@ class Seen:
         for i in range(site[im.NODE_COUNT]):
             if site[im.NODE_PARENT + i] == node:
                 alone = False
-        if alone and plan[P_METERED + node]:
+        if alone and panel.metered(node):
             self._own = node
         while node >= 0 and self._above < 0:
-            if plan[P_METERED + node] and node != self._own:
+            if panel.metered(node) and node != self._own:
                 self._above = node
             node = site[im.NODE_PARENT + node]
         self.gateway = site[im.TOPOLOGY] == _GATEWAY and site[im.DEVICE_NODE + im.EVSE] >= 0
@@ -69,15 +62,15 @@ class Seen:
         self._tolerance_w = max(_LEAST_W, rating_w * 3 // 100)
         if self._above >= 0:
             volts = site[im.NOMINAL_MV] // 1000
-            self._sources_w = plan[P_SOURCES + self._above] * volts // 1000 * site[im.LEG_COUNT]
+            self._sources_w = panel.sources_ma(self._above) * volts // 1000 * site[im.LEG_COUNT]
 
     def look(self, dt_ms):
         """Which witnesses speak now, and for how long none has."""
         readings = self._readings
         self._reports = readings[im.DEVICE_AGE_MS + im.INVERTER] <= _FRESH_MS
-        self._measured = self._own >= 0 and self._plan[P_STATE + self._own] == FRESH
+        self._measured = self._own >= 0 and self._panel.state(self._own) == FRESH
         self._flows = self.gateway and readings[im.DEVICE_AGE_MS + im.EVSE] <= _FRESH_MS
-        self.bounded = self._above >= 0 and self._plan[P_STATE + self._above] == FRESH
+        self.bounded = self._above >= 0 and self._panel.state(self._above) == FRESH
         if self._measured:
             self.age_ms = readings[im.NODE_AGE_MS + self._own]
         elif self._reports:
@@ -129,8 +122,8 @@ class Seen:
         """Whether the circuit above has not shown a step of it, or is overloaded by nothing that
         islet knows of. Only where it `rests_by_its_word`."""
         commands = self._commands
-        below = self._plan[P_BELOW + commands[im.ALARM_NODE]] if commands[im.ALARM_MA] > 0 else 0
-        return below & BELOW_INVERTER != 0 or self._witness.missed(self._above)
+        below = self._panel.below(commands[im.ALARM_NODE]) if commands[im.ALARM_MA] > 0 else 0
+        return below >> im.INVERTER & 1 != 0 or self._witness.missed(self._above)
 
     def above_w(self):
         """What flows in the circuit above, without the car. Only where `bounded`."""

@@ -9,14 +9,15 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.core.panel import pairing_kernel as kernel
-from firmware.core.panel.kernel import (
-    BELOW_EVSE,
-    BELOW_INVERTER,
-    H_EVSE_HIGH,
-    H_EVSE_LOW,
-    H_INVERTER_HIGH,
-    H_INVERTER_LOW,
+from firmware.core.panel import device_kernel, step_kernel
+from firmware.core.panel.layout import (
+    D_LEG,
+    D_NOTICED_MS,
+    D_OFFERS,
+    D_ROW,
+    D_TOOK_MS,
+    H_LOW,
+    H_ROW,
     P_BELOW,
     P_EARLY,
     P_HIDDEN,
@@ -25,7 +26,7 @@ from firmware.core.panel.kernel import (
     P_SHOWN,
     P_WORST,
     RING,
-    SLOT_SIZE,
+    node_at,
 )
 
 _WORST_AGE_MS = const(2_000)  # INV-4
@@ -37,21 +38,8 @@ _CHIP_LATE_MS = const(400)
 _MARGIN_MS = const(200)  # a control cycle and the mean that a current is
 _ENOUGH = const(3)
 _SEEN = const(8)
-_NOTICE = const(2)
 _LONGEST_MS = const(30_000)  # a step that has not shown by then shows nothing any more
-
-_STEP_MA = const(3_000)  # INV-15's evidence
-_STEADY_MA = const(500)
-_BEYOND_MA = const(1_000)  # an order lower than what is drawn by so much is timed
-_BEYOND_W = const(300)
-_THERE_MA = const(500)
-_THERE_W = const(100)
-_RAISED_MA = const(500)
-_STIRS_MA = const(300)
-_NOTICED_MS = const(10_000)
 _SPAN = const(8)  # slots in which a step happens
-# a device's bit of P_BELOW, and its first leg in a slot of history
-_OWN = ((BELOW_EVSE, H_EVSE_LOW, H_EVSE_HIGH), (BELOW_INVERTER, H_INVERTER_LOW, H_INVERTER_HIGH))
 
 
 class Learned:
@@ -89,81 +77,54 @@ class Learned:
         return declared if count < _ENOUGH and most < declared else most
 
 
-class Follower:
-    """Times how long a device takes from an order towards zero until it has followed."""
-
-    def __init__(self, beyond, there):
-        self._beyond = beyond  # what it does more than told, from which on it is timed
-        self._there = there  # less is as told
-        self._told = 0
-        self._since_ms = -1
-
-    def step(self, dt_ms, told, does):
-        """`told` and `does` are amounts. The ms it took, once, or 0."""
-        since_ms = self._since_ms
-        before = self._told
-        self._told = told
-        over = does - told
-        if since_ms < 0:
-            if told < before and over > self._beyond:
-                self._since_ms = 0
-            return 0
-        since_ms += dt_ms
-        self._since_ms = since_ms
-        if told > before + self._there or since_ms > _LONGEST_MS:
-            self._since_ms = -1
-            return 0
-        if over > self._there + (told >> 5):
-            return 0
-        self._since_ms = -1
-        return since_ms
-
-
 class Pace:
     """Writes LEARNED_AGE_MS, LEARNED_RESPONSE_MS and the plan's P_LATE."""
 
-    def __init__(self, image, plan, history):
+    def __init__(self, image, devices):
         self._image = image
         self._commands = image.commands
-        self._plan = plan
-        self._history = history
-        self._nodes = 0
-        self._responses = Learned(3)  # of each device, and of the car's notice
-        self._ages = Learned(im.NODES)
-        self._hidden = Learned(im.NODES)
-        self._car = Follower(_BEYOND_MA, _THERE_MA)
-        self._charging = Follower(_BEYOND_W, _THERE_W)
-        self._feeding = Follower(_BEYOND_W, _THERE_W)
-        self._stirs_ms = -1
-        self._stood_ma = self._offered_ma = 0
-        self._rested = 0  # bits of devices that have stood still since the last step
-        self._bit = 0  # of the device whose step is looked for
-        self._leg = 0
+        self._devices = devices
+        self._plan = None
+        self._responses = Learned(2 * im.DEVICES)  # of each device, and of a car's notice
+        self._nodes = nodes = image.site[im.NODE_COUNT]
+        self._ages = Learned(nodes)
+        self._hidden = Learned(nodes)
+        self._device = 0  # whose step is looked for
         self._step_ma = 0
         self._since_ms = 0
 
-    def declare(self, nodes):
+    def declare(self, plan, nodes):
         site = self._image.site
         commands = self._commands
+        self._plan = plan
+        if nodes != self._nodes:
+            self._ages = Learned(nodes)
+            self._hidden = Learned(nodes)
         self._nodes = nodes
-        commands[im.LEARNED_RESPONSE_MS + im.EVSE] = site[im.DEVICE_RESPONSE_MS + im.EVSE]
-        commands[im.LEARNED_RESPONSE_MS + im.INVERTER] = site[im.DEVICE_RESPONSE_MS + im.INVERTER]
+        for device in range(im.DEVICES):
+            commands[im.LEARNED_RESPONSE_MS + device] = site[im.DEVICE_RESPONSE_MS + device]
         for node in range(nodes):
+            at = node_at(node)
             meter = site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_METER
-            self._plan[P_EARLY + node] = _METER_EARLY_MS if meter else 0
-            self._plan[P_LATE + node] = _METER_LATE_MS if meter else _CHIP_LATE_MS
-            self._plan[P_WORST + node] = commands[im.LEARNED_AGE_MS + node] = _WORST_AGE_MS
+            plan[at + P_EARLY] = _METER_EARLY_MS if meter else 0
+            plan[at + P_LATE] = _METER_LATE_MS if meter else _CHIP_LATE_MS
+            plan[at + P_WORST] = commands[im.LEARNED_AGE_MS + node] = _WORST_AGE_MS
 
     def step(self, dt_ms):
-        history = self._history
-        if history.has_evse and history.evse_fresh:
-            self._follow_car(dt_ms)
-        if history.has_inverter and history.inverter_fresh:
-            self._follow_inverter(dt_ms)
+        image = self._image
+        devices = self._devices
+        bits = device_kernel.pace(devices.rows, im.DEVICES, image.readings, self._commands, dt_ms)
+        if bits:
+            self._follow(bits)
         if self._step_ma:
             self._look(dt_ms)
-        else:
-            self._watch()
+            return
+        found = step_kernel.stepped(
+            self._plan, devices.rows, devices.slots, image.readings, self._nodes, im.DEVICES,
+            devices.head,
+        )  # fmt: skip
+        if found:
+            self._begin(found - 1)
 
     def aged_ms(self, node):
         """The oldest a node's reading was seen to be, ms."""
@@ -171,97 +132,50 @@ class Pace:
 
     # --- how long a device takes --------------------------------------------------------------
 
-    def _follow_car(self, dt_ms):
-        offer_ma = self._commands[im.SETPOINT + im.EVSE]
-        drawn_ma = self._history.drawn_ma()
-        took_ms = self._car.step(dt_ms, offer_ma, drawn_ma)
-        noticed_ms = self._stirred(dt_ms, offer_ma, drawn_ma)
-        if not took_ms and not noticed_ms:
-            return
+    def _follow(self, bits):
+        rows = self._devices.rows
         seen = self._responses
-        if took_ms:
-            seen.take(im.EVSE, took_ms)
-        if noticed_ms:
-            seen.take(_NOTICE, noticed_ms)
-        declared_ms = self._image.site[im.DEVICE_RESPONSE_MS + im.EVSE]
-        self._commands[im.LEARNED_RESPONSE_MS + im.EVSE] = seen.worst(
-            im.EVSE, declared_ms, _NOTICE
-        )
-
-    def _stirred(self, dt_ms, offer_ma, drawn_ma):
-        """How long a car that draws takes to notice a higher offer; how fast it falls is not known
-        by that, but it will notice a lower one no sooner."""
-        before_ma = self._offered_ma
-        self._offered_ma = offer_ma
-        if self._stirs_ms < 0:
-            stands = -_THERE_MA <= drawn_ma - before_ma <= _THERE_MA
-            if before_ma and stands and offer_ma >= before_ma + _RAISED_MA:
-                self._stirs_ms = 0
-                self._stood_ma = drawn_ma
-            return 0
-        self._stirs_ms += dt_ms
-        if offer_ma < before_ma - _THERE_MA or self._stirs_ms > _NOTICED_MS:
-            self._stirs_ms = -1  # it has no use for more, or nothing is known any longer
-        elif drawn_ma > self._stood_ma + _STIRS_MA:
-            took_ms = self._stirs_ms
-            self._stirs_ms = -1
-            return took_ms
-        return 0
-
-    def _follow_inverter(self, dt_ms):
-        told_w = self._commands[im.SETPOINT + im.INVERTER]
-        does_w = self._history.inverter_w()
-        took_ms = self._charging.step(dt_ms, told_w if told_w > 0 else 0, does_w)
-        back_ms = self._feeding.step(dt_ms, -told_w if told_w < 0 else 0, -does_w)
-        if back_ms > took_ms:
-            took_ms = back_ms
-        if took_ms:
-            seen = self._responses
-            seen.take(im.INVERTER, took_ms)
-            declared_ms = self._image.site[im.DEVICE_RESPONSE_MS + im.INVERTER]
-            self._commands[im.LEARNED_RESPONSE_MS + im.INVERTER] = seen.worst(
-                im.INVERTER, declared_ms
-            )
+        for device in range(im.DEVICES):
+            if bits >> device & 1:
+                at = device * D_ROW
+                if rows[at + D_TOOK_MS]:
+                    seen.take(device, rows[at + D_TOOK_MS])
+                notice = im.UNKNOWN
+                if rows[at + D_OFFERS]:
+                    notice = im.DEVICES + device
+                    if rows[at + D_NOTICED_MS]:
+                        seen.take(notice, rows[at + D_NOTICED_MS])
+                declared_ms = self._image.site[im.DEVICE_RESPONSE_MS + device]
+                self._commands[im.LEARNED_RESPONSE_MS + device] = seen.worst(
+                    device, declared_ms, notice
+                )
 
     # --- how old a reading may be -------------------------------------------------------------
 
-    def _watch(self):
-        """Wait for a step of a device on its first leg; note the readings while it stands."""
-        history = self._history
-        for bit, low, high in _OWN:
-            slots = history.slots
-            now = history.head * SLOT_SIZE
-            then = ((history.head - _SPAN) & (RING - 1)) * SLOT_SIZE
-            if slots[now + low] != slots[now + high] or slots[then + low] != slots[then + high]:
-                continue
-            step_ma = slots[now + low] - slots[then + low]
-            if -_STEADY_MA <= step_ma <= _STEADY_MA:
-                self._rested |= bit
-                kernel.appear(self._plan, self._image.readings, self._nodes, bit, 0, 0, 0)
-            elif self._rested & bit and (step_ma >= _STEP_MA or step_ma <= -_STEP_MA):
-                self._rested = 0
-                self._bit = bit
-                self._step_ma = step_ma
-                self._since_ms = self._half(slots, low, step_ma)
-                return
-
-    def _half(self, slots, low, step_ma):
-        """ms since half of the step was there, in control cycles of 100 ms."""
-        history = self._history
-        now_ma = slots[history.head * SLOT_SIZE + low]
-        back = 0
+    def _begin(self, device):
+        """A device has made a step on its first leg."""
+        self._device = device
+        slots = self._devices.slots
+        low = device * H_ROW + H_LOW + self._devices.rows[device * D_ROW + D_LEG]
+        now_ma = slots[self._slot(0) + low]
+        self._step_ma = step_ma = now_ma - slots[self._slot(_SPAN) + low]
+        back = 0  # control cycles of 100 ms since half of it was there
         while back < _SPAN:
-            ma = slots[((history.head - back - 1) & (RING - 1)) * SLOT_SIZE + low]
+            ma = slots[self._slot(back + 1) + low]
             short_ma = now_ma - ma if step_ma > 0 else ma - now_ma
             if 2 * short_ma > (step_ma if step_ma > 0 else -step_ma):
                 break
             back += 1
-        return back * 100
+        self._since_ms = back * 100
+
+    def _slot(self, back):
+        return ((self._devices.head - back) & (RING - 1)) * im.DEVICES * H_ROW
 
     def _look(self, dt_ms):
         self._since_ms += dt_ms
-        waiting = kernel.appear(
-            self._plan, self._image.readings, self._nodes, self._bit, 0, self._step_ma,
+        leg = self._devices.rows[self._device * D_ROW + D_LEG]
+        waiting = step_kernel.appear(
+            self._plan, self._image.readings, self._nodes, 1 << self._device, leg, self._step_ma,
             self._since_ms,
         )  # fmt: skip
         if waiting and self._since_ms <= _LONGEST_MS:
@@ -272,8 +186,9 @@ class Pace:
 
     def _aged(self, node):
         plan = self._plan
-        shown_ms = plan[P_SHOWN + node]
-        if not shown_ms or not plan[P_METERED + node] or not plan[P_BELOW + node] & self._bit:
+        at = node_at(node)
+        shown_ms = plan[at + P_SHOWN]
+        if not shown_ms or not plan[at + P_METERED] or not plan[at + P_BELOW] >> self._device & 1:
             return
         self._ages.take(node, shown_ms)
         worst_ms = self._ages.most(node)
@@ -281,8 +196,8 @@ class Pace:
         if worst_ms < _WORST_AGE_MS and not self._ages.enough(node):
             worst_ms = _WORST_AGE_MS
         self._commands[im.LEARNED_AGE_MS + node] = worst_ms
-        plan[P_WORST + node] = worst_ms if worst_ms > _WORST_AGE_MS else _WORST_AGE_MS
+        plan[at + P_WORST] = worst_ms if worst_ms > _WORST_AGE_MS else _WORST_AGE_MS
         meter = self._image.site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_METER
-        self._hidden.take(node, plan[P_HIDDEN + node])
+        self._hidden.take(node, plan[at + P_HIDDEN])
         late_ms = self._hidden.worst(node, _METER_LATE_MS if meter else _CHIP_LATE_MS)
-        plan[P_LATE + node] = late_ms
+        plan[at + P_LATE] = late_ms

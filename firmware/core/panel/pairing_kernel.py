@@ -10,80 +10,49 @@
 # That is for a device that grows, or follows the panel's own order. One that goes down for another
 # reason might hide a load that comes in the same moment: then the worse end is taken.
 #
-# The same text runs on CPython; pairing_kernel_plain.py says it in few words, and both are tested
-# for equality. The offsets are panel_kernel's (a kernel's constants must stand in its own file).
+# The same text runs on CPython; tests_host/core/plain says it in few words, and both are tested
+# for equality. Arrays as in layout.py.
 
 from firmware import image as im
 from firmware.base.viper import const, micropython, ptr32
-
-_BELOW = const(256)
-_METERED = const(288)
-_STATE = const(320)
-_DOUBT_MS = const(352)
-_OWN_LOW = const(576)
-_OWN_HIGH = const(672)
-_LAST = const(768)
-_LOAD_HIGH = const(1457)
-_LOAD_LOW = const(1553)
-_AGE = const(1649)
-_OLDEST = const(1681)
-_BEFORE = const(1713)
-_LATE = const(1745)
-_CHANGED = const(1777)
-_NEAR = const(1809)
-_FAR = const(1841)
-_REF = const(1873)
-_SHOWN = const(1905)
-_HIDDEN = const(1937)
-_WORST = const(2065)
-_EARLY = const(2097)
-
-_FRESH = const(1)
-_BELOW_EVSE = const(1)
-_BELOW_INVERTER = const(2)
-
-_RING = const(32)
-_SLOT = const(16)
-_EVSE_HIGH = const(3)
-_INVERTER_LOW = const(6)
-_INVERTER_HIGH = const(9)
-_W_LOW = const(12)
-_W_HIGH = const(13)
+from firmware.core.panel.layout import (
+    D_NODE,
+    D_OFFERS,
+    D_ROW,
+    FRESH,
+    H_HIGH,
+    H_HIGH_W,
+    H_LOW,
+    H_LOW_W,
+    H_ROW,
+    P_AGE,
+    P_BEFORE,
+    P_BELOW,
+    P_CHANGED,
+    P_DOUBT_MS,
+    P_EARLY,
+    P_FAR,
+    P_HEAD,
+    P_LAST,
+    P_LATE,
+    P_LOAD_HIGH,
+    P_LOAD_LOW,
+    P_METERED,
+    P_NEAR,
+    P_OLDEST,
+    P_OWN_HIGH,
+    P_OWN_LOW,
+    P_ROW,
+    P_STATE,
+    P_SUM,
+    P_WORST,
+    P_WORST_BITS,
+    RING,
+)
 
 _OLDEST_MS = const(60_000)
 _DOUBT_MA = const(500)  # for less of islet's own movement the worse end costs nothing
-
-
-@micropython.viper
-def measured(history, at: int, readings, first: int, legs: int):
-    """Write a device's currents into a slot, lowest and highest credible being the same."""
-    slot = ptr32(history)
-    reading = ptr32(readings)
-    leg = 0
-    while leg < legs:
-        slot[at + leg] = reading[first + leg]
-        slot[at + leg + 3] = reading[first + leg]
-        leg += 1
-
-
-@micropython.viper
-def backdate(history, head: int, age_ms: int, dt_ms: int, first: int, count: int):
-    """`count` words from `first` of the newest slot hold for all since they were measured."""
-    slot = ptr32(history)
-    age_ms += dt_ms >> 1
-    if dt_ms < 1:
-        dt_ms = 1
-    back = 1
-    while age_ms >= dt_ms and back < _RING:
-        here = (head & (_RING - 1)) * _SLOT + first
-        there = ((head - back) & (_RING - 1)) * _SLOT + first
-        end = here + count
-        while here < end:
-            slot[there] = slot[here]
-            here += 1
-            there += 1
-        age_ms -= dt_ms
-        back += 1
+_SUM = const(6)  # words of P_SUM for a slot
 
 
 @micropython.viper
@@ -91,212 +60,257 @@ def ages(plan, readings, nodes: int, dt_ms: int):
     """Per metered node: the slots its reading may belong to, and whether it is a new one."""
     p = ptr32(plan)
     r = ptr32(readings)
-    first = int(im.NODE_AGE_MS)
-    flows = int(im.NODE_MA)
     step_ms = dt_ms
     if step_ms < 1:
         step_ms = 1
+    at = P_HEAD
     node = 0
     while node < nodes:
-        if p[_METERED + node]:
-            age_ms = r[first + node]
+        if p[at + P_METERED]:
+            age_ms = r[im.NODE_AGE_MS + node]
             if age_ms > _OLDEST_MS:
                 age_ms = _OLDEST_MS
             changed = 0
-            at = node * 3
-            bit = 1
-            while bit < 8:
-                if r[flows + at] != p[_LAST + at]:
-                    p[_LAST + at] = r[flows + at]
-                    changed |= bit
-                bit <<= 1
-                at += 1
-            p[_CHANGED + node] = changed
-            oldest_ms = p[_OLDEST + node] + dt_ms
+            leg = 0
+            while leg < 3:
+                flow_ma = r[im.NODE_MA + node * 3 + leg]
+                if flow_ma != p[at + leg + P_LAST]:
+                    p[at + leg + P_LAST] = flow_ma
+                    changed |= 1 << leg
+                leg += 1
+            p[at + P_CHANGED] = changed
+            oldest_ms = p[at + P_OLDEST] + dt_ms
             if changed:  # its meter looked after it had last been seen to say something else
-                p[_BEFORE + node] = oldest_ms
-                oldest_ms = p[_AGE + node] + dt_ms
+                p[at + P_BEFORE] = oldest_ms
+                oldest_ms = p[at + P_AGE] + dt_ms
             if oldest_ms < age_ms:
                 oldest_ms = age_ms
             if oldest_ms > _OLDEST_MS:
                 oldest_ms = _OLDEST_MS
-            p[_OLDEST + node] = oldest_ms
-            p[_AGE + node] = age_ms
-            rest_ms = age_ms - p[_EARLY + node]
+            p[at + P_OLDEST] = oldest_ms
+            p[at + P_AGE] = age_ms
+            rest_ms = age_ms - p[at + P_EARLY]
             back = 0
-            while rest_ms >= step_ms and back < _RING - 1:
+            while rest_ms >= step_ms and back < RING - 1:
                 rest_ms -= step_ms
                 back += 1
-            p[_NEAR + node] = back
-            if oldest_ms > p[_WORST + node]:
-                oldest_ms = p[_WORST + node]
-            rest_ms = oldest_ms + p[_LATE + node]
+            p[at + P_NEAR] = back
+            if oldest_ms > p[at + P_WORST]:
+                oldest_ms = p[at + P_WORST]
+            rest_ms = oldest_ms + p[at + P_LATE]
             back = 0
-            while rest_ms > 0 and back < _RING - 1:
+            while rest_ms > 0 and back < RING - 1:
                 rest_ms -= step_ms
                 back += 1
-            p[_FAR + node] = back
+            p[at + P_FAR] = back
+        at += P_ROW
         node += 1
 
 
 @micropython.viper
-def nearest(
-    history, turn: int, left: int, leg: int, below: int, flow_ma: int, best_ma: int, was_ma: int,
-) -> int:  # fmt: skip
+def gather(plan, slots, devices: int, below: int, turn: int, count: int):
+    """P_SUM: what the devices of `below` drew together in the slots from `turn` back."""
+    p = ptr32(plan)
+    s = ptr32(slots)
+    i = P_SUM
+    end = P_SUM + (count + 1) * _SUM
+    while i < end:
+        p[i] = 0
+        i += 1
+    stride = devices * H_ROW
+    ring = RING * stride
+    first = turn * stride
+    while below:
+        if below & 1:
+            slot = first
+            i = P_SUM
+            while i < end:
+                p[i] += s[slot + H_LOW]
+                p[i + 1] += s[slot + H_LOW + 1]
+                p[i + 2] += s[slot + H_LOW + 2]
+                p[i + 3] += s[slot + H_HIGH]
+                p[i + 4] += s[slot + H_HIGH + 1]
+                p[i + 5] += s[slot + H_HIGH + 2]
+                i += _SUM
+                slot -= stride
+                if slot < 0:
+                    slot += ring
+        below >>= 1
+        first += H_ROW
+
+
+@micropython.viper
+def nearest(plan, i: int, end: int, flow_ma: int, best_ma: int, was_ma: int) -> int:
     """What others draw if the meter looked at one of the moments: of `best_ma` and all of those,
-    what is nearest to `was_ma`. In a function of its own, for a jump of the chip does not reach
-    across all of pair()."""
-    slots = ptr32(history)
+    what is nearest to `was_ma`."""
+    p = ptr32(plan)
     near_ma = best_ma - was_ma
     if near_ma < 0:
         near_ma = 0 - near_ma
-    while left >= 0:
-        slot = turn * _SLOT + leg
-        load_ma = flow_ma
-        if below & _BELOW_EVSE:
-            load_ma -= slots[slot]
-        if below & _BELOW_INVERTER:
-            load_ma -= slots[slot + _INVERTER_LOW]
+    while i < end:
+        load_ma = flow_ma - p[i]
         off_ma = load_ma - was_ma
         if off_ma < 0:
             off_ma = 0 - off_ma
         if off_ma < near_ma:
             near_ma = off_ma
             best_ma = load_ma
-        turn = (turn - 1) & (_RING - 1)
-        left -= 1
+        i += _SUM
     return best_ma
 
 
 @micropython.viper
-def pair(
-    plan, history, readings, nodes: int, head: int, dt_ms: int, longest_ms: int, worst_bits: int,
-):  # fmt: skip
+def between(plan, at: int, leg: int, end: int, flow_ma: int, high_ma: int, low_ma: int):
+    """P_LOAD_HIGH and P_LOAD_LOW of a leg whose own current moved between known values: nearest to
+    what they were, `high_ma` and `low_ma` being the ends."""
+    p = ptr32(plan)
+    i = P_SUM + leg
+    moment = p[at + P_EARLY]  # a meter's registers; all others are known to be means
+    at += leg
+    was_ma = p[at + P_LOAD_HIGH]
+    near_ma = was_ma
+    if near_ma < low_ma:
+        near_ma = low_ma
+    if moment:
+        of_ma = int(nearest(plan, i, end, flow_ma, high_ma, was_ma))
+        if near_ma < of_ma:
+            near_ma = of_ma
+    p[at + P_LOAD_HIGH] = near_ma if near_ma < high_ma else high_ma
+    was_ma = p[at + P_LOAD_LOW]
+    near_ma = was_ma
+    if near_ma > high_ma:
+        near_ma = high_ma
+    if moment:
+        of_ma = int(nearest(plan, i, end, flow_ma, low_ma, was_ma))
+        if near_ma > of_ma:
+            near_ma = of_ma
+    p[at + P_LOAD_LOW] = near_ma if near_ma > low_ma else low_ma
+
+
+@micropython.viper
+def legs(plan, at: int, readings, first: int, count: int, known: int) -> int:
+    """P_OWN_* and P_LOAD_* of a node from P_SUM; the widest of islet's own known movement that is
+    worth a doubt, or 0."""
+    p = ptr32(plan)
+    r = ptr32(readings)
+    end = P_SUM + (count + 1) * _SUM
+    widest_ma = 0
+    leg = 0
+    while leg < 3:
+        i = P_SUM + leg
+        least_ma = p[i]
+        most_ma = p[i + 3]
+        sure = 1
+        while i < end:
+            low_ma = p[i]
+            high_ma = p[i + 3]
+            if low_ma < least_ma:
+                least_ma = low_ma
+            if high_ma > most_ma:
+                most_ma = high_ma
+            if low_ma != high_ma:
+                sure = 0
+            i += _SUM
+        p[at + leg + P_OWN_LOW] = least_ma
+        p[at + leg + P_OWN_HIGH] = most_ma
+        moved_ma = most_ma - least_ma
+        if moved_ma <= _DOUBT_MA:
+            sure = 0
+        elif sure and moved_ma > widest_ma:
+            widest_ma = moved_ma
+        flow_ma = r[first + leg]
+        if known and sure:
+            between(plan, at, leg, end, flow_ma, flow_ma - least_ma, flow_ma - most_ma)
+        else:
+            p[at + leg + P_LOAD_HIGH] = flow_ma - least_ma
+            p[at + leg + P_LOAD_LOW] = flow_ma - most_ma
+        leg += 1
+    return widest_ma
+
+
+@micropython.viper
+def pair(plan, slots, readings, nodes: int, devices: int, head: int, dt_ms: int, longest_ms: int):
     """Per metered node and leg: P_OWN_LOW, P_OWN_HIGH over those slots, and what others draw:
     P_LOAD_HIGH counts against drawing, P_LOAD_LOW against feeding back. Each is at its worst after
-    a doubt longer than `longest_ms`, and where a device of `worst_bits` is below."""
+    a doubt longer than `longest_ms`, and where a device of P_WORST_BITS is below."""
     p = ptr32(plan)
-    slots = ptr32(history)
-    r = ptr32(readings)
-    flows = int(im.NODE_MA)
+    at = P_HEAD
     node = 0
     while node < nodes:
-        if p[_METERED + node]:
-            below = p[_BELOW + node]
-            count = p[_FAR + node] - p[_NEAR + node]
+        if p[at + P_METERED]:
+            below = p[at + P_BELOW]
+            count = p[at + P_FAR] - p[at + P_NEAR]
             if count < 0 or below == 0:
                 count = 0
-            start = (head - p[_NEAR + node]) & (_RING - 1)
-            moment = p[_EARLY + node]  # a meter's registers; all others are known to be means
-            worst = 0  # the widest of islet's own movement
             known = 0
-            if p[_STATE + node] == _FRESH and p[_DOUBT_MS + node] <= longest_ms:
-                if below & worst_bits == 0:
+            if p[at + P_STATE] == FRESH and p[at + P_DOUBT_MS] <= longest_ms:
+                if below & p[P_WORST_BITS] == 0:
                     known = 1
-            at = node * 3
-            end = at + 3
-            leg = 0
-            while at < end:
-                least_ma = 1 << 29
-                most_ma = 0 - least_ma
-                sure = 1
-                turn = start
-                left = count
-                while left >= 0:
-                    slot = turn * _SLOT + leg
-                    low_ma = 0
-                    high_ma = 0
-                    if below & _BELOW_EVSE:
-                        low_ma = slots[slot]
-                        high_ma = slots[slot + _EVSE_HIGH]
-                    if below & _BELOW_INVERTER:
-                        low_ma += slots[slot + _INVERTER_LOW]
-                        high_ma += slots[slot + _INVERTER_HIGH]
-                    if low_ma < least_ma:
-                        least_ma = low_ma
-                    if high_ma > most_ma:
-                        most_ma = high_ma
-                    if low_ma != high_ma:
-                        sure = 0
-                    turn = (turn - 1) & (_RING - 1)
-                    left -= 1
-                p[_OWN_LOW + at] = least_ma
-                p[_OWN_HIGH + at] = most_ma
-                if most_ma - least_ma <= _DOUBT_MA:
-                    sure = 0
-                elif sure and most_ma - least_ma > worst:
-                    worst = most_ma - least_ma
-                flow_ma = r[flows + at]
-                high_ma = flow_ma - least_ma
-                low_ma = flow_ma - most_ma
-                if known and sure:
-                    was_high_ma = p[_LOAD_HIGH + at]
-                    was_low_ma = p[_LOAD_LOW + at]
-                    near_high_ma = int(
-                        nearest(history, start, count, leg, below, flow_ma, high_ma, was_high_ma)
-                    )
-                    near_low_ma = int(
-                        nearest(history, start, count, leg, below, flow_ma, low_ma, was_low_ma)
-                    )
-                    most_ma = high_ma  # the nearest of means
-                    least_ma = low_ma
-                    high_ma = was_high_ma
-                    if high_ma < least_ma:
-                        high_ma = least_ma
-                    if moment and high_ma < near_high_ma:
-                        high_ma = near_high_ma
-                    if high_ma > most_ma:
-                        high_ma = most_ma
-                    low_ma = was_low_ma
-                    if low_ma > most_ma:
-                        low_ma = most_ma
-                    if moment and low_ma > near_low_ma:
-                        low_ma = near_low_ma
-                    if low_ma < least_ma:
-                        low_ma = least_ma
-                p[_LOAD_HIGH + at] = high_ma
-                p[_LOAD_LOW + at] = low_ma
-                at += 1
-                leg += 1
-            if worst:
-                p[_DOUBT_MS + node] += dt_ms
-                if p[_DOUBT_MS + node] > _OLDEST_MS:
-                    p[_DOUBT_MS + node] = _OLDEST_MS
+            gather(plan, slots, devices, below, (head - p[at + P_NEAR]) & (RING - 1), count)
+            if int(legs(plan, at, readings, im.NODE_MA + node * 3, count, known)):
+                doubt_ms = p[at + P_DOUBT_MS] + dt_ms
+                p[at + P_DOUBT_MS] = doubt_ms if doubt_ms < _OLDEST_MS else _OLDEST_MS
             else:
-                p[_DOUBT_MS + node] = 0
+                p[at + P_DOUBT_MS] = 0
+        at += P_ROW
         node += 1
 
 
 @micropython.viper
-def house(plan, history, head: int, volts: int, flow_w: int, last_w: int, known: int) -> int:
+def moment(rows, slots, slot: int, devices: int, volts: int) -> int:
+    """W that islet's devices drew at most in a slot; -1 << 29 and less: that, not surely. What is
+    told a current counts at `volts`, cos phi 1."""
+    t = ptr32(rows)
+    s = ptr32(slots)
+    sum_w = 0
+    sure = 1
+    at = 0
+    while devices:
+        if t[at + D_NODE] >= 0:
+            if t[at + D_OFFERS]:
+                leg = 0
+                while leg < 3:
+                    ma = s[slot + leg + H_HIGH]
+                    if ma != s[slot + leg + H_LOW]:
+                        sure = 0
+                    sum_w += ma * volts // 1000
+                    leg += 1
+            else:
+                sum_w += s[slot + H_HIGH_W]
+                if s[slot + H_HIGH_W] != s[slot + H_LOW_W]:
+                    sure = 0
+        slot += H_ROW
+        at += D_ROW
+        devices -= 1
+    if sure:
+        return sum_w
+    return sum_w - (1 << 29)
+
+
+@micropython.viper
+def house(
+    plan, rows, slots, devices: int, head: int, volts: int, flow_w: int, last_w: int, known: int,
+) -> int:  # fmt: skip
     """W that others draw behind the service's reading of `flow_w`, as P_LOAD_LOW is for a current:
-    the value before was `last_w`, if `known`. The car's current counts at `volts`, cos phi 1."""
+    the value before was `last_w`, if `known`."""
     p = ptr32(plan)
-    slots = ptr32(history)
-    service = 0
-    count = p[_FAR + service] - p[_NEAR + service]
+    near = p[P_HEAD + P_NEAR]
+    count = p[P_HEAD + P_FAR] - near
     if count < 0:
         count = 0
-    turn = (head - p[_NEAR + service]) & (_RING - 1)
-    least_w = 1 << 29
+    turn = (head - near) & (RING - 1)
+    least_w = 1 << 28
     most_w = 0 - least_w
     while count >= 0:
-        slot = turn * _SLOT
-        low_w = slots[slot + _W_LOW]
-        high_w = slots[slot + _W_HIGH]
-        if low_w != high_w:
+        sum_w = int(moment(rows, slots, turn * devices * H_ROW, devices, volts))
+        if sum_w < 0 - (1 << 28):
+            sum_w += 1 << 29
             known = 0
-        leg = 0
-        while leg < 3:
-            if slots[slot + leg] != slots[slot + _EVSE_HIGH + leg]:
-                known = 0
-            high_w += slots[slot + _EVSE_HIGH + leg] * volts // 1000
-            leg += 1
-        if high_w > most_w:
-            most_w = high_w
-        if high_w < least_w:
-            least_w = high_w
-        turn = (turn - 1) & (_RING - 1)
+        if sum_w > most_w:
+            most_w = sum_w
+        if sum_w < least_w:
+            least_w = sum_w
+        turn = (turn - 1) & (RING - 1)
         count -= 1
     load_w = flow_w - most_w
     if known:
@@ -305,40 +319,3 @@ def house(plan, history, head: int, volts: int, flow_w: int, last_w: int, known:
         if load_w > flow_w - least_w:
             load_w = flow_w - least_w
     return load_w
-
-
-@micropython.viper
-def appear(plan, readings, nodes: int, bit: int, leg: int, step_ma: int, since_ms: int) -> int:
-    """Look for a step of a device's own in the readings above it. `step_ma` 0 notes them before
-    it; else the number of those in which it has not shown. P_SHOWN says after how long it did, at
-    least 1 ms, and P_HIDDEN how much longer than the readings' own ages explain."""
-    p = ptr32(plan)
-    r = ptr32(readings)
-    flows = int(im.NODE_MA) + leg
-    waiting = 0
-    node = 0
-    while node < nodes:
-        if p[_METERED + node] and p[_BELOW + node] & bit:
-            flow_ma = r[flows + node * 3]
-            if step_ma == 0:
-                p[_REF + node] = flow_ma
-                p[_SHOWN + node] = 0
-            elif p[_SHOWN + node] == 0:
-                moved_ma = flow_ma - p[_REF + node]
-                half_ma = step_ma
-                if step_ma < 0:
-                    moved_ma = 0 - moved_ma
-                    half_ma = 0 - half_ma
-                half_ma = half_ma >> 1
-                if moved_ma >= half_ma:
-                    p[_SHOWN + node] = since_ms
-                    if since_ms < 1:
-                        p[_SHOWN + node] = 1
-                    hidden_ms = since_ms - p[_BEFORE + node]
-                    if hidden_ms < 0:
-                        hidden_ms = 0
-                    p[_HIDDEN + node] = hidden_ms
-                else:
-                    waiting += 1
-        node += 1
-    return waiting

@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 #
 # What the measured children draw together, less what their parent shows, is at most what sources
-# outside of the children deliver: the declared, and islet's own inverter. Loads that nothing
+# outside of the children deliver: the declared, and islet's own devices. Loads that nothing
 # measures make the parent's flow larger, never smaller, so the other direction proves nothing.
 # Compared are the children's least and the parent's most since the two last agreed: however late
 # and however differently instruments see a step or a ramp, within that time they see the same.
@@ -13,35 +13,38 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const, micropython, ptr32
-from firmware.core.panel.kernel import (
+from firmware.core.panel.layout import (
+    B_LEG,
+    B_MA64_PER_W,
+    B_NODE,
+    B_TICK,
+    D_NODE,
+    D_OFFERS,
+    D_ROW,
+    D_SEES_MA,
     FEED,
     FRESH,
+    P_FRESH_BITS,
+    P_HEAD,
     P_LIMIT,
     P_LOAD_LOW,
     P_METERED,
     P_PARENT,
     P_ROOM,
+    P_ROW,
     P_SOURCES,
     P_STATE,
-    PLACES,
     STALE,
+    TICK_LATCH,
+    node_at,
 )
-
-# of the witness's book (witness_kernel.py)
-_B_TICK = const(3)
-_B_MA64_PER_W = const(4)
-_B_MA64_PER_W_INVERTER = const(5)
-_B_INVERTER_LEGS = const(6)
-_B_NODE = const(8)
-_B_LEG = const(9)
-_TICK_LATCH = const(1)
 
 # a row for each metered node
 _T_NODE = const(0)
 _T_ABOVE = const(1)  # where the row of the next metered node above begins, -1 none
 _T_ERROR = const(2)  # of its reading, 1/1024
-_T_ROOM = const(3)  # mA that the children may exceed it by, without islet's inverter
-_T_INVERTER = const(4)  # 1: islet's inverter is below it, and below no metered child
+_T_ROOM = const(3)  # mA that the children may exceed it by, without what islet delivers
+_T_OURS = const(4)  # bits of islet's devices below it, and below no metered child
 _T_HELD = const(5)  # latches that it has been exceeded for; doubted: -so many more
 _T_LEG = const(6)
 _T_LOW = const(7)  # [leg] mA, the least it drew since it and its siblings agreed with the parent
@@ -54,20 +57,34 @@ _STAYS = const(20)  # 10 s
 
 
 @micropython.viper
-def over(rows, end: int, above: int, book, readings, back_ma: int, afresh: int) -> int:
+def back(rows, ours: int, leg: int) -> int:
+    """What devices of islet's deliver on a leg, at most, by their own measurement."""
+    d = ptr32(rows)
+    back_ma = 0
+    at = 0
+    while ours:
+        if ours & 1:
+            ma = 0 - d[at + D_SEES_MA + leg]
+            if ma > 0:
+                back_ma += ma + (ma >> 3)
+        at += D_ROW
+        ours >>= 1
+    return back_ma
+
+
+@micropython.viper
+def over(table, end: int, above: int, book, rows, readings, afresh: int) -> int:
     """The first leg + 1 on which the children exceed their parent in all that counts, 0 none.
-    `back_ma`: what islet's inverter may deliver beside them. `afresh`: what they show now counts
-    alone."""
-    t = ptr32(rows)
+    `afresh`: what they show now counts alone."""
+    t = ptr32(table)
     b = ptr32(book)
     r = ptr32(readings)
-    watts = int(im.NODE_W)
     exceeded = 0
     leg = 2
     while leg >= 0:
-        ma = r[watts + t[above + _T_NODE] * 3 + leg] * b[_B_MA64_PER_W] >> 6
-        if leg < b[_B_INVERTER_LEGS]:
-            ma += back_ma
+        ma = r[im.NODE_W + t[above + _T_NODE] * 3 + leg] * b[B_MA64_PER_W] >> 6
+        if t[above + _T_OURS]:
+            ma += int(back(rows, t[above + _T_OURS], leg))
         if afresh or ma > t[above + _T_HIGH + leg]:
             t[above + _T_HIGH + leg] = ma
         ma = t[above + _T_HIGH + leg]
@@ -76,7 +93,7 @@ def over(rows, end: int, above: int, book, readings, back_ma: int, afresh: int) 
         child = 0
         while child < end:
             if t[child + _T_ABOVE] == above:
-                ma = r[watts + t[child + _T_NODE] * 3 + leg] * b[_B_MA64_PER_W] >> 6
+                ma = r[im.NODE_W + t[child + _T_NODE] * 3 + leg] * b[B_MA64_PER_W] >> 6
                 if afresh or ma < t[child + _T_LOW + leg]:
                     t[child + _T_LOW + leg] = ma
                 ma = t[child + _T_LOW + leg]
@@ -90,38 +107,29 @@ def over(rows, end: int, above: int, book, readings, back_ma: int, afresh: int) 
 
 
 @micropython.viper
-def compare(rows, end: int, book, plan, readings, fed: int, known: int):
-    """At a latch: _T_HELD of every parent. `fed`: through the service; `known`: islet's inverter
-    is measured."""
-    t = ptr32(rows)
-    b = ptr32(book)
+def compare(table, end: int, book, plan, rows, readings, fed: int):
+    """At a latch: _T_HELD of every parent. `fed`: through the service."""
+    t = ptr32(table)
     p = ptr32(plan)
-    r = ptr32(readings)
-    state_at = int(P_STATE)
-    delivers_ma = 0 - (r[int(im.DEVICE_W + im.INVERTER)] * b[_B_MA64_PER_W_INVERTER] >> 6)
-    if delivers_ma < 0:
-        delivers_ma = 0
-    delivers_ma += delivers_ma >> 3
     above = 0
     while above < end:
-        back_ma = 0
         good = fed
-        if t[above + _T_INVERTER]:
-            back_ma = delivers_ma
-            good = fed & known
-        if p[state_at + t[above + _T_NODE]] != int(FRESH):
+        ours = t[above + _T_OURS]
+        if ours & p[P_FRESH_BITS] != ours:
+            good = 0
+        if p[P_HEAD + t[above + _T_NODE] * P_ROW + P_STATE] != FRESH:
             good = 0
         children = 0
         child = 0
         while child < end:
             if t[child + _T_ABOVE] == above:
                 children += 1
-                if p[state_at + t[child + _T_NODE]] != int(FRESH):
+                if p[P_HEAD + t[child + _T_NODE] * P_ROW + P_STATE] != FRESH:
                     good = 0
             child += _ROW
         if children:
             held = t[above + _T_HELD]
-            leg = int(over(rows, end, above, book, readings, back_ma, 0))
+            leg = int(over(table, end, above, book, rows, readings, 0))
             if good and leg:
                 held = held + 1 if held >= 0 else 0 - _STAYS
                 if held >= _STANDS:
@@ -129,40 +137,39 @@ def compare(rows, end: int, book, plan, readings, fed: int, known: int):
                     t[above + _T_LEG] = leg - 1
             else:
                 held = held + 1 if held < 0 else 0
-                over(rows, end, above, book, readings, back_ma, 1)
+                over(table, end, above, book, rows, readings, 1)
             t[above + _T_HELD] = held
         above += _ROW
 
 
 @micropython.viper
-def doubt(rows, end: int, book, plan) -> int:
+def doubt(table, end: int, book, plan) -> int:
     """Keep doubted parents and their children stale, name the first unless another is."""
-    t = ptr32(rows)
+    t = ptr32(table)
     b = ptr32(book)
     p = ptr32(plan)
-    state_at = int(P_STATE)
     doubted = 0
     at = 0
     while at < end:
         above = t[at + _T_ABOVE]
         if above >= 0:
             if t[above + _T_HELD] < 0:
-                p[state_at + t[at + _T_NODE]] = int(STALE)
+                p[P_HEAD + t[at + _T_NODE] * P_ROW + P_STATE] = STALE
         if t[at + _T_HELD] < 0:
             doubted += 1
-            p[state_at + t[at + _T_NODE]] = int(STALE)
-            if b[_B_NODE] < 0:
-                b[_B_NODE] = t[at + _T_NODE]
-                b[_B_LEG] = t[at + _T_LEG]
+            p[P_HEAD + t[at + _T_NODE] * P_ROW + P_STATE] = STALE
+            if b[B_NODE] < 0:
+                b[B_NODE] = t[at + _T_NODE]
+                b[B_LEG] = t[at + _T_LEG]
         at += _ROW
     return doubted
 
 
 @micropython.viper
-def narrow(rows, end: int, plan):
+def narrow(table, end: int, plan):
     """Behind a doubted instrument the static rule holds, and what it shows where that is less: a
     generator that nobody declared is known from it alone."""
-    t = ptr32(rows)
+    t = ptr32(table)
     p = ptr32(plan)
     at = 0
     while at < end:
@@ -172,14 +179,12 @@ def narrow(rows, end: int, plan):
             if t[above + _T_HELD] < 0:
                 held = 0 - 1
         if held < 0:
-            node = t[at + _T_NODE]
-            leg = 0
-            while leg < 3:
-                place = node * 3 + leg
-                feed_ma = p[int(P_LIMIT) + node] + p[int(P_LOAD_LOW) + place]
-                place += int(P_ROOM) + int(FEED) * int(PLACES)
-                if feed_ma < p[place]:
-                    p[place] = feed_ma
+            row = P_HEAD + t[at + _T_NODE] * P_ROW
+            leg = row
+            while leg < row + 3:
+                feed_ma = p[row + P_LIMIT] + p[leg + P_LOAD_LOW]
+                if feed_ma < p[leg + P_ROOM + FEED * 3]:
+                    p[leg + P_ROOM + FEED * 3] = feed_ma
                 leg += 1
         at += _ROW
 
@@ -199,36 +204,40 @@ class Parents:
 
     def __init__(self, site):
         self.rows = array("i", [0] * _size(site))
-        self._plan = None
+        self._plan = self._devices = None
         self._end = 0  # of the rows, 0 while none feeds another
         self._doubted = 0
 
-    def declare(self, site, plan):
+    def declare(self, site, plan, devices):
         self._plan = plan
+        self._devices = devices
         size = _size(site)
         if len(self.rows) != size:
             self.rows = array("i", [0] * size)
         rows = self.rows
         at = 0
         for node in range(site[im.NODE_COUNT]):
-            if plan[P_METERED + node] and size:
+            if plan[node_at(node) + P_METERED] and size:
                 rows[at + _T_NODE] = node
                 rows[at + _T_ERROR] = site[im.NODE_ERROR_PERMILLE + node] * 33 // 32 + 1
-                rows[at + _T_ROOM] = plan[P_SOURCES + node]
-                rows[at + _T_INVERTER] = rows[at + _T_HELD] = 0
+                rows[at + _T_ROOM] = plan[node_at(node) + P_SOURCES]
+                rows[at + _T_OURS] = rows[at + _T_HELD] = 0
                 at += _ROW
         self._end = 0
         for at in range(0, size, _ROW):
             node = rows[at + _T_NODE]
-            above = rows[at + _T_ABOVE] = self._row(plan[P_PARENT + node])
+            above = rows[at + _T_ABOVE] = self._row(plan[node_at(node) + P_PARENT])
             if above >= 0:
-                rows[above + _T_ROOM] -= plan[P_SOURCES + node]
+                rows[above + _T_ROOM] -= plan[node_at(node) + P_SOURCES]
                 self._end = size
         for at in range(0, size, _ROW):
             rows[at + _T_ROOM] = rows[at + _T_ROOM] * 9 // 8 + _LEAST_MA  # at a high voltage
-        at = self._row(site[im.DEVICE_NODE + im.INVERTER])
-        if at >= 0:
-            rows[at + _T_INVERTER] = 1
+        for device in range(im.DEVICES):
+            row = device * D_ROW
+            if devices.rows[row + D_NODE] >= 0 and not devices.rows[row + D_OFFERS]:
+                at = self._row(devices.rows[row + D_NODE])
+                if at >= 0:
+                    rows[at + _T_OURS] |= 1 << device
 
     def _row(self, node):
         """Of the first metered node from here up."""
@@ -237,22 +246,23 @@ class Parents:
             for at in range(0, len(rows), _ROW):
                 if rows[at + _T_NODE] == node:
                     return at
-            node = self._plan[P_PARENT + node]
+            node = self._plan[node_at(node) + P_PARENT]
         return -1
 
     def forget(self):
         for at in range(0, self._end, _ROW):
             self.rows[at + _T_HELD] = 0
 
-    def step(self, book, readings, fed, inverter_known):
+    def step(self, book, readings, fed):
         """After the witness's own pass."""
         if self._end == 0:
             return
-        latch = book[_B_TICK] & _TICK_LATCH
+        latch = book[B_TICK] & TICK_LATCH
         if latch:
-            known = 1 if inverter_known else 0
-            fed = 1 if fed else 0
-            compare(self.rows, self._end, book, self._plan, readings, fed, known)
+            compare(
+                self.rows, self._end, book, self._plan, self._devices.rows, readings,
+                1 if fed else 0,
+            )  # fmt: skip
         if latch or self._doubted:
             self._doubted = doubt(self.rows, self._end, book, self._plan)
 

@@ -1,124 +1,124 @@
 # islet: what the witness's windows gathered is weighed: a success, a miss, or nothing; in viper.
 # GPL-3.0-or-later
 #
-# Part of witness_kernel.py, and its constants (a kernel's must stand in its own file; a test
-# compares them). Called when a window ends, so seldom.
+# Part of witness_kernel.py. Called when a window ends, so seldom.
 
 from firmware.base.viper import const, micropython, ptr32
+from firmware.core.panel.layout import (
+    C_BACK,
+    C_HEALED,
+    C_MISS_OFF,
+    C_MISS_OWN,
+    C_MISSES,
+    C_PROVED,
+    C_STIR,
+    C_SUM_FLOW,
+    C_SUM_OWN,
+    HEAL,
+    P_TAKES,
+    TAKES_ALWAYS,
+    TAKES_SOURCE,
+    WIDE_MA,
+)
 
-_B_TAKES = const(54)
-_B_COLUMNS = const(118)
-_TAKES_SOURCE = const(1)
-_TAKES_ALWAYS = const(2)
-_C_SUM_OWN = const(7)
-_C_SUM_FLOW = const(8)
-_C_PROVED = const(9)
-_C_MISSES = const(10)
-_C_MISS_OFF = const(11)
-_C_MISS_OWN = const(12)
-_C_HEALED = const(13)
-_C_STIR = const(14)
-_C_BACK = const(19)
-_FAST_MS = const(1_000)
-_STEP_MA = const(3_000)
-_NOISE_MA = const(300)
-_NIL_MA = const(1_500)
-_HEAL = const(-3)
-_STIR_PER_MISS = const(200)
-_MOST_MISSES = const(5)
-_QUIET_STIR = const(60)
-_WIDE_MA = const(1 << 27)
+FAST_MS = const(1_000)  # an instrument in which little else can happen meanwhile
+STEP_MA = const(3_000)  # evidence (safety.md, section 1); half of it where nothing else stirs
+NOISE_MA = const(300)
+NIL_MA = const(1_500)  # what a regulator leaves at its meter
+STIR_PER_MISS = const(200)  # a restless place needs a miss more for each, up to
+MOST_MISSES = const(5)
+QUIET_STIR = const(60)  # nothing has stirred for a minute: half the step is as good
 
 
 @micropython.viper
 def weigh(
-    book, places: int, node: int, at: int, own_ma: int, whole_ma: int, late_ms: int,
+    book, plan, row: int, c: int, own_ma: int, whole_ma: int, late_ms: int,
 ) -> int:  # fmt: skip
     """What windows gathered, if it is enough: a success, a miss, or (1) something that stirred."""
     b = ptr32(book)
-    c = _B_COLUMNS + at
+    p = ptr32(plan)
     stirs = 0
     size_ma = own_ma if own_ma > 0 else 0 - own_ma
-    step_ma = b[c + _C_SUM_OWN * places]
-    off_ma = b[c + _C_SUM_FLOW * places] - step_ma
+    step_ma = b[c + C_SUM_OWN]
+    off_ma = b[c + C_SUM_FLOW] - step_ma
     direction = 1
     if step_ma < 0:
         direction = 2
         step_ma = 0 - step_ma
         off_ma = 0 - off_ma
-    enough_ma = _STEP_MA
-    misses = b[c + _C_MISSES * places]
-    if b[c + _C_STIR * places] < _QUIET_STIR and late_ms < _FAST_MS:
-        enough_ma = _STEP_MA >> 1
+    enough_ma = STEP_MA
+    misses = b[c + C_MISSES]
+    if b[c + C_STIR] < QUIET_STIR and late_ms < FAST_MS:
+        enough_ma = STEP_MA >> 1
     if misses > 0:
         enough_ma -= enough_ma >> 3  # so that what is taken back is enough
-    within_ma = (step_ma >> 2) + _NOISE_MA
-    beyond_ma = (step_ma >> 1) - (step_ma >> 3) + _NOISE_MA
-    if step_ma < _STEP_MA:
+    within_ma = (step_ma >> 2) + NOISE_MA
+    beyond_ma = (step_ma >> 1) - (step_ma >> 3) + NOISE_MA
+    if step_ma < STEP_MA:
         beyond_ma += step_ma >> 3
     far_ma = off_ma if off_ma > 0 else 0 - off_ma
-    if step_ma < _STEP_MA and off_ma > 0:
-        beyond_ma = _WIDE_MA  # no more than a load that came: small steps cannot tell
+    if step_ma < STEP_MA and off_ma > 0:
+        beyond_ma = WIDE_MA  # no more than a load that came: small steps cannot tell
     if far_ma > within_ma and far_ma < beyond_ma:  # not clear
-        enough_ma = _WIDE_MA
-        if step_ma >= _STEP_MA:
+        enough_ma = WIDE_MA
+        if step_ma >= STEP_MA:
             stirs = 1
-            b[c + _C_SUM_OWN * places] = 0
-            b[c + _C_SUM_FLOW * places] = 0
+            b[c + C_SUM_OWN] = 0
+            b[c + C_SUM_FLOW] = 0
     if step_ma >= enough_ma:
-        b[c + _C_SUM_OWN * places] = 0
-        b[c + _C_SUM_FLOW * places] = 0
+        b[c + C_SUM_OWN] = 0
+        b[c + C_SUM_FLOW] = 0
         taken = 0
         if off_ma < 0 and off_ma + step_ma + within_ma >= 0:
-            if b[_B_TAKES + node] == _TAKES_ALWAYS:
+            if p[row + P_TAKES] == TAKES_ALWAYS:
                 taken = 1
-            if b[_B_TAKES + node] == _TAKES_SOURCE:
-                if whole_ma <= _NIL_MA and whole_ma >= 0 - _NIL_MA:
+            if p[row + P_TAKES] == TAKES_SOURCE:
+                if whole_ma <= NIL_MA and whole_ma >= 0 - NIL_MA:
                     taken = 1
         if off_ma <= within_ma and off_ma >= 0 - within_ma:
-            b[c + _C_PROVED * places] = size_ma
+            b[c + C_PROVED] = size_ma
             if misses > 0:
                 misses -= 1
             elif misses < 0:
-                healed = b[c + _C_HEALED * places] | direction
-                b[c + _C_HEALED * places] = healed
+                healed = b[c + C_HEALED] | direction
+                b[c + C_HEALED] = healed
                 if misses < 0 - 1 or healed == 3:
                     misses += 1
         elif taken == 0:
             off = off_ma >> 7
             own = step_ma >> 7
             # of the same gain as the last miss, or something that stirred?
-            differ = off * b[c + _C_MISS_OWN * places]
-            differ -= own * b[c + _C_MISS_OFF * places]
-            alike = own * b[c + _C_MISS_OWN * places] >> 3
-            alike += own + b[c + _C_MISS_OWN * places] << 1
-            b[c + _C_MISS_OFF * places] = off
-            b[c + _C_MISS_OWN * places] = own
+            differ = off * b[c + C_MISS_OWN]
+            differ -= own * b[c + C_MISS_OFF]
+            alike = own * b[c + C_MISS_OWN] >> 3
+            alike += own + b[c + C_MISS_OWN] << 1
+            b[c + C_MISS_OFF] = off
+            b[c + C_MISS_OWN] = own
             if misses < 0:
-                misses = _HEAL
+                misses = HEAL
             elif misses > 0 and differ <= alike and differ >= 0 - alike:
                 misses += 1
                 enough = 2
                 if off > 0:  # it shows too much, which is the safe side for longer
                     enough = 4
-                stir = b[c + _C_STIR * places]
-                while stir >= _STIR_PER_MISS and enough < _MOST_MISSES:
-                    stir -= _STIR_PER_MISS
+                stir = b[c + C_STIR]
+                while stir >= STIR_PER_MISS and enough < MOST_MISSES:
+                    stir -= STIR_PER_MISS
                     enough += 1
                 if misses >= enough:
-                    misses = _HEAL
+                    misses = HEAL
             else:
                 misses = 1
             if misses < 0:
-                b[c + _C_HEALED * places] = 0
-            b[c + _C_BACK * places] = 1
+                b[c + C_HEALED] = 0
+            b[c + C_BACK] = 1
             # nothing counts but where it began, or less
-            if size_ma < b[c + _C_PROVED * places]:
-                b[c + _C_PROVED * places] = size_ma
+            if size_ma < b[c + C_PROVED]:
+                b[c + C_PROVED] = size_ma
             size_ma = own_ma - step_ma if direction == 1 else own_ma + step_ma
             if size_ma < 0:
                 size_ma = 0 - size_ma
-            if size_ma < b[c + _C_PROVED * places]:
-                b[c + _C_PROVED * places] = size_ma
-        b[c + _C_MISSES * places] = misses
+            if size_ma < b[c + C_PROVED]:
+                b[c + C_PROVED] = size_ma
+        b[c + C_MISSES] = misses
     return stirs

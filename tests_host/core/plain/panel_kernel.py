@@ -1,123 +1,112 @@
-# islet: what panel_kernel.py computes, said plainly; the two are tested for equality.
+# islet: what panel/kernel.py computes, said plainly; the two are tested for equality.
 # GPL-3.0-or-later
 
 from firmware import image as im
-from firmware.core.panel.kernel import (
-    BELOW_EVSE,
-    BELOW_INVERTER,
+from firmware.core.panel.kernel import MOVED_MA
+from firmware.core.panel.layout import (
     DRAW,
     DRAW_BUS,
-    END_LEG,
-    END_NODE,
-    END_WHY,
     FEED,
     FEED_BUS,
     FRESH,
-    H_EVSE_HIGH,
-    H_INVERTER_HIGH,
-    H_INVERTER_LOW,
-    MOVED_MA,
-    NODES,
+    FROZEN_MA,
+    H_HIGH,
+    H_LOW,
+    H_ROW,
     OPEN_MA,
     P_ALARM,
     P_ALARM_LEG,
     P_ALARM_NODE,
-    P_BELOW,
     P_BUS,
     P_BUS_LOAD,
     P_CHANGED,
     P_COORDINATED,
     P_HERE,
     P_INFLOW,
-    P_LEGS,
     P_LIMIT,
     P_LOAD_HIGH,
     P_LOAD_LOW,
     P_MARK_HIGH,
     P_MARK_LOW,
     P_METERED,
-    P_NODE,
-    P_OTHER,
     P_OWN_HIGH,
     P_OWN_LOW,
     P_PARENT,
     P_RATING,
-    P_RESERVED,
     P_ROOM,
     P_SOURCES,
     P_STATE,
     P_STATIC,
     P_STILL_MS,
     P_WHY,
-    PLACES,
-    RING,
-    SLOT_SIZE,
     STALE,
     UNMETERED,
     WHY_BREAKER,
     WHY_BUSBAR,
     WHY_STALE,
     WHY_STATIC,
-    WIDEST_MA,
+    node_at,
 )
+from tests_host.core.plain.tree import below
 
-_FROZEN = 1 << 28
 _AT_MINIMUM_MA = 500
 
 
 def judge(plan, readings, nodes, dt_ms, stale_ms, coordinated):
     for node in range(nodes):
-        plan[P_COORDINATED + node] = coordinated
-        if not plan[P_METERED + node]:
-            plan[P_STATE + node] = UNMETERED
+        at = node_at(node)
+        plan[at + P_COORDINATED] = coordinated
+        if not plan[at + P_METERED]:
+            plan[at + P_STATE] = UNMETERED
             continue
         fresh = readings[im.NODE_AGE_MS + node] <= stale_ms
         fresh = fresh and not _frozen(plan, node, dt_ms, stale_ms)
-        plan[P_STATE + node] = FRESH if fresh else STALE
+        plan[at + P_STATE] = FRESH if fresh else STALE
 
 
 def _frozen(plan, node, dt_ms, stale_ms):
+    at = node_at(node)
     moved = False
     for leg in range(im.LEGS):
-        at = node * im.LEGS + leg
-        if plan[P_CHANGED + node] >> leg & 1:
-            plan[P_MARK_LOW + at] = plan[P_OWN_LOW + at]
-            plan[P_MARK_HIGH + at] = plan[P_OWN_HIGH + at]
-        up = plan[P_OWN_LOW + at] - plan[P_MARK_HIGH + at] >= MOVED_MA
-        if up or plan[P_MARK_LOW + at] - plan[P_OWN_HIGH + at] >= MOVED_MA:
+        if plan[at + P_CHANGED] >> leg & 1:
+            plan[at + P_MARK_LOW + leg] = plan[at + P_OWN_LOW + leg]
+            plan[at + P_MARK_HIGH + leg] = plan[at + P_OWN_HIGH + leg]
+        up = plan[at + P_OWN_LOW + leg] - plan[at + P_MARK_HIGH + leg] >= MOVED_MA
+        if up or plan[at + P_MARK_LOW + leg] - plan[at + P_OWN_HIGH + leg] >= MOVED_MA:
             moved = True
-            if plan[P_STILL_MS + node] > stale_ms:  # once frozen, only a new reading thaws it
-                plan[P_MARK_LOW + at] = _FROZEN
+            if plan[at + P_STILL_MS] > stale_ms:  # once frozen, only a new reading thaws it
+                plan[at + P_MARK_LOW + leg] = FROZEN_MA
     if not moved:
-        plan[P_STILL_MS + node] = 0
-    elif plan[P_STILL_MS + node] <= stale_ms:
-        plan[P_STILL_MS + node] += dt_ms
-    return plan[P_STILL_MS + node] > stale_ms
+        plan[at + P_STILL_MS] = 0
+    elif plan[at + P_STILL_MS] <= stale_ms:
+        plan[at + P_STILL_MS] += dt_ms
+    return plan[at + P_STILL_MS] > stale_ms
 
 
 def survey(plan, readings, nodes):
     plan[P_ALARM] = 0
     for node in range(nodes):
+        at = node_at(node)
         for leg in range(im.LEGS):
-            plan[P_INFLOW + node * im.LEGS + leg] = plan[P_HERE + node]
+            plan[at + P_INFLOW + leg] = plan[at + P_HERE]
     for node in range(nodes):
-        fresh = plan[P_STATE + node] == FRESH
-        parent = plan[P_PARENT + node]
-        into_bus = parent >= 0 and plan[P_BUS + parent] > 0
-        if into_bus and plan[P_STATE + node] == STALE:
-            plan[P_COORDINATED + parent] = 0
+        at = node_at(node)
+        fresh = plan[at + P_STATE] == FRESH
+        parent = plan[at + P_PARENT]
+        into_bus = parent >= 0 and plan[node_at(parent) + P_BUS] > 0
+        if into_bus and plan[at + P_STATE] == STALE:
+            plan[node_at(parent) + P_COORDINATED] = 0
         for leg in range(im.LEGS):
-            at = node * im.LEGS + leg
-            inflow_ma = plan[P_SOURCES + node]
+            inflow_ma = plan[at + P_SOURCES]
             if fresh:
-                flow_ma = readings[im.NODE_MA + at]
-                inflow_ma = -plan[P_LOAD_LOW + at]
-                if plan[P_OWN_HIGH + at] <= _AT_MINIMUM_MA:
-                    _alarm(plan, flow_ma - plan[P_RATING + node], node, leg)
-                if plan[P_OWN_LOW + at] >= -_AT_MINIMUM_MA:
-                    _alarm(plan, -flow_ma - plan[P_RATING + node], node, leg)
+                flow_ma = readings[im.NODE_MA + node * im.LEGS + leg]
+                inflow_ma = -plan[at + P_LOAD_LOW + leg]
+                if plan[at + P_OWN_HIGH + leg] <= _AT_MINIMUM_MA:
+                    _alarm(plan, flow_ma - plan[at + P_RATING], node, leg)
+                if plan[at + P_OWN_LOW + leg] >= -_AT_MINIMUM_MA:
+                    _alarm(plan, -flow_ma - plan[at + P_RATING], node, leg)
             if into_bus:
-                plan[P_INFLOW + parent * im.LEGS + leg] += max(0, inflow_ma)
+                plan[node_at(parent) + P_INFLOW + leg] += max(0, inflow_ma)
 
 
 def _alarm(plan, over_ma, node, leg):
@@ -127,68 +116,47 @@ def _alarm(plan, over_ma, node, leg):
 
 def breakers(plan, nodes):
     for node in range(nodes):
-        state = plan[P_STATE + node]
+        at = node_at(node)
+        state = plan[at + P_STATE]
         why = WHY_STALE if state == STALE else WHY_BREAKER
-        plan[P_WHY + DRAW * NODES + node] = plan[P_WHY + FEED * NODES + node] = why
-        limit_ma = plan[P_LIMIT + node]
+        plan[at + P_WHY + DRAW] = plan[at + P_WHY + FEED] = why
+        limit_ma = plan[at + P_LIMIT]
         for leg in range(im.LEGS):
-            at = node * im.LEGS + leg
-            draw_ma, feed_ma = limit_ma, limit_ma - plan[P_SOURCES + node]
+            draw_ma, feed_ma = limit_ma, limit_ma - plan[at + P_SOURCES]
             if state == STALE:
                 draw_ma = 0
             elif state == FRESH:
-                draw_ma = limit_ma - plan[P_LOAD_HIGH + at]
-                feed_ma = limit_ma + plan[P_LOAD_LOW + at]
-            plan[P_ROOM + DRAW * PLACES + at] = draw_ma
-            plan[P_ROOM + FEED * PLACES + at] = feed_ma
+                draw_ma = limit_ma - plan[at + P_LOAD_HIGH + leg]
+                feed_ma = limit_ma + plan[at + P_LOAD_LOW + leg]
+            plan[at + P_ROOM + DRAW * im.LEGS + leg] = draw_ma
+            plan[at + P_ROOM + FEED * im.LEGS + leg] = feed_ma
 
 
-def busbars(plan, history, nodes, head):
+def busbars(plan, slots, nodes, devices, head):
     for node in range(nodes):
-        if plan[P_BUS + node] == 0:
+        at = node_at(node)
+        if plan[at + P_BUS] == 0:
             continue
-        known = plan[P_STATE + node] == FRESH
-        coordinated = known and plan[P_COORDINATED + node]
-        plan[P_WHY + FEED_BUS * NODES + node] = WHY_BUSBAR if coordinated else WHY_STATIC
+        known = plan[at + P_STATE] == FRESH
+        coordinated = known and plan[at + P_COORDINATED]
+        plan[at + P_WHY + FEED_BUS] = WHY_BUSBAR if coordinated else WHY_STATIC
         for leg in range(im.LEGS):
-            at = node * im.LEGS + leg
-            draw_ma, feed_ma = OPEN_MA, plan[P_STATIC + node]
+            draw_ma, feed_ma = OPEN_MA, plan[at + P_STATIC]
             if known:
-                load_ma = plan[P_LOAD_HIGH + at] + plan[P_INFLOW + at]
-                draw_ma = plan[P_BUS_LOAD + node] - load_ma
+                load_ma = plan[at + P_LOAD_HIGH + leg] + plan[at + P_INFLOW + leg]
+                draw_ma = plan[at + P_BUS_LOAD] - load_ma
             if coordinated:
-                feed_ma = _bus_feed(plan, history, node, leg, head)
-            plan[P_ROOM + DRAW_BUS * PLACES + at] = draw_ma
-            plan[P_ROOM + FEED_BUS * PLACES + at] = feed_ma
+                feed_ma = _bus_feed(plan, slots, devices, node, leg, head)
+            plan[at + P_ROOM + DRAW_BUS * im.LEGS + leg] = draw_ma
+            plan[at + P_ROOM + FEED_BUS * im.LEGS + leg] = feed_ma
 
 
-def _bus_feed(plan, history, node, leg, head):
-    at = head % RING * SLOT_SIZE + leg
-    below = plan[P_BELOW + node]
-    feed_ma = plan[P_LOAD_HIGH + node * im.LEGS + leg]
-    back_ma = 0
-    if below & BELOW_INVERTER:
-        back_ma = max(0, -history[at + H_INVERTER_LOW])
-        feed_ma += history[at + H_INVERTER_HIGH]
-    if below & BELOW_EVSE:
-        feed_ma += history[at + H_EVSE_HIGH]
-    room_ma = plan[P_BUS + node] - max(0, feed_ma) - plan[P_INFLOW + node * im.LEGS + leg]
+def _bus_feed(plan, slots, devices, node, leg, head):
+    at = node_at(node)
+    flow_ma, back_ma = plan[at + P_LOAD_HIGH + leg], 0
+    for device in below(plan, node):
+        slot = (head * devices + device) * H_ROW + leg
+        flow_ma += slots[slot + H_HIGH]
+        back_ma += max(0, -slots[slot + H_LOW])
+    room_ma = plan[at + P_BUS] - max(0, flow_ma) - plan[at + P_INFLOW + leg]
     return room_ma if room_ma >= back_ma else 0
-
-
-def tightest(plan, column, most):
-    plan[most] = WIDEST_MA
-    plan[most + END_NODE] = plan[most + END_LEG] = -1
-    plan[most + END_WHY] = WHY_BREAKER
-    node = plan[P_NODE]
-    while node >= 0:
-        shared = plan[P_BELOW + node] & plan[P_OTHER] and plan[P_STATE + node] != STALE
-        for leg in range(plan[P_LEGS]):
-            reserved_ma = plan[P_RESERVED + leg] if shared and column == DRAW else 0
-            for cause in (column, column + 1):
-                room_ma = plan[P_ROOM + cause * PLACES + node * im.LEGS + leg] - reserved_ma
-                if room_ma < plan[most]:
-                    plan[most] = max(0, room_ma)
-                    plan[most + END_NODE], plan[most + END_LEG] = node, leg
-                    plan[most + END_WHY] = plan[P_WHY + cause * NODES + node]
-        node = plan[P_PARENT + node]

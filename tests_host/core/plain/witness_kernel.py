@@ -1,19 +1,55 @@
-# islet: what witness_kernel.py computes, said plainly; the two are tested for equality.
+# islet: what witness_kernel.py and witness_rooms.py compute, said plainly; tested for equality.
 # GPL-3.0-or-later
 
 from firmware import image as im
 from firmware.core.panel import witness_kernel as k
 from firmware.core.panel import witness_rooms as rooms_kernel
-from firmware.core.panel.kernel import (
-    BELOW_EVSE,
-    BELOW_INVERTER,
+from firmware.core.panel import witness_weigh as weigh
+from firmware.core.panel.layout import (
+    B_BEGAN,
+    B_DT_MS,
+    B_KNOWN,
+    B_LEG,
+    B_MA64_PER_W,
+    B_NODE,
+    B_STALE_MS,
+    B_TICK,
+    D_MA64_PER_W,
+    D_MOVES_MS,
+    D_NODE,
+    D_OFFERS,
+    D_PROVED_DRAW,
+    D_PROVED_FEED,
+    D_ROW,
+    D_SEES_MA,
+    END_LEG,
+    END_NODE,
+    HEAL,
+    KEPT_MA,
+    OPEN,
     P_BELOW,
+    P_GROWS,
     P_LATE,
     P_LIMIT,
     P_METERED,
+    P_PROVED,
+    P_SAME_MS,
+    P_SEES,
+    P_SHOWS_MS,
     P_STATE,
+    P_TAKES,
+    SHUT,
+    SPOILT,
     STALE,
+    TAKES_ALWAYS,
+    TAKES_SOURCE,
+    TICK_LATCH,
+    TICK_STIR,
+    WIDE_MA,
+    node_at,
+    place_at,
 )
+from tests_host.core.plain.tree import below, here, legs, path
 
 _COLUMNS = (
     "own", "steady_ms", "open", "start", "base", "next", "last", "sum_own", "sum_flow", "proved",
@@ -27,110 +63,111 @@ class Place:
 
     last = misses = back = 0  # and the others
 
-    def __init__(self, book, places, at):
+    def __init__(self, book, node, leg):
         self._book = book
-        self._first = k.B_COLUMNS + at
-        self._places = places
+        self._at = place_at(node, leg)
         for i, name in enumerate(_COLUMNS):
-            setattr(self, name, book[self._first + i * places])
+            setattr(self, name, book[self._at + i])
 
     def store(self):
         for i, name in enumerate(_COLUMNS):
-            self._book[self._first + i * self._places] = getattr(self, name)
+            self._book[self._at + i] = getattr(self, name)
 
 
-def _flow(book, readings, at):
-    return readings[im.NODE_W + at] * book[k.B_MA64_PER_W] >> 6
+def _flow(book, readings, node, leg):
+    return readings[im.NODE_W + node * im.LEGS + leg] * book[B_MA64_PER_W] >> 6
 
 
-def _currents(book, readings, below, leg):
-    """(charging point, inverter) below a node."""
-    evse = readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] if below & BELOW_EVSE else 0
-    inverter = readings[im.DEVICE_W + im.INVERTER] * book[k.B_MA64_PER_W_INVERTER] >> 6
-    return evse, inverter if below & BELOW_INVERTER and leg < book[k.B_INVERTER_LEGS] else 0
-
-
-def watch(book, plan, readings, nodes):
-    book[k.B_NODE] = book[k.B_LEG] = -1
-    places = nodes * im.LEGS
+def sees(plan, rows, nodes, devices, readings):
     for node in range(nodes):
-        below = plan[P_BELOW + node]
-        flows = [_flow(book, readings, node * im.LEGS + leg) for leg in range(im.LEGS)]
-        watched = [Place(book, places, node * im.LEGS + leg) for leg in range(im.LEGS)]
-        same_ms = book[k.B_SAME_MS + node]
-        if same_ms < k.LONGEST_MS:
-            same_ms += book[k.B_DT_MS]
-        if not plan[P_METERED + node] or not below:
-            book[k.B_SAME_MS + node] = same_ms
+        for leg in range(im.LEGS):
+            plan[node_at(node) + P_SEES + leg] = 0
+    for device, at in here(rows):
+        for which, leg in legs(rows, at):
+            ma = readings[im.DEVICE_W + device] * rows[at + D_MA64_PER_W] >> 6
+            if rows[at + D_OFFERS]:
+                ma = readings[im.DEVICE_MA + device * im.LEGS + which]
+            rows[at + D_SEES_MA + leg] = ma
+            for node in path(plan, rows[at + D_NODE]):
+                plan[node_at(node) + P_SEES + leg] += ma
+
+
+def watch(book, plan, rows, readings, nodes):
+    book[B_NODE] = book[B_LEG] = -1
+    for node in range(nodes):
+        at = node_at(node)
+        if not plan[at + P_METERED] or not plan[at + P_BELOW]:
             continue
+        flows = [_flow(book, readings, node, leg) for leg in range(im.LEGS)]
+        watched = [Place(book, node, leg) for leg in range(im.LEGS)]
+        same_ms = plan[at + P_SAME_MS]
+        if same_ms < k.LONGEST_MS:
+            same_ms += book[B_DT_MS]
         if [place.last for place in watched] != flows:
             same_ms = 0
-        book[k.B_SAME_MS + node] = same_ms
+        plan[at + P_SAME_MS] = same_ms
+        late_ms = max(plan[at + P_SHOWS_MS], plan[at + P_LATE])
+        late_ms += readings[im.NODE_AGE_MS + node]
+        known = plan[at + P_BELOW] & book[B_KNOWN] == plan[at + P_BELOW]
+        known = known and readings[im.NODE_AGE_MS + node] <= book[B_STALE_MS]
+        moves_ms = max(rows[device * D_ROW + D_MOVES_MS] for device in below(plan, node))
         for leg, place in enumerate(watched):
-            own_ma = sum(_currents(book, readings, below, leg))
-            late_ms = max(book[k.B_LATE_MS + node], plan[P_LATE + node])
-            late_ms += readings[im.NODE_AGE_MS + node]
-            _watch(book, node, below, place, own_ma, flows[leg], sum(flows), readings, late_ms)
+            own_ma = plan[at + P_SEES + leg]
+            _watch(book, plan, at, place, own_ma, flows[leg], sum(flows), known, moves_ms, late_ms)
             place.store()
             if place.misses < 0:
-                plan[P_STATE + node] = STALE
-                if book[k.B_NODE] < 0:
-                    book[k.B_NODE], book[k.B_LEG] = node, leg
+                plan[at + P_STATE] = STALE
+                if book[B_NODE] < 0:
+                    book[B_NODE], book[B_LEG] = node, leg
 
 
-def _watch(book, node, below, place, own_ma, flow_ma, whole_ma, readings, late_ms):
-    age_ms = readings[im.NODE_AGE_MS + node]
-    known = below & book[k.B_KNOWN] == below and age_ms <= book[k.B_STALE_MS]
-    if place.open == k.SHUT and place.steady_ms == 0:  # not measured until now
+def _watch(book, plan, at, place, own_ma, flow_ma, whole_ma, known, moves_ms, late_ms):
+    if place.open == SHUT and place.steady_ms == 0:  # not measured until now
         place.base = place.next = place.last = place.stir_flow = flow_ma
     last_ma = place.last
     place.last = flow_ma
     if not known:
-        if place.open != k.SHUT or abs(place.start) > k.KEPT_MA:
-            place.open = k.SPOILT
+        if place.open != SHUT or abs(place.start) > KEPT_MA:
+            place.open = SPOILT
         place.steady_ms = place.sum_own = place.sum_flow = 0
     elif abs(own_ma - place.own) > k.EDGE_MA + (abs(own_ma - place.start) >> 4):
-        if place.open == k.SHUT:
-            place.open, place.open_ms = k.OPEN if place.steady_ms else k.SPOILT, 0
+        if place.open == SHUT:
+            place.open, place.open_ms = OPEN if place.steady_ms else SPOILT, 0
         place.own, place.steady_ms = own_ma, 0
     elif place.steady_ms < k.LONGEST_MS:
-        place.steady_ms += book[k.B_DT_MS]
+        place.steady_ms += book[B_DT_MS]
     place.lowest = min(place.lowest, flow_ma)
     place.highest = max(place.highest, flow_ma)
-    if place.open == k.SHUT:
+    if place.open == SHUT:
         _listen(book, place, last_ma, flow_ma)
     else:
-        moves_ms = max(
-            book[k.B_EVSE_MOVES_MS] if below & BELOW_EVSE else 0,
-            book[k.B_INVERTER_MOVES_MS] if below & BELOW_INVERTER else 0,
-        )
         if moves_ms and place.open_ms > moves_ms:
-            place.open = k.SPOILT
+            place.open = SPOILT
         if place.open_ms < k.LONGEST_MS:
-            place.open_ms += book[k.B_DT_MS]
+            place.open_ms += book[B_DT_MS]
         if place.open_ms > k.LONGEST_OPEN_MS:
-            place.open = k.SPOILT
+            place.open = SPOILT
             if abs(own_ma) - place.proved > k.AGAIN_MA:
                 place.back = 1
     wait_ms = late_ms + (k.LATER_MS if abs(flow_ma - last_ma) > k.QUIET_MA else 0)
     step_ma = own_ma - place.start
     off_ma = flow_ma - place.base - step_ma
     if abs(off_ma) > (abs(step_ma) >> 2) + k.TRACE_MA:
-        if book[k.B_SAME_MS + node] + late_ms > place.steady_ms:
+        if plan[at + P_SAME_MS] + late_ms > place.steady_ms:
             wait_ms += k.SAME_MS
-    if known and place.open != k.SHUT and place.steady_ms >= wait_ms:
-        _shut(place, own_ma, flow_ma, book[k.B_TAKES + node], whole_ma, late_ms)
+    if known and place.open != SHUT and place.steady_ms >= wait_ms:
+        _shut(place, own_ma, flow_ma, plan[at + P_TAKES], whole_ma, late_ms)
 
 
 def _listen(book, place, last_ma, flow_ma):
     """While islet's own current is steady."""
-    if book[k.B_BEGAN] or book[k.B_TICK]:
+    if book[B_BEGAN] or book[B_TICK]:
         place.lowest, place.highest = min(last_ma, flow_ma), max(last_ma, flow_ma)
-    if book[k.B_BEGAN]:
+    if book[B_BEGAN]:
         place.base = place.next = last_ma
-    elif book[k.B_TICK] & k.TICK_LATCH:
+    elif book[B_TICK] & TICK_LATCH:
         place.base, place.next = place.next, flow_ma
-    if book[k.B_TICK] & k.TICK_STIR:
+    if book[B_TICK] & TICK_STIR:
         stirs = k.ALL_STIR if abs(flow_ma - place.stir_flow) > k.STIRS_MA else 0
         place.stir += stirs - place.stir >> 5
         place.stir_flow = flow_ma
@@ -139,7 +176,7 @@ def _listen(book, place, last_ma, flow_ma):
 def _shut(place, own_ma, flow_ma, takes, whole_ma, late_ms):
     """Add the window to the evidence, and judge that when it is enough."""
     stirs = False
-    judged = place.open == k.OPEN
+    judged = place.open == OPEN
     if judged:
         ends = (place.base, flow_ma)
         far_ma = max(place.highest - max(ends), min(ends) - place.lowest)
@@ -147,35 +184,35 @@ def _shut(place, own_ma, flow_ma, takes, whole_ma, late_ms):
         off_ma = flow_ma - place.base - step_ma
         if step_ma < 0:
             off_ma, step_ma = -off_ma, -step_ma
-        most_ma = step_ma + (step_ma >> 1) + k.NOISE_MA
+        most_ma = step_ma + (step_ma >> 1) + weigh.NOISE_MA
         stirs = far_ma > k.THERE_AND_BACK_MA + (step_ma >> 3)
         stirs = stirs or not -most_ma - step_ma <= off_ma <= most_ma
         if not stirs and step_ma > k.EDGE_MA:
             stirs = not _gather(place, own_ma - place.start, flow_ma - place.base)
-    place.open = k.SHUT
+    place.open = SHUT
     place.own = place.start = own_ma
     place.base = place.next = place.stir_flow = flow_ma
     place.lowest = place.highest = flow_ma
-    alone = place.stir < k.QUIET_STIR and late_ms < k.FAST_MS
-    enough_ma = k.STEP_MA >> 1 if alone else k.STEP_MA
+    alone = place.stir < weigh.QUIET_STIR and late_ms < weigh.FAST_MS
+    enough_ma = weigh.STEP_MA >> 1 if alone else weigh.STEP_MA
     if place.misses > 0:
         enough_ma -= enough_ma >> 3
     step_ma = abs(place.sum_own)
     off_ma = abs(place.sum_flow - place.sum_own)
-    beyond_ma = (step_ma >> 1) - (step_ma >> 3) + k.NOISE_MA
-    if step_ma < k.STEP_MA:
+    beyond_ma = (step_ma >> 1) - (step_ma >> 3) + weigh.NOISE_MA
+    if step_ma < weigh.STEP_MA:
         beyond_ma += step_ma >> 3
         more = place.sum_flow - place.sum_own > 0
         if off_ma and more == (place.sum_own > 0):
-            beyond_ma = k.WIDE_MA
-    if (step_ma >> 2) + k.NOISE_MA < off_ma < beyond_ma:  # not clear
-        if step_ma >= k.STEP_MA:
+            beyond_ma = WIDE_MA
+    if (step_ma >> 2) + weigh.NOISE_MA < off_ma < beyond_ma:  # not clear
+        if step_ma >= weigh.STEP_MA:
             stirs = True
             place.sum_own = place.sum_flow = 0
     elif step_ma >= enough_ma:
         _judge(place, own_ma, takes, whole_ma)
     beyond_ma = abs(own_ma) - place.proved
-    if beyond_ma < k.KEPT_MA:
+    if beyond_ma < KEPT_MA:
         place.back = 0
     elif (stirs or not judged) and beyond_ma > k.AGAIN_MA:
         place.back = 1
@@ -192,7 +229,7 @@ def _gather(place, own_ma, flow_ma):
     alike = (abs(own * sum_own) >> 3) + 2 * (abs(own) + abs(sum_own))
     if abs(differ) > alike:
         place.sum_own = place.sum_flow = 0
-        if abs(own_ma) < k.STEP_MA:
+        if abs(own_ma) < weigh.STEP_MA:
             return False
     place.sum_own += own_ma
     place.sum_flow += flow_ma
@@ -207,9 +244,9 @@ def _judge(place, own_ma, takes, whole_ma):
     off_ma = off_ma if up else -off_ma
     began_ma = own_ma - place.sum_own
     place.sum_own = place.sum_flow = 0
-    within_ma = (step_ma >> 2) + k.NOISE_MA
+    within_ma = (step_ma >> 2) + weigh.NOISE_MA
     taken = -step_ma - within_ma <= off_ma < 0 and (
-        takes == k.TAKES_ALWAYS or (takes == k.TAKES_SOURCE and abs(whole_ma) <= k.NIL_MA)
+        takes == TAKES_ALWAYS or (takes == TAKES_SOURCE and abs(whole_ma) <= weigh.NIL_MA)
     )
     if abs(off_ma) <= within_ma:
         place.proved = abs(own_ma)
@@ -229,12 +266,14 @@ def _miss(place, off, own):
     same = abs(differ) <= (own * place.miss_own >> 3) + 2 * (own + place.miss_own)
     place.miss_off, place.miss_own = off, own
     if place.misses < 0:
-        place.misses = k.HEAL
+        place.misses = HEAL
     elif place.misses > 0 and same:
         place.misses += 1
         least = 4 if off > 0 else 2
-        if place.misses >= min(k.MOST_MISSES, least + max(0, place.stir) // k.STIR_PER_MISS):
-            place.misses = k.HEAL
+        if place.misses >= min(
+            weigh.MOST_MISSES, least + max(0, place.stir) // weigh.STIR_PER_MISS
+        ):
+            place.misses = HEAL
     else:
         place.misses = 1
     if place.misses < 0:
@@ -242,55 +281,68 @@ def _miss(place, off, own):
     place.back = 1
 
 
-def rooms(book, plan, readings, nodes):
-    for room in (k.B_EVSE_MA, k.B_DRAW_MA, k.B_FEED_MA):
-        book[room] = k.WIDE_MA
-    draws = any(
-        readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] > rooms_kernel.DRAWS_MA
-        for leg in range(im.LEGS)
-    )
+def places(book, plan, rows, nodes, readings):
     for node in range(nodes):
-        if not plan[P_METERED + node] or plan[P_STATE + node] == STALE:
+        at = node_at(node)
+        if not plan[at + P_METERED] or plan[at + P_STATE] == STALE or not plan[at + P_BELOW]:
             continue
-        below = plan[P_BELOW + node]
         for leg in range(im.LEGS):
-            place = Place(book, nodes * im.LEGS, node * im.LEGS + leg)
-            evse_ma, inverter_ma = _currents(book, readings, below, leg)
-            evse, draw, feed = _rooms(place, evse_ma, inverter_ma)
-            if book[k.B_TAKES + node] == k.TAKES_ALWAYS:
-                left_ma = plan[P_LIMIT + node] - abs(_flow(book, readings, node * im.LEGS + leg))
-                least = min if place.back else _second
-                evse = least(evse, evse_ma + left_ma)
-                draw, feed = least(draw, inverter_ma + left_ma), least(feed, left_ma - inverter_ma)
-            if below & BELOW_EVSE:
-                if evse_ma <= rooms_kernel.DRAWS_MA:
-                    evse = k.WIDE_MA if draws else min(evse, rooms_kernel.START_MA)
-                _least(book, k.B_EVSE_MA, evse, node, leg)
-            if below & BELOW_INVERTER and leg < book[k.B_INVERTER_LEGS]:
-                _least(book, k.B_DRAW_MA, draw, node, leg)
-                _least(book, k.B_FEED_MA, feed, node, leg)
+            place = Place(book, node, leg)
+            all_ma = plan[at + P_SEES + leg]
+            powers = [
+                rows[device * D_ROW + D_SEES_MA + leg]
+                for device in below(plan, node)
+                if not rows[device * D_ROW + D_OFFERS]
+            ]
+            left = _rooms(place, all_ma, sum(powers), plan[at + P_GROWS])
+            if plan[at + P_TAKES] == TAKES_ALWAYS:
+                most = plan[at + P_LIMIT] - abs(_flow(book, readings, node, leg))
+                left = [min(room, most) if place.back else most for room in left]
+            for kind, room in enumerate(left):
+                plan[at + P_PROVED + kind * im.LEGS + leg] = room
 
 
-def _second(_, second):
-    return second
-
-
-def _rooms(place, evse_ma, inverter_ma):
-    """What is proved leaves to the charging point, to drawing and to feeding back."""
-    step_ma = rooms_kernel.GROW_MA if place.misses > 0 else rooms_kernel.GROW_MA + place.proved
+def _rooms(place, all_ma, power_ma, grows_ma):
+    """What is proved leaves to offers, to powers that draw and that feed back, but for what each
+    has now."""
+    step_ma = grows_ma if place.misses > 0 else grows_ma + place.proved
     trial_ma = rooms_kernel.START_MA if place.misses > 0 else rooms_kernel.TRIAL_MA
     if place.back:
         step_ma = 0
         if place.misses > 0:
             trial_ma = 0
-        if abs(inverter_ma) >= k.KEPT_MA:
-            trial_ma = evse_ma + inverter_ma - place.proved
-    proved_ma = place.proved
-    evse = proved_ma + trial_ma - inverter_ma
-    return evse, proved_ma + step_ma - evse_ma, proved_ma + step_ma + evse_ma
+        if abs(power_ma) >= KEPT_MA:
+            trial_ma = all_ma - place.proved
+    return [
+        place.proved + trial_ma - all_ma,
+        place.proved + step_ma - all_ma,
+        place.proved + step_ma + all_ma,
+    ]
 
 
-def _least(book, room, room_ma, node, leg):
-    if room_ma < book[room]:
-        book[room] = room_ma
-        book[room + k.END_NODE], book[room + k.END_LEG] = node, leg
+def rooms(plan, rows, devices):
+    for _, at in here(rows):
+        for room in (D_PROVED_DRAW, D_PROVED_FEED):
+            rows[at + room], rows[at + room + END_NODE] = WIDE_MA, -1
+        sees_ma = rows[at + D_SEES_MA : at + D_SEES_MA + im.LEGS]
+        draws = max(sees_ma) > rooms_kernel.DRAWS_MA
+        for node in path(plan, rows[at + D_NODE]):
+            row = node_at(node)
+            if not plan[row + P_METERED] or plan[row + P_STATE] == STALE:
+                continue
+            for _, leg in legs(rows, at):
+                offer, draw, feed = [plan[row + P_PROVED + i * im.LEGS + leg] for i in range(3)]
+                if rows[at + D_OFFERS]:
+                    draw = offer + sees_ma[leg]
+                    if sees_ma[leg] <= rooms_kernel.DRAWS_MA:
+                        draw = WIDE_MA if draws else min(draw, rooms_kernel.START_MA)
+                else:
+                    draw += sees_ma[leg]
+                    _least(rows, at + D_PROVED_FEED, feed - sees_ma[leg], node, leg)
+                _least(rows, at + D_PROVED_DRAW, draw, node, leg)
+
+
+def _least(rows, room, ma, node, leg):
+    """Of equal ones the upper node's counts, there the first leg's."""
+    if ma < rows[room] or (ma == rows[room] and rows[room + END_NODE] != node):
+        rows[room], rows[room + END_NODE], rows[room + END_LEG] = ma, node, leg

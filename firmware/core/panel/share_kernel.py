@@ -1,0 +1,307 @@
+# islet: what each place leaves is shared by rank, device by device, in viper.
+# GPL-3.0-or-later
+#
+# The same text runs on CPython; tests_host/core/plain says it in few words, and both are tested
+# for equality. Arrays as in layout.py; the directions are 0, drawing, and 1, feeding back.
+#
+# What a device has counts at every node above it (P_USED): what it draws or is told to. A device's
+# limit is what the tightest place leaves beside all others. In the order of their ranks, each is
+# promised of what those before it have left (P_SERVED) as much as it wants, and from there on
+# that counts as if it had it: so those after it give way in one step, and it waits until they
+# have. What is too little for a device to do anything at all goes to the next.
+
+from firmware.base.viper import micropython, ptr32
+from firmware.core.panel.has_kernel import add, spread
+from firmware.core.panel.layout import (
+    D_AFTER,
+    D_FEED_MA,
+    D_HAS,
+    D_HIGH,
+    D_LEAST_MA,
+    D_LEG,
+    D_LEGS,
+    D_NODE,
+    D_RANK,
+    D_ROW,
+    D_TAKES,
+    D_UNSURE,
+    D_WANTS,
+    END_LEG,
+    END_NODE,
+    END_WHY,
+    FRESH,
+    P_BELOW,
+    P_COUNT,
+    P_HEAD,
+    P_PARENT,
+    P_ROOM,
+    P_ROW,
+    P_SERVED,
+    P_STATE,
+    P_UNSURE,
+    P_USED,
+    P_WHY,
+    STALE,
+    WHY_BREAKER,
+    WHY_STATIC,
+    WIDEST_MA,
+)
+
+
+@micropython.viper
+def left(plan, rows, at: int, way: int, counts: int) -> int:
+    """mA per leg that those served before a device have left it, at least zero; if `counts`, its
+    part of that among P_COUNT."""
+    p = ptr32(plan)
+    t = ptr32(rows)
+    least_ma = WIDEST_MA
+    node = t[at + D_NODE]
+    while node >= 0:
+        row = P_HEAD + node * P_ROW
+        k = 0
+        while k < t[at + D_LEGS]:
+            leg = row + t[at + D_LEG + k]
+            room_ma = p[leg + P_ROOM + way * 6]
+            if p[leg + P_ROOM + way * 6 + 3] < room_ma:
+                room_ma = p[leg + P_ROOM + way * 6 + 3]
+            room_ma -= p[leg + P_SERVED + way * 3]
+            if counts and p[leg + P_COUNT] > 1:
+                room_ma = room_ma // p[leg + P_COUNT]
+            if room_ma < least_ma:
+                least_ma = room_ma
+            k += 1
+        node = p[row + P_PARENT]
+    return least_ma if least_ma > 0 else 0
+
+
+@micropython.viper
+def promise(plan, rows, at: int, way: int):
+    """What it takes counts as if it had it; then it is served."""
+    p = ptr32(plan)
+    t = ptr32(rows)
+    takes_ma = t[at + D_TAKES + way]
+    k = 0
+    while k < t[at + D_LEGS]:
+        leg = t[at + D_LEG + k]
+        more_ma = takes_ma - t[at + D_HAS + way * 3 + leg]
+        if more_ma > 0:
+            t[at + D_HAS + way * 3 + leg] = takes_ma
+            node = t[at + D_NODE]
+            while node >= 0:
+                row = P_HEAD + node * P_ROW
+                p[row + P_USED + way * 3 + leg] += more_ma
+                if way and t[at + D_UNSURE]:
+                    p[row + P_UNSURE + leg] -= more_ma
+                node = p[row + P_PARENT]
+        k += 1
+    add(plan, rows, at, P_SERVED, way)
+
+
+@micropython.viper
+def admit(plan, rows, order, first: int, end: int, way: int):
+    """Of one rank, who can do anything at all: D_TAKES is the least of each, or -1; those that are
+    at it before those that wait. P_COUNT of the former."""
+    t = ptr32(rows)
+    o = ptr32(order)
+    waits = 0
+    while waits < 2:
+        i = first
+        while i < end:
+            at = o[i]
+            has_at = at + D_HAS + way * 3
+            rests = 1
+            if t[has_at] or t[has_at + 1] or t[has_at + 2]:
+                rests = 0
+            if rests == waits:
+                least_ma = t[at + D_LEAST_MA]
+                t[at + D_TAKES + way] = 0 - 1
+                if t[at + D_WANTS + way] and t[at + D_WANTS + way] >= least_ma:
+                    if int(left(plan, rows, at, way, 0)) >= least_ma:
+                        t[at + D_TAKES + way] = least_ma
+                        spread(plan, rows, at, P_SERVED + way * 3, least_ma)
+                        spread(plan, rows, at, P_COUNT, 1)
+            i += 1
+        waits += 1
+    i = first
+    while i < end:
+        at = o[i]
+        if t[at + D_TAKES + way] > 0:
+            spread(plan, rows, at, P_SERVED + way * 3, 0 - t[at + D_TAKES + way])
+        i += 1
+
+
+@micropython.viper
+def lowest(plan, rows, order, first: int, end: int, way: int, settled: int) -> int:
+    """Of those admitted and not settled the one whose part is least, -1 none; D_TAKES of it. Who
+    would have less than it needs has that before any other."""
+    t = ptr32(rows)
+    o = ptr32(order)
+    best = 0 - 1
+    least_ma = WIDEST_MA + 1
+    i = first
+    while i < end:
+        at = o[i]
+        if settled & (1 << (i - first)) == 0:
+            part_ma = int(left(plan, rows, at, way, 1))
+            if part_ma < t[at + D_LEAST_MA]:
+                t[at + D_TAKES + way] = t[at + D_LEAST_MA]
+                return i
+            if part_ma > t[at + D_WANTS + way]:
+                part_ma = t[at + D_WANTS + way]
+            if part_ma < least_ma:
+                least_ma = part_ma
+                best = i
+        i += 1
+    if best >= 0:
+        t[o[best] + D_TAKES + way] = least_ma
+    return best
+
+
+@micropython.viper
+def fair(plan, rows, order, first: int, end: int, way: int):
+    """D_TAKES of those of one rank: no one's part can grow but at the cost of a smaller one."""
+    t = ptr32(rows)
+    o = ptr32(order)
+    admit(plan, rows, order, first, end, way)
+    settled = 0
+    i = first
+    while i < end:
+        if t[o[i] + D_TAKES + way] < 0:
+            t[o[i] + D_TAKES + way] = 0
+            settled |= 1 << (i - first)
+        i += 1
+    i = int(lowest(plan, rows, order, first, end, way, settled))
+    while i >= 0:
+        settled |= 1 << (i - first)
+        spread(plan, rows, o[i], P_SERVED + way * 3, t[o[i] + D_TAKES + way])
+        spread(plan, rows, o[i], P_COUNT, 0 - 1)
+        i = int(lowest(plan, rows, order, first, end, way, settled))
+    i = first
+    while i < end:
+        if t[o[i] + D_TAKES + way] > 0:  # promise() enters what it has
+            spread(plan, rows, o[i], P_SERVED + way * 3, 0 - t[o[i] + D_TAKES + way])
+        i += 1
+
+
+@micropython.viper
+def alone(plan, rows, at: int, way: int):
+    """D_TAKES of the only one of its rank."""
+    t = ptr32(rows)
+    takes_ma = 0
+    if t[at + D_WANTS + way]:
+        takes_ma = int(left(plan, rows, at, way, 0))
+        if takes_ma > t[at + D_WANTS + way]:
+            takes_ma = t[at + D_WANTS + way]
+        if takes_ma < t[at + D_LEAST_MA]:
+            takes_ma = 0
+    t[at + D_TAKES + way] = takes_ma
+
+
+@micropython.viper
+def tightest(plan, rows, at: int, way: int) -> int:
+    """D_HIGH, or D_LOW: from the device's node to the service the least room that others leave,
+    at least zero, with its place and cause. How much of it the others have. INV-4: where only
+    nameplates are known, those of others that nobody can tell anything, or that would not give up
+    by themselves, count in full."""
+    p = ptr32(plan)
+    t = ptr32(rows)
+    most = at + D_HIGH + way * 4
+    t[most] = WIDEST_MA
+    t[most + END_NODE] = 0 - 1
+    t[most + END_LEG] = 0 - 1
+    t[most + END_WHY] = WHY_BREAKER
+    shared = 0
+    node = t[at + D_NODE]
+    while node >= 0:
+        row = P_HEAD + node * P_ROW
+        k = 0
+        while k < t[at + D_LEGS]:
+            leg = t[at + D_LEG + k]
+            others_ma = p[row + P_USED + way * 3 + leg] - t[at + D_HAS + way * 3 + leg]
+            if way == 0 and p[row + P_STATE] == STALE:
+                others_ma = 0
+            cause = way * 2
+            end = cause + 2
+            while cause < end:
+                room_ma = p[row + P_ROOM + cause * 3 + leg] - others_ma
+                if way:
+                    if p[row + P_WHY + cause] == WHY_STATIC or p[row + P_STATE] != FRESH:
+                        room_ma -= p[row + P_UNSURE + leg]
+                        if t[at + D_UNSURE]:
+                            room_ma += t[at + D_FEED_MA] - t[at + D_HAS + 3 + leg]
+                if room_ma < t[most]:
+                    t[most] = room_ma if room_ma > 0 else 0
+                    t[most + END_NODE] = node
+                    t[most + END_LEG] = leg
+                    t[most + END_WHY] = p[row + P_WHY + cause]
+                    shared = others_ma
+                cause += 1
+            k += 1
+        node = p[row + P_PARENT]
+    return shared
+
+
+@micropython.viper
+def after(plan, rows, order, count: int, at: int, way: int) -> int:
+    """Who has most of what a device's tightest place leaves, of those with a right to it: its
+    row, or -1."""
+    p = ptr32(plan)
+    t = ptr32(rows)
+    o = ptr32(order)
+    end = at + D_HIGH + way * 4
+    found = 0 - 1
+    if t[end + END_NODE] < 0:
+        return found
+    below = p[P_HEAD + t[end + END_NODE] * P_ROW + P_BELOW]
+    leg = t[end + END_LEG]
+    most_ma = 0
+    i = 0
+    while i < count:
+        other = o[i]
+        ma = t[other + D_HAS + way * 3 + leg]
+        if other != at and t[other + D_RANK] <= t[at + D_RANK] and ma > most_ma:
+            if below & (1 << (other // D_ROW)):
+                most_ma = ma
+                found = other // D_ROW
+        i += 1
+    return found
+
+
+@micropython.viper
+def limit(plan, rows, order, count: int, at: int):
+    """What a device is left in both directions, and after whom."""
+    t = ptr32(rows)
+    way = 0
+    while way < 2:
+        t[at + D_AFTER + way] = 0 - 1
+        if int(tightest(plan, rows, at, way)) > 0:
+            t[at + D_AFTER + way] = int(after(plan, rows, order, count, at, way))
+        way += 1
+
+
+@micropython.viper
+def serve(plan, rows, order, count: int):
+    """Rank by rank: what each takes, then what each is left."""
+    t = ptr32(rows)
+    o = ptr32(order)
+    first = 0
+    while first < count:
+        end = first + 1
+        while end < count and t[o[end] + D_RANK] == t[o[first] + D_RANK]:
+            end += 1
+        way = 0
+        while way < 2:
+            if end - first == 1:
+                alone(plan, rows, o[first], way)
+            else:
+                fair(plan, rows, order, first, end, way)
+            i = first
+            while i < end:
+                promise(plan, rows, o[i], way)
+                i += 1
+            way += 1
+        i = first
+        while i < end:
+            limit(plan, rows, order, count, o[i])
+            i += 1
+        first = end

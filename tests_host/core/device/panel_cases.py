@@ -1,0 +1,317 @@
+# Random cases of the kernels of panel and witness: houses with as many devices as an image
+# has. Runs on the device too.
+from array import array
+
+from firmware import image as im
+from firmware.core.panel import layout as k
+from tests_host.core.plain import witness_parent as witness_parent_plain
+
+
+class Die:
+    def __init__(self, seed):
+        self.state = seed * 2654435761 % 4294967296
+
+    def below(self, count):
+        self.state = (self.state * 1664525 + 1013904223) % 4294967296
+        return (self.state >> 8) % count
+
+    def pick(self, *values):
+        return values[self.below(len(values))]
+
+    def ma(self):
+        """A current: nil, small, usual, near a kernel's threshold, or at the end of its range."""
+        size = self.pick(0, self.below(20), self.below(60_000), 500, 501, 3_000, 2_000_000)
+        return size if self.below(3) else -size
+
+
+class Case:
+    """A tree, up to as many devices as an image has on any of its nodes, its readings and islet's
+    own history; step() is what the panel does with them."""
+
+    def __init__(self, seed):
+        self.die = die = Die(seed)
+        self.nodes = 1 + die.below(im.NODES) if die.below(4) else 1 + die.below(4)
+        self.devices = im.DEVICES
+        self.plan = plan = array("i", [0] * (k.P_HEAD + self.nodes * k.P_ROW))
+        self.rows = array("i", [0] * (self.devices * k.D_ROW))
+        self.slots = array("i", [die.ma() for _ in range(k.RING * self.devices * k.H_ROW)])
+        self.readings = im.READINGS.new()
+        self.commands = im.COMMANDS.new()
+        for node in range(self.nodes):
+            at = k.node_at(node)
+            plan[at + k.P_PARENT] = die.below(node) if node else -1
+            for column in (k.P_RATING, k.P_LIMIT, k.P_STATIC, k.P_BUS_LOAD):
+                plan[at + column] = abs(die.ma())
+            for column in (k.P_SOURCES, k.P_HERE, k.P_BUS):
+                plan[at + column] = die.pick(0, 0, abs(die.ma()))
+            plan[at + k.P_METERED] = die.pick(0, 1, 1, 1)
+            plan[at + k.P_LATE] = die.below(1_200)
+            plan[at + k.P_EARLY] = die.pick(0, 200)
+            plan[at + k.P_WORST] = die.pick(2_000, 3_300)
+            plan[at + k.P_DOUBT_MS] = die.pick(0, 0, 4_001, 59_990)
+            plan[at + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.STALE)
+            plan[at + k.P_STILL_MS] = die.pick(0, 0, 1_900, 2_001, im.AGE_MAX_MS)
+            plan[at + k.P_WHY + k.DRAW_BUS] = k.WHY_BUSBAR
+            for leg in range(3):
+                plan[at + k.P_ROOM + 3 * k.DRAW_BUS + leg] = k.OPEN_MA
+                plan[at + k.P_ROOM + 3 * k.FEED_BUS + leg] = k.OPEN_MA
+        self.order = place_devices(die, plan, self.rows, self.nodes)
+
+    def measure(self):
+        """New readings, or some that stand still, of any age; new orders and claims."""
+        die, readings, commands = self.die, self.readings, self.commands
+        for node in range(self.nodes):
+            readings[im.NODE_AGE_MS + node] = die.pick(
+                0, die.below(3_500), 2_000, 2_001, im.AGE_MAX_MS
+            )
+            if die.below(3):
+                for at in range(node * 3, node * 3 + 3):
+                    readings[im.NODE_MA + at] = die.ma()
+        readings[im.GRID_AGE_MS] = die.pick(0, 0, 2_001)
+        for leg in range(3):
+            readings[im.GRID_MV + leg] = die.pick(230_000, 180_000, 215_000 + die.below(30_000))
+        for device in range(self.devices):
+            readings[im.DEVICE_AGE_MS + device] = die.pick(0, 100, 400, die.below(2_500), 2_001)
+            if die.below(3):
+                readings[im.DEVICE_W + device] = die.ma() // 2
+                commands[im.SETPOINT + device] = die.ma() // 2
+                for at in range(device * im.LEGS, device * im.LEGS + im.LEGS):
+                    readings[im.DEVICE_MA + at] = die.ma()
+            for source in range(im.SOURCES):
+                slot = source * im.DEVICES + device
+                low, high = -abs(die.ma()), abs(die.ma())
+                if source == im.MARKET:
+                    low, high = die.pick((low, high), (high, high), (low, low), (0, high))
+                commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
+
+    def step(self, module):
+        die, plan, slots, rows = self.die, self.plan, self.slots, self.rows
+        readings, commands, nodes, devices = self.readings, self.commands, self.nodes, self.devices
+        dt_ms = die.pick(100, 100, 0, 1, 37, 250, 60_000)
+        head = die.below(k.RING)
+        pairs, device, share = module.pairing, module.device, module.share
+        device.push(plan, rows, devices, slots, head, readings, commands, dt_ms)
+        pairs.ages(plan, readings, nodes, dt_ms)
+        pairs.pair(plan, slots, readings, nodes, devices, head, dt_ms, die.pick(0, 4_000))
+        module.judge(plan, readings, nodes, dt_ms, 2_000, die.below(2))
+        module.survey(plan, readings, nodes)
+        module.breakers(plan, nodes)
+        module.busbars(plan, slots, nodes, devices, head)
+        module.has.volts(rows, devices, readings, 230_000, 195_000, 2_000)
+        module.has.occupy(plan, rows, nodes, devices, readings, commands)
+        share.serve(plan, rows, self.order, len(self.order))
+        flow_w, last_w = die.ma() // 4, die.ma() // 4
+        volts, known = die.pick(120, 265), die.below(2)
+        left = [
+            pairs.house(plan, rows, slots, devices, head, volts, flow_w, last_w, known),
+            device.pace(rows, devices, readings, commands, dt_ms),
+            device.moves(rows, devices, commands, dt_ms),
+            module.steps.stepped(plan, rows, slots, readings, nodes, devices, head),
+        ]
+        step_ma, since_ms = die.ma(), die.pick(0, die.below(9_000))
+        bit, leg = 1 << die.below(devices), die.below(3)
+        left.append(module.steps.appear(plan, readings, nodes, bit, leg, step_ma, since_ms))
+        return left
+
+
+def place_devices(die, plan, rows, nodes):
+    """Any kinds on any nodes and legs; the order in which they are served."""
+    legs = ((0,), (1,), (2,), (0, 1), (1, 2, 0), (0, 1, 2))
+    ranks = []
+    for device in range(im.DEVICES):
+        at = device * k.D_ROW
+        rows[at + k.D_NODE] = die.below(nodes) if die.below(5) else -1
+        if rows[at + k.D_NODE] < 0:
+            continue
+        on = die.pick(*legs)
+        rows[at + k.D_LEGS] = len(on)
+        for i, leg in enumerate(on):
+            rows[at + k.D_LEG + i] = leg
+        rows[at + k.D_OFFERS] = die.below(2)
+        rows[at + k.D_RANK] = die.below(3)
+        rows[at + k.D_LEAST_MA] = die.pick(0, 6_000, die.below(2_000))
+        rows[at + k.D_STALE_MS] = die.pick(500, 2_000)
+        rows[at + k.D_SURE] = die.pick(0, 1, 1)
+        rows[at + k.D_SETTLES_MS] = 2_000 + die.below(5_000)
+        rows[at + k.D_HIGH_MA] = abs(die.ma())
+        rows[at + k.D_HIGH_W] = abs(die.ma()) // 2
+        if not rows[at + k.D_OFFERS]:
+            rows[at + k.D_FEED_MA] = abs(die.ma())
+            rows[at + k.D_LOW_MA] = -rows[at + k.D_FEED_MA]
+            rows[at + k.D_LOW_W] = -abs(die.ma()) // 2
+        rows[at + k.D_MA64_PER_W], rows[at + k.D_VOLTS] = 278 // len(on), 230
+        rows[at + k.D_FELL + 1] = rows[at + k.D_FELL + 3] = die.pick(-1, 0, 29_990)
+        rows[at + k.D_STIRS_MS] = die.pick(-1, 0, 9_990)
+        above = rows[at + k.D_NODE]
+        while above >= 0:
+            plan[k.node_at(above) + k.P_BELOW] |= 1 << device
+            above = plan[k.node_at(above) + k.P_PARENT]
+        ranks.append((rows[at + k.D_RANK], at))
+    ranks.sort()
+    return array("i", [at for _, at in ranks])
+
+
+def panel(module, seed):
+    """Everything three steps of a case leave, but for the kernel's own scratch."""
+    case = Case(seed)
+    left = []
+    for _ in range(3):
+        case.measure()
+        left += case.step(module)
+        left += list(case.plan[: k.P_SUM]) + list(case.plan[k.P_HEAD :])
+        left += list(case.slots) + list(case.rows)
+    return left
+
+
+def sharing(module, seed):
+    """Places that leave something to devices that want something; what two steps leave."""
+    case = Case(seed)
+    die, plan, rows, commands = case.die, case.plan, case.rows, case.commands
+    left = []
+    for _ in range(2):
+        case.measure()
+        for node in range(case.nodes):
+            at = k.node_at(node)
+            plan[at + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.FRESH, k.UNMETERED, k.STALE)
+            for column in range(4):
+                plan[at + k.P_WHY + column] = die.below(4)
+                for leg in range(3):
+                    room_ma = die.pick(k.OPEN_MA, 10_000 + die.below(60_000), 40_000, 25_000)
+                    room_ma = room_ma if die.below(40) else die.pick(0, -900, 7_000)
+                    plan[at + k.P_ROOM + 3 * column + leg] = room_ma
+        for device in range(im.DEVICES):
+            commands[im.SETPOINT + device] = die.pick(0, 0, 6_000, -4_000, die.below(9_000))
+            for source in range(im.SOURCES):
+                slot = source * im.DEVICES + device
+                low, high = -die.pick(5_000, 0, 30_000), die.pick(32_000, 16_000, 7_000)
+                if source == im.MARKET:
+                    low, high = die.pick((high, high), (low, low), (0, 32_000))
+                commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
+        for at in range(im.DEVICE_MA, im.DEVICE_MA + im.DEVICES * im.LEGS):
+            case.readings[at] = die.pick(0, 0, 6_000, -3_000, die.below(20_000))
+        module.has.volts(rows, im.DEVICES, case.readings, 230_000, 195_000, 2_000)
+        module.has.occupy(plan, rows, case.nodes, im.DEVICES, case.readings, commands)
+        module.share.serve(plan, rows, case.order, len(case.order))
+        left += list(plan[k.P_HEAD :]) + list(rows)
+    return left
+
+
+class watching:
+    """Two files as one module."""
+
+    def __init__(self, watch, rooms):
+        self.sees, self.watch = watch.sees, watch.watch
+        self.places, self.rooms = rooms.places, rooms.rooms
+
+
+def witness(module, seed):
+    """A house whose own current steps now and then, seen rightly or not; what 40 cycles leave."""
+    die = Die(seed)
+    nodes = 1 + die.below(3)
+    book = array("i", [0] * (k.B_HEAD + k.C_ROW * nodes * 3))
+    plan = array("i", [0] * (k.P_HEAD + nodes * k.P_ROW))
+    rows = array("i", [0] * (im.DEVICES * k.D_ROW))
+    readings = im.READINGS.new()
+    book[k.B_STALE_MS], book[k.B_MA64_PER_W] = 2_000, 278
+    gains = [die.pick(1, 1, 1, 0, -1, 2) for _ in range(nodes * 3)]
+    for node in range(nodes):
+        at = k.node_at(node)
+        plan[at + k.P_PARENT] = die.below(node) if node else -1
+        plan[at + k.P_METERED] = die.pick(0, 1, 1, 1)
+        plan[at + k.P_LIMIT] = die.below(60_000)
+        plan[at + k.P_SHOWS_MS] = die.pick(0, 300, 1_000)
+        plan[at + k.P_LATE] = die.pick(0, 0, 600, 1_200)
+        plan[at + k.P_TAKES] = die.below(3)
+        plan[at + k.P_GROWS] = die.pick(3_500, 1_400)
+    place_devices(die, plan, rows, nodes)
+    for at in range(k.B_HEAD, len(book)):
+        book[at] = die.pick(0, 0, 0, die.below(3))
+    for at in range(k.B_HEAD, len(book), k.C_ROW):
+        for column in (k.C_MISSES, k.C_PROVED, k.C_STIR):
+            book[at + column] = die.pick(0, 0, 1, -1, -3, 270)
+    foreign = [die.ma() % 10_000 for _ in range(nodes * 3)]
+    every = (1 << im.DEVICES) - 1
+    left = []
+    for _ in range(40):
+        book[k.B_DT_MS] = die.pick(100, 100, 100, 1_000)
+        book[k.B_BEGAN] = die.pick(0, 0, 0, 1)
+        book[k.B_TICK] = die.below(4)
+        book[k.B_KNOWN] = die.pick(every, every, every, every, every, every, every, 1, 0)
+        for device in range(im.DEVICES):
+            rows[device * k.D_ROW + k.D_MOVES_MS] = die.pick(0, 0, 0, 0, 0, 0, 0, 300)
+            if die.below(8) == 0:
+                readings[im.DEVICE_W + device] = die.pick(
+                    0, 0, -2_300, 900, -300, 5_000, die.ma() // 2
+                )
+            for leg in range(3):
+                if die.below(8) == 0:
+                    at = im.DEVICE_MA + device * im.LEGS + leg
+                    readings[at] = die.pick(0, 0, 6_000, 9_000, 600)
+        module.sees(plan, rows, nodes, im.DEVICES, readings)
+        for node in range(nodes):
+            for leg in range(3):
+                at = node * 3 + leg
+                if die.below(40) == 0:
+                    foreign[at] = die.ma() % 10_000
+                own_w = plan[k.node_at(node) + k.P_SEES + leg] * 230 // 1_000
+                readings[im.NODE_W + at] = foreign[at] + gains[at] * own_w + die.below(3)
+            readings[im.NODE_AGE_MS + node] = die.pick(0, 0, 0, 0, 0, 0, 0, 200, 2_001)
+            plan[k.node_at(node) + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.STALE)
+        module.watch(book, plan, rows, readings, nodes)
+        module.places(book, plan, rows, nodes, readings)
+        module.rooms(plan, rows, im.DEVICES)
+        left += [book[k.B_NODE], plan[k.P_HEAD + k.P_STATE]]
+        for device in range(im.DEVICES):
+            at = device * k.D_ROW + k.D_PROVED_DRAW
+            left += list(rows[at : at + 6])
+    return left + list(book) + list(plan) + list(rows)
+
+
+def parents(module, seed):
+    """A tree of instruments that agree now and then; what 60 latches leave."""
+    die = Die(seed)
+    t = witness_parent_plain
+    count = 2 + die.below(3)
+    end = count * t.ROW
+    table = array("i", [0] * end)
+    book = array("i", [0] * k.B_HEAD)
+    plan = array("i", [0] * (k.P_HEAD + (count + 1) * k.P_ROW))
+    rows = array("i", [0] * (im.DEVICES * k.D_ROW))
+    readings = im.READINGS.new()
+    book[k.B_MA64_PER_W] = 278
+    every = (1 << im.DEVICES) - 1
+    for i in range(count):
+        at = i * t.ROW
+        table[at + t.T_NODE] = count - i
+        table[at + t.T_ABOVE] = die.pick(0, die.below(i)) * t.ROW if i else -1
+        table[at + t.T_ERROR] = die.below(100)
+        table[at + t.T_ROOM] = 1_500 + die.pick(0, die.below(20_000))
+        table[at + t.T_OURS] = die.pick(0, die.below(every + 1))
+        table[at + t.T_HELD] = die.pick(0, 0, 9, 10, -1, -20)
+    calm = die.pick(1, 4, 40)
+    left = []
+    for _ in range(60):
+        if die.below(calm) == 0:
+            for device in range(im.DEVICES):
+                at = device * k.D_ROW + k.D_SEES_MA
+                for leg in range(3):
+                    rows[at + leg] = die.pick(0, -10_000, 20_000, die.ma())
+            for at in range(im.NODE_W, im.NODE_W + 3 * count + 3):
+                readings[at] = die.ma() // 4
+        for node in range(count + 1):
+            stale = die.below(50 * calm) == 0
+            plan[k.node_at(node) + k.P_STATE] = k.STALE if stale else k.FRESH
+        book[k.B_NODE] = die.pick(-1, -1, 7)
+        plan[k.P_FRESH_BITS] = every if die.below(50) else die.below(every)
+        fed = int(die.below(99) > 0)
+        module.compare(table, end, book, plan, rows, readings, fed)
+        left += [module.doubt(table, end, book, plan), book[k.B_NODE], book[k.B_LEG]]
+        for node in range(count + 1):
+            at = k.node_at(node)
+            plan[at + k.P_LIMIT] = 25_000
+            for leg in range(3):
+                plan[at + k.P_LOAD_LOW + leg] = die.ma()
+                plan[at + k.P_ROOM + 3 * k.FEED + leg] = die.below(25_000)
+        module.narrow(table, end, plan)
+        left += list(plan)
+    return left + list(table)

@@ -1,0 +1,64 @@
+# islet: the panel's kernels beside their twins in an image with more rows of devices.
+# GPL-3.0-or-later
+"""python -m tests_host.core.many DEVICES SEEDS: prints where a kernel and its twin differ, and
+which planted mistakes in the sharing nobody notices. In a process of its own: an image is read
+once."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tools.image import fold
+
+ROOT = Path(__file__).resolve().parents[2]
+MISTAKES: dict[str, Callable[..., int]] = {
+    "promise": lambda *_: 0,
+    "after": lambda *_: -1,
+    "left": lambda *_: 10_000,
+    "spread": lambda *_: 0,
+    "admit": lambda *_: 0,
+    "lowest": lambda *_: -1,
+    "tightest": lambda *_: 0,
+}
+
+
+def image(devices: int) -> None:
+    """Put an image with so many rows in the place of firmware.image."""
+    import firmware
+
+    path = ROOT / "firmware/image.py"
+    module = ModuleType("firmware.image")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = firmware.image = module  # type: ignore[attr-defined]
+    text = fold.with_rows(path.read_text(encoding="utf-8"), {"DEVICES": devices})
+    exec(compile(text, str(path), "exec"), vars(module))
+
+
+def main() -> None:
+    devices, seeds = int(sys.argv[1]), int(sys.argv[2])
+    image(devices)
+    from firmware.core.panel import share_kernel
+
+    cases = runpy.run_path(str(ROOT / "tests_host/core/device/kernels.py"), run_name="cases")
+    pairs: dict[str, Any] = {pair[0].__name__: pair for pair in cases["PAIRS"]}
+    for name in ("panel", "sharing", "witness", "parents"):
+        run, kernel, plain = pairs[name]
+        for seed in range(seeds):
+            if run(kernel, seed) != run(plain, seed):
+                print("differ:", name, seed)
+    run, kernel, plain = pairs["sharing"]
+    for name, wrong in MISTAKES.items():
+        right = getattr(share_kernel, name)
+        setattr(share_kernel, name, wrong)
+        if all(run(kernel, seed) == run(plain, seed) for seed in range(seeds)):
+            print("not noticed:", name)
+        setattr(share_kernel, name, right)
+
+
+if __name__ == "__main__":
+    main()
