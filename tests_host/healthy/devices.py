@@ -29,6 +29,11 @@ def add(w: World, site: Json, house: Json) -> None:
         house["protection"] = {"ventilation": True}
 
 
+def named(legs: int) -> list[str]:
+    """The first legs, by name."""
+    return [f"L{k + 1}" for k in range(legs)]
+
+
 def _below(w: World) -> str:
     """What feeds islet's devices: the service, or a sub-panel nobody measures."""
     if not w.likely(0.2):
@@ -71,8 +76,8 @@ def _point(w: World, site: Json, house: Json, below: str) -> None:
         "breaking_a": 200,
         "auth_required": w.likely(0.25),
     }
-    house["charger"] = {"kind": "ac", "circuit": "wallbox", "legs": legs}
-    house["car"] = _car(w, legs, response_s)
+    house["points"] = [{"name": "evse", "circuit": "wallbox", "legs": named(legs)}]
+    house["cars"] = [{"name": "car", "at": "evse", **_car(w, legs, response_s)}]
 
 
 def _car(w: World, legs: int, response_s: float) -> Json:
@@ -126,8 +131,10 @@ def _inverter(w: World, site: Json, house: Json, below: str) -> None:
         site["inverter"]["certificate"] = {
             "standard": "EN 50549-1", "number": "H-1", "profile": w.code,
         }  # fmt: skip
-    house["inverter"] = {
-        "legs": legs,
+    converter = {
+        "name": "inverter",
+        "base": site["inverter"]["base"],
+        "legs": named(legs),
         "charge_w": charge_w,
         "discharge_w": watts,
         "response_s": w.between(0.1, 0.4 * response_s),
@@ -147,8 +154,11 @@ def _inverter(w: World, site: Json, house: Json, below: str) -> None:
             "anti_islanding": asked,
         },
     }
-    if not w.gateway:
-        house["inverter"] |= {
+    house["converters"] = [converter]
+    if w.gateway:
+        converter["point"] = "evse"
+    else:
+        converter |= {
             "circuit": name,
             "capacity_kwh": w.chance.choice((5, 10, 15)),
             "soc_percent": w.between(30, 95, 0) if w.capable else w.between(8, 100, 0),
@@ -167,13 +177,15 @@ def _gateway(w: World, site: Json, house: Json) -> None:
         "breaking_a": 300,
         "auth_required": w.likely(0.25),
     }
-    house["charger"] = {"kind": "dc", "circuit": "gateway", "legs": w.inverter_legs}
-    house["car"] = {
+    house["points"] = [{"name": "evse", "circuit": "gateway", "legs": named(w.inverter_legs)}]
+    car = {
+        "name": "car",
+        "at": "inverter",
         "plugged": w.outage is not None or w.likely(0.85),
         "capacity_kwh": w.chance.choice((24, 40, 62)),
         "soc_percent": w.between(35, 95, 0) if w.capable else w.between(10, 100, 0),
-        "legs": w.inverter_legs,
     }
+    house["cars"] = [car]
 
 
 def _pv(w: World, house: Json) -> None:
@@ -185,16 +197,18 @@ def _pv(w: World, house: Json) -> None:
     source_a = math.ceil(rated_w / legs / volts * 10) / 10
     rating = w.circuit("roof", source_a)
     w.nodes.append({"name": "roof", "parent": "service", "rating_a": rating, "source_a": source_a})
-    house["pv"] = {
+    pv = {
+        "name": "pv",
         "circuit": "roof",
         "w_peak": round(rated_w * w.chance.uniform(0.9, 1.3)),
         "w_rated": rated_w,
-        "legs": legs,
+        "legs": named(legs),
         "tilt_deg": w.between(5, 50, 0),
         "azimuth_deg": w.between(90, 270, 0),
         "ramp_s": w.chance.choice((10, 60, 300)),
         "linke_turbidity": w.between(2, 5, 1),
     }
+    house["sources"] = [pv]
 
 
 def _household_battery(w: World, house: Json) -> None:
@@ -207,9 +221,10 @@ def _household_battery(w: World, house: Json) -> None:
         {"name": "storage", "parent": "service", "rating_a": rating, "source_a": source_a}
     )
     w.nodes[0]["self_regulating"] = w.chance.choice(("yes", "proved"))
-    house["household"] = {
+    storage = {
+        "name": "household",
         "circuit": "storage",
-        "legs": legs,
+        "legs": named(legs),
         "power_w": watts,
         "soc_percent": w.chance.choice((0, 20, 60, 100)),
         "goal_w": w.chance.choice((0, 0, 50, -50)),
@@ -217,6 +232,7 @@ def _household_battery(w: World, house: Json) -> None:
         "gain": w.between(0.3, 0.9),
         "watch": {"reconnect_s": w.chance.choice((5, 60))},
     }
+    house["storages"] = [storage]
 
 
 def _relays(w: World, site: Json, house: Json) -> None:
@@ -230,7 +246,9 @@ def _relays(w: World, site: Json, house: Json) -> None:
             "aux_delay_ms": chance.randint(0, slowest_ms),
         }
 
-    house["relays"] = {"contactor": relay(6, 22, 70)}
+    contactor = relay(6, 22, 70)
+    for point in house.get("points", ()):
+        point["contactor"] = contactor
     if not w.capable:
         return
     switched = w.code not in WHOLE_NEUTRAL
@@ -246,8 +264,8 @@ def _relays(w: World, site: Json, house: Json) -> None:
         "electrode": True,
         "shed": shed,
     }
-    house["inverter"]["bonds_itself"] = bonds_itself
-    house["relays"] |= {
+    house["converters"][0]["bonds_itself"] = bonds_itself
+    house["relays"] = {
         "island": relay(20, slowest, slowest),
         "bond": relay(20, slowest, slowest),
         "loads": relay(10, 60, 80),

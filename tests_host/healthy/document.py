@@ -30,7 +30,10 @@ def house(seed: int) -> Json:
         "nominal_v": w.grid.volts,
         "nominal_hz": w.grid.hz,
         "grid": _grid(w),
-        "meter": {"update_s": _meter_s(w), "gain_permille": w.between(-10, 10, 1)},
+        "meters": [
+            {"name": "meter", "update_s": _meter_s(w), "gain_permille": w.between(-10, 10, 1)}
+        ],
+        "lines": [{"name": "bus", **site["bus"]}],
         "sensors": _sensors(w),
     }
     if w.nodes[0]["instrument"] == "meter":

@@ -116,7 +116,7 @@ def _clouds(w: World, sunny: bool) -> None:
 
 def _car(w: World, house: Json) -> None:
     """Pauses, is unplugged with or without asking first, is plugged in again."""
-    car = house["car"]
+    car = house["cars"][0]
     if not car["plugged"]:
         w.set(w.between(3, 15, 1), "car.plugged", True)
     if w.likely(0.2):  # the vehicle pauses
@@ -136,7 +136,7 @@ def _car(w: World, house: Json) -> None:
 
 def _gateway_car(w: World, house: Json) -> None:
     """The gateway holds the plug while there is current: it is told to stand still first."""
-    if not house["car"]["plugged"]:
+    if not house["cars"][0]["plugged"]:
         w.set(w.between(3, 12, 1), "car.plugged", True)
     elif w.outage is None and w.likely(0.25):
         at_s = w.between(20, w.seconds - 8, 1)
@@ -148,7 +148,8 @@ def _gateway_car(w: World, house: Json) -> None:
 
 def _owner(w: World, site: Json, house: Json) -> None:
     watts = w.inverter_w if w.has_inverter else 0
-    soc = house.get("car" if w.gateway else "inverter", {}).get("soc_percent", 50)
+    behind = house.get("cars" if w.gateway else "converters", [{}])[0]
+    soc = behind.get("soc_percent", 50)
     reserve = w.chance.choice((0, 20, 30, 50, 80))
     outage_reserve = min(reserve, w.chance.choice((5, 10, 20)), int(soc) - 5)
     site["owner"] = {
@@ -179,7 +180,7 @@ def _owner(w: World, site: Json, house: Json) -> None:
         w.say(w.between(10, w.seconds - 20, 1), "operator", {**limit, "ttl_s": 12})
     if (site.get("evse") or {}).get("auth_required"):
         plugged = [e["at_s"] for e in w.events if e.get("set") == "car.plugged" and e["to"]]
-        for at_s in [3.0] * house["car"]["plugged"] + plugged:
+        for at_s in [3.0] * house["cars"][0]["plugged"] + plugged:
             w.say(at_s + w.between(1.5, 4, 1), "authorise", {"authorised": True})
 
 

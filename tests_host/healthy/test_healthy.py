@@ -67,7 +67,7 @@ def test_they_vary_in_what_a_healthy_world_has() -> None:
         seen[f"{site['nominal_hz']} Hz"] += 1
         seen[site["grid_code"]] += 1
         seen[site["owner"]["goal"]] += 1
-        for part in ("pv", "household", "inverter", "car"):
+        for part in ("sources", "storages", "converters", "cars"):
             seen[part] += part in physical
         for event in document["events"]:
             seen[event.get("set") or event.get("controller") or event["mqtt"]["topic"]] += 1

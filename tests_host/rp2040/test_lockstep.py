@@ -40,8 +40,8 @@ def story(**changes: Any) -> dict[str, Any]:
     """A car that begins to charge within a few seconds of power-up."""
     made = json.loads((SCENARIOS / "overload_25a.json").read_text(encoding="utf-8"))
     made |= {"events": [], "expect": [
-        {"that": "contactor_closed", "when": "ever", "equals": True, "text": "the car is let on"},
-        {"that": "evse_l1_a", "when": "end", "at_least": 5.8, "text": "and charges"},
+        {"that": "evse.closed", "when": "ever", "equals": True, "text": "the car is let on"},
+        {"that": "evse.l1_a", "when": "end", "at_least": 5.8, "text": "and charges"},
         {"that": "breaker_trips", "equals": 0, "text": "no breaker trips"},
     ]}  # fmt: skip
     return made | changes
@@ -122,7 +122,7 @@ def test_the_chip_measures_what_the_house_does(charging: Done) -> None:
     assert last[im.GRID_MV] == pytest.approx(230_000, rel=0.03)
     assert last[im.GRID_MHZ] == pytest.approx(50_000, abs=100)
     assert last[im.DEVICE_MA + im.EVSE * im.LEGS] > 5_500
-    assert figures["contactor_closings"] == 1
+    assert figures["evse.closings"] == 1
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -67,8 +67,7 @@ def reckless(house: House) -> None:
     for name in ("contactor", "island", "bond", "enable", "loads"):
         house.set_output(name, True)
     house.set_pilot(1000, 0.2667)
-    inverter = house.inverter
-    if inverter is not None:
+    for inverter in house.converters:
         inverter.operate("start")
         inverter.allow_forming(True)
         inverter.write_setpoint(-inverter.discharge_w, True, 0, 10)

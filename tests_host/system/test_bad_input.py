@@ -82,7 +82,7 @@ def test_its_page_stays_up_and_names_the_field(tmp_path: Path) -> None:
         assert state["outputs"]["on"] == [] and state["outputs"]["permitted"] == []
         status, answer = box.command({"command": "goal", "goal": "charge"})
         assert (status, answer["field"]) == (503, "configuration")
-        assert not box.truth["contactor_closed"] and box.truth["inverter_w"] == 0
+        assert not box.truth["evse.closed"] and box.truth["inverter.w"] == 0
         assert box.truth["island_closed"], "the house keeps its supply (INV-12)"
     assert quiet(box.output), box.output
 
@@ -219,7 +219,7 @@ class LyingMeter:
     """The house's meter, but what it says of one quantity is wrong from `at_us` to `until_us`."""
 
     def __init__(self, stage: scene.Stage, quantity: str, value: float, at_us: int, until_us: int):
-        self._meter, self._stage = stage._house.meter, stage
+        self._meter, self._stage = stage._house.rows["meter"], stage
         self._quantity, self._value, self._from, self._until = quantity, value, at_us, until_us
 
     def __getattr__(self, name: str) -> Any:
@@ -252,9 +252,9 @@ def test_a_meter_that_talks_nonsense_is_named_and_not_believed(
         liar: Any = LyingMeter(kept["stage"], quantity, value, 9_000_000, 19_000_000)
         return sdm630(liar, address)
 
-    def devices(stage: scene.Stage) -> Any:
+    def devices(stage: scene.Stage, line: str, first: bool) -> Any:
         kept["stage"] = stage
-        return original(stage)
+        return original(stage, line, first)
 
     monkeypatch.setattr(scene, "sdm630", lying)
     monkeypatch.setattr(scene.Stage, "_devices", devices)

@@ -132,9 +132,9 @@ def test_a_command_is_answered_and_carried_out(box: Box, person: Person) -> None
     answer = person.command("goal", {"goal": "hold", "id": "evening"})
     assert answer["ok"] and answer["id"] == "evening" and answer["command"] == "goal"
     until(lambda: (person.last("state") or {}).get("policy", {}).get("goal") == "hold", "hold")
-    until(lambda: not box.truth["contactor_closed"], "the car's contactor is open")
+    until(lambda: not box.truth["evse.closed"], "the car's contactor is open")
     assert person.command("goal", b"charge")["ok"]
-    until(lambda: box.truth["contactor_closed"], "the contactor closes")
+    until(lambda: box.truth["evse.closed"], "the contactor closes")
 
 
 HOSTILE = [
@@ -186,21 +186,21 @@ def test_a_flood_is_answered_or_refused_and_does_no_harm(box: Box, person: Perso
 def test_a_lost_broker_comes_back_and_the_operators_limit_stands(box: Box, person: Person) -> None:
     """INV-8: a restriction until released outlives the loss of whoever sent it; the house goes on
     meanwhile; the link comes back by itself."""
-    until(lambda: box.truth["evse_l1_a"] > 7, "the car charges above 7 A")
+    until(lambda: box.truth["evse.l1_a"] > 7, "the car charges above 7 A")
     asked = {"device": "evse", "high": 6_000, "until_released": True}
     assert person.command("operator", asked)["ok"]
-    until(lambda: 0 < box.truth["evse_l1_a"] < 6.5, "the operator's 6 A")
+    until(lambda: 0 < box.truth["evse.l1_a"] < 6.5, "the operator's 6 A")
     box.broker.set_state("down")
     until(lambda: not person.there.is_set(), "nobody is there")
     steps = box.run._image.steps
     until(lambda: box.run._image.steps > steps + 30, "control goes on")
-    assert 0 < box.truth["evse_l1_a"] < 6.5
+    assert 0 < box.truth["evse.l1_a"] < 6.5
     assert box.state()["limits"]["evse"]["winner_high"] == "operator"
     person.heard.clear()
     box.broker.set_state("up")
     assert person.there.wait(PATIENCE_S)
     until(lambda: person.last("state"), "the firmware is back")
     assert person.last("online") == 1
-    assert 0 < box.truth["evse_l1_a"] < 6.5, "still the operator's limit"
+    assert 0 < box.truth["evse.l1_a"] < 6.5, "still the operator's limit"
     assert person.command("operator", {"device": "evse", "release": True})["ok"]
-    until(lambda: box.state()["limits"]["evse"]["winner_high"] != "operator", "released")
+    until(lambda: box.state()["limits"]["evse"]["winner_high"] != "operator", "evse.released")

@@ -148,7 +148,7 @@ def test_two_runs_side_by_side(start: Start) -> None:
 @pytest.fixture(scope="module")
 def hung(tmp_path_factory: pytest.TempPathFactory) -> Box:
     """The car charges, the battery charges; then the firmware hangs, in virtual time."""
-    story = document(site__owner__goal="charge", house__inverter__soc_percent=20)
+    story = document(site__owner__goal="charge", house__converters__0__soc_percent=20)
     box = Box(tmp_path_factory.mktemp("hung"), story, seconds=30, main=DEVICE / "hang.py").whole()
     assert box.code == 1 and quiet(box.output), box.output
     return box

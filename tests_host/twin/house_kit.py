@@ -21,18 +21,38 @@ CIRCUITS = [
 ]
 
 
-def build(seed: int = 1, start: datetime = NOON, **over: Any) -> House:
-    """A quiet three-phase house: car, battery inverter, no base load, no sun; `over` adds."""
+ROWS: dict[str, tuple[str, dict[str, Any]]] = {  # name: list, and the usual row of that name
+    "evse": ("points", {"circuit": "wallbox"}),
+    "car": ("cars", {"at": "evse"}),
+    "inverter": ("converters", {"circuit": "battery"}),
+    "pv": ("sources", {"circuit": "roof"}),
+    "household": ("storages", {}),
+    "meter": ("meters", {}),
+}
+GATEWAY: dict[str, Any] = {"car": {"at": "inverter"}, "inverter": {"point": "evse"}}
+
+
+def document(**over: Any) -> dict[str, Any]:
+    """A quiet three-phase house: car, battery inverter, no base load, no sun. `over` adds to its
+    parts and to its rows of these names, or takes them out (None)."""
     data: dict[str, Any] = {
         "circuits": CIRCUITS,
-        "charger": {"circuit": "wallbox"},
-        "inverter": {"circuit": "battery"},
         "loads": {"annual_kwh": 0, "profile": "none", "flicker_percent": 0},
     }
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(data.get(key), dict)
-        data[key] = {**data[key], **value} if both else value
-    return House(from_dict(HouseSpec, data), start, seed)
+    given = {"evse": {}, "car": {}, "inverter": {}, "meter": {}} | over
+    for key, value in given.items():
+        if key in ROWS:
+            rows, usual = ROWS[key]
+            data[rows] = [{"name": key, **usual, **value}] if value is not None else []
+        else:
+            both = isinstance(value, dict) and isinstance(data.get(key), dict)
+            data[key] = {**data[key], **value} if both else value
+    return data
+
+
+def build(seed: int = 1, start: datetime = NOON, **over: Any) -> House:
+    """The house of `document`."""
+    return House(from_dict(HouseSpec, document(**over)), start, seed)
 
 
 def after(house: House, seconds: float) -> House:
@@ -56,20 +76,18 @@ def charging(house: House, duty: float = DUTY_16_A) -> House:
 
 
 def following(house: House, w: float) -> House:
-    assert house.inverter is not None
     drive(house, enable=True)
-    house.inverter.write_setpoint(w, True, 0, 3600)
+    house.rows["inverter"].write_setpoint(w, True, 0, 3600)
     return after(house, 8)
 
 
 def islanded(house: House) -> House:
     """Grid lost; switch open, bond closed, the inverter forms."""
-    assert house.inverter is not None
     house.apply("grid.outage", True)
     drive(house, island=False, enable=False)
     after(house, 1)
     drive(house, bond=True)
     after(house, 0.3)
-    house.inverter.allow_forming(True)
+    house.rows["inverter"].allow_forming(True)
     drive(house, enable=True)
     return after(house, 3)

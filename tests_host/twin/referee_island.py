@@ -172,7 +172,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                     *at(71.3, 80, **DISCHARGE),
                 ],
             ),
-            ("charges", case(), lambda: at(0, 5, inverter_w=3000.0, **legs(inverter=4))),
+            ("charges", case(), lambda: at(0, 5, inverter__w=3000.0, **legs(inverter=4))),
             ("islanded", case(), lambda: at(0, 5, **FORMING)),
         ],
     ),
@@ -183,7 +183,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 "again and again",
                 case(),
                 lambda: [
-                    (t + s, {"grid_present": s > 3, "dead_grid_inverter_wh": (t + (s > 2)) / 12})
+                    (t + s, {"grid_present": s > 3, "inverter.dead_grid_wh": (t + (s > 2)) / 12})
                     for t in range(0, 30, 9)
                     for s in (0, 1, 1.9, 2.1, 3.1, 8)
                 ],
@@ -191,7 +191,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         ],
         [
             ("detected", case(), lambda: dying(0.0)),
-            ("long ago", case(), lambda: [(0, {}), *at(0.1, 9, dead_grid_inverter_wh=3.0)]),
+            ("long ago", case(), lambda: [(0, {}), *at(0.1, 9, inverter__dead_grid_wh=3.0)]),
         ],
     ),
     island.DeadGridAlone: (

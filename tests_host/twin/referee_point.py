@@ -24,8 +24,8 @@ from tools.twin.referee.published import bit_of
 from tools.twin.scenario import Event
 
 PEN = {"pen_watched": True}
-MENDED = (Event(60, "set", "relays.contactor.stuck_open", False),)
-DRAWN = {"car_state": "C", **legs(evse=8.6)}
+MENDED = (Event(60, "set", "evse.contactor.stuck_open", False),)
+DRAWN = {"car.state": "C", **legs(evse=8.6)}
 
 
 def faults(
@@ -51,11 +51,11 @@ def closings(times: list[float], last_s: float, off_s: float = 20.0) -> Timeline
     """Closed at each of the times, opened off_s before the next one."""
     rows = [(t, 1, 0) for t in times] + [(t - off_s, 0, 1) for t in times[1:]]
     closed = opened = 0
-    yield 0.0, {"contactor_closings": 0}
+    yield 0.0, {"evse.closings": 0}
     for t_s, c, o in sorted(rows):
         closed, opened = closed + c, opened + o
-        yield t_s, {"contactor_closings": closed, "contactor_openings": opened}
-    yield last_s, {"contactor_closings": closed, "contactor_openings": opened}
+        yield t_s, {"evse.closings": closed, "evse.openings": opened}
+    yield last_s, {"evse.closings": closed, "evse.openings": opened}
 
 
 def lost_pen(volts: float, seconds: float, **more: Any) -> Timeline:
@@ -138,7 +138,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ),
             (
                 "an auxiliary that lies",
-                case(events=(*WELDED, Event(0, "set", "relays.contactor.aux_stuck", False))),
+                case(events=(*WELDED, Event(0, "set", "evse.contactor.aux_stuck", False))),
                 lambda: at(0, 60, **CLOSED, image=faults()),
             ),
             ("named in time", case(), lambda: [
@@ -196,11 +196,11 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ("a person", case(), lambda: [
                 *((t, row | {"image": faults()}) for t, row in
                   closings([60.0 * i + 9 for i in range(12)], 700)),
-                (720, {"contactor_closings": 12, "contactor_openings": 11,
+                (720, {"evse.closings": 12, "evse.openings": 11,
                        "image": faults(acknowledge=1)}),
-                (721, {"contactor_closings": 12, "contactor_openings": 12,
+                (721, {"evse.closings": 12, "evse.openings": 12,
                        "image": faults(acknowledge=1)}),
-                (740, {"contactor_closings": 13, "contactor_openings": 12,
+                (740, {"evse.closings": 13, "evse.openings": 12,
                        "image": faults(acknowledge=1)}),
             ]),
             ("meddled with", case(events=MENDED),

@@ -24,7 +24,7 @@ def closing(first_s: float, last_s: float) -> list[tuple[float, dict[str, Any]]]
 
 def tied(name: str, last_s: float, on_s: float = 1e9, every_s: float = 1e9) -> Timeline:
     """The same on the grid."""
-    on_grid = {"inverter_mode": "off", "island_closed": True, "grid_present": True}
+    on_grid = {"inverter.mode": "off", "island_closed": True, "grid_present": True}
     return counted(name, last_s, on_s, every_s, **on_grid)
 
 
@@ -32,7 +32,7 @@ def tries(many: int) -> Timeline:
     """Slow for 2.1 s, and 8 s later once more."""
     for k in range(many):
         yield from at(k * 10, k * 10 + 2.1, **FORMING, house_hz=47.0)
-        yield from at(k * 10 + 2.2, k * 10 + 9.9, inverter_enabled=False)
+        yield from at(k * 10 + 2.2, k * 10 + 9.9, inverter__enabled=False)
 
 
 TABLE: dict[type, tuple[list[Row], list[Row]]] = {

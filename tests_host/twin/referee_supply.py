@@ -107,7 +107,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ("rides through", island(), lambda: [*at(0, 2, **LOW), *at(2.1, 60)]),
             ("by hand", island(automatic=False), lambda: at(0, 90, **dead() | GONE)),
             ("cannot", case(enter=CODE), lambda: at(0, 90, **dead() | GONE)),
-            ("empty", island(), lambda: at(0, 90, soc_percent=14.0, **dead() | GONE)),
+            ("empty", island(), lambda: at(0, 90, inverter__soc_percent=14.0, **dead() | GONE)),
             ("stop", island(), lambda: at(0, 90, estop=True, **dead() | GONE)),
             ("service", island(), lambda: at(0, 90, service_switch=True, **dead() | GONE)),
             ("named", island(), lambda: at(0, 90, image=faults("island_open"), **GONE)),
@@ -174,12 +174,12 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             (
                 "battery",
                 case(events=HOLD),
-                lambda: at(0, 40, inverter_w=3000.0, **legs(inverter=4)),
+                lambda: at(0, 40, inverter__w=3000.0, **legs(inverter=4)),
             ),
         ],
         [
             (
-                "released",
+                "evse.released",
                 case(events=(CEASE, operator(20, release=True))),
                 lambda: [*at(10, 20, image=heard(0, 0)), *at(20, 60, **CHARGING)],
             ),
@@ -197,7 +197,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             (
                 "a gateway that forms",
                 case(gateway=True, events=HOLD),
-                lambda: at(0, 40, inverter_mode="form", **CHARGING),
+                lambda: at(0, 40, inverter__mode="form", **CHARGING),
             ),
             (
                 "does not obey",

@@ -37,11 +37,11 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             (
                 "D unventilated",
                 case(),
-                lambda: [*at(0, 1, **CHARGING), *at(1.1, 1.3, **CHARGING | {"car_state": "D"})],
+                lambda: [*at(0, 1, **CHARGING), *at(1.1, 1.3, **CHARGING | {"car.state": "D"})],
             ),
             (
                 "a pole mended",
-                case(events=(*POLE, Event(1, "set", "relays.contactor.welded_pole", "none"))),
+                case(events=(*POLE, Event(1, "set", "evse.contactor.welded_pole", "none"))),
                 lambda: at(0, 1.3, **CLOSED),
             ),
             (
@@ -58,7 +58,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             (
                 "D ventilated",
                 case(),
-                lambda: at(0, 2, **CHARGING | {"car_state": "D", "ventilation": True}),
+                lambda: at(0, 2, **CHARGING | {"car.state": "D", "ventilation": True}),
             ),
         ],
     ),
@@ -85,20 +85,20 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
     ),
     vehicle.GatewayContactor: (
         [
-            ("no car", case(**GATEWAY), lambda: at(0, 10, car_plugged=False, **CLOSED)),
-            ("fault", case(**GATEWAY), lambda: at(0, 10, inverter_fault="overload", **CLOSED)),
+            ("no car", case(**GATEWAY), lambda: at(0, 10, car__plugged=False, **CLOSED)),
+            ("fault", case(**GATEWAY), lambda: at(0, 10, inverter__fault="overload", **CLOSED)),
         ],
         [
-            ("emptied", case(**GATEWAY), lambda: at(0, 8, car_plugged=False, **CLOSED)),
+            ("emptied", case(**GATEWAY), lambda: at(0, 8, car__plugged=False, **CLOSED)),
             ("good", case(**GATEWAY), lambda: at(0, 60, **CLOSED)),
         ],
     ),
     vehicle.Pulled: (
-        [("parted", case(), lambda: [(0, {}), (0.1, {"parted_live": 1})])],
+        [("parted", case(), lambda: [(0, {}), (0.1, {"car.parted_live": 1})])],
         [
-            ("no", case(), lambda: at(0, 1, parted_live=0)),
-            ("welded", case(events=WELDED), lambda: [(0, {}), (0.1, {"parted_live": 1})]),
-            ("one pole", case(events=POLE), lambda: [(0, {}), (0.1, {"parted_live": 1})]),
+            ("no", case(), lambda: at(0, 1, car__parted_live=0)),
+            ("welded", case(events=WELDED), lambda: [(0, {}), (0.1, {"car.parted_live": 1})]),
+            ("one pole", case(events=POLE), lambda: [(0, {}), (0.1, {"car.parted_live": 1})]),
         ],
     ),
     vehicle.UnderLoad: (
@@ -106,14 +106,14 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             (
                 "11 A",
                 case(),
-                lambda: [(0, {}), (0.1, {"contactor_openings": 1, "contactor_opened_a": 11.0})],
+                lambda: [(0, {}), (0.1, {"evse.openings": 1, "evse.opened_a": 11.0})],
             )
         ],
         [
             (
                 "empty",
                 case(),
-                lambda: [(0, {}), (0.1, {"contactor_openings": 1, "contactor_opened_a": 0.2})],
+                lambda: [(0, {}), (0.1, {"evse.openings": 1, "evse.opened_a": 0.2})],
             )
         ],
     ),
@@ -160,7 +160,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 case(),
                 lambda: [
                     (0, CHARGING),
-                    (0.1, CHARGING | {"wallbox_tripped": True, "released": "wallbox"}),
+                    (0.1, CHARGING | {"wallbox_tripped": True, "evse.released": "wallbox"}),
                 ],
             ),
             ("others tripped it", case(), lambda: [(0, {}), (0.1, {"service_tripped": True})]),
@@ -183,7 +183,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         [
             ("stopped", case(events=SILENT), lambda: [*at(0, 17, **CHARGING), *at(17.1, 30)]),
             ("frozen", case(events=FROZEN), lambda: [*at(0, 27, **CHARGING), *at(27.1, 30)]),
-            ("not metered", case(events=SILENT, metered=()), lambda: at(0, 60, **CHARGING)),
+            ("not metered", case(events=SILENT, meters=()), lambda: at(0, 60, **CHARGING)),
             ("no limit", case(events=SILENT), lambda: at(0, 60, **DISCHARGE)),
         ],
     ),
@@ -203,14 +203,14 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             (
                 "gateway",
                 case(gateway=True),
-                lambda: at(0, 6, inverter_enabled=False, **CLOSED, **DISCHARGE),
+                lambda: at(0, 6, inverter__enabled=False, **CLOSED, **DISCHARGE),
             )
         ],
         [
             (
                 "opened",
                 case(gateway=True),
-                lambda: at(0, 6, inverter_enabled=False, **DISCHARGE),
+                lambda: at(0, 6, inverter__enabled=False, **DISCHARGE),
             )
         ],
     ),
@@ -234,13 +234,13 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
     ),
     promises.Reserve: (
         [
-            ("tied", case(), lambda: at(0, 6, soc_percent=29.0, **DISCHARGE)),
-            ("islanded", case(), lambda: at(0, 6, soc_percent=9.0, **FORMING)),
+            ("tied", case(), lambda: at(0, 6, inverter__soc_percent=29.0, **DISCHARGE)),
+            ("islanded", case(), lambda: at(0, 6, inverter__soc_percent=9.0, **FORMING)),
         ],
         [
-            ("stops", case(), lambda: at(0, 4, soc_percent=29.0, **DISCHARGE)),
-            ("islanded", case(), lambda: at(0, 60, soc_percent=12.0, **FORMING)),
-            ("charges", case(), lambda: at(0, 60, soc_percent=5.0, inverter_w=2000.0)),
+            ("stops", case(), lambda: at(0, 4, inverter__soc_percent=29.0, **DISCHARGE)),
+            ("islanded", case(), lambda: at(0, 60, inverter__soc_percent=12.0, **FORMING)),
+            ("charges", case(), lambda: at(0, 60, inverter__soc_percent=5.0, inverter__w=2000.0)),
         ],
     ),
     promises.Granted: (
@@ -251,12 +251,12 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             (
                 "pilot",
                 case(),
-                lambda: at(0, 1, image=grants(0, 0, 0), car_offer_a=6.0),
+                lambda: at(0, 1, image=grants(0, 0, 0), car__offer_a=6.0),
             ),
             (
                 "followed",
                 case(),
-                lambda: at(0, 13, image=grants(0, 0, 0), inverter_setpoint_w=-3000.0),
+                lambda: at(0, 13, image=grants(0, 0, 0), inverter__setpoint_w=-3000.0),
             ),
         ],
         [
@@ -265,14 +265,14 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             (
                 "follows",
                 case(),
-                lambda: at(0, 11, image=grants(0, 0, 0), inverter_setpoint_w=-3000.0),
+                lambda: at(0, 11, image=grants(0, 0, 0), inverter__setpoint_w=-3000.0),
             ),
-            ("unpublished", case(), lambda: at(0, 60, car_offer_a=16.0)),
+            ("unpublished", case(), lambda: at(0, 60, car__offer_a=16.0)),
         ],
     ),
     promises.EnergisingEdge: (
         [
-            ("enable", case(), lambda: [(0, {"inverter_enabled": False}), (0.1, {})]),
+            ("enable", case(), lambda: [(0, {"inverter.enabled": False}), (0.1, {})]),
             (
                 "after a restart",
                 case(),
@@ -295,7 +295,7 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ),
         ],
         [
-            ("later", case(), lambda: [*at(0, 0.4, inverter_enabled=False), (0.5, {})]),
+            ("later", case(), lambda: [*at(0, 0.4, inverter__enabled=False), (0.5, {})]),
             (
                 "on its way since before the reset",
                 case(),

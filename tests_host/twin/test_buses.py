@@ -22,7 +22,7 @@ from tools.twin.buses.realbroker import RealBroker
 from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.sunspec import SunSpec
 from tools.twin.house.inverter import Inverter
-from tools.twin.house.spec import InverterSpec
+from tools.twin.house.spec import ConverterSpec
 from tools.twin.link import wire
 
 TIMING = Timing(19_200, "N")
@@ -37,7 +37,9 @@ def make() -> tuple[Responder, SimpleNamespace, Inverter, SunSpec]:
         import_wh=12_345.0,
         export_wh=99.0,
     )
-    inverter = Inverter(InverterSpec(circuit="battery"), (230.0, 50.0), None)
+    inverter = Inverter(
+        ConverterSpec("inverter", circuit="battery"), 0, 3, (230.0, 50.0), None, None
+    )
     sunspec = SunSpec(inverter, 2)
     responder = Responder(
         {"meter": devices.sdm630(meter, 1), "inverter": sunspec.device}  # type: ignore[arg-type]

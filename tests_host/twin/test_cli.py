@@ -78,14 +78,21 @@ SITE = {
     "inverter": {"node": "battery"},
 }
 TRUTH = {
-    "grid_w": -1230.0, "grid_hz": 50.01, "grid_present": True, "pv_w": -4200.0,
-    "pv_connected": True, "loads_w": 850.0, "car_w": 2100.0, "car_state": "C",
-    "car_plugged": True, "car_soc_percent": 54.2, "inverter_w": 20.0, "inverter_mode": "follow",
-    "soc_percent": 71.0, "house_source": "grid", "contactor_closed": True, "island_closed": True,
+    "grid_w": -1230.0, "grid_hz": 50.01, "grid_present": True, "pv.w": -4200.0,
+    "pv.connected": True, "loads_w": 850.0, "car.w": 2100.0, "car.state": "C",
+    "car.plugged": True, "car.soc_percent": 54.2, "inverter.w": 20.0, "inverter.mode": "follow",
+    "inverter.soc_percent": 71.0, "house_source": "grid", "evse.closed": True,
+    "island_closed": True,
     **{f"grid_l{i}_v": 231.0 for i in (1, 2, 3)}, **{f"main_l{i}_a": -1.8 for i in (1, 2, 3)},
     **{f"wallbox_l{i}_a": 9.1 for i in (1, 2, 3)}, "battery_l1_a": 17.0, "battery_l2_a": 13.5,
     "battery_l3_a": 0.0,
 }  # fmt: skip
+
+
+ROWS = (
+    live.Place("evse", "point"), live.Place("car", "car", "evse"),
+    live.Place("inverter", "converter"), live.Place("pv", "source"),
+)  # fmt: skip
 
 
 def view() -> live.View:
@@ -104,7 +111,7 @@ def view() -> live.View:
     tail = [(i * 1_000_000, "core", f"offer {i} A -> {i + 1} A") for i in range(30)]
     return live.View("sunny day", SITE, datetime(2026, 6, 15, 9, tzinfo=UTC), 61_000_000,
                      page="http://127.0.0.1:40123/", truth=TRUTH, values=values,
-                     events=tail)  # fmt: skip
+                     events=tail, rows=ROWS)  # fmt: skip
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])

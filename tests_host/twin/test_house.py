@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests_host.twin.house_kit import SECOND, after, build, charging, drive, following
-from tools.twin.house import OUTPUTS, Change, House, Trace
+from tools.twin.house import Change, House, Trace
 
 APPLIANCES = [
     {"name": "oven", "kind": "oven", "w": 3000, "sheddable": True},
@@ -35,7 +35,6 @@ def busy(seed: int = 1) -> House:
 
 def act(house: House, rng: random.Random) -> None:
     """Something at random, as firmware, bus or scenario would do."""
-    assert house.inverter is not None
     bit = rng.random() < 0.5
     changes: tuple[tuple[str, Any], ...] = (
         ("grid.outage", bit),
@@ -44,7 +43,7 @@ def act(house: House, rng: random.Random) -> None:
         ("loads.oven", rng.choice([True, False, None])),
         ("grid.frequency_hz", rng.uniform(49, 51)),
         ("pv.cloud", rng.random()),
-        ("relays.contactor.welded", bit),
+        ("evse.contactor.welded", bit),
         ("relays.island.welded_pole", rng.choice(["none", "l2"])),
         ("protection.estop", bit),
         ("inverter.forms_unasked", bit),
@@ -53,14 +52,18 @@ def act(house: House, rng: random.Random) -> None:
     )
     match rng.randrange(5):
         case 0:
-            house.set_output(rng.choice(list(OUTPUTS)), rng.choice([True, False, None]))
+            house.set_output(
+                rng.choice(list(house.switchgear.outputs)), rng.choice([True, False, None])
+            )
         case 1:
             house.set_pilot(1000, rng.choice([0.0, 0.1, 0.27, 0.5, 1.0, None]))
         case 2:
-            house.inverter.write_setpoint(rng.uniform(-6000, 6000), bit, 0, rng.uniform(0, 20))
+            house.rows["inverter"].write_setpoint(
+                rng.uniform(-6000, 6000), bit, 0, rng.uniform(0, 20)
+            )
         case 3:
-            house.inverter.allow_forming(bit)
-            house.inverter.operate(rng.choice(["start", "stop"]))
+            house.rows["inverter"].allow_forming(bit)
+            house.rows["inverter"].operate(rng.choice(["start", "stop"]))
         case _:
             house.apply(*rng.choice(changes))
 
@@ -111,7 +114,7 @@ def test_roll_back_is_complete_to_the_bit(before: int, then: int) -> None:
 def test_a_roll_back_that_forgets_a_part_is_noticed() -> None:
     """The proof above can fail: leave the car out of the snapshot."""
     whole, planted = charging(busy()), charging(busy())
-    planted._parts.remove(planted.car)
+    planted._parts.remove(planted.rows["car"])
     for house, same in ((whole, True), (planted, False)):
         state = house.snapshot()
         before = house.truth()
@@ -231,7 +234,7 @@ def test_quiet_time_passes_in_few_steps() -> None:
         (lambda h: h.apply("car.plugd", True), "allowed car.plugged"),
         (lambda h: h.apply("car.plugged", 3), "allowed true, false"),
         (lambda h: h.apply("grid.voltage_pu", 9), "allowed 0…1.5"),
-        (lambda h: h.inverter.operate("go"), "allowed 'start', 'stop'"),
+        (lambda h: h.rows["inverter"].operate("go"), "allowed 'start', 'stop'"),
     ],
 )
 def test_wrong_calls_are_told_what_is_allowed(call: Any, word: str) -> None:

@@ -17,12 +17,11 @@ def value(house: House, name: str) -> float:
 
 
 def inverter_w(house: House) -> float:
-    return value(house, "inverter_w")
+    return value(house, "inverter.w")
 
 
 def inverter_of(house: House) -> Inverter:
-    assert house.inverter is not None
-    return house.inverter
+    return house.rows["inverter"]
 
 
 # --- an inverter that does not do what it was told ------------------------------------------
@@ -37,7 +36,7 @@ def test_an_inverter_of_wrong_sign_or_scale(name: str, value: Any, factor: float
     house.apply(f"inverter.{name}", value)
     following(house, asked_w)
     assert inverter_w(house) == pytest.approx(factor * asked_w, abs=1)
-    assert house.truth()["inverter_setpoint_w"] == asked_w, "what it was told"
+    assert house.truth()["inverter.setpoint_w"] == asked_w, "what it was told"
 
 
 def test_an_inverter_that_lies_reports_its_setpoint():
@@ -123,7 +122,7 @@ def test_detection_needs_both_the_ability_and_the_order():
 
 
 def read(house: House) -> tuple[tuple[float, ...], ...]:
-    meter = after(house, 2.1).meter
+    meter = after(house, 2.1).rows["meter"]
     return meter.volts, meter.amps, meter.watts
 
 
@@ -160,7 +159,7 @@ def test_a_frame_of_zeros_is_the_meters_and_the_truth_goes_on():
     house = after(build(), 1)
     house.apply("meter.zeros", True)
     assert read(house) == ((0, 0, 0),) * 3
-    assert house.meter.hz == 0 and value(house, "grid_l1_v") > 220
+    assert house.rows["meter"].hz == 0 and value(house, "grid_l1_v") > 220
     house.apply("meter.zeros", False)
     assert read(house)[0][0] > 220
 
@@ -218,7 +217,7 @@ def test_a_mirror_that_follows_the_coil_hides_a_weld():
 
 def test_a_contact_answers_late_by_so_much_both_ways():
     house = after(build(), 1)
-    house.apply("relays.contactor.aux_delay_ms", 300)
+    house.apply("evse.contactor.aux_delay_ms", 300)
     start = house.now_us
     drive(house, contactor=True)
     after(house, 1)
@@ -235,7 +234,7 @@ def test_a_contact_answers_late_by_so_much_both_ways():
 def test_a_contact_that_bounces_long_ends_with_the_truth(coil: bool):
     house = drive(build(), contactor=not coil)
     after(house, 1)
-    house.apply("relays.contactor.bounce_ms", 500)
+    house.apply("evse.contactor.bounce_ms", 500)
     house.edges.clear()
     start = house.now_us
     drive(house, contactor=coil)
@@ -248,8 +247,8 @@ def test_a_contact_that_bounces_long_ends_with_the_truth(coil: bool):
 
 def test_a_welded_contactor_does_not_bounce_when_told_to_open():
     house = drive(build(), contactor=True)
-    house.apply("relays.contactor.welded", True)
-    house.apply("relays.contactor.bounce_ms", 500)
+    house.apply("evse.contactor.welded", True)
+    house.apply("evse.contactor.bounce_ms", 500)
     after(house, 2)
     house.edges.clear()
     drive(house, contactor=False)
@@ -273,8 +272,7 @@ def test_a_bond_whose_main_contact_drops_while_its_auxiliary_stays():
 @pytest.mark.parametrize("legs", [1, 2, 3])
 def test_a_lost_pen_shifts_the_legs_as_the_street_pulls(legs: int):
     nominal = 120 if legs == 2 else 230
-    over = {"legs": legs, "nominal_v": nominal, "charger": {"circuit": "wallbox", "legs": legs},
-            "inverter": {"circuit": "battery", "legs": legs},
+    over = {"legs": legs, "nominal_v": nominal,
             "grid": {"earth_ohm": 20, "street_w": [0, 6000, 0]}}  # fmt: skip
     house = after(build(**over), 1)
     house.apply("loads.l1_w", 100)

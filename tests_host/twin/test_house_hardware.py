@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tests_host.twin.house_kit import after, build, charging, drive, islanded
-from tools.twin.house import OUTPUTS, House
+from tools.twin.house import House
 
 HELD: dict[str, Any] = {"relays": {"bond_hold_ms": 500, "switch_excluded": True}}
 
 
 def chip_dies(house: House) -> House:
     """Every pin floats."""
-    return drive(house, **dict.fromkeys(OUTPUTS))
+    return drive(house, **dict.fromkeys(house.switchgear.outputs))
 
 
 def when(house: House, seconds: float, name: str) -> list[tuple[int, bool]]:
@@ -36,7 +36,7 @@ def test_hazard_2_the_enable_drops_and_the_bond_stays_until_the_island_is_dead()
     house = chip_dies(islanded(build(**HELD)))
     assert when(house, 2, "bond") == [(520, False)]
     counts = house.truth()
-    assert float(counts["unbonded_forming_s"]) < 0.001 and counts["inverter_mode"] == "off"
+    assert float(counts["unbonded_forming_s"]) < 0.001 and counts["inverter.mode"] == "off"
     assert not counts["island_closed"], "its driver holds"
 
 
@@ -51,7 +51,7 @@ def test_a_house_that_stays_alive_keeps_its_bond_without_any_command():
     after(house, 5)
     islanded(house)
     after(house, 90)
-    assert house.truth()["pv_connected"]
+    assert house.truth()["pv.connected"]
     assert when(chip_dies(house), 5, "bond") == []
     assert house.truth()["house_source"] == "drift"
     house.apply("pv.fault", True)
@@ -100,7 +100,7 @@ def test_the_service_switch_pulled_in_an_island_ends_it_and_the_bond_goes_last()
     house = islanded(build(**HELD))
     house.apply("protection.service_switch", True)
     assert when(house, 2, "bond") == [(520, False)]
-    assert house.truth()["inverter_mode"] == "off"
+    assert house.truth()["inverter.mode"] == "off"
 
 
 @pytest.mark.parametrize("scope", [["contactor"], ["contactor", "enable"], ["enable", "bond"], []])
@@ -130,10 +130,10 @@ def relayed(**relays: Any) -> House:
 
 def test_the_voltage_relay_lets_a_black_start_pass_and_trips_on_a_short():
     house = islanded(relayed())
-    assert house.truth()["inverter_mode"] == "form", "under-voltage begins with the first good one"
+    assert house.truth()["inverter.mode"] == "form", "under-voltage begins with the first good one"
     house.apply("loads.l1_w", 100_000)
     now = after(house, 1)
-    assert not now.contacts["enable"] and now.truth()["inverter_mode"] == "off"
+    assert not now.contacts["enable"] and now.truth()["inverter.mode"] == "off"
     house.apply("loads.l1_w", 0)
     assert not after(house, 5).contacts["enable"], "for good"
     drive(house, enable=False)
@@ -153,9 +153,9 @@ def test_the_voltage_relay_sees_a_lost_neutral():
 
 def test_a_weld_releases_the_upstream_protection_where_there_is_a_release():
     for has in (True, False):
-        house = charging(build(protection={"release": has}))
-        house.apply("relays.contactor.welded", True)
+        house = charging(build(evse={"release": has}))
+        house.apply("evse.contactor.welded", True)
         drive(house, contactor=False, release=True)
         now = after(house, 1).truth()
-        assert now["wallbox_tripped"] is has and now["contactor_closed"]
-        assert (now["evse_l1_a"] == 0) is has
+        assert now["wallbox_tripped"] is has and now["evse.closed"]
+        assert (now["evse.l1_a"] == 0) is has

@@ -17,7 +17,7 @@ from tests_host.twin.house_kit import (
     following,
     islanded,
 )
-from tools.twin.house import House, truth
+from tools.twin.house import House, controls, truth
 from tools.twin.house.circuit import Circuit
 from tools.twin.house.spec import CircuitSpec
 
@@ -27,7 +27,7 @@ def kirchhoff(house: House) -> None:
     n = house.network
     for k in range(house.legs):
         into = n.main_a[k]
-        out = n.loads_a[k] + n.car_a[k] + n.inverter_a[k] + n.pv_a[k]
+        out = n.loads_a[k] + sum(device.flow[k] for device in house.branches)
         assert abs(into - out) < 1e-6, (k, into, out, n.source)
     children = [c for c in house.circuits if c.parent == 0]
     own = house.loads.y[0]
@@ -55,9 +55,8 @@ def test_currents_obey_kirchhoff_and_voltage_falls_over_the_supply(
     house = build(
         legs=legs,
         nominal_v=120 if legs == 2 else 230,
-        charger={"circuit": "wallbox", "legs": legs},
-        inverter={"circuit": "battery", "legs": legs, "ramp_w_per_s": 1e6},
-        pv={"circuit": "roof", "w_peak": 8000, "legs": legs},
+        inverter={"ramp_w_per_s": 1e6},
+        pv={"w_peak": 8000},
         grid={"voltage_pu": volts},
     )
     house.apply("pv.override_w", sun)
@@ -74,11 +73,7 @@ def test_currents_obey_kirchhoff_and_voltage_falls_over_the_supply(
 @pytest.mark.parametrize(("legs", "between"), [(2, 2.0), (3, math.sqrt(3))])
 def test_legs_stand_at_their_angles(legs: int, between: float) -> None:
     house = after(
-        build(
-            legs=legs,
-            charger={"circuit": "wallbox", "legs": legs},
-            inverter={"circuit": "battery", "legs": legs},
-        ),
+        build(legs=legs),
         1,
     )
     volts = house.network.house_v
@@ -90,7 +85,7 @@ def test_energy_balance_of_an_hour() -> None:
     house = build(pv={"circuit": "roof", "w_peak": 6000}, loads={"flicker_percent": 5})
     house.apply("loads.l1_w", 800)
     charging(following(house, 1500))
-    before, start_car, start_wh = house.truth(), house.car.wh, house.inverter.wh  # type: ignore
+    before, start_car, start_wh = house.truth(), house.rows["car"].wh, house.rows["inverter"].wh  # type: ignore
     used_wh = 0.0
     for _ in range(3600):
         house.advance(house.now_us + SECOND)
@@ -101,13 +96,14 @@ def test_energy_balance_of_an_hour() -> None:
     def rise(name: str) -> float:
         return float(now[name]) - float(before[name])
 
-    taken = rise("import_wh") - rise("export_wh") + rise("pv_wh")
-    given_out = used_wh + rise("car_wh") + rise("inverter_charged_wh")
+    taken = rise("import_wh") - rise("export_wh") + rise("pv.produced_wh")
+    given_out = used_wh + rise("car.charged_wh") + rise("inverter.charged_wh")
     assert taken == pytest.approx(given_out, rel=2e-3)
-    assert house.car.wh - start_car == pytest.approx(rise("car_wh") * 0.92, rel=1e-6)
-    assert house.inverter is not None
-    stored = house.inverter.wh - start_wh
-    assert stored == pytest.approx(rise("inverter_charged_wh") * 0.95, rel=1e-6)
+    assert house.rows["car"].wh - start_car == pytest.approx(
+        rise("car.charged_wh") * 0.92, rel=1e-6
+    )
+    stored = house.rows["inverter"].wh - start_wh
+    assert stored == pytest.approx(rise("inverter.charged_wh") * 0.95, rel=1e-6)
 
 
 # --- breakers ---------------------------------------------------------------------------------
@@ -192,11 +188,11 @@ def test_busbar_sums_all_inflows() -> None:
         {"name": "service", "breaker_a": 100, "bus_a": 100},
         {"name": "battery", "parent": "service", "breaker_a": 32},
     ]
-    house = build(circuits=circuits, charger=None, car={"plugged": False})
+    house = build(circuits=circuits, evse=None, car=None)
     house.apply("loads.l1_w", 11500)
     following(house, -5000)
     now = house.truth()
-    inverter = abs(float(now["inverter_l1_a"]))
+    inverter = abs(float(now["inverter.l1_a"]))
     assert float(now["service_bus_a"]) == pytest.approx(
         float(now["service_l1_a"]) + inverter, rel=0.01
     )
@@ -218,7 +214,7 @@ def test_anti_islanding_ends_a_matched_island_within_two_seconds() -> None:
     kirchhoff(house)
     after(house, 1.7)
     now = house.truth()
-    assert now["house_source"] == "dead" and now["inverter_mode"] == "off"
+    assert now["house_source"] == "dead" and now["inverter.mode"] == "off"
     assert 0.2 < float(now["dead_grid_live_s"]) < 2
 
 
@@ -232,7 +228,7 @@ def test_without_detection_a_matched_island_goes_on_and_feeds_the_neighbours() -
     now = after(house, 10).truth()
     assert now["house_source"] == "drift" and now["dead_grid_live"]
     assert float(now["dead_grid_fed_w"]) == pytest.approx(1500, rel=0.05)
-    assert float(now["dead_grid_inverter_wh"]) == pytest.approx(1500 * 10 / 3600, rel=0.05)
+    assert float(now["inverter.dead_grid_wh"]) == pytest.approx(1500 * 10 / 3600, rel=0.05)
 
 
 def test_mismatched_island_collapses_at_once() -> None:
@@ -251,18 +247,17 @@ def test_a_charging_inverter_keeps_its_current_limit_while_an_island_sinks() -> 
     most_a = 0.0
     for _ in range(100):
         after(house, 0.005)
-        most_a = max(most_a, abs(float(house.truth()["inverter_l1_a"])))
+        most_a = max(most_a, abs(float(house.truth()["inverter.l1_a"])))
     assert most_a <= 1.1 * 5000 / 3 / 230 + 0.1
     assert house.truth()["house_source"] == "dead"
 
 
 def test_forming_with_the_switch_closed_is_dragged_down_and_recorded() -> None:
     house = following(build(grid={"neighbour_w": 20_000}), 0)
-    assert house.inverter is not None
-    house.inverter.allow_forming(True)
+    house.rows["inverter"].allow_forming(True)
     house.apply("grid.outage", True)
     now = after(house, 2).truth()
-    assert now["inverter_fault"] == "overload" and float(now["forming_on_grid_s"]) > 0
+    assert now["inverter.fault"] == "overload" and float(now["forming_on_grid_s"]) > 0
     assert float(now["dead_grid_fed_wh"]) > 0
 
 
@@ -272,11 +267,11 @@ def test_black_start_carries_the_house_and_the_grid_side_stays_dead() -> None:
     following(house, 0)
     now = islanded(house).truth()
     kirchhoff(house)
-    assert now["inverter_mode"] == "form" and now["house_source"] == "form"
+    assert now["inverter.mode"] == "form" and now["house_source"] == "form"
     assert float(now["house_l2_v"]) == pytest.approx(230, rel=0.02)
     assert now["grid_l1_v"] == 0 and now["dead_grid_fed_wh"] == 0
     assert now["ne_bonds"] == 1 and now["unbonded_forming_s"] == 0
-    assert float(now["inverter_w"]) == pytest.approx(-1200, rel=0.03)
+    assert float(now["inverter.w"]) == pytest.approx(-1200, rel=0.03)
 
 
 def test_soft_start_raises_the_voltage_gradually() -> None:
@@ -284,8 +279,7 @@ def test_soft_start_raises_the_voltage_gradually() -> None:
     house.apply("grid.outage", True)
     drive(house, island=False)
     after(house, 1)
-    assert house.inverter is not None
-    house.inverter.allow_forming(True)
+    house.rows["inverter"].allow_forming(True)
     seen = []
     for _ in range(20):
         after(house, 0.1)
@@ -298,7 +292,7 @@ def test_island_overload_collapses() -> None:
     house = islanded(build())
     house.apply("loads.l1_w", 20_000)
     now = after(house, 1).truth()
-    assert now["house_source"] == "dead" and now["inverter_fault"] == "overload"
+    assert now["house_source"] == "dead" and now["inverter.fault"] == "overload"
 
 
 def test_closing_onto_the_grid_out_of_phase_is_recorded_and_trips_the_inverter() -> None:
@@ -310,7 +304,7 @@ def test_closing_onto_the_grid_out_of_phase_is_recorded_and_trips_the_inverter()
     drive(house, bond=False, island=True)
     now = after(house, 1).truth()
     assert float(now["reclosed_deg_most"]) > 60
-    assert now["inverter_fault"] == "overload"
+    assert now["inverter.fault"] == "overload"
 
 
 def test_pv_with_nowhere_to_go_raises_the_frequency_and_pv_gives_way() -> None:
@@ -322,7 +316,7 @@ def test_pv_with_nowhere_to_go_raises_the_frequency_and_pv_gives_way() -> None:
     islanded(house)
     now = after(house, 40).truth()
     assert now["house_source"] == "form" and float(now["house_hz"]) > 50.5
-    assert abs(float(now["pv_w"])) < 1500
+    assert abs(float(now["pv.w"])) < 1500
 
 
 def test_partial_weld_keeps_one_pole_and_the_mirror_contact_says_so() -> None:
@@ -345,7 +339,10 @@ def test_every_field_of_truth_is_explained_and_finite() -> None:
     for name in values:
         plain = name
         for leg in ("l1", "l2", "l3"):
-            plain = plain.replace(f"_{leg}_", "_<leg>_")
+            plain = plain.replace(f"_{leg}_", "_<leg>_").replace(f".{leg}_", ".<leg>_")
+        for kind in controls.KINDS:
+            for row in getattr(house, kind + "s"):
+                plain = plain.replace(f"{row.name}.", f"<{kind}>.")
         for kind in ("circuit", "relay"):
             for own in names:
                 if plain.startswith(own + "_"):

@@ -23,7 +23,7 @@ def made(**household: Any) -> House:
             "profile": "none",
             "appliances": [{"name": "oven", "w": 2400, "legs": [2], "at": []}],
         },
-        "household": {"circuit": "storage", "power_w": 3000, **household},
+        "storages": [{"name": "household", "circuit": "storage", "power_w": 3000, **household}],
     }
     return House(from_dict(HouseSpec, data), START)
 
@@ -34,17 +34,18 @@ def at(house: House, s: float) -> dict[str, Any]:
     return house.truth()
 
 
-@pytest.mark.parametrize("legs", [1, 2, 3])
+@pytest.mark.parametrize("legs", [["L1"], ["L2"], ["L3", "L1"], None])
 @pytest.mark.parametrize("goal_w", [0, 80, -80])
-def test_holds_the_service_at_its_goal(legs: int, goal_w: float) -> None:
+def test_holds_the_service_at_its_goal(legs: list[str] | None, goal_w: float) -> None:
     house = made(legs=legs, goal_w=goal_w)
     at(house, 5)
     house.apply("loads.oven", True)
     assert at(house, 5.5)["grid_w"] == pytest.approx(2400 + goal_w, abs=120)
     truth = at(house, 15)
     assert truth["grid_w"] == pytest.approx(goal_w, abs=30)
-    assert truth["household_w"] == pytest.approx(goal_w - 2400, abs=120)
-    assert truth["storage_l1_a"] < -2
+    assert truth["household.w"] == pytest.approx(goal_w - 2400, abs=120)
+    for leg in ("L1", "L2", "L3"):
+        assert (truth[f"storage_{leg.lower()}_a"] < -2) is (legs is None or leg in legs)
     sum_a = sum(truth[f"main_l{k}_a"] * truth[f"grid_l{k}_v"] for k in (1, 2, 3))
     assert sum_a == pytest.approx(truth["grid_w"], abs=30)
 
@@ -52,10 +53,10 @@ def test_holds_the_service_at_its_goal(legs: int, goal_w: float) -> None:
 def test_delivers_no_more_than_it_can_and_has() -> None:
     house = made(power_w=1000)
     house.apply("loads.oven", True)
-    assert at(house, 10)["household_w"] == pytest.approx(-1000, abs=30)
+    assert at(house, 10)["household.w"] == pytest.approx(-1000, abs=30)
     empty = made(soc_percent=0)
     empty.apply("loads.oven", True)
-    assert at(empty, 10)["household_w"] == 0
+    assert at(empty, 10)["household.w"] == 0
 
 
 def test_leaves_a_dead_grid_at_once_and_returns_after_its_wait() -> None:
@@ -65,8 +66,8 @@ def test_leaves_a_dead_grid_at_once_and_returns_after_its_wait() -> None:
     house.apply("grid.outage", True)
     assert at(house, 10.1)["house_source"] == "dead"
     house.apply("grid.outage", False)
-    assert at(house, 13.5)["household_w"] == 0
-    assert at(house, 30)["household_w"] == pytest.approx(-2400, abs=120)
+    assert at(house, 13.5)["household.w"] == 0
+    assert at(house, 30)["household.w"] == pytest.approx(-2400, abs=120)
 
 
 def test_stands_still_when_told() -> None:
@@ -74,4 +75,4 @@ def test_stands_still_when_told() -> None:
     house.apply("loads.oven", True)
     at(house, 10)
     house.apply("household.standby", True)
-    assert at(house, 12)["household_w"] == 0
+    assert at(house, 12)["household.w"] == 0

@@ -15,13 +15,13 @@ import pytest
 from tests_host.twin.referee_island import TABLE as ISLAND_TABLE
 from tests_host.twin.referee_kit import (
     CHARGING,
-    GOOD,
     Timeline,
     at,
     case,
     hot,
     legs,
     play,
+    truth,
 )
 from tests_host.twin.referee_point import TABLE as POINT_TABLE
 from tests_host.twin.referee_quality import TABLE as QUALITY_TABLE
@@ -63,7 +63,7 @@ def test_rule(rule: type, known: Case, timeline: Callable[[], Timeline], bad: bo
         image, event = row.pop("image", None), row.pop("event", None)
         if event:
             referee.event(round(t_s * 1e6), event)
-        referee.observe(round(t_s * 1e6), GOOD | row, image)
+        referee.observe(round(t_s * 1e6), truth(row), image)
     texts = outcome(referee, rule)
     assert bool(texts) == bad, texts or "nothing found"
 

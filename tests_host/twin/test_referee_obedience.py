@@ -9,13 +9,13 @@ import pytest
 from tests_host.twin.referee_kit import Timeline, at, case, grants, legs, play
 from tools.twin.scenario import Event
 
-RATING = {"inverter_rating_w": 5_000}
+RATING = {"rating_w": 5_000}
 
 
 def story(watts: float, low: int, high: int, seconds: float, **more: Any) -> Timeline:
     """Granted ±5 kW for 5 s, then low…high for so long, at `watts`."""
-    yield from at(0, 5, image=grants(-5_000, 5_000, 0), inverter_w=watts)
-    yield from at(5.1, 5 + seconds, image=grants(low, high, 0), inverter_w=watts, **more)
+    yield from at(0, 5, image=grants(-5_000, 5_000, 0), inverter__w=watts)
+    yield from at(5.1, 5 + seconds, image=grants(low, high, 0), inverter__w=watts, **more)
 
 
 def found(timeline: Timeline, **known: Any) -> list[str]:
@@ -36,7 +36,7 @@ def test_less_is_not(watts: float, low: int, high: int, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"inverter_enabled": False}, {"inverter_mode": "form"}, {"inverter_mode": "off"}]
+    "more", [{"inverter.enabled": False}, {"inverter.mode": "form"}, {"inverter.mode": "off"}]
 )
 def test_without_enable_or_off_the_grid_it_is_not_this_rules(more: dict[str, Any]) -> None:
     known = {"gateway": False, "islandable": False}
@@ -49,7 +49,7 @@ def test_a_late_one_that_moves_is_not() -> None:
     def timeline() -> Timeline:
         for i in range(600):
             high = max(0, 5_000 - 8 * i)
-            yield i / 10, {"image": grants(0, high, high), "inverter_w": min(5_000, high + 160.0)}
+            yield i / 10, {"image": grants(0, high, high), "inverter.w": min(5_000, high + 160.0)}
 
     assert not found(timeline())
 
@@ -57,26 +57,26 @@ def test_a_late_one_that_moves_is_not() -> None:
 @pytest.mark.parametrize(
     ("known", "more", "wrong"),
     [
-        ({"gateway": True}, {"contactor_closed": True}, True),
-        ({"gateway": True}, {"contactor_closed": False}, False),
+        ({"gateway": True}, {"evse.closed": True}, True),
+        ({"gateway": True}, {"evse.closed": False}, False),
         ({"islandable": True}, {"island_closed": True}, True),
         ({"islandable": True}, {"island_closed": False}, False),
         ({}, {}, False),
-        ({"islandable": True}, {"inverter_w": 120.0}, False),
+        ({"islandable": True}, {"inverter.w": 120.0}, False),
     ],
 )
 def test_an_enable_without_effect(
     known: dict[str, Any], more: dict[str, Any], wrong: bool
 ) -> None:
-    row = {"inverter_w": -4_000.0, "inverter_enabled": False} | more
+    row = {"inverter.w": -4_000.0, "inverter.enabled": False} | more
     assert bool(found(at(0, 6, image=grants(0, 0, 0), **row), **known)) == wrong
 
 
 def test_the_figure_is_from_leaving_to_the_enables_end() -> None:
     def timeline() -> Timeline:
         yield from at(0, 5, image=grants(0, 0, 0))
-        yield from at(5.1, 9, image=grants(0, 0, 0), inverter_w=4_000.0)
-        yield from at(9.1, 20, image=grants(0, 0, 0), inverter_w=4_000.0, inverter_enabled=False)
+        yield from at(5.1, 9, image=grants(0, 0, 0), inverter__w=4_000.0)
+        yield from at(9.1, 20, image=grants(0, 0, 0), inverter__w=4_000.0, inverter__enabled=False)
 
     figures = play(timeline(), case(**RATING)).summary()["figures"]
     assert figures["outside_grant_s"] == pytest.approx(3.9)
@@ -90,7 +90,7 @@ def test_it_may_not_come_back_for_a_moment(out_s: float, in_s: float, wrong: boo
     def timeline() -> Timeline:
         t_s = 0.0
         while t_s < 120:
-            yield from at(t_s, t_s + out_s, image=grants(0, 0, 0), inverter_w=-3_700.0)
+            yield from at(t_s, t_s + out_s, image=grants(0, 0, 0), inverter__w=-3_700.0)
             yield from at(t_s + out_s + 0.05, t_s + out_s + in_s, image=grants(0, 0, 0))
             t_s += out_s + in_s + 0.05
 
@@ -121,7 +121,7 @@ def overloaded(
 ) -> list[str]:
     """The battery draws own_a on each leg, of them grant_w on all three granted; `before_s` all of
     it was granted, and the overload stood already."""
-    row = {"inverter_w": own_a * 690} | legs(service=amps, battery=own_a, inverter=own_a)
+    row = {"inverter.w": own_a * 690} | legs(service=amps, battery=own_a, inverter=own_a)
 
     def timeline() -> Timeline:
         yield from at(0, 10, image=grants(0, 5_000, 0))
@@ -129,7 +129,7 @@ def overloaded(
         start = 10 + before_s
         yield from at(start + 0.1, start + seconds, image=grants(0, grant_w, 0), **row)
 
-    known = case(inverter_rating_w=20_000)
+    known = case(rating_w=20_000)
     return [t for t in play(timeline(), known).findings() if "INV-3" in t and "heat" not in t]
 
 
@@ -157,7 +157,7 @@ def test_an_overload_that_stood_before_has_no_new_ten_seconds() -> None:
 def test_an_export_beyond_its_grant_has_ten_seconds(low: int, seconds: float, wrong: bool) -> None:
     def timeline() -> Timeline:
         yield from at(0, 10, image=grants(0, 0, 0))
-        row = {"inverter_w": -4_000.0, "grid_w": -3_000.0}
+        row = {"inverter.w": -4_000.0, "grid_w": -3_000.0}
         yield from at(10.1, 10 + seconds, image=grants(low, 0, 0), **row)
 
     texts = play(timeline(), case(**RATING, export_limit_w=500)).findings()

@@ -69,9 +69,9 @@ def test_an_update_is_a_silence_of_the_inverter_for_its_time() -> None:
         Event(60, "bus", "inverter", "silent"),
     )
     known = case(events=events)
-    silent = [t for t in range(65) if known.inverter_silent(t)]
+    silent = [t for t in range(65) if known.bus_fault("inverter", t)]
     assert silent == [*range(5, 20), 40, 41, *range(60, 65)]
-    assert not known.meter_fault(10)
+    assert not any(known.meter_fault(device, 10) for device in known.devices)
 
 
 # --- expectations ------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def judged(rows: Timeline, **expectation: Any) -> dict[str, Any]:
     [
         ({"at_most": 1000}, True, 1000.0),
         ({"at_least": 1001}, False, 1000.0),
-        ({"that": "inverter_mode", "equals": "follow"}, True, "follow"),
+        ({"that": "inverter.mode", "equals": "follow"}, True, "follow"),
         ({"that": "island_closed", "equals": False}, False, True),
         ({"when": "ever", "at_least": 2000}, False, 1000.0),
         ({"when": "end", "at_most": 1000}, True, 1000.0),

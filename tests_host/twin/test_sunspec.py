@@ -13,7 +13,7 @@ from tools.twin.buses import layout
 from tools.twin.buses.line import Responder
 from tools.twin.buses.sunspec import CAPACITY, SunSpec
 from tools.twin.house.inverter import Inverter
-from tools.twin.house.spec import InverterSpec, SunSpecSpec
+from tools.twin.house.spec import ConverterSpec, SunSpecSpec
 
 BASE = 40_000
 
@@ -22,7 +22,9 @@ class Rig:
     """A client that walks the chain as SunSpec says."""
 
     def __init__(self, **spec: Any) -> None:
-        self.inverter = Inverter(InverterSpec(circuit="battery"), (230.0, 50.0), None)
+        self.inverter = Inverter(
+            ConverterSpec("inverter", circuit="battery"), 0, 3, (230.0, 50.0), None, None
+        )
         self.sunspec = SunSpec(self.inverter, 2, BASE, SunSpecSpec(**spec))
         self.responder = Responder({"inverter": self.sunspec.device})
 

@@ -80,6 +80,7 @@ class Scene:
     close: Callable[[], None] = lambda: None
     emulated: bool = False  # the chip: on virtual time, whatever the speed
     remarks: Sequence[str] = ()  # said once, at the beginning
+    rows: Sequence[live.Place] = ()  # of the house, for the view
 
 
 @dataclass
@@ -157,7 +158,7 @@ class Run:
             self.log = EventLog(stack.enter_context(options.events.open("w")))
         self._scene = scene = self._build(Context(options, folder, self.log))
         stack.callback(scene.close)
-        self._image = ImageEvents(self.log)
+        self._image = ImageEvents(self.log, scene.site)
         if options.record is not None:
             self._recorder = record.Recorder(options.record, options.scenario, options.seed)
             stack.callback(self._recorder.close)
@@ -368,6 +369,7 @@ class Run:
             values=self._image.values if self._image.steps else {},
             events=list(self.log.tail),
             remarks=self._judged,
+            rows=scene.rows,
         )
 
     def _speed(self) -> str:

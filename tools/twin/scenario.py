@@ -18,6 +18,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from tools.site.house import told
 from tools.twin.house import Change, House, HouseSpec, Trace, from_dict
 from tools.twin.scenario_check import UNITS, Event, Expectation, Problems, ScenarioError
 from tools.twin.scenario_schema import explain, flat, schema
@@ -64,6 +65,9 @@ def load(path: Path | str) -> Scenario:
 
 def parse(data: Any, path: Path) -> Scenario:
     """Check `data` as if read from `path` (relative paths in it start there)."""
+    house = data.get("house") if isinstance(data, dict) else None
+    if isinstance(house, dict) and (earlier := told(house)):
+        raise ScenarioError(path, earlier)
     problems = [explain(e) for e in flat(Draft202012Validator(schema()).iter_errors(data))]
     if problems:
         raise ScenarioError(path, sorted(set(problems)))

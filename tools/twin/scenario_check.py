@@ -17,6 +17,15 @@ from tools.twin.house import House, Trace, controls
 MOST_ERRORS = 8
 IMAGE_FIELD = re.compile(r"islet\.[A-Z][A-Z0-9_]*(\[\d+\])?$")
 UNITS = 1_000_000  # µs per s
+ROWS = ("points", "cars", "converters", "sources", "storages", "meters")
+RESERVED = ("grid", "loads", "relays", "protection", "circuits", "sensors", "islet", "all")
+
+
+def _rows(house: dict[str, Any], *lists: str) -> list[tuple[str, dict[str, Any]]]:
+    """The rows of these lists, or of all, with their place."""
+    return [
+        (f"{key}[{i}]", row) for key in lists or ROWS for i, row in enumerate(house.get(key, ()))
+    ]
 
 
 class ScenarioError(ValueError):
@@ -114,31 +123,72 @@ class Problems:
             if parent is not None and parent not in names:
                 self.add(f"house.circuits[{i}].parent", f"{parent!r}, {allowed}")
         self._loops(circuits)
-        users = [("loads", house.get("loads")), ("pv", house.get("pv"))]
-        users += [("household", house.get("household"))]
-        users += [("charger", house.get("charger")), ("inverter", house.get("inverter"))]
         appliances = (house.get("loads") or {}).get("appliances", [])
+        users = [("loads", house.get("loads") or {})]
         users += [(f"loads.appliances[{i}]", a) for i, a in enumerate(appliances)]
+        users += [(where, row) for where, row in _rows(house)]
         for where, user in users:
-            circuit = (user or {}).get("circuit")
+            circuit = user.get("circuit")
             if circuit is not None and circuit not in names:
                 self.add(f"house.{where}.circuit", f"{circuit!r}, {allowed}")
         self._legs(house, appliances)
+        self._names(house)
+        self._places(house, allowed)
+        self._buses(house)
         relays = house.get("relays") or {}
         if relays.get("bond_hold_ms") and not relays.get("switch_excluded"):
             what = (
                 "held by stored energy, allowed with switch_excluded (the switch may else close)"
             )
             self.add("house.relays.bond_hold_ms", what)
-        charger, inverter = house.get("charger"), house.get("inverter")
-        if charger and charger.get("kind") == "dc" and inverter is None:
-            self.add("house.inverter", "absent, a dc charger needs one")
-        if (
-            inverter is not None
-            and "circuit" not in inverter
-            and (charger or {}).get("kind") != "dc"
-        ):
-            self.add("house.inverter.circuit", f"absent, {allowed}")
+
+    def _names(self, house: dict[str, Any]) -> None:
+        """Each row has a name of its own, and none of the house's other words."""
+        seen: dict[str, str] = {}
+        for where, row in _rows(house, *ROWS, "lines"):
+            name = row["name"]
+            if name in RESERVED:
+                self.add(f"house.{where}.name", f"{name!r} is taken, allowed a name of its own")
+            if name in seen:
+                self.add(f"house.{where}.name", f"{name!r} is house.{seen[name]}, allowed once")
+            seen[name] = where
+
+    def _places(self, house: dict[str, Any], circuits: str) -> None:
+        """What stands behind what."""
+        points = [p["name"] for p in house.get("points", [])]
+        converters = [c["name"] for c in house.get("converters", [])]
+        taken: dict[str, str] = {}
+        for where, car in _rows(house, "cars"):
+            at = car["at"]
+            if at not in (*points, *converters):
+                allowed = f"allowed {', '.join((*points, *converters)) or 'a point or converter'}"
+                self.add(f"house.{where}.at", f"{at!r}, {allowed}")
+            elif at in taken:
+                text = f"{at!r}, where {taken[at]} is, allowed one car each"
+                self.add(f"house.{where}.at", text)
+            taken[at] = car["name"]
+        for where, converter in _rows(house, "converters"):
+            point = converter.get("point")
+            if point is not None and point not in points:
+                self.add(f"house.{where}.point", f"{point!r}, allowed {', '.join(points)}")
+            if point is None and converter.get("circuit") is None:
+                self.add(f"house.{where}.circuit", f"absent, {circuits}")
+
+    def _buses(self, house: dict[str, Any]) -> None:
+        """Lines exist, and an address is used once on each."""
+        lines = [line["name"] for line in house.get("lines", [])]
+        used: dict[tuple[str, int], str] = {}
+        for where, row in _rows(house, "meters", "converters"):
+            line = row.get("line") or (lines[0] if lines else None)
+            if line is None:
+                continue  # nobody asks it
+            if line not in lines:
+                self.add(f"house.{where}.line", f"{line!r}, allowed {', '.join(lines)}")
+            place = (line, row.get("address", 1 if where.startswith("meters") else 2))
+            if place in used:
+                text = f"{place[1]} on line {line} is {used[place]}'s, allowed once"
+                self.add(f"house.{where}.address", text)
+            used[place] = row["name"]
 
     def _loops(self, circuits: list[dict[str, Any]]) -> None:
         parent = {c["name"]: c.get("parent") for c in circuits}
@@ -152,11 +202,12 @@ class Problems:
 
     def _legs(self, house: dict[str, Any], appliances: list[dict[str, Any]]) -> None:
         legs = house.get("legs", 3)
-        for part, default in (("pv", 3), ("household", 3), ("charger", 3), ("inverter", 3)):
-            spec = house.get(part)
-            if spec and spec.get("legs", default) > legs:
-                used = spec.get("legs", default)
-                self.add(f"house.{part}.legs", f"{used}, allowed 1…{legs} (house.legs)")
+        for where, row in _rows(house):
+            wired = row.get("legs")
+            for leg in wired if isinstance(wired, list) else ():
+                if int(leg[1]) > legs:
+                    last = f"L1…L{legs}" if legs > 1 else "L1"
+                    self.add(f"house.{where}.legs", f"{leg!r}, allowed {last} (house.legs)")
         names: set[str] = set()
         for i, appliance in enumerate(appliances):
             for leg in appliance.get("legs", [1]):
@@ -234,10 +285,16 @@ class Problems:
                 return None
             return Event(at_s, "set", data["set"], data["to"])
         if "bus" in data:
+            on_lines = [row.name for row in (*house.meters, *house.converters)]
+            if data["bus"] not in (*on_lines, "all"):
+                allowed = ", ".join((*on_lines, "all"))
+                self.add(f"{where}.bus", f"{data['bus']!r}, allowed {allowed}")
             return Event(at_s, "bus", data["bus"], data["fault"], data.get("for_s"))
         if "update" in data:
-            if house.inverter is None:
-                self.add(f"{where}.update", "'inverter', this house has none")
+            converters = [row.name for row in house.converters]
+            if data["update"] not in converters:
+                allowed = ", ".join(converters) or "none: this house has no converter"
+                self.add(f"{where}.update", f"{data['update']!r}, allowed {allowed}")
             factors = data.get("factors", {})
             for name in factors:
                 if name not in FACTORS:
@@ -260,7 +317,8 @@ class Problems:
         key = "rise_of" if rise else "that"
         that = data[key]
         if that not in fields and not IMAGE_FIELD.match(that):
-            near = [f for f in sorted(fields) if f.split("_")[0] == that.split("_")[0]]
+            first = re.split(r"[._]", that)[0]
+            near = [f for f in sorted(fields) if re.split(r"[._]", f)[0] == first]
             allowed = ", ".join(near or sorted(fields))
             self.add(f"{where}.{key}", f"{that!r}, allowed {allowed}; or islet.<FIELD>")
         elif IMAGE_FIELD.match(that):

@@ -10,7 +10,6 @@ from jsonschema.exceptions import ValidationError
 from tools.twin.house import HouseSpec, schema_of
 
 BUS_FAULTS = ("silent", "late", "crc", "exception", "noise", "other", "busy", "acknowledge")
-BUS_DEVICES = ("meter", "inverter")
 CONTROLLER = ("reset", "off")
 
 
@@ -70,7 +69,7 @@ def _event_schema(seconds: dict[str, Any]) -> dict[str, Any]:
         "set": ({"set": text, "to": {}}, ["to"]),
         "bus": (
             {
-                "bus": {"enum": list(BUS_DEVICES)},
+                "bus": {**text, "description": "name of a meter or converter, or all"},
                 "fault": {"enum": list(BUS_FAULTS)},
                 "for_s": seconds,
             },
@@ -80,7 +79,7 @@ def _event_schema(seconds: dict[str, Any]) -> dict[str, Any]:
         "broker": ({"broker": {"enum": ["up", "down"]}}, []),
         "update": (
             {
-                "update": {"enum": ["inverter"]},
+                "update": {**text, "description": "name of a converter"},
                 "insert": {"type": "integer", "minimum": 0, "maximum": 200, "not": {"const": 1}},
                 "factors": {
                     "type": "object",

@@ -22,11 +22,13 @@ from tools.twin.buses.mqtt import StubBroker
 from tools.twin.buses.realbroker import RealBroker, free_port
 from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.sunspec import SunSpec
-from tools.twin.house import House
+from tools.twin.house import House, HouseSpec
+from tools.twin.house.spec import LineSpec
 from tools.twin.link import port
 from tools.twin.link.session import Session
 from tools.twin.link.signals import Instruments, Synthesis
 from tools.twin.referee import Referee
+from tools.twin.view.live import Place
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 MQTT_PORT = 1883
@@ -90,18 +92,21 @@ class Stage:
         instruments = Instruments(**story.house.sensors.instruments())
         self._environment: dict[str, str] = {}
         self._page = ""
-        self._serial: SerialBus | None = None
-        self._sunspec: SunSpec | None = None
+        self._serials: dict[int, SerialBus] = {}  # by the board's UART
+        self._sunspecs: dict[str, SunSpec] = {}
         self._real_broker: RealBroker | None = None
         self._broker: StubBroker | None = None
-        self._responder, devices = self._devices()
-        timing = self._timing()
-        uarts = {} if self._real else {board["uart"]["id"]: Line(self._responder, timing)}
+        self._cables = self._lines()
+        uarts = {
+            uart: Line(responder, timing)
+            for uart, (responder, _, timing) in self._cables.items()
+            if not self._real
+        }
         if not self._real:
             self._broker = StubBroker(_whole(self._site, "mqtt", "port", MQTT_PORT))
             self._broker.on_message = self._message
         if self._emulated:
-            self._emulate(timing)
+            self._emulate(next(iter(self._cables.values()))[2])
         minutes = round((story.start - EPOCH).total_seconds()) // 60
         self.session = Session(
             self._port,
@@ -113,7 +118,7 @@ class Stage:
             self._house.truth,
         )
         if self._real:
-            self._serial = SerialBus(self._responder, devices, timing)
+            self._serials = {uart: SerialBus(*cable) for uart, cable in self._cables.items()}
             self._real_broker = RealBroker(context.folder)
 
     def scene(self) -> run.Scene:
@@ -130,6 +135,7 @@ class Stage:
             close=self.close,
             emulated=self._emulated,
             remarks=self._remarks,
+            rows=_places(self._story.house),
         )
 
     def _emulate(self, timing: Timing) -> None:
@@ -153,35 +159,49 @@ class Stage:
 
     # --- devices ------------------------------------------------------------------------------
 
-    def _devices(self) -> tuple[Responder, list[Any]]:
-        site, house = self._site, self._house
-        devices = {"meter": sdm630(house.meter, _whole(site, "meter", "address", 1))}
-        if house.inverter is not None:
-            inverter: Any = house.inverter
-            if self._real:
-                inverter = Posted(inverter, lambda job: self.session.post(job))
-            address = _whole(site, "inverter", "address", 2)
-            base, spec = _whole(site, "inverter", "base", 40_000), self._story.house.inverter
-            assert spec is not None
-            self._sunspec = sunspec = SunSpec(inverter, address, base, spec.sunspec)
-            sunspec.seconds = lambda: self._house.now_us // 1_000_000
-            devices["inverter"] = sunspec.device
-        responder = Responder(devices, self._context.options.seed)
-        responder.now_us = lambda: self.session.now_us
-        responder.log = self._bus_log
-        return responder, list(devices.values())
+    def _lines(self) -> dict[int, tuple[Responder, list[Any], Timing]]:
+        """What hangs on each of the board's UARTs, in the order of the house's lines."""
+        specs = self._story.house.lines or [LineSpec("none")]
+        first = self._board["uart"]["id"]
+        uarts = [first] if self._emulated else [first, 1 - first]  # the simulated chip has two
+        found = {}
+        for i, line in enumerate(specs):
+            if i >= len(uarts):
+                self._remarks.append(f"line {line.name}: this board has no UART for it")
+                continue
+            devices = self._devices(line.name, i == 0)
+            responder = Responder(devices, self._context.options.seed + i)
+            responder.now_us = lambda: self.session.now_us
+            responder.log = self._bus_log
+            timing = Timing(line.baud, line.parity)
+            found[uarts[i]] = (responder, list(devices.values()), timing)
+        return found
 
-    def _timing(self) -> Timing:
-        bus = self._site.get("bus")
-        parity = bus.get("parity", "N") if isinstance(bus, dict) else "N"
-        return Timing(_whole(self._site, "bus", "baud", 19_200), str(parity))
+    def _devices(self, line: str, first: bool) -> dict[str, Any]:
+        """Meters and converters on a line, by name."""
+        house, spec = self._house, self._story.house
+        devices: dict[str, Any] = {}
+        for meter, row in zip(house.meters, spec.meters, strict=True):
+            if row.line == line or (row.line is None and first):
+                devices[row.name] = sdm630(meter, row.address)
+        for converter, row in zip(house.converters, spec.converters, strict=True):
+            if row.line == line or (row.line is None and first):
+                inverter: Any = converter
+                if self._real:
+                    inverter = Posted(converter, lambda job: self.session.post(job))
+                sunspec = SunSpec(inverter, row.address, row.base, row.sunspec)
+                sunspec.seconds = lambda: self._house.now_us // 1_000_000
+                devices[row.name] = sunspec.device
+                self._sunspecs[row.name] = sunspec
+        return devices
 
     def start_real(self) -> None:
         """Serial line, broker and the page's port of this run's own; in virtual time nothing."""
-        if self._serial is None or self._real_broker is None:
+        if self._real_broker is None:
             return
-        self._serial.start()
-        self._environment["ISLET_PTY"] = self._serial.path
+        for i, (uart, serial) in enumerate(self._serials.items()):
+            serial.start()
+            self._environment[f"ISLET_PTY_{uart}" if i else "ISLET_PTY"] = serial.path
         broker = self._real_broker
         broker.start()
         broker.on_message = lambda topic, payload: self.session.post(
@@ -197,8 +217,8 @@ class Stage:
             self._site["http"]["port"] = page_port
 
     def close(self) -> None:
-        if self._serial is not None:
-            self._serial.stop()
+        for serial in self._serials.values():
+            serial.stop()
         if self._real_broker is not None:
             self._real_broker.stop()
 
@@ -212,7 +232,7 @@ class Stage:
             case "bus":
                 said = f"{event.target}: {event.value}"
                 until_us = 1 << 62 if event.for_s is None else t_us + long_us
-                self._responder.fault(event.target, event.value, until_us)
+                self._fault(event.target, event.value, until_us)
             case "mqtt":
                 said = f"publishes to {event.target}"
                 self._publish(t_us, event.target, event.value)
@@ -221,15 +241,20 @@ class Stage:
                 self.session.lose(event.value, t_us, long_us)
             case "update":
                 said = f"{event.target}: updates itself"
-                self._responder.fault(event.target, "silent", t_us + long_us)
-                assert self._sunspec is not None
-                self._sunspec.update(*event.value)
+                self._fault(event.target, "silent", t_us + long_us)
+                self._sunspecs[event.target].update(*event.value)
             case _:
                 said = f"broker {event.value}"
                 broker = self._broker or self._real_broker
                 assert broker is not None
                 broker.set_state(event.value)
         self._context.log.add(t_us, "scenario", said)
+
+    def _fault(self, name: str, kind: str, until_us: int) -> None:
+        """Of a device on whatever line it is, or of all."""
+        for responder, _, _ in self._cables.values():
+            if name == "all" or name in responder.names:
+                responder.fault(name, kind, until_us)
 
     def _publish(self, t_us: int, topic: str, payload: Any) -> None:
         data = payload if isinstance(payload, str) else json.dumps(payload)
@@ -256,6 +281,16 @@ def build(context: run.Context, story: scenario.Scenario) -> run.Scene:
         stage.close()
         raise
     return stage.scene()
+
+
+def _places(house: HouseSpec) -> list[Place]:
+    """The house's rows for the view."""
+    at = {"cars": "at", "converters": "point"}
+    return [
+        Place(row.name, key.removesuffix("s"), getattr(row, at.get(key, ""), None) or "")
+        for key in ("points", "cars", "converters", "sources", "storages")
+        for row in getattr(house, key)
+    ]
 
 
 def _whole(site: dict[str, Any], section: str, key: str, default: int) -> int:

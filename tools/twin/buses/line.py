@@ -69,6 +69,10 @@ class Responder:
         self.now_us: Callable[[], int] = lambda: 0  # the house's time, for the real-time cable
         self.log: Callable[[int, str], None] = lambda t_us, text: None
 
+    @property
+    def names(self) -> list[str]:
+        return list(self._names.values())
+
     def fault(self, name: str, kind: str, until_us: int) -> None:
         """Make a device (or "all") behave badly until a time. Errors name what is allowed."""
         names = [*self._names.values(), "all"]

@@ -50,6 +50,7 @@ class SunSpec:
         spec: SunSpecSpec | None = None,
     ) -> None:
         self.inverter = inverter
+        self._unused = tuple(k for k in range(LEGS) if k not in inverter.legs)
         self.base = base
         self.spec = spec or SunSpecSpec()
         self.scales = {model: dict(rows) for model, rows in self.SCALES.items()}
@@ -152,11 +153,11 @@ class SunSpec:
         self._scaled(registers, 701, "A", sum(abs(a) for a in currents), "A_SF")
         self._scaled(registers, 701, "Hz", inverter.hz, "Hz_SF")
         self._scaled(registers, 701, "LNV", max(inverter.v), "V_SF")
-        for leg in range(LEGS):
+        for own, leg in enumerate((*inverter.legs, *self._unused)):  # its own first leg first
             amps, volts = currents[leg], inverter.v[leg]
-            self._scaled(registers, 701, f"WL{leg + 1}", -amps * volts, "W_SF")
-            self._scaled(registers, 701, f"AL{leg + 1}", abs(amps), "A_SF")
-            self._scaled(registers, 701, f"VL{leg + 1}", volts, "V_SF")
+            self._scaled(registers, 701, f"WL{own + 1}", -amps * volts, "W_SF")
+            self._scaled(registers, 701, f"AL{own + 1}", abs(amps), "A_SF")
+            self._scaled(registers, 701, f"VL{own + 1}", volts, "V_SF")
 
     def _storage(self, registers: list[int]) -> None:
         battery = self.inverter.battery

@@ -147,7 +147,8 @@ class UART(io.IOBase, hostlink.Alarm):
 
     def _open(self):
         """The line is a pseudo-terminal; a read shall return at once with what there is."""
-        self.file = open(os.getenv("ISLET_PTY") or "", "r+b")  # type: ignore[call-overload]
+        name = os.getenv("ISLET_PTY_{}".format(self.id)) or os.getenv("ISLET_PTY") or ""
+        self.file = open(name, "r+b")  # type: ignore[call-overload]
         settings = termios.tcgetattr(self.file.fileno())
         settings[6][_VMIN] = settings[6][_VTIME] = 0
         termios.tcsetattr(self.file.fileno(), termios.TCSANOW, settings)

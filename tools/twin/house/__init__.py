@@ -18,22 +18,19 @@ from . import controls, truth
 from .car import NO_PILOT, Car, offered_a
 from .circuit import Circuit
 from .grid import Grid, rotation
-from .household import Household
 from .instruments import Instruments, shown
 from .inverter import Inverter
 from .loads import Loads
-from .meter import Meter
 from .network import Network
 from .panel import Panel
-from .pv import Pv
+from .point import Point
+from .rows import Rows
 from .script import Change, Script, Trace
 from .segment import Segment, angle_between
 from .spec import HouseSpec, from_dict, schema_of
-from .switchgear import CONTACTS, OUTPUTS, Switchgear
+from .switchgear import Switchgear
 
 __all__ = [
-    "CONTACTS",
-    "OUTPUTS",
     "Change",
     "House",
     "HouseSpec",
@@ -46,6 +43,8 @@ __all__ = [
 NEVER = 1 << 62
 SECOND_US = 1_000_000
 STEP_US = 10_000
+DEAD = (0.0, 0.0, 0.0)  # V, of terminals
+NOTHING = (0j, 0j, 0j)
 JUMP_DEG = 20.0  # following sources trip when the grid comes back further out of phase
 
 
@@ -59,27 +58,25 @@ class House:
         self.now_us = 0
         self.segments: list[Segment] = []
         self.edges: list[tuple[int, str, bool]] = []
-        self.gateway = spec.charger is not None and spec.charger.kind == "dc"
-        self.panel = Panel(spec)
-        self.circuits, self.index = self.panel.circuits, self.panel.index
-        nominal = (spec.nominal_v, spec.nominal_hz)
-        self.grid = Grid(spec.grid, spec.legs, *nominal, seed)
-        self.car = Car(spec.car)
-        self.car_legs = min(spec.car.legs, spec.charger.legs) if spec.charger else 0
-        behind = self.car if self.gateway else None
-        self.inverter = Inverter(spec.inverter, nominal, behind) if spec.inverter else None
-        self.pv = Pv(spec.pv, spec.place, start, nominal) if spec.pv else None
-        household = spec.household
-        self.household = Household(household, nominal) if household else None
+        self.panel = panel = Panel(spec)
+        self.circuits, self.index = panel.circuits, panel.index
+        legs, nominal = spec.legs, (spec.nominal_v, spec.nominal_hz)
+        self.grid = Grid(spec.grid, legs, *nominal, seed)
         circuits = len(self.circuits)
-        self.loads = Loads(spec.loads, start, seed, spec.legs, spec.nominal_v, circuits)
-        self.meter = Meter(spec.meter)
-        self.instruments = Instruments()
+        self.loads = Loads(spec.loads, start, seed, legs, spec.nominal_v, circuits)
         self.switchgear = Switchgear(spec, seed)
         self.relays, self.protection = self.switchgear.relays, self.switchgear.protection
+        rows = Rows(spec, panel, self.relays, start)
+        self.points, self.cars, self.converters = rows.points, rows.cars, rows.converters
+        self.sources, self.storages, self.meters = rows.sources, rows.storages, rows.meters
+        self.plugs, self.gateways = rows.plugs, rows.gateways
+        self.followers, self.branches, self.rows = rows.followers, rows.branches, rows.by_name
+        self.no_point = rows.no_point
+        self.switchgear.wire(self.converters)
+        self.meter_us = 0 if self.meters else NEVER
+        self.instruments = Instruments()
         self.network = Network(self)
         self.script = Script()
-        self.pilot_hz, self.pilot_duty = 1000.0, -1.0  # −1: not driven
         self.grid_rad = self.house_rad = self.form_rad = 0.0
         self.house_hz = spec.nominal_hz
         self.tick_us = 0
@@ -88,28 +85,13 @@ class House:
         self._last: Segment | None = None
         self.counts = truth.Counts()
         self.controls = controls.table(self)
-        devices = (self.inverter, self.pv)
-        self._parts: list[Any] = [self, self.grid, self.car, self.loads, self.meter, self.panel]
-        self._parts += [
-            self.switchgear,
-            self.switchgear.voltage_relay,
-            self.instruments,
-            self.protection,
-            self.network,
-            self.script,
-            self.counts,
-            *self.circuits,
+        self._parts: list[Any] = [
+            *(self, self.grid, self.loads, self.panel, self.switchgear, self.instruments),
+            *(self.switchgear.voltage_relay, self.protection, self.network, self.script),
+            *(self.counts, *self.circuits, *self.relays.values(), *self.loads.appliances),
+            *(self.grid._dice, self.loads._dice, *(r._dice for r in self.relays.values())),
+            *rows.parts(),
         ]
-        self._parts += [*self.relays.values(), *self.loads.appliances]
-        self._parts += [r._dice for r in self.relays.values()]
-        self._parts += [self.grid._dice, self.loads._dice]
-        self._parts += [part for d in devices if d for part in (d, d.watch)]
-        if self.inverter:
-            self._parts.append(self.inverter.obeys)
-        if self.inverter and not self.gateway:
-            self._parts.append(self.inverter.battery)
-        if own := self.household:
-            self._parts += [own, own.watch, own.battery]
         self._settle()
         self.edges.clear()  # the first levels are in `contacts`
 
@@ -118,20 +100,22 @@ class House:
     def set_output(self, name: str, level: bool | None) -> None:
         """Drive an output of the unit, or let it float (None): then the islanding switch's driver
         holds its state, and pull-downs keep the others off."""
-        if name not in OUTPUTS:
-            raise ValueError(f"output {name!r}, allowed {', '.join(OUTPUTS)}")
         gear = self.switchgear
+        if name not in gear.outputs:
+            raise ValueError(f"output {name!r}, allowed {', '.join(gear.outputs)}")
         if gear.outputs[name] is not level:
             gear.outputs = {**gear.outputs, name: level}
             self.touched = True
 
-    def set_pilot(self, frequency_hz: float, duty: float | None) -> None:
-        """Duty 0…1: 1.0 steady +12 V, 0.0 steady −12 V; None: not driven, 0 V."""
+    def set_pilot(self, frequency_hz: float, duty: float | None, index: int = 0) -> None:
+        """Of the board's pilot `index`. Duty 0…1: 1.0 steady +12 V, 0.0 steady −12 V; None: not
+        driven, 0 V."""
         level = -1.0 if duty is None else float(duty)
         if not (level == -1.0 or 0 <= level <= 1):
             raise ValueError(f"pilot duty {duty}, allowed 0…1")
-        if (frequency_hz, level) != (self.pilot_hz, self.pilot_duty):
-            self.pilot_hz, self.pilot_duty = frequency_hz, level
+        point = self.points[index] if index < len(self.points) else self.no_point
+        if (frequency_hz, level) != (point.pilot_hz, point.pilot_duty):
+            point.pilot_hz, point.pilot_duty = frequency_hz, level
             self.touched = True
 
     def apply(self, name: str, value: Any) -> None:
@@ -165,34 +149,39 @@ class House:
         """Let time pass to `to_us`; appends to `segments` and `edges`."""
         if to_us < self.now_us:
             raise ValueError(f"advance to {to_us} µs, allowed {self.now_us} and later")
-        if self.touched or (self.inverter is not None and self.inverter.touched):
+        if self.changed:
             self._settle()
         while self.now_us < to_us:
-            end = min(to_us, self.due_us, self.meter.due_us)
+            end = min(to_us, self.due_us, self.meter_us)
             self._pass(end, end - self.now_us)
-            if end >= self.meter.due_us:
-                n = self.network
-                self.meter.sample(end, n.grid_v, n.main_a, self.grid_side()[0])
+            if end >= self.meter_us:
+                self._measure(end)
             if end >= self.due_us:
                 self._settle()
+
+    @property
+    def changed(self) -> bool:
+        """Something was changed since time last passed."""
+        return self.touched or any(c.touched for c in self.converters)
 
     @property
     def contacts(self) -> dict[str, bool]:
         """What each feedback contact reads now."""
         return self.switchgear.contacts
 
-    # --- wiring, asked by the network -------------------------------------------------------
+    # --- what is where ----------------------------------------------------------------------
 
-    def car_wired(self) -> bool:
-        """Mains reach the car through contactor and plug."""
-        at = self.panel.car_at
-        wired = at >= 0 and self.panel.fed[at]
-        return wired and self.relays["contactor"].closed and self.car.mated
+    @property
+    def former(self) -> Inverter | None:
+        """The converter that forms."""
+        for converter in self.converters:
+            if converter.mode == "form":
+                return converter
+        return None
 
-    def inverter_wired(self) -> bool:
-        """Mains reach the inverter; a gateway's lie behind islet's contactor."""
-        on = not self.gateway or self.relays["contactor"].closed
-        return on and self.panel.fed[self.panel.inverter_at]
+    def circuit_w(self, index: int) -> float:
+        """Active power into a circuit."""
+        return self.network.power_w(self.circuits[index].a)
 
     def grid_side(self) -> tuple[float, float]:
         """Frequency and phase on the grid's side of the islanding switch."""
@@ -216,14 +205,13 @@ class House:
         self.counts.count(self, dt_us)
         turn = math.tau * dt_us * 1e-6
         self.grid_rad = (self.grid_rad + turn * self.grid.hz) % math.tau
-        inverter = self.inverter
-        if inverter is not None:
-            if inverter.mode == "form":
-                self.form_rad = (self.form_rad + turn * inverter.form_hz) % math.tau
-            inverter.store(dt_us)
-            inverter.now_us = end_us
-        if self.household is not None:
-            self.household.store(dt_us)
+        if former := self.former:
+            self.form_rad = (self.form_rad + turn * former.form_hz) % math.tau
+        for converter in self.converters:
+            converter.store(dt_us)
+            converter.now_us = end_us
+        for storage in self.storages:
+            storage.store(dt_us)
         source = self.network.source
         if source == "grid":
             self.house_rad = self.grid_rad
@@ -232,6 +220,19 @@ class House:
         else:
             self.house_rad = (self.house_rad + turn * self.house_hz) % math.tau
         self.now_us = end_us
+
+    def _measure(self, now_us: int) -> None:
+        """The meters whose time it is take a measurement."""
+        n = self.network
+        for meter in self.meters:
+            if now_us < meter.due_us:
+                continue
+            if meter.at == 0:
+                meter.sample(now_us, n.grid_v, n.main_a, self.grid_side()[0])
+            else:
+                volts = n.house_v if self.panel.fed[meter.at] else NOTHING
+                meter.sample(now_us, volts, self.circuits[meter.at].a, self.house_hz)
+        self.meter_us = min(meter.due_us for meter in self.meters)
 
     def _settle(self) -> None:
         """Let everything due happen at now, and find the new state of the network."""
@@ -266,109 +267,104 @@ class House:
         self.grid.tick()
         self.loads.tick(now_us)
         self.panel.stale = True
-        if self.pv is not None:
-            self.pv.tick(now_us)
+        for source in self.sources:
+            source.tick(now_us)
 
     def _devices(self, now_us: int, dt_us: int) -> tuple[Any, ...]:
-        """Relays, car, inverter, PV take their next step; the switches they leave."""
-        gear = self.switchgear
-        if name := self.released():
-            self._release_weld(self.circuits[self.index[name]])
+        """Relays, cars, converters, sources take their next step; the switches they leave."""
+        gear, n = self.switchgear, self.network
+        for point in self.points:
+            if self.released(point):
+                self._release_weld(self.circuits[point.at])
         for name in gear.drive(now_us):
-            self.counts.switched(self, name, self.relays[name].closed)
-            self.panel.stale = True
-        car, inverter = self.car, self.inverter
-        if not self.gateway:
-            car.settle_mating(
-                now_us, self.relays["contactor"].closed and self.network.level() > 0.2
-            )
-            car.sense(now_us, self._offer(), self._car_volts())
-        else:
-            car.settle_mating(now_us, inverter is not None and abs(inverter.w) > 100)
-        car.step(now_us, dt_us)
-        if inverter is not None:
-            inverter.wire_enable(gear.enable())
-            inverter.touched = False
-            inverter.step(now_us, dt_us)
-        if self.pv is not None:
-            self.pv.step(now_us)
-        if self.household is not None:
-            self.household.step(now_us, self.network.grid_w(), self.network.source)
+            self._switched(name, self.relays[name].closed)
+        for car, point in self.plugs:
+            car.settle_mating(now_us, point.contactor.closed and n.level() > 0.2)
+            car.sense(now_us, self._offer(car, point), n.car_volts(car))
+            car.step(now_us, dt_us)
+        for car, gateway in self.gateways:
+            car.settle_mating(now_us, abs(gateway.w) > 100)
+            car.step(now_us, dt_us)
+        for converter in self.converters:
+            converter.wire_enable(gear.enable(converter))
+            converter.touched = False
+            converter.step(now_us, dt_us)
+        for source in self.sources:
+            source.step(now_us)
+        for storage in self.storages:
+            storage.step(now_us, n.grid_w(), n.source)
         if self.panel.stale:
             self.panel.admit(self.loads, not self.relays["loads"].closed)
         return self._switches()
 
-    def released(self) -> str:
-        """The circuit of the charging point, while the release of its breaker has voltage."""
-        charger = self.spec.charger
-        if charger is None or not self.spec.protection.release:
-            return ""
-        return charger.circuit if self.switchgear.outputs["release"] else ""
+    def _switched(self, name: str, closed: bool) -> None:
+        """The main contacts of a relay have moved."""
+        self.panel.stale = True
+        relay = self.relays[name]
+        point = next((p for p in self.points if p.contactor is relay), None)
+        if point is not None:
+            point.switched(closed)
+        elif name == "island":
+            self.counts.tied(self, closed)
 
-    def _release_weld(self, point: Circuit) -> None:
-        if not point.tripped:
-            point.trip()
+    def released(self, point: Point) -> bool:
+        """The release of the breaker that feeds a charging point has voltage."""
+        return bool(point.release and self.switchgear.outputs.get(point.release))
+
+    def _release_weld(self, breaker: Circuit) -> None:
+        if not breaker.tripped:
+            breaker.trip()
             self.panel.stale = True
 
     def _switches(self) -> tuple[Any, ...]:
         """Whatever makes another round necessary when it changes."""
-        inverter, pv, car = self.inverter, self.pv, self.car
         return (
             self.network.source,
-            inverter.mode if inverter is not None else "",
-            pv.connected if pv is not None else False,
-            self.household.own_w if self.household is not None else 0.0,
-            car.amps > 0,
-            car.live_us != NEVER,
-            tuple(r.closed for r in self.relays.values()),
+            [c.mode for c in self.converters],
+            [s.connected for s in self.sources],
+            [s.own_w for s in self.storages],
+            [(c.amps > 0, c.live_us != NEVER) for c in self.cars],
+            [r.closed for r in self.relays.values()],
         )
 
-    def _offer(self) -> float:
-        if not self.car.plugged or self.car.pilot != "normal" or self.pilot_duty <= 0:
+    @staticmethod
+    def _offer(car: Car, point: Point) -> float:
+        if not car.plugged or car.pilot != "normal" or point.pilot_duty <= 0:
             return NO_PILOT
-        return offered_a(self.pilot_duty)
-
-    def _car_volts(self) -> float:
-        if not self.car_wired():
-            return 0.0
-        return min(abs(v) for v in self.network.house_v[: self.car_legs]) / self.nominal_v
+        return offered_a(point.pilot_duty)
 
     def _electrical(self, now_us: int, dt_us: int) -> None:
         """Solve, then show the devices their new terminals."""
-        n, inverter, pv = self.network, self.inverter, self.pv
+        n = self.network
         was, was_rad, was_tied = n.source, self.house_rad, n.tied
         n.solve(dt_us)
         if n.source != was:
             self._source_changed(was, was_rad, was_tied)
         if n.source == "grid":
             self.house_hz, self.house_rad = self.grid.hz, self.grid_rad
-        elif n.source == "form" and inverter is not None:
-            self.house_hz, self.house_rad = inverter.form_hz, self.form_rad
+        elif n.source == "form" and (former := self.former) is not None:
+            self.house_hz, self.house_rad = former.form_hz, self.form_rad
         else:
             self.house_hz = n.drift_hz
         volts = tuple(abs(v) for v in n.house_v)
         island = n.source == "form"
-        if inverter is not None:
-            inverter.w = n.power_w(n.inverter_a)
-            inverter.a = self._signed(n.inverter_a)
-            seen = volts if self.inverter_wired() else (0.0, 0.0, 0.0)
-            inverter.see(now_us, seen, self.house_hz, island)
-        if pv is not None:
-            pv.w = n.power_w(n.pv_a)
-            pv.a = self._signed(n.pv_a)
-            seen = volts if self.panel.fed[self.panel.pv_at] else (0.0, 0.0, 0.0)
-            pv.see(now_us, seen, self.house_hz, island)
-        if (own := self.household) is not None:
-            own.w = n.power_w(n.household_a)
-            seen = volts if self.panel.fed[self.panel.household_at] else (0.0, 0.0, 0.0)
-            own.see(now_us, seen, self.house_hz)
+        for converter in self.converters:
+            converter.w = n.power_w(converter.flow)
+            converter.a = self._signed(converter.flow)
+            converter.see(now_us, volts if n.wired(converter) else DEAD, self.house_hz, island)
+        for source in self.sources:
+            source.w = n.power_w(source.flow)
+            source.see(now_us, volts if n.wired(source) else DEAD, self.house_hz, island)
+        for storage in self.storages:
+            storage.w = n.power_w(storage.flow)
+            storage.see(now_us, volts if n.wired(storage) else DEAD, self.house_hz)
         legs_pu = [v / self.nominal_v for v in volts[: self.legs]]
         self.switchgear.see(now_us, legs_pu)
         self.counts.see(self, legs_pu)
 
     def _source_changed(self, was: str, was_rad: float, was_tied: bool) -> None:
         """The house's voltage has another origin than before."""
-        n, inverter = self.network, self.inverter
+        n = self.network
         if n.source == "drift":
             n.drift_hz = self.house_hz
         elif n.source == "form" and was == "grid":
@@ -377,11 +373,12 @@ class House:
             apart = angle_between(was_rad, self.grid_rad)
             self.counts.reclosed(apart, was == "form" and was_tied)
             if apart > JUMP_DEG and was == "drift":
-                if inverter is not None and inverter.mode == "follow":
-                    inverter.fail("phase jump")
-                if self.pv is not None:
-                    self.pv.connected = False
-                    self.pv.watch.good_us = -1
+                for converter in self.converters:
+                    if converter.mode == "follow":
+                        converter.fail("phase jump")
+                for source in self.sources:
+                    source.connected = False
+                    source.watch.good_us = -1
 
     def _signed(self, amps: tuple[complex, ...]) -> tuple[float, ...]:
         """RMS per leg with the sign of its active power."""
@@ -390,20 +387,20 @@ class House:
 
     def _plan(self) -> None:
         """When to look again; every 10 ms, on the whole, while something moves."""
-        car, inverter, pv, now_us = self.car, self.inverter, self.pv, self.now_us
-        due = min(self.tick_us, self.loads.due_us, self.script.due_us, car.due_us)
+        now_us = self.now_us
+        due = min(self.tick_us, self.loads.due_us, self.script.due_us)
         due = min(due, self.switchgear.due_us(now_us))
-        moving = car.moving or self.network.source == "drift"
+        moving = self.network.source == "drift"
         for circuit in self.circuits:
             due = min(due, circuit.due_us)
             moving = moving or circuit.hot
-        if inverter is not None:
-            due = min(due, inverter.due_us)
-            moving = moving or inverter.moving
-        if pv is not None:
-            due = min(due, pv.due_us)
-        if self.household is not None:
-            due = min(due, self.household.due_us)
+        for car in self.cars:
+            due = min(due, car.due_us)
+            moving = moving or car.moving
+        for follower in self.followers:
+            due = min(due, follower.due_us)
+        for converter in self.converters:
+            moving = moving or converter.moving
         if moving:
             due = min(due, (now_us // STEP_US + 1) * STEP_US)
         self.due_us = max(due, now_us + 1)

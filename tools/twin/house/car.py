@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from .point import Point
 from .spec import CarSpec
 
 NEVER = 1 << 62
@@ -28,16 +29,19 @@ def offered_a(duty: float) -> float:
 
 
 class Car:
-    """One car. Currents in A per leg, state of charge as energy in Wh."""
+    """One car. Currents in A per leg, state of charge as energy in Wh. `point`: what it is plugged
+    into, None at a gateway; `legs`: those of the house that its phases are on."""
 
-    def __init__(self, spec: CarSpec) -> None:
+    def __init__(self, spec: CarSpec, point: Point | None) -> None:
+        self.name, self.place, self.point = spec.name, spec.at, point
+        self.at = point.at if point is not None else -1  # its circuit
         self.plugged = spec.plugged
         self.wants = spec.wants
         self.capacity_wh = spec.capacity_kwh * 1000
         self.wh = self.capacity_wh * spec.soc_percent / 100
         self.target_percent = spec.target_percent
         self.taper_percent = spec.taper_percent
-        self.legs = spec.legs
+        self.legs = point.legs[: spec.legs] if point is not None else ()
         self.min_a = spec.min_a
         self.max_a = spec.max_a
         self.efficiency = spec.efficiency
@@ -64,6 +68,8 @@ class Car:
         self.due_us = NEVER
         self.moving = False
         self.parted_live = 0  # power pins parted under voltage
+        self.charged_wh = 0.0  # at a point
+        self.flow: tuple[complex, ...] = (0j, 0j, 0j)
 
     @property
     def soc_percent(self) -> float:
@@ -179,4 +185,5 @@ class Car:
             self.amps = 0.0
 
     def charge(self, ac_w: float, dt_us: int) -> None:
+        self.charged_wh += ac_w * dt_us / 3.6e9
         self.wh = min(self.capacity_wh, self.wh + ac_w * self.efficiency * dt_us / 3.6e9)

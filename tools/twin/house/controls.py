@@ -15,8 +15,14 @@ from .spec import LEGS
 
 if TYPE_CHECKING:
     from . import House
+    from .car import Car
+    from .inverter import Inverter
+    from .relay import Relay
 
-RELAYS = ("contactor", "island", "bond", "loads")
+Put = Callable[["House", Any], None]
+
+KINDS = ("point", "car", "converter", "source", "storage", "meter")
+RELAYS = ("island", "bond", "loads")
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def span(low: float, high: float, null: bool = False) -> Kind:
     return Kind(low, high, null=null)
 
 
-# part of the house, attribute, values, meaning
+# part of the house or kind of a row, attribute, values, meaning
 ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("grid", "outage", YES, "upstream break: open behind our connection"),
     ("grid", "voltage_pu", span(0, 1.5), "open-circuit voltage, all legs, of nominal"),
@@ -79,13 +85,13 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("loads", "l1_w", span(0, 1e5, null=True), "base load of the leg; null: profile"),
     ("loads", "l2_w", span(0, 1e5, null=True), "likewise"),
     ("loads", "l3_w", span(0, 1e5, null=True), "likewise"),
-    ("pv", "cloud", span(0, 1.2), "factor on the clear sky"),
-    ("pv", "override_w", span(0, 1e6, null=True), "power of the sun; null: by place and date"),
-    ("pv", "fault", YES, "its inverter stops"),
-    ("household", "standby", YES, "the household's battery stands still"),
-    ("household", "goal_w", span(-1e6, 1e6), "holds the service's power here"),
-    ("pv.watch", "anti_islanding", YES, "active island detection"),
-    ("pv.watch", "reconnect_s", span(0, 3600), "wait before it connects"),
+    ("source", "cloud", span(0, 1.2), "factor on the clear sky"),
+    ("source", "override_w", span(0, 1e6, null=True), "power of the sun; null: by place and date"),
+    ("source", "fault", YES, "its inverter stops"),
+    ("source.watch", "anti_islanding", YES, "active island detection"),
+    ("source.watch", "reconnect_s", span(0, 3600), "wait before it connects"),
+    ("storage", "standby", YES, "the household's battery stands still"),
+    ("storage", "goal_w", span(-1e6, 1e6), "holds the service's power here"),
     ("car", "wants", YES, "asks for energy"),
     ("car", "soc_percent", span(0, 100), "state of charge"),
     ("car", "max_a", span(6, 80), "most current"),
@@ -97,27 +103,33 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("car", "ignores_offer", YES, "draws max_a whatever is offered"),
     ("car", "keeps_drawing", YES, "does not stop when the offer is withdrawn"),
     ("car", "overdraw_a", span(0, 80), "more than offered"),
-    ("inverter", "soc_percent", span(0, 100), "state of charge"),
-    ("inverter", "charge_w", span(0, 1e6), "most it draws"),
-    ("inverter", "discharge_w", span(0, 1e6), "most it delivers"),
-    ("inverter", "response_s", span(0, 60), "delay to a setpoint"),
-    ("inverter", "can_form", YES, "able to form"),
-    ("inverter", "form_l1_pu", span(0, 2), "voltage it forms, of nominal"),
-    ("inverter", "form_l2_pu", span(0, 2), "likewise"),
-    ("inverter", "form_l3_pu", span(0, 2), "likewise"),
-    ("inverter", "form_off_hz", span(-15, 15), "frequency it forms, from nominal"),
-    ("inverter", "forms_unasked", YES, "forms on dead terminals without permission"),
-    ("inverter", "ignores_enable", YES, "hard-wired enable has no effect"),
-    ("inverter.obeys", "ignores_setpoint", YES, "keeps its last setpoint"),
-    ("inverter.obeys", "ignores_revert", YES, "goes on when its reversion timer is over"),
-    ("inverter.obeys", "lies", YES, "reports its setpoint, whatever it does"),
-    ("inverter.obeys", "stuck_w", span(-1e6, 1e6, null=True), "holds this power while following"),
-    ("inverter.obeys", "sign", Kind(choices=(1, -1)), "−1: does the opposite of its setpoint"),
-    ("inverter.obeys", "gain", span(0, 20), "does so many times its setpoint"),
-    ("inverter.obeys", "overshoot_percent", span(0, 500), "goes so far beyond a step at first"),
-    ("inverter.obeys", "forgets", YES, "starts in its own mode each time it connects"),
-    ("inverter.obeys", "own_w", span(-1e6, 1e6, null=True), "its own mode: while not told any"),
-    ("inverter.watch", "reconnect_s", span(0, 3600), "wait before it connects"),
+    ("converter", "charge_w", span(0, 1e6), "most it draws"),
+    ("converter", "discharge_w", span(0, 1e6), "most it delivers"),
+    ("converter", "response_s", span(0, 60), "delay to a setpoint"),
+    ("converter", "can_form", YES, "able to form"),
+    ("converter", "form_l1_pu", span(0, 2), "voltage it forms, of nominal"),
+    ("converter", "form_l2_pu", span(0, 2), "likewise"),
+    ("converter", "form_l3_pu", span(0, 2), "likewise"),
+    ("converter", "form_off_hz", span(-15, 15), "frequency it forms, from nominal"),
+    ("converter", "enable_cut", YES, "its enable's wire is broken"),
+    (
+        "converter",
+        "soc_told_percent",
+        span(0, 100, null=True),
+        "state of charge it reports; null: the true one",
+    ),
+    ("converter", "forms_unasked", YES, "forms on dead terminals without permission"),
+    ("converter", "ignores_enable", YES, "hard-wired enable has no effect"),
+    ("converter.obeys", "ignores_setpoint", YES, "keeps its last setpoint"),
+    ("converter.obeys", "ignores_revert", YES, "goes on when its reversion timer is over"),
+    ("converter.obeys", "lies", YES, "reports its setpoint, whatever it does"),
+    ("converter.obeys", "stuck_w", span(-1e6, 1e6, null=True), "holds this power while following"),
+    ("converter.obeys", "sign", Kind(choices=(1, -1)), "−1: does the opposite of its setpoint"),
+    ("converter.obeys", "gain", span(0, 20), "does so many times its setpoint"),
+    ("converter.obeys", "overshoot_percent", span(0, 500), "goes so far beyond a step at first"),
+    ("converter.obeys", "forgets", YES, "starts in its own mode each time it connects"),
+    ("converter.obeys", "own_w", span(-1e6, 1e6, null=True), "its own mode: while not told any"),
+    ("converter.watch", "reconnect_s", span(0, 3600), "wait before it connects"),
     ("meter", "frozen", YES, "repeats its last values for ever"),
     ("meter", "frozen_leg", Kind(choices=("none", *LEGS)), "this leg alone does"),
     ("meter", "zeros", YES, "a frame that is well formed and all zeros"),
@@ -156,11 +168,11 @@ class Control:
     set: Callable[[House, Any], None]
 
 
-def _attribute(part: str, attribute: str) -> Callable[[House, Any], None]:
-    path = part.split(".")
+def _attribute(path: tuple[str, ...], attribute: str, row: str = "") -> Put:
+    """Of a part of the house, or of a part of one of its rows."""
 
     def put(house: House, value: Any) -> None:
-        target: Any = house
+        target: Any = house.rows[row] if row else house
         for step in path:
             target = getattr(target, step)
         setattr(target, attribute, value)
@@ -168,16 +180,16 @@ def _attribute(part: str, attribute: str) -> Callable[[House, Any], None]:
     return put
 
 
-def _relay(name: str, attribute: str) -> Callable[[House, Any], None]:
+def _relay(find: Callable[[House], Relay], attribute: str) -> Put:
     def put(house: House, value: Any) -> None:
-        relay = house.relays[name]
+        relay = find(house)
         setattr(relay, attribute, value)
         relay.mend()
 
     return put
 
 
-def _trip(name: str) -> Callable[[House, Any], None]:
+def _trip(name: str) -> Put:
     def put(house: House, value: bool) -> None:
         circuit = house.circuits[house.index[name]]
         if value and not circuit.tripped:
@@ -190,53 +202,68 @@ def _trip(name: str) -> Callable[[House, Any], None]:
     return put
 
 
-def _force(index: int) -> Callable[[House, Any], None]:
+def _force(index: int) -> Put:
     def put(house: House, value: bool | None) -> None:
         house.loads.appliances[index].forced = value
 
     return put
 
 
-def _plug(house: House, value: bool) -> None:
-    house.car.plug(house.now_us, value)
-
-
 def _jump(house: House, value: float) -> None:
     house.grid_rad += value * 3.141592653589793 / 180
 
 
-def _fail(house: House, value: str) -> None:
-    assert house.inverter is not None
+def _plug(house: House, car: Car, value: bool) -> None:
+    car.plug(house.now_us, value)
+
+
+def _fail(house: House, converter: Inverter, value: bool) -> None:
     if value:
-        house.inverter.fail("commanded")
-        house.inverter.fault_us = 1 << 62  # until released
+        converter.fail("commanded")
+        converter.fault_us = 1 << 62  # until released
     else:
-        house.inverter.alarm_reset()
+        converter.alarm_reset()
 
 
-def _cut(house: House, value: bool) -> None:
-    house.switchgear.enable_cut = value
+def _detect(house: House, converter: Inverter, value: bool) -> None:
+    converter.detect(can=value)
 
 
-def _detect(house: House, value: bool) -> None:
-    assert house.inverter is not None
-    house.inverter.detect(can=value)
-
-
-def _reboot(house: House, value: bool) -> None:
-    assert house.inverter is not None
+def _reboot(house: House, converter: Inverter, value: bool) -> None:
     if value:
-        house.inverter.restart()
+        converter.restart()
 
 
-def _soc_told(house: House, value: float | None) -> None:
-    assert house.inverter is not None
-    house.inverter.soc_told_percent = value
+def _soc_frozen(house: House, converter: Inverter, value: bool) -> None:
+    converter.soc_told_percent = converter.soc_percent if value else None
 
 
-def _soc_frozen(house: House, value: bool) -> None:
-    assert house.inverter is not None
-    house.inverter.soc_told_percent = house.inverter.soc_percent if value else None
+def _soc(house: House, converter: Inverter, value: float) -> None:
+    converter.battery.soc_percent = value
+
+
+def _doing(name: str, do: Callable[[House, Any, Any], None]) -> Put:
+    def put(house: House, value: Any) -> None:
+        do(house, house.rows[name], value)
+
+    return put
+
+
+# kind of row, attribute, values, meaning, what it does
+DOINGS: tuple[tuple[str, str, Kind, str, Callable[[House, Any, Any], None]], ...] = (
+    ("car", "plugged", YES, "connector in or out", _plug),
+    ("converter", "soc_percent", span(0, 100), "state of charge", _soc),
+    ("converter", "fault", YES, "fault until released", _fail),
+    ("converter", "anti_islanding", YES, "active island detection", _detect),
+    ("converter", "restart", YES, "true: off and on, all it was told is gone", _reboot),
+    (
+        "converter",
+        "soc_frozen",
+        YES,
+        "goes on to report the state of charge it has now",
+        _soc_frozen,
+    ),
+)
 
 
 def _instruments() -> dict[str, Control]:
@@ -266,37 +293,28 @@ def _instruments() -> dict[str, Control]:
 
 
 def table(house: House) -> dict[str, Control]:
-    """All inputs of this house; parts it does not have are left out."""
+    """All inputs of this house, those of its rows by their names."""
     rows: dict[str, Control] = {}
-    missing = {n for n in ("pv", "inverter", "household") if getattr(house, n) is None}
+    names = {kind: [row.name for row in getattr(house, kind + "s")] for kind in KINDS}
     for part, attribute, kind, text in ROWS:
-        if part.split(".")[0] not in missing:
-            name = f"{part.split('.')[0]}.{attribute}"
-            rows[name] = Control(kind, text, _attribute(part, attribute))
-    if house.gateway and "inverter.soc_percent" in rows:
-        rows["inverter.soc_percent"] = rows["car.soc_percent"]
-    elif "inverter.soc_percent" in rows:
-        kind = rows["inverter.soc_percent"].kind
-        put = _attribute("inverter.battery", "soc_percent")
-        rows["inverter.soc_percent"] = Control(kind, "state of charge", put)
-    rows["car.plugged"] = Control(YES, "connector in or out", _plug)
+        first, *path = part.split(".")
+        for name in names.get(first, ()):
+            put = _attribute(tuple(path), attribute, name)
+            rows[f"{name}.{attribute}"] = Control(kind, text, put)
+        if first not in names:
+            rows[f"{part}.{attribute}"] = Control(kind, text, _attribute((part,), attribute))
+    for part, attribute, kind, text, do in DOINGS:
+        for name in names[part]:
+            rows[f"{name}.{attribute}"] = Control(kind, text, _doing(name, do))
     rows["grid.phase_jump_deg"] = Control(span(-180, 180), "sudden jump", _jump)
-    if house.inverter is not None:
-        rows["inverter.fault"] = Control(YES, "fault until released", _fail)
-        rows["inverter.enable_cut"] = Control(YES, "enable wire broken", _cut)
-        rows["inverter.anti_islanding"] = Control(YES, "active island detection", _detect)
-        rows["inverter.restart"] = Control(
-            YES, "true: off and on, all it was told is gone", _reboot
-        )
-        rows["inverter.soc_told_percent"] = Control(
-            span(0, 100, null=True), "state of charge it reports; null: the true one", _soc_told
-        )
-        rows["inverter.soc_frozen"] = Control(
-            YES, "goes on to report the state of charge it has now", _soc_frozen
-        )
+    relays: dict[str, Callable[[House], Relay]] = {}
+    for name in names["point"]:
+        relays[f"{name}.contactor"] = lambda house, name=name: house.rows[name].contactor
     for name in RELAYS:
+        relays[f"relays.{name}"] = lambda house, name=name: house.relays[name]
+    for name, find in relays.items():
         for attribute, kind, text in RELAY_ROWS:
-            rows[f"relays.{name}.{attribute}"] = Control(kind, text, _relay(name, attribute))
+            rows[f"{name}.{attribute}"] = Control(kind, text, _relay(find, attribute))
     rows |= _instruments()
     for i, appliance in enumerate(house.loads.appliances):
         what = f"loads.{appliance.spec.name}"

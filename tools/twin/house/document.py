@@ -9,16 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import House, HouseSpec, from_dict, schema_of, truth
+from . import House, HouseSpec, controls, from_dict, schema_of, truth
 from .instruments import GROUPS
 
 BEGIN, END = "<!-- {}: generated, `python -m tools.twin.scenario` -->", "<!-- end of {} -->"
 SAMPLE = {
     "circuits": [{"name": "<circuit>", "breaker_a": 25}],
-    "charger": {"circuit": "<circuit>"},
-    "inverter": {"circuit": "<circuit>"},
-    "pv": {"circuit": "<circuit>", "w_peak": 1},
-    "household": {"circuit": "<circuit>"},
+    "points": [{"name": "<point>", "circuit": "<circuit>"}],
+    "cars": [{"name": "<car>", "at": "<point>"}],
+    "converters": [{"name": "<converter>", "circuit": "<circuit>"}],
+    "sources": [{"name": "<source>", "circuit": "<circuit>", "w_peak": 1}],
+    "storages": [{"name": "<storage>", "circuit": "<circuit>"}],
+    "meters": [{"name": "<meter>"}],
     "loads": {"profile": "none", "appliances": [{"name": "<appliance>", "w": 1, "at": []}]},
 }
 
@@ -64,7 +66,7 @@ def inputs() -> str:
     rows = ["| input | allowed | meaning |", "|---|---|---|"]
     seen = set()
     for name, control in house.controls.items():
-        for relay in house.relays:
+        for relay in controls.RELAYS:
             name = name.replace(f"relays.{relay}.", "relays.<relay>.")
         for group in GROUPS:
             name = name.replace(f"sensors.{group}_", "sensors.<group>_")

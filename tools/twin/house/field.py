@@ -41,8 +41,20 @@ def flag(default: bool, text: str) -> Any:
 
 
 def word(default: Any, text: str) -> Any:
-    schema = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,23}$"}
+    kind = "string" if default is REQUIRED else ["string", "null"]
+    schema = {"type": kind, "pattern": "^[a-z][a-z0-9_]{0,23}$"}
     return declared(schema, default, text + "; a-z, 0-9, _")
+
+
+def wired(text: str) -> Any:
+    """Legs by name, in the order the device has them."""
+    schema = {
+        "type": "array",
+        "items": {"enum": ["L1", "L2", "L3"]},
+        "minItems": 1,
+        "uniqueItems": True,
+    }
+    return declared(schema, None, text + ", in its own order; absent: all of the house")
 
 
 def choice(default: Any, values: tuple[str, ...], text: str) -> Any:
@@ -76,6 +88,11 @@ def several(default: list[str], values: tuple[str, ...], text: str) -> Any:
     """Some of `values`, each once."""
     schema = {"type": "array", "items": {"enum": list(values)}, "uniqueItems": True}
     return declared(schema, default, text)
+
+
+def wires(legs: list[str] | None, of: int) -> tuple[int, ...]:
+    """Indexes of legs given by name, of a house with `of` legs."""
+    return tuple(range(of)) if legs is None else tuple(int(leg[1]) - 1 for leg in legs)
 
 
 def harmonics(default: list[list[float]], text: str) -> Any:

@@ -2,11 +2,16 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from .spec import HouseholdSpec
+import math
+
+from .field import wires
+from .point import Point
+from .spec import StorageSpec
 from .storage import Battery
 from .watch import Watch
 
 NEVER = 1 << 62
+ZERO: tuple[complex, ...] = (0j, 0j, 0j)
 
 
 class Household:
@@ -14,9 +19,13 @@ class Household:
     `gain` of what is missing to its goal. `w` is in the load convention. Where nothing but
     followers is left it leaves at once, so an unintended island does not have it."""
 
-    def __init__(self, spec: HouseholdSpec, nominal: tuple[float, float]) -> None:
+    def __init__(
+        self, spec: StorageSpec, at: int, legs: int, nominal: tuple[float, float]
+    ) -> None:
+        self.name, self.at = spec.name, at  # its circuit
+        self.point: Point | None = None  # no contactor in its circuit
         self.nominal_v = nominal[0]
-        self.legs, self.power_w = spec.legs, spec.power_w
+        self.legs, self.power_w = wires(spec.legs, legs), spec.power_w
         self.goal_w, self.gain = spec.goal_w, spec.gain
         self.standby = False
         self.battery = Battery(spec.capacity_kwh, spec.soc_percent)
@@ -26,6 +35,7 @@ class Household:
         self.look_us = self.due_us = 0
         self.own_w = 0.0  # aimed at
         self.w = 0.0
+        self.flow = ZERO
 
     def step(self, now_us: int, service_w: float, source: str) -> None:
         if self.connected:
@@ -46,10 +56,17 @@ class Household:
         self._plan(now_us)
 
     def see(self, now_us: int, volts: tuple[float, ...], hz: float) -> None:
-        used = volts[: self.legs]
+        used = [volts[k] for k in self.legs]
         low, high = min(used) / self.nominal_v, max(used) / self.nominal_v
         self.watch.look(now_us, low, high, hz, False)
         self._plan(now_us)
+
+    def drawn_w(self) -> float:
+        """What it takes per leg now, of given power."""
+        return self.own_w / len(self.legs)
+
+    def limit_a(self) -> float:
+        return math.inf
 
     def _plan(self, now_us: int) -> None:
         self.due_us = min(self.look_us, self.watch.due_us(now_us, self.connected))

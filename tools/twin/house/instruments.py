@@ -13,6 +13,7 @@ from .segment import Segment
 
 if TYPE_CHECKING:
     from . import House
+    from .point import Point
 
 GROUPS: tuple[str, ...] = (
     "evse",
@@ -67,26 +68,31 @@ class Instruments:
         )
 
 
+def _point(house: House) -> Point:
+    """The one point that the front end measures; another needs channels of its own."""
+    return house.points[0] if house.points else house.no_point
+
+
 def measured(house: House, group: str) -> Phasors:
     """What the unit's own instruments of a group show."""
     n = house.network
-    true = {"grid": n.grid_v, "house": n.house_v, "main": n.main_a, "evse": n.evse_a}[group]
+    evse_a = _point(house).flow
+    true = {"grid": n.grid_v, "house": n.house_v, "main": n.main_a, "evse": evse_a}[group]
     return house.instruments.shown(group, true)
 
 
 def shown(house: House, end_us: int) -> Segment:
     """Constant phasors from now to end_us, as they reach the unit's front end."""
-    n, car = house.network, house.car
+    n, point = house.network, _point(house)
     grid_hz, grid_rad = house.grid_side()
-    duty = house.pilot_duty
-    wired = house.spec.charger is not None and not house.gateway
+    duty, car = point.pilot_duty, point.car
     if duty < 0:
         high = low = 0.0
-    elif wired:
+    elif car is not None:
         high, low = car.pilot_v(12.0), car.pilot_v(-12.0)
     else:
         high, low = 12.0, -12.0
-    grid_v, house_v, main_a, evse_a = n.grid_v, n.house_v, n.main_a, n.evse_a
+    grid_v, house_v, main_a, evse_a = n.grid_v, n.house_v, n.main_a, point.flow
     if house.instruments.faulty:
         grid_v, house_v = measured(house, "grid"), measured(house, "house")
         main_a, evse_a = measured(house, "main"), measured(house, "evse")
@@ -104,6 +110,6 @@ def shown(house: House, end_us: int) -> Segment:
         high,
         low,
         1.0 if duty < 0 else duty,
-        house.pilot_hz,
-        car.proximity_ohm if wired and car.plugged else math.inf,
+        point.pilot_hz,
+        car.proximity_ohm if car is not None and car.plugged else math.inf,
     )

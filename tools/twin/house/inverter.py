@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .car import Car
+from .field import wires
 from .obedience import Obedience
-from .spec import InverterSpec
+from .point import Point
+from .spec import ConverterSpec
 from .storage import Battery
 from .watch import Watch
 
@@ -26,9 +28,21 @@ class Inverter:
     `obeys` says what it makes of it), boots (how often it has started).
     """
 
-    def __init__(self, spec: InverterSpec, nominal: tuple[float, float], car: Car | None) -> None:
+    def __init__(
+        self,
+        spec: ConverterSpec,
+        at: int,
+        legs: int,
+        nominal: tuple[float, float],
+        point: Point | None,
+        car: Car | None,
+    ) -> None:
+        self.name, self.at = spec.name, at  # its circuit
+        self.point = point  # whose contactor lies in its circuit
+        self.wire = spec.enable  # output of the board
+        self.enable_cut = False  # its enable's wire is broken
         self.nominal_v, self.nominal_hz = nominal
-        self.legs = spec.legs
+        self.legs = wires(spec.legs, legs)
         self.charge_w, self.discharge_w = spec.charge_w, spec.discharge_w
         self.response_s = spec.response_s
         self.ramp_w_per_s = spec.ramp_w_per_s
@@ -44,7 +58,7 @@ class Inverter:
         self.shift_hz = spec.shift_hz
         self.bonds_itself = spec.bonds_itself
         self.watch = Watch(spec.watch, self.nominal_hz)
-        self.car = car  # behind a DC gateway
+        self.car = car  # behind a gateway
         self.battery = car if car else Battery(spec.capacity_kwh, spec.soc_percent)
         # faults for scenarios
         self.obeys = Obedience(spec.overshoot_s)
@@ -86,10 +100,11 @@ class Inverter:
         self.moving = False
         # measured
         self.w = 0.0
+        self.flow: tuple[complex, ...] = (0j, 0j, 0j)
         self.a: tuple[float, ...] = (0.0, 0.0, 0.0)
         self.v: tuple[float, ...] = (0.0, 0.0, 0.0)
         self.hz = 0.0
-        self.charged_wh = self.discharged_wh = 0.0
+        self.charged_wh = self.discharged_wh = self.dead_grid_wh = 0.0
 
     # --- what the bus writes ----------------------------------------------------------------
 
@@ -108,7 +123,7 @@ class Inverter:
     def operate(self, action: str) -> None:
         """ "start" or "stop"."""
         if action not in ("start", "stop"):
-            raise ValueError(f"inverter.operate: {action!r}, allowed 'start', 'stop'")
+            raise ValueError(f"{self.name}.operate: {action!r}, allowed 'start', 'stop'")
         self.operating = action == "start"
         self.touched = True
 
@@ -180,7 +195,11 @@ class Inverter:
 
     def limit_a(self) -> float:
         """Most current per leg while following."""
-        return 1.1 * max(self.charge_w, self.discharge_w) / self.legs / self.nominal_v
+        return 1.1 * max(self.charge_w, self.discharge_w) / len(self.legs) / self.nominal_v
+
+    def drawn_w(self) -> float:
+        """What it takes per leg now, of given power: while following."""
+        return self.goal_w / len(self.legs) if self.mode == "follow" else 0.0
 
     # --- physics, called by the house -------------------------------------------------------
 
@@ -310,12 +329,12 @@ class Inverter:
         return self.over_us + wait_us
 
     def _overload(self) -> float:
-        rated_a = max(self.charge_w, self.discharge_w) / self.legs / self.nominal_v
+        rated_a = max(self.charge_w, self.discharge_w) / len(self.legs) / self.nominal_v
         return max(abs(a) for a in self.a) / rated_a
 
     def see(self, now_us: int, volts: tuple[float, ...], hz: float, island: bool) -> None:
         """Terminal voltages after the network has settled; `island`: an island is formed here."""
-        used = volts[: self.legs]
+        used = [volts[k] for k in self.legs]
         low, high = min(used) / self.nominal_v, max(used) / self.nominal_v
         self.v, self.hz = volts, hz if high > DEAD_PU else 0.0
         if self.mode == "form":
@@ -355,12 +374,12 @@ class Inverter:
         return soft * self.form_l1_pu, soft * self.form_l2_pu, soft * self.form_l3_pu
 
     def report(self) -> tuple[float, tuple[float, ...]]:
-        """Power and current of each leg as it says."""
+        """Power and current of each leg, of the house, as it says."""
         if self.mode != "follow" or not self.obeys.lies:
             return self.w, self.a
         w = self.requested_w if self.request_enabled else 0.0
-        leg_w = w / self.legs
-        amps = [leg_w / v if k < self.legs and v > 1 else 0.0 for k, v in enumerate(self.v)]
+        leg_w = w / len(self.legs)
+        amps = [leg_w / v if k in self.legs and v > 1 else 0.0 for k, v in enumerate(self.v)]
         return w, tuple(amps)
 
     def store(self, dt_us: int) -> None:

@@ -1,9 +1,11 @@
-# islet: the house meter: measures with its own period, so that a reading has a true age.
+# islet: a meter: measures with its own period, so that a reading has a true age.
 # GPL-3.0-or-later
 from __future__ import annotations
 
+from .field import wires
 from .spec import LEGS, MeterSpec
 
+NOTHING: tuple[complex, ...] = (0j, 0j, 0j)
 ORDERS = ("123", "132", "213", "231", "312", "321")
 
 
@@ -12,9 +14,11 @@ class Meter:
 
     Its faults: `l1_gain` … factors of a leg's current (−1 turned round, 0 dead), `l1_add_a` … what
     a spike adds, `order` which leg each channel has, `frozen_leg`, `frozen`, and `zeros`, a frame
-    that is well formed and empty."""
+    that is well formed and empty. `at` is the circuit it measures, `legs` its channels'."""
 
-    def __init__(self, spec: MeterSpec) -> None:
+    def __init__(self, spec: MeterSpec, at: int, legs: int) -> None:
+        self.name, self.at = spec.name, at
+        self.legs = wires(spec.legs, legs)
         self.update_s = spec.update_s
         self.gain = 1 + spec.gain_permille / 1000
         self.l1_gain = self.l2_gain = self.l3_gain = 1.0
@@ -25,7 +29,7 @@ class Meter:
         self.volts = self.amps = self.watts = (0.0, 0.0, 0.0)
         self.hz = 0.0
         self.import_wh = self.export_wh = 0.0
-        self.imported_wh = self.exported_wh = 0.0  # true energy, all legs summed
+        self.imported_wh = self.exported_wh = 0.0  # all legs summed
         self.sampled_us = 0
         self.due_us = 0
 
@@ -43,6 +47,8 @@ class Meter:
             return
         gains = (self.l1_gain, self.l2_gain, self.l3_gain)
         adds = (self.l1_add_a, self.l2_add_a, self.l3_add_a)
+        volts = tuple(volts[k] for k in self.legs) + NOTHING[len(self.legs) :]
+        amps = tuple(amps[k] for k in self.legs) + NOTHING[len(self.legs) :]
         rows: list[tuple[float, float, float]] = []
         for k in range(3):
             if self.frozen_leg == LEGS[k]:
@@ -62,8 +68,8 @@ class Meter:
         self.hz = hz if max(self.volts) > 1 else 0.0
         self.import_wh, self.export_wh = self.imported_wh, self.exported_wh
 
-    def count(self, grid_w: float, dt_us: int) -> None:
-        wh = grid_w * self.gain * dt_us / 3.6e9
+    def count(self, w: float, dt_us: int) -> None:
+        wh = w * self.gain * dt_us / 3.6e9
         if wh > 0:
             self.imported_wh += wh
         else:

@@ -12,10 +12,15 @@ drives away. Wires inside the house have no impedance.
 from __future__ import annotations
 
 import cmath
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import House
+    from .car import Car
+    from .inverter import Inverter
+    from .point import Point
+    from .rows import Follower
 
 ROUNDS = 12
 PEN_ROUNDS, PEN_CLOSE_V = 30, 0.01  # until the neutral of a lost PEN is at rest
@@ -24,6 +29,7 @@ DRIFT_TAU_S = 0.03  # how fast the voltage of an unintended island settles
 DRIFT_MAX_PU = 1.4
 STRAY_S = 1e-5  # admittance that is always there: capacitors, wiring
 ZERO = (0j, 0j, 0j)
+Ask = tuple[int, float, float]  # index of the follower, W per leg, most A
 
 
 class Network:
@@ -35,11 +41,6 @@ class Network:
         self.house_v: tuple[complex, ...] = ZERO
         self.main_a: tuple[complex, ...] = ZERO  # from the grid into the house
         self.neighbour_a: tuple[complex, ...] = ZERO  # from the house into a dead grid
-        self.evse_a: tuple[complex, ...] = ZERO  # through islet's charging contactor
-        self.car_a: tuple[complex, ...] = ZERO
-        self.inverter_a: tuple[complex, ...] = ZERO
-        self.pv_a: tuple[complex, ...] = ZERO
-        self.household_a: tuple[complex, ...] = ZERO
         self.loads_a: tuple[complex, ...] = ZERO
         self.source = "grid"  # of the house's voltage: grid, form, drift, dead
         self.tied = True  # some pole of the islanding switch is closed
@@ -59,124 +60,124 @@ class Network:
 
     def _solve(self, dt_us: int) -> None:
         h = self.house
-        legs, nominal, grid = h.legs, h.nominal_v, h.grid
+        nominal, grid = h.nominal_v, h.grid
         main_on = not h.circuits[0].tripped
         self.present = present = main_on and not grid.outage
         emf = grid.emf() if present else ZERO
         y_grid = grid.admittance if present else 0j
         y_neighbour = grid.neighbour_s() if main_on else 0.0
-        inverter, pv, car = h.inverter, h.pv, h.car
-        on_inverter = inverter is not None and h.inverter_wired()
-        forming = on_inverter and inverter is not None and inverter.mode == "form"
-        following = on_inverter and inverter is not None and inverter.mode == "follow"
-        e_form, y_form = ZERO, 0.0
-        if forming and inverter is not None:
+        formers = [c for c in h.converters if c.mode == "form" and self.wired(c)]
+        forms: list[tuple[Inverter, list[complex], float]] = []  # with its EMF and admittance
+        for former in formers:
             angle = h.form_rad - h.grid_rad if present and h.switchgear.any_pole() else 0.0
             turn = cmath.rect(nominal, angle)
-            e_form = tuple(
-                turn * pu * r for pu, r in zip(inverter.form_pu(), h.rotation, strict=True)
-            )
-            y_form = 1 / inverter.form_ohm
-        pv_on = pv is not None and pv.connected and h.panel.fed[h.panel.pv_at]
-        car_amps = car.amps if h.car_wired() else 0.0
-        own = h.household
-        own_on = own is not None and h.panel.fed[h.panel.household_at]
-        amps_own = [0.0, 0.0, 0.0]
+            e_form = [turn * pu * r for pu, r in zip(former.form_pu(), h.rotation, strict=True)]
+            forms.append((former, e_form, 1 / former.form_ohm))
+        car_a, asks = self._wants()
+        amps = [[0.0, 0.0, 0.0] for _ in h.followers]
         volts, tied, drifting = [0j, 0j, 0j], False, False
-        amps_inverter, amps_pv = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
-        lim_inverter = inverter.limit_a() if inverter is not None else 0.0
-        lim_pv = pv.limit_a() if pv is not None else 0.0
         y_legs = h.panel.y_legs
-        for k in range(legs):
+        for k in range(h.legs):
             pole = h.relays["island"].pole(k)
             tied = tied or pole
-            w_inverter = 0.0
-            if following and inverter is not None and k < inverter.legs:
-                w_inverter = inverter.goal_w / inverter.legs
-            w_pv = pv.goal_w / pv.legs if pv_on and pv is not None and k < pv.legs else 0.0
-            w_own = own.own_w / own.legs if own_on and own is not None and k < own.legs else 0.0
-            a_car = car_amps if k < h.car_legs else 0.0
             y_source = y_grid if pole else 0j
             current = emf[k] * y_source
-            if forming and inverter is not None and k < inverter.legs:
-                y_source += y_form
-                current += e_form[k] * y_form
+            for former, e_form, y_form in forms:
+                if k in former.legs:
+                    y_source += y_form
+                    current += e_form[k] * y_form
             v = self.house_v[k]
             if y_source:
                 y = y_source + y_legs[k]
                 if v == 0:
                     v = current / y
-                a_inverter = a_pv = a_own = 0.0
+                found: list[float] = []
+                drawn, asked = car_a[k], asks[k]
                 for _ in range(ROUNDS):
                     m = abs(v)
+                    found = []
                     if m < 1:
-                        a_inverter = a_pv = a_own = 0.0
                         new = current / y
                     else:
-                        a_inverter = max(-lim_inverter, min(lim_inverter, w_inverter / m))
-                        a_pv = -min(lim_pv, w_pv / m)
-                        a_own = w_own / m
-                        new = (current - (v / m) * (a_car + a_inverter + a_pv + a_own)) / y
+                        total = drawn
+                        for _, w, most in asked:
+                            a = w / m
+                            if not -most < a < most:
+                                a = most if a > 0 else -most
+                            found.append(a)
+                            total += a
+                        new = (current - (v / m) * total) / y
                     change = abs(new - v)
                     v = new
                     if change < CLOSE_ENOUGH_V:
                         break
-                amps_inverter[k], amps_pv[k], amps_own[k] = a_inverter, a_pv, a_own
+                for (slot, _, _), a in zip(asked, found, strict=False):
+                    amps[slot][k] = a
                 if not current:
                     v = 0j
             else:
-                v = self._drift(
-                    k,
-                    dt_us,
-                    y_legs[k] + (y_neighbour if pole else 0.0) + STRAY_S,
-                    (a_car, min(0.0, w_inverter), max(0.0, w_inverter), w_pv),
-                    (lim_inverter, lim_pv),
-                    amps_inverter,
-                    amps_pv,
-                )
+                y = y_legs[k] + (y_neighbour if pole else 0.0) + STRAY_S
+                v = self._drift(k, dt_us, y, car_a[k], asks[k], amps)
                 drifting = drifting or v != 0
             volts[k] = v
         self.tied = tied
         if tied and present:
             self.source = "grid"
         else:
-            self.source = "form" if forming else "drift" if drifting else "dead"
+            self.source = "form" if formers else "drift" if drifting else "dead"
         self.house_v = (volts[0], volts[1], volts[2])
-        devices = (amps_inverter, amps_pv, amps_own)
-        self._currents(emf, y_neighbour, e_form, y_form, devices, car_amps, forming)
+        self._currents(emf, y_neighbour, forms, car_a, amps)
+
+    def _wants(self) -> tuple[list[float], list[list[Ask]]]:
+        """By leg: what cars draw, and what devices of given power ask for."""
+        h = self.house
+        car_a = [0.0, 0.0, 0.0]
+        for car in h.cars:
+            if car.amps and self.car_wired(car):
+                for k in car.legs:
+                    car_a[k] += car.amps
+        asks: list[list[Ask]] = [[], [], []]
+        for slot, device in enumerate(h.followers):
+            w = device.drawn_w()
+            if w and self.wired(device):
+                ask = (slot, w, device.limit_a())
+                for k in device.legs:
+                    asks[k].append(ask)
+        return car_a, asks
 
     def _drift(
         self,
         k: int,
         dt_us: int,
         y: complex,
-        wants: tuple[float, float, float, float],
-        limits: tuple[float, float],
-        amps_inverter: list[float],
-        amps_pv: list[float],
+        car_a: float,
+        asks: list[Ask],
+        amps: list[list[float]],
     ) -> complex:
         """Voltage of leg k without a voltage source; leaves the devices' currents."""
         h = self.house
         m = abs(self.house_v[k])
-        a_car, w_out, w_in, w_pv = wants
-        if m < 1 or (w_out == 0 and w_pv == 0):
+        asks = [ask for ask in asks if ask[2] != math.inf]  # a battery of the household's leaves
+        if m < 1 or not any(w < 0 for _, w, _ in asks):
             return 0j
-        out_inverter = min(limits[0], -w_out / m)
-        out_pv = min(limits[1], w_pv / m)
-        in_inverter = min(limits[0], w_in / m)  # its current limit, also at a sinking voltage
-        drawn = a_car + in_inverter
-        target = max(0.0, (out_inverter + out_pv - drawn) / y.real)
+        out_a, drawn = 0.0, car_a
+        for _, w, most in asks:
+            if w < 0:
+                out_a += min(most, -w / m)
+            else:
+                drawn += min(most, w / m)  # its current limit, also at a sinking voltage
+        target = max(0.0, (out_a - drawn) / y.real)
         target = min(target, DRIFT_MAX_PU * h.nominal_v)
+        before = m
         m += (target - m) * min(1.0, dt_us * 1e-6 / DRIFT_TAU_S)
         if m < 1:
             return 0j
-        v = m * h.rotation[k]
         # what flows is what the loads take at this voltage: the sources share it
         flows = y.real * m + drawn
-        scale = flows / (out_inverter + out_pv)
-        amps_inverter[k] = -out_inverter * scale + in_inverter
-        amps_pv[k] = -out_pv * scale
-        return v
+        scale = flows / out_a
+        for slot, w, most in asks:
+            amps[slot][k] = -min(most, -w / before) * scale if w < 0 else min(most, w / before)
+        return m * h.rotation[k]
 
     def drift(self, dt_us: int) -> None:
         """Frequency of an unintended island: its sources' active detection drives it up."""
@@ -184,8 +185,8 @@ class Network:
             return
         h = self.house
         rate = 0.0
-        for device in (h.inverter, h.pv):
-            if device is not None and device.connected and device.watch.anti_islanding:
+        for device in (*h.converters, *h.sources):
+            if device.connected and device.watch.anti_islanding:
                 watch = device.watch
                 span_hz = watch.f_high_hz - h.spec.nominal_hz + 0.05
                 rate = max(rate, span_hz / watch.detect_s)
@@ -195,56 +196,92 @@ class Network:
         self,
         emf: tuple[complex, ...],
         y_neighbour: float,
-        e_form: tuple[complex, ...],
-        y_form: float,
-        devices: tuple[list[float], list[float], list[float]],
-        car_amps: float,
-        forming: bool,
+        forms: list[tuple[Inverter, list[complex], float]],
+        car_a: list[float],
+        amps: list[list[float]],
     ) -> None:
         """Branch currents from the node voltages; the slack closes Kirchhoff's sum exactly."""
         h = self.house
-        inverter = h.inverter
-        amps_inverter, amps_pv, amps_own = devices
-        rows: list[list[complex]] = [[0j, 0j, 0j] for _ in range(7)]
-        main, neighbour, loads, car, inv, pv, own = rows
-        grid_v = [0j, 0j, 0j]
+        main, neighbour, loads, grid_v = ([0j, 0j, 0j] for _ in range(4))
+        cars = [[0j, 0j, 0j] for _ in h.cars]
+        rows = [[0j, 0j, 0j] for _ in h.followers]
+        converters, others = rows[: len(h.converters)], rows[len(h.converters) :]
+        wired = [bool(car.amps) and self.car_wired(car) for car in h.cars]
         for k in range(h.legs):
             v = self.house_v[k]
             m = abs(v)
             u = v / m if m else 0j
             pole = h.relays["island"].pole(k)
-            loads[k] = v * h.panel.y_legs[k]
-            car[k] = u * car_amps if k < h.car_legs else 0j
-            pv[k] = u * amps_pv[k]
-            own[k] = u * amps_own[k]
+            drawn = loads[k] = v * h.panel.y_legs[k]
+            if car_a[k]:
+                for i, car in enumerate(h.cars):
+                    if wired[i] and k in car.legs:
+                        cars[i][k] = u * car.amps
+                        drawn += cars[i][k]
+            for row, own in zip(rows, amps, strict=True):
+                row[k] = u * own[k]
+            for row in others:
+                drawn += row[k]
             neighbour[k] = v * (y_neighbour + STRAY_S) if pole and not self.present else 0j
-            forms = forming and inverter is not None and k < inverter.legs
-            inv[k] = (v - e_form[k]) * y_form if forms else u * amps_inverter[k]
-            drawn = loads[k] + car[k] + pv[k] + own[k]
+            slack = None  # what forms closes the sum
+            for former, e_form, y_form in forms:
+                if k in former.legs:
+                    row = rows[h.followers.index(former)]
+                    row[k] = (v - e_form[k]) * y_form
+                    slack = slack or row
             if pole and self.present:
-                main[k] = drawn + inv[k]
-            else:
+                for row in converters:
+                    drawn += row[k]
+                main[k] = drawn
+            elif slack is not None:
+                for row in converters:
+                    if row is not slack:
+                        drawn += row[k]
+                slack[k] = -drawn - neighbour[k]
                 main[k] = -neighbour[k]
-                if forms:
-                    inv[k] = -drawn - neighbour[k]
-                elif self.source == "drift" and m:
-                    self._slack(k, drawn + neighbour[k], inv, pv)
-                    main[k] = -neighbour[k]
+            else:
+                if self.source == "drift" and m:  # the largest carries the reactive current too
+                    rest = drawn + neighbour[k]
+                    for row in converters:
+                        rest += row[k]
+                    max(rows, key=lambda row, k=k: abs(row[k]))[k] -= rest
+                main[k] = -neighbour[k]
             grid_v[k] = v if pole else emf[k]
         self.main_a, self.neighbour_a = tuple(main), tuple(neighbour)
-        self.loads_a, self.car_a = tuple(loads), tuple(car)
-        self.inverter_a, self.pv_a, self.household_a = tuple(inv), tuple(pv), tuple(own)
-        self.grid_v = tuple(grid_v)
-        self.evse_a = self.inverter_a if h.gateway else self.car_a
+        self.loads_a, self.grid_v = tuple(loads), tuple(grid_v)
+        for car, row in zip(h.cars, cars, strict=True):
+            car.flow = tuple(row)
+        for device, row in zip(h.followers, rows, strict=True):
+            device.flow = tuple(row)
+        for point in h.points:
+            point.flow = self._through(point)
 
-    @staticmethod
-    def _slack(k: int, drawn: complex, inv: list[complex], pv: list[complex]) -> None:
-        """In an unintended island the sources also carry the loads' reactive current."""
-        rest = drawn + inv[k]
-        if abs(inv[k]) >= abs(pv[k]):
-            inv[k] -= rest
-        else:
-            pv[k] -= rest
+    def _through(self, point: Point) -> tuple[complex, ...]:
+        """The current of all that lies behind a point's contactor."""
+        h = self.house
+        behind = [c.flow for c in h.cars if c.point is point]
+        behind += [c.flow for c in h.converters if c.point is point]
+        if len(behind) == 1:
+            return behind[0]
+        return tuple(sum((flow[k] for flow in behind), 0j) for k in range(3))
+
+    def car_wired(self, car: Car) -> bool:
+        """Mains reach the car through its point's contactor and the plug."""
+        point = car.point
+        if point is None or not (point.contactor.closed and car.mated):
+            return False
+        return self.house.panel.fed[point.at]
+
+    def car_volts(self, car: Car) -> float:
+        """Lowest of its legs, of nominal."""
+        if not self.car_wired(car):
+            return 0.0
+        return min(abs(self.house_v[k]) for k in car.legs) / self.house.nominal_v
+
+    def wired(self, device: Follower) -> bool:
+        """Mains reach a device; a gateway's lie behind its point's contactor."""
+        point = device.point
+        return (point is None or point.contactor.closed) and self.house.panel.fed[device.at]
 
     def load_circuits(self, now_us: int) -> None:
         """Currents of the circuits and their busbars, from the leaves to the service."""
@@ -258,14 +295,8 @@ class Network:
                 own.append([volts[0] * y[0], volts[1] * y[1], volts[2] * y[2]])
             else:
                 own.append([0j, 0j, 0j])
-        for at, amps in (
-            (h.panel.car_at, self.car_a),
-            (h.panel.inverter_at, self.inverter_a),
-            (h.panel.pv_at, self.pv_a),
-            (h.panel.household_at, self.household_a),
-        ):
-            if at >= 0:
-                self._add(own[at], inflow[at], amps)
+        for device in h.branches:
+            self._add(own[device.at], inflow[device.at], device.flow)
         for i in range(len(circuits) - 1, 0, -1):
             parent = circuits[i].parent
             self._add(own[parent], inflow[parent], own[i])

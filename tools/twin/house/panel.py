@@ -8,8 +8,7 @@ from .spec import CircuitSpec, HouseSpec
 
 
 class Panel:
-    """Circuits with parents before children, the service entrance first; `*_at` are indexes of
-    the circuits devices hang on, −1 for none."""
+    """Circuits with parents before children, the service entrance first."""
 
     def __init__(self, spec: HouseSpec) -> None:
         order = _in_order(spec.circuits)
@@ -20,17 +19,11 @@ class Panel:
         self.fed = (True,) * len(order)
         self.y_legs: tuple[complex, ...] = (0j, 0j, 0j)  # of all connected loads
         self.stale = True  # `admit` is due
-        charger, inverter, pv = spec.charger, spec.inverter, spec.pv
-        gateway = charger is not None and charger.kind == "dc"
-        self.loads_at = self._at(spec.loads.circuit, 0)
-        self.pv_at = self._at(pv.circuit, 0) if pv else -1
-        self.household_at = self._at(spec.household.circuit, 0) if spec.household else -1
-        self.car_at = self._at(charger.circuit, 0) if charger and not gateway else -1
-        behind = charger.circuit if charger else None
-        self.inverter_at = self._at(inverter.circuit or behind, 0) if inverter else -1
+        self.loads_at = self.at(spec.loads.circuit)
 
-    def _at(self, circuit: str | None, otherwise: int) -> int:
-        return otherwise if circuit is None else self.index[circuit]
+    def at(self, circuit: str | None) -> int:
+        """Index of a circuit, the service where none is named."""
+        return 0 if circuit is None else self.index[circuit]
 
     def admit(self, loads: Loads, shed: bool) -> None:
         """Which circuits are fed, and the admittance of their loads by leg."""

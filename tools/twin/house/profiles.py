@@ -14,7 +14,7 @@ from typing import Any
 
 from tools.workshop import ROOT
 
-from .spec import Place, PvSpec
+from .spec import Place, SourceSpec
 
 CACHE = ROOT / ".cache" / "twin"
 QUARTERS = 96  # of an hour, in a day: the resolution of the standard profiles
@@ -74,7 +74,7 @@ def _year(profile: str, year: int) -> list[float]:
     return [float(v) * 4000.0 for v in frame[profile]]
 
 
-def sun(spec: PvSpec, place: Place, midnight: datetime) -> list[float]:
+def sun(spec: SourceSpec, place: Place, midnight: datetime) -> list[float]:
     """AC power under a clear sky in W per W of modules, every 300 s of the day from `midnight`.
 
     Ineichen clear sky, isotropic diffuse sky, Faiman cell temperature, PVWatts module (−0.4 %/K)
@@ -95,7 +95,7 @@ def sun(spec: PvSpec, place: Place, midnight: datetime) -> list[float]:
     return _kept(key, compute)
 
 
-def _clear_sky(spec: PvSpec, place: Place, midnight: datetime) -> list[float]:
+def _clear_sky(spec: SourceSpec, place: Place, midnight: datetime) -> list[float]:
     import pandas as pd
     import pvlib
 

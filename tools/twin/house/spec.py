@@ -27,6 +27,7 @@ from .field import (
     schema_of,
     several,
     whole,
+    wired,
     word,
 )
 
@@ -133,16 +134,18 @@ class WatchSpec:
 
 
 @dataclass
-class PvSpec:
-    circuit: str = word(REQUIRED, "circuit of the PV inverter")
-    w_peak: float = number(REQUIRED, 1, 1e6, "power of the modules")
+class SourceSpec:
+    name: str = word(REQUIRED, "the source, as PV or a generator")
+    kind: str = choice("pv", ("pv", "steady"), "pv: as the sun gives; steady: w_peak all the time")
+    circuit: str = word(REQUIRED, "its circuit")
+    w_peak: float = number(REQUIRED, 1, 1e6, "power of the modules, or of the generator")
     w_rated: float | None = number(None, 1, 1e6, "rating of its inverter; absent: w_peak")
-    legs: int = whole(3, 1, 3, "legs of its inverter, from L1")
+    legs: list[str] | None = wired("legs of its inverter")
     tilt_deg: float = number(35, 0, 90, "tilt of the modules")
     azimuth_deg: float = number(180, 0, 360, "azimuth, 180 is south")
     temperature_c: float = number(15, -40, 50, "air temperature")
     linke_turbidity: float = number(3.0, 1, 10, "haze of the clear sky")
-    cloud: float = number(1.0, 0, 1.2, "factor on the clear sky; events and traces drive pv.cloud")
+    cloud: float = number(1.0, 0, 1.2, "factor on the clear sky; events and traces drive it")
     droop_start_hz: float = number(0.2, 0, 5, "frequency-watt starts so far above nominal")
     droop_percent_per_hz: float = number(40, 0, 500, "frequency-watt, % of rating per Hz")
     ramp_s: float = number(60, 0, 3600, "from zero to rating after connecting")
@@ -150,9 +153,10 @@ class PvSpec:
 
 
 @dataclass
-class HouseholdSpec:
+class StorageSpec:
+    name: str = word(REQUIRED, "a battery that islet does not command")
     circuit: str = word(REQUIRED, "its circuit")
-    legs: int = whole(3, 1, 3, "legs, from L1")
+    legs: list[str] | None = wired("its legs")
     power_w: float = number(3000, 0, 1e6, "most it draws or delivers")
     capacity_kwh: float = number(10, 0.1, 1000, "battery")
     soc_percent: float = number(50, 0, 100, "state of charge at the start")
@@ -164,13 +168,15 @@ class HouseholdSpec:
 
 @dataclass
 class CarSpec:
+    name: str = word(REQUIRED, "the car")
+    at: str = word(REQUIRED, "point it is plugged into, or converter (gateway)")
     plugged: bool = flag(True, "connected at the start")
     wants: bool = flag(True, "asks for energy")
     capacity_kwh: float = number(60, 1, 1000, "usable battery")
     soc_percent: float = number(50, 0, 100, "state of charge at the start")
     target_percent: float = number(100, 1, 100, "stops asking here")
     taper_percent: float = number(80, 1, 100, "charging power falls from here to a tenth at 100 %")
-    legs: int = whole(3, 1, 3, "phases of the onboard charger")
+    legs: int = whole(3, 1, 3, "phases of the onboard charger: the first legs of its point")
     min_a: float = number(6, 0, 80, "least charging current")
     max_a: float = number(16, 6, 80, "most, per leg")
     efficiency: float = number(0.92, 0.5, 1, "of the onboard charger")
@@ -189,12 +195,27 @@ class CarSpec:
 
 
 @dataclass
-class ChargerSpec:
-    kind: str = choice(
-        "ac", ("ac", "dc"), "ac: islet owns pilot and contactor; dc: gateway owns its pilot"
+class RelaySpec:
+    close_ms: float = number(60, 0, 1000, "coil on to main contacts closed")
+    open_ms: float = number(20, 0, 1000, "coil off to main contacts open")
+    bounce_ms: float = number(2, 0, 5000, "auxiliary contact bounces so long")
+    aux_delay_ms: float = number(0, 0, 5000, "auxiliary contact answers later by so much")
+    aux_follows: str = choice(
+        "contact", ("contact", "coil"), "what moves the auxiliary: the main contacts, or a lie"
     )
-    circuit: str = word(REQUIRED, "circuit of the charging point or gateway")
-    legs: int = whole(3, 1, 3, "legs wired, from L1")
+
+
+@dataclass
+class PointSpec:
+    """A local charging point: pilot and contactor of islet's own board, in the board's order."""
+
+    name: str = word(REQUIRED, "the charging point")
+    circuit: str = word(REQUIRED, "its circuit")
+    legs: list[str] | None = wired("legs of its contactor, a car's first phase first")
+    contactor: RelaySpec = part(RelaySpec, "charging contactor, or a gateway's isolation")
+    release: bool = flag(
+        True, "output release, where a board has it, trips the point's upstream protection"
+    )
 
 
 @dataclass
@@ -206,20 +227,30 @@ class SunSpecSpec:
 
 
 @dataclass
-class InverterSpec:
-    circuit: str | None = word(None, "its circuit; absent behind a dc charger: that one's")
-    legs: int = whole(3, 1, 3, "legs, from L1")
+class ConverterSpec:
+    """A bidirectional inverter or gateway; a car stands behind it where a car is `at` it."""
+
+    name: str = word(REQUIRED, "the converter")
+    circuit: str | None = word(None, "its circuit; absent: that of its point")
+    point: str | None = word(None, "point whose contactor lies in its circuit; absent: none")
+    line: str | None = word(None, "line it answers on; absent: the first")
+    address: int = whole(2, 1, 247, "its Modbus address")
+    base: int = whole(40_000, 0, 60_000, "its first SunSpec register")
+    enable: str | None = word(
+        "enable", "output of the board that is its hard-wired enable; null: it needs none"
+    )
+    legs: list[str] | None = wired("its legs")
     charge_w: float = number(5000, 0, 1e6, "most it draws")
     discharge_w: float = number(5000, 0, 1e6, "most it delivers")
     response_s: float = number(0.3, 0, 60, "delay before it starts to follow a setpoint")
     ramp_w_per_s: float = number(10_000, 10, 1e7, "ramp")
     efficiency: float = number(0.95, 0.5, 1, "one way")
-    capacity_kwh: float = number(10, 0.1, 1000, "battery, unless behind a dc charger")
+    capacity_kwh: float = number(10, 0.1, 1000, "battery, unless a car is behind it")
     soc_percent: float = number(50, 0, 100, "state of charge at the start")
     min_soc_percent: float = number(5, 0, 100, "its own floor")
     max_soc_percent: float = number(100, 0, 100, "its own ceiling")
     enable_ms: float = number(10, 0, 20, "hard-wired enable removed to no current")
-    overshoot_s: float = number(2, 0.01, 60, "inverter.overshoot_percent lasts so long")
+    overshoot_s: float = number(2, 0.01, 60, "its fault overshoot_percent lasts so long")
     stop_ms: float = number(60, 0, 5000, "stop command to no current")
     heartbeat_s: float = number(0, 0, 600, "no controller heartbeat for so long: zero; 0 off")
     can_form: bool = flag(True, "able to form an island")
@@ -238,24 +269,27 @@ class InverterSpec:
 
 @dataclass
 class MeterSpec:
+    name: str = word(REQUIRED, "the meter")
+    circuit: str | None = word(None, "circuit it measures; absent: the service entrance")
+    line: str | None = word(None, "line it answers on; absent: the first")
+    address: int = whole(1, 1, 247, "its Modbus address")
+    profile: str = choice("sdm630", ("sdm630",), "whose registers it has")
+    legs: list[str] | None = wired("leg of each of its channels")
     update_s: float = number(0.5, 0.05, 60, "its own measuring period")
     gain_permille: float = number(0, -100, 100, "error of current and power")
 
 
 @dataclass
-class RelaySpec:
-    close_ms: float = number(60, 0, 1000, "coil on to main contacts closed")
-    open_ms: float = number(20, 0, 1000, "coil off to main contacts open")
-    bounce_ms: float = number(2, 0, 5000, "auxiliary contact bounces so long")
-    aux_delay_ms: float = number(0, 0, 5000, "auxiliary contact answers later by so much")
-    aux_follows: str = choice(
-        "contact", ("contact", "coil"), "what moves the auxiliary: the main contacts, or a lie"
-    )
+class LineSpec:
+    """An RS-485 line, on the board's UARTs in their order."""
+
+    name: str = word(REQUIRED, "the line")
+    baud: int = whole(19_200, 1200, 115_200, "bits per second")
+    parity: str = choice("N", ("N", "E", "O"), "parity")
 
 
 @dataclass
 class RelaysSpec:
-    contactor: RelaySpec = part(RelaySpec, "charging contactor")
     island: RelaySpec = part(RelaySpec, "islanding switch with its mirror contact")
     bond: RelaySpec = part(RelaySpec, "neutral-earth bond of the island")
     loads: RelaySpec = part(RelaySpec, "sheddable loads")
@@ -320,10 +354,6 @@ class ProtectionSpec:
     )
     rcd_breaks: list[str] = several(["contactor"], BREAKS, "of the RCD")
     overtemp_breaks: list[str] = several(["contactor"], BREAKS, "of the heat contact")
-    release: bool = flag(
-        True,
-        "output release, where a board has it, trips the charging point's upstream protection",
-    )
 
 
 @dataclass
@@ -335,14 +365,13 @@ class HouseSpec:
     grid: GridSpec = part(GridSpec, "the supply")
     circuits: list[CircuitSpec] = parts(CircuitSpec, "tree; one has no parent", at_least=1)
     loads: LoadsSpec = part(LoadsSpec, "what the house uses")
-    pv: PvSpec | None = part(PvSpec, "PV with its own inverter", optional=True)
-    household: HouseholdSpec | None = part(
-        HouseholdSpec, "a battery islet does not command", optional=True
-    )
-    charger: ChargerSpec | None = part(ChargerSpec, "charging point or gateway", optional=True)
-    car: CarSpec = part(CarSpec, "the car")
-    inverter: InverterSpec | None = part(InverterSpec, "bidirectional inverter", optional=True)
-    meter: MeterSpec = part(MeterSpec, "house meter at the service entrance")
-    relays: RelaysSpec = part(RelaysSpec, "islet's relays")
+    points: list[PointSpec] = parts(PointSpec, "charging points of islet's board")
+    cars: list[CarSpec] = parts(CarSpec, "cars, each at its place")
+    converters: list[ConverterSpec] = parts(ConverterSpec, "bidirectional, commanded by islet")
+    sources: list[SourceSpec] = parts(SourceSpec, "PV and other sources with their inverters")
+    storages: list[StorageSpec] = parts(StorageSpec, "batteries that islet does not command")
+    meters: list[MeterSpec] = parts(MeterSpec, "meters on the lines")
+    lines: list[LineSpec] = parts(LineSpec, "RS-485 lines")
+    relays: RelaysSpec = part(RelaysSpec, "islet's other relays")
     protection: ProtectionSpec = part(ProtectionSpec, "protective inputs at the start")
     sensors: SensorsSpec = part(SensorsSpec, "imperfections of the analogue front end")

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .dice import Dice
+from .point import output
 from .relay import NEUTRAL, NEVER, Relay
-from .spec import HouseSpec
+from .spec import HouseSpec, RelaySpec
+
+if TYPE_CHECKING:
+    from .inverter import Inverter
 
 DEAD_PU = 0.05
 LIVE_PU = 0.10  # a house above feeds the bond's hold
 OVER_PU, UNDER_PU, GOOD_PU = 1.2, 0.5, 0.85  # of the voltage relay
 UNEVEN_PU = (0.9, 1.15)  # one leg below, another above: a lost neutral
-OUTPUTS = ("contactor", "island", "bond", "enable", "loads", "release")
-CONTACTS = (
-    "contactor",
-    "island_open",
-    "bond",
-    "enable",
-    "estop",
-    "rcd",
-    "overtemp",
-    "ventilation",
-    "island_dead",
-    "service_switch",
-)
 
 
 class Protection:
@@ -76,18 +68,25 @@ class VoltageRelay:
 
 class Switchgear:
     def __init__(self, spec: HouseSpec, seed: int) -> None:
+        self.contactors = [output("contactor", i) for i in range(max(1, len(spec.points)))]
+        given: dict[str, RelaySpec] = dict.fromkeys(self.contactors, RelaySpec())
+        given |= dict(zip(self.contactors, (p.contactor for p in spec.points), strict=False))
+        given |= {name: getattr(spec.relays, name) for name in ("island", "bond", "loads")}
         self.relays = {
-            name: Relay(getattr(spec.relays, name), name == "island", Dice(seed, name))
-            for name in ("contactor", "island", "bond", "loads")
+            name: Relay(relay, name == "island", Dice(seed, name)) for name, relay in given.items()
         }
         self.protection = Protection(spec)
         self.voltage_relay = VoltageRelay(spec.relays.voltage_relay_ms)
-        self.outputs: dict[str, bool | None] = dict.fromkeys(OUTPUTS)
-        self.contacts: dict[str, bool] = dict.fromkeys(CONTACTS, False)
-        self.enable_cut = False  # wire of the enable broken
+        self.enables = sorted({"enable"} | {c.enable for c in spec.converters if c.enable})
+        releases = [output("release", i) for i in range(len(self.contactors))]
+        self.outputs: dict[str, bool | None] = dict.fromkeys(
+            (*self.contactors, "island", "bond", *self.enables, "loads", *releases)
+        )
+        self._wired: list[Inverter] = []
+        self.contacts: dict[str, bool] = {}
         self.dead_us = NEVER  # house side without voltage since
         self._level_pu = 0.0
-        self._enabled = False
+        self._enabled: list[bool] = []
         self._fell_us = NEVER  # the enable did, NEVER while it stands
         self._neutral_switched = spec.relays.neutral_switched
         self._permissive = spec.relays.dead_permissive
@@ -95,18 +94,23 @@ class Switchgear:
         self._prove_us = round(spec.relays.dead_ms * 1000)
         self._hold_us = round(spec.relays.bond_hold_ms * 1000)
 
+    def wire(self, converters: list[Inverter]) -> None:
+        """Whose hard-wired enables hang on the outputs."""
+        self._wired = [c for c in converters if c.wire]
+        self.contacts = dict.fromkeys(self._levels(0), False)
+
     def drive(self, now_us: int) -> list[str]:
         """Coils as outputs, pull-downs and interlocks make them, contacts as far as they have
         travelled; the relays whose main contacts changed."""
         out, relays = self.outputs, self.relays
         breaks = self.protection.breaks
-        self._enabled = self.enable()
-        if self._enabled:
+        self._enabled = self._arriving()
+        if any(self._enabled):
             self._fell_us = NEVER
         elif self._fell_us == NEVER:
             self._fell_us = now_us
         coils = {
-            "contactor": bool(out["contactor"]) and not breaks("contactor"),
+            **{name: bool(out[name]) and not breaks("contactor") for name in self.contactors},
             "island": self._switch_coil(now_us),
             "bond": self._bond_coil(now_us),
             "loads": bool(out["loads"]) and not breaks("loads"),
@@ -145,11 +149,26 @@ class Switchgear:
         fresh = self._fell_us == NEVER or now_us < self._fell_us + self._hold_us
         return fresh or self._level_pu > LIVE_PU
 
-    def enable(self) -> bool:
-        """The hard-wired enable as it arrives at the inverter."""
-        if not self.outputs["enable"] or self.enable_cut or self.voltage_relay.open:
+    def live(self, output: str) -> bool:
+        """A hard-wired enable as it leaves the board."""
+        if not self.outputs[output] or self.voltage_relay.open:
             return False
         return not self.protection.breaks("enable")
+
+    def enable(self, converter: Inverter) -> bool:
+        """The same as it arrives at a converter; one without a wire needs none."""
+        return not converter.wire or (self.live(converter.wire) and not converter.enable_cut)
+
+    def _arriving(self) -> list[bool]:
+        """Of each output, at all that hang on it: what its contact reads."""
+        found = []
+        for name in self.enables:
+            live = self.live(name)
+            for converter in self._wired if live else ():
+                if converter.enable_cut and converter.wire == name:
+                    live = False
+            found.append(live)
+        return found
 
     def island_dead(self, now_us: int) -> bool:
         return self.dead_us != NEVER and now_us >= self.dead_us + self._prove_us
@@ -158,7 +177,8 @@ class Switchgear:
         """Voltage of the house's side, by leg."""
         self._level_pu = level_pu = max(legs_pu)
         self.dead_us = NEVER if level_pu >= DEAD_PU else min(self.dead_us, now_us)
-        self.voltage_relay.see(now_us, bool(self.outputs["enable"]), legs_pu)
+        asked = any(self.outputs[name] for name in self.enables)
+        self.voltage_relay.see(now_us, asked, legs_pu)
 
     def any_pole(self) -> bool:
         """Some leg's pole of the islanding switch is closed."""
@@ -174,15 +194,15 @@ class Switchgear:
         from_grid = not self._neutral_switched or self.relays["island"].pole(NEUTRAL)
         return int(from_grid) + int(self.relays["bond"].closed)
 
-    def report(self, now_us: int) -> list[tuple[int, str, bool]]:
-        """Contacts that read differently from before."""
+    def _levels(self, now_us: int) -> dict[str, bool]:
+        """What each contact reads."""
         relays, protection = self.relays, self.protection
         island = relays["island"]
-        now = {
-            "contactor": relays["contactor"].contact,
+        return {
+            **{name: relays[name].contact for name in self.contactors},
             "island_open": not island.aux if island.aux_stuck is None else island.aux_stuck,
             "bond": relays["bond"].contact,
-            "enable": self.enable(),
+            **dict(zip(self.enables, self._arriving(), strict=True)),
             "estop": protection.estop,
             "rcd": protection.rcd,
             "overtemp": protection.overtemp,
@@ -190,13 +210,17 @@ class Switchgear:
             "island_dead": self.island_dead(now_us),
             "service_switch": protection.service_switch,
         }
-        was, self.contacts = self.contacts, now
+
+    def report(self, now_us: int) -> list[tuple[int, str, bool]]:
+        """Contacts that read differently from before."""
+        was, now = self.contacts, self._levels(now_us)
+        self.contacts = now
         return [(now_us, name, level) for name, level in now.items() if level != was[name]]
 
     def due_us(self, now_us: int) -> int:
         due = min(relay.due_us for relay in self.relays.values())
         due = min(due, self.voltage_relay.due_us(now_us))
-        if self.enable() != self._enabled:
+        if self._arriving() != self._enabled:
             due = now_us + 1
         if self.dead_us != NEVER and self.dead_us + self._prove_us > now_us:
             due = min(due, self.dead_us + self._prove_us)

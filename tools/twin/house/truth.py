@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import House
+    from .relay import Relay
 
 Value = float | int | bool | str
 LEGS = ("l1", "l2", "l3")
 LIVE_PU = 0.1  # a dead grid is "live" above this
 
-# Names with <leg>, <circuit>, <appliance>, <relay> stand for one field each. Signs: + is drawn.
+# Names with <leg>, <circuit>, <appliance>, <relay>, <point> … stand for one field each. Signs:
+# + is drawn.
 TEXT = {
     "t_s": "time since the start, s",
     "grid_<leg>_v": "voltage on the grid's side of the islanding switch",
@@ -27,47 +30,18 @@ TEXT = {
     "export_wh": "energy exported",
     "loads_w": "household",
     "loads_<appliance>": "appliance is on",
-    "pv_w": "PV, never positive",
-    "pv_available_w": "what the sun would give (positive)",
-    "pv_connected": "PV inverter feeds",
-    "pv_wh": "PV energy (positive)",
-    "household_w": "a battery of the household that islet does not command",
-    "evse_<leg>_a": "current through the charging contactor, sign of its power",
-    "evse_w": "power through it",
-    "car_w": "power the car draws, also behind a gateway",
-    "car_plugged": "connector is in",
-    "car_state": "A, B, C, D, E from the car's own side",
-    "car_soc_percent": "car's state of charge",
-    "car_offer_a": "current the pilot offers as the car reads it, −1 no pilot",
-    "car_wh": "energy drawn by the car (AC charging point)",
-    "pilot_duty": "duty of the pilot, −1 not driven",
-    "parted_live": "times the power pins parted under voltage",
-    "inverter_w": "inverter, − is discharge",
-    "inverter_<leg>_a": "its current, sign of its power",
-    "inverter_mode": "off, follow, form",
-    "inverter_fault": "name of its fault, empty if none",
-    "inverter_setpoint_w": "setpoint it follows",
-    "inverter_enabled": "hard-wired enable arrives",
-    "inverter_charged_wh": "energy drawn",
-    "inverter_discharged_wh": "energy delivered",
-    "soc_percent": "state of charge behind the inverter; without one the car's",
     "<circuit>_<leg>_a": "current into the circuit, sign of its power",
     "<circuit>_heat": "thermal state of its breaker, hottest leg: 1 trips",
     "<circuit>_tripped": "its breaker has tripped",
     "<circuit>_bus_a": "highest sum of inflows of its busbar, any leg (only with a busbar)",
     "<circuit>_bus_heat": "thermal state of its busbar: 1 is its rating held (only with a busbar)",
     "breaker_trips": "trips of all breakers so far",
-    "<relay>_closed": "main contacts of contactor, island, bond, loads",
-    "contactor_closings": "count",
-    "contactor_openings": "count",
-    "contactor_opened_a": "current at its last opening",
-    "contactor_opened_max_a": "highest current at any opening",
+    "<relay>_closed": "main contacts of island, bond, loads",
     "estop": "emergency stop pressed",
     "rcd": "RCD tripped",
     "overtemp": "too hot",
     "ventilation": "ventilation confirmed",
     "service_switch": "lockable service switch pulled",
-    "released": "circuit whose breaker the release of a weld holds open, or nothing",
     "neutral_v": "of the neutral against earth, behind a lost PEN",
     "touch_v": "of a car's body against the ground, where its earth is that PEN",
     "ne_bonds": "neutral-earth bonds of the house's neutral now",
@@ -77,7 +51,6 @@ TEXT = {
     "dead_grid_live_s": "for so long, all told",
     "dead_grid_fed_w": "power into it, all sources",
     "dead_grid_fed_wh": "energy into it, all sources",
-    "dead_grid_inverter_wh": "of that, the inverter's share",
     "forming_on_grid_s": "time forming with a pole of the islanding switch closed, grid or not",
     "reclosed_deg_most": "largest phase error when the grid came onto a live house",
     "reclosed_deg": "the same of the last time",
@@ -93,6 +66,51 @@ TEXT = {
     "burning_120_s": "likewise over 1.20",
     "burning_uneven_s": "likewise one leg over 1.15 and another under 0.85",
 }
+# of each row, by its name
+OF_POINT = {
+    "<point>.<leg>_a": "current through its contactor, sign of its power",
+    "<point>.w": "power through it",
+    "<point>.closed": "its main contacts, any of their poles",
+    "<point>.closings": "count",
+    "<point>.openings": "count",
+    "<point>.opened_a": "current at its last opening",
+    "<point>.opened_max_a": "highest current at any opening",
+    "<point>.pilot_duty": "duty of its pilot, −1 not driven",
+    "<point>.released": "circuit whose breaker the release of a weld holds open, or nothing",
+}
+OF_CAR = {
+    "<car>.w": "power it draws, also behind a gateway",
+    "<car>.plugged": "connector is in",
+    "<car>.state": "A, B, C, D, E from its own side",
+    "<car>.soc_percent": "state of charge",
+    "<car>.offer_a": "current the pilot offers as it reads it, −1 no pilot",
+    "<car>.charged_wh": "energy drawn at a charging point",
+    "<car>.parted_live": "times its power pins parted under voltage",
+}
+OF_CONVERTER = {
+    "<converter>.<leg>_a": "its current, sign of its power",
+    "<converter>.w": "its power, − is discharge",
+    "<converter>.mode": "off, follow, form",
+    "<converter>.fault": "name of its fault, empty if none",
+    "<converter>.setpoint_w": "setpoint it follows",
+    "<converter>.enabled": "hard-wired enable arrives",
+    "<converter>.charged_wh": "energy drawn",
+    "<converter>.discharged_wh": "energy delivered",
+    "<converter>.dead_grid_wh": "its share of the energy into a dead grid",
+    "<converter>.soc_percent": "state of charge behind it",
+}
+OF_SOURCE = {
+    "<source>.<leg>_a": "its current, sign of its power",
+    "<source>.w": "its power, never positive",
+    "<source>.available_w": "what the sun would give (positive)",
+    "<source>.connected": "it feeds",
+    "<source>.produced_wh": "energy (positive)",
+}
+OF_STORAGE = {
+    "<storage>.w": "its power",
+    "<storage>.soc_percent": "state of charge",
+}
+TEXT |= OF_POINT | OF_CAR | OF_CONVERTER | OF_SOURCE | OF_STORAGE
 ISLAND_ROWS = ("poor", "under_50", "under_85", "over_110", "over_120", "uneven")
 BURNING_ROWS = ("125", "120", "uneven")
 GOOD_PU = 0.85  # an island's first good voltage
@@ -102,33 +120,24 @@ class Counts:
     """What has to be added up along the way."""
 
     def __init__(self) -> None:
-        self.closings = self.openings = 0
-        self.opened_a = self.opened_max_a = 0.0
+        self.imported_wh = self.exported_wh = 0.0
         self.bonds_most = 0
         self.unbonded_s = 0.0
-        self.dead_s = self.dead_wh = self.dead_inverter_wh = 0.0
+        self.dead_s = self.dead_wh = 0.0
         self.forming_on_grid_s = 0.0
         self.reclosed_deg = self.reclosed_most_deg = 0.0
         self.closed_live = self.returned_live = 0
-        self.car_wh = 0.0
         self.island_s = (0.0,) * len(ISLAND_ROWS)
         self.burning_s = (0.0,) * len(BURNING_ROWS)
         self._good = False  # the island's voltage has been
         self._island: tuple[bool, ...] = ()  # rows of ISLAND_ROWS that hold now, empty: none
         self._burning: tuple[bool, ...] = ()
 
-    def switched(self, house: House, name: str, closed: bool) -> None:
+    def tied(self, house: House, closed: bool) -> None:
+        """The islanding switch has moved."""
         n = house.network
-        if name == "island" and closed and n.present and not n.tied and n.level() > LIVE_PU:
+        if closed and n.present and not n.tied and n.level() > LIVE_PU:
             self.closed_live += 1
-        if name != "contactor":
-            return
-        if closed:
-            self.closings += 1
-            return
-        self.openings += 1
-        self.opened_a = max(abs(a) for a in house.network.evse_a)
-        self.opened_max_a = max(self.opened_max_a, self.opened_a)
 
     def reclosed(self, deg: float, returned: bool) -> None:
         """The grid came onto a live house; `returned`: through a closed switch, a formed one."""
@@ -138,10 +147,10 @@ class Counts:
 
     def see(self, house: House, legs_pu: list[float]) -> None:
         """The house's legs from now on, of nominal."""
-        inverter, n = house.inverter, house.network
+        n = house.network
         low, high = min(legs_pu), max(legs_pu)
         self._island = self._burning = ()
-        if inverter is not None and inverter.mode == "form" and inverter.enabled:
+        if any(c.mode == "form" and c.enabled for c in house.converters):
             self._good = good = self._good or low >= GOOD_PU
             rows = (
                 not good,
@@ -159,14 +168,20 @@ class Counts:
 
     def count(self, house: House, dt_us: int) -> None:
         """dt_us pass as things stand."""
-        n, inverter, pv, car = house.network, house.inverter, house.pv, house.car
-        house.meter.count(n.grid_w(), dt_us)
-        if pv is not None:
-            pv.produced_wh -= pv.w * dt_us / 3.6e9
-        if not house.gateway and car.amps:
-            w = n.power_w(n.car_a)
-            self.car_wh += w * dt_us / 3.6e9
-            car.charge(w, dt_us)
+        n = house.network
+        grid_w = n.grid_w()
+        wh = grid_w * dt_us / 3.6e9
+        if wh > 0:
+            self.imported_wh += wh
+        else:
+            self.exported_wh -= wh
+        for meter in house.meters:
+            meter.count(grid_w if meter.at == 0 else house.circuit_w(meter.at), dt_us)
+        for source in house.sources:
+            source.produced_wh -= source.w * dt_us / 3.6e9
+        for car, _ in house.plugs:
+            if car.amps:
+                car.charge(n.power_w(car.flow), dt_us)
         bonds = bonds_of(house)
         if bonds > self.bonds_most:
             self.bonds_most = bonds
@@ -174,15 +189,16 @@ class Counts:
             fed_w = dead_w(house)
             self.dead_s += dt_us * 1e-6
             self.dead_wh += fed_w * dt_us / 3.6e9
-            out = max(0.0, -inverter.w) if inverter is not None else 0.0
-            total = out + (-pv.w if pv is not None else 0.0)
-            if total > 0:
-                self.dead_inverter_wh += fed_w * out / total * dt_us / 3.6e9
+            out = [max(0.0, -c.w) for c in house.converters]
+            total = sum(out) + sum(-s.w for s in house.sources)
+            for converter, w in zip(house.converters, out, strict=True):
+                if total > 0:
+                    converter.dead_grid_wh += fed_w * w / total * dt_us / 3.6e9
         if self._island:
             self.island_s = _longer(self.island_s, self._island, dt_us)
         if self._burning:
             self.burning_s = _longer(self.burning_s, self._burning, dt_us)
-        if inverter is not None and inverter.mode == "form":
+        if house.former is not None:
             if n.tied or house.switchgear.neutral_shut():
                 self.forming_on_grid_s += dt_us * 1e-6
             if bonds != 1:
@@ -195,9 +211,11 @@ def _longer(times_s: tuple[float, ...], holds: tuple[bool, ...], dt_us: int) -> 
 
 def bonds_of(house: House) -> int:
     """Neutral-earth bonds of the house's neutral now."""
-    inverter = house.inverter
-    own = inverter is not None and inverter.bonds_itself and inverter.mode == "form"
-    return house.switchgear.bonds() + int(own)
+    bonds = house.switchgear.bonds()
+    for converter in house.converters:
+        if converter.bonds_itself and converter.mode == "form":
+            bonds += 1
+    return bonds
 
 
 def dead_w(house: House) -> float:
@@ -213,9 +231,7 @@ def _signed(v: complex, a: complex) -> float:
 
 
 def of(house: House) -> dict[str, Value]:
-    n, car, meter, counts = house.network, house.car, house.meter, house.counts
-    inverter, pv = house.inverter, house.pv
-    gateway = house.gateway
+    n, counts = house.network, house.counts
     live = n.tied and not n.present and n.level() > LIVE_PU
     out: dict[str, Value] = {
         "t_s": house.now_us / 1e6,
@@ -224,42 +240,15 @@ def of(house: House) -> dict[str, Value]:
         "house_hz": house.house_hz if any(n.house_v) else 0.0,
         "house_source": n.source,
         "grid_w": n.grid_w(),
-        "import_wh": meter.imported_wh,
-        "export_wh": meter.exported_wh,
+        "import_wh": counts.imported_wh,
+        "export_wh": counts.exported_wh,
         "loads_w": n.power_w(n.loads_a),
-        "pv_w": pv.w if pv else 0.0,
-        "pv_available_w": pv.available_w if pv else 0.0,
-        "pv_connected": pv.connected if pv else False,
-        "pv_wh": pv.produced_wh if pv else 0.0,
-        "household_w": house.household.w if house.household else 0.0,
-        "evse_w": n.power_w(n.evse_a),
-        "car_w": inverter.w if gateway and inverter else n.power_w(n.car_a),
-        "car_plugged": car.plugged,
-        "car_state": car.state(),
-        "car_soc_percent": car.soc_percent,
-        "car_offer_a": car.offer_a,
-        "car_wh": counts.car_wh,
-        "pilot_duty": house.pilot_duty,
-        "parted_live": car.parted_live,
-        "inverter_w": inverter.w if inverter else 0.0,
-        "inverter_mode": inverter.mode if inverter else "off",
-        "inverter_fault": inverter.fault if inverter else "",
-        "inverter_setpoint_w": inverter.setpoint_w if inverter else 0.0,
-        "inverter_enabled": inverter.enabled if inverter else False,
-        "inverter_charged_wh": inverter.charged_wh if inverter else 0.0,
-        "inverter_discharged_wh": inverter.discharged_wh if inverter else 0.0,
-        "soc_percent": inverter.soc_percent if inverter else car.soc_percent,
         "breaker_trips": sum(c.trips for c in house.circuits),
-        "contactor_closings": counts.closings,
-        "contactor_openings": counts.openings,
-        "contactor_opened_a": counts.opened_a,
-        "contactor_opened_max_a": counts.opened_max_a,
         "estop": house.protection.estop,
         "rcd": house.protection.rcd,
         "overtemp": house.protection.overtemp,
         "ventilation": house.protection.ventilation,
         "service_switch": house.protection.service_switch,
-        "released": house.released(),
         "neutral_v": abs(house.grid.neutral_v),
         "touch_v": house.grid.touch_v(),
         "ne_bonds": bonds_of(house),
@@ -269,7 +258,6 @@ def of(house: House) -> dict[str, Value]:
         "dead_grid_live_s": counts.dead_s,
         "dead_grid_fed_w": dead_w(house) if live else 0.0,
         "dead_grid_fed_wh": counts.dead_wh,
-        "dead_grid_inverter_wh": counts.dead_inverter_wh,
         "forming_on_grid_s": counts.forming_on_grid_s,
         "reclosed_deg_most": counts.reclosed_most_deg,
         "reclosed_deg": counts.reclosed_deg,
@@ -285,14 +273,71 @@ def of(house: House) -> dict[str, Value]:
         out[f"grid_{leg}_v"] = abs(n.grid_v[k])
         out[f"house_{leg}_v"] = abs(v)
         out[f"main_{leg}_a"] = _signed(n.grid_v[k], n.main_a[k])
-        out[f"evse_{leg}_a"] = _signed(v, n.evse_a[k])
-        out[f"inverter_{leg}_a"] = _signed(v, n.inverter_a[k])
     for appliance, on in zip(house.loads.appliances, house.loads.running, strict=True):
         out[f"loads_{appliance.spec.name}"] = on
-    for relay_name, relay in house.relays.items():
-        out[f"{relay_name}_closed"] = relay.closed or relay.pole_welded >= 0
+    for name in ("island", "bond", "loads"):
+        out[f"{name}_closed"] = _shut(house.relays[name])
     _circuits(house, out)
+    _rows(house, out)
     return out
+
+
+def _shut(relay: Relay) -> bool:
+    return relay.closed or relay.pole_welded >= 0
+
+
+@cache
+def _names(row: str, fields: str) -> tuple[str, ...]:
+    """Names of these fields of a row."""
+    return tuple(f"{row}.{field}" for field in fields.split())
+
+
+POINT = "w closed closings openings opened_a opened_max_a pilot_duty released"
+CAR = "w plugged state soc_percent offer_a charged_wh parted_live"
+CONVERTER = "w mode fault setpoint_w enabled charged_wh discharged_wh dead_grid_wh soc_percent"
+SOURCE = "w available_w connected produced_wh"
+AMPS = " ".join(f"{leg}_a" for leg in LEGS)
+
+
+def _rows(house: House, out: dict[str, Value]) -> None:
+    """What is true of each row, by its name."""
+    n = house.network
+    for point in house.points:
+        _amps(house, out, point.name, point.flow)
+        values: tuple[Value, ...] = (
+            *(n.power_w(point.flow), _shut(point.contactor), point.closings, point.openings),
+            *(point.opened_a, point.opened_max_a, point.pilot_duty),
+            house.circuits[point.at].name if house.released(point) else "",
+        )
+        out.update(zip(_names(point.name, POINT), values, strict=True))
+    behind = {id(car): converter.w for car, converter in house.gateways}
+    for car in house.cars:
+        values = (
+            behind[id(car)] if id(car) in behind else n.power_w(car.flow),
+            *(car.plugged, car.state(), car.soc_percent, car.offer_a),
+            *(car.charged_wh, car.parted_live),
+        )
+        out.update(zip(_names(car.name, CAR), values, strict=True))
+    for c in house.converters:
+        _amps(house, out, c.name, c.flow)
+        values = (
+            *(c.w, c.mode, c.fault, c.setpoint_w, c.enabled, c.charged_wh, c.discharged_wh),
+            *(c.dead_grid_wh, c.soc_percent),
+        )
+        out.update(zip(_names(c.name, CONVERTER), values, strict=True))
+    for source in house.sources:
+        _amps(house, out, source.name, source.flow)
+        values = (source.w, source.available_w, source.connected, source.produced_wh)
+        out.update(zip(_names(source.name, SOURCE), values, strict=True))
+    for storage in house.storages:
+        out[f"{storage.name}.w"] = storage.w
+        out[f"{storage.name}.soc_percent"] = storage.battery.soc_percent
+
+
+def _amps(house: House, out: dict[str, Value], name: str, flow: tuple[complex, ...]) -> None:
+    names, volts = _names(name, AMPS), house.network.house_v
+    for k in range(house.legs):
+        out[names[k]] = _signed(volts[k], flow[k])
 
 
 def _circuits(house: House, out: dict[str, Value]) -> None:

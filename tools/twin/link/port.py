@@ -39,11 +39,12 @@ class HousePort:
     def __init__(self, house: House, board: dict[str, Any]) -> None:
         self.house = house
         dead_man = board.get("dead_man", {"pin": 0, "holds": []})
+        rows = [r for r in board["outputs"] if r["name"] in house.switchgear.outputs]
         self._outputs = [
             (1 << row["pin"], 1 << dead_man["pin"] if row["name"] in dead_man["holds"] else 0)
-            for row in board["outputs"]
+            for row in rows
         ]
-        self._names = [row["name"] for row in board["outputs"]]
+        self._names = [row["name"] for row in rows]
         self._contacts = {
             row["pin"]: (row["name"], *row.get("also", ())) for row in board["inputs"]
         }
@@ -60,8 +61,7 @@ class HousePort:
 
     @property
     def touched(self) -> bool:
-        house = self.house
-        return house.touched or (house.inverter is not None and house.inverter.touched)
+        return self.house.changed
 
     def set_pins(self, driven: int, level: int) -> None:
         high = driven & level

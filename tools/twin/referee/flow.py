@@ -34,7 +34,7 @@ class Flows:
         index = {c.name: i for i, c in enumerate(case.circuits)}
         for circuit in case.circuits:
             keys = [
-                (f"{circuit.name}_{leg}_a", [f"{device}_{leg}_a" for device in circuit.devices])
+                (f"{circuit.name}_{leg}_a", [f"{device}.{leg}_a" for device in circuit.devices])
                 for leg in legs
             ]
             children = [index[c.name] for c in case.circuits if c.parent == circuit.name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.twin.referee.case import Case
-from tools.twin.referee.planted import Plantings, declared
+from tools.twin.referee.planted import Plantings
 from tools.twin.referee.rule import HOUR_S, Leak, Moment, Rule, Since, Wrong, number
 from tools.twin.referee.supply import fits_a_load
 
@@ -47,7 +47,7 @@ class Bonds(Rule):
     def __init__(self, case: Case) -> None:
         super().__init__(case)
         self._planted = Plantings(case)
-        self._stop_s = declared(case.site, "inverter.stop_ms", 500) / 1000 + LATE_S
+        self._stop_s = (case.former.stop_s if case.former else 0.5) + LATE_S
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         lies_s = LIES_S if self._planted.stands(m.t_s, MIRROR) else 0.0
@@ -156,7 +156,7 @@ class EnterService(Rule):
     inv = "INV-7"
     title = "source active before the enter-service delay"
     text = (
-        "Tied to the grid, the inverter does not begin to deliver (100 W) before the grid has "
+        "Tied to the grid, no converter begins to deliver (100 W) before the grid has "
         "stood in the window of the site's grid code for 98.5 % of its delay, counted from the "
         "last excursion of 100 ms, the switch's closing, or the unit's start; and it stops within "
         "2 s + its response when a trip row's time has run out."
@@ -165,7 +165,7 @@ class EnterService(Rule):
     def __init__(self, case: Case) -> None:
         super().__init__(case)
         self._service = Service(case)
-        self._carried = False  # delivered when service ended, and has not stopped since
+        self._carried: set[str] = set()  # delivered when service ended, have not stopped since
 
     def event(self, t_us: int, kind: str, text: str) -> Iterable[Wrong]:
         if kind in ("restart", "reset"):
@@ -176,23 +176,28 @@ class EnterService(Rule):
         was_on = self._service.on
         self._service.see(m)
         on = self._service.on
-        watts = number(m.now, "inverter_w")
-        delivers = watts < -SOURCE_W and m.now["inverter_mode"] == "follow"
-        if was_on and not on:
-            self._carried = delivers
-        self._carried = self._carried and delivers
-        if on or not delivers or not m.now["island_closed"] or not m.now["grid_present"]:
+        deliver = {
+            d.name
+            for d in self.case.converters
+            if number(m.now, d.w) < -SOURCE_W and m.now[f"{d.name}.mode"] == "follow"
+        }
+        self._carried = deliver if was_on and not on else self._carried & deliver
+        if on or not m.now["island_closed"] or not m.now["grid_present"]:
             return
         waited = f"{max(0.0, self._service.good_s):.1f} s of {self.case.enter.delay_s:g} s"
-        permitted_s = 2.0 + self.case.inverter_response_s if self._carried else 0.0
-        yield Wrong("early", f"inverter delivers {-watts:.0f} W after {waited}", permitted_s)
+        for device in self.case.converters:
+            if device.name in deliver:
+                watts = number(m.now, device.w)
+                text = f"{device.name} delivers {-watts:.0f} W after {waited}"
+                carried = device.name in self._carried
+                yield Wrong(f"early {device.name}", text, carried * (2.0 + device.response_s))
 
 
 class DeadGrid(Rule):
     inv = "INV-5"
     title = "energy fed into a dead grid"
     text = (
-        "The inverter's own anti-islanding has 2 s. After them islet's inverter feeds no more "
+        "The inverter's own anti-islanding has 2 s. After them islet's converters feed no more "
         "than 0.1 Wh into a dead grid, which is what may flow between two moments, and 0.2 Wh in "
         "an hour's outages."
     )
@@ -205,7 +210,7 @@ class DeadGrid(Rule):
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         dead_s = self._dead.see(m.t_us, not m.now["grid_present"])
-        fed_wh = number(m.now, "dead_grid_inverter_wh")
+        fed_wh = sum(number(m.now, f"{d.name}.dead_grid_wh") for d in self.case.converters)
         last_wh, self._last_wh = self._last_wh, fed_wh
         if dead_s < ANTI_ISLANDING_S:
             self._mark_wh = fed_wh
@@ -225,7 +230,9 @@ class DeadGridAlone(Rule):
     alarm = True
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if m.now["dead_grid_live"] and number(m.now, "inverter_w") > -SOURCE_W:
+        if not m.now["dead_grid_live"]:
+            return
+        if all(number(m.now, d.w) > -SOURCE_W for d in self.case.converters):
             yield Wrong("live", "a dead grid is energised, not by the inverter", ANTI_ISLANDING_S)
 
 

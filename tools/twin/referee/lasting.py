@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tools.twin.referee.case import Case
+from tools.twin.referee.case import Case, Device
 from tools.twin.referee.obedience import tolerance_w
 from tools.twin.referee.planted import Plantings
-from tools.twin.referee.rule import LEGS, Moment, Rule, Wrong, number
+from tools.twin.referee.rule import Moment, Rule, Wrong, number
 from tools.twin.scenario import Event
 
-DEVICES = ("evse", "inverter")
 STEPS = 3  # ranges that the image holds of one issuer for one device; the operator comes first
 HEARD_S = 5.0  # a message is published as heard within
 DONE_S = 5.0  # and done, on top of the device's response
@@ -21,15 +20,15 @@ END_S = 2.0  # before its end nothing is judged: clocks differ
 OWNER_S = 5.0  # after a start the broker may not be there yet
 BROKER_S = 90.0  # nor so long after the broker has come back
 OVER_A = 0.5
-WITHIN = ("car.", "relays.contactor", "inverter.", "bus.inverter", "sensors.evse")
+WITHIN = ("sensors.evse",)
 
 
 @dataclass(slots=True)
 class Limit:
-    """low and high in mA (evse) or W (inverter), from at_s until end_s."""
+    """low and high in mA (a point) or W (a converter), from at_s until end_s."""
 
     who: str
-    device: int
+    device: Device
     low: float
     high: float
     at_s: float
@@ -37,7 +36,7 @@ class Limit:
     heard: bool = False
 
     def text(self) -> str:
-        unit = "mA" if self.device == 0 else "W"
+        unit = "mA" if self.device.kind == "point" else "W"
         low = f"{self.low:g}…" if math.isfinite(self.low) else ""
         until = "until released" if self.end_s == math.inf else f"until {self.end_s:.0f} s"
         return f"{self.who}'s {low}{self.high:g} {unit} of {self.at_s:.0f} s, {until}"
@@ -59,6 +58,8 @@ class Lasts(Rule):
         super().__init__(case)
         self._limits = list(_limits(case))
         self._planted = Plantings(case)
+        names = [d.name for d in case.devices] + list(case.cars)
+        self._within = (*WITHIN, *(f"{n}." for n in names), *(f"bus.{n}" for n in names))
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         for limit in self._limits:
@@ -67,8 +68,8 @@ class Lasts(Rule):
             if limit.who == "operator" and not limit.heard:
                 limit.heard = self._hears(m, limit)
                 continue
-            own = limit.device == 1 or self.case.gateway  # a gateway's point carries its island
-            if own and m.now["inverter_mode"] == "form":
+            source = limit.device.gateway or limit.device.name  # a gateway's point carries it
+            if m.now.get(f"{source}.mode") == "form":
                 continue  # an island is nobody's but the house's
             yield from self._judge(m, limit)
 
@@ -77,7 +78,7 @@ class Lasts(Rule):
         """The message stands in the image as it was sent."""
         if m.commands is None or m.t_s > limit.at_s + HEARD_S:
             return False
-        first = limit.device * STEPS  # the operator's are the first rows of all
+        first = limit.device.row * STEPS  # the operator's are the first rows of all
         steps = range(first, first + STEPS)
         highs = [
             m.commands[f"LEASE_HIGH[{i}]"] for i in steps if m.commands[f"LEASE_UNTIL_S[{i}]"]
@@ -85,26 +86,27 @@ class Lasts(Rule):
         return limit.high in highs
 
     def _judge(self, m: Moment, limit: Limit) -> Iterator[Wrong]:
-        device, case = limit.device, self.case
-        c = m.commands
+        device, c = limit.device, m.commands
         if c is not None and limit.who == "operator":
-            low, high = c[f"GRANT_LOW[{device}]"], c[f"GRANT_HIGH[{device}]"]
+            low, high = c[f"GRANT_LOW[{device.row}]"], c[f"GRANT_HIGH[{device.row}]"]
             if high > limit.high or low < limit.low:
                 text = f"granted {low}…{high} against the {limit.text()}"
-                yield Wrong(f"granted {limit.at_s}", text, 1.0)
-        response_s = case.inverter_response_s if device else case.evse_response_s
-        if m.t_s < limit.at_s + response_s + DONE_S or self._planted.stands(m.t_s, WITHIN, 60.0):
+                yield Wrong(f"granted {device.name} {limit.at_s}", text, 1.0)
+        response_s = device.response_s
+        if m.t_s < limit.at_s + response_s + DONE_S:
             return
-        if device:
-            watts, slack = number(m.now, "inverter_w"), tolerance_w(case.inverter_rating_w)
+        if self._planted.stands(m.t_s, self._within, 60.0):
+            return
+        if device.kind == "converter":
+            watts, slack = number(m.now, device.w), tolerance_w(device.rating_w)
             if not limit.low - slack <= watts <= limit.high + slack:
-                text = f"inverter at {watts:.0f} W against the {limit.text()}"
-                yield Wrong(f"watts {limit.at_s}", text, response_s + DONE_S)
+                text = f"{device.name} at {watts:.0f} W against the {limit.text()}"
+                yield Wrong(f"watts {device.name} {limit.at_s}", text, response_s + DONE_S)
         else:
-            amps = max(abs(number(m.now, f"evse_{leg}_a")) for leg in LEGS)
+            amps = max(abs(number(m.now, a)) for a in device.amps)
             if amps > limit.high / 1000 + OVER_A:
                 text = f"car at {amps:.1f} A against the {limit.text()}"
-                yield Wrong(f"amps {limit.at_s}", text, response_s)
+                yield Wrong(f"amps {device.name} {limit.at_s}", text, response_s)
 
 
 def _limits(case: Case) -> Iterator[Limit]:
@@ -115,7 +117,7 @@ def _limits(case: Case) -> Iterator[Limit]:
             continue
         command = event.target.rsplit("/set/", 1)[-1]
         if command == "operator" and isinstance(event.value, dict):
-            _operator(found, event, event.value)
+            _operator(case, found, event, event.value)
         elif command in ("goal", "charge_ma", "target_w"):
             _owner(case, found, event, command)
     for limit in found:
@@ -123,10 +125,10 @@ def _limits(case: Case) -> Iterator[Limit]:
         yield limit
 
 
-def _operator(found: list[Limit], event: Event, said: dict[str, Any]) -> None:
-    if said.get("device") not in DEVICES:
+def _operator(case: Case, found: list[Limit], event: Event, said: dict[str, Any]) -> None:
+    device = next((d for d in _commanded(case) if d.name == said.get("device")), None)
+    if device is None:
         return
-    device = DEVICES.index(said["device"])
     ttl_s, release = said.get("ttl_s"), said.get("release", False)
     if (ttl_s is not None) + bool(said.get("until_released")) + bool(release) != 1:
         return
@@ -146,7 +148,8 @@ def _operator(found: list[Limit], event: Event, said: dict[str, Any]) -> None:
 def _owner(case: Case, found: list[Limit], event: Event, command: str) -> None:
     """The owner's next word about a device replaces the one before."""
     value = event.value.get(command) if isinstance(event.value, dict) else event.value
-    about = {"goal": (0, 1), "charge_ma": (0,), "target_w": (1,)}[command]
+    kinds = {"goal": ("point", "converter"), "charge_ma": ("point",), "target_w": ("converter",)}
+    about = [d for d in _commanded(case) if d.kind in kinds[command]]
     for device in about:
         _end(found, "owner", device, event.at_s)
     if not _delivered(case, event.at_s):
@@ -156,12 +159,18 @@ def _owner(case: Case, found: list[Limit], event: Event, command: str) -> None:
             found.append(Limit("owner", device, 0, 0, event.at_s, math.inf))
     elif command == "charge_ma" and isinstance(event.value, dict) and isinstance(value, int):
         ttl_s = event.value.get("ttl_s", 3600)
-        found.append(Limit("owner", 0, -math.inf, value, event.at_s, event.at_s + ttl_s))
+        for device in about:
+            end_s = event.at_s + ttl_s
+            found.append(Limit("owner", device, -math.inf, value, event.at_s, end_s))
 
 
-def _end(found: list[Limit], who: str, device: int, at_s: float) -> None:
+def _commanded(case: Case) -> list[Device]:
+    return [d for d in case.devices if d.row >= 0]
+
+
+def _end(found: list[Limit], who: str, device: Device, at_s: float) -> None:
     for limit in found:
-        if limit.who == who and limit.device == device:
+        if limit.who == who and limit.device is device:
             limit.end_s = min(limit.end_s, at_s)
 
 

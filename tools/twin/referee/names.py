@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.twin.record import image_tables
-from tools.twin.referee.case import Case
+from tools.twin.referee.case import Case, Device
 from tools.twin.referee.planted import Plantings, plant_of
 from tools.twin.referee.rule import LEGS, Moment, Rule, Truth, Wrong, number
 
@@ -32,6 +32,7 @@ class Named(Rule):
     def __init__(self, case: Case) -> None:
         super().__init__(case)
         self._planted = Plantings(case)
+        self._sources = [f"{name}.w" for name, kind in case.kinds.items() if kind == "source"]
         self._shown: set[str] = set()  # allowed by what has been true so far
 
     def look(self, m: Moment) -> Iterable[Wrong]:
@@ -47,35 +48,38 @@ class Named(Rule):
     def _watch(self, m: Moment) -> None:
         case, now, shown = self.case, m.now, self._shown
         if now.get("breaker_trips"):
-            plant = plant_of("circuits.any.tripped")
+            plant = plant_of("circuits.any.tripped", {})
             shown.update(plant.names if plant is not None else ())
         pu = [number(now, f"house_{leg}_v") / case.nominal_v for leg in LEGS[: case.enter.legs]]
         if max(pu) > HIGH_PU and min(pu) < LOW_PU:
             shown.update(UNEVEN)
         if not case.islandable:
             return
-        if now["inverter_fault"]:
-            shown.update(OVERLOADED)
-        if (
-            case.carries_w
-            and max(number(now, "loads_w"), -number(now, "inverter_w")) > HEAVY * case.carries_w
-        ):
-            shown.update(OVERLOADED)
-        if now["inverter_mode"] == "form" and self._leg_heavy(now):
-            shown.update(OVERLOADED)
-        least = max(case.least_soc_percent, case.outage_reserve_percent) + LOW_PERCENT
-        if number(now, "soc_percent") <= least or (case.gateway and not now["car_plugged"]):
-            shown.update(STOPPED)
-        if number(now, "pv_w") and now["house_source"] in ("form", "drift"):
+        former = case.former
+        if former is not None:
+            self._watch_former(now, former)
+        if any(number(now, w) for w in self._sources) and now["house_source"] in ("form", "drift"):
             shown.update(SUNNY)
 
-    def _leg_heavy(self, now: Truth) -> bool:
-        """A leg near its share of the inverter, or near its circuit's rating."""
+    def _watch_former(self, now: Truth, former: Device) -> None:
+        case, shown, name = self.case, self._shown, former.name
+        heaviest_w = max(number(now, "loads_w"), -number(now, former.w))
+        if now[f"{name}.fault"] or (case.carries_w and heaviest_w > HEAVY * case.carries_w):
+            shown.update(OVERLOADED)
+        if now[f"{name}.mode"] == "form" and self._leg_heavy(now, former):
+            shown.update(OVERLOADED)
+        least = max(former.least_soc_percent, case.outage_reserve_percent) + LOW_PERCENT
+        gone = former.car and not now[f"{former.car}.plugged"]
+        if number(now, f"{name}.soc_percent") <= least or gone:
+            shown.update(STOPPED)
+
+    def _leg_heavy(self, now: Truth, former: Device) -> bool:
+        """A leg near its share of the converter, or near its circuit's rating."""
         case = self.case
-        legs = case.inverter_legs or case.enter.legs
-        amps = max(abs(number(now, f"inverter_{leg}_a")) for leg in LEGS)
-        rated_a = max(case.inverter_rating_w, case.carries_w) / legs / case.nominal_v
-        return rated_a > 0 and amps > HEAVY * min(rated_a, case.inverter_node_a or rated_a)
+        legs = former.legs or case.enter.legs
+        amps = max(abs(number(now, a)) for a in former.amps)
+        rated_a = max(former.rating_w, case.carries_w) / legs / case.nominal_v
+        return rated_a > 0 and amps > HEAVY * min(rated_a, former.node_a or rated_a)
 
 
 RULES = (Named,)

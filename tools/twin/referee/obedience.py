@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from tools.twin.referee.bounds import BOUNDS
-from tools.twin.referee.case import Case
-from tools.twin.referee.rule import Moment, Rule, Wrong, legs, number
+from tools.twin.referee.case import Case, Device
+from tools.twin.referee.rule import Moment, Rule, Wrong, number
 
 OBEY_S = 10.0  # INV-16
 BACK = 1.0  # of it, a second inside
@@ -28,11 +28,13 @@ def tolerance_w(rating_w: float) -> float:
     return max(TOLERANCE_W, TOLERANCE * rating_w)
 
 
-def hull(m: Moment) -> tuple[float, float] | None:
-    """The published grant of the inverter, standing still included; None until published."""
-    if m.commands is None:
+def hull(m: Moment, device: Device) -> tuple[float, float] | None:
+    """The published grant of a converter, standing still included; None until published, and of
+    one that islet does not command."""
+    if m.commands is None or device.row < 0:
         return None
-    return min(m.commands["GRANT_LOW[1]"], 0), max(m.commands["GRANT_HIGH[1]"], 0)
+    row = device.row
+    return min(m.commands[f"GRANT_LOW[{row}]"], 0), max(m.commands[f"GRANT_HIGH[{row}]"], 0)
 
 
 class Leash:
@@ -73,20 +75,21 @@ class Leash:
         return Wrong(what, text, OBEY_S - self._head_s, back=BACK)
 
 
-class InverterLeash(Leash):
-    """The inverter's, while it follows the grid."""
+class ConverterLeash(Leash):
+    """A converter's, while it follows the grid."""
 
-    def __init__(self, case: Case, keep_s: float) -> None:
-        super().__init__(keep_s)
-        self._slack = tolerance_w(case.inverter_rating_w)
+    def __init__(self, device: Device, more_s: float = 0.0) -> None:
+        super().__init__(device.response_s + more_s)
+        self.device = device
+        self._slack = tolerance_w(device.rating_w)
 
     def look(self, m: Moment) -> bool:
         """False as long as nothing is published."""
-        granted = hull(m)
+        granted = hull(m, self.device)
         if granted is None:
             return False
-        follows = m.now["inverter_mode"] == "follow"
-        watts = number(m.now, "inverter_w") if follows else 0.0
+        follows = m.now[f"{self.device.name}.mode"] == "follow"
+        watts = number(m.now, self.device.w) if follows else 0.0
         self.see(m.t_s, watts, *granted, self._slack)
         return True
 
@@ -94,7 +97,7 @@ class InverterLeash(Leash):
         """The part of its power that is within all that it may still be following."""
         if not self.look(m) or not self.outside:
             return 1.0
-        watts = number(m.now, "inverter_w")
+        watts = number(m.now, self.device.w)
         return min(max(watts, self.low), self.high) / watts
 
 
@@ -102,28 +105,29 @@ class Obeys(Rule):
     inv = "INV-16"
     title = "a device outside its grant keeps its enable"
     text = (
-        "An inverter that follows the grid outside all that was granted in its declared response "
+        "A converter that follows the grid outside all that was granted in its declared response "
         "+ 1 s, by more than 100 W or 3 % of its rating, has lost its enable or its contactor "
-        "within 10 s of leaving its grant; time inside is taken off the time outside. An inverter "
+        "within 10 s of leaving its grant; time inside is taken off the time outside. A converter "
         "whose whole nameplate fits INV-4's static rule is exempt while nothing measures it."
     )
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._leash = InverterLeash(case, case.inverter_response_s + WAY_S)
+        self._leashes = [ConverterLeash(d, WAY_S) for d in case.converters]
         self.longest_s = 0.0  # from leaving its grant to its enable's end
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        leash = self._leash
-        if not leash.look(m) or leash.left_s < 0 or not m.now["inverter_enabled"]:
-            return
-        self.longest_s = max(self.longest_s, leash.left_s)
-        if not leash.outside or self.case.unwitnessed(m.t_s):
-            return
-        low, high = hull(m) or (0, 0)
-        watts = number(m.now, "inverter_w")
-        text = f"inverter at {watts:.0f} W, granted {low:.0f}…{high:.0f} W"
-        yield leash.wrong("inverter", text)
+        for leash in self._leashes:
+            device = leash.device
+            if not leash.look(m) or leash.left_s < 0 or not m.now[f"{device.name}.enabled"]:
+                continue
+            self.longest_s = max(self.longest_s, leash.left_s)
+            if not leash.outside or self.case.unwitnessed(device, m.t_s):
+                continue
+            low, high = hull(m, device) or (0, 0)
+            watts = number(m.now, device.w)
+            text = f"{device.name} at {watts:.0f} W, granted {low:.0f}…{high:.0f} W"
+            yield leash.wrong(device.name, text)
 
 
 class Follows(Rule):
@@ -138,27 +142,31 @@ class Follows(Rule):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._leash = Leash(case.evse_response_s + WAY_S)
+        self._rows = [(p, Leash(p.response_s + WAY_S)) for p in case.points if not p.gateway]
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        case, now = self.case, m.now
-        if case.gateway or m.commands is None:
-            return
-        amps = max(abs(a) for a in legs(now, "evse_{}_a"))
-        error = case.evse_error
-        offer_a = m.commands["SETPOINT"] / 1000
-        slack = max(TOLERANCE_A, TOLERANCE_SHARE * offer_a) + error * amps + MEASURED_A
-        leash = self._leash
+        for point, leash in self._rows:
+            if m.commands is not None and point.row >= 0:
+                yield from self._judge(
+                    m, point, leash, m.commands[f"SETPOINT[{point.row}]"] / 1000
+                )
+
+    def _judge(self, m: Moment, point: Device, leash: Leash, offer_a: float) -> Iterable[Wrong]:
+        case, name = self.case, point.name
+        amps = max(abs(number(m.now, a)) for a in point.amps)
+        slack = max(TOLERANCE_A, TOLERANCE_SHARE * offer_a) + point.error * amps + MEASURED_A
         leash.see(m.t_s, amps, 0.0, offer_a, slack)
-        if not now["contactor_closed"] or case.welded(m.t_s):
+        if not m.now[f"{name}.closed"] or case.welded(name, m.t_s):
             return
         if leash.outside:
-            yield leash.wrong("offer", f"car draws {amps:.1f} A of {offer_a:.1f} A offered")
-        cable_a = rating_a(case.setting("car.proximity_ohm", m.t_s))
-        most_a = cable_a * BOUNDS["cable_permille"] / 1000 + error * amps + MEASURED_A
+            text = f"car draws {amps:.1f} A of {offer_a:.1f} A offered"
+            yield leash.wrong(f"offer {name}", text)
+        ohm = case.setting(f"{point.car}.proximity_ohm", m.t_s) if point.car else 0.0
+        cable_a = rating_a(ohm)
+        most_a = cable_a * BOUNDS["cable_permille"] / 1000 + point.error * amps + MEASURED_A
         if amps > most_a:
             text = f"{amps:.1f} A through a cable of {cable_a:g} A"
-            yield Wrong("cable", text, OBEY_S, back=BACK)
+            yield Wrong(f"cable {name}", text, OBEY_S, back=BACK)
 
 
 def rating_a(ohm: float) -> float:
@@ -170,29 +178,32 @@ class Effect(Rule):
     inv = "INV-16"
     title = "power without an enable, and the next switch up closed"
     text = (
-        "An inverter above 100 W and 3 % of its rating for longer than 2 s + the greatest age of "
+        "A converter above 100 W and 3 % of its rating for longer than 2 s + the greatest age of "
         "what shows it after its enable fell: T2's contactor is open, or a site's islanding "
         "switch, 2 s more where both have to. A site with neither can only name it."
     )
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._off_s: float | None = None
+        self._off_s: dict[str, float] = {}  # since
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if m.now["inverter_enabled"]:
-            self._off_s = None
-            return
-        if self._off_s is None:
-            self._off_s = m.t_s
-        watts = number(m.now, "inverter_w")
-        late_s = m.t_s - self._off_s - EFFECT_S - SEEN_S - STEP_S
-        if abs(watts) <= tolerance_w(self.case.inverter_rating_w) or late_s < 0:
-            return
-        if self.case.gateway and m.now["contactor_closed"]:
-            yield Wrong("contactor", f"inverter at {watts:.0f} W without its enable")
-        elif not self.case.gateway and self.case.islandable and m.now["island_closed"]:
-            yield Wrong("island", f"inverter at {watts:.0f} W without its enable")
+        for device in self.case.converters:
+            name = device.name
+            if m.now[f"{name}.enabled"]:
+                self._off_s.pop(name, None)
+                continue
+            off_s = self._off_s.setdefault(name, m.t_s)
+            watts = number(m.now, device.w)
+            late_s = m.t_s - off_s - EFFECT_S - SEEN_S - STEP_S
+            if abs(watts) <= tolerance_w(device.rating_w) or late_s < 0:
+                continue
+            text = f"{name} at {watts:.0f} W without its enable"
+            if device.contactor:
+                if m.now[f"{device.contactor}.closed"]:
+                    yield Wrong(f"contactor {name}", text)
+            elif self.case.islandable and m.now["island_closed"]:
+                yield Wrong(f"island {name}", text)
 
 
 RULES = (Obeys, Follows, Effect)

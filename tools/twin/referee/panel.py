@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tools.twin.referee.case import Case
+from tools.twin.referee.case import Case, Device
 from tools.twin.referee.flow import LEGS, Flow, Flows
-from tools.twin.referee.obedience import OBEY_S, InverterLeash
-from tools.twin.referee.rule import Moment, Rule, Truth, Wrong, drain_of, legs, number
+from tools.twin.referee.obedience import OBEY_S, ConverterLeash
+from tools.twin.referee.rule import Moment, Rule, Truth, Wrong, drain_of, number
 from tools.twin.referee.thermal import BUS_TAU_S, Body, constants
 
 AGE_S = 2.0  # an older measurement is none (INV-4)
@@ -27,23 +27,24 @@ class Overload(Rule):
     text = (
         "Above 103 % + 0.3 A of a breaker's, a conductor's or a busbar's rating, islet's part in "
         "it is at its minimum (0.5 A) within the measurement's greatest age 2 s + 100 ms + the "
-        "declared response of the device. Where only what the inverter takes beyond all that was "
+        "declared response of the device. Where only what a converter takes beyond all that was "
         "granted during its response makes it so, islet has withdrawn what it could: the whole "
         "overload, from its beginning, then has INV-16's 10 s. No thermal credit."
     )
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._leash = InverterLeash(case, case.inverter_response_s)
+        self._leashes = [ConverterLeash(d) for d in case.converters]
         self._flows = Flows(case)
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        share = self._leash.share(m)
+        shares = {leash.device: leash.share(m) for leash in self._leashes}
+        inside = all(share == 1 for share in shares.values())
         own_s = AGE_S + STEP_S + self.case.response_s(m.now)
-        granted = m.flows if share == 1 else self._flows.of(with_inverter(self.case, m.now, share))
+        granted = m.flows if inside else self._flows.of(within(self.case, m.now, shares))
         for name, text in over(granted):
             yield Wrong(name, text, own_s)
-        most_s = math.inf if share == 1 else max(own_s, OBEY_S)
+        most_s = math.inf if inside else max(own_s, OBEY_S)
         for name, text in over(m.flows):
             yield Wrong(
                 f"{name} in all", text + ", outside its grant", most_s, back=drain_of(OBEY_S)
@@ -70,17 +71,20 @@ def over(flows: Sequence[Flow]) -> Iterator[tuple[str, str]]:
                     )
 
 
-def with_inverter(case: Case, now: Truth, share: float) -> Truth:
-    """The same currents, had the inverter only so much of its own."""
-    changed: dict[str, float] = {}
-    for leg in LEGS[: case.enter.legs]:
-        amps = number(now, f"inverter_{leg}_a")
-        changed[f"inverter_{leg}_a"] = amps * share
-        for circuit in case.circuits:
-            if "inverter" in circuit.devices:
-                name = f"{circuit.name}_{leg}_a"
-                changed[name] = number(now, name) - amps * (1 - share)
-    return {**now, **changed}
+def within(case: Case, now: Truth, shares: Mapping[Device, float]) -> Truth:
+    """The same currents, had each converter only so much of its own."""
+    changed = dict(now)
+    for device, share in shares.items():
+        if share == 1:
+            continue
+        for leg, own in zip(LEGS[: case.enter.legs], device.amps, strict=False):
+            amps = number(now, own)
+            changed[own] = amps * share
+            for circuit in case.circuits:
+                if device.name in circuit.devices:
+                    name = f"{circuit.name}_{leg}_a"
+                    changed[name] = number(changed, name) - amps * (1 - share)
+    return changed
 
 
 class Alone(Rule):
@@ -151,7 +155,7 @@ class Heat(Rule):
                     yield Wrong(f"{name} busbar L{leg}", text)
             if m.now[f"{name}_tripped"] and not m.before[f"{name}_tripped"]:
                 mine = any(abs(a) - abs(b) > AT_MINIMUM_A for a, b in before.breaker)
-                asked = m.now["released"] == name  # a weld's way out
+                asked = any(m.now[f"{p.name}.released"] == name for p in self.case.points)
                 if mine and not asked and not self.case.event_at(f"circuits.{name}", m.t_s):
                     yield Wrong(f"{name} trip", f"{name}: breaker tripped while islet took part")
 
@@ -166,67 +170,73 @@ class Stale(Rule):
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        fault = self.case.meter_fault(m.t_s)
-        if not fault:
-            return
-        permitted_s = AGE_S + STEP_S + self.case.response_s(m.now) + 0.5
-        if fault == "frozen":
-            permitted_s += FROZEN_S
-        for device in self.case.metered:
-            if device == "inverter" and self.case.inverter_silent(m.t_s):
-                continue  # nobody can tell it: another rule's
-            amps = legs(m.now, device + "_{}_a")
+        case = self.case
+        for device in case.carriers:
+            fault = case.meter_fault(device, m.t_s)
+            if not fault or case.bus_fault(device.name, m.t_s):
+                continue  # or nobody can tell it: another rule's
+            permitted_s = AGE_S + STEP_S + case.response_s(m.now) + 0.5
+            if fault == "frozen":
+                permitted_s += FROZEN_S
+            name, amps = device.name, [number(m.now, a) for a in device.amps]
             if max(amps) > AT_MINIMUM_A:
-                text = f"{device} draws {max(amps):.1f} A with the meter {fault}"
-                yield Wrong(device, text, permitted_s)
-            elif min(amps) < -AT_MINIMUM_A and self.case.export_limit_w >= 0:
-                text = f"{device} feeds {-min(amps):.1f} A with the meter {fault}"
-                yield Wrong(device, text, permitted_s)
+                text = f"{name} draws {max(amps):.1f} A with the meter {fault}"
+                yield Wrong(name, text, permitted_s)
+            elif min(amps) < -AT_MINIMUM_A and case.export_limit_w >= 0:
+                text = f"{name} feeds {-min(amps):.1f} A with the meter {fault}"
+                yield Wrong(name, text, permitted_s)
 
 
 class Unheard(Rule):
     inv = "INV-4"
-    title = "inverter goes on although nobody can reach it"
+    title = "a converter goes on although nobody can reach it"
     text = (
-        "An inverter that does not answer falls back by its own reversion timer: above 60 W for "
+        "A converter that does not answer falls back by its own reversion timer: above 60 W for "
         "longer than that + 2 s + its response is power nobody can withdraw."
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if m.now["inverter_mode"] != "follow" or not self.case.inverter_silent(m.t_s):
-            return
-        watts = number(m.now, "inverter_w")
-        if abs(watts) > AT_MINIMUM_W:
-            text = f"inverter at {watts:.0f} W while it cannot be reached"
-            permitted_s = self.case.revert_s + AGE_S + self.case.inverter_response_s + 0.5
-            yield Wrong("inverter", text, permitted_s)
+        for device in self.case.converters:
+            name = device.name
+            if m.now[f"{name}.mode"] != "follow" or not self.case.bus_fault(name, m.t_s):
+                continue
+            watts = number(m.now, device.w)
+            if abs(watts) > AT_MINIMUM_W:
+                text = f"{name} at {watts:.0f} W while it cannot be reached"
+                permitted_s = device.revert_s + AGE_S + device.response_s + 0.5
+                yield Wrong(name, text, permitted_s)
 
 
 class Export(Rule):
     inv = "INV-4"
     title = "export limit exceeded"
     text = (
-        "Export above the site's limit + 2 % + 60 W while the inverter discharges, for longer "
+        "Export above the site's limit + 2 % + 60 W while a converter discharges, for longer "
         "than 2 s + 100 ms + its response; where only what it delivers beyond its grant makes it "
         "so, for 10 s from its beginning (INV-16). What PV does alone is not islet's."
     )
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._leash = InverterLeash(case, case.inverter_response_s)
+        self._leashes = [ConverterLeash(d) for d in case.converters]
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        share = self._leash.share(m)
+        """Of what is delivered: in all, and within what was granted."""
+        shares = [leash.share(m) for leash in self._leashes]
         limit_w = self.case.export_limit_w
-        export_w, watts = -number(m.now, "grid_w"), number(m.now, "inverter_w")
+        export_w = -number(m.now, "grid_w")
+        watts = [min(0.0, number(m.now, leash.device.w)) for leash in self._leashes]
         most_w = limit_w * 1.02 + AT_MINIMUM_W
-        if limit_w < 0 or export_w <= most_w or watts >= -AT_MINIMUM_W:
+        if limit_w < 0 or export_w <= most_w or min(watts, default=0.0) >= -AT_MINIMUM_W:
             return
         text = f"export {export_w:.0f} W of {limit_w:.0f} W allowed"
-        own_s = AGE_S + STEP_S + self.case.inverter_response_s
-        if export_w + watts * (1 - share) > most_w and watts * share < -AT_MINIMUM_W:
+        slowest_s = max(d.response_s for d in self.case.converters)
+        own_s = AGE_S + STEP_S + slowest_s
+        granted_w = [w * share for w, share in zip(watts, shares, strict=True)]
+        beyond_w = sum(granted_w) - sum(watts)
+        if export_w - beyond_w > most_w and min(granted_w) < -AT_MINIMUM_W:
             yield Wrong("export", text, own_s)
-        most_s = math.inf if share == 1 else max(own_s, OBEY_S)
+        most_s = math.inf if beyond_w == 0 else max(own_s, OBEY_S)
         yield Wrong("in all", text + ", outside its grant", most_s, back=drain_of(OBEY_S))
 
 

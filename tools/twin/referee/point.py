@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 
 from tools.twin.referee.bounds import BOUNDS
-from tools.twin.referee.case import Case
+from tools.twin.referee.case import Case, Device
 from tools.twin.referee.planted import Plantings
 from tools.twin.referee.published import bit_of
-from tools.twin.referee.rule import HOUR_S, Moment, Rule, Wrong, legs, number
+from tools.twin.referee.rule import HOUR_S, Moment, Rule, Wrong, number
 
 FLOWS_A = 1.5  # 1 A, surely measured
 AGE_S = 2.0  # INV-4
@@ -21,10 +21,18 @@ PEN_S = BOUNDS["pen_ms"] / 1000
 PEN_PU = (BOUNDS["pen_low_permille"] / 1000, BOUNDS["pen_high_permille"] / 1000)
 PEN_SURE_PU = 0.005  # beyond: surely measured as outside
 ALIVE_PU = 0.2  # every leg below: an outage
-AUXILIARY = ("relays.contactor.aux_", "relays.contactor.bounce_ms")
+AUXILIARY = ("contactor.aux_", "contactor.bounce_ms")
 DAY_S = 24 * HOUR_S
 REST_S = 5.0  # islet's own minimum off time
 EXACT = 0.985
+
+
+def output_bit(name: str, point: int) -> int:
+    """Of an output of the board's point `point`, 0 where the image has none."""
+    try:
+        return bit_of("OUTPUTS", name if point == 0 else f"{name}_{point + 1}")
+    except KeyError:
+        return 0
 
 
 def acknowledgements(m: Moment) -> int:
@@ -49,25 +57,33 @@ class Through(Rule):
         self._planted = Plantings(case)
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        case, c = self.case, m.commands
-        if c is None or c["OUTPUTS"] & bit_of("OUTPUTS", "contactor"):
+        for point in self.case.points:
+            yield from self._judge(m, point)
+
+    def _judge(self, m: Moment, point: Device) -> Iterable[Wrong]:
+        case, c, name = self.case, m.commands, point.name
+        if c is None or c["OUTPUTS"] & output_bit("contactor", point.point):
             return
-        seen_s = AGE_S + LAG_S[case.gateway] + SEEN_S
+        seen_s = AGE_S + LAG_S[bool(point.gateway)] + SEEN_S
         faults = c["FAULTS"]
         named = faults & bit_of("FAULTS", "weld")
-        if m.now["contactor_closed"] and not named and not self._planted.stands(m.t_s, AUXILIARY):
-            yield Wrong("auxiliary", "contactor closed with its output off, and not named", seen_s)
-        amps = max(abs(a) for a in legs(m.now, "evse_{}_a"))
-        if amps <= FLOWS_A or case.bus_fault("inverter" if case.gateway else "evse", m.t_s):
+        lies = self._planted.stands(m.t_s, tuple(f"{name}.{fault}" for fault in AUXILIARY))
+        if m.now[f"{name}.closed"] and not named and not lies:
+            text = "contactor closed with its output off, and not named"
+            yield Wrong(f"auxiliary {name}", text, seen_s)
+        amps = max(abs(number(m.now, a)) for a in point.amps)
+        if amps <= FLOWS_A or case.bus_fault(point.gateway or name, m.t_s):
             return
         text = f"{amps:.1f} A through a contactor that is told to be open"
         if not named:
-            yield Wrong("weld", text + ", and no weld is named", seen_s)
+            yield Wrong(f"weld {name}", text + ", and no weld is named", seen_s)
         if faults & bit_of("FAULTS", "stays_live"):
             return
-        if not c["OUTPUTS"] & bit_of("OUTPUTS", "release"):
-            yield Wrong("release", text + ", no release, not said to stay live", seen_s + ACT_S)
-        yield Wrong("live", text + ", the release without effect", seen_s + ACT_S + RELEASE_S)
+        if not c["OUTPUTS"] & output_bit("release", point.point):
+            silent = text + ", no release, not said to stay live"
+            yield Wrong(f"release {name}", silent, seen_s + ACT_S)
+        vain_s = seen_s + ACT_S + RELEASE_S
+        yield Wrong(f"live {name}", text + ", the release without effect", vain_s)
 
 
 class Pen(Rule):
@@ -96,23 +112,36 @@ class Pen(Rule):
         self._outside_s = max(0.0, self._outside_s + (m.dt_s if outside else -m.dt_s))
         self._person(m, outside)
         self._lost = self._lost or self._outside_s > PEN_S + AGE_S
-        if not m.now["contactor_closed"]:
-            return
-        if self.case.welded(m.t_s):
-            return
+        for point in self.case.points:
+            name = point.name
+            if m.now[f"{name}.closed"] and not self.case.welded(name, m.t_s):
+                yield from self._judge(m, point, pu, outside)
+
+    def _judge(self, m: Moment, point: Device, pu: list[float], outside: bool) -> Iterable[Wrong]:
+        name = point.name
         volts = "…".join(f"{self.case.nominal_v * x:.0f}" for x in (min(pu), max(pu)))
-        if self._lost and not m.before["contactor_closed"]:
-            yield Wrong("again", f"contactor closed after a lost PEN, with no person ({volts} V)")
+        if self._lost and not m.before[f"{name}.closed"]:
+            text = f"contactor closed after a lost PEN, with no person ({volts} V)"
+            yield Wrong(f"again {name}", text)
         elif outside:
             touch = f", the car's body at {number(m.now, 'touch_v'):.0f} V"
             text = f"contactor closed at {volts} V{touch if number(m.now, 'touch_v') else ''}"
-            yield Wrong("pen", text, PEN_S, back=1.0)
+            yield Wrong(f"pen {name}", text, PEN_S, back=1.0)
 
     def _person(self, m: Moment, outside: bool) -> None:
         acknowledged = acknowledgements(m)
         if acknowledged > self._acknowledged and not outside:
             self._lost = False
         self._acknowledged = acknowledged
+
+
+class Account:
+    """Of one contactor: when it closed, and when it last opened."""
+
+    def __init__(self) -> None:
+        self.hour: deque[float] = deque()
+        self.day: deque[float] = deque()
+        self.opened_s = -REST_S
 
 
 class Wear(Rule):
@@ -127,35 +156,39 @@ class Wear(Rule):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._hour: deque[float] = deque()
-        self._day: deque[float] = deque()
-        self._opened_s = -REST_S
+        self._accounts = [(p.name, Account()) for p in case.points]
         self._acknowledged = 0
 
     def look(self, m: Moment) -> Iterable[Wrong]:
         acknowledged = acknowledgements(m)
-        if acknowledged > self._acknowledged:
-            self._hour.clear()
+        person = acknowledged > self._acknowledged
         self._acknowledged = acknowledged
-        meddled = self.case.event_at("relays.contactor", m.t_s)
-        grown = number(m.now, "contactor_closings") - number(m.before, "contactor_closings")
+        for name, account in self._accounts:
+            if person:
+                account.hour.clear()
+            yield from self._judge(m, name, account)
+
+    def _judge(self, m: Moment, name: str, account: Account) -> Iterable[Wrong]:
+        meddled = self.case.event_at(f"{name}.contactor", m.t_s)
+        grown = number(m.now, f"{name}.closings") - number(m.before, f"{name}.closings")
         if grown > 0 and not meddled:
-            for times in (self._hour, self._day):
+            for times in (account.hour, account.day):
                 times.extend([m.t_s] * int(grown))
-            off_s = m.t_s - self._opened_s
+            off_s = m.t_s - account.opened_s
             if off_s < REST_S * EXACT:
-                yield Wrong("rest", f"contactor closed {off_s:.1f} s after it opened")
-        if number(m.now, "contactor_openings") > number(m.before, "contactor_openings"):
-            self._opened_s = m.t_s if not meddled else -REST_S
+                text = f"contactor closed {off_s:.1f} s after it opened"
+                yield Wrong(f"rest {name}", text)
+        if number(m.now, f"{name}.openings") > number(m.before, f"{name}.openings"):
+            account.opened_s = m.t_s if not meddled else -REST_S
         for times, span_s, bound in (
-            (self._hour, HOUR_S, "operations_hour"),
-            (self._day, DAY_S, "operations_day"),
+            (account.hour, HOUR_S, "operations_hour"),
+            (account.day, DAY_S, "operations_day"),
         ):
             while times and times[0] <= m.t_s - span_s:
                 times.popleft()
             if len(times) > BOUNDS[bound]:
                 text = f"contactor closed {len(times)} times in {times[-1] - times[0]:.0f} s"
-                yield Wrong(bound, text)
+                yield Wrong(f"{bound} {name}", text)
 
 
 RULES = (Through, Pen, Wear)

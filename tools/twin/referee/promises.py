@@ -2,17 +2,15 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from tools.twin.referee.case import Case
+from tools.twin.referee.case import Case, Device
 from tools.twin.referee.rule import Moment, Rule, Wrong, number
 
 BELOW_PERCENT = 0.5  # a report rounds, and the last seconds still flow
 DISCHARGE_W = 60.0
 STOP_S = 5.0  # report, step and ramp
 START_S = 0.15  # the unit cannot have sensed the site sooner than this
-INVERTER = 1
-EVSE = 0
 OFFER_A = 0.35  # half a per cent of duty is 0.3 A
 FOLLOW_S = 2.0
 
@@ -26,16 +24,18 @@ class Reserve(Rule):
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        watts = number(m.now, "inverter_w")
-        if watts > -DISCHARGE_W:
-            return
-        islanded = m.now["inverter_mode"] == "form"
-        reserve = self.case.outage_reserve_percent if islanded else self.case.reserve_percent
-        soc = number(m.now, "soc_percent")
-        if soc < reserve - BELOW_PERCENT:
-            what = "outage reserve" if islanded else "reserve"
-            text = f"discharging {-watts:.0f} W at {soc:.1f} %, {what} {reserve:g} %"
-            yield Wrong(what, text, STOP_S)
+        for device in self.case.converters:
+            watts = number(m.now, device.w)
+            if watts > -DISCHARGE_W:
+                continue
+            islanded = "form" in (m.now[f"{device.name}.mode"], m.now["house_source"])
+            outage = self.case.outage_reserve_percent
+            reserve = outage if islanded else device.reserve_percent
+            soc = number(m.now, f"{device.name}.soc_percent")
+            if soc < reserve - BELOW_PERCENT:
+                what = "outage reserve" if islanded else "reserve"
+                text = f"discharging {-watts:.0f} W at {soc:.1f} %, {what} {reserve:g} %"
+                yield Wrong(f"{what} {device.name}", text, STOP_S)
 
 
 class Granted(Rule):
@@ -48,26 +48,35 @@ class Granted(Rule):
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        c = m.commands
-        if c is None:
+        if m.commands is None:
             return
-        low, high = c[f"GRANT_LOW[{INVERTER}]"], c[f"GRANT_HIGH[{INVERTER}]"]
-        low, high = min(low, 0), max(high, 0)
-        setpoint = c[f"SETPOINT[{INVERTER}]"]
-        if not low <= setpoint <= high:
-            yield Wrong("setpoint", f"setpoint {setpoint} W, granted {low}…{high} W")
-        offer, most = c[f"SETPOINT[{EVSE}]"], c[f"GRANT_HIGH[{EVSE}]"]
+        for device in self.case.devices:
+            if device.row >= 0:
+                judge = self._offer if device.kind == "point" else self._setpoint
+                yield from judge(m, device, m.commands)
+
+    def _offer(self, m: Moment, point: Device, c: Mapping[str, int]) -> Iterable[Wrong]:
+        name, row = point.name, point.row
+        offer, most = c[f"SETPOINT[{row}]"], c[f"GRANT_HIGH[{row}]"]
         if offer > most:
-            yield Wrong("offer", f"offer {offer} mA, granted {most} mA")
-        if number(m.now, "car_offer_a") > offer / 1000 + OFFER_A:
-            text = f"pilot offers {number(m.now, 'car_offer_a'):.1f} A, published {offer} mA"
-            yield Wrong("pilot", text, 0.3)
-        followed = number(m.now, "inverter_setpoint_w")
-        if m.now["inverter_mode"] != "follow" or low - 20 <= followed <= high + 20:
+            yield Wrong(f"offer {name}", f"offer {offer} mA, granted {most} mA")
+        shown_a = number(m.now, f"{point.car}.offer_a") if point.car else 0.0
+        if shown_a > offer / 1000 + OFFER_A:
+            text = f"pilot offers {shown_a:.1f} A, published {offer} mA"
+            yield Wrong(f"pilot {name}", text, 0.3)
+
+    def _setpoint(self, m: Moment, device: Device, c: Mapping[str, int]) -> Iterable[Wrong]:
+        name, row = device.name, device.row
+        low, high = min(c[f"GRANT_LOW[{row}]"], 0), max(c[f"GRANT_HIGH[{row}]"], 0)
+        setpoint = c[f"SETPOINT[{row}]"]
+        if not low <= setpoint <= high:
+            yield Wrong(f"setpoint {name}", f"setpoint {setpoint} W, granted {low}…{high} W")
+        followed = number(m.now, f"{name}.setpoint_w")
+        if m.now[f"{name}.mode"] != "follow" or low - 20 <= followed <= high + 20:
             return
-        if not self.case.setting("inverter.ignores_setpoint", m.t_s):
-            text = f"inverter follows {followed:.0f} W, granted {low}…{high} W"
-            yield Wrong("followed", text, self.case.revert_s + FOLLOW_S)
+        if not self.case.setting(f"{name}.ignores_setpoint", m.t_s):
+            text = f"{name} follows {followed:.0f} W, granted {low}…{high} W"
+            yield Wrong(f"followed {name}", text, device.revert_s + FOLLOW_S)
 
 
 class EnergisingEdge(Rule):
@@ -77,10 +86,12 @@ class EnergisingEdge(Rule):
         "Within 150 ms of a start no output energises anything: nothing can have been sensed by "
         "then. The islanding switch holds its position, or ends the travel it had begun before."
     )
-    OUTPUTS = ("contactor_closed", "island_closed", "bond_closed", "loads_closed")
+    OUTPUTS = ("island_closed", "bond_closed", "loads_closed")
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
+        self._energised = [f"{p.name}.closed" for p in case.points]
+        self._energised += [*self.OUTPUTS, *(f"{d.name}.enabled" for d in case.converters)]
         self._until_us = round(START_S * 1e6)
         self._travel_us = 0  # the switch may be on its way until then
 
@@ -99,7 +110,7 @@ class EnergisingEdge(Rule):
         if m.t_us > self._until_us:
             return
         travels = m.t_us - round(m.dt_s * 1e6) < self._travel_us  # since the moment before
-        for name in (*self.OUTPUTS, "inverter_enabled"):
+        for name in self._energised:
             if m.now[name] and not m.before[name] and not (travels and name == "island_closed"):
                 yield Wrong(name, f"{name} within {START_S * 1000:.0f} ms of a start")
         if m.before["island_closed"] and not m.now["island_closed"] and not travels:

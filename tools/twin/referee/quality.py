@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from tools.twin.referee.case import Case
 from tools.twin.referee.island import grown
-from tools.twin.referee.planted import Plantings, declared
+from tools.twin.referee.planted import Plantings
 from tools.twin.referee.rule import Moment, Rule, Wrong, number
 from tools.twin.referee.supply import Away, house_pu
 
@@ -58,17 +58,18 @@ class IslandLimits(Rule):
             for field, time_s, fast, text in ISLAND
         ]
         self._hertz_s = HERTZ_S + slow_s
-        nominal_hz = declared(case.site, "nominal_hz", 50)
-        shift_hz = declared(case.site, "inverter.shift_hz", 2) + SHIFT_HZ
+        nominal_hz = case.told.at("nominal_hz", 50)
+        shift_hz = (case.former.shift_hz if case.former else 2) + SHIFT_HZ
         self._low_hz = nominal_hz - HERTZ - MARGIN_HZ
         self._high_hz = nominal_hz + max(HERTZ, shift_hz) + MARGIN_HZ
         self._began_wh: dict[str, float] = {}
         self._try = 0  # each enable begins another
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if m.now["inverter_enabled"] and not m.before["inverter_enabled"]:
+        names = [d.name for d in self.case.converters]
+        if any(m.now[f"{n}.enabled"] and not m.before[f"{n}.enabled"] for n in names):
             self._try += 1
-        if m.before["inverter_mode"] != "form" and m.now["inverter_mode"] != "form":
+        if not any("form" in (m.before[f"{n}.mode"], m.now[f"{n}.mode"]) for n in names):
             return
         for field, permitted_s, what in self._rows:
             beyond_s = grown(m, field)
@@ -79,7 +80,7 @@ class IslandLimits(Rule):
             else:
                 self._began_wh.pop(field, None)
         hz = number(m.now, "house_hz")
-        forms = m.now["inverter_mode"] == "form" and m.now["inverter_enabled"]
+        forms = any(m.now[f"{n}.mode"] == "form" and m.now[f"{n}.enabled"] for n in names)
         if forms and hz and not self._low_hz <= hz <= self._high_hz:
             text = f"an island at {hz:.2f} Hz"
             yield Wrong(f"hertz {self._try}", text, self._hertz_s)
@@ -87,8 +88,10 @@ class IslandLimits(Rule):
 
     def _text(self, m: Moment, field: str, what: str) -> str:
         """With the energy since it began."""
-        now_wh = number(m.now, "inverter_discharged_wh")
-        wh = now_wh - self._began_wh.setdefault(field, number(m.before, "inverter_discharged_wh"))
+        fields = [f"{d.name}.discharged_wh" for d in self.case.converters]
+        now_wh = sum(number(m.now, name) for name in fields)
+        before_wh = sum(number(m.before, name) for name in fields)
+        wh = now_wh - self._began_wh.setdefault(field, before_wh)
         pu = house_pu(self.case, m.now)
         return f"an island with {what} ({min(pu):.2f}…{max(pu):.2f}), {wh:.2f} Wh delivered so"
 
@@ -105,7 +108,7 @@ class Burning(Rule):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        switch_s = declared(case.site, "island.feedback_ms", 500) / 1000
+        switch_s = case.told.at("island.feedback_ms", 500) / 1000
         late_s = case.delay_s[1] + CYCLE_S + switch_s
         self._rows = [(field, time_s + late_s, what) for field, time_s, what in BURNING]
         self._planted = Plantings(case)
@@ -140,7 +143,7 @@ class Neutral(Rule):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        switch_s = declared(case.site, "island.feedback_ms", 500) / 1000
+        switch_s = case.told.at("island.feedback_ms", 500) / 1000
         self._late_s = case.delay_s[1] + CYCLE_S + switch_s
         self._closed_s = -EARLY_S
         self._upset = False  # since it closed

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tools.twin.referee.case import Case, TripRow
-from tools.twin.referee.planted import Plantings, declared
+from tools.twin.referee.case import Case, Device, TripRow
+from tools.twin.referee.planted import Plantings
 from tools.twin.referee.published import bit_of
 from tools.twin.referee.rule import LEGS, Moment, Rule, Since, Truth, Wrong, number
 
@@ -32,8 +32,8 @@ BARS = (
     "island_open", "island_close", "bond", "forming", "not_dead", "enable", "bond_stuck",
     "neutral", "island_voltage", "island_load", "island_stop",
 )  # fmt: skip
-WITHIN = ("relays.island", "relays.bond", "inverter.", "bus.inverter", "sensors.grid",
-          "sensors.house", "protection.", "circuits.")  # fmt: skip
+WITHIN = ("relays.island", "relays.bond", "sensors.grid", "sensors.house", "protection.",
+          "circuits.")  # fmt: skip
 
 
 def says(m: Moment, field: str, names: Iterable[str]) -> bool:
@@ -114,7 +114,7 @@ class Dark(Rule):
     def _excused(self, m: Moment) -> bool:
         if m.now["estop"] or self._away.at(self.case, m.t_us) or says(m, "FAULTS", PERSON):
             return True
-        cuts = declared(self.case.site, "island.stop_cuts_supply", False)
+        cuts = self.case.told.at("island.stop_cuts_supply", False)
         if cuts and says(m, "TRIPPED", ("stop",)):
             return True
         stands = self._planted.stands
@@ -128,7 +128,8 @@ class Lost:
 
     def __init__(self, case: Case) -> None:
         self._code = case.enter
-        self._zero_s = case.inverter_response_s + TRANSFER_S / 4  # islet's own devices go to zero
+        slowest_s = max((d.response_s for d in case.converters), default=2.0)
+        self._zero_s = slowest_s + TRANSFER_S / 4  # islet's own devices go to zero
         self._dead, self._bad, self._lost = Since(), Since(), Since()
         self._trips = [Since() for _ in self._code.trips]
         self._rides = [Since() for _ in self._code.rides]
@@ -199,48 +200,50 @@ class Carried(Rule):
         self._lost = Lost(case)
         self._planted = Plantings(case)
         self._away = Away()
+        former = case.former
+        own = (f"{former.name}.", f"bus.{former.name}") if former else ()
+        self._within = (*WITHIN, *own)
 
     def event(self, t_us: int, kind: str, text: str) -> Iterable[Wrong]:
         self._away.event(t_us, kind)
         return ()
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        case = self.case
-        if not (case.islandable and case.automatic) or self._lost.see(m) < 0:
+        case, former = self.case, self.case.former
+        if former is None or not (case.islandable and case.automatic) or self._lost.see(m) < 0:
             return
-        if m.now["inverter_mode"] == "form" and min(house_pu(case, m.now)) > 0.5:
+        if m.now[f"{former.name}.mode"] == "form" and min(house_pu(case, m.now)) > 0.5:
             return
-        if not self._able(m) or self._barred(m):
+        if not self._able(m, former) or self._barred(m, former):
             return
-        text = (
-            f"the grid is lost, the battery at {number(m.now, 'soc_percent'):.0f} %, and nothing "
-            "carries the house"
-        )
-        yield Wrong("outage", text, TRANSFER_S + case.form_s)
+        soc = number(m.now, f"{former.name}.soc_percent")
+        text = f"the grid is lost, the battery at {soc:.0f} %, and nothing carries the house"
+        yield Wrong("outage", text, TRANSFER_S + former.form_s)
 
-    def _able(self, m: Moment) -> bool:
+    def _able(self, m: Moment, former: Device) -> bool:
         case, now = self.case, m.now
-        soc = number(now, "soc_percent")
-        least = max(case.outage_reserve_percent, case.least_soc_percent)
+        soc = number(now, f"{former.name}.soc_percent")
+        least = max(case.outage_reserve_percent, former.least_soc_percent)
         if soc < min(99.9, least + REFILL_PERCENT) or soc <= least:
             return False
-        if now["inverter_fault"] or now["house_source"] == "drift":
+        if now[f"{former.name}.fault"] or now["house_source"] == "drift":
             return False
-        return not case.gateway or bool(now["car_plugged"])
+        return not former.car or bool(now[f"{former.car}.plugged"])
 
-    def _barred(self, m: Moment) -> bool:
-        now, gateway = m.now, self.case.gateway
+    def _barred(self, m: Moment, former: Device) -> bool:
+        now, gateway = m.now, former.contactor
         pressed = ("estop", "service_switch", "rcd", "overtemp")
         trips = ("stop", "stale_permit", "sampling", *(("rcd", "heat") if gateway else ()))
         if any(now.get(name) for name in pressed) or says(m, "TRIPPED", trips):
             return True
         if says(m, "FAULTS", BARS) or self._away.at(self.case, m.t_us):
             return True
-        if m.commands is not None and (
-            m.commands["DEVICE_ENABLE_BAR[1]"] or m.commands["ISLAND_WISH"] < 0
-        ):
-            return True
-        return self._planted.stands(m.t_s, WITHIN, AFTER_S)
+        c = m.commands
+        if c is not None:
+            barred = former.row >= 0 and c[f"DEVICE_ENABLE_BAR[{former.row}]"]
+            if barred or c["ISLAND_WISH"] < 0:
+                return True
+        return self._planted.stands(m.t_s, self._within, AFTER_S)
 
 
 RULES = (Dark, Carried)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.twin.referee.bounds import BOUNDS
-from tools.twin.referee.case import Case
+from tools.twin.referee.case import Case, Device
 from tools.twin.referee.rule import Moment, Rule, Since, Truth, Wrong, number
 
 OPEN_S = BOUNDS["left_c_d_ms"] / 1000
@@ -16,15 +16,15 @@ CABLE_OHM = (75.0, 2200.0)  # a resistor outside is no known cable (IEC Type 2, 
 LEAST_A = 1.0  # an opening below is not "under load"
 
 
-def right_lost(case: Case, now: Truth, t_s: float) -> tuple[str, float]:
+def right_lost(case: Case, car: str, now: Truth, t_s: float) -> tuple[str, float]:
     """Why a charging point's contactor may not be closed now, empty if it may (INV-1), and within
     how many seconds it must be open."""
-    state = now["car_state"]
+    state = now[f"{car}.state"] if car else "A"
     if state not in ("C", "D"):
         return f"the car is in {state}", OPEN_S
     if state == "D" and not now["ventilation"]:
         return "the car is in D without ventilation", BOUNDS["unventilated_ms"] / 1000
-    if not case.setting("car.diode", t_s):
+    if not case.setting(f"{car}.diode", t_s):
         return "the pilot has no diode", BOUNDS["diode_lost_ms"] / 1000
     return "", OPEN_S
 
@@ -40,26 +40,28 @@ class ContactorRight(Rule):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case)
-        self._lost = Since()
-        self._closed_late = False
+        self._rows = [(p, Since()) for p in case.points if not p.gateway]
+        self._closed_late: set[str] = set()
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if self.case.gateway:
+        for point, lost in self._rows:
+            yield from self._judge(m, point, lost)
+
+    def _judge(self, m: Moment, point: Device, lost: Since) -> Iterable[Wrong]:
+        name, late = point.name, self._closed_late
+        why, open_s = right_lost(self.case, point.car, m.now, m.t_s)
+        lost_s = lost.see(m.t_us, bool(why))
+        if not m.now[f"{name}.closed"] or not why:
+            late.discard(name)
             return
-        why, open_s = right_lost(self.case, m.now, m.t_s)
-        lost_s = self._lost.see(m.t_us, bool(why))
-        closed = bool(m.now["contactor_closed"])
-        if not closed or not why:
-            self._closed_late = False
+        if self.case.welded(name, m.t_s):
             return
-        if self.case.welded(m.t_s):
-            return
-        if not m.before["contactor_closed"] and lost_s > open_s:
-            self._closed_late = True
-        if self._closed_late:
-            yield Wrong("closed", f"contactor closed although {why}")
+        if not m.before[f"{name}.closed"] and lost_s > open_s:
+            late.add(name)
+        if name in late:
+            yield Wrong(f"closed {name}", f"contactor closed although {why}")
         else:
-            yield Wrong("late", f"contactor still closed although {why}", open_s)
+            yield Wrong(f"late {name}", f"contactor still closed although {why}", open_s)
 
 
 class ContactorProtection(Rule):
@@ -72,16 +74,21 @@ class ContactorProtection(Rule):
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if not m.now["contactor_closed"] or self.case.welded(m.t_s):
-            return
-        for name in ("estop", "rcd", "overtemp"):
-            if m.now[name]:
-                yield Wrong(name, f"contactor closed with {name} active", PROTECTION_S)
-        ohm = self.case.setting("car.proximity_ohm", m.t_s)
         low, high = CABLE_OHM
-        if self.case.gateway or m.before["contactor_closed"] or low <= ohm <= high:
-            return
-        yield Wrong("cable", f"contactor closed on a cable of {ohm:g} ohm, no known one")
+        for point in self.case.points:
+            at = point.name
+            if not m.now[f"{at}.closed"] or self.case.welded(at, m.t_s):
+                continue
+            for name in ("estop", "rcd", "overtemp"):
+                if m.now[name]:
+                    text = f"contactor closed with {name} active"
+                    yield Wrong(f"{name} {at}", text, PROTECTION_S)
+            if point.gateway or not point.car or m.before[f"{at}.closed"]:
+                continue
+            ohm = self.case.setting(f"{point.car}.proximity_ohm", m.t_s)
+            if not low <= ohm <= high:
+                text = f"contactor closed on a cable of {ohm:g} ohm, no known one"
+                yield Wrong(f"cable {at}", text)
 
 
 class GatewayContactor(Rule):
@@ -93,13 +100,16 @@ class GatewayContactor(Rule):
     )
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if not self.case.gateway or not m.now["contactor_closed"]:
-            return
-        if not m.now["car_plugged"]:
-            yield Wrong("car", "contactor closed, and no car at the gateway", GATEWAY_S)
-        elif m.now["inverter_fault"]:
-            text = f"contactor closed, and the gateway's fault is {m.now['inverter_fault']!r}"
-            yield Wrong("fault", text, GATEWAY_S)
+        for device in self.case.converters:
+            name = device.name
+            if not device.contactor or not m.now[f"{device.contactor}.closed"]:
+                continue
+            if device.car and not m.now[f"{device.car}.plugged"]:
+                text = "contactor closed, and no car at the gateway"
+                yield Wrong(f"car {name}", text, GATEWAY_S)
+            elif fault := m.now[f"{name}.fault"]:
+                text = f"contactor closed, and the gateway's fault is {fault!r}"
+                yield Wrong(f"fault {name}", text, GATEWAY_S)
 
 
 class Pulled(Rule):
@@ -108,9 +118,12 @@ class Pulled(Rule):
     text = "The pilot's pin breaks first; the contacts must be open before the power pins part."
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        welded = self.case.welded(m.t_s)
-        if number(m.now, "parted_live") > number(m.before, "parted_live") and not welded:
-            yield Wrong("parted", "power pins parted while they carried voltage")
+        for device in self.case.devices:
+            field = f"{device.car}.parted_live"
+            if not device.car or number(m.now, field) <= number(m.before, field):
+                continue
+            if not device.contactor or not self.case.welded(device.contactor, m.t_s):
+                yield Wrong(f"parted {device.car}", "power pins parted while they carried voltage")
 
 
 class UnderLoad(Rule):
@@ -120,10 +133,11 @@ class UnderLoad(Rule):
     alarm = True
 
     def look(self, m: Moment) -> Iterable[Wrong]:
-        if number(m.now, "contactor_openings") > number(m.before, "contactor_openings"):
-            amps = number(m.now, "contactor_opened_a")
-            if amps >= LEAST_A:
-                yield Wrong("opened", f"contactor opened under {amps:.1f} A")
+        for name in (p.name for p in self.case.points):
+            if number(m.now, f"{name}.openings") > number(m.before, f"{name}.openings"):
+                amps = number(m.now, f"{name}.opened_a")
+                if amps >= LEAST_A:
+                    yield Wrong(f"opened {name}", f"contactor opened under {amps:.1f} A")
 
 
 RULES = (ContactorRight, ContactorProtection, GatewayContactor, Pulled, UnderLoad)

@@ -1,18 +1,19 @@
 # islet: the event log: what happened, one line each, the same for the same seed.
 # GPL-3.0-or-later
-"""Lines `t_ms source text`. What is logged of the process image is the table WATCHED below."""
+"""Lines `t_ms source text`. What is logged of the process image is the tables below."""
 
 from __future__ import annotations
 
 import hashlib
 from array import array
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from firmware import image as tables
 from tools.twin import record
+from tools.twin.view.devices import commanded, point_names
 
 TAIL = 500  # the state is published each second, and the view leaves that out
 LONGEST_TEXT = 160
@@ -113,29 +114,53 @@ def _watt(value: int) -> str:
 _mode = _name(("stop", "follow", "form"))
 
 
-WATCHED = (
-    Watched("commands", "POINT_PILOT_STATE", "pilot", _name(tables.PILOT_NAMES)),
-    Watched("commands", "POINT_CABLE_MA", "cable", _amps),
-    Watched("commands", "POINT_CONTACTOR_STATE", "contactor", _name(tables.CONTACTOR_NAMES)),
+OF_POINT = (  # (field, label, text) of each point
+    ("POINT_PILOT_STATE", "pilot", _name(tables.PILOT_NAMES)),
+    ("POINT_CABLE_MA", "cable", _amps),
+    ("POINT_CONTACTOR_STATE", "contactor", _name(tables.CONTACTOR_NAMES)),
+)
+OF_SITE = (
     Watched("commands", "GRID_STATE", "grid", _name(tables.GRID_NAMES)),
     Watched("commands", "ISLAND_STATE", "island", _name(tables.ISLAND_NAMES)),
     Watched("commands", "PERMITS", "permits", _bits(tables.OUTPUT_NAMES)),
     Watched("commands", "FAULTS", "faults", _bits(tables.FAULT_NAMES)),
-    Watched("commands", "SETPOINT", "offer", _amps, 500, tables.EVSE),
-    Watched("commands", "SETPOINT", "setpoint", _watt, 250, tables.INVERTER),
-    Watched("commands", "SETPOINT_MODE", "inverter mode", _mode, 1, tables.INVERTER),
+)
+AT_LAST = (
     Watched("commands", "ALARM_NODE", "overload at node", str),
     Watched("trips", "TRIPPED", "trips", _bits(tables.TRIP_NAMES)),
     Watched("trips", "OUTPUTS", "outputs", _bits(tables.OUTPUT_NAMES)),
 )
+
+
+def watched(site: Mapping[str, Any]) -> Iterator[Watched]:
+    """All that is logged on this site; where there are several alike, with their names."""
+    points, devices = point_names(site), commanded(site)
+    for i, name in enumerate(points):
+        lead = f"{name} " if len(points) > 1 else ""
+        for field, label, text in OF_POINT:
+            yield Watched("commands", field, lead + label, text, offset=i)
+    yield from OF_SITE
+    for device in devices:
+        alike = sum(other.offers == device.offers for other in devices)
+        lead = f"{device.name} " if alike > 1 else ""
+        if device.offers:
+            yield Watched("commands", "SETPOINT", f"{lead}offer", _amps, 500, device.row)
+            continue
+        yield Watched("commands", "SETPOINT", f"{lead}setpoint", _watt, 250, device.row)
+        yield Watched("commands", "SETPOINT_MODE", f"{device.name} mode", _mode, 1, device.row)
+    yield from AT_LAST
+
+
 SOURCE_OF = {"commands": "core", "trips": "guard"}
 
 
 class ImageEvents:
     """Logs changes of the process image from step to step, and who limits each device."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, site: Mapping[str, Any]) -> None:
         self._log = log
+        self._watched = tuple(watched(site))
+        self._devices = commanded(site)
         self.values: dict[str, array[int]] = {}
         self._known: dict[int, int] = {}
         self._limits: dict[int, tuple[int, int]] = {}
@@ -151,7 +176,7 @@ class ImageEvents:
         values = self.values
         for name in SECTION_NAMES[1:]:
             values[name] = array("i", getattr(step, name))
-        for number, row in enumerate(WATCHED):
+        for number, row in enumerate(self._watched):
             new = values[row.section][row.index]
             old = self._known.get(number)
             small = old is not None and abs(new - old) < row.least
@@ -163,14 +188,14 @@ class ImageEvents:
         self._limit_changes(t_us, values)
 
     def _limit_changes(self, t_us: int, values: Values) -> None:
-        for device, name in enumerate(tables.DEVICE_NAMES):
-            limit = limit_of(values, device)
+        for device in self._devices:
+            limit = limit_of(values, device.row)
             key = (limit.source, limit.reason)
-            if self._limits.get(device) != key:
-                self._limits[device] = key
+            if self._limits.get(device.row) != key:
+                self._limits[device.row] = key
                 reason = REASONS.get(limit.reason, str(limit.reason))
                 source = tables.SOURCE_NAMES[limit.source]
-                self._log.add(t_us, "core", f"{name} limited by {source}: {reason}")
+                self._log.add(t_us, "core", f"{device.name} limited by {source}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -187,11 +212,11 @@ class Limit:
 
 
 def limit_of(values: Values, device: int) -> Limit:
-    """The grant of a device; for a discharging inverter the reason is that of its lower end."""
+    """The grant of a device; for one that discharges the reason is that of its lower end."""
     commands = values["commands"]
     low = commands[tables.GRANT_LOW + device]
     high = commands[tables.GRANT_HIGH + device]
-    lower = device == tables.INVERTER and commands[tables.SETPOINT + tables.INVERTER] < 0
+    lower = commands[tables.SETPOINT + device] < 0
     source = commands[(tables.WINNER_LOW if lower else tables.WINNER_HIGH) + device]
     at = source * tables.DEVICES + device
     reason = commands[(tables.CLAIM_LOW_REASON if lower else tables.CLAIM_REASON) + at]

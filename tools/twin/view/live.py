@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware import image as tables
+from tools.twin.view.devices import Commanded, commanded, point_names
 from tools.twin.view.events import Limit, limit_of
 
 WIDTH = 80
@@ -34,12 +35,25 @@ SOURCE_STYLES = {
     "run": "bold",
     "chip": "white",
 }
-DEVICE_SECTIONS = {tables.EVSE: "evse", tables.INVERTER: "inverter"}  # of the site
 # In the log, but they would crowd out all else here: every second's state, bouncing contacts (the
 # switches are drawn), and what permits and outputs repeat of the states.
 UNTOLD = ("mqtt ", "house contact ", "core permits ", "guard outputs ")
 FRESH_PER_S = 4
 RAISE_MA = 700  # an offer so far below its limit is on the way up, not held there
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row of the house: its kind (point, car, converter, source, storage), and what it is at: a
+    car's point or converter, the point before a converter."""
+
+    name: str
+    kind: str
+    at: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.name.upper() if len(self.name) < 3 else self.name.replace("_", " ").title()
 
 
 @dataclass
@@ -56,28 +70,36 @@ class View:
     values: Mapping[str, Sequence[int]] = field(default_factory=dict)
     events: Sequence[tuple[int, str, str]] = ()
     remarks: int = 0  # of the referee: findings and alarms
+    rows: Sequence[Place] = ()  # of the house
+
+    def of(self, kind: str) -> list[Place]:
+        return [row for row in self.rows if row.kind == kind]
 
 
 def draw(view: View, width: int = WIDTH, height: int = HEIGHT) -> RenderableType:
     """The whole picture, at most `height` rows."""
     line = Rule(style="grey37")
     flows = _flows(view)
-    parts = [*_circuits(view, width), line, *_limits(view, width), _switches(view), line]
+    parts = [line, *_limits(view, width), *_switches(view, width), line]
     left = height - HEAD_ROWS - flows.row_count - len(parts)
-    return Group(_head(view), line, flows, line, *parts, *_events(view, max(1, left)))
+    circuits = _circuits(view, width, left - 2)
+    parts = [*circuits, *parts, *_events(view, max(1, left - len(circuits)))]
+    return Group(_head(view), line, flows, line, *parts)
 
 
 def status_line(view: View) -> str:
     """The same in one line, for where there is no terminal."""
     t = view.truth
     parts = [f"{view.t_us // 1_000_000} s"]
-    for label, key in (("grid", "grid_w"), ("PV", "pv_w"), ("car", "car_w")):
-        parts.append(f"{label} {t.get(key, 0) / 1000:.1f} kW")
-    parts.append(f"battery {t.get('inverter_w', 0) / 1000:.1f} kW")
-    if view.values.get("commands"):
-        limit = limit_of(view.values, tables.EVSE)
-        parts.append(f"offer {view.values['commands'][tables.SETPOINT + tables.EVSE] / 1000:g} A")
-        parts.append(why(view, tables.EVSE, limit))
+    parts.append(f"grid {t.get('grid_w', 0) / 1000:.1f} kW")
+    for row in (*view.of("source"), *view.of("car"), *_batteries(view)):
+        parts.append(f"{row.name} {t.get(f'{row.name}.w', 0) / 1000:.1f} kW")
+    commands = view.values.get("commands")
+    for device in commanded(view.site):
+        if commands and device.offers:
+            limit = limit_of(view.values, device.row)
+            parts.append(f"offer {commands[tables.SETPOINT + device.row] / 1000:g} A")
+            parts.append(why(view, device, limit))
     return " · ".join(parts)
 
 
@@ -102,11 +124,12 @@ def _flows(view: View) -> Table:
     """Sources left of the house's rail, users right of it; arrows show where power goes."""
     sources, users = _sources(view), _users(view)
     table = Table.grid(padding=(0, 1))
+    most = max(len(flow.name) for flow in sources)
     for justify in ("left", "right", "left", "left", "left", "right", "left"):
         table.add_column(justify=justify)  # type: ignore[arg-type]
     for i in range(max(len(sources), len(users))):
-        left = _cells(sources[i], 24) if i < len(sources) else (Text(), Text(), Text())
-        right = _cells(users[i], 0)[::-1] if i < len(users) else (Text(), Text(), Text())
+        left = _cells(sources[i], 24, most) if i < len(sources) else (Text(), Text(), Text())
+        right = _cells(users[i], 0, 0)[::-1] if i < len(users) else (Text(), Text(), Text())
         table.add_row(*left, Text("┃", style="bold grey70"), *right)
     return table
 
@@ -124,12 +147,12 @@ def _sources(view: View) -> list[Flow]:
     t = view.truth
     volts = "/".join(f"{t.get(f'grid_{leg}_v', 0):.0f}" for leg in _legs(view))
     grid = f"{t.get('grid_hz', 0):.2f} Hz  {volts} V"
-    sun = t.get("pv_available_w", 1) > 0
-    pv = "" if t.get("pv_connected", True) else "not connected" if sun else "no sun"
-    found = [
-        Flow("Grid", t.get("grid_w", 0), grid, "bright_blue", t.get("grid_present", True)),
-        Flow("PV", -t.get("pv_w", 0), pv, "yellow", sun),
-    ]
+    found = [Flow("Grid", t.get("grid_w", 0), grid, "bright_blue", t.get("grid_present", True))]
+    for row in view.of("source"):
+        sun = t.get(f"{row.name}.available_w", 1) > 0
+        note = "not connected" if sun else "no sun"
+        note = "" if t.get(f"{row.name}.connected", True) else note
+        found.append(Flow(row.label, -t.get(f"{row.name}.w", 0), note, "yellow", sun))
     return found
 
 
@@ -140,21 +163,27 @@ CARRIED = {"grid": "on the grid", "form": "on its own", "drift": "UNINTENDED ISL
 def _users(view: View) -> list[Flow]:
     t = view.truth
     source = CARRIED.get(str(t.get("house_source", "")), "dark")
-    state = str(t.get("car_state", "?"))
-    car = f"{CAR_SAYS.get(state, 'pilot')} {state}  {t.get('car_soc_percent', 0):.0f} %"
-    found = [
-        Flow("House", t.get("loads_w", 0), source, "white"),
-        Flow("Car", t.get("car_w", 0), car, "bright_green", t.get("car_plugged", True)),
-    ]
-    if "inverter" in view.site and view.site.get("topology") != "T2":  # T2: that is the car
-        note = f"{t.get('inverter_mode', '')}  {t.get('soc_percent', 0):.0f} %"
-        found.append(Flow("Battery", t.get("inverter_w", 0), note, "magenta"))
+    found = [Flow("House", t.get("loads_w", 0), source, "white")]
+    for row in (*view.of("car"), *_batteries(view)):
+        name, car = row.name, row.kind == "car"
+        state = str(t.get(f"{name}.state", "?"))
+        note = f"{CAR_SAYS.get(state, 'pilot')} {state}" if car else t.get(f"{name}.mode", "")
+        note = f"{note}  {t.get(f'{name}.soc_percent', 0):.0f} %"
+        style = "bright_green" if car else "magenta"
+        there = t.get(f"{name}.plugged", True)
+        found.append(Flow(row.label, t.get(f"{name}.w", 0), note, style, there))
     return found
 
 
-def _cells(flow: Flow, width: int) -> tuple[Text, Text, Text]:
+def _batteries(view: View) -> list[Place]:
+    """Converters and storages, but gateways: those are their cars."""
+    gateways = {car.at for car in view.of("car")}
+    return [c for c in view.of("converter") if c.name not in gateways] + view.of("storage")
+
+
+def _cells(flow: Flow, width: int, longest: int) -> tuple[Text, Text, Text]:
     arrow = "───" if abs(flow.w) < 10 else "━━▶" if flow.w > 0 else "◀━━"
-    name = (f"{flow.name:<5}" if width else flow.name, f"bold {flow.style}")
+    name = (f"{flow.name:<{longest}}", f"bold {flow.style}")
     gone = (name[0], "grey50")
     label = Text.assemble(name if flow.there else gone, (f" {flow.note:<{width}}", "grey62"))
     return label, Text(_watts(abs(flow.w)), style=flow.style), Text(arrow, style=flow.style)
@@ -182,18 +211,19 @@ def _nodes(view: View) -> list[tuple[str, float]]:
     return found
 
 
-def _node_of(view: View, section: str) -> Any:
-    part = view.site.get(section)
-    return part.get("node") if isinstance(part, dict) else None
-
-
-def _circuits(view: View, width: int) -> list[RenderableType]:
-    """A row per circuit: a bar per leg against the rating, signed amperes beside it."""
+def _circuits(view: View, width: int, most: int) -> list[RenderableType]:
+    """A row per circuit: a bar per leg against the rating, signed amperes beside it. Where not all
+    of them fit, the fullest."""
     legs = _legs(view)
     size = max(6, (width - 20) // len(legs) - 10)
     head = "".join(f" {leg.upper():<{size + 8}}" for leg in legs)
     rows: list[RenderableType] = [Text(f"{'circuit':<11} limit {head}"[:width], style="grey50")]
-    for name, rating in _nodes(view):
+    nodes = _nodes(view)
+    if len(nodes) > max(1, most):
+        nodes.sort(key=lambda node: -_fullness(view, *node))
+        shown = {name for name, _ in nodes[: max(1, most - 1)]}
+        nodes = [node for node in _nodes(view) if node[0] in shown]
+    for name, rating in nodes:
         row = Text.assemble((f"{name[:11]:<11} {rating:3.0f} A ", "bold"))
         for leg in legs:
             amps = view.truth.get(_amps_key(view, name, leg))
@@ -203,15 +233,21 @@ def _circuits(view: View, width: int) -> list[RenderableType]:
     return rows
 
 
+def _fullness(view: View, name: str, rating: float) -> float:
+    amps = (view.truth.get(_amps_key(view, name, leg)) or 0.0 for leg in _legs(view))
+    return max(abs(a) for a in amps) / rating if rating else 0.0
+
+
 def _amps_key(view: View, node: str, leg: str) -> str:
-    """Names of nodes need not match the physical circuits; the service is always `main`."""
+    """Names of nodes need not match the physical circuits; the service is always `main`, and what
+    a device has for itself is that device's."""
     key = f"{node}_{leg}_a"
     if key in view.truth:
         return key
-    first = _nodes(view)[0][0] == node
-    evse = _node_of(view, "evse") == node
-    inverter = _node_of(view, "inverter") == node
-    return f"main_{leg}_a" if first else f"evse_{leg}_a" if evse and not inverter else key
+    if _nodes(view)[0][0] == node:
+        return f"main_{leg}_a"
+    own = [device.name for device in commanded(view.site) if device.node == node]
+    return f"{own[0]}.{leg}_a" if len(own) == 1 else key
 
 
 def _bar(amps: float | None, rating: float, size: int) -> Text:
@@ -229,31 +265,31 @@ def _bar(amps: float | None, rating: float, size: int) -> Text:
     return text.append(f" {amps:6.1f}A", style="bold red" if abs(amps) > rating else "")
 
 
-SWITCHES = {
-    "contactor": "contactor",
-    "island": "to the grid",
-    "bond": "bond",
-    "loads": "big loads",
-}
+SWITCHES = {"island_closed": "to the grid", "bond_closed": "bond", "loads_closed": "big loads"}
 
 
-def _switches(view: View) -> RenderableType:
-    """Main contacts as they really are, closed or open; what the firmware takes the pilot for."""
+def _switches(view: View, width: int) -> list[RenderableType]:
+    """Main contacts as they really are, closed or open; what the firmware takes the pilots for."""
     text = Text("switches ", style="bold")
-    for name, label in SWITCHES.items():
-        closed = bool(view.truth.get(f"{name}_closed", False))
+    points = [row.name for row in view.of("point")]
+    one = len(points) == 1
+    switches = {f"{name}.closed": "contactor" if one else name for name in points} | SWITCHES
+    for fact, label in switches.items():
+        closed = bool(view.truth.get(fact, False))
         text.append(" ●━● " if closed else " ●╱● ", style="bold green" if closed else "grey50")
         text.append(label, style="" if closed else "grey50")
     commands = view.values.get("commands")
     if commands:
-        pilot = tables.PILOT_NAMES[commands[tables.POINT_PILOT_STATE]]
-        text.append(f"  pilot {pilot}", style="cyan")
+        names = point_names(view.site)
+        for i, name in enumerate(names):
+            pilot = tables.PILOT_NAMES[commands[tables.POINT_PILOT_STATE + i]]
+            text.append(f"  {'pilot' if len(names) == 1 else name} {pilot}", style="cyan")
         text.append(f"  {tables.ISLAND_NAMES[commands[tables.ISLAND_STATE]]}", style="cyan")
         trips = view.values["trips"][tables.TRIPPED]
         if trips:
             names = [n for i, n in enumerate(tables.TRIP_NAMES) if trips >> i & 1]
             text.append("  TRIP " + " ".join(names), style="bold white on red")
-    return text
+    return list(text.wrap(Console(), width))
 
 
 def _limits(view: View, width: int) -> list[RenderableType]:
@@ -261,17 +297,14 @@ def _limits(view: View, width: int) -> list[RenderableType]:
     commands = view.values.get("commands")
     if not commands:
         return [Text("waiting for the firmware…", style="grey50")]
-    offer = f"{commands[tables.SETPOINT + tables.EVSE] / 1000:.3g} A"
-    setpoint = f"{commands[tables.SETPOINT + tables.INVERTER] / 1000:+.2f} kW"
     rows: list[RenderableType] = []
-    for device, label, value in (
-        (tables.EVSE, "car offer", offer),
-        (tables.INVERTER, "battery", setpoint),
-    ):
-        if DEVICE_SECTIONS[device] not in view.site:
-            continue
-        limit = limit_of(view.values, device)
-        row = Text.assemble((f"{label:<9}{value:>9}  ", "bold bright_white"))
+    devices = [device for device in commanded(view.site) if device.there]
+    most = max((len(device.name) for device in devices), default=0)
+    for device in devices:
+        setpoint = commands[tables.SETPOINT + device.row] / 1000
+        value = f"offer {setpoint:.3g} A" if device.offers else f"{setpoint:+.2f} kW"
+        limit = limit_of(view.values, device.row)
+        row = Text.assemble((f"{device.name:<{most}} {value:>12}  ", "bold bright_white"))
         row.append(f"{tables.SOURCE_NAMES[limit.source]}: ", style="cyan")
         row.append(why(view, device, limit))
         row.truncate(width, overflow="ellipsis")
@@ -279,10 +312,10 @@ def _limits(view: View, width: int) -> list[RenderableType]:
     return rows
 
 
-def why(view: View, device: int, limit: Limit) -> str:
+def why(view: View, device: Commanded, limit: Limit) -> str:
     """The reason in words; its bare number where the firmware's sentences are missing."""
-    offer_ma = view.values["commands"][tables.SETPOINT + tables.EVSE]
-    if device == tables.EVSE and 0 < offer_ma < limit.high - RAISE_MA:
+    offer_ma = view.values["commands"][tables.SETPOINT + device.row]
+    if device.offers and 0 < offer_ma < limit.high - RAISE_MA:
         return f"Growing slowly, up to {limit.high / 1000:.3g} A."
     try:
         from firmware.people.words import reason_text

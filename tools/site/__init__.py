@@ -1,0 +1,2 @@
+# islet: documents of sites and scenarios of an earlier form.
+# GPL-3.0-or-later
