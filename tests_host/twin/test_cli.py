@@ -130,6 +130,50 @@ def test_the_picture_fits_the_terminal_and_says_what_matters(width, height):
     assert "Circuit service (L1) has" in text
 
 
+def test_the_picture_of_a_house_with_much_in_it_shows_all_of_it():
+    """More circuits than fit: the fullest; each point, car, converter and source by its name."""
+    shown = view()
+    shown.site = {
+        "legs": 3,
+        "nodes": [{"name": f"c{i}", "rating_a": 16} for i in range(20)],
+        "points": [{"name": "garage"}, {"name": "carport"}],
+        "devices": [{"name": "garage", "kind": "point"}, {"name": "cellar", "kind": "converter"}],
+    }
+    shown.rows = (
+        live.Place("garage", "point"), live.Place("carport", "point"),
+        live.Place("mine", "car", "garage"), live.Place("hers", "car", "gateway"),
+        live.Place("cellar", "converter"), live.Place("gateway", "converter", "carport"),
+        live.Place("roof", "source"), live.Place("shed", "source"),
+    )  # fmt: skip
+    shown.truth = TRUTH | {
+        "hers.w": 3000.0, "cellar.w": -700.0, "roof.w": -5100.0, "shed.w": -90.0,
+        "carport.closed": True, **{f"c{i}_l1_a": float(i) for i in range(20)},
+    }  # fmt: skip
+    file = io.StringIO()
+    console = Console(width=80, height=24, file=file)
+    console.print(live.draw(shown))
+    lines = file.getvalue().splitlines()
+    assert len(lines) <= 24 and max(len(line.rstrip()) for line in lines) <= 80
+    text = "\n".join(lines)
+    for name in ("Mine", "Hers", "Cellar", "Roof", "Shed", "garage", "carport", "3.00 kW",
+                 "5.10 kW", "c19", "cellar", "offer 10 A"):  # fmt: skip
+        assert name in text, name
+    assert "Gateway" not in text and "c2 " not in text
+    assert "hers 3.0 kW" in live.status_line(shown)
+
+
+def test_what_is_logged_of_rows_bears_their_names_where_there_are_several():
+    site = {
+        "devices": [{"name": "garage", "kind": "point"}, {"name": "cellar", "kind": "converter"}]
+    }
+    labels = [row.label for row in events.watched(site)]
+    assert labels.count("offer") == labels.count("setpoint") == labels.count("cellar mode") == 1
+    site["devices"][0] = {"name": "gateway", "kind": "converter"}
+    labels = [row.label for row in events.watched(site)]
+    assert {"gateway setpoint", "cellar setpoint", "gateway mode"} <= set(labels)
+    assert "offer" not in labels
+
+
 @pytest.mark.parametrize(
     "site", [{}, {"legs": "x", "nodes": 3}, {"nodes": [1, {}], "evse": 5, "inverter": None}]
 )

@@ -89,8 +89,7 @@ class SerialBus:
             self._devices,
             framer=FramerType.RTU,
             port=self._server.path,
-            baudrate=self._timing.baud,
-            parity=self._timing.parity,
+            baudrate=self._timing.baud,  # a terminal has no parity: that is the cable's timing
             ignore_missing_devices=True,
         )
         await server.serve_forever(background=True)

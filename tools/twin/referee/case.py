@@ -116,8 +116,9 @@ class Case:
     def cars(self) -> tuple[str, ...]:
         return tuple(d.car for d in self.devices if d.car)
 
-    def device(self, name: str) -> Device:
-        return next(d for d in self.devices if d.name == name)
+    def who(self, name: str) -> str:
+        """How a sentence about a point begins: with its name, where there are several."""
+        return f"{name}: " if len(self.points) > 1 else ""
 
     def setting(self, name: str, t_s: float) -> Any:
         """A dotted input of the house at t_s: from its start, then by the scenario's events."""

@@ -159,13 +159,13 @@ class Follows(Rule):
         if not m.now[f"{name}.closed"] or case.welded(name, m.t_s):
             return
         if leash.outside:
-            text = f"car draws {amps:.1f} A of {offer_a:.1f} A offered"
+            text = f"{case.who(name)}car draws {amps:.1f} A of {offer_a:.1f} A offered"
             yield leash.wrong(f"offer {name}", text)
         ohm = case.setting(f"{point.car}.proximity_ohm", m.t_s) if point.car else 0.0
         cable_a = rating_a(ohm)
         most_a = cable_a * BOUNDS["cable_permille"] / 1000 + point.error * amps + MEASURED_A
         if amps > most_a:
-            text = f"{amps:.1f} A through a cable of {cable_a:g} A"
+            text = f"{case.who(name)}{amps:.1f} A through a cable of {cable_a:g} A"
             yield Wrong(f"cable {name}", text, OBEY_S, back=BACK)
 
 

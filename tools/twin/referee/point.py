@@ -69,12 +69,12 @@ class Through(Rule):
         named = faults & bit_of("FAULTS", "weld")
         lies = self._planted.stands(m.t_s, tuple(f"{name}.{fault}" for fault in AUXILIARY))
         if m.now[f"{name}.closed"] and not named and not lies:
-            text = "contactor closed with its output off, and not named"
+            text = f"{case.who(name)}contactor closed with its output off, and not named"
             yield Wrong(f"auxiliary {name}", text, seen_s)
         amps = max(abs(number(m.now, a)) for a in point.amps)
         if amps <= FLOWS_A or case.bus_fault(point.gateway or name, m.t_s):
             return
-        text = f"{amps:.1f} A through a contactor that is told to be open"
+        text = f"{case.who(name)}{amps:.1f} A through a contactor that is told to be open"
         if not named:
             yield Wrong(f"weld {name}", text + ", and no weld is named", seen_s)
         if faults & bit_of("FAULTS", "stays_live"):
@@ -121,11 +121,13 @@ class Pen(Rule):
         name = point.name
         volts = "…".join(f"{self.case.nominal_v * x:.0f}" for x in (min(pu), max(pu)))
         if self._lost and not m.before[f"{name}.closed"]:
-            text = f"contactor closed after a lost PEN, with no person ({volts} V)"
+            who = self.case.who(name)
+            text = f"{who}contactor closed after a lost PEN, with no person ({volts} V)"
             yield Wrong(f"again {name}", text)
         elif outside:
             touch = f", the car's body at {number(m.now, 'touch_v'):.0f} V"
-            text = f"contactor closed at {volts} V{touch if number(m.now, 'touch_v') else ''}"
+            who = self.case.who(name)
+            text = f"{who}contactor closed at {volts} V{touch if number(m.now, 'touch_v') else ''}"
             yield Wrong(f"pen {name}", text, PEN_S, back=1.0)
 
     def _person(self, m: Moment, outside: bool) -> None:
@@ -176,7 +178,7 @@ class Wear(Rule):
                 times.extend([m.t_s] * int(grown))
             off_s = m.t_s - account.opened_s
             if off_s < REST_S * EXACT:
-                text = f"contactor closed {off_s:.1f} s after it opened"
+                text = f"{self.case.who(name)}contactor closed {off_s:.1f} s after it opened"
                 yield Wrong(f"rest {name}", text)
         if number(m.now, f"{name}.openings") > number(m.before, f"{name}.openings"):
             account.opened_s = m.t_s if not meddled else -REST_S
@@ -187,7 +189,8 @@ class Wear(Rule):
             while times and times[0] <= m.t_s - span_s:
                 times.popleft()
             if len(times) > BOUNDS[bound]:
-                text = f"contactor closed {len(times)} times in {times[-1] - times[0]:.0f} s"
+                who = self.case.who(name)
+                text = f"{who}contactor closed {len(times)} times in {times[-1] - times[0]:.0f} s"
                 yield Wrong(f"{bound} {name}", text)
 
 

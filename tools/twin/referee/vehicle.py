@@ -48,7 +48,7 @@ class ContactorRight(Rule):
             yield from self._judge(m, point, lost)
 
     def _judge(self, m: Moment, point: Device, lost: Since) -> Iterable[Wrong]:
-        name, late = point.name, self._closed_late
+        name, who, late = point.name, self.case.who(point.name), self._closed_late
         why, open_s = right_lost(self.case, point.car, m.now, m.t_s)
         lost_s = lost.see(m.t_us, bool(why))
         if not m.now[f"{name}.closed"] or not why:
@@ -59,9 +59,9 @@ class ContactorRight(Rule):
         if not m.before[f"{name}.closed"] and lost_s > open_s:
             late.add(name)
         if name in late:
-            yield Wrong(f"closed {name}", f"contactor closed although {why}")
+            yield Wrong(f"closed {name}", f"{who}contactor closed although {why}")
         else:
-            yield Wrong(f"late {name}", f"contactor still closed although {why}", open_s)
+            yield Wrong(f"late {name}", f"{who}contactor still closed although {why}", open_s)
 
 
 class ContactorProtection(Rule):
@@ -81,13 +81,14 @@ class ContactorProtection(Rule):
                 continue
             for name in ("estop", "rcd", "overtemp"):
                 if m.now[name]:
-                    text = f"contactor closed with {name} active"
+                    text = f"{self.case.who(at)}contactor closed with {name} active"
                     yield Wrong(f"{name} {at}", text, PROTECTION_S)
             if point.gateway or not point.car or m.before[f"{at}.closed"]:
                 continue
             ohm = self.case.setting(f"{point.car}.proximity_ohm", m.t_s)
             if not low <= ohm <= high:
-                text = f"contactor closed on a cable of {ohm:g} ohm, no known one"
+                who = self.case.who(at)
+                text = f"{who}contactor closed on a cable of {ohm:g} ohm, no known one"
                 yield Wrong(f"cable {at}", text)
 
 
@@ -105,10 +106,12 @@ class GatewayContactor(Rule):
             if not device.contactor or not m.now[f"{device.contactor}.closed"]:
                 continue
             if device.car and not m.now[f"{device.car}.plugged"]:
-                text = "contactor closed, and no car at the gateway"
+                who = self.case.who(device.contactor)
+                text = f"{who}contactor closed, and no car at the gateway"
                 yield Wrong(f"car {name}", text, GATEWAY_S)
             elif fault := m.now[f"{name}.fault"]:
-                text = f"contactor closed, and the gateway's fault is {fault!r}"
+                who = self.case.who(device.contactor)
+                text = f"{who}contactor closed, and the gateway's fault is {fault!r}"
                 yield Wrong(f"fault {name}", text, GATEWAY_S)
 
 
@@ -137,7 +140,8 @@ class UnderLoad(Rule):
             if number(m.now, f"{name}.openings") > number(m.before, f"{name}.openings"):
                 amps = number(m.now, f"{name}.opened_a")
                 if amps >= LEAST_A:
-                    yield Wrong(f"opened {name}", f"contactor opened under {amps:.1f} A")
+                    who = self.case.who(name)
+                    yield Wrong(f"opened {name}", f"{who}contactor opened under {amps:.1f} A")
 
 
 RULES = (ContactorRight, ContactorProtection, GatewayContactor, Pulled, UnderLoad)
