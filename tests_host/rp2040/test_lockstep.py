@@ -122,7 +122,7 @@ def test_the_chip_measures_what_the_house_does(charging: Done) -> None:
     assert last[im.GRID_MV] == pytest.approx(230_000, rel=0.03)
     assert last[im.GRID_MHZ] == pytest.approx(50_000, abs=100)
     assert last[im.DEVICE_MA + im.EVSE * im.LEGS] > 5_500
-    assert figures["evse.closings"] == 1
+    assert figures["contactor_closings"] == 1
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
