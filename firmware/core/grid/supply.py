@@ -269,19 +269,35 @@ class Supply:
 
     def _idle(self):
         """islet's own devices are told to stand still, and are seen to where they are measured."""
-        commands, readings = self._commands, self._readings
-        if commands[im.SETPOINT + im.EVSE] or commands[im.SETPOINT + im.INVERTER]:
-            return False
-        if readings[im.DEVICE_AGE_MS + im.EVSE] <= _STALE_MS:
-            for leg in range(im.LEGS):
-                if readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] > _STILL_MA:
+        site, commands, readings = self._site, self._commands, self._readings
+        for device in range(im.DEVICES):
+            kind = site[im.DEVICE_KIND + device]
+            if kind == im.KIND_NONE:
+                continue
+            if commands[im.SETPOINT + device]:
+                return False
+            age_ms = readings[im.DEVICE_AGE_MS + device]
+            if kind == im.KIND_POINT or kind == im.KIND_CHARGER:
+                first = im.DEVICE_MA + device * im.LEGS
+                for leg in range(im.LEGS):
+                    if age_ms <= _STALE_MS and readings[first + leg] > _STILL_MA:
+                        return False
+            elif age_ms <= 4 * _STALE_MS:
+                most_w = site[im.DEVICE_CHARGE_W + device] // 32
+                if most_w < _STILL_W:
+                    most_w = _STILL_W
+                if not -most_w <= readings[im.DEVICE_W + device] <= most_w:
                     return False
-        if readings[im.DEVICE_AGE_MS + im.INVERTER] > 4 * _STALE_MS:
-            return True
-        most_w = self._site[im.DEVICE_CHARGE_W + im.INVERTER] // 32
-        if most_w < _STILL_W:
-            most_w = _STILL_W
-        return -most_w <= readings[im.DEVICE_W + im.INVERTER] <= most_w
+        return True
+
+    def moved(self, own, dt_ms, kind, power, rating, least, ma):
+        """`own`, an OwnTrip, learns what a device's power did in the direction of a trip row."""
+        pressed = self.strain & 1 << kind != 0
+        mv, level_mv = self.now[kind], self.levels[kind]
+        nominal_mv = self._site[im.NOMINAL_MV]
+        if power < 0:
+            power = 0
+        own.step(dt_ms, pressed, power, rating, least, self.idle, mv, level_mv, nominal_mv, ma)
 
     # --- what follows -------------------------------------------------------------------------
 
