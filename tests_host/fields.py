@@ -48,3 +48,27 @@ def at(name: str) -> int:
         return SHORT[name]
     block, _, rest = name.partition("[")
     return getattr(im, block) + (int(rest[:-1]) if rest else 0)
+
+
+COLUMNS_OF = {"TOPOLOGY", "EVSE_NODE", "EVSE_LEGS", "INVERTER_NODE", "INVERTER_LEGS"}
+
+
+def columns(site) -> None:  # type: ignore[no-untyped-def]
+    """Fill the columns of a site's devices from the short names above: row 0 a point, or a
+    gateway's contactor; row 1 a converter."""
+    gateway, cars = site[im.TOPOLOGY] == 2, site[im.TOPOLOGY] == 3
+    kinds = (im.KIND_NONE if gateway else im.KIND_POINT, im.KIND_CONVERTER)
+    for device, kind in enumerate(kinds):
+        there = site[im.DEVICE_NODE + device] >= 0
+        site[im.DEVICE_KIND + device] = kind if there else im.KIND_NONE
+        site[im.DEVICE_RANK + device] = device
+        for leg in range(im.LEGS):
+            used = leg < site[im.DEVICE_LEGS + device]
+            site[im.DEVICE_LEG + device * im.LEGS + leg] = leg if used else -1
+    site[im.DEVICE_CONTACTOR + im.EVSE] = -1 if gateway else 0
+    site[im.DEVICE_CONTACTOR + im.INVERTER] = (
+        0 if gateway and site[im.DEVICE_NODE + im.EVSE] >= 0 else -1
+    )
+    site[im.DEVICE_OWNS_PILOT + im.INVERTER] = int(gateway)
+    site[im.DEVICE_MAY_DISCHARGE + im.INVERTER] = int(not cars)
+    site[im.ISLAND_DEVICE] = im.INVERTER

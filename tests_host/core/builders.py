@@ -7,7 +7,7 @@ from array import array
 from firmware import image as fields
 from firmware.image import Image
 from firmware.people import leases
-from tests_host.fields import at
+from tests_host.fields import COLUMNS_OF, at, columns
 
 HEALTHY_SITE = {
     "TOPOLOGY": 1,
@@ -56,6 +56,8 @@ def put(section: array[int], **values: int | tuple[int, ...]) -> None:
         index = at(name)
         for offset, item in enumerate(value if isinstance(value, tuple) else (value,)):
             section[index + offset] = item
+    if not COLUMNS_OF.isdisjoint(values):
+        columns(section)
 
 
 def make_fresh(section: array[int]) -> None:

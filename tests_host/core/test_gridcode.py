@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from firmware import image as im
 from firmware.core.grid.gridcode import GridCode
 from tests_host.core.fakes import FakeLimits
+from tests_host.fields import columns
 from tools.pack.gridcodes import pack
 
 FOLDER = Path(__file__).resolve().parents[2] / "firmware" / "gridcodes"
@@ -38,6 +39,8 @@ class Grid:
         load(self.image, code)
         site = self.image.site
         site[im.LEG_COUNT] = legs
+        site[im.DEVICE_NODE + im.EVSE] = site[im.DEVICE_NODE + im.INVERTER] = 0
+        columns(site)
         site[im.DEVICE_CHARGE_W + im.INVERTER] = 6_000
         site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
         site[im.DEVICE_MAX_MA + im.EVSE] = 16_000

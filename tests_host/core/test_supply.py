@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from firmware import image as im
 from firmware.core.grid.supply import Supply
 from tests_host.core.test_gridcode import load
+from tests_host.fields import columns
 
 
 class House:
@@ -17,6 +18,8 @@ class House:
         load(self.image, code)
         site = self.image.site
         site[im.LEG_COUNT] = legs
+        site[im.DEVICE_NODE + im.EVSE] = site[im.DEVICE_NODE + im.INVERTER] = 0
+        columns(site)
         site[im.NOMINAL_MV] = nominal_v * 1000
         site[im.NOMINAL_MHZ] = self.mhz = 50_000 if nominal_v == 230 else 60_000
         site[im.DEVICE_CHARGE_W + im.INVERTER] = 5_000

@@ -7,7 +7,7 @@
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.core.grid.shares import shares
+from firmware.core.grid.shares import complete, shares
 from firmware.core.grid.supply import Supply
 
 _RESTART_MS = const(50)  # an excursion this long restarts the delay (UL 1741 SB test: 50-100 ms)
@@ -29,7 +29,8 @@ class GridCode:
         self._waited_ms = 0  # inside the window, without interruption
         self._ramp_ms = 0  # since in service
         self._tied = False  # the house was on the grid in the last step
-        self._shares = None  # of each device, once the site is there
+        self._shares = shares(image)
+        self._first = True
 
     def step(self, dt_ms):
         commands = self._commands
@@ -42,8 +43,10 @@ class GridCode:
         self.state = self._next(dt_ms)
         commands[im.GRID_STATE] = self.state
         commands[im.GRID_REMAIN_MS] = self.remain_ms()
-        if self._shares is None:
-            self._shares = shares(self._image)
+        if self._first:
+            self._first = False
+            if not complete(self._shares, self._site):  # a replay has its site only now
+                self._shares = shares(self._image)
         supply = self.supply
         for share in self._shares:
             if tied and supply.known and (supply.strain or share.active()):

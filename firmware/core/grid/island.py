@@ -63,7 +63,8 @@ class Island:
         self._seen = self._made = -1  # facts of the last look at the tables
         self._note = im.NOTE_NONE
         self._note_ms = 0
-        self._others = None  # rows, once the site is there
+        self._others = array("i", [im.UNKNOWN] * im.DEVICES)  # that never form
+        self._first = True
 
     @property
     def faults(self):
@@ -94,24 +95,27 @@ class Island:
         commands = self._commands
         commands[im.ISLAND_STATE] = self.state
         commands[im.SETPOINT_MODE + self._site[im.ISLAND_DEVICE]] = self._modes[self.state]
-        for device in self._followers():
-            follows = self.state == im.ISLAND_GRID
-            commands[im.SETPOINT_MODE + device] = im.MODE_FOLLOW if follows else im.MODE_STOP
+        self._lead(im.MODE_FOLLOW if self.state == im.ISLAND_GRID else im.MODE_STOP)
         commands[im.FAULTS] = (commands[im.FAULTS] & ~FAULTS_OF_ISLAND) | self.judge.faults
         commands[im.MEMORY + im.MEMORY_BOND] = 1 if self.witnesses.proved else 0
         commands[im.MEMORY + im.MEMORY_TRIES] = self.judge.used
         self._tell(dt_ms, seen, made)
 
-    def _followers(self):
+    def _lead(self, mode):
         """The converters that never form: on the grid they follow, apart from it they stand."""
-        if self._others is None:
-            site = self._site
-            self._others = array("i", [])
+        site, others = self._site, self._others
+        if self._first:
+            self._first = False
+            count = 0
             for device in range(im.DEVICES):
                 if site[im.DEVICE_KIND + device] == im.KIND_CONVERTER:
                     if device != site[im.ISLAND_DEVICE]:
-                        self._others.append(device)
-        return self._others
+                        others[count] = device
+                        count += 1
+        for device in others:
+            if device < 0:
+                return
+            self._commands[im.SETPOINT_MODE + device] = mode
 
     def _follow(self, seen, made):
         rules = self._rules[self.state]

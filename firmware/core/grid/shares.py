@@ -23,6 +23,15 @@ def shares(image):
     return made
 
 
+def complete(made, site):
+    """Whether those are the site's."""
+    count = 0
+    for device in range(im.DEVICES):
+        if site[im.DEVICE_KIND + device] != im.KIND_NONE:
+            count += 1
+    return count == len(made)
+
+
 def apart(island):
     """Why nothing is to be had from a grid that the house is not on."""
     return im.REASON_BOOT if island == im.ISLAND_SENSING else im.REASON_ISLAND

@@ -272,7 +272,9 @@ class Panel:
             low_w = export_w
             low_reason = im.REASON_EXPORT
             if low_w < high_w:
-                node, leg, value, after = 0, -1, low_w, -1
+                node = 0
+                leg = after = -1
+                value = low_w
         reason = self._reason(rows[high + END_WHY], rows[high + END_NODE])
         self.limits.claim(im.PANEL, device, -low_w, high_w, reason, node, leg, value, low_reason)
         self._commands[im.DEVICE_AFTER + device] = after

@@ -9,7 +9,7 @@ from firmware import image as f
 from firmware.core import Core
 from firmware.guard import Guard
 from firmware.image import Image
-from tests_host.fields import at
+from tests_host.fields import at, columns
 
 
 class Board:
@@ -50,6 +50,7 @@ for node in range(3):
     image.site[f.NODE_PARENT + node] = 0 if node else -1
     image.site[f.NODE_RATING_MA + node] = 63_000
     image.site[f.NODE_INSTRUMENT + node] = f.INSTRUMENT_EVSE if node else f.INSTRUMENT_METER
+columns(image.site)
 for name, value in LIVE:
     image.live[at(name)] = value
 requests = image.requests
@@ -111,6 +112,7 @@ def run(first, last):
 
 
 run(0, 60)
+reached = used = failed = before = 0  # names of their own, before the heap is locked
 gc.collect()
 micropython.heap_lock()
 before = gc.mem_alloc()
