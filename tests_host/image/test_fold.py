@@ -47,6 +47,22 @@ def test_what_is_folded(text: str, folded: str | None) -> None:
     assert fold.fold(text, KNOWN) == (text if folded is None else folded)
 
 
+def test_a_chip_carries_no_sentence_about_a_row(tmp_path: Path) -> None:
+    """Of options and fields, on as many lines; all else in a row stays."""
+    said = fold.mute(
+        '_f("A", "", 0, 1, "so\\\n much", 3)\ng("A", "", 0, 1, "so")\n', "firmware.image"
+    )
+    assert said == '_f("A", "", 0, 1, ""\n, 3)\ng("A", "", 0, 1, "so")\n'
+    for module in (*fold.SAID_BY_ROW, *fold.SAID_BY_FIELD):
+        text = (ROOT / (module.replace(".", "/") + ".py")).read_text()
+        muted = fold.mute(text, module)
+        assert len(muted) < 0.9 * len(text)
+        assert muted.count("\n") == text.count("\n")
+        namespace: dict[str, object] = {"__name__": module}
+        exec(compile(muted, module, "exec"), namespace)
+    assert fold.mute("x = 1, 2, 3, 4, 5, 6, 7, 8, 'so'\n", "firmware.app").endswith("'so'\n")
+
+
 def test_a_name_that_nobody_asks_for_has_none(tmp_path: Path) -> None:
     """Nor a slot in the heap; a field of the image is declared all the same."""
     source = tmp_path / "firmware"

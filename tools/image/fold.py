@@ -5,7 +5,8 @@ module's globals in the heap, and a look-up each time. Here every name that anot
 declares as a whole number (const(), or a field of the process image) is replaced by the number, in
 the text and in its place, so that lines in a traceback stay those of the source.
 
-A constant whose name nobody asks for any more has none.
+A constant whose name nobody asks for any more has none, and a table's sentences about its rows,
+which only the documentation prints, are empty.
 
 python -m tools.image.fold SOURCE TARGET: a folded copy of a folder firmware/.
 """
@@ -29,6 +30,11 @@ SMALL = 2**30 - 1  # what the chip holds without the heap
 IN_A_TUPLE = 8191  # a larger one in a frozen tuple becomes a boxed integer (facts of MicroPython)
 
 Rows = Mapping[str, int]  # an image's own numbers for constants of image.py, by name
+
+# where a table's row has its sentence: of a tuple that long, of a call's arguments
+SAID_BY_ROW = {"firmware.config.options": 8}
+SAID_BY_FIELD = {"firmware.image": 4}
+
 Constants = dict[str, dict[str, int]]  # module -> name -> value
 Cut = tuple[int, int, str]  # from, to, what stands there instead
 
@@ -59,6 +65,7 @@ def folder(
     folded = {module: fold(text, known, module) for module, text in texts.items()}
     if keep:
         return {modules[module]: text for module, text in folded.items()}
+    folded = {module: mute(text, module) for module, text in folded.items()}
     needed = set().union(*(asked(text, known) for text in folded.values()))
     return {modules[module]: bare(text, known, needed, module) for module, text in folded.items()}
 
@@ -217,6 +224,23 @@ def fold(text: str, known: Constants, module: str = "") -> str:
         cuts.append((*span(node, starts), f"({number})" if number < 0 else str(number)))
     result = spliced(text, cuts)
     return spliced(result, list(unused(result, imported)))
+
+
+def mute(text: str, module: str) -> str:
+    """The text with the sentences of its tables empty."""
+    row, field = SAID_BY_ROW.get(module), SAID_BY_FIELD.get(module)
+    cuts: list[Cut] = []
+    starts = offsets(text)
+    for node in ast.walk(ast.parse(text)):
+        said: ast.expr | None = None
+        if row is not None and isinstance(node, ast.Tuple) and len(node.elts) > row:
+            said = node.elts[row]
+        elif field is not None and isinstance(node, ast.Call) and len(node.args) > field:
+            said = node.args[field] if getattr(node.func, "id", "") == "_f" else None
+        if isinstance(said, ast.Constant) and isinstance(said.value, str):
+            begin, end = span(said, starts)
+            cuts.append((begin, end, '""' + "\n" * text.encode()[begin:end].count(b"\n")))
+    return spliced(text, cuts)
 
 
 def rebound(tree_: ast.AST) -> Counter[str]:
