@@ -32,7 +32,8 @@ from firmware.sense import Sense, calibration
 
 
 class Configured:
-    """What a configuration came to: `settings` by path, `nodes` by name, `errors` and `warnings`.
+    """What a configuration came to: `settings` by path, names of `nodes` and `devices` by row of
+    the image, `errors` and `warnings`.
 
     The room that reads it is needed once, and is several kB of a chip's heap: it goes again, and
     so do the rows that declare the process image, once there is one."""
@@ -43,7 +44,8 @@ class Configured:
 
         rights.key = seal.key()
         loaded = config.load(text, image, rights)
-        self.settings, self.nodes = loaded.settings, loaded.nodes
+        self.settings = loaded.settings
+        self.nodes, self.devices = loaded.names["nodes"], loaded.names["devices"]
         self.errors, self.warnings = loaded.errors, loaded.warnings
         if sys.implementation.name == "micropython":
             for name in [n for n in sys.modules if n.startswith("firmware.config")]:
@@ -147,21 +149,8 @@ def _configured(parts, _settings):
     return not parts.config.errors
 
 
-def _line(parts, settings):
-    """Meter and inverter share one RS-485 line, if the site has either."""
-    site = parts.image.site
-    return _configured(parts, settings) and (
-        _metered(site) or site[im.DEVICE_NODE + im.INVERTER] >= 0
-    )
-
-
-def _metered(site):
-    """Nodes that a meter on the line measures."""
-    return [
-        node
-        for node in range(site[im.NODE_COUNT])
-        if site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_METER
-    ]
+def _lines(parts, settings):
+    return _configured(parts, settings) and settings["lines"]
 
 
 def _chips(parts, settings):
@@ -212,18 +201,24 @@ def _add_ledger(parts, _settings):
     parts.reports.append(("ledger", parts.ledger.state))
 
 
-def _add_line(parts, settings):
+def _add_lines(parts, settings):
+    """Each with the meters and devices that name it."""
     image = parts.image
-    baud, parity = settings["bus.baud"], settings["bus.parity"]
-    line = Line(parts.board.uart(baud, parity), baud, 10 if parity == "N" else 11)
-    metered = _metered(image.site)
-    if metered:
-        profile = islet_data.PROFILES[settings["meter.profile"]]
-        Meter(image, line, profile, settings["meter.address"], metered[0])
-    if image.site[im.DEVICE_NODE + im.INVERTER] >= 0:
-        Inverter(image, line, settings["inverter.address"], settings["inverter.base"])
-    parts.links.append(("bus", line.run))
-    parts.reports.append(("bus", line.report))
+    lines = {}
+    for row in settings["lines"]:
+        name, baud, parity = row["name"], row["baud"], row["parity"]
+        line = Line(parts.board.uart(baud, parity), baud, 10 if parity == "N" else 11)
+        lines[name] = line
+        parts.links.append(("line " + name, line.run))
+    parts.reports.append(("lines", lambda: {name: lines[name].report() for name in lines}))
+    node_of = {row["instrument"]: node for node, row in enumerate(settings["nodes"])}
+    for row in settings["meters"]:
+        name = row["name"]
+        profile = islet_data.PROFILES[row["profile"]]
+        Meter(image, lines[row["line"]], profile, row["address"], node_of[name], name)
+    for row in settings["devices"]:
+        if row["kind"] == "converter":
+            Inverter(image, lines[row["line"]], row["address"], row["base"], row["name"])
 
 
 def _add_chips(parts, _settings):
@@ -295,7 +290,7 @@ PARTS = (
     # part, when it is there, what adds it
     ("policy and commands", _configured, _add_wishes),
     ("ledger", _configured, _add_ledger),
-    ("RS-485: meter, inverter", _line, _add_line),
+    ("lines: meters, devices", _lines, _add_lines),
     ("metering chips", _chips, _add_chips),
     ("MQTT", _broker, _add_broker),
     ("page", _page, _add_page),

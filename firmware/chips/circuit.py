@@ -164,6 +164,7 @@ class Rights:
         self.can_island = guarded and interrupts and circuit.has_outputs(island)
         self.circuit = circuit
         self.evse_a, self.mains_a = circuit.evse_a, circuit.mains_a
+        self.lines = 1 if circuit.uart >= 0 else 0  # RS-485
         self.network = network
         self.key = key  # the installer's
         self.bench = circuit.chip == "host"

@@ -1,29 +1,36 @@
 # islet: every option of the configuration, one row each.
 # GPL-3.0-or-later
 #
-# A row: path, kind, unit, lowest, highest, default, field of image.site, factor into it, text.
-# kind: "number", "whole", "text", "bool", or a tuple of choices whose position is the value; a
-# choice of "" only fills a place. Default REQUIRED: there is none.
+# A row: path, kind, unit, lowest, highest, default, field of image.site, factor into it, text; a
+# device's has one more, the kinds of devices (bits) that have it. A list's field is a block, with
+# a row per entry. Default REQUIRED: there is none.
+#
+# kind: "number", "whole", "text", "bool", "legs" (names of legs, in order), a tuple of choices
+# whose position is the value, where a choice of "" only fills a place, or the name of what is
+# named: a list below, the grid codes, the profiles or the instruments.
 
 from firmware import image as im
+from firmware.base.viper import const
 
 EARTHINGS = ("", "tn_s", "pme", "tt")
 REGULATES = ("no", "yes", "proved")  # as NODE_REGULATES
-INSTRUMENTS = ("none", "ct", "meter", "inverter", "evse")  # as INSTRUMENT_*
 GOALS = ("hold", "charge", "solar", "self", "discharge")
-
+KINDS = ("", "point", "charger", "converter", "source")  # as KIND_*
+BEHIND = ("nothing", "car", "battery", "both")  # as BEHIND_*
+LEGS = ("L1", "L2", "L3")
 
 REQUIRED = object()
+
+# kinds of devices, as bits of a row
+P, C, V, S = const(1), const(2), const(4), const(8)
 
 # fmt: off
 OPTIONS = (
     ("name", "text", "", 1, 40, "islet", None, 1, "name shown to people"),
-    ("topology", ("", "T1", "T2", "T3"), "", 0, 0, REQUIRED, im.TOPOLOGY, 1,
-     "T1 AC charging point, T2 DC gateway, T3 the car's own inverter"),
     ("legs", "whole", "", 1, 3, REQUIRED, im.LEG_COUNT, 1, "1 single, 2 split, 3 three phase"),
     ("nominal_v", "number", "V", 100, 260, REQUIRED, im.NOMINAL_MV, 1000, "leg to neutral"),
     ("nominal_hz", "number", "Hz", 50, 60, REQUIRED, im.NOMINAL_MHZ, 1000, "50 or 60"),
-    ("grid_code", "text", "", 1, 24, REQUIRED, None, 1, "a name from firmware/gridcodes"),
+    ("grid_code", "gridcodes", "", 1, 24, REQUIRED, None, 1, "a name from firmware/gridcodes"),
     ("grid_code_overrides.enter_delay_s", "number", "s", 1, 1000, None, im.ENTER_DELAY_MS, 1000,
      "enter service: delay, where the operator allows another"),
     ("grid_code_overrides.enter_ramp_s", "number", "s", 1, 1000, None, im.ENTER_RAMP_MS, 1000,
@@ -39,53 +46,11 @@ OPTIONS = (
     ("export_limit_w", "whole", "W", -1, 1_000_000, -1, im.EXPORT_LIMIT_W, 1,
      "most the site may export, -1 no limit"),
     ("coordinated", "bool", "", 0, 0, False, im.COORDINATED, 1,
-     "backfeed above the static rule, needs inverter.revert_s of 1 to 10"),
-    ("evse.node", "text", "", 1, 24, None, None, 1, "node of the charging point"),
-    ("evse.legs", "whole", "", 1, 3, 1, im.DEVICE_LEGS + im.EVSE, 1, "legs it uses, from L1"),
-    ("evse.max_a", "number", "A", 6, 80, 6, im.DEVICE_MAX_MA + im.EVSE, 1000, "its rating"),
-    ("evse.pause_s", "number", "s", 0, 3600, 300, im.DEVICE_PAUSE_MS + im.EVSE, 1000,
-     "shortest pause after a stop for lack of current"),
-    ("evse.response_s", "number", "s", 1, 8, 5, im.DEVICE_RESPONSE_MS + im.EVSE, 1000,
-     "time the car may take to follow a lower offer: 5 by IEC 61851-1; above 8 INV-16 cannot hold"),
-    ("evse.contactor_open_ms", "whole", "ms", 1, 60, 30, im.POINT_OPEN_MS, 1,
-     "declared drop-out time; slower than 60 ms is refused (INV-2)"),
-    ("evse.contactor_close_ms", "whole", "ms", 1, 200, 80, im.POINT_CLOSE_MS, 1,
-     "declared pull-in time"),
-    ("evse.breaking_a", "number", "A", 1, 2000, 200, im.POINT_BREAKING_MA, 1000,
-     "declared breaking capacity of the contactor"),
-    ("evse.overcurrent_ms", "whole", "ms", 0, 100, 20, im.POINT_OVERCURRENT_MS, 1,
-     "guard: twice the rating for so long opens the contactor; 0 for tests alone: it cannot tell a"
-     " fault beyond the breaking capacity by its first block of samples"),
-    ("evse.auth_required", "bool", "", 0, 0, False, im.POINT_AUTH_REQUIRED, 1,
-     "charge only for an authorised user"),
-    ("inverter.node", "text", "", 1, 24, None, None, 1, "node of the inverter"),
-    ("inverter.legs", "whole", "", 1, 3, 1, im.DEVICE_LEGS + im.INVERTER, 1, "legs it uses, from L1"),
-    ("inverter.charge_w", "whole", "W", 0, 100_000, 0, im.DEVICE_CHARGE_W + im.INVERTER, 1, "most it may draw"),
-    ("inverter.discharge_w", "whole", "W", 0, 100_000, 0, im.DEVICE_DISCHARGE_W + im.INVERTER, 1,
-     "most it may deliver"),
-    ("inverter.response_s", "number", "s", 0.1, 60, 2, im.DEVICE_RESPONSE_MS + im.INVERTER, 1000,
-     "declared response to a setpoint"),
-    ("inverter.revert_s", "number", "s", 0, 600, 10, im.DEVICE_REVERT_MS + im.INVERTER, 1000,
-     "its own time-out without a setpoint"),
-    ("inverter.stop_ms", "whole", "ms", 20, 5000, 500, im.DEVICE_STOP_MS + im.INVERTER, 1,
-     "declared: it may go on so long after its enable has fallen; the bond stays for it"),
-    ("inverter.shift_hz", "number", "Hz", 0, 3, 2, im.DEVICE_SHIFT_MHZ + im.INVERTER, 1000,
-     "declared: by how much it shifts an island's frequency when it can take no more"),
-    ("inverter.synchronises", "bool", "", 0, 0, False, im.DEVICE_SYNCHRONISES + im.INVERTER, 1,
-     "declared: it synchronises an island with a returning grid by itself"),
-    ("inverter.address", "whole", "", 1, 247, 1, None, 1, "Modbus unit"),
-    ("inverter.base", "whole", "", 0, 65_000, 40_000, None, 1, "first SunSpec register"),
-    ("inverter.certificate.standard", "text", "", 1, 40, None, None, 1,
-     "anti-islanding of a device that cannot be asked: what it was tested to"),
-    ("inverter.certificate.number", "text", "", 1, 40, None, None, 1, "number of the certificate"),
-    ("inverter.certificate.profile", "text", "", 1, 40, None, None, 1,
-     "the grid profile it is set to"),
-    ("meter.profile", "text", "", 1, 24, None, None, 1, "a name from firmware/profiles"),
-    ("meter.address", "whole", "", 1, 247, 1, None, 1, "Modbus unit"),
-    ("bus.baud", "whole", "", 1200, 115_200, 19_200, None, 1, "RS-485 speed"),
-    ("bus.parity", ("N", "E", "O"), "", 0, 0, "N", None, 1, "RS-485 parity"),
+     "backfeed above the static rule, needs revert_s of 1 to 10 of each converter"),
     ("island.capable", "bool", "", 0, 0, False, im.ISLAND_CAPABLE, 1,
      "all hardware interlocks are fitted"),
+    ("island.device", "devices", "", 0, 0, None, im.ISLAND_DEVICE, 1,
+     "the converter that forms the island and has the board's enable; the only one if not said"),
     ("island.auto", "bool", "", 0, 0, False, im.ISLAND_AUTO, 1, "island by itself on an outage"),
     ("island.max_w", "whole", "W", 0, 100_000, 0, im.ISLAND_MAX_W, 1, "most the island can carry"),
     ("island.neutral_switched", "bool", "", 0, 0, None, None, 1,
@@ -128,13 +93,14 @@ OPTIONS = (
 
 NODE_OPTIONS = (
     ("name", "text", "", 1, 24, REQUIRED, None, 1, "name of the circuit"),
-    ("parent", "text", "", 1, 24, None, None, 1, "name of the feeding node, none for the service"),
+    ("parent", "nodes", "", 0, 0, None, im.NODE_PARENT, 1, "the feeding node, none for the service"),
     ("rating_a", "number", "A", 1, 2000, REQUIRED, im.NODE_RATING_MA, 1000, "breaker, per leg"),
     ("continuous_percent", "number", "%", 50, 100, 100, im.NODE_CONTINUOUS_PERMILLE, 10,
      "continuous-load factor"),
     ("bus_a", "number", "A", 0, 2000, 0, im.NODE_BUS_MA, 1000, "busbar it feeds, 0 none"),
     ("bus_percent", "number", "%", 100, 120, 100, im.NODE_BUS_PERMILLE, 10, "static rule"),
-    ("instrument", INSTRUMENTS, "", 0, 0, "none", im.NODE_INSTRUMENT, 1, "what measures it"),
+    ("instrument", "instruments", "", 0, 0, "none", None, 1,
+     "what measures it: none, ct (the main transformers), or a meter, device or point by its name"),
     ("error_percent", "number", "%", 0, 10, 2, im.NODE_ERROR_PERMILLE, 10,
      "declared error of its instrument"),
     ("source_a", "number", "A", 0, 2000, 0, im.NODE_SOURCE_MA, 1000,
@@ -142,5 +108,124 @@ NODE_OPTIONS = (
     ("self_regulating", REGULATES, "", 0, 0, "no", im.NODE_REGULATES, 1,
      "something else on it (a battery of the house) holds a meter at its goal: islet's own steps"
      " may not show above; proved: they did at commissioning, with it in standby"),
+)
+
+POINT_OPTIONS = (
+    ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a pilot and contactor of this board"),
+    ("contactor_open_ms", "whole", "ms", 1, 60, 30, im.POINT_OPEN_MS, 1,
+     "declared drop-out time; slower than 60 ms is refused (INV-2)"),
+    ("contactor_close_ms", "whole", "ms", 1, 200, 80, im.POINT_CLOSE_MS, 1,
+     "declared pull-in time"),
+    ("breaking_a", "number", "A", 1, 2000, 200, im.POINT_BREAKING_MA, 1000,
+     "declared breaking capacity of the contactor"),
+    ("overcurrent_ms", "whole", "ms", 0, 100, 20, im.POINT_OVERCURRENT_MS, 1,
+     "guard: twice the rating for so long opens the contactor; 0 for tests alone: it cannot tell a"
+     " fault beyond the breaking capacity by its first block of samples"),
+    ("auth_required", "bool", "", 0, 0, False, im.POINT_AUTH_REQUIRED, 1,
+     "charge only for an authorised user"),
+)
+
+DEVICE_OPTIONS = (
+    ("name", "text", "", 1, 24, REQUIRED, None, 1, "of what islet commands", P | C | V | S),
+    ("kind", KINDS, "", 0, 0, REQUIRED, im.DEVICE_KIND, 1,
+     "point: a pilot and contactor of this board; charger: takes an offer over a line; converter:"
+     " bidirectional; source: PV or a generator", P | C | V | S),
+    ("node", "nodes", "", 0, 0, REQUIRED, im.DEVICE_NODE, 1, "where it is connected", P | C | V | S),
+    ("legs", "legs", "", 0, 0, REQUIRED, im.DEVICE_LEG, 1,
+     "the site's legs it is on, in the order of its own", P | C | V | S),
+    ("rank", "whole", "", 0, im.DEVICES, 0, im.DEVICE_RANK, 1,
+     "who is served first: lower before higher, equals share", P | C),
+    ("rank", "whole", "", 0, im.DEVICES, 1, im.DEVICE_RANK, 1, "likewise", V | S),
+    ("contactor", "points", "", 0, 0, REQUIRED, im.DEVICE_CONTACTOR, 1,
+     "the point it is, by name", P),
+    ("contactor", "points", "", 0, 0, None, im.DEVICE_CONTACTOR, 1,
+     "the point whose contactor lies in its circuit", V),
+    ("max_a", "number", "A", 6, 80, 6, im.DEVICE_MAX_MA, 1000, "its rating, per leg", P | C),
+    ("max_a", "number", "A", 6, 80, None, im.DEVICE_MAX_MA, 1000,
+     "rating of its circuit behind a contactor, per leg", V),
+    ("least_a", "number", "A", 6, 32, 6, im.DEVICE_LEAST, 1000, "least it can offer", C),
+    ("step_a", "number", "A", 0, 16, 0, im.DEVICE_STEP, 1000, "its offer moves so, 0 freely", C),
+    ("charge_w", "whole", "W", 0, 100_000, 0, im.DEVICE_CHARGE_W, 1, "most it may draw", V),
+    ("discharge_w", "whole", "W", 0, 100_000, 0, im.DEVICE_DISCHARGE_W, 1,
+     "most it may deliver", V | S),
+    ("least_w", "whole", "W", 0, 100_000, 0, im.DEVICE_LEAST, 1,
+     "least it can do besides nothing", V),
+    ("step_w", "whole", "W", 0, 100_000, 0, im.DEVICE_STEP, 1,
+     "its setpoint moves in such steps, 0 freely", V),
+    ("behind", BEHIND, "", 0, 0, "battery", im.DEVICE_BEHIND, 1, "what is behind it", V),
+    ("owns_pilot", "bool", "", 0, 0, False, im.DEVICE_OWNS_PILOT, 1,
+     "it speaks with the car itself: plugged and locked is what it reports", V),
+    ("may_discharge", "bool", "", 0, 0, True, im.DEVICE_MAY_DISCHARGE, 1,
+     "false: a car's own inverter, until ISO 15118-20 or SAE J3072 authorises it", V),
+    ("relieves", "bool", "", 0, 0, False, im.DEVICE_RELIEVES, 1,
+     "it may deliver to relieve an overload, above the reserve", V),
+    ("pause_s", "number", "s", 0, 3600, 300, im.DEVICE_PAUSE_MS, 1000,
+     "shortest pause after a stop for lack of current", P | C),
+    ("response_s", "number", "s", 1, 8, 5, im.DEVICE_RESPONSE_MS, 1000,
+     "time the car may take to follow a lower offer: 5 by IEC 61851-1; above 8 INV-16 cannot hold",
+     P | C),
+    ("response_s", "number", "s", 0.1, 60, 2, im.DEVICE_RESPONSE_MS, 1000,
+     "declared response to a setpoint", V | S),
+    ("revert_s", "number", "s", 0, 600, 10, im.DEVICE_REVERT_MS, 1000,
+     "its own time-out without a setpoint", C | V | S),
+    ("stop_ms", "whole", "ms", 20, 5000, 500, im.DEVICE_STOP_MS, 1,
+     "declared: it may go on so long after its enable has fallen; the bond stays for it", V),
+    ("shift_hz", "number", "Hz", 0, 3, 2, im.DEVICE_SHIFT_MHZ, 1000,
+     "declared: by how much it shifts an island's frequency when it can take no more", V),
+    ("synchronises", "bool", "", 0, 0, False, im.DEVICE_SYNCHRONISES, 1,
+     "declared: it synchronises an island with a returning grid by itself", V),
+    ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on", C | V),
+    ("line", "lines", "", 0, 0, None, None, 1, "the line it is on", S),
+    ("address", "whole", "", 1, 247, 1, None, 1, "Modbus unit", C | V | S),
+    ("base", "whole", "", 0, 65_000, 40_000, None, 1, "first SunSpec register", V | S),
+    ("certificate.standard", "text", "", 1, 40, None, None, 1,
+     "anti-islanding of a device that cannot be asked: what it was tested to", V),
+    ("certificate.number", "text", "", 1, 40, None, None, 1, "number of the certificate", V),
+    ("certificate.profile", "text", "", 1, 40, None, None, 1,
+     "the grid profile it is set to", V),
+)
+
+METER_OPTIONS = (
+    ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a meter; nodes[].instrument names it"),
+    ("profile", "profiles", "", 1, 24, REQUIRED, None, 1, "a name from firmware/profiles"),
+    ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on"),
+    ("address", "whole", "", 1, 247, 1, None, 1, "Modbus unit"),
+)
+
+LINE_OPTIONS = (
+    ("name", "text", "", 1, 24, REQUIRED, None, 1, "of an RS-485 line"),
+    ("baud", "whole", "", 1200, 115_200, 19_200, None, 1, "its speed"),
+    ("parity", ("N", "E", "O"), "", 0, 0, "N", None, 1, "its parity"),
+)
+
+CAR_OPTIONS = (
+    ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a car; nothing depends on it yet"),
+)
+
+LISTS = (
+    # list, its options, fewest and most rows
+    ("nodes", NODE_OPTIONS, 1, im.NODES),
+    ("points", POINT_OPTIONS, 0, im.POINTS),
+    ("lines", LINE_OPTIONS, 0, 2),
+    ("meters", METER_OPTIONS, 0, 8),
+    ("devices", DEVICE_OPTIONS, 0, im.DEVICES),
+    ("cars", CAR_OPTIONS, 0, 8),
+)
+
+FIXED = (
+    # what a kind of device is without being asked: field, kinds, value
+    (im.DEVICE_BEHIND, P | C, im.BEHIND_CAR),
+    (im.DEVICE_LEAST, P, 6_000),  # IEC 61851-1
+    (im.DEVICE_MAY_DISCHARGE, S, 1),
+)
+
+# options of before, and what is written instead
+WAS = (
+    ("topology", "follows from the devices: a gateway is a converter with contactor and owns_pilot,"
+     " a car's own inverter one with may_discharge false"),
+    ("evse", "is a row of points and a row of devices of kind point"),
+    ("inverter", "is a row of devices of kind converter"),
+    ("meter", "is a row of meters, which nodes[].instrument names"),
+    ("bus", "is a row of lines"),
 )
 # fmt: on

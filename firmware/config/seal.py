@@ -12,9 +12,9 @@ SEALED = 16  # hexadecimal digits of the HMAC that are kept
 _BLOCK = 64
 
 
-def made(key, weaker, settings):
-    """The seal of `weaker`, rows (path, why), by a key of bytes."""
-    text = "\n".join("{}={}".format(path, settings[path]) for path, _ in sorted(weaker))
+def made(key, weaker):
+    """The seal of `weaker`, rows (path, value, why), by a key of bytes."""
+    text = "\n".join(sorted("{}={}".format(path, value) for path, value, _ in weaker))
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     key = key + bytes(_BLOCK - len(key))
@@ -36,4 +36,4 @@ def key():
 
 def holds(config, key):
     """Whether this key has sealed what of the configuration is weaker."""
-    return bool(key) and made(key, config.weaker, config.settings) == config["installer.seal"]
+    return bool(key) and made(key, config.weaker) == config["installer.seal"]

@@ -89,9 +89,9 @@ class Meter(Device):
     profile: packed bytes, islet_data.PROFILES[name]. Raises ValueError if a leg is not measured.
     """
 
-    def __init__(self, image, line, profile, address, node):
+    def __init__(self, image, line, profile, address, node, name="meter"):
         self.profile = Profile(profile)
-        Device.__init__(self, "meter", address, self.profile.timeout_ms)
+        Device.__init__(self, name, address, self.profile.timeout_ms)
         self.image = image
         self.line = line
         self.node = node
@@ -117,7 +117,9 @@ class Meter(Device):
         found = [self.profile.find(quantity, leg) for leg in range(self.image.site[im.LEG_COUNT])]
         if -1 in found:
             raise ValueError(
-                "meter.profile: no {} of L{}".format(QUANTITIES[quantity][0], found.index(-1) + 1)
+                "{}.profile: no {} of L{}".format(
+                    self.name, QUANTITIES[quantity][0], found.index(-1) + 1
+                )
             )
         return found
 

@@ -66,8 +66,8 @@ class Inverter(Device):
     and SETPOINT_MODE.
     """
 
-    def __init__(self, image, line, address, base=40_000):
-        Device.__init__(self, "inverter", address, _TIMEOUT_MS)
+    def __init__(self, image, line, address, base=40_000, name="inverter"):
+        Device.__init__(self, name, address, _TIMEOUT_MS)
         self.image = image
         self.rtu = line.rtu
         self.legs = image.site[im.DEVICE_LEGS + im.INVERTER]

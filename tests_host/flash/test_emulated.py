@@ -22,7 +22,6 @@ IMAGE = ROOT / ".cache/rp2040/pico/firmware.bin"
 # an inverter and a house meter, neither of which answers
 SITE = {
     "name": "emulated",
-    "topology": "T1",
     "legs": 3,
     "nominal_v": 230,
     "nominal_hz": 50,
@@ -31,8 +30,12 @@ SITE = {
         {"name": "service", "rating_a": 25, "instrument": "meter"},
         {"name": "battery", "parent": "service", "rating_a": 20, "instrument": "inverter"},
     ],
-    "inverter": {"node": "battery", "legs": 3, "charge_w": 5000, "address": 2},
-    "meter": {"profile": "sdm630"},
+    "devices": [
+        {"name": "inverter", "kind": "converter", "node": "battery", "legs": ["L1", "L2", "L3"]}
+        | {"charge_w": 5000, "line": "bus", "address": 2},
+    ],
+    "meters": [{"name": "meter", "profile": "sdm630", "line": "bus"}],
+    "lines": [{"name": "bus"}],
 }
 PATIENCE = 120  # the machine may be busy
 

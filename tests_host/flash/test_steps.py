@@ -73,10 +73,12 @@ def test_a_bad_configuration_is_refused_by_its_field(
     board: Board, wish: Wish, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.json"
-    bad.write_text(json.dumps({**GOOD, "evse": {**GOOD["evse"], "max_a": 4}, "legss": 3}))
+    bad.write_text(
+        json.dumps({**GOOD, "devices": [{**GOOD["devices"][0], "max_a": 4}], "legss": 3})
+    )
     with pytest.raises(FlashError) as caught:
         flash(changed(wish, site=str(bad)), Voice())
-    assert "evse.max_a: 4 is not a number from 6 to 80 A" in str(caught.value)
+    assert "devices[0].max_a: 4 is not a number from 6 to 80 A" in str(caught.value)
     assert "legss: unknown option" in str(caught.value)
     assert board.events == []
 
@@ -84,7 +86,7 @@ def test_a_bad_configuration_is_refused_by_its_field(
 def test_a_configuration_that_this_circuit_board_may_not_run(tmp_path: Path) -> None:
     islands = tmp_path / "island.json"
     answers = {"neutral_switched": True, "device_bonds": False, "electrode": True}
-    island = {"capable": True, "max_w": 5000} | answers
+    island = {"capable": True, "device": "battery", "max_w": 5000} | answers
     islands.write_text(json.dumps({**GOOD, "island": island}))
     assert site.loaded(islands.read_bytes(), "pico").errors == []
     with pytest.raises(FlashError, match=r"island\.capable: this circuit board lacks"):

@@ -65,19 +65,30 @@ def _point(w: World, site: Json, house: Json, below: str) -> None:
     most_a = float(max(6, int(most_a)))
     _node(w, "wallbox", below, rating, "evse")
     response_s = w.between(3, 8, 0)
-    site["evse"] = {
+    row = {
+        "name": "evse",
+        "kind": "point",
+        "contactor": "evse",
         "node": "wallbox",
-        "legs": legs,
+        "legs": named(legs),
         "max_a": most_a,
         "pause_s": w.chance.choice((10, 30, 300)),
         "response_s": response_s,
-        "contactor_open_ms": DECLARED_OPEN_MS,
-        "contactor_close_ms": DECLARED_CLOSE_MS,
-        "breaking_a": 200,
-        "auth_required": w.likely(0.25),
     }
+    site["points"] = [_contactor(w, 200)]
+    site.setdefault("devices", []).append(row)
     house["points"] = [{"name": "evse", "circuit": "wallbox", "legs": named(legs)}]
     house["cars"] = [{"name": "car", "at": "evse", **_car(w, legs, response_s)}]
+
+
+def _contactor(w: World, breaking_a: int) -> Json:
+    return {
+        "name": "evse",
+        "contactor_open_ms": DECLARED_OPEN_MS,
+        "contactor_close_ms": DECLARED_CLOSE_MS,
+        "breaking_a": breaking_a,
+        "auth_required": w.likely(0.25),
+    }
 
 
 def _car(w: World, legs: int, response_s: float) -> Json:
@@ -116,24 +127,28 @@ def _inverter(w: World, site: Json, house: Json, below: str) -> None:
     response_s = w.chance.choice((1, 2, 2, 4))
     charge_w = int(watts * w.chance.choice((1.0, 1.0, 0.7)))
     w.inverter_w = watts
-    site["inverter"] = {
+    row: Json = {
+        "name": "inverter",
+        "kind": "converter",
         "node": name,
-        "legs": legs,
+        "legs": named(legs),
         "charge_w": charge_w,
         "discharge_w": watts,
         "response_s": response_s,
         "revert_s": w.chance.choice((5, 10, 10)),
+        "line": "bus",
         "address": 2,
         "base": w.chance.choice((40_000, 40_000, 0, 50_000)),
     }
+    site.setdefault("devices", []).append(row)
     asked = w.capable or w.likely(0.85)  # an island is asked for by the same register
     if not asked:  # a device that cannot be asked comes with its certificate
-        site["inverter"]["certificate"] = {
+        row["certificate"] = {
             "standard": "EN 50549-1", "number": "H-1", "profile": w.code,
         }  # fmt: skip
     converter = {
         "name": "inverter",
-        "base": site["inverter"]["base"],
+        "base": row["base"],
         "legs": named(legs),
         "charge_w": charge_w,
         "discharge_w": watts,
@@ -166,17 +181,15 @@ def _inverter(w: World, site: Json, house: Json, below: str) -> None:
 
 
 def _gateway(w: World, site: Json, house: Json) -> None:
-    site["evse"] = {
-        "node": "gateway",
-        "legs": w.inverter_legs,
+    site["devices"][0] |= {
+        "behind": "car",
+        "owns_pilot": True,
+        "contactor": "evse",
         "max_a": max(6, math.ceil(w.inverter_w / w.inverter_legs / w.grid.volts)),
-        "pause_s": w.chance.choice((10, 30, 300)),
-        "response_s": w.chance.choice((3, 5)),
-        "contactor_open_ms": DECLARED_OPEN_MS,
-        "contactor_close_ms": DECLARED_CLOSE_MS,
-        "breaking_a": 300,
-        "auth_required": w.likely(0.25),
+        "rank": w.chance.choice((0, 1, 2)),  # alone, it is served first by any
+        "step_w": w.chance.choice((0, 1)),  # both mean freely
     }
+    site["points"] = [_contactor(w, 300)]
     house["points"] = [{"name": "evse", "circuit": "gateway", "legs": named(w.inverter_legs)}]
     car = {
         "name": "car",
@@ -257,6 +270,7 @@ def _relays(w: World, site: Json, house: Json) -> None:
     shed = w.likely(0.8)
     site["island"] = {
         "capable": True,
+        "device": "inverter",
         "auto": w.likely(0.85),
         "max_w": w.inverter_w,
         "neutral_switched": switched,

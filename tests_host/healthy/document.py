@@ -33,11 +33,12 @@ def house(seed: int) -> Json:
         "meters": [
             {"name": "meter", "update_s": _meter_s(w), "gain_permille": w.between(-10, 10, 1)}
         ],
-        "lines": [{"name": "bus", **site["bus"]}],
+        "lines": [{**site["lines"][0]}],
         "sensors": _sensors(w),
     }
     if w.nodes[0]["instrument"] == "meter":
-        site["meter"] = {"profile": "sdm630", "address": 1}
+        row = {"name": "meter", "profile": "sdm630", "line": "bus", "address": 1}
+        site["meters"] = [row]
     devices.add(w, site, physical)
     habits.add(w, site, physical, sunny)
     site["nodes"] = w.nodes
@@ -87,16 +88,16 @@ def _site(w: World) -> Json:
         overrides["enter_ramp_s"] = w.between(1, 10, 0)
     if w.outage and w.likely(0.6):
         overrides["grid_loss_s"] = w.chance.choice((1, 2))
+    baud = w.chance.choice((9600, 19_200, 38_400))
     return {
         "name": f"healthy {w.seed}",
-        "topology": w.topology,
         "legs": w.grid.legs,
         "nominal_v": w.grid.volts,
         "nominal_hz": w.grid.hz,
         "grid_code": w.code,
         "grid_code_overrides": overrides,
         "earthing": w.earthing,
-        "bus": {"baud": w.chance.choice((9600, 19_200, 38_400)), "parity": "N"},
+        "lines": [{"name": "bus", "baud": baud, "parity": "N"}],
         "mqtt": {"host": "127.0.0.1", "port": 1883, "prefix": "islet/healthy"},
         "http": {"port": 8080, "token": "twin"},
     }

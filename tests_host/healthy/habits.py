@@ -178,7 +178,7 @@ def _owner(w: World, site: Json, house: Json) -> None:
         else:
             limit = {"device": "evse", "high": w.chance.choice((0, 8000))}
         w.say(w.between(10, w.seconds - 20, 1), "operator", {**limit, "ttl_s": 12})
-    if (site.get("evse") or {}).get("auth_required"):
+    if any(point["auth_required"] for point in site.get("points", ())):
         plugged = [e["at_s"] for e in w.events if e.get("set") == "car.plugged" and e["to"]]
         for at_s in [3.0] * house["cars"][0]["plugged"] + plugged:
             w.say(at_s + w.between(1.5, 4, 1), "authorise", {"authorised": True})

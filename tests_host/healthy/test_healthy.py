@@ -62,7 +62,8 @@ def test_they_vary_in_what_a_healthy_world_has() -> None:
     for seed in range(HOUSES):
         document = house(seed)
         site, physical = document["site"], document["house"]
-        seen[site["topology"]] += 1
+        for device in site["devices"]:
+            seen["gateway" if device.get("owns_pilot") else device["kind"]] += 1
         seen[f"{site['legs']} legs"] += 1
         seen[f"{site['nominal_hz']} Hz"] += 1
         seen[site["grid_code"]] += 1
@@ -73,5 +74,6 @@ def test_they_vary_in_what_a_healthy_world_has() -> None:
             seen[event.get("set") or event.get("controller") or event["mqtt"]["topic"]] += 1
     rare = {name: count for name, count in seen.items() if count < 10}
     assert not rare, rare
-    assert {"T1", "T2", "1 legs", "2 legs", "3 legs", "50 Hz", "60 Hz"} <= set(seen)
+    assert {"point", "converter", "gateway", "50 Hz", "60 Hz"} <= set(seen)
+    assert {"1 legs", "2 legs", "3 legs"} <= set(seen)
     assert {"grid.outage", "car.plugged", "car.wants", "reset", "off"} <= set(seen)

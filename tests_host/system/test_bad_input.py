@@ -46,12 +46,16 @@ CONFIGURATIONS = {
     "huge rating": (GOOD.replace(b'"rating_a": 25', b'"rating_a": 1e300'), "nodes[0].rating_a: "),
     "infinite": (GOOD.replace(b'"rating_a": 25', b'"rating_a": Infinity'), ""),
     "not a number": (GOOD.replace(b'"max_a": 16', b'"max_a": NaN'), ""),
-    "misspelt": (GOOD.replace(b'"max_a"', b'"max_amps"'), "evse.max_amps: unknown option"),
+    "misspelt": (GOOD.replace(b'"max_a"', b'"max_amps"'), "devices[0].max_amps: unknown option"),
     "legs": (site(legs=4), "legs: 4 is not a whole number from 1 to 3"),
-    "section": (site(evse=[1]), "evse: is not an object"),
+    "section": (site(island=[1]), "island: is not an object"),
     "secret": (site(http={"port": "eighty"}), "http.port: "),
-    "no such code": (site(grid_code="none"), "grid_code: none is not one of "),
-    "no such node": (GOOD.replace(b'"node": "wallbox"', b'"node": "garage"'), "evse.node: garage"),
+    "no such code": (site(grid_code="none"), 'grid_code: "none" is not one of '),
+    "no such node": (
+        GOOD.replace(b'"node": "wallbox"', b'"node": "garage"'),
+        'devices[0].node: "garage"',
+    ),
+    "of before": (site(evse={"node": "wallbox"}), "evse: is a row of points"),
 }
 
 
@@ -267,9 +271,9 @@ def test_a_meter_that_talks_nonsense_is_named_and_not_believed(
     assert all(abs(r[im.NODE_MA + leg]) < 40_000 for r in readings for leg in range(3))
     assert all(abs(r[im.NODE_W + leg]) < 10_000 for r in readings for leg in range(3))
     told = [s for _, s in box.published("state") if "bus" in s]
-    errors = [text for s in told for text in s["bus"]["meter"]["errors"]]
+    errors = [text for s in told for text in s["lines"]["bus"]["meter"]["errors"]]
     assert any(text.startswith(field + ": ") for text in errors), errors
-    assert not told[-1]["bus"]["meter"]["errors"], "and it is over when it is over"
+    assert not told[-1]["lines"]["bus"]["meter"]["errors"], "and it is over when it is over"
     offers = [
         (i, memoryview(s.commands).cast("i")[im.SETPOINT + im.EVSE]) for i, s in enumerate(steps)
     ]

@@ -68,14 +68,15 @@ def test_help_works_from_the_command_line():
 
 SITE = {
     "legs": 3,
-    "topology": "T1",
     "nodes": [
         {"name": "service", "rating_a": 25},
         {"name": "wallbox", "rating_a": 20},
         {"name": "battery", "rating_a": 16},
     ],
-    "evse": {"node": "wallbox"},
-    "inverter": {"node": "battery"},
+    "devices": [
+        {"name": "evse", "kind": "point", "node": "wallbox"},
+        {"name": "inverter", "kind": "converter", "node": "battery"},
+    ],
 }
 TRUTH = {
     "grid_w": -1230.0, "grid_hz": 50.01, "grid_present": True, "pv.w": -4200.0,
@@ -175,7 +176,13 @@ def test_what_is_logged_of_rows_bears_their_names_where_there_are_several():
 
 
 @pytest.mark.parametrize(
-    "site", [{}, {"legs": "x", "nodes": 3}, {"nodes": [1, {}], "evse": 5, "inverter": None}]
+    "site",
+    [
+        {},
+        {"legs": "x", "nodes": 3},
+        {"nodes": [1, {}], "devices": 5, "points": None},
+        {"devices": [1, {}], "meters": [{"name": []}], "lines": {}},
+    ],
 )
 def test_a_bad_configuration_does_not_end_the_view(site):
     shown = view()

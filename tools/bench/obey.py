@@ -57,7 +57,7 @@ WAYS: dict[str, Any] = {
 def scenario(events: Events, age_s: float, told_w: int) -> dict[str, Any]:
     document = json.loads(CASE.read_text())
     site = document["site"]
-    site["evse"].update(max_a=16)
+    site["devices"][0].update(max_a=16)
     document |= {"seconds": SECONDS, "expect": []}
     first: Events = [{"at_s": 1, "set": "meter.update_s", "to": age_s}, tell(told_w, 5)]
     document["events"] = sorted([*first, *events], key=lambda event: event["at_s"])

@@ -27,18 +27,21 @@ def image_table() -> Iterator[str]:
 
 def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     """(heading, introduction, lines of a table)."""
-    from firmware import config, guard, policy
+    from firmware import guard, policy
     from firmware.core.grid import island_table, recovery
     from firmware.core.limits import obedience
     from firmware.core.vehicle import bounds, contactor, pilot, proximity, wear
     from firmware.ledger import keep
     from firmware.people import commands, lamp, leases
+    from tools.docs import options
 
     yield (
         "Configuration",
-        "The site's JSON. An unknown, missing or impossible option is refused by name; the unit "
-        "then energises nothing and keeps its page up.",
-        config.table(),
+        "The site's JSON: options by their path, and lists whose rows have names: a row names "
+        "others by theirs, in any order of the lists. An unknown, missing or impossible option is "
+        "refused by list, row and field; the unit then energises nothing and keeps its page up. A "
+        "site of an older form: `python -m tools.site upgrade FILE --write`.",
+        options.table(),
     )
     yield "Goals", "`owner.goal`, and the command `goal`.", policy.documentation()
     yield (

@@ -55,7 +55,7 @@ def sealed(content: bytes, key: bytes) -> bytes:
     if config.errors or not config.weaker:
         return content
     document = json.loads(content)
-    document["installer"] = {"seal": seal.made(key, config.weaker, config.settings)}
+    document["installer"] = {"seal": seal.made(key, config.weaker)}
     return json.dumps(document, indent=2, ensure_ascii=False).encode()
 
 

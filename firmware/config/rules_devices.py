@@ -1,0 +1,150 @@
+# islet: rules about the devices, and the points and lines they need.
+# GPL-3.0-or-later
+
+from firmware import image as im
+from firmware.config.each import devices
+from firmware.config.options import LEGS
+from firmware.config.rules_tree import fits_static
+
+SLOWEST_RESPONSE_MS = 8_000  # INV-16 has 10 s, the response and 2 s more among them
+CAR_RESPONSE_S = 5
+# of a device whose anti-islanding cannot be asked
+CERTIFICATE = ("certificate.standard", "certificate.number", "certificate.profile")
+
+
+def derive(site, config):
+    weaker = config.weaker
+    for i, point in enumerate(config["points"]):
+        if point["overcurrent_ms"] == 0:
+            weaker.append(("points[{}].overcurrent_ms".format(i), 0, "0 is for tests alone"))
+    for where, _, device in devices(config, "point", "charger"):
+        if device["response_s"] > CAR_RESPONSE_S:
+            slow = "a car follows within 5 s (IEC 61851-1); circuits stay overloaded for longer"
+            weaker.append((where + "response_s", device["response_s"], slow))
+    for where, at, device in devices(config, "converter"):
+        site[im.DEVICE_FITS + at] = 1 if fits_static(site, at, config) else 0
+        if None not in [device[path] for path in CERTIFICATE]:
+            site[im.DEVICE_CERTIFIED + at] = 1
+            for path in CERTIFICATE:
+                weaker.append((where + path, device[path], "not asked of the device"))
+
+
+def _legs(site, config, rights):
+    for where, _, device in devices(config):
+        for leg in device["legs"]:
+            if LEGS.index(leg) >= site[im.LEG_COUNT]:
+                yield "{}legs: the site has no {}, only {}".format(
+                    where, leg, ", ".join(LEGS[: site[im.LEG_COUNT]])
+                )
+
+
+def _contactors(site, config, rights):
+    """A point's contactor lies in one device's circuit, and can open it."""
+    taken = []
+    for where, at, device in devices(config, "point", "converter"):
+        point = device["contactor"]
+        if point is None:
+            continue
+        if not rights.can_own_contactor:
+            yield where + "contactor: this circuit board may not own a contactor"
+        if point in taken:
+            yield "{}contactor: {} lies in another device's circuit already".format(where, point)
+        taken.append(point)
+        if device["max_a"] is None:
+            yield where + "max_a: is missing, needs the rating of its circuit behind the contactor"
+            continue
+        # the guard trips above twice the rating, and never above what the contacts can break
+        i = config.names["points"].index(point)
+        if site[im.POINT_BREAKING_MA + i] <= 2 * site[im.DEVICE_MAX_MA + at]:
+            yield "points[{}].breaking_a: must be above twice {}max_a".format(i, where)
+    for i, point in enumerate(config.names["points"]):
+        if point not in taken:
+            yield "points[{}].name: {} is no device's contactor, leave it out".format(i, point)
+
+
+def _pilots(site, config, rights):
+    for where, _, device in devices(config, "converter"):
+        if device["owns_pilot"] and device["behind"] not in ("car", "both"):
+            yield where + "behind: must be car or both, it owns a pilot"
+
+
+def _reverts(site, config, rights):
+    """A dead islet must not feed on."""
+    for where, at, _ in devices(config, "converter"):
+        limited = site[im.EXPORT_LIMIT_W] >= 0 and site[im.DEVICE_DISCHARGE_W + at] > 0
+        for needs, so in (("coordinated", site[im.COORDINATED]), ("export_limit_w", limited)):
+            if so and not 1000 <= site[im.DEVICE_REVERT_MS + at] <= 10_000:
+                yield "{}revert_s: must be from 1 to 10 for {}".format(where, needs)
+
+
+def _certificates(site, config, rights):
+    """Whole or not at all."""
+    for where, _, device in devices(config, "converter"):
+        missing = [path for path in CERTIFICATE if device[path] is None]
+        if len(missing) < len(CERTIFICATE):
+            for path in missing:
+                yield where + path + ": is missing"
+
+
+def _slow(site, config, rights):
+    """INV-16: what answers so late cannot lose its enable within 10 s."""
+    for where, at, _ in devices(config, "converter"):
+        slow = site[im.DEVICE_RESPONSE_MS + at] > SLOWEST_RESPONSE_MS
+        if slow and not site[im.DEVICE_FITS + at]:
+            yield (
+                "{}response_s: above {} only where its whole nameplate fits the static rule, "
+                "measured by nothing".format(where, SLOWEST_RESPONSE_MS // 1000)
+            )
+
+
+def _built_for(site, config, rights):
+    """What the circuit board carries is not less than what the site puts through it."""
+    most_a = rights.evse_a
+    for where, at, device in devices(config, "point", "converter"):
+        if not most_a or device["contactor"] is None:
+            continue
+        if site[im.DEVICE_MAX_MA + at] > most_a * 1000:
+            yield "{}max_a: this circuit board is built for {} A".format(where, most_a)
+        for path in ("charge_w", "discharge_w"):
+            watts = device.get(path, 0) // len(device["legs"])
+            if watts * 1000 // (site[im.NOMINAL_MV] // 1000) > most_a * 1000:
+                yield "{}{}: this circuit board is built for {} A a leg".format(
+                    where, path, most_a
+                )
+    through = site[im.ISLAND_CAPABLE] or site[im.NODE_INSTRUMENT] == im.INSTRUMENT_CT
+    if rights.mains_a and through and site[im.NODE_RATING_MA] > rights.mains_a * 1000:
+        yield "nodes[0].rating_a: this circuit board is built for {} A".format(rights.mains_a)
+
+
+def _lines(site, config, rights):
+    """A line has a transceiver of the board, and a device on it an address of its own."""
+    for i in range(rights.lines, len(config["lines"])):
+        yield "lines[{}].name: this circuit board has {} RS-485 line(s)".format(i, rights.lines)
+    taken = {}
+    for where, row in _on_lines(config):
+        place = row["line"], row["address"]
+        if place in taken:
+            yield "{}address: {} is taken by {} on {}".format(
+                where, place[1], taken[place], place[0]
+            )
+        taken[place] = row["name"]
+
+
+def _on_lines(config):
+    for i, meter in enumerate(config["meters"]):
+        yield "meters[{}].".format(i), meter
+    for where, _, device in devices(config, "charger", "converter", "source"):
+        if device["line"] is not None:
+            yield where, device
+
+
+REFUSED = (
+    _legs,
+    _contactors,
+    _pilots,
+    _reverts,
+    _certificates,
+    _slow,
+    _built_for,
+    _lines,
+)

@@ -1,0 +1,88 @@
+# islet: `python -m tools.site`.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tools.site import house, style
+from tools.site.upgrade import Strange, is_old, upgrade
+
+TEXT = """\
+Bring files of an older form up to date: a site's configuration, or a scenario with its site and
+house. What was not said is not guessed, and all else in a file stays as it is. Without --write the
+new text is printed and nothing changes.
+"""
+
+
+def arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tools.site", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("upgrade", help="an older form in today's", description=TEXT)
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="site or scenario")
+    command.add_argument("--write", action="store_true", help="rewrite the files in place")
+    return parser.parse_args(words)
+
+
+def upgraded(content: str) -> tuple[str, list[str]]:
+    """A file's new text, the same where nothing in it is old, and remarks for people."""
+    try:
+        document: Any = json.loads(content)
+    except ValueError as error:
+        raise Strange(f"is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise Strange("is not a JSON object")
+    if "house" in document:
+        return _scenario(content, document)
+    if not is_old(document):
+        return content, []
+    site, remarks = upgrade(document)
+    return style.dumps(site, style.step_of(content)), remarks
+
+
+def _scenario(content: str, document: dict[str, Any]) -> tuple[str, list[str]]:
+    """Only what changes is written anew."""
+    site, remarks = document.get("site"), list[str]()
+    new = house.upgrade(document)  # before its site: both say what hangs on the line
+    if isinstance(site, str):
+        remarks.append(f"its site is the file {site}: upgrade that one")
+    elif not isinstance(site, dict):
+        raise Strange("site: is not an object")
+    elif is_old(site):
+        new["site"], remarks = upgrade(site)
+    for key, value in new.items():
+        if value != document[key]:
+            content = style.replaced(content, key, value)
+    return content, remarks
+
+
+def main(words: list[str] | None = None) -> int:
+    given = arguments(words)
+    bad = 0
+    for path in given.files:
+        try:
+            content = path.read_text(encoding="utf-8")
+            new, remarks = upgraded(content)
+            if given.write and new != content:
+                path.write_text(new, encoding="utf-8")
+        except (OSError, UnicodeError, Strange) as error:
+            why = getattr(error, "strerror", None) or error
+            print(f"{path}: {why}", file=sys.stderr)
+            bad = 1
+            continue
+        if new == content:
+            print(f"{path}: is of today's form", file=sys.stderr)
+        elif given.write:
+            print(f"{path}: rewritten", file=sys.stderr)
+        else:
+            print(new, end="")
+        for remark in remarks:
+            print(f"{path}: {remark}", file=sys.stderr)
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())
