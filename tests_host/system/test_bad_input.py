@@ -270,7 +270,7 @@ def test_a_meter_that_talks_nonsense_is_named_and_not_believed(
     readings = [memoryview(s.readings).cast("i") for s in steps]
     assert all(abs(r[im.NODE_MA + leg]) < 40_000 for r in readings for leg in range(3))
     assert all(abs(r[im.NODE_W + leg]) < 10_000 for r in readings for leg in range(3))
-    told = [s for _, s in box.published("state") if "bus" in s]
+    told = [s for _, s in box.published("state") if "lines" in s]
     errors = [text for s in told for text in s["lines"]["bus"]["meter"]["errors"]]
     assert any(text.startswith(field + ": ") for text in errors), errors
     assert not told[-1]["lines"]["bus"]["meter"]["errors"], "and it is over when it is over"
