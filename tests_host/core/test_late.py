@@ -214,7 +214,7 @@ MISTAKES = (
     (
         test_a_want_of_current_still_pauses,
         growth,
-        "if next_ma == 0 and lacks:",
+        "if next_ma == 0 and self._lacks_current():",
         "if False:",
     ),
     (

@@ -198,10 +198,12 @@ def test_a_gateway_needs_its_contactor() -> None:
 
 
 def test_every_block_has_its_case() -> None:
-    assert {row[0] for row in hardware.EVSE_BLOCKS} == {c[3] for c in BLOCKED if c[0] == EVSE}
+    """And a device that is not there has its own."""
+    point = {row[0] for row in hardware.POINT_BLOCKS} | {f.REASON_TOPOLOGY}
+    assert point == {c[3] for c in BLOCKED if c[0] == EVSE}
     covered = {c[3] for c in BLOCKED if c[0] == INVERTER}
     covered |= {f.REASON_CONTACTOR, f.REASON_NOT_AUTHORISED}
-    assert {row[0] for row in hardware.INVERTER_BLOCKS} == covered
+    assert {row[0] for row in hardware.CONVERTER_BLOCKS} | {f.REASON_TOPOLOGY} == covered
     assert hardware.table()
 
 

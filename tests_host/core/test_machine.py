@@ -173,8 +173,8 @@ def no_escalation(patch: pytest.MonkeyPatch) -> None:
 
 def protections_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(contactor, "unprotected", _never)
-    rows = _without(hardware.EVSE_BLOCKS, 0, f.REASON_PROTECTION)
-    patch.setattr(hardware, "EVSE_BLOCKS", rows)
+    rows = _without(hardware.POINT_BLOCKS, 0, f.REASON_PROTECTION)
+    patch.setattr(hardware, "POINT_BLOCKS", rows)
     rows = tuple(row for row in guard.TABLE if not row[0] & f.PROTECTION_TRIPS)
     patch.setattr(guard, "TABLE", rows)
 

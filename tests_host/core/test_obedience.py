@@ -227,9 +227,9 @@ def test_an_hour_of_obedience_begins_anew() -> None:
     plant.until_off()
     plant.habit = lambda told: told
     plant.run(310_000, 1_000)
-    assert plant.core.obedience.count == 1
+    assert plant.core.obedience.rows[0].count == 1
     plant.run(3_601_000, 1_000)
-    assert plant.core.obedience.count == 0
+    assert plant.core.obedience.rows[0].count == 0
 
 
 def test_a_reset_heals_nothing() -> None:

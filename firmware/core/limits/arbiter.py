@@ -8,41 +8,53 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.core.limits import kernel
-from firmware.core.limits.growth import Offer, ramp
-from firmware.core.limits.hardware import claim_evse, claim_inverter
+from firmware.core.limits import columns, kernel
+from firmware.core.limits.growth import Offer, Setpoint
+from firmware.core.limits.hardware import Hardware
 from firmware.core.limits.leases import Leases
+from firmware.core.limits.reserve import Reserve
 
 OPEN = const(2_000_000)  # wider than any current in mA or power in W: no limit
-_SOC_STALE_MS = const(120_000)  # INV-11
-_SOC_JUMP_PERMILLE = const(100)  # no battery moves so far between two readings
-_SOC_DOUBT_MS = const(60_000)
-_RESERVE_GAP_PERMILLE = const(10)  # above the reserve before discharge begins again
-_RAMP_MS = const(10_000)  # zero to rating, at least; and at least five responses
-_LONGEST_STEP_MS = const(1_000)  # keeps W * ms below 2**30
-
-
-def _clamp(value, low, high):
-    if value < low:
-        return low
-    return high if value > high else value
 
 
 class Limits:
-    """Collects the claims of all sources in the image and decides SETPOINT_W and OFFER_MA."""
+    """Collects the claims of all sources in the image and decides SETPOINT.
+
+    What a device needs is made for each row of the site at the first step."""
 
     def __init__(self, image):
         self._image = image
         self._commands = image.commands
-        self._offer = Offer(image)
         self._leases = Leases(image)
         self._market = Said(image, im.MARKET_SEQ, im.MARKET_TTL_MS, self._claim_market)
-        self._reserve = Reserve(image)
+        self._prepared = False
+        self._offered = bytearray(im.DEVICES)
+        self._hardware = ()
+        self._reserves = ()
+        self._offers = ()
+        self._setpoints = ()
+
+    def _prepare(self):
+        image, site = self._image, self._image.site
+        rows = [d for d in range(im.DEVICES) if columns.kind(site, d)]
+        offers = [d for d in rows if columns.offered(site, d)]
+        stores = [d for d in rows if columns.stores(site, d)]
+        self._hardware = [Hardware(image, d) for d in rows]
+        self._offers = [Offer(image, d) for d in offers]
+        self._setpoints = [Setpoint(image, d) for d in rows if d not in offers]
+        self._reserves = [Reserve(image, d) for d in stores]
+        for device in offers:
+            self._offered[device] = 1
+        for device in range(im.DEVICES):
+            if device not in rows:
+                self.claim(im.HARDWARE, device, 0, 0, im.REASON_TOPOLOGY)
+            if device not in stores:
+                self.claim(im.RESERVE, device, -OPEN, OPEN, im.REASON_NONE)
 
     def claim(
         self, source, device, low, high, reason, node=-1, leg=-1, value=0, low_reason=im.UNKNOWN
     ):
-        """State a range for a device: mA per leg (EVSE) or W (INVERTER).
+        """State a range for a device: mA per leg of what takes an offer, else W.
 
         `reason` says why `high`, and also why `low` unless `low_reason` does.
         """
@@ -62,16 +74,22 @@ class Limits:
 
     def step(self, dt_ms):
         """Claim for HARDWARE, OPERATOR, RESERVE and MARKET, then arbitrate."""
-        image = self._image
-        claim_evse(image, self)
-        claim_inverter(image, self)
+        if not self._prepared:
+            self._prepare()
+            self._prepared = True
+        for hardware in self._hardware:
+            hardware.claim(self)
         self._leases.step(dt_ms, self)
         self._market.step(dt_ms)
-        self._reserve.claim(dt_ms, self)
-        self._offer.claim_pause(dt_ms, self)
+        for reserve in self._reserves:
+            reserve.claim(dt_ms, self)
+        for offer in self._offers:
+            offer.claim_pause(dt_ms, self)
         self.arbitrate()
-        self._setpoint(dt_ms)
-        self._offer.step(dt_ms, image.commands[im.GRANT_HIGH + im.EVSE])
+        for setpoint in self._setpoints:
+            setpoint.step(dt_ms)
+        for offer in self._offers:
+            offer.step(dt_ms)
 
     def arbitrate(self):
         """Intersect all claims in the order of their sources; remember who moved each end."""
@@ -84,29 +102,10 @@ class Limits:
             self.claim(im.MARKET, device, 0, 0, im.REASON_NO_GOAL)
             return
         high = requests[im.MARKET_HIGH + device]
-        low = requests[im.MARKET_LOW + device] if device != im.EVSE else 0
+        low = 0 if self._offered[device] else requests[im.MARKET_LOW + device]
         if high < low:
             high = low
         self.claim(im.MARKET, device, low, high, im.REASON_GOAL, -1, -1, high)
-
-    def _setpoint(self, dt_ms):
-        image = self._image
-        commands = image.commands
-        target_w = _clamp(
-            0, commands[im.GRANT_LOW + im.INVERTER], commands[im.GRANT_HIGH + im.INVERTER]
-        )
-        rating_w = image.site[
-            im.DEVICE_CHARGE_W + im.INVERTER
-            if target_w > 0
-            else im.DEVICE_DISCHARGE_W + im.INVERTER
-        ]
-        ramp_ms = 5 * image.site[im.DEVICE_RESPONSE_MS + im.INVERTER]
-        if ramp_ms < _RAMP_MS:
-            ramp_ms = _RAMP_MS
-        step_w = rating_w * (dt_ms if dt_ms < _LONGEST_STEP_MS else _LONGEST_STEP_MS) // ramp_ms
-        commands[im.SETPOINT + im.INVERTER] = ramp(
-            commands[im.SETPOINT + im.INVERTER], target_w, step_w if step_w else 1
-        )
 
 
 class Said:
@@ -138,53 +137,3 @@ class Said:
             if stands != self._stands[device]:
                 self._stands[device] = stands
                 self._claim(device, stands)
-
-
-class Reserve:
-    """INV-11: no discharge at or below the owner's reserve, or when the charge is not known."""
-
-    def __init__(self, image):
-        self._image = image
-        self._first = True
-        self._reached = True
-        self._last = im.UNKNOWN
-        self._doubt_ms = 0
-
-    def claim(self, dt_ms, limits):
-        image = self._image
-        if self._first:
-            self._first = False
-            limits.claim(im.RESERVE, im.EVSE, -OPEN, OPEN, im.REASON_NONE)
-        soc = self._plausible(dt_ms)
-        if soc < 0:
-            self._reached = True
-            limits.claim(im.RESERVE, im.INVERTER, 0, OPEN, im.REASON_SOC_UNKNOWN)
-            return
-        state = image.commands[im.ISLAND_STATE]
-        outage = state == im.ISLAND_ISLANDED or state == im.ISLAND_STARTING
-        reserve = image.requests[im.OUTAGE_RESERVE_PERMILLE if outage else im.RESERVE_PERMILLE]
-        if soc <= reserve:
-            self._reached = True
-        elif soc >= reserve + _RESERVE_GAP_PERMILLE or soc == 1000:
-            self._reached = False
-        low = 0 if self._reached else -OPEN
-        limits.claim(im.RESERVE, im.INVERTER, low, OPEN, im.REASON_RESERVE, -1, -1, soc)
-
-    def _plausible(self, dt_ms):
-        """SoC in permille, or -1: unknown, old, or jumped while the same car was connected."""
-        readings = self._image.readings
-        soc = readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]
-        if soc < 0 or soc > 1000 or readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] > _SOC_STALE_MS:
-            self._last = im.UNKNOWN
-            return im.UNKNOWN
-        if not readings[im.DEVICE_PLUGGED + im.INVERTER]:
-            self._last = soc
-            self._doubt_ms = 0
-            return soc
-        doubt_ms = self._doubt_ms - dt_ms
-        moved = soc - self._last
-        if self._last >= 0 and not -_SOC_JUMP_PERMILLE <= moved <= _SOC_JUMP_PERMILLE:
-            doubt_ms = _SOC_DOUBT_MS
-        self._doubt_ms = doubt_ms if doubt_ms > 0 else 0
-        self._last = soc
-        return soc if doubt_ms <= 0 else im.UNKNOWN

@@ -7,6 +7,7 @@
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.limits import columns
 from firmware.core.vehicle.pilot import LEAST_MA
 
 _RAISE_MA = const(2_000)  # a raise, shared by the legs: three legs move the sum three times
@@ -15,6 +16,8 @@ _REST_MS = const(3_000)  # steady +12 V for so long before PWM comes again
 _WAIT_LEAST_MS = const(5_000)
 _WAIT_MOST_MS = const(300_000)
 _WELL_MS = const(600_000)
+_RAMP_MS = const(10_000)  # zero to rating, at least; and at least five responses
+_LONGEST_STEP_MS = const(1_000)  # keeps W * ms below 2**30
 _BRIEF_MS = const(2_000)  # a want of current that is over by then was a reading's, or a start's
 
 
@@ -27,15 +30,49 @@ def ramp(now, target, step):
     return grown if grown > target else target
 
 
+class Setpoint:
+    """SETPOINT of a device that takes a power, from its grant: zero as far as it may."""
+
+    def __init__(self, image, device):
+        site = image.site
+        self._commands = image.commands
+        self._device = device
+        self._charge_w = site[im.DEVICE_CHARGE_W + device]
+        self._discharge_w = site[im.DEVICE_DISCHARGE_W + device]
+        ramp_ms = 5 * site[im.DEVICE_RESPONSE_MS + device]
+        self._ramp_ms = ramp_ms if ramp_ms > _RAMP_MS else _RAMP_MS
+
+    def step(self, dt_ms):
+        commands, device = self._commands, self._device
+        target_w = 0
+        if commands[im.GRANT_LOW + device] > 0:
+            target_w = commands[im.GRANT_LOW + device]
+        if commands[im.GRANT_HIGH + device] < target_w:
+            target_w = commands[im.GRANT_HIGH + device]
+        rating_w = self._charge_w if target_w > 0 else self._discharge_w
+        dt_ms = dt_ms if dt_ms < _LONGEST_STEP_MS else _LONGEST_STEP_MS
+        step_w = rating_w * dt_ms // self._ramp_ms
+        commands[im.SETPOINT + device] = ramp(
+            commands[im.SETPOINT + device], target_w, step_w if step_w else 1
+        )
+
+
 class Offer:
-    """OFFER_MA from the grant: 0, or 6 A and up.
+    """SETPOINT of a device that takes an offer, from its grant: 0, or its least and up.
 
     A stop for want of current lasts a pause; one for want of data until its instrument has been
     fresh again for a while, and so does one for a want that the next readings deny.
     """
 
-    def __init__(self, image):
-        self._image = image
+    def __init__(self, image, device):
+        site = image.site
+        self._commands = image.commands
+        self._device = device
+        self._slot = im.PANEL * im.DEVICES + device
+        least_ma = site[im.DEVICE_LEAST + device]
+        self._least_ma = least_ma if least_ma > LEAST_MA else LEAST_MA
+        self._raise_ma = _RAISE_MA // columns.legs(site, device)
+        self._pause_most_ms = site[im.DEVICE_PAUSE_MS + device]
         self._changed_ms = im.AGE_MAX_MS
         self._pause_ms = 0
         self._brief_ms = 0  # a want of current may still prove to have been none
@@ -48,30 +85,26 @@ class Offer:
         """While the pause lasts, it is the PANEL's claim."""
         self._watch_sight(dt_ms)
         left_ms = self._pause_ms - dt_ms
-        commands = self._image.commands
+        commands, slot = self._commands, self._slot
         if self._brief_ms > 0:
             self._brief_ms -= dt_ms
-            room_ma = commands[im.CLAIM_HIGH + im.PANEL * im.DEVICES + im.EVSE]
+            room_ma = commands[im.CLAIM_HIGH + slot]
             if room_ma >= self._had_ma and left_ms > _WAIT_LEAST_MS:
                 left_ms = _WAIT_LEAST_MS
         self._pause_ms = left_ms if left_ms > 0 else 0
         reason = im.REASON_PAUSE
-        if left_ms <= 0 and commands[im.SETPOINT + im.EVSE] == 0 and not self._blind:
+        if left_ms <= 0 and commands[im.SETPOINT + self._device] == 0 and not self._blind:
             left_ms = self._wait_ms - self._seen_ms
             reason = im.REASON_METER_BACK
         if left_ms > 0:
-            slot = im.PANEL * im.DEVICES + im.EVSE
-            node = commands[im.CLAIM_NODE + slot]
-            limits.claim(
-                im.PANEL, im.EVSE, 0, 0, reason, node, commands[im.CLAIM_LEG + slot], left_ms
-            )
+            node, leg = commands[im.CLAIM_NODE + slot], commands[im.CLAIM_LEG + slot]
+            limits.claim(im.PANEL, self._device, 0, 0, reason, node, leg, left_ms)
 
     def _watch_sight(self, dt_ms):
         """Whether the panel says zero because it does not see; each time it asks for twice as much
         patience, until all has been well for long."""
-        commands = self._image.commands
-        slot = im.PANEL * im.DEVICES + im.EVSE
-        blind = commands[im.CLAIM_HIGH + slot] < LEAST_MA
+        commands, slot = self._commands, self._slot
+        blind = commands[im.CLAIM_HIGH + slot] < self._least_ma
         reason = commands[im.CLAIM_REASON + slot]
         blind = blind and (
             reason == im.REASON_METER_STALE
@@ -84,46 +117,46 @@ class Offer:
             if seen_ms > _WELL_MS:
                 self._wait_ms = _WAIT_LEAST_MS
         elif not self._blind and (
-            commands[im.SETPOINT + im.EVSE] or self._seen_ms < self._wait_ms
+            commands[im.SETPOINT + self._device] or self._seen_ms < self._wait_ms
         ):
             if self._seen_ms <= _WELL_MS and self._wait_ms < _WAIT_MOST_MS:
                 self._wait_ms *= 2
             self._seen_ms = 0
         self._blind = blind
 
-    def step(self, dt_ms, granted_ma):
-        """Write OFFER_MA."""
-        commands = self._image.commands
+    def step(self, dt_ms):
+        """Write SETPOINT."""
+        commands = self._commands
         changed_ms = self._changed_ms + dt_ms
         self._changed_ms = changed_ms if changed_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
-        offer_ma = commands[im.SETPOINT + im.EVSE]
-        lacks = self._lacks_current()
-        next_ma = self._next(offer_ma, granted_ma if granted_ma >= LEAST_MA else 0)
+        offer_ma = commands[im.SETPOINT + self._device]
+        granted_ma = commands[im.GRANT_HIGH + self._device]
+        next_ma = self._next(offer_ma, granted_ma if granted_ma >= self._least_ma else 0)
         if next_ma == offer_ma:
             return
-        if next_ma == 0 and lacks:
-            self._pause_ms = self._image.site[im.DEVICE_PAUSE_MS + im.EVSE]
+        if next_ma == 0 and self._lacks_current():
+            self._pause_ms = self._pause_most_ms
             self._brief_ms = _BRIEF_MS
             self._had_ma = offer_ma
         self._changed_ms = 0
-        commands[im.SETPOINT + im.EVSE] = next_ma
+        commands[im.SETPOINT + self._device] = next_ma
 
     def _next(self, offer_ma, target_ma):
         if target_ma <= offer_ma:
             return target_ma
         if offer_ma == 0:
-            return LEAST_MA if self._changed_ms >= _REST_MS else 0
+            return self._least_ma if self._changed_ms >= _REST_MS else 0
         if self._changed_ms < _RAISE_MS:
             return offer_ma
-        grown_ma = offer_ma + _RAISE_MA // self._image.site[im.DEVICE_LEGS + im.EVSE]
+        grown_ma = offer_ma + self._raise_ma
         return grown_ma if grown_ma < target_ma else target_ma
 
     def _lacks_current(self):
-        """Car and owner would go on; the panel cannot carry 6 A, and knows it."""
-        commands = self._image.commands
+        """Car and owner would go on; the panel cannot carry the least, and knows it."""
+        commands, device, least_ma = self._commands, self._device, self._least_ma
         return (
-            commands[im.CLAIM_HIGH + im.HARDWARE * im.DEVICES + im.EVSE] >= LEAST_MA
-            and commands[im.CLAIM_HIGH + im.MARKET * im.DEVICES + im.EVSE] >= LEAST_MA
-            and commands[im.CLAIM_HIGH + im.PANEL * im.DEVICES + im.EVSE] < LEAST_MA
+            commands[im.CLAIM_HIGH + im.HARDWARE * im.DEVICES + device] >= least_ma
+            and commands[im.CLAIM_HIGH + im.MARKET * im.DEVICES + device] >= least_ma
+            and commands[im.CLAIM_HIGH + self._slot] < least_ma
             and not self._blind
         )

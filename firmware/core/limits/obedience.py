@@ -1,4 +1,4 @@
-# islet: whether the inverter, following the grid, does what it was granted (INV-16).
+# islet: whether each converter, following the grid, does what it was granted (INV-16).
 # GPL-3.0-or-later
 #
 # A late device is not a disobedient one: a measurement counts when it lies outside everything that
@@ -7,6 +7,7 @@
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.limits import columns
 from firmware.core.limits.grants import Grants
 from firmware.core.limits.seen import Seen
 
@@ -40,26 +41,69 @@ _SURE_MS = const(700)
 
 
 class Obedience:
-    """Writes OBEDIENCE, ENABLE_BAR and its bits of FAULTS; takes SETPOINT_MODE to stop.
-
-    `withheld` holds the outputs that must stay off, whatever contactor and island permit.
+    """All converters of the site, a Follower each, made at the first step; writes its bits of
+    FAULTS. `withheld` holds the outputs that must stay off, whatever contactor and island permit.
     """
 
     def __init__(self, image, panel):
+        self._image = image
+        self._panel = panel
+        self.rows = None
+        self.withheld = 0
+        self.faults = 0
+
+    def recall(self, faults):
+        """Start with the faults that stood before a reset: all then wait for a person."""
+        self.faults = faults & KEPT_FAULTS
+
+    def step(self, dt_ms):
+        image = self._image
+        if self.rows is None:
+            self.rows = self._followers()
+        if not self.rows:
+            return
+        faults = withheld = dark = 0
+        for row in self.rows:
+            row.step(dt_ms)
+            faults |= row.faults
+            withheld |= row.withheld
+            if row.dark:
+                dark = 1
+        self.faults = faults
+        self.withheld = withheld
+        commands = image.commands
+        commands[im.MEMORY + im.MEMORY_OBEDIENCE] = dark
+        commands[im.FAULTS] = commands[im.FAULTS] & ~KEPT_FAULTS | faults
+
+    def _followers(self):
+        image = self._image
+        rows = []
+        for device in range(im.DEVICES):
+            if columns.kind(image.site, device) == im.KIND_CONVERTER:
+                rows.append(Follower(image, Seen(image, self._panel, device), device))
+                rows[-1].recall(self.faults)
+        return rows
+
+
+class Follower:
+    """One converter: writes its OBEDIENCE and ENABLE_BAR; takes SETPOINT_MODE to stop."""
+
+    def __init__(self, image, seen, device):
+        self._device = device
         self._site = image.site
         self._readings = image.readings
         self._commands = image.commands
         self._requests = image.requests
         self._trips = image.trips
-        self.seen = Seen(image, panel)
+        self.seen = seen
+        self._point = columns.point(image.site, device)
         self.withheld = 0
         self.faults = 0
         self.level = im.OBEY_QUIET
         self.count = 0  # times named since it last obeyed for long
         self.pause_ms = 0  # left until it is tried again
         self._grants = Grants()
-        self._prepared = False
-        self._response_ms = 0
+        self._response_ms = image.site[im.DEVICE_RESPONSE_MS + device]
         self._out_ms = 0  # outside its grant, counted from the sample
         self._loose_ms = 0  # outside all that it may still be following
         self._beyond_ms = 0  # outside beyond its response
@@ -71,30 +115,25 @@ class Obedience:
         self._back_ms = 0  # left to wait for that to come back
         self._wait_ms = 0  # until it may be asked again
         self._calm_ms = 0
-        self._off_ms = self._open_ms = 0  # enable, T2's contactor
+        self._off_ms = self._open_ms = 0  # enable, contactor
         self._live_ms = 0  # power measured well after the enable fell
-        self._dark = False  # the islanding switch is withheld too
+        self.dark = False  # the islanding switch is withheld too
         self._acknowledged = 0
 
     def recall(self, faults):
-        """Start with the faults that stood before a reset: both then wait for a person."""
+        """Start with the faults that stood before a reset."""
         self.faults = faults & KEPT_FAULTS
-        self._dark = self._requests[im.REMEMBERED + im.MEMORY_OBEDIENCE] == 1
+        self.dark = self._requests[im.REMEMBERED + im.MEMORY_OBEDIENCE] == 1
         if self.faults & im.FAULT_NOT_OBEYED:
             self.level = im.OBEY_OFF
             self.count = _TIMES
 
     def step(self, dt_ms):
         seen = self.seen
-        if not self._prepared:
-            seen.prepare()
-            self._response_ms = self._site[im.DEVICE_RESPONSE_MS + im.INVERTER]
-            self._prepared = True
-        if seen.node < 0:
-            return
         commands = self._commands
         self._person()
-        low_w, high_w = commands[im.GRANT_LOW + im.INVERTER], commands[im.GRANT_HIGH + im.INVERTER]
+        device = self._device
+        low_w, high_w = commands[im.GRANT_LOW + device], commands[im.GRANT_HIGH + device]
         if low_w > 0:
             low_w = 0  # a wish may exclude zero; standing still always obeys
         if high_w < 0:
@@ -280,33 +319,33 @@ class Obedience:
         if self.faults & im.FAULT_ENABLE:
             bar |= im.BAR_ENABLE
             withheld = im.OUT_ENABLE
-            # T2's contactor opens by FAULTS; a power that it does not end is ended further up
+            # a contactor in its circuit opens by FAULTS; a power it does not end is ended further up
             age_ms = _ENABLE_MS + self.seen.age_ms
-            welded = commands[im.POINT_CONTACTOR_STATE] == im.CONTACTOR_FAULT
+            welded = self._point >= 0 and (
+                commands[im.POINT_CONTACTOR_STATE + self._point] == im.CONTACTOR_FAULT
+            )
             if self._live_ms and (not self.seen.gateway or welded or self._open_ms >= age_ms):
-                self._dark = self._site[im.ISLAND_CAPABLE] == 1
-            if self._dark:
+                self.dark = self._site[im.ISLAND_CAPABLE] == 1
+            if self.dark:
                 withheld |= im.OUT_ISLAND
                 bar |= im.BAR_SWITCH
         else:
-            self._dark = False
-        following = commands[im.SETPOINT_MODE + im.INVERTER] == im.MODE_FOLLOW
+            self.dark = False
+        following = commands[im.SETPOINT_MODE + self._device] == im.MODE_FOLLOW
         if following and (self.level >= im.OBEY_STOP or bar & im.BAR_ENABLE):
-            commands[im.SETPOINT_MODE + im.INVERTER] = im.MODE_STOP
+            commands[im.SETPOINT_MODE + self._device] = im.MODE_STOP
         self.withheld = withheld
-        commands[im.DEVICE_ENABLE_BAR + im.INVERTER] = bar
-        commands[im.DEVICE_OBEDIENCE + im.INVERTER] = self.level
-        commands[im.MEMORY + im.MEMORY_OBEDIENCE] = 1 if self._dark else 0
-        commands[im.FAULTS] = commands[im.FAULTS] & ~KEPT_FAULTS | self.faults
+        commands[im.DEVICE_ENABLE_BAR + self._device] = bar
+        commands[im.DEVICE_OBEDIENCE + self._device] = self.level
 
     def _barred(self):
         site = self._site
         bar = im.BAR_NOT_OBEYED if self.level == im.OBEY_OFF else 0
         blind = self.seen.blind_ms > self._response_ms + _GRACE_MS
-        if blind and not site[im.DEVICE_FITS + im.INVERTER]:
+        if blind and not site[im.DEVICE_FITS + self._device]:
             bar |= im.BAR_UNWITNESSED
-        guard = self._readings[im.DEVICE_ANTI_ISLANDING + im.INVERTER]
-        if guard == 0 or (guard != 1 and not site[im.DEVICE_CERTIFIED + im.INVERTER]):
+        guard = self._readings[im.DEVICE_ANTI_ISLANDING + self._device]
+        if guard == 0 or (guard != 1 and not site[im.DEVICE_CERTIFIED + self._device]):
             bar |= im.BAR_ANTI_ISLANDING
         return bar
 

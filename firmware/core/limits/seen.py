@@ -1,17 +1,17 @@
-# islet: what is seen of the inverter, by whom, and how old it is (INV-16).
+# islet: what is seen of a converter, by whom, and how old it is (INV-16).
 # GPL-3.0-or-later
 #
-# Witnesses, best first: a meter on its own node; in T2 the contactor's own current (no sign). Its
-# own report counts against it, and for it only beside a fresh measurement of a circuit above: that
-# one proves delivering (no house delivers what no source is declared for). Of drawing it knows
-# only that a step was not as reported, or that the circuit is overloaded: then its enable is the
-# step that tells whose draw it is.
+# Witnesses, best first: a meter on its own node; the current of the contactor in its circuit, if
+# it has one (no sign). Its own report counts against it, and for it only beside a fresh
+# measurement of a circuit above: that one proves delivering (no house delivers what no source is
+# declared for). Of drawing it knows only that a step was not as reported, or that the circuit is
+# overloaded: then its enable is the step that tells whose draw it is.
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.limits import columns
 from firmware.core.panel.layout import FRESH
 
-_GATEWAY = const(2)  # T2
 _FRESH_MS = const(2_000)  # a witness is younger
 _LEAST_W = const(100)  # tolerance: the larger of this and 3 % of the nameplate
 _LEAST_MA = const(500)  # and of a current: the larger of this and 5 %
@@ -19,16 +19,16 @@ _LOWEST_PERCENT = const(85)  # of the nominal voltage, where none is measured
 
 
 class Seen:
-    """`look` once a step, then ask. `node` is -1 where there is no inverter."""
+    """`look` once a step, then ask. Made once the panel has read the site."""
 
-    def __init__(self, image, panel):
+    def __init__(self, image, panel, device):
+        self._device = device
         self._site = image.site
         self._readings = image.readings
         self._commands = image.commands
         self._panel = panel
         self._witness = panel.witness
-        self.node = -1
-        self.gateway = False  # T2 with a contactor of its own
+        self.gateway = False  # a contactor of this board lies in its circuit
         self.age_ms = 0  # of the best witness; after `outside`, of the one that spoke
         self.blind_ms = im.AGE_MAX_MS  # for so long nothing has witnessed it
         self.bounded = False  # a circuit above is measured freshly
@@ -37,14 +37,15 @@ class Seen:
         self._own = self._above = -1
         self._reports = self._measured = self._flows = False
         self._tolerance_w = self._sources_w = 0
+        self._clamped = device  # row in which the contactor's current is read
+        self._others = []  # rows of the other devices below `_above`
+        self._prepare()
 
-    def prepare(self):
-        """Read the site; the panel's plan stands."""
+    def _prepare(self):
         site = self._site
         panel = self._panel
-        node = self.node = site[im.DEVICE_NODE + im.INVERTER]
-        if node < 0:
-            return
+        device = self._device
+        node = site[im.DEVICE_NODE + device]
         alone = True
         for i in range(site[im.NODE_COUNT]):
             if site[im.NODE_PARENT + i] == node:
@@ -55,28 +56,37 @@ class Seen:
             if panel.metered(node) and node != self._own:
                 self._above = node
             node = site[im.NODE_PARENT + node]
-        self.gateway = site[im.TOPOLOGY] == _GATEWAY and site[im.DEVICE_NODE + im.EVSE] >= 0
-        rating_w = site[im.DEVICE_CHARGE_W + im.INVERTER]
-        if site[im.DEVICE_DISCHARGE_W + im.INVERTER] > rating_w:
-            rating_w = site[im.DEVICE_DISCHARGE_W + im.INVERTER]
-        self._tolerance_w = max(_LEAST_W, rating_w * 3 // 100)
+        self.gateway = columns.point(site, device) >= 0
+        if self.gateway:
+            self._clamped = columns.clamped(site, device)
+        self._tolerance_w = max(_LEAST_W, columns.rating_w(site, device) * 3 // 100)
         if self._above >= 0:
             volts = site[im.NOMINAL_MV] // 1000
             self._sources_w = panel.sources_ma(self._above) * volts // 1000 * site[im.LEG_COUNT]
+            for row in range(im.DEVICES):
+                if row != device and columns.kind(site, row) and self._below(row):
+                    self._others.append(row)
+
+    def _below(self, device):
+        """Whether a device hangs below `_above`, or on it."""
+        node = self._site[im.DEVICE_NODE + device]
+        while node >= 0 and node != self._above:
+            node = self._site[im.NODE_PARENT + node]
+        return node >= 0
 
     def look(self, dt_ms):
         """Which witnesses speak now, and for how long none has."""
         readings = self._readings
-        self._reports = readings[im.DEVICE_AGE_MS + im.INVERTER] <= _FRESH_MS
+        self._reports = readings[im.DEVICE_AGE_MS + self._device] <= _FRESH_MS
         self._measured = self._own >= 0 and self._panel.state(self._own) == FRESH
-        self._flows = self.gateway and readings[im.DEVICE_AGE_MS + im.EVSE] <= _FRESH_MS
+        self._flows = self.gateway and readings[im.DEVICE_AGE_MS + self._clamped] <= _FRESH_MS
         self.bounded = self._above >= 0 and self._panel.state(self._above) == FRESH
         if self._measured:
             self.age_ms = readings[im.NODE_AGE_MS + self._own]
         elif self._reports:
-            self.age_ms = readings[im.DEVICE_AGE_MS + im.INVERTER]
+            self.age_ms = readings[im.DEVICE_AGE_MS + self._device]
         elif self._flows:
-            self.age_ms = readings[im.DEVICE_AGE_MS + im.EVSE]
+            self.age_ms = readings[im.DEVICE_AGE_MS + self._clamped]
         elif self.bounded:
             self.age_ms = readings[im.NODE_AGE_MS + self._above]
         else:
@@ -96,11 +106,11 @@ class Seen:
             error_w = abs(w) * self._site[im.NODE_ERROR_PERMILLE + self._own] // 1000
             return w < low_w - error_w or w > high_w + error_w
         if self._reports:
-            w = self._readings[im.DEVICE_W + im.INVERTER]
+            w = self._readings[im.DEVICE_W + self._device]
             if w < low_w or w > high_w:
                 return True
         if self._flows and self._exceeds(high_w if high_w > -low_w else -low_w):
-            self.age_ms = self._readings[im.DEVICE_AGE_MS + im.EVSE]
+            self.age_ms = self._readings[im.DEVICE_AGE_MS + self._clamped]
             return True
         if self.bounded and not self.cleared and self._most_w() < low_w:
             self.age_ms = self.above_age_ms()
@@ -115,7 +125,7 @@ class Seen:
             return False
         if self._sources_w:
             return False
-        w = self._readings[im.DEVICE_W + im.INVERTER]
+        w = self._readings[im.DEVICE_W + self._device]
         return -self._tolerance_w <= w <= self._tolerance_w
 
     def doubted(self):
@@ -123,11 +133,11 @@ class Seen:
         islet knows of. Only where it `rests_by_its_word`."""
         commands = self._commands
         below = self._panel.below(commands[im.ALARM_NODE]) if commands[im.ALARM_MA] > 0 else 0
-        return below >> im.INVERTER & 1 != 0 or self._witness.missed(self._above)
+        return below >> self._device & 1 != 0 or self._witness.missed(self._above)
 
     def above_w(self):
-        """What flows in the circuit above, without the car. Only where `bounded`."""
-        return self._node_w(self._above) - self._car_w()
+        """What flows in the circuit above, without the other devices. Only where `bounded`."""
+        return self._node_w(self._above) - self._others_w()
 
     def delivers(self):
         """Whether the circuit above proves that it delivers. Only where `bounded`."""
@@ -139,11 +149,11 @@ class Seen:
 
     def runs(self):
         """Whether power flows, by a witness that speaks of it alone, or by its own word. A silent
-        one does when the house delivers and it did so by its last word; in T2, where opening its
-        contactor costs the house nothing, also without that."""
+        one does when the house delivers and it did so by its last word; where a contactor of this
+        board lies in its circuit and opening it costs the house nothing, also without that."""
         if self._measured or self._reports or self._flows:
             return self.outside(0, 0) and not self.suspect
-        delivered = self._readings[im.DEVICE_W + im.INVERTER] < -self._tolerance_w
+        delivered = self._readings[im.DEVICE_W + self._device] < -self._tolerance_w
         return self.bounded and (delivered or self.gateway) and self.delivers()
 
     def _node_w(self, node):
@@ -153,44 +163,40 @@ class Seen:
 
     def _most_w(self):
         """The highest its power can be by the circuit above: all that flows there, plus what other
-        sources may deliver, less what the car takes (at a power factor of 7/8)."""
+        sources may deliver, less what the other devices take."""
         site = self._site
         w = self._node_w(self._above)
         w += self._sources_w + abs(w) * site[im.NODE_ERROR_PERMILLE + self._above] // 1000
-        return w - self._car_w()
+        return w - self._others_w()
 
-    def _car_w(self):
-        """What the car takes at least."""
+    def _others_w(self):
+        """What the other devices below the circuit take at least: a car at a power factor of 7/8,
+        a converter that does not answer at its full delivery."""
         site = self._site
         readings = self._readings
         w = 0
-        if (
-            not self.gateway
-            and site[im.DEVICE_NODE + im.EVSE] >= 0
-            and readings[im.DEVICE_AGE_MS + im.EVSE] <= _FRESH_MS
-        ):
-            for leg in range(site[im.DEVICE_LEGS + im.EVSE]):
-                w += (
-                    readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
-                    * 7
-                    // 8
-                    * (site[im.NOMINAL_MV] // 1000)
-                    // 1000
-                )
+        for row in self._others:
+            fresh = readings[im.DEVICE_AGE_MS + row] <= _FRESH_MS
+            if not columns.offered(site, row):
+                w += readings[im.DEVICE_W + row] if fresh else -site[im.DEVICE_DISCHARGE_W + row]
+            elif fresh:
+                at = im.DEVICE_MA + row * im.LEGS
+                for leg in range(columns.legs(site, row)):
+                    w += readings[at + leg] * 7 // 8 * (site[im.NOMINAL_MV] // 1000) // 1000
         return w
 
     def _exceeds(self, power_w):
-        """T2: whether the contactor carries more on a leg than a power makes, spread evenly."""
+        """Whether the contactor carries more on a leg than a power makes, spread evenly."""
         site = self._site
         readings = self._readings
-        limit_ma = power_w // site[im.DEVICE_LEGS + im.INVERTER] * 1000 // self._volts()
+        limit_ma = power_w // columns.legs(site, self._device) * 1000 // self._volts()
         margin_ma = limit_ma // 20
         limit_ma += margin_ma if margin_ma > _LEAST_MA else _LEAST_MA
-        limit_ma += (
-            limit_ma * site[im.NODE_ERROR_PERMILLE + site[im.DEVICE_NODE + im.EVSE]] // 1000
-        )
+        node = site[im.DEVICE_NODE + self._clamped]
+        limit_ma += limit_ma * site[im.NODE_ERROR_PERMILLE + node] // 1000
+        at = im.DEVICE_MA + self._clamped * im.LEGS
         for leg in range(im.LEGS):
-            if readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] > limit_ma:
+            if readings[at + leg] > limit_ma:
                 return True
         return False
 

@@ -41,22 +41,22 @@ def asks_for_power(image):
     return state == im.PILOT_C
 
 
-def authorised(image):
+def authorised(image, point=0):
     """Nobody need be, or somebody was for the present connection."""
     requests = image.requests
-    return image.site[im.POINT_AUTH_REQUIRED] == 0 or (
-        requests[im.POINT_AUTHORISED] == 1
-        and requests[im.POINT_AUTHORISED_FOR] == image.commands[im.POINT_UNPLUGS]
+    return image.site[im.POINT_AUTH_REQUIRED + point] == 0 or (
+        requests[im.POINT_AUTHORISED + point] == 1
+        and requests[im.POINT_AUTHORISED_FOR + point] == image.commands[im.POINT_UNPLUGS + point]
     )
 
 
-def gateway_ready(image):
+def gateway_ready(image, device=im.INVERTER):
     """T2: the device answers, has a car connected and locked, and reports no fault."""
     readings = image.readings
     return (
-        readings[im.DEVICE_AGE_MS + im.INVERTER] <= _MEASURED_MS
-        and readings[im.DEVICE_PLUGGED + im.INVERTER] == 1
-        and readings[im.DEVICE_FAULT + im.INVERTER] == 0
+        readings[im.DEVICE_AGE_MS + device] <= _MEASURED_MS
+        and readings[im.DEVICE_PLUGGED + device] == 1
+        and readings[im.DEVICE_FAULT + device] == 0
     )
 
 

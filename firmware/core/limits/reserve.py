@@ -1,0 +1,58 @@
+# islet: the owner's reserve of energy, per device that stores it (INV-11).
+# GPL-3.0-or-later
+
+from firmware import image as im
+from firmware.base.viper import const
+
+_SOC_STALE_MS = const(120_000)  # INV-11
+_SOC_JUMP_PERMILLE = const(100)  # no battery moves so far between two readings
+_SOC_DOUBT_MS = const(60_000)
+_RESERVE_GAP_PERMILLE = const(10)  # above the reserve before discharge begins again
+_WIDEST = const(2_000_000)
+
+
+class Reserve:
+    """INV-11: no discharge at or below the owner's reserve, or when the charge is not known."""
+
+    def __init__(self, image, device):
+        self._image = image
+        self._device = device
+        self._reached = True
+        self._last = im.UNKNOWN
+        self._doubt_ms = 0
+
+    def claim(self, dt_ms, limits):
+        image, device = self._image, self._device
+        soc = self._plausible(dt_ms)
+        if soc < 0:
+            self._reached = True
+            limits.claim(im.RESERVE, device, 0, _WIDEST, im.REASON_SOC_UNKNOWN)
+            return
+        state = image.commands[im.ISLAND_STATE]
+        outage = state == im.ISLAND_ISLANDED or state == im.ISLAND_STARTING
+        reserve = image.requests[im.OUTAGE_RESERVE_PERMILLE if outage else im.RESERVE_PERMILLE]
+        if soc <= reserve:
+            self._reached = True
+        elif soc >= reserve + _RESERVE_GAP_PERMILLE or soc == 1000:
+            self._reached = False
+        low = 0 if self._reached else -_WIDEST
+        limits.claim(im.RESERVE, device, low, _WIDEST, im.REASON_RESERVE, -1, -1, soc)
+
+    def _plausible(self, dt_ms):
+        """SoC in permille, or -1: unknown, old, or jumped while the same car was connected."""
+        readings, device = self._image.readings, self._device
+        soc = readings[im.DEVICE_SOC_PERMILLE + device]
+        if soc < 0 or soc > 1000 or readings[im.DEVICE_SOC_AGE_MS + device] > _SOC_STALE_MS:
+            self._last = im.UNKNOWN
+            return im.UNKNOWN
+        if not readings[im.DEVICE_PLUGGED + device]:
+            self._last = soc
+            self._doubt_ms = 0
+            return soc
+        doubt_ms = self._doubt_ms - dt_ms
+        moved = soc - self._last
+        if self._last >= 0 and not -_SOC_JUMP_PERMILLE <= moved <= _SOC_JUMP_PERMILLE:
+            doubt_ms = _SOC_DOUBT_MS
+        self._doubt_ms = doubt_ms if doubt_ms > 0 else 0
+        self._last = soc
+        return soc if doubt_ms <= 0 else im.UNKNOWN
