@@ -97,8 +97,8 @@ class Keep:
             issuer, leased, step = flags >> 8, flags >> 2 & _NODE, flags & 3
             if kind not in (LEASE, BACK) or not values[2] or not _kept(issuer):
                 continue
-            leased = im.DEVICES if leased == _NODE else leased
-            if leased > im.DEVICES or step >= im.LEASE_STEPS:
+            leased = 0 if leased == _NODE else 1 + leased
+            if leased >= im.LEASED or step >= im.LEASE_STEPS:
                 continue
             row = issuer * im.LEASED + leased
             if values[3]:
@@ -196,7 +196,7 @@ class Keep:
         """What its record shall hold: low, high, s left (-1 until released), node + 1."""
         key, issuer, leased, at = row
         requests = self._image.requests
-        node = requests[im.LEASE_NODE + issuer] + 1 if leased == im.DEVICES else 0
+        node = requests[im.LEASE_NODE + issuer] + 1 if leased == 0 else 0
         if key & 0xFF == BACK:
             low, high = requests[im.LEASE_BACK_LOW + at], requests[im.LEASE_BACK_HIGH + at]
             return _NONE if (low, high) == _OPEN else (low, high, _UNTIL_RELEASED, node)
@@ -299,7 +299,7 @@ def _leases():
     """Of each record of a lease: its topic, issuer, what is leased, place in its block."""
     for issuer in range(im.ISSUERS):
         for leased in range(im.LEASED if _kept(issuer) else 0):
-            flags = issuer << 8 | (leased if leased < im.DEVICES else _NODE) << 2
+            flags = issuer << 8 | (leased - 1 if leased else _NODE) << 2
             at = issuer * im.LEASED + leased
             yield topic(BACK, flags), issuer, leased, at
             for step in range(im.LEASE_STEPS):

@@ -10,7 +10,7 @@ from firmware import image as im
 
 WIDEST = 2_000_000  # an end left open
 RELEASED = im.AGE_MAX_MS  # until released
-NODE = im.DEVICES  # of what is leased: not a device but the issuer's node
+NODE = -1  # of what is leased: not a device but the issuer's node
 
 # A row per issuer, in the order in which one of two equal limits is named.
 ISSUERS = (
@@ -63,7 +63,7 @@ def give(image, issuer, leased, low, high, ttl_s, node=-1):
 def fall_back(image, issuer, leased, low, high):
     """A range for whenever none with an end stands, until released."""
     requests = image.requests
-    at = issuer * im.LEASED + leased
+    at = _at(issuer, leased)
     requests[im.LEASE_BACK_LOW + at] = max(low, requests[im.LEASE_BACK_LOW + at])
     requests[im.LEASE_BACK_HIGH + at] = min(high, requests[im.LEASE_BACK_HIGH + at])
     _changed(requests)
@@ -75,8 +75,8 @@ def release(image, issuer, leased):
     row = _row(issuer, leased)
     for i in range(im.LEASE_STEPS):
         _put(requests, row + i, (0, 0, 0))
-    requests[im.LEASE_BACK_LOW + issuer * im.LEASED + leased] = -WIDEST
-    requests[im.LEASE_BACK_HIGH + issuer * im.LEASED + leased] = WIDEST
+    requests[im.LEASE_BACK_LOW + _at(issuer, leased)] = -WIDEST
+    requests[im.LEASE_BACK_HIGH + _at(issuer, leased)] = WIDEST
     if leased == NODE:
         requests[im.LEASE_NODE + issuer] = -1
     _changed(requests)
@@ -97,7 +97,7 @@ def standing(image, issuer, leased):
 def holds(image, issuer, leased):
     """Whether the issuer limits it, now or as a fall-back."""
     requests = image.requests
-    at = issuer * im.LEASED + leased
+    at = _at(issuer, leased)
     back = (requests[im.LEASE_BACK_LOW + at], requests[im.LEASE_BACK_HIGH + at])
     return back != (-WIDEST, WIDEST) or any(standing(image, issuer, leased))
 
@@ -128,7 +128,7 @@ def shown(image, leased, unit, node=-1):
             if step:
                 left_s = None if step[2] == RELEASED else step[2] - up_s
                 found.append(_shown(name, "holds", step[0], step[1], unit, left_s))
-        at = issuer * im.LEASED + leased
+        at = _at(issuer, leased)
         low, high = requests[im.LEASE_BACK_LOW + at], requests[im.LEASE_BACK_HIGH + at]
         if (low, high) != (-WIDEST, WIDEST):
             found.append(_shown(name, "falls back", low, high, unit, None))
@@ -145,8 +145,12 @@ def _shown(name, what, low, high, unit, left_s):
     }
 
 
+def _at(issuer, leased):
+    return issuer * im.LEASED + 1 + leased
+
+
 def _row(issuer, leased):
-    return (issuer * im.LEASED + leased) * im.LEASE_STEPS
+    return _at(issuer, leased) * im.LEASE_STEPS
 
 
 def _covers(one, other):

@@ -40,7 +40,7 @@ def test_so_many_days_without_ever_being_at_zero(a_day: int, lasts: int) -> None
         leases.give(image, im.ISSUER_OPERATOR, im.EVSE, 0, 6_000 + number, None)
         made.note()
         assert not made.state()["waiting"], number
-    assert found_big(flash).requests[im.LEASE_HIGH] == 6_000 + lasts * a_day - 1
+    assert found_big(flash).requests[im.LEASE_HIGH + im.LEASE_STEPS] == 6_000 + lasts * a_day - 1
 
 
 def found_big(flash: Big) -> im.Image:

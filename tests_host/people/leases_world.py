@@ -196,7 +196,7 @@ class World:
             (commands[im.HELD_LOW + at], commands[im.HELD_HIGH + at])
             for i in range(im.ISSUERS)
             if requests[im.LEASE_NODE + i] == node
-            for at in (i * im.LEASED + leases.NODE,)
+            for at in (i * im.LEASED,)
         ]
         return max([-OPEN, *(e[0] for e in ends)]), min([OPEN, *(e[1] for e in ends)])
 

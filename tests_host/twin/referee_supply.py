@@ -63,7 +63,7 @@ HOLD = (Event(10, "mqtt", "islet/set/goal", {"goal": "hold"}),)
 
 
 def heard(high_ma: int, granted_ma: int) -> Any:
-    said = {"LEASE_HIGH[0]": high_ma, "LEASE_UNTIL_S[0]": 10**9, "GRANT_HIGH[0]": granted_ma}
+    said = {"LEASE_HIGH[3]": high_ma, "LEASE_UNTIL_S[3]": 10**9, "GRANT_HIGH[0]": granted_ma}
     return grants(0, 0, 0, **said)
 
 

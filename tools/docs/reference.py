@@ -29,7 +29,7 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     """(heading, introduction, lines of a table)."""
     from firmware import guard, policy
     from firmware.core.grid import island_table, recovery
-    from firmware.core.limits import obedience
+    from firmware.core.limits import hardware, obedience
     from firmware.core.vehicle import bounds, contactor, pilot, proximity, wear
     from firmware.ledger import keep
     from firmware.people import commands, lamp, leases
@@ -85,8 +85,14 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         bounds.table(),
     )
     yield (
+        "Why a device stands at zero",
+        "Of what it is, before anybody limits it (`firmware/core/limits/hardware.py`); reasons by "
+        "their number in `firmware/image.py`, their sentences in `firmware/people/words.py`.",
+        hardware.table(),
+    )
+    yield (
         "Obedience",
-        "An inverter outside its grant, INV-16 (`firmware/core/limits/obedience.py`).",
+        "A converter outside its grant, INV-16 (`firmware/core/limits/obedience.py`).",
         obedience.table(),
     )
     yield "Island", "The transfer (`firmware/core/grid/island_table.py`).", island_table.describe()

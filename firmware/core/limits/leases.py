@@ -56,7 +56,7 @@ class Leases:
         kernel.strictest(
             self._commands,
             found,
-            im.HELD_LOW + device,
+            im.HELD_LOW + 1 + device,
             im.ISSUERS,
             im.LEASED,
             im.ISSUERS * im.LEASED,

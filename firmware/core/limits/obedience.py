@@ -48,7 +48,8 @@ class Obedience:
     def __init__(self, image, panel):
         self._image = image
         self._panel = panel
-        self.rows = None
+        self.rows = []
+        self._prepared = False
         self.withheld = 0
         self.faults = 0
 
@@ -58,7 +59,8 @@ class Obedience:
 
     def step(self, dt_ms):
         image = self._image
-        if self.rows is None:
+        if not self._prepared:
+            self._prepared = True
             self.rows = self._followers()
         if not self.rows:
             return
@@ -319,7 +321,7 @@ class Follower:
         if self.faults & im.FAULT_ENABLE:
             bar |= im.BAR_ENABLE
             withheld = im.OUT_ENABLE
-            # a contactor in its circuit opens by FAULTS; a power it does not end is ended further up
+            # its contactor opens by FAULTS; a power that it does not end is ended further up
             age_ms = _ENABLE_MS + self.seen.age_ms
             welded = self._point >= 0 and (
                 commands[im.POINT_CONTACTOR_STATE + self._point] == im.CONTACTOR_FAULT

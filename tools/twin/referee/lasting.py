@@ -78,7 +78,7 @@ class Lasts(Rule):
         """The message stands in the image as it was sent."""
         if m.commands is None or m.t_s > limit.at_s + HEARD_S:
             return False
-        first = limit.device.row * STEPS  # the operator's are the first rows of all
+        first = (1 + limit.device.row) * STEPS  # the operator's are the first: a node's, devices'
         steps = range(first, first + STEPS)
         highs = [
             m.commands[f"LEASE_HIGH[{i}]"] for i in steps if m.commands[f"LEASE_UNTIL_S[{i}]"]

@@ -1,0 +1,103 @@
+"""No row of the image means one particular device: with more rows, and the wanted devices behind
+idle ones, each room of core decides the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests_host.conftest import ROOT
+from tests_host.core import rows_run
+
+SEEDS = (1, 2, 3)
+GEOMETRIES = {
+    # rows of the image -> numbers of them, and the rows of point and converter
+    "as shipped": ({}, (0, 1)),
+    "the other way round": ({}, (1, 0)),
+    "one idle row before": ({"DEVICES": 3}, (1, 2)),
+    "last of eight": ({"DEVICES": 8}, (6, 7)),
+    "one more of everything": ({"DEVICES": 3, "POINTS": 2, "ISSUERS": 9, "NODES": 33}, (0, 2)),
+}
+
+
+def decided(firmware: Path, rows: tuple[int, ...], seed: int) -> dict[str, list[list[int]]]:
+    command = [sys.executable, "-m", "tests_host.core.rows_run", *map(str, (*rows, seed))]
+    path = os.pathsep.join((str(firmware.parent), str(ROOT)))
+    done = subprocess.run(
+        command, cwd=firmware.parent, env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def copied(folder: Path, numbers: dict[str, int]) -> Path:
+    """The firmware with other numbers of rows."""
+    target = folder / "firmware"
+    shutil.copytree(ROOT / "firmware", target, ignore=shutil.ignore_patterns("__pycache__"))
+    image = target / "image.py"
+    text = image.read_text()
+    for name, number in numbers.items():
+        lines = [line for line in text.splitlines() if line.startswith(f"{name} = const(")]
+        assert len(lines) == 1, name
+        text = text.replace(lines[0], f"{name} = const({number})")
+    image.write_text(text)
+    return target
+
+
+@pytest.mark.parametrize("name", [name for name in GEOMETRIES if name != "as shipped"])
+def test_the_same_is_decided_wherever_the_devices_stand(name: str, tmp_path: Path) -> None:
+    numbers, rows = GEOMETRIES[name]
+    firmware = copied(tmp_path, numbers)
+    for seed in SEEDS:
+        right, found = decided(ROOT / "firmware", (0, 1), seed), decided(firmware, rows, seed)
+        assert right.keys() == found.keys() == rows_run.ROOMS.keys()
+        for room in right:
+            for step, (a, b) in enumerate(zip(right[room], found[room], strict=True)):
+                assert a == b, f"{room}, seed {seed}, step {step}"
+
+
+def test_the_walk_meets_what_it_should() -> None:
+    """Offers and setpoints stood, the reserve held, leases bound, and one was disobeyed."""
+    steps = [step for seed in SEEDS for step in decided(ROOT / "firmware", (0, 1), seed)["limits"]]
+    width = len(rows_run.RESULTS)
+    setpoint, level, low, high = 3 + 4, 3 + 6, 3 + 2, 3 + 3
+    other = (len(steps[0]) - 3) // 2
+    assert max(step[setpoint] for step in steps) > 6_000
+    assert min(step[setpoint + other] for step in steps) < -1_000
+    assert max(step[level + other] for step in steps) > 0
+    winners = {step[end + at] for step in steps for end in (low, high) for at in (0, other)}
+    assert winners == set(range(6)) - {1} and width == 8
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("growth.py", "commands[im.GRANT_HIGH + self._device]", "commands[im.GRANT_HIGH]"),
+        ("hardware.py", "readings[im.DEVICE_AGE_MS + at.device]", "readings[im.DEVICE_AGE_MS]"),
+        (
+            "reserve.py",
+            "image, device = self._image, self._device",
+            "image, device = self._image, 1",
+        ),
+        ("obedience.py", "self._device = device", "self._device = 1"),
+        ("leases.py", "for device in range(im.DEVICES):", "for device in (0, 1):"),
+        ("kernel.py", "while device < devices:", "while device < 2:"),
+    ],
+)
+def test_a_row_that_means_a_device_is_noticed(
+    file: str, old: str, new: str, tmp_path: Path
+) -> None:
+    firmware = copied(tmp_path, {"DEVICES": 4})
+    path = firmware / "core" / "limits" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    right = decided(ROOT / "firmware", (0, 1), 1)
+    assert decided(firmware, (2, 3), 1) != right
