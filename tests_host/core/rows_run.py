@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 import random
 import sys
-from array import array
 from collections.abc import Iterator
 
 from firmware import image as im
 from firmware.core.limits.arbiter import OPEN, Limits
 from firmware.core.limits.obedience import Obedience
-from firmware.core.panel import kernel as panel_kernel
+from firmware.core.panel.layout import FRESH
 from firmware.image import Image
 from firmware.people import leases
 
@@ -95,11 +94,19 @@ class Tree:
     """What the room asks of the panel: the service is measured, the converter is not."""
 
     def __init__(self) -> None:
-        self.plan = array("i", [0] * panel_kernel.PLAN_SIZE)
-        self.plan[panel_kernel.P_METERED] = 1
-        for node in range(len(NODES)):
-            self.plan[panel_kernel.P_STATE + node] = panel_kernel.FRESH
         self.witness = self
+
+    def metered(self, node: int) -> bool:
+        return node == 0
+
+    def state(self, _node: int) -> int:
+        return FRESH
+
+    def below(self, _node: int) -> int:
+        return 0
+
+    def sources_ma(self, _node: int) -> int:
+        return 0
 
     def missed(self, _node: int) -> bool:
         return False
@@ -111,6 +118,7 @@ def limits(image: Image, rows: list[int], die: random.Random) -> Iterator[list[i
     commands, readings, requests = image.commands, image.readings, image.requests
     converter = rows[1]
     room_ma = 32_000
+    stubborn = 0  # steps for which it does not follow
     for _ in range(STEPS):
         what = die.randrange(40)
         if what == 0:
@@ -143,9 +151,11 @@ def limits(image: Image, rows: list[int], die: random.Random) -> Iterator[list[i
             requests[im.MARKET_SEQ + device] += 1
         elif what == 10:  # as it was granted, or not
             readings[im.DEVICE_W + converter] = die.choice((0, 0, 0, 0, -4_500, 5_000))
-        elif what < 20:
+            stubborn = die.choice((0, 0, 60))
+        elif what < 20 and not stubborn:
             readings[im.DEVICE_W + converter] = commands[im.SETPOINT + converter]
             readings[im.NODE_W] = readings[im.DEVICE_W + converter] + 500
+        stubborn = max(0, stubborn - 1)
         if die.random() < 0.01:
             room_ma = die.choice((32_000, 32_000, 5_000, 9_000))
         for device in rows:
