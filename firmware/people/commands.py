@@ -80,15 +80,14 @@ TABLE = (
         "limit",
         OWNER,
         _LIMIT,
-        "the owner's limit on a device, on all (high 0) or on a node (mA per leg): a range and "
-        "one of ttl_s, until_released; or release; limits add up, release with a range replaces",
+        "the owner's limit on a device, all (0) or a node (mA per leg): a range and one of ttl_s, "
+        "until_released; or release; with both it replaces",
     ),
     (
         "operator",
         OPERATOR,
         _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),),
-        "network operator's limit, or that of another issuer; fields as of limit; back_low and "
-        "back_high stand while none with an end does",
+        "the network operator's limit, or another issuer's, as of limit",
     ),
 )
 
@@ -315,7 +314,7 @@ class Commands:
         ranged = low is not None or high is not None
         ends = (ttl_s is not None) + values["until_released"]
         if ends > 1 or not (ends or values["release"]):
-            allowed = "exactly one of ttl_s, until_released, release; release with one replaces"
+            allowed = "exactly one of ttl_s, until_released, release"
             raise Refused("ttl_s", "how long is not clear", allowed)
         if ends and not ranged:
             raise Refused("high", "is missing", "low, high or both")

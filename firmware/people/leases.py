@@ -12,24 +12,23 @@ WIDEST = 2_000_000  # an end left open
 RELEASED = im.AGE_MAX_MS  # until released
 NODE = -1  # of what is leased: not a device but the issuer's node
 
-# A row per issuer, in the order in which one of two equal limits is named.
+# Who may speak for each issuer, in the order in which one of two equal limits is named.
 ISSUERS = (
-    # who may speak for it, how it reaches the box
-    ("operator", "the command operator over MQTT; and, by its field issuer, for those below"),
-    ("owner", "the command limit: page, console, MQTT"),
-    (None, "a dry contact"),
-    ("operator", "who shares a site's limit out"),
-    ("operator", "OCPP"),
-    ("operator", "OpenADR"),
-    ("operator", "a utility's order to run apart from it"),
-    ("operator", "an energy manager in the house"),
+    "operator",  # of the network: the command operator, over MQTT
+    "owner",  # the command limit: page, console, MQTT
+    None,  # a dry contact
+    "operator",  # who shares a site's limit out; this and those below by the field issuer
+    "operator",  # OCPP
+    "operator",  # OpenADR
+    "operator",  # a utility that orders to run apart from it
+    "operator",  # an energy manager in the house
 )
 
 
 def spoken_for(role):
     """Names of the issuers that a role may speak for, the first by default."""
     rows = zip(im.ISSUER_NAMES, ISSUERS[: im.ISSUERS])
-    return tuple(name for name, row in rows if row[0] == role)
+    return tuple(name for name, who in rows if who == role)
 
 
 def give(image, issuer, leased, low, high, ttl_s, node=-1):
@@ -189,9 +188,8 @@ def _changed(requests):
 
 def table():
     """The issuers as lines of markdown."""
-    lines = ["| issuer | who speaks for it | how it reaches the box | outlives a reset |"]
-    lines.append("|---|---|---|---|")
-    for i, (role, how) in enumerate(ISSUERS):
+    lines = ["| issuer | who speaks for it | outlives a reset |", "|---|---|---|"]
+    for i, role in enumerate(ISSUERS):
         kept = "yes" if im.ISSUERS_KEPT >> i & 1 else "no: read again"
-        lines.append("| %s | %s | %s | %s |" % (im.ISSUER_NAMES[i], role or "–", how, kept))
+        lines.append("| %s | %s | %s |" % (im.ISSUER_NAMES[i], role or "–", kept))
     return lines
