@@ -84,6 +84,7 @@ class House:
         self.touched = True
         self._last: Segment | None = None
         self.counts = truth.Counts()
+        self.names = truth.names_of(self)
         self.controls = controls.table(self)
         self._parts: list[Any] = [
             *(self, self.grid, self.loads, self.panel, self.switchgear, self.instruments),
@@ -178,10 +179,6 @@ class House:
             if converter.mode == "form":
                 return converter
         return None
-
-    def circuit_w(self, index: int) -> float:
-        """Active power into a circuit."""
-        return self.network.power_w(self.circuits[index].a)
 
     def grid_side(self) -> tuple[float, float]:
         """Frequency and phase on the grid's side of the islanding switch."""

@@ -22,7 +22,7 @@ class Household:
     def __init__(
         self, spec: StorageSpec, at: int, legs: int, nominal: tuple[float, float]
     ) -> None:
-        self.name, self.at = spec.name, at  # its circuit
+        self.kind, self.name, self.at = "storage", spec.name, at  # its circuit
         self.point: Point | None = None  # no contactor in its circuit
         self.nominal_v = nominal[0]
         self.legs, self.power_w = wires(spec.legs, legs), spec.power_w

@@ -37,7 +37,7 @@ class Inverter:
         point: Point | None,
         car: Car | None,
     ) -> None:
-        self.name, self.at = spec.name, at  # its circuit
+        self.kind, self.name, self.at = "converter", spec.name, at  # its circuit
         self.point = point  # whose contactor lies in its circuit
         self.wire = spec.enable  # output of the board
         self.enable_cut = False  # its enable's wire is broken

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .point import Point
     from .rows import Follower
 
+    Active = tuple[Follower, list[float]]  # what follows, and its currents
+
 ROUNDS = 12
 PEN_ROUNDS, PEN_CLOSE_V = 30, 0.01  # until the neutral of a lost PEN is at rest
 CLOSE_ENOUGH_V = 1e-6
@@ -29,7 +31,7 @@ DRIFT_TAU_S = 0.03  # how fast the voltage of an unintended island settles
 DRIFT_MAX_PU = 1.4
 STRAY_S = 1e-5  # admittance that is always there: capacitors, wiring
 ZERO = (0j, 0j, 0j)
-Ask = tuple[int, float, float]  # index of the follower, W per leg, most A
+Ask = tuple[list[float], float, float]  # its currents by leg, W per leg, most A
 
 
 class Network:
@@ -73,12 +75,11 @@ class Network:
             turn = cmath.rect(nominal, angle)
             e_form = [turn * pu * r for pu, r in zip(former.form_pu(), h.rotation, strict=True)]
             forms.append((former, e_form, 1 / former.form_ohm))
-        car_a, asks = self._wants()
-        amps = [[0.0, 0.0, 0.0] for _ in h.followers]
+        car_a, asks, active = self._wants()
         volts, tied, drifting = [0j, 0j, 0j], False, False
-        y_legs = h.panel.y_legs
+        y_legs, island = h.panel.y_legs, h.relays["island"]
         for k in range(h.legs):
-            pole = h.relays["island"].pole(k)
+            pole = island.pole(k)
             tied = tied or pole
             y_source = y_grid if pole else 0j
             current = emf[k] * y_source
@@ -91,33 +92,10 @@ class Network:
                 y = y_source + y_legs[k]
                 if v == 0:
                     v = current / y
-                found: list[float] = []
-                drawn, asked = car_a[k], asks[k]
-                for _ in range(ROUNDS):
-                    m = abs(v)
-                    found = []
-                    if m < 1:
-                        new = current / y
-                    else:
-                        total = drawn
-                        for _, w, most in asked:
-                            a = w / m
-                            if not -most < a < most:
-                                a = most if a > 0 else -most
-                            found.append(a)
-                            total += a
-                        new = (current - (v / m) * total) / y
-                    change = abs(new - v)
-                    v = new
-                    if change < CLOSE_ENOUGH_V:
-                        break
-                for (slot, _, _), a in zip(asked, found, strict=False):
-                    amps[slot][k] = a
-                if not current:
-                    v = 0j
+                v = self._settled(k, v, current, y, car_a[k], asks[k]) if current else 0j
             else:
                 y = y_legs[k] + (y_neighbour if pole else 0.0) + STRAY_S
-                v = self._drift(k, dt_us, y, car_a[k], asks[k], amps)
+                v = self._drift(k, dt_us, y, car_a[k], asks[k])
                 drifting = drifting or v != 0
             volts[k] = v
         self.tied = tied
@@ -126,10 +104,38 @@ class Network:
         else:
             self.source = "form" if formers else "drift" if drifting else "dead"
         self.house_v = (volts[0], volts[1], volts[2])
-        self._currents(emf, y_neighbour, forms, car_a, amps)
+        self._currents(emf, y_neighbour, forms, car_a, active)
 
-    def _wants(self) -> tuple[list[float], list[list[Ask]]]:
-        """By leg: what cars draw, and what devices of given power ask for."""
+    @staticmethod
+    def _settled(
+        k: int, v: complex, current: complex, y: complex, car_a: float, asks: list[Ask]
+    ) -> complex:
+        """Voltage of leg k at a voltage source; leaves the devices' currents."""
+        for _ in range(ROUNDS):
+            m = abs(v)
+            if m < 1:
+                for amps, _, _ in asks:
+                    amps[k] = 0.0
+                new = current / y
+            else:
+                drawn = car_a
+                for amps, w, most in asks:
+                    a = w / m
+                    if a > most:
+                        a = most
+                    elif a < -most:
+                        a = -most
+                    amps[k] = a
+                    drawn += a
+                new = (current - (v / m) * drawn) / y
+            change = abs(new - v)
+            v = new
+            if change < CLOSE_ENOUGH_V:
+                break
+        return v
+
+    def _wants(self) -> tuple[list[float], list[list[Ask]], list[Active]]:
+        """By leg what cars draw, and what devices of given power ask for; and who these are."""
         h = self.house
         car_a = [0.0, 0.0, 0.0]
         for car in h.cars:
@@ -137,23 +143,18 @@ class Network:
                 for k in car.legs:
                     car_a[k] += car.amps
         asks: list[list[Ask]] = [[], [], []]
-        for slot, device in enumerate(h.followers):
+        active: list[Active] = []
+        for device in h.followers:
             w = device.drawn_w()
             if w and self.wired(device):
-                ask = (slot, w, device.limit_a())
+                amps = [0.0, 0.0, 0.0]
+                active.append((device, amps))
+                ask = (amps, w, device.limit_a())
                 for k in device.legs:
                     asks[k].append(ask)
-        return car_a, asks
+        return car_a, asks, active
 
-    def _drift(
-        self,
-        k: int,
-        dt_us: int,
-        y: complex,
-        car_a: float,
-        asks: list[Ask],
-        amps: list[list[float]],
-    ) -> complex:
+    def _drift(self, k: int, dt_us: int, y: complex, car_a: float, asks: list[Ask]) -> complex:
         """Voltage of leg k without a voltage source; leaves the devices' currents."""
         h = self.house
         m = abs(self.house_v[k])
@@ -175,8 +176,8 @@ class Network:
         # what flows is what the loads take at this voltage: the sources share it
         flows = y.real * m + drawn
         scale = flows / out_a
-        for slot, w, most in asks:
-            amps[slot][k] = -min(most, -w / before) * scale if w < 0 else min(most, w / before)
+        for amps, w, most in asks:
+            amps[k] = -min(most, -w / before) * scale if w < 0 else min(most, w / before)
         return m * h.rotation[k]
 
     def drift(self, dt_us: int) -> None:
@@ -198,61 +199,66 @@ class Network:
         y_neighbour: float,
         forms: list[tuple[Inverter, list[complex], float]],
         car_a: list[float],
-        amps: list[list[float]],
+        active: list[Active],
     ) -> None:
         """Branch currents from the node voltages; the slack closes Kirchhoff's sum exactly."""
         h = self.house
-        main, neighbour, loads, grid_v = ([0j, 0j, 0j] for _ in range(4))
-        cars = [[0j, 0j, 0j] for _ in h.cars]
-        rows = [[0j, 0j, 0j] for _ in h.followers]
-        converters, others = rows[: len(h.converters)], rows[len(h.converters) :]
-        wired = [bool(car.amps) and self.car_wired(car) for car in h.cars]
+        main, neighbour, loads, grid_v = [0j] * 3, [0j] * 3, [0j] * 3, [0j] * 3
+        for branch in h.branches:
+            branch.flow = ZERO
+        cars = [(car, [0j] * 3) for car, _ in h.plugs if car.amps and self.car_wired(car)]
+        flows = [(device, amps, [0j] * 3) for device, amps in active]
+        formed = [(former, e_form, y_form, [0j] * 3) for former, e_form, y_form in forms]
+        others = [flow for device, _, flow in flows if device.kind != "converter"]
+        converters = [flow for device, _, flow in flows if device.kind == "converter"]
+        converters += [flow for _, _, _, flow in formed]
+        island, y_legs = h.relays["island"], h.panel.y_legs
         for k in range(h.legs):
             v = self.house_v[k]
             m = abs(v)
             u = v / m if m else 0j
-            pole = h.relays["island"].pole(k)
-            drawn = loads[k] = v * h.panel.y_legs[k]
+            pole = island.pole(k)
+            drawn = loads[k] = v * y_legs[k]
             if car_a[k]:
-                for i, car in enumerate(h.cars):
-                    if wired[i] and k in car.legs:
-                        cars[i][k] = u * car.amps
-                        drawn += cars[i][k]
-            for row, own in zip(rows, amps, strict=True):
-                row[k] = u * own[k]
-            for row in others:
-                drawn += row[k]
-            neighbour[k] = v * (y_neighbour + STRAY_S) if pole and not self.present else 0j
+                for car, flow in cars:
+                    if k in car.legs:
+                        flow[k] = u * car.amps
+                        drawn += flow[k]
+            for _, amps, flow in flows:
+                flow[k] = u * amps[k]
+            for flow in others:
+                drawn += flow[k]
             slack = None  # what forms closes the sum
-            for former, e_form, y_form in forms:
+            for former, e_form, y_form, flow in formed:
                 if k in former.legs:
-                    row = rows[h.followers.index(former)]
-                    row[k] = (v - e_form[k]) * y_form
-                    slack = slack or row
+                    flow[k] = (v - e_form[k]) * y_form
+                    slack = slack or flow
             if pole and self.present:
-                for row in converters:
-                    drawn += row[k]
+                for flow in converters:
+                    drawn += flow[k]
                 main[k] = drawn
-            elif slack is not None:
-                for row in converters:
-                    if row is not slack:
-                        drawn += row[k]
-                slack[k] = -drawn - neighbour[k]
-                main[k] = -neighbour[k]
             else:
-                if self.source == "drift" and m:  # the largest carries the reactive current too
-                    rest = drawn + neighbour[k]
-                    for row in converters:
-                        rest += row[k]
-                    max(rows, key=lambda row, k=k: abs(row[k]))[k] -= rest
+                neighbour[k] = v * (y_neighbour + STRAY_S) if pole else 0j
                 main[k] = -neighbour[k]
+                if slack is not None:
+                    for flow in converters:
+                        if flow is not slack:
+                            drawn += flow[k]
+                    slack[k] = -drawn - neighbour[k]
+                elif self.source == "drift" and m:  # the largest carries the reactive current too
+                    rest = drawn + neighbour[k]
+                    for flow in converters:
+                        rest += flow[k]
+                    max((f for _, _, f in flows), key=lambda f, k=k: abs(f[k]))[k] -= rest
             grid_v[k] = v if pole else emf[k]
         self.main_a, self.neighbour_a = tuple(main), tuple(neighbour)
         self.loads_a, self.grid_v = tuple(loads), tuple(grid_v)
-        for car, row in zip(h.cars, cars, strict=True):
-            car.flow = tuple(row)
-        for device, row in zip(h.followers, rows, strict=True):
-            device.flow = tuple(row)
+        for car, flow in cars:
+            car.flow = tuple(flow)
+        for device, _, flow in flows:
+            device.flow = tuple(flow)
+        for former, _, _, flow in formed:
+            former.flow = tuple(flow)
         for point in h.points:
             point.flow = self._through(point)
 

@@ -25,7 +25,7 @@ class Source:
         start: datetime,
         nominal: tuple[float, float],
     ) -> None:
-        self.name, self.at = spec.name, at  # its circuit
+        self.kind, self.name, self.at = "source", spec.name, at  # its circuit
         self.point: Point | None = None  # no contactor in its circuit
         self._spec, self._place = spec, place
         midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -111,6 +110,7 @@ OF_STORAGE = {
     "<storage>.soc_percent": "state of charge",
 }
 TEXT |= OF_POINT | OF_CAR | OF_CONVERTER | OF_SOURCE | OF_STORAGE
+NOTHING = (0j, 0j, 0j)
 ISLAND_ROWS = ("poor", "under_50", "under_85", "over_110", "over_120", "uneven")
 BURNING_ROWS = ("125", "120", "uneven")
 GOOD_PU = 0.85  # an island's first good voltage
@@ -176,7 +176,7 @@ class Counts:
         else:
             self.exported_wh -= wh
         for meter in house.meters:
-            meter.count(grid_w if meter.at == 0 else house.circuit_w(meter.at), dt_us)
+            meter.count(n.power_w(house.circuits[meter.at].a) if meter.at else grid_w, dt_us)
         for source in house.sources:
             source.produced_wh -= source.w * dt_us / 3.6e9
         for car, _ in house.plugs:
@@ -286,58 +286,58 @@ def _shut(relay: Relay) -> bool:
     return relay.closed or relay.pole_welded >= 0
 
 
-@cache
-def _names(row: str, fields: str) -> tuple[str, ...]:
-    """Names of these fields of a row."""
-    return tuple(f"{row}.{field}" for field in fields.split())
+AMPS = "l1_a l2_a l3_a "
+FIELDS = {  # of a row of each kind, in the order of `_rows`
+    "points": AMPS + "w closed closings openings opened_a opened_max_a pilot_duty released",
+    "cars": "w plugged state soc_percent offer_a charged_wh parted_live",
+    "converters": AMPS
+    + "w mode fault setpoint_w enabled charged_wh discharged_wh dead_grid_wh soc_percent",
+    "sources": AMPS + "w available_w connected produced_wh",
+    "storages": "w soc_percent",
+}
 
 
-POINT = "w closed closings openings opened_a opened_max_a pilot_duty released"
-CAR = "w plugged state soc_percent offer_a charged_wh parted_live"
-CONVERTER = "w mode fault setpoint_w enabled charged_wh discharged_wh dead_grid_wh soc_percent"
-SOURCE = "w available_w connected produced_wh"
-AMPS = " ".join(f"{leg}_a" for leg in LEGS)
+def names_of(house: House) -> tuple[str, ...]:
+    """Names of the fields of all rows of a house."""
+    return tuple(
+        f"{row.name}.{field}"
+        for kind, fields in FIELDS.items()
+        for row in getattr(house, kind)
+        for field in fields.split()
+        if field not in AMPS or LEGS.index(field[:2]) < house.legs
+    )
 
 
 def _rows(house: House, out: dict[str, Value]) -> None:
     """What is true of each row, by its name."""
     n = house.network
-    for point in house.points:
-        _amps(house, out, point.name, point.flow)
-        values: tuple[Value, ...] = (
-            *(n.power_w(point.flow), _shut(point.contactor), point.closings, point.openings),
-            *(point.opened_a, point.opened_max_a, point.pilot_duty),
-            house.circuits[point.at].name if house.released(point) else "",
-        )
-        out.update(zip(_names(point.name, POINT), values, strict=True))
+    found: list[Value] = []
+    for p in house.points:
+        found += _amps(house, p.flow)
+        found += (n.power_w(p.flow), _shut(p.contactor), p.closings, p.openings, p.opened_a)
+        released = house.circuits[p.at].name if house.released(p) else ""
+        found += (p.opened_max_a, p.pilot_duty, released)
     behind = {id(car): converter.w for car, converter in house.gateways}
     for car in house.cars:
-        values = (
-            behind[id(car)] if id(car) in behind else n.power_w(car.flow),
-            *(car.plugged, car.state(), car.soc_percent, car.offer_a),
-            *(car.charged_wh, car.parted_live),
-        )
-        out.update(zip(_names(car.name, CAR), values, strict=True))
+        found += (behind[id(car)] if id(car) in behind else n.power_w(car.flow), car.plugged)
+        found += (car.state(), car.soc_percent, car.offer_a, car.charged_wh, car.parted_live)
     for c in house.converters:
-        _amps(house, out, c.name, c.flow)
-        values = (
-            *(c.w, c.mode, c.fault, c.setpoint_w, c.enabled, c.charged_wh, c.discharged_wh),
-            *(c.dead_grid_wh, c.soc_percent),
-        )
-        out.update(zip(_names(c.name, CONVERTER), values, strict=True))
+        found += _amps(house, c.flow)
+        found += (c.w, c.mode, c.fault, c.setpoint_w, c.enabled, c.charged_wh, c.discharged_wh)
+        found += (c.dead_grid_wh, c.soc_percent)
     for source in house.sources:
-        _amps(house, out, source.name, source.flow)
-        values = (source.w, source.available_w, source.connected, source.produced_wh)
-        out.update(zip(_names(source.name, SOURCE), values, strict=True))
+        found += _amps(house, source.flow)
+        found += (source.w, source.available_w, source.connected, source.produced_wh)
     for storage in house.storages:
-        out[f"{storage.name}.w"] = storage.w
-        out[f"{storage.name}.soc_percent"] = storage.battery.soc_percent
+        found += (storage.w, storage.battery.soc_percent)
+    out.update(zip(house.names, found, strict=True))
 
 
-def _amps(house: House, out: dict[str, Value], name: str, flow: tuple[complex, ...]) -> None:
-    names, volts = _names(name, AMPS), house.network.house_v
-    for k in range(house.legs):
-        out[names[k]] = _signed(volts[k], flow[k])
+def _amps(house: House, flow: tuple[complex, ...]) -> list[float]:
+    if flow == NOTHING:
+        return [0.0] * house.legs
+    volts = house.network.house_v
+    return [_signed(volts[k], flow[k]) for k in range(house.legs)]
 
 
 def _circuits(house: House, out: dict[str, Value]) -> None:
