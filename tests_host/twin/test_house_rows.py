@@ -213,9 +213,9 @@ def test_the_case_has_islets_devices_by_name() -> None:
     known = case.of(STORY)
     gateway, battery = known.converters
     assert [(p.name, p.row, p.point, p.gateway, p.car) for p in known.points] == [
-        ("evse", 0, 0, "inverter", ""), ("carport", -1, 1, "", "guest"),
+        ("evse", -1, 0, "inverter", ""), ("carport", -1, 1, "", "guest"),
     ]  # fmt: skip
-    assert (gateway.row, gateway.contactor, gateway.car) == (1, "evse", "car")
+    assert gateway.row >= 0 and (gateway.contactor, gateway.car) == ("evse", "car")
     assert (battery.row, battery.contactor) == (-1, "")
     below = {c.name: c.devices for c in known.circuits}
     assert below["garage"] == ("carport", "inverter") and below["battery"] == ("battery",)
@@ -289,6 +289,8 @@ def test_each_point_is_judged_by_its_own_offer_and_contactor() -> None:
     house.set_pilot(1000, DUTY_16_A, 1)
     after(house, 10)
     devices = ("inverter", "carport")
-    assert judged(house, devices, **{"SETPOINT[1]": 16_000, "GRANT_HIGH[1]": 16_000}) == []
+    row = next(p.row for p in case.of(listed(*devices)).points if p.name == "carport")
+    granted = {f"SETPOINT[{row}]": 16_000, f"GRANT_HIGH[{row}]": 16_000}
+    assert judged(house, devices, **granted) == []
     found = judged(house, devices)
     assert any("carport: car draws 16.0 A of 0.0 A offered" in text for text in found)
