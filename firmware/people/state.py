@@ -10,6 +10,8 @@ import gc
 import json
 from array import array
 
+import islet_data
+
 from firmware import image as im
 from firmware.people import leases, words
 from firmware.people.reasons import UNITS, Reasons
@@ -158,6 +160,7 @@ class State:
         wall = self.readings[im.WALL_MIN]
         return {
             "name": self.name,
+            "version": islet_data.VERSION,
             "topology": "T{}".format(site[im.TOPOLOGY]),
             "legs": site[im.LEG_COUNT],
             "nominal_mv": site[im.NOMINAL_MV],
@@ -341,8 +344,6 @@ def wall_text(wall_min):
 
 def raw(image):
     """The image decoded: pairs of a section's name and its (field, dict) pairs."""
-    import islet_data
-
     buffers = (image.site, image.readings, image.requests, image.commands, image.trips)
     for (name, rows), buffer in zip(islet_data.FIELDS, buffers):
         yield name, _fields(rows, buffer)

@@ -17,6 +17,7 @@ from tests_host.conftest import ROOT
 from tools.calibrate import store, targets
 from tools.flash import Voice, __main__, find, link, overlay, site, steps
 from tools.flash.link import Link
+from tools.pack.__main__ import version
 
 IMAGE = ROOT / ".cache/rp2040/pico/firmware.bin"
 # an inverter and a house meter, neither of which answers
@@ -90,11 +91,12 @@ def test_flash_over_a_socket(
     words = ["flash", "--port", port, "--file", str(image), "--site", str(site_file)]
     assert __main__.main(words) == 0
     said = capsys.readouterr().out
+    says = "the board says: emulated, islet {}, circuit board pico, MicroPython 1.25.0 on rp2"
     for line in (
         "stopped: nothing is energised",
         "the image is there already",
         "configuration: written and read back",
-        "the board says: emulated, islet 0.1.0, circuit board pico, MicroPython 1.25.0 on rp2",
+        says.format(version()),
         "  energised: nothing",
         "  inverter: silent since start",
     ):
