@@ -157,7 +157,7 @@ def test_hostile_payloads_are_answered_with_the_fields_name(box: Box, person: Pe
         assert answer["ok"] is False and answer["error"] and answer["allowed"], (name, payload)
         assert answer["field"] == field or not field, (name, payload, answer)
     after = box.get("/api/image")[1]["requests"]
-    for name in ("OPERATOR_LOW", "OPERATOR_HIGH", "OPERATOR_TTL_MS", "RESERVE_PERMILLE"):
+    for name in ("LEASE_LOW", "LEASE_HIGH", "LEASE_UNTIL_S", "RESERVE_PERMILLE"):
         assert after[name] == before[name]
     assert box.state()["policy"]["goal"] == "charge"
 
