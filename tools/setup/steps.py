@@ -126,7 +126,7 @@ def chip_image(console: Console, _profile: str) -> None:
         console.say(f"no image for the chip without {' '.join(missing)}")
         return
     console.say("MicroPython for the RP2040 with the firmware frozen in")
-    console.run([PYTHON, "-m", "tools.image.build", images.REFERENCE.name])
+    console.run([PYTHON, "-m", "tools.image", images.REFERENCE.name])
 
 
 STEPS = (
