@@ -310,8 +310,8 @@ NOTE_NAMES = ("none", "mirror", "bond", "loads", "waits", "reserve", "starts")
 INSTRUMENT_NONE = const(0)
 INSTRUMENT_CT = const(1)  # mains CTs with their voltage references
 INSTRUMENT_METER = const(2)  # Modbus house meter
-INSTRUMENT_INVERTER = const(3)  # the inverter's own measurement
-INSTRUMENT_EVSE = const(4)  # the charging point's own CTs (unsigned: it only draws)
+INSTRUMENT_DEVICE = const(3)  # what a device reports of itself
+INSTRUMENT_POINT = const(4)  # a point's own CTs (unsigned: they only see what is drawn)
 
 # what the inverter is asked to be, and says it is
 MODE_STOP = const(0)
@@ -398,6 +398,7 @@ NODE_BUS_PERMILLE = _f(
     "NODE_BUS_PERMILLE", "permille", 1000, 1200, "static rule: 1000 or 1200", NODES, 1000
 )
 NODE_INSTRUMENT = _f("NODE_INSTRUMENT", "", 0, 4, "what measures the node", NODES)
+NODE_INSTRUMENT_ROW = _f("NODE_INSTRUMENT_ROW", "", -1, NODES, "which meter, device or point that is, by its row; -1 none", NODES, -1)
 NODE_SOURCE_MA = _f("NODE_SOURCE_MA", "mA", 0, _MA, "nameplate of sources islet does not command, on this node itself, per leg", NODES)
 NODE_REGULATES = _f("NODE_REGULATES", "", 0, 2, "1: on it something that islet does not command holds a meter at its goal; 2: and its instrument was proved at commissioning", NODES)
 EXPORT_LIMIT_W = _f("EXPORT_LIMIT_W", "W", -1, _W, "most the site may export, -1 no limit", start=-1)
@@ -425,6 +426,7 @@ DEVICE_CERTIFIED = _f("DEVICE_CERTIFIED", "", 0, 1, "a certificate of its anti-i
 DEVICE_STOP_MS = _f("DEVICE_STOP_MS", "ms", 20, 5_000, "declared: it may go on so long after its enable has fallen", DEVICES, 500)
 DEVICE_SHIFT_MHZ = _f("DEVICE_SHIFT_MHZ", "mHz", 0, 3_000, "declared: by how much it shifts an island's frequency when it can take no more", DEVICES, 2_000)
 DEVICE_SYNCHRONISES = _f("DEVICE_SYNCHRONISES", "", 0, 1, "it synchronises with a returning grid by itself", DEVICES)
+POINT_DEVICE = _f("POINT_DEVICE", "", -1, DEVICES, "device in whose circuit its contactor lies, -1 none", POINTS, -1)
 POINT_OPEN_MS = _f("POINT_OPEN_MS", "ms", 1, 60, "contactor: declared drop-out time", POINTS, 30)
 POINT_CLOSE_MS = _f("POINT_CLOSE_MS", "ms", 1, 200, "contactor: declared pull-in time", POINTS, 80)
 POINT_BREAKING_MA = _f("POINT_BREAKING_MA", "mA", 0, _MA, "contactor: declared breaking capacity", POINTS, 200_000)
@@ -475,7 +477,9 @@ POINT_PILOT_AGE_MS = _f("POINT_PILOT_AGE_MS", "age", 0, _MS, "age of the plateau
 POINT_PILOT_UNPLUGS = _f("POINT_PILOT_UNPLUGS", "", 0, _MS, "how often the pilot has been in A for 100 ms; saturates", POINTS)
 POINT_PROXIMITY_OHM = _f("POINT_PROXIMITY_OHM", "ohm", -1, 1_000_000, "proximity pilot to earth, -1 unknown", POINTS, -1)
 POINT_PROXIMITY_AGE_MS = _f("POINT_PROXIMITY_AGE_MS", "age", 0, _MS, "its age", POINTS, _MS)
-POINT_FAST_MA = _f("POINT_FAST_MA", "mA", 0, _MA, "[point][leg] RMS of the last 20 ms, for the guard", (POINTS, LEGS))
+POINT_MA = _f("POINT_MA", "mA", 0, _MA, "[point][k] RMS current behind its contactor, in the order of its device's legs", (POINTS, LEGS))
+POINT_MA_AGE_MS = _f("POINT_MA_AGE_MS", "age", 0, _MS, "age of the currents", POINTS, _MS)
+POINT_FAST_MA = _f("POINT_FAST_MA", "mA", 0, _MA, "[point][k] the same, of the last 20 ms, for the guard", (POINTS, LEGS))
 FAST_GRID_MV = _f("FAST_GRID_MV", "mV", 0, 600_000, "grid side, RMS of the last 20 ms, for the guard", LEGS)
 FAST_AGE_MS = _f("FAST_AGE_MS", "age", 0, _MS, "age of both", start=_MS)
 CROSSING_AGE_MS = _f("CROSSING_AGE_MS", "age", 0, _MS, "age of the grid's last zero crossing seen on a pin", start=_MS)
@@ -594,7 +598,9 @@ TRIP_VALUE = _f("TRIP_VALUE", "", -_MS, _MS, "mA, mV or ms of the last trip")
 # fmt: on
 
 # renewed by each sample block
-SAMPLED_AGES = (INPUTS_AGE_MS, POINT_PILOT_AGE_MS, FAST_AGE_MS, CROSSING_AGE_MS)
+SAMPLED_AGES = (INPUTS_AGE_MS, FAST_AGE_MS, CROSSING_AGE_MS) + tuple(
+    [POINT_PILOT_AGE_MS + point for point in range(POINTS)]
+)
 
 TABLES = (SITE, READINGS, REQUESTS, COMMANDS, TRIPS)
 

@@ -69,6 +69,8 @@ def columns(site) -> None:  # type: ignore[no-untyped-def]
     site[im.DEVICE_CONTACTOR + im.INVERTER] = (
         0 if gateway and site[im.DEVICE_NODE + im.EVSE] >= 0 else -1
     )
+    if site[im.DEVICE_NODE + im.EVSE] >= 0:
+        site[im.POINT_DEVICE] = im.INVERTER if gateway else im.EVSE
     site[im.DEVICE_OWNS_PILOT + im.INVERTER] = int(gateway)
     site[im.DEVICE_MAY_DISCHARGE + im.INVERTER] = int(not cars)
     site[im.ISLAND_DEVICE] = im.INVERTER

@@ -14,6 +14,9 @@ CERTIFICATE = ("certificate.standard", "certificate.number", "certificate.profil
 
 def derive(site, config):
     weaker = config.weaker
+    for at in config.places:
+        if site[im.DEVICE_CONTACTOR + at] >= 0:
+            site[im.POINT_DEVICE + site[im.DEVICE_CONTACTOR + at]] = at
     for i, point in enumerate(config["points"]):
         if point["overcurrent_ms"] == 0:
             weaker.append(("points[{}].overcurrent_ms".format(i), 0, "0 is for tests alone"))

@@ -7,21 +7,25 @@ from firmware.config.each import devices
 
 def derive(site, config):
     for node, row in enumerate(config["nodes"]):
-        site[im.NODE_INSTRUMENT + node] = _kind(row["instrument"], config)
+        kind, which = _measured_by(row["instrument"], config)
+        site[im.NODE_INSTRUMENT + node] = kind
+        site[im.NODE_INSTRUMENT_ROW + node] = which
 
 
-def _kind(name, config):
-    """INSTRUMENT_* of what is named."""
+def _measured_by(name, config):
+    """INSTRUMENT_* of what is named, and its row."""
     if name == "none":
-        return im.INSTRUMENT_NONE
+        return im.INSTRUMENT_NONE, -1
     if name == "ct":
-        return im.INSTRUMENT_CT
+        return im.INSTRUMENT_CT, -1
     if name in config.names["meters"]:
-        return im.INSTRUMENT_METER
-    for _, _, device in devices(config):
+        return im.INSTRUMENT_METER, config.names["meters"].index(name)
+    for _, at, device in devices(config):
         if device["name"] == name and device["kind"] != "point":
-            return im.INSTRUMENT_INVERTER
-    return im.INSTRUMENT_EVSE
+            return im.INSTRUMENT_DEVICE, at
+        if name in (device["name"], device.get("contactor")):
+            name = device["contactor"]
+    return im.INSTRUMENT_POINT, config.names["points"].index(name)
 
 
 def children(node, site):

@@ -73,7 +73,7 @@ class Inverter(Device):
         self.legs = image.site[im.DEVICE_LEGS + im.INVERTER]
         self.node = image.site[im.DEVICE_NODE + im.INVERTER]
         self.measures_node = (
-            self.node >= 0 and image.site[im.NODE_INSTRUMENT + self.node] == im.INSTRUMENT_INVERTER
+            self.node >= 0 and image.site[im.NODE_INSTRUMENT + self.node] == im.INSTRUMENT_DEVICE
         )
         self.walk = Walk(self.rtu, self.peer, base)
         self.scales = None

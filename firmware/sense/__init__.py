@@ -75,9 +75,16 @@ class Sense:
         site = self._site
         self._fast_channels = array("i", [])
         self._fast_fields = array("i", [])
-        evse_legs = site[im.DEVICE_LEGS + im.EVSE] if site[im.DEVICE_NODE + im.EVSE] >= 0 else 0
+        device = site[im.POINT_DEVICE]  # the board's analog inputs are those of its first point
+        self._point_legs = site[im.DEVICE_LEGS + device] if device >= 0 else 0
+        self._point_device = device
+        if device >= 0 and site[im.DEVICE_KIND + device] != im.KIND_POINT:
+            self._point_device = -1  # it says itself what it draws
+        first = im.DEVICE_LEG + device * im.LEGS
+        behind = [self._evse[site[first + k]] for k in range(self._point_legs)]
+        self._behind_channels = array("i", behind)
         groups = (
-            (self._evse, evse_legs, im.POINT_FAST_MA),
+            (self._behind_channels, self._point_legs, im.POINT_FAST_MA),
             (self._grid, site[im.LEG_COUNT], im.FAST_GRID_MV),
             (self._house, site[im.LEG_COUNT] if site[im.ISLAND_CAPABLE] else 0, im.FAST_HOUSE_MV),
         )
@@ -196,8 +203,10 @@ class Sense:
     def _window(self):
         live, site = self._live, self._site
         legs = site[im.LEG_COUNT]
-        if self._rms(self._evse, site[im.DEVICE_LEGS + im.EVSE], im.DEVICE_MA + im.EVSE * im.LEGS):
-            live[im.DEVICE_AGE_MS + im.EVSE] = 0
+        if self._point_legs and self._rms(self._behind_channels, self._point_legs, im.POINT_MA):
+            live[im.POINT_MA_AGE_MS] = 0
+            if self._point_device >= 0:
+                self._own()
         if self._rms(self._grid, legs, im.GRID_MV, True):
             live[im.GRID_AGE_MS] = 0
             live[im.GRID_MHZ] = self._frequency(self._grid_frequency, self._grid, im.GRID_MV)
@@ -211,8 +220,8 @@ class Sense:
         for node in range(site[im.NODE_COUNT]):
             if site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_CT:
                 self._mains(node, legs)
-            elif site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_EVSE:
-                self._charger(node)
+            elif site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_POINT:
+                self._behind(node)
         self._track_offsets()
         for power in self._measured:
             power.total = power.total_late = 0
@@ -299,13 +308,21 @@ class Sense:
             live[im.NODE_MA + node * im.LEGS + leg] = current_ma if power_w >= 0 else -current_ma
         live[im.NODE_AGE_MS + node] = 0
 
-    def _charger(self, node):
-        """A node measured by the charging point's own CTs; it only draws, at cos phi 1."""
+    def _own(self):
+        """What a point draws is what flows behind its contactor."""
         live = self._live
-        if live[im.DEVICE_AGE_MS + im.EVSE]:
+        for k in range(self._point_legs):
+            live[im.DEVICE_MA + self._point_device * im.LEGS + k] = live[im.POINT_MA + k]
+        live[im.DEVICE_AGE_MS + self._point_device] = 0
+
+    def _behind(self, node):
+        """A node measured by the point's own CTs; it only draws, at cos phi 1."""
+        live, site = self._live, self._site
+        if live[im.POINT_MA_AGE_MS]:
             return
-        for leg in range(self._site[im.DEVICE_LEGS + im.EVSE]):
-            current_ma = live[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
+        for k in range(self._point_legs):
+            leg = site[im.DEVICE_LEG + site[im.POINT_DEVICE] * im.LEGS + k]
+            current_ma = live[im.POINT_MA + k]
             live[im.NODE_MA + node * im.LEGS + leg] = current_ma
             live[im.NODE_W + node * im.LEGS + leg] = (
                 current_ma * (live[im.HOUSE_MV + leg] // 1000) // 1000

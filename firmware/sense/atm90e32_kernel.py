@@ -163,18 +163,32 @@ def put_signed(ma, w, live, at_ma: int, at_w: int, count: int):
 
 
 @micropython.viper
-def put_drawn(ma, w, live, at_ma: int, at_w: int, count: int):
-    """Currents and powers without sign."""
-    currents = ptr32(ma)
-    powers = ptr32(w)
+def put_of(values, legs, live, at: int, count: int):
+    """Values of these legs, in their order."""
+    source = ptr32(values)
+    which = ptr32(legs)
     target = ptr32(live)
     i = 0
     while i < count:
-        power = powers[i]
+        target[at + i] = source[which[i]]
+        i += 1
+
+
+@micropython.viper
+def put_drawn(ma, w, legs, live, at_ma: int, at_w: int, count: int):
+    """Currents and powers of these legs, without sign, each in its leg's place."""
+    currents = ptr32(ma)
+    powers = ptr32(w)
+    which = ptr32(legs)
+    target = ptr32(live)
+    i = 0
+    while i < count:
+        leg = which[i]
+        power = powers[leg]
         if power < 0:
             power = 0 - power
-        target[at_ma + i] = currents[i]
-        target[at_w + i] = power
+        target[at_ma + leg] = currents[leg]
+        target[at_w + leg] = power
         i += 1
 
 

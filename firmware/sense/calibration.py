@@ -218,7 +218,7 @@ def readings(image):
         "house_mv": fresh(im.HOUSE_AGE_MS, im.HOUSE_MV),
         "mains_ma": fresh(age, im.NODE_MA + node * im.LEGS) if mains >= 0 else None,
         "mains_w": fresh(age, im.NODE_W + node * im.LEGS) if mains >= 0 else None,
-        "evse_ma": fresh(im.DEVICE_AGE_MS + im.EVSE, im.DEVICE_MA + im.EVSE * im.LEGS),
+        "evse_ma": fresh(im.POINT_MA_AGE_MS, im.POINT_MA),
         "fast_ma": fresh(im.FAST_AGE_MS, im.POINT_FAST_MA),
         "pilot_mv": [live[im.POINT_HIGH_MV], live[im.POINT_LOW_MV]]
         if live[im.POINT_PILOT_AGE_MS] < 500

@@ -6,11 +6,13 @@
 #   volts  0 grid   GRID_MV, GRID_MHZ
 #          1 house  HOUSE_MV, HOUSE_MHZ
 #   amps   0 mains  NODE_MA, NODE_W of every node with CTs
-#          1 evse   EVSE_MA, and the node measured by the charging point
+#          1 evse   POINT_MA, and the node measured by the charging point
 #
 # An age counts from the end of the mean that the chip took, as that of sense does; poll() stands
 # before the step's ages grow, so a value renewed since the last cycle is latched as one step old.
 # A chip that does not answer, repeats itself or is being configured writes nothing: ages grow.
+
+from array import array
 
 from firmware import image as im
 from firmware.base.viper import const, micropython
@@ -32,12 +34,15 @@ class Metering:
         self._live_mv = site[im.NOMINAL_MV] // 10  # less is no voltage
         instruments = [site[im.NODE_INSTRUMENT + node] for node in range(site[im.NODE_COUNT])]
         self.nodes = [i for i, kind in enumerate(instruments) if kind == im.INSTRUMENT_CT]
-        charger = site[im.DEVICE_NODE + im.EVSE]
-        own = charger >= 0 and site[im.NODE_INSTRUMENT + charger] == im.INSTRUMENT_EVSE
-        self.charger = charger if own else -1
+        device = self.device = site[im.POINT_DEVICE]
+        self._point_legs = site[im.DEVICE_LEGS + device] if device >= 0 else 0
+        self.own = device >= 0 and site[im.DEVICE_KIND + device] == im.KIND_POINT
+        self.behind = [i for i, kind in enumerate(instruments) if kind == im.INSTRUMENT_POINT]
+        first = im.DEVICE_LEG + device * im.LEGS
+        self._legs = array("i", [site[first + k] for k in range(self._point_legs)])
         self._parts = []
         for row, driver in zip(rows, drivers):
-            with_power = row.amps == _MAINS or own
+            with_power = row.amps == _MAINS or len(self.behind) > 0
             crossing = crossing_leg if row.volts == _GRID else -1
             driver.declare(
                 site[im.LEG_COUNT], site[im.NOMINAL_MV], site[im.NOMINAL_MHZ], with_power, crossing
@@ -88,11 +93,15 @@ class Metering:
     def evse(self, driver):
         """The charging point only draws: a transformer put on the wrong way round changes
         nothing."""
-        live, legs = self._live, self._site[im.DEVICE_LEGS + im.EVSE]
-        kernel.put(driver.ma, live, im.DEVICE_MA + im.EVSE * im.LEGS, legs)
-        if self.charger >= 0:
-            at = self.charger * im.LEGS
-            kernel.put_drawn(driver.ma, driver.w, live, im.NODE_MA + at, im.NODE_W + at, legs)
+        live, legs = self._live, self._point_legs
+        kernel.put_of(driver.ma, self._legs, live, im.POINT_MA, legs)
+        if self.own:  # what a point draws is what flows behind its contactor
+            kernel.put_of(driver.ma, self._legs, live, im.DEVICE_MA + self.device * im.LEGS, legs)
+        for node in self.behind:
+            at = node * im.LEGS
+            kernel.put_drawn(
+                driver.ma, driver.w, self._legs, live, im.NODE_MA + at, im.NODE_W + at, legs
+            )
         return True
 
 
@@ -105,8 +114,10 @@ class _Part:
         self.volts = metering.grid if grid else metering.house
         self.volts_age = im.GRID_AGE_MS if grid else im.HOUSE_AGE_MS
         self.amps = metering.mains if mains else metering.evse
-        nodes = metering.nodes if mains else [metering.charger]
-        self.amps_ages = [im.NODE_AGE_MS + node for node in nodes if node >= 0]
+        nodes = metering.nodes if mains else metering.behind
+        self.amps_ages = [im.NODE_AGE_MS + node for node in nodes]
         if not mains:
-            self.amps_ages.append(im.DEVICE_AGE_MS + im.EVSE)
+            self.amps_ages.append(im.POINT_MA_AGE_MS)
+            if metering.own:
+                self.amps_ages.append(im.DEVICE_AGE_MS + metering.device)
         self.directed = False

@@ -37,7 +37,7 @@ class House:
         site[im.NODE_COUNT], site[im.DEVICE_NODE + im.INVERTER] = 2, 1
         site[im.NODE_INSTRUMENT], site[im.NODE_INSTRUMENT + 1] = (
             im.INSTRUMENT_METER,
-            im.INSTRUMENT_INVERTER,
+            im.INSTRUMENT_DEVICE,
         )
         site[im.DEVICE_REVERT_MS + im.INVERTER] = 10_000
         self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID

@@ -275,8 +275,8 @@ def test_a_kind_sets_what_is_not_said() -> None:
     assert image.site[im.ISLAND_DEVICE] == 1, "the only converter"
     assert list(image.site[im.NODE_INSTRUMENT : im.NODE_INSTRUMENT + 3]) == [
         im.INSTRUMENT_METER,
-        im.INSTRUMENT_EVSE,
-        im.INSTRUMENT_INVERTER,
+        im.INSTRUMENT_POINT,
+        im.INSTRUMENT_DEVICE,
     ]
 
 
@@ -335,7 +335,7 @@ def test_a_line_needs_a_transceiver_of_the_board() -> None:
 def test_a_point_s_device_may_bear_its_name_and_no_other_device() -> None:
     same = {"points.0.name": "car", "devices.0.contactor": "car"}
     loaded, image = load(same)
-    assert loaded.errors == [] and image.site[im.NODE_INSTRUMENT + 1] == im.INSTRUMENT_EVSE
+    assert loaded.errors == [] and image.site[im.NODE_INSTRUMENT + 1] == im.INSTRUMENT_POINT
     loaded, _ = load(same | {"points.0.name": "battery", "devices.0.contactor": "battery"})
     assert loaded.errors == ["points[0].name: battery is used twice"]
 
@@ -396,7 +396,7 @@ def test_every_column_is_filled_by_an_option_or_a_rule() -> None:
     """DEVICE_* and POINT_* of the site: nothing stays at its start by oversight."""
     filled = {row[6] for _, options, _, _ in LISTS for row in options}
     filled |= {row[0] for row in FIXED}
-    derived = {im.DEVICE_FITS, im.DEVICE_CERTIFIED, im.DEVICE_LEGS}
+    derived = {im.DEVICE_FITS, im.DEVICE_CERTIFIED, im.DEVICE_LEGS, im.POINT_DEVICE}
     for name, index, *_ in im.SITE.rows:
         if name.startswith(("DEVICE_", "POINT_")):
             assert index in filled | derived, name

@@ -17,8 +17,8 @@ HEALTHY_SITE = {
     "NODE_RATING_MA": (63_000, 40_000, 32_000),
     "NODE_INSTRUMENT": (
         fields.INSTRUMENT_METER,
-        fields.INSTRUMENT_EVSE,
-        fields.INSTRUMENT_INVERTER,
+        fields.INSTRUMENT_POINT,
+        fields.INSTRUMENT_DEVICE,
     ),
     "EVSE_NODE": 1,
     "EVSE_LEGS": 1,

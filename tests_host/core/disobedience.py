@@ -23,9 +23,9 @@ class Plant:
 
     def __init__(self, witness: str = ABOVE, age_ms: int = 300, **site: int | tuple[int, ...]):
         gateway = {"TOPOLOGY": 2, "EVSE_NODE": 2, "EVSE_LEGS": 3} if witness == CONTACTOR else {}
-        meters = [f.INSTRUMENT_METER, f.INSTRUMENT_EVSE, f.INSTRUMENT_INVERTER]
+        meters = [f.INSTRUMENT_METER, f.INSTRUMENT_POINT, f.INSTRUMENT_DEVICE]
         if witness == OWN:
-            meters = [f.INSTRUMENT_NONE, f.INSTRUMENT_EVSE, f.INSTRUMENT_METER]
+            meters = [f.INSTRUMENT_NONE, f.INSTRUMENT_POINT, f.INSTRUMENT_METER]
         values = {"NODE_INSTRUMENT": tuple(meters), **gateway, **site}
         self.image = healthy(**values)
         self.site = self.image.site
@@ -113,10 +113,10 @@ class Plant:
         put(live, INPUTS=f.IN_CONTACTOR if closed else 0)
         if self.site[f.TOPOLOGY] == 2:
             ma = round(abs(self.w) * 1000 / VOLTS / 3) if closed else 0
-            put(live, EVSE_MA=(ma, ma, ma), POINT_FAST_MA=(ma, ma, ma))
+            put(live, POINT_MA=(ma, ma, ma), POINT_FAST_MA=(ma, ma, ma))
         for age in (
             f.INPUTS_AGE_MS,
-            f.DEVICE_AGE_MS + f.EVSE,
+            f.POINT_MA_AGE_MS,
             f.FAST_AGE_MS,
             f.GRID_AGE_MS,
             f.HOUSE_AGE_MS,

@@ -82,7 +82,7 @@ class Late:
             NODE_COUNT=2,
             NODE_PARENT=(-1, 0),
             NODE_RATING_MA=(round(self.rating_a * 1000), 20_000),
-            NODE_INSTRUMENT=(instrument, f.INSTRUMENT_EVSE),
+            NODE_INSTRUMENT=(instrument, f.INSTRUMENT_POINT),
             EVSE_NODE=1,
             EVSE_LEGS=self.car.legs,
             EVSE_MAX_MA=16_000,

@@ -109,8 +109,8 @@ class House:
             site[im.NODE_BUS_MA + node] = tree.bus_ma[node]
             site[im.NODE_INSTRUMENT + node] = im.INSTRUMENT_METER
         site[im.NODE_SOURCE_MA] = self.sources_ma
-        site[im.NODE_INSTRUMENT + tree.evse] = im.INSTRUMENT_EVSE
-        site[im.NODE_INSTRUMENT + tree.inverter] = im.INSTRUMENT_INVERTER
+        site[im.NODE_INSTRUMENT + tree.evse] = im.INSTRUMENT_POINT
+        site[im.NODE_INSTRUMENT + tree.inverter] = im.INSTRUMENT_DEVICE
         (
             site[im.DEVICE_NODE + im.EVSE],
             site[im.DEVICE_LEGS + im.EVSE],

@@ -46,7 +46,7 @@ class House:
         self.named_ms: int | None = None
         count = 5 if self.inverter else 4
         meter, none = f.INSTRUMENT_METER, f.INSTRUMENT_NONE
-        kinds = (f.INSTRUMENT_CT, none, meter, meter, f.INSTRUMENT_INVERTER)
+        kinds = (f.INSTRUMENT_CT, none, meter, meter, f.INSTRUMENT_DEVICE)
         self.image = healthy(
             NODE_COUNT=count,
             NODE_PARENT=(*PARENTS, 0)[:count],

@@ -139,11 +139,11 @@ class House:
         if self.has_car:
             self.car_node = len(parents)
             parents.append(chance.choice([0, below]))
-            instruments.append(f.INSTRUMENT_EVSE)
+            instruments.append(f.INSTRUMENT_POINT)
         if self.has_inverter:
             self.inverter_node = len(parents)
             parents.append(chance.choice([0, below]))
-            instruments.append(f.INSTRUMENT_INVERTER)
+            instruments.append(f.INSTRUMENT_DEVICE)
         self.parents = parents
         self.response_ms = chance.choice([300, 1_000, 2_000])
         self.rating_ma = chance.choice([25_000, 40_000, 63_000])

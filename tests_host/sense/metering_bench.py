@@ -16,6 +16,7 @@ from firmware import image as im
 from firmware.chips.circuit import Meter
 from firmware.sense.atm90e32 import Atm90e32
 from firmware.sense.metering import Metering
+from tests_host.fields import columns
 
 BRIDGE = Path(__file__).parent / "atm90e32_bridge.mjs"
 BYTE_NS = 8_000  # at 1 MHz
@@ -132,7 +133,8 @@ class Bench:
         s[im.NODE_COUNT] = 3
         s[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
         s[im.DEVICE_NODE + im.EVSE] = 2
-        s[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_EVSE if site.evse_node else 0
+        columns(s)
+        s[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_POINT if site.evse_node else 0
         build = {
             "voltsPerVolt": [site.volts_nv * 1e-9] * 3,
             "voltsPerAmp": [site.amps_nv * 1e-9] * 3,

@@ -287,7 +287,7 @@ def test_unused_legs_are_not_looked_at() -> None:
 def test_charger_node_takes_the_chargers_own_current() -> None:
     bench = Bench()
     mains(bench)
-    bench.image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_EVSE
+    bench.image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_POINT
     for leg in range(3):
         bench.waves[EVSE + leg] = Wave(16.0, -leg * LEG)
     bench.run(0.3)

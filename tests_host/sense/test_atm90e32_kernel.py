@@ -38,6 +38,7 @@ def cases(draw: st.DrawFn) -> dict:
         "sag_mv": draw(st.integers(0, 300_000)),
         "loss_mv": draw(st.integers(0, 30_000)),
         "most_ma": draw(st.integers(0, 500_000)),
+        "order": draw(st.permutations(range(legs))),
         "unit": 1 << (10 - shift),
         "shift": shift,
     }
@@ -131,7 +132,9 @@ def plain(case: dict) -> list[int]:
     kernel.put(mv, live, 1, legs)
     kernel.put_signed(ma, w, live, 4, 8, legs)
     drawn = array("i", [7] * 14)
-    kernel.put_drawn(ma, w, drawn, 4, 8, legs)
+    order = array("i", case["order"])
+    kernel.put_of(ma, order, drawn, 0, legs)
+    kernel.put_drawn(ma, w, order, drawn, 4, 8, legs)
     results.append(kernel.blind(mv, ma, case["sag_mv"], case["most_ma"], legs))
     for buffer in (mv, ma, w, live, drawn):
         results.extend(buffer)

@@ -12,6 +12,7 @@ from firmware import image as f
 from firmware.chips.circuit import SIGNALS, Analog
 from firmware.sense import Sense, kernel
 from tests_host.conftest import RunDevice
+from tests_host.fields import columns
 from tests_host.sense.plain import kernel as kernel_plain
 
 CASES = 60
@@ -79,6 +80,7 @@ def test_a_guard_that_sees_one_leg_is_fresh_while_that_is_good(stuck: bool) -> N
         image.site[f.DEVICE_LEGS + f.EVSE],
         image.site[f.LEG_COUNT],
     ) = 0, 3, 3
+    columns(image.site)
     sense = Sense(image, pico())
     frames = [(2850, 700, 2048 if stuck else 2048 + 500 * (-1) ** n) for n in range(52)]
     block = array("H", [code for frame in frames for code in frame])

@@ -12,6 +12,7 @@ import numpy as np
 from firmware import image as im
 from firmware.chips.circuit import Circuit
 from firmware.sense import Sense
+from tests_host.fields import columns
 from tools.pack.circuits import pack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,7 @@ class Bench:
         site = self.image.site
         site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.EVSE] = legs
         site[im.DEVICE_NODE + im.EVSE] = 0
+        columns(site)
         site[im.NODE_COUNT] = 1
         site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
         self.analog = Circuit(pack(BOARD)).analog

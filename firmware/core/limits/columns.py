@@ -37,15 +37,6 @@ def point(site, device):
     return 0 if isolated and kind(site, device) == im.KIND_CONVERTER else -1
 
 
-def clamped(site, device):
-    """The row in which its point's transformers are read: its own, or that of the contactor."""
-    for row in range(im.DEVICES):
-        apart = row != device and site[im.DEVICE_NODE + row] >= 0
-        if apart and kind(site, row) == im.KIND_NONE:
-            return row
-    return device
-
-
 def may_deliver(site, device):
     if _filled(site):
         return site[im.DEVICE_MAY_DISCHARGE + device] == 1

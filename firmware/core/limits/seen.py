@@ -37,7 +37,7 @@ class Seen:
         self._own = self._above = -1
         self._reports = self._measured = self._flows = False
         self._tolerance_w = self._sources_w = 0
-        self._clamped = device  # row in which the contactor's current is read
+        self._point = -1  # whose contactor that is
         self._others = []  # rows of the other devices below `_above`
         self._prepare()
 
@@ -56,9 +56,8 @@ class Seen:
             if panel.metered(node) and node != self._own:
                 self._above = node
             node = site[im.NODE_PARENT + node]
-        self.gateway = columns.point(site, device) >= 0
-        if self.gateway:
-            self._clamped = columns.clamped(site, device)
+        self._point = columns.point(site, device)
+        self.gateway = self._point >= 0
         self._tolerance_w = max(_LEAST_W, columns.rating_w(site, device) * 3 // 100)
         if self._above >= 0:
             volts = site[im.NOMINAL_MV] // 1000
@@ -79,14 +78,14 @@ class Seen:
         readings = self._readings
         self._reports = readings[im.DEVICE_AGE_MS + self._device] <= _FRESH_MS
         self._measured = self._own >= 0 and self._panel.state(self._own) == FRESH
-        self._flows = self.gateway and readings[im.DEVICE_AGE_MS + self._clamped] <= _FRESH_MS
+        self._flows = self.gateway and readings[im.POINT_MA_AGE_MS + self._point] <= _FRESH_MS
         self.bounded = self._above >= 0 and self._panel.state(self._above) == FRESH
         if self._measured:
             self.age_ms = readings[im.NODE_AGE_MS + self._own]
         elif self._reports:
             self.age_ms = readings[im.DEVICE_AGE_MS + self._device]
         elif self._flows:
-            self.age_ms = readings[im.DEVICE_AGE_MS + self._clamped]
+            self.age_ms = readings[im.POINT_MA_AGE_MS + self._point]
         elif self.bounded:
             self.age_ms = readings[im.NODE_AGE_MS + self._above]
         else:
@@ -110,7 +109,7 @@ class Seen:
             if w < low_w or w > high_w:
                 return True
         if self._flows and self._exceeds(high_w if high_w > -low_w else -low_w):
-            self.age_ms = self._readings[im.DEVICE_AGE_MS + self._clamped]
+            self.age_ms = self._readings[im.POINT_MA_AGE_MS + self._point]
             return True
         if self.bounded and not self.cleared and self._most_w() < low_w:
             self.age_ms = self.above_age_ms()
@@ -192,9 +191,9 @@ class Seen:
         limit_ma = power_w // columns.legs(site, self._device) * 1000 // self._volts()
         margin_ma = limit_ma // 20
         limit_ma += margin_ma if margin_ma > _LEAST_MA else _LEAST_MA
-        node = site[im.DEVICE_NODE + self._clamped]
+        node = site[im.DEVICE_NODE + self._device]
         limit_ma += limit_ma * site[im.NODE_ERROR_PERMILLE + node] // 1000
-        at = im.DEVICE_MA + self._clamped * im.LEGS
+        at = im.POINT_MA + self._point * im.LEGS
         for leg in range(im.LEGS):
             if readings[at + leg] > limit_ma:
                 return True

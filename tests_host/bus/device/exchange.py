@@ -77,7 +77,7 @@ async def main(profile, seconds):
     site[fields.LEG_COUNT] = site[fields.DEVICE_LEGS + fields.INVERTER] = 3
     site[fields.NODE_COUNT], site[fields.DEVICE_NODE + fields.INVERTER] = 2, 1
     site[fields.NODE_INSTRUMENT] = fields.INSTRUMENT_METER
-    site[fields.NODE_INSTRUMENT + 1] = fields.INSTRUMENT_INVERTER
+    site[fields.NODE_INSTRUMENT + 1] = fields.INSTRUMENT_DEVICE
     image.commands[fields.ISLAND_STATE] = fields.ISLAND_GRID
     image.commands[fields.SETPOINT_MODE + fields.INVERTER] = fields.MODE_FOLLOW
     image.commands[fields.SETPOINT + fields.INVERTER] = -1000

@@ -49,7 +49,7 @@ for name, value in SITE:
 for node in range(3):
     image.site[f.NODE_PARENT + node] = 0 if node else -1
     image.site[f.NODE_RATING_MA + node] = 63_000
-    image.site[f.NODE_INSTRUMENT + node] = f.INSTRUMENT_EVSE if node else f.INSTRUMENT_METER
+    image.site[f.NODE_INSTRUMENT + node] = f.INSTRUMENT_POINT if node else f.INSTRUMENT_METER
 columns(image.site)
 for name, value in LIVE:
     image.live[at(name)] = value

@@ -10,6 +10,7 @@ from firmware import image as im
 from firmware.sense import atm90e32_kernel as kernel
 from firmware.sense.atm90e32 import OK, Atm90e32
 from firmware.sense.metering import Metering
+from tests_host.fields import columns
 
 
 def run(case):
@@ -27,7 +28,9 @@ def run(case):
     kernel.put(mv, live, 1, legs)
     kernel.put_signed(ma, w, live, 4, 8, legs)
     drawn = array("i", [7] * 14)
-    kernel.put_drawn(ma, w, drawn, 4, 8, legs)
+    order = array("i", case["order"])
+    kernel.put_of(ma, order, drawn, 0, legs)
+    kernel.put_drawn(ma, w, order, drawn, 4, 8, legs)
     results.append(kernel.blind(mv, ma, case["sag_mv"], case["most_ma"], legs))
     for buffer in (mv, ma, w, live, drawn):
         results.extend(buffer)
@@ -62,6 +65,8 @@ class Row:
 def polls():
     image = im.Image()
     image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + im.EVSE] = 3
+    image.site[im.DEVICE_NODE + im.EVSE] = 1
+    columns(image.site)
     image.site[im.NODE_COUNT] = 2
     image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
     rows = [Row(0, 0), Row(1, 1)]

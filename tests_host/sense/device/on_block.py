@@ -8,13 +8,15 @@ from islet_data import CIRCUITS
 from firmware import image as im
 from firmware.chips.circuit import Circuit
 from firmware.sense import Sense
+from tests_host.fields import columns
 
 image = im.Image()
 image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + im.EVSE] = 3
 image.site[im.DEVICE_NODE + im.EVSE] = 1
+columns(image.site)
 image.site[im.NODE_COUNT] = 2
 image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
-image.site[im.NODE_INSTRUMENT + 1] = im.INSTRUMENT_EVSE
+image.site[im.NODE_INSTRUMENT + 1] = im.INSTRUMENT_POINT
 sense = Sense(image, Circuit(CIRCUITS["host"]).analog)
 # half a second of something like 50 Hz: a triangle with noise, PWM on the pilot
 blocks = []
