@@ -51,6 +51,19 @@ def test_a_failed_step_leaves_no_stamp(scratch: Path) -> None:
     assert not list(scratch.glob("stamps/*"))
 
 
+def test_an_action_that_leaves_no_product_has_failed(scratch: Path) -> None:
+    """As once a module that had moved: it ran, built nothing and said nothing."""
+    product = scratch / "product"
+    step = steps.Step("try", ["run"], 1, lambda _: [], product.exists, lambda *_: None)
+    with pytest.raises(SetupError, match="step try ended well and left nothing"):
+        step.perform("run")
+    assert not list(scratch.glob("stamps/*"))
+    steps.Step("try", ["run"], 1, lambda _: [], product.exists, lambda *_: False).perform("run")
+    good = steps.Step("try", ["run"], 1, lambda _: [], product.exists, lambda *_: product.touch())
+    good.perform("run")
+    assert product.exists()
+
+
 def test_a_failing_command_shows_the_end_of_its_log() -> None:
     script = "print(*range(100), sep='\\n'); raise SystemExit(3)"
     with pytest.raises(SetupError) as caught:

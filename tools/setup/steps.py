@@ -13,7 +13,7 @@ from pathlib import Path
 from tools.image import images
 from tools.micropython import build
 from tools.setup import debian, packages
-from tools.workshop import CACHE, ROOT, Console
+from tools.workshop import CACHE, ROOT, Console, SetupError
 
 PROFILES = ("run", "test", "bench", "image", "board")
 STAMPS = CACHE / "stamps"
@@ -31,14 +31,15 @@ ON_CHIP = ("test", "bench", "image", "board")  # profiles that run something on 
 
 @dataclass(frozen=True)
 class Step:
-    """Done when its product is there and its stamp still matches its inputs."""
+    """Done when its product is there and its stamp still matches its inputs. An action that leaves
+    no product has failed, unless it returns False: it said why there can be none here."""
 
     name: str
     profiles: Iterable[str]
     about: float  # usual seconds, for the bar
     inputs: Callable[[str], Iterable[object]]
     product: Callable[[], bool]
-    action: Callable[[Console, str], None]
+    action: Callable[[Console, str], bool | None]
 
     def perform(self, profile: str) -> None:
         stamp = STAMPS / self.name
@@ -46,7 +47,12 @@ class Step:
         if self.product() and stamp.exists() and stamp.read_text() == state:
             return
         stamp.unlink(missing_ok=True)
-        self.action(Console(self.name, self.about), profile)
+        skipped = self.action(Console(self.name, self.about), profile) is False
+        if not skipped and not self.product():
+            raise SetupError(
+                f"step {self.name} ended well and left nothing",
+                f"see .cache/logs/{self.name}.log; its product is named in tools/setup/steps.py",
+            )
         STAMPS.mkdir(parents=True, exist_ok=True)
         stamp.write_text(fingerprint(self.inputs(profile)))
 
@@ -104,16 +110,17 @@ def device_stubs(console: Console, _profile: str) -> None:
     (STUBS / "__builtins__.pyi").unlink()  # ours, in tools/micropython/typings, knows viper too
 
 
-def node_packages(console: Console, _profile: str) -> None:
+def node_packages(console: Console, _profile: str) -> bool:
     if missing := [name for name in ("node", "npm") if not shutil.which(name)]:
         console.say(f"no emulated chip without {' and '.join(missing)}")
-        return
+        return False
     console.say("rp2040js, the chip's emulator, into .cache/node")
     NODE.mkdir(parents=True, exist_ok=True)
     for name in NODE_LOCK:
         shutil.copy(ROOT / "tools/rp2040" / name, NODE)
     command = ["npm", "ci", "--silent", "--ignore-scripts", "--prefix", NODE]
     console.run(command, remedy="see that npm can reach its registry")
+    return True
 
 
 def boot_rom(console: Console, _profile: str) -> None:
@@ -121,12 +128,13 @@ def boot_rom(console: Console, _profile: str) -> None:
     console.run([PYTHON, "-m", "tools.rp2040.bootrom"], remedy="the log says what and why")
 
 
-def chip_image(console: Console, _profile: str) -> None:
+def chip_image(console: Console, _profile: str) -> bool:
     if missing := [p.name for p in debian.missing("image")]:
         console.say(f"no image for the chip without {' '.join(missing)}")
-        return
+        return False
     console.say("MicroPython for the RP2040 with the firmware frozen in")
     console.run([PYTHON, "-m", "tools.image", images.REFERENCE.name])
+    return True
 
 
 STEPS = (
