@@ -54,7 +54,8 @@ clean: ## remove what tests and runs left
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './.cache/*' -prune -exec rm -rf {} +
 
 distclean: clean ## back to the state of a fresh clone
-	@rm -rf .cache .venv lib
+	@rm -rf .cache .venv
+	@find lib -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 
 setup-%: python
 	@$(PYTHON) -m tools.setup $*

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import tarfile
 from dataclasses import replace
 from hashlib import sha256
@@ -28,13 +30,45 @@ def test_package_imports_on_the_device(run_device: RunDevice, statement: str) ->
 
 def pin_of(folder: Path) -> packages.Pin:
     """A package of one file, packed into `folder`, with the right hash."""
-    pin = packages.Pin("thing", "1.0", "", {"src/thing": "thing", "LICENSE": "thing/LICENSE"})
+    pin = packages.Pin(
+        "thing", "1.0", "MIT", "tests", "", {"src/thing": "thing", "LICENSE": "thing/LICENSE"}
+    )
     with tarfile.open(folder / pin.archive, "w:gz") as tar:
         for name in ("src/thing/__init__.py", "src/thing/../../evil.py", "LICENSE", "setup.py"):
             entry = tarfile.TarInfo(f"thing-1.0/{name}")
             entry.size = 5
             tar.addfile(entry, io.BytesIO(b"x = 1"))
     return replace(pin, sha256=sha256((folder / pin.archive).read_bytes()).hexdigest())
+
+
+def test_lib_says_what_is_pinned_there() -> None:
+    assert packages.README.read_text() == packages.readme()
+
+
+def test_lib_is_there_with_its_last_file_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clone has lib/, with its README: that alone is no package."""
+    monkeypatch.setattr(packages, "LIB", tmp_path)
+    targets = [target for pin in packages.pins() for target in pin.take.values()]
+    for target in targets:
+        assert not packages.there(), target
+        (tmp_path / target).mkdir(parents=True, exist_ok=True)
+    assert packages.there()
+
+
+def test_git_takes_of_lib_the_readme_alone() -> None:
+    lines = (packages.ROOT / ".gitignore").read_text().splitlines()
+    assert lines.index("!/lib/README.md") > lines.index("/lib/*")
+
+
+def test_distclean_leaves_of_lib_the_readme_alone(tmp_path: Path) -> None:
+    shutil.copy(packages.ROOT / "Makefile", tmp_path)
+    (tmp_path / "lib/thing").mkdir(parents=True)
+    for name in ("README.md", "thing/x.py", "old.py"):
+        (tmp_path / "lib" / name).touch()
+    subprocess.run(["make", "-s", "distclean"], cwd=tmp_path, check=True)
+    assert [path.name for path in (tmp_path / "lib").iterdir()] == ["README.md"]
 
 
 def test_takes_only_what_is_listed(tmp_path: Path) -> None:

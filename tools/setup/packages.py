@@ -1,4 +1,6 @@
-"""Device packages into lib/: pinned by version and sha256, never edited, never committed."""
+"""Device packages into lib/: pinned by version and sha256, never edited, never committed.
+
+`python -m tools.setup.packages` prints lib/README.md anew after a change to the lock file."""
 
 from __future__ import annotations
 
@@ -10,17 +12,21 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.docs.tables import markdown
 from tools.workshop import CACHE, ROOT, Console, SetupError
 
 LOCK = Path(__file__).with_name("packages.lock.json")
 ARCHIVES = CACHE / "src"
 LIB = ROOT / "lib"
+README = LIB / "README.md"  # the only file there that git knows
 
 
 @dataclass(frozen=True)
 class Pin:
     name: str
     version: str
+    licence: str
+    serves: str
     sha256: str
     take: dict[str, str]  # path in the archive -> path in lib
 
@@ -33,8 +39,32 @@ def pins() -> list[Pin]:
     return [Pin(**entry) for entry in json.loads(LOCK.read_text())]
 
 
+def there() -> bool:
+    """Everything that is taken of each package lies in lib/."""
+    return all((LIB / target).exists() for pin in pins() for target in pin.take.values())
+
+
+def readme() -> str:
+    rows = (
+        (p.name, p.version, p.licence, p.serves, ", ".join(f"`{t}`" for t in p.take.values()))
+        for p in pins()
+    )
+    lines = [
+        "# Packages of the device",
+        "",
+        "Fetched by `make`, never edited, never committed: archives of PyPI by version and hash",
+        "(`tools/setup/packages.lock.json`), of which the files named here are taken. An image",
+        "freezes only what the firmware imports (`tools/image/manifests/islet.py`).",
+        "",
+        "Printed by `python -m tools.setup.packages`; do not edit.",
+        "",
+        *markdown("package | version | licence | what for | taken", rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def install(console: Console) -> None:
-    """Fetch what is not there yet, check all of it, and only then replace lib/."""
+    """Fetch what is not there yet, check all of it, and only then replace what is in lib/."""
     wanted = pins()
     console.say("device packages into lib/: " + ", ".join(f"{p.name} {p.version}" for p in wanted))
     ARCHIVES.mkdir(parents=True, exist_ok=True)
@@ -45,6 +75,7 @@ def install(console: Console) -> None:
         if not archive.exists():
             fetch(console, pin)
         unpack(pin, archive, fresh)
+    fresh.joinpath(README.name).write_text(readme())
     shutil.rmtree(LIB, ignore_errors=True)
     fresh.replace(LIB)
 
@@ -95,3 +126,7 @@ def destination(pin: Pin, path: str) -> str | None:
         if path.startswith(f"{source}/") and ".." not in path:
             return target + path.removeprefix(source)
     return None
+
+
+if __name__ == "__main__":
+    README.write_text(readme())

@@ -159,7 +159,7 @@ STEPS = (
         PROFILES,
         3,
         lambda _: [packages.LOCK],
-        packages.LIB.exists,
+        packages.there,
         device_packages,
     ),
     Step(
