@@ -158,6 +158,30 @@ def test_decisions_use_no_floats(room: str) -> None:
             assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)), path
 
 
+def at_once(tree: ast.AST) -> Iterator[tuple[int, int]]:
+    """(line, how many) of the assignments of several values within functions."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    for function in (node for node in ast.walk(tree) if isinstance(node, functions)):
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple | ast.List):
+                if any(isinstance(target, ast.Tuple | ast.List) for target in node.targets):
+                    yield node.lineno, len(node.value.elts)
+
+
+@pytest.mark.parametrize("room", ["core", "guard"])
+def test_decisions_assign_few_at_once(room: str) -> None:
+    """MicroPython swaps two or three values on its stack; from four on it makes a tuple of them."""
+    for path in (FIRMWARE / room).rglob("*.py"):
+        for line, count in at_once(ast.parse(path.read_text())):
+            assert count < 4, f"{path}:{line}: {count} values at once"
+
+
+def test_four_at_once_are_found() -> None:
+    assert list(at_once(ast.parse("a, b, c, d = 1, 2, 3, 4"))) == []  # at import it may
+    lines = "def f(t):\n a, b, c, d = t\n a, b = b, a\n a, (b, c), d, t = [1, t, 3, 4]"
+    assert list(at_once(ast.parse(lines))) == [(3, 2), (4, 4)]
+
+
 def test_image_names_are_unique_and_constants_match() -> None:
     seen: set[str] = set()
     for table in image_module.TABLES:
