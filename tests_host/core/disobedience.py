@@ -117,6 +117,7 @@ class Plant:
         for age in (
             f.INPUTS_AGE_MS,
             f.POINT_MA_AGE_MS,
+            f.DEVICE_AGE_MS + f.EVSE,
             f.FAST_AGE_MS,
             f.GRID_AGE_MS,
             f.HOUSE_AGE_MS,

@@ -83,8 +83,8 @@ def test_the_walk_meets_what_it_should() -> None:
         ("hardware.py", "readings[im.DEVICE_AGE_MS + at.device]", "readings[im.DEVICE_AGE_MS]"),
         (
             "reserve.py",
-            "image, device = self._image, self._device",
-            "image, device = self._image, 1",
+            "readings, device = self._image.readings, self._device",
+            "readings, device = self._image.readings, 1",
         ),
         ("obedience.py", "self._device = device", "self._device = 1"),
         ("leases.py", "for device in range(im.DEVICES):", "for device in (0, 1):"),

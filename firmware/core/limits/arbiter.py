@@ -20,22 +20,15 @@ OPEN = const(2_000_000)  # wider than any current in mA or power in W: no limit
 class Limits:
     """Collects the claims of all sources in the image and decides SETPOINT.
 
-    What a device needs is made for each row of the site at the first step."""
+    What a device needs is made for each row of the site, which is declared by now."""
 
     def __init__(self, image):
         self._image = image
         self._commands = image.commands
         self._leases = Leases(image)
         self._market = Said(image, im.MARKET_SEQ, im.MARKET_TTL_MS, self._claim_market)
-        self._prepared = False
         self._offered = bytearray(im.DEVICES)
-        self._hardware = ()
-        self._reserves = ()
-        self._offers = ()
-        self._setpoints = ()
-
-    def _prepare(self):
-        image, site = self._image, self._image.site
+        site = image.site
         rows = [d for d in range(im.DEVICES) if columns.kind(site, d)]
         offers = [d for d in rows if columns.offered(site, d)]
         stores = [d for d in rows if columns.stores(site, d)]
@@ -74,9 +67,6 @@ class Limits:
 
     def step(self, dt_ms):
         """Claim for HARDWARE, OPERATOR, RESERVE and MARKET, then arbitrate."""
-        if not self._prepared:
-            self._prepare()
-            self._prepared = True
         for hardware in self._hardware:
             hardware.claim(self)
         self._leases.step(dt_ms, self)

@@ -279,15 +279,30 @@ class Hardware:
             im.KIND_SOURCE: (SOURCE_BLOCKS, self._source),
         }[kind]
         self._delivers = columns.may_deliver(site, device)
+        self._low = self._high = self._reason = self._value = im.UNKNOWN  # as said last
 
     def claim(self, limits):
         for reason, holds in self._blocks:
             value = holds(self)
             if value:
-                value = 0 if value is True else value
-                limits.claim(im.HARDWARE, self.device, 0, 0, reason, -1, -1, value)
+                self._say(limits, 0, 0, reason, 0 if value is True else value)
                 return
         self._able(limits)
+
+    def _say(self, limits, low, high, reason, value, low_reason=im.UNKNOWN):
+        """A claim stays where it is: only another one is written."""
+        if (
+            value == self._value
+            and reason == self._reason
+            and high == self._high
+            and low == self._low
+        ):
+            return
+        self._low = low
+        self._high = high
+        self._reason = reason
+        self._value = value
+        limits.claim(im.HARDWARE, self.device, low, high, reason, -1, -1, value, low_reason)
 
     def _point(self, limits):
         high_ma = self.site[im.DEVICE_MAX_MA + self.device]
@@ -296,11 +311,11 @@ class Hardware:
         if cable_ma < high_ma:
             high_ma = cable_ma
             reason = im.REASON_CABLE
-        limits.claim(im.HARDWARE, self.device, 0, high_ma, reason, -1, -1, high_ma)
+        self._say(limits, 0, high_ma, reason, high_ma)
 
     def _charger(self, limits):
         high_ma = self.site[im.DEVICE_MAX_MA + self.device]
-        limits.claim(im.HARDWARE, self.device, 0, high_ma, im.REASON_RATING, -1, -1, high_ma)
+        self._say(limits, 0, high_ma, im.REASON_RATING, high_ma)
 
     def _converter(self, limits):
         """The lesser of its declared and its present ability."""
@@ -315,13 +330,11 @@ class Hardware:
         if not self._delivers:  # until ISO 15118-20 or SAE J3072 authorises the car
             low_w = 0
             low_reason = im.REASON_TOPOLOGY
-        limits.claim(
-            im.HARDWARE, device, -low_w, high_w, im.REASON_RATING, -1, -1, high_w, low_reason
-        )
+        self._say(limits, -low_w, high_w, im.REASON_RATING, high_w, low_reason)
 
     def _source(self, limits):
         low_w = self.site[im.DEVICE_DISCHARGE_W + self.device]
-        limits.claim(im.HARDWARE, self.device, -low_w, 0, im.REASON_RATING, -1, -1, low_w)
+        self._say(limits, -low_w, 0, im.REASON_RATING, low_w)
 
 
 def table():

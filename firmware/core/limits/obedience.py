@@ -41,27 +41,27 @@ _SURE_MS = const(700)
 
 
 class Obedience:
-    """All converters of the site, a Follower each, made at the first step; writes its bits of
+    """All converters of the site, which is declared by now, a Follower each; writes its bits of
     FAULTS. `withheld` holds the outputs that must stay off, whatever contactor and island permit.
     """
 
     def __init__(self, image, panel):
         self._image = image
-        self._panel = panel
-        self.rows = []
-        self._prepared = False
+        self.rows = [
+            Follower(image, Seen(image, panel, device), device)
+            for device in range(im.DEVICES)
+            if columns.kind(image.site, device) == im.KIND_CONVERTER
+        ]
         self.withheld = 0
         self.faults = 0
 
     def recall(self, faults):
         """Start with the faults that stood before a reset: all then wait for a person."""
         self.faults = faults & KEPT_FAULTS
+        for row in self.rows:
+            row.recall(faults)
 
     def step(self, dt_ms):
-        image = self._image
-        if not self._prepared:
-            self._prepared = True
-            self.rows = self._followers()
         if not self.rows:
             return
         faults = withheld = dark = 0
@@ -73,18 +73,9 @@ class Obedience:
                 dark = 1
         self.faults = faults
         self.withheld = withheld
-        commands = image.commands
+        commands = self._image.commands
         commands[im.MEMORY + im.MEMORY_OBEDIENCE] = dark
         commands[im.FAULTS] = commands[im.FAULTS] & ~KEPT_FAULTS | faults
-
-    def _followers(self):
-        image = self._image
-        rows = []
-        for device in range(im.DEVICES):
-            if columns.kind(image.site, device) == im.KIND_CONVERTER:
-                rows.append(Follower(image, Seen(image, self._panel, device), device))
-                rows[-1].recall(self.faults)
-        return rows
 
 
 class Follower:

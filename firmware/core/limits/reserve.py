@@ -20,14 +20,26 @@ class Reserve:
         self._reached = True
         self._last = im.UNKNOWN
         self._doubt_ms = 0
+        self._low = 1  # as said last: nothing yet
+        self._soc = im.UNKNOWN
 
     def claim(self, dt_ms, limits):
-        image, device = self._image, self._device
         soc = self._plausible(dt_ms)
+        low = 0 if soc < 0 else self._lowest(soc)
         if soc < 0:
             self._reached = True
-            limits.claim(im.RESERVE, device, 0, _WIDEST, im.REASON_SOC_UNKNOWN)
-            return
+        if low == self._low and soc == self._soc:
+            return  # a claim stays where it is
+        self._low = low
+        self._soc = soc
+        if soc < 0:
+            limits.claim(im.RESERVE, self._device, 0, _WIDEST, im.REASON_SOC_UNKNOWN)
+        else:
+            limits.claim(im.RESERVE, self._device, low, _WIDEST, im.REASON_RESERVE, -1, -1, soc)
+
+    def _lowest(self, soc):
+        """How far the reserve lets it discharge, W."""
+        image = self._image
         state = image.commands[im.ISLAND_STATE]
         outage = state == im.ISLAND_ISLANDED or state == im.ISLAND_STARTING
         reserve = image.requests[im.OUTAGE_RESERVE_PERMILLE if outage else im.RESERVE_PERMILLE]
@@ -35,8 +47,7 @@ class Reserve:
             self._reached = True
         elif soc >= reserve + _RESERVE_GAP_PERMILLE or soc == 1000:
             self._reached = False
-        low = 0 if self._reached else -_WIDEST
-        limits.claim(im.RESERVE, device, low, _WIDEST, im.REASON_RESERVE, -1, -1, soc)
+        return 0 if self._reached else -_WIDEST
 
     def _plausible(self, dt_ms):
         """SoC in permille, or -1: unknown, old, or jumped while the same car was connected."""

@@ -7,6 +7,8 @@
 # declared for). Of drawing it knows only that a step was not as reported, or that the circuit is
 # overloaded: then its enable is the step that tells whose draw it is.
 
+from array import array
+
 from firmware import image as im
 from firmware.base.viper import const
 from firmware.core.limits import columns
@@ -19,7 +21,7 @@ _LOWEST_PERCENT = const(85)  # of the nominal voltage, where none is measured
 
 
 class Seen:
-    """`look` once a step, then ask. Made once the panel has read the site."""
+    """`look` once a step, then ask. It reads the site at the first look, after the panel."""
 
     def __init__(self, image, panel, device):
         self._device = device
@@ -38,8 +40,10 @@ class Seen:
         self._reports = self._measured = self._flows = False
         self._tolerance_w = self._sources_w = 0
         self._point = -1  # whose contactor that is
-        self._others = []  # rows of the other devices below `_above`
-        self._prepare()
+        self._others = array("i", [0] * im.DEVICES)  # rows of the other devices below `_above`
+        self._other_count = 0
+        self._others_now_w = 0  # what these take, of this step
+        self._prepared = False
 
     def _prepare(self):
         site = self._site
@@ -64,7 +68,8 @@ class Seen:
             self._sources_w = panel.sources_ma(self._above) * volts // 1000 * site[im.LEG_COUNT]
             for row in range(im.DEVICES):
                 if row != device and columns.kind(site, row) and self._below(row):
-                    self._others.append(row)
+                    self._others[self._other_count] = row
+                    self._other_count += 1
 
     def _below(self, device):
         """Whether a device hangs below `_above`, or on it."""
@@ -75,11 +80,16 @@ class Seen:
 
     def look(self, dt_ms):
         """Which witnesses speak now, and for how long none has."""
+        if not self._prepared:
+            self._prepared = True
+            self._prepare()
         readings = self._readings
         self._reports = readings[im.DEVICE_AGE_MS + self._device] <= _FRESH_MS
         self._measured = self._own >= 0 and self._panel.state(self._own) == FRESH
         self._flows = self.gateway and readings[im.POINT_MA_AGE_MS + self._point] <= _FRESH_MS
         self.bounded = self._above >= 0 and self._panel.state(self._above) == FRESH
+        if self.bounded:
+            self._others_now_w = self._others_w()
         if self._measured:
             self.age_ms = readings[im.NODE_AGE_MS + self._own]
         elif self._reports:
@@ -136,7 +146,7 @@ class Seen:
 
     def above_w(self):
         """What flows in the circuit above, without the other devices. Only where `bounded`."""
-        return self._node_w(self._above) - self._others_w()
+        return self._node_w(self._above) - self._others_now_w
 
     def delivers(self):
         """Whether the circuit above proves that it delivers. Only where `bounded`."""
@@ -166,7 +176,7 @@ class Seen:
         site = self._site
         w = self._node_w(self._above)
         w += self._sources_w + abs(w) * site[im.NODE_ERROR_PERMILLE + self._above] // 1000
-        return w - self._others_w()
+        return w - self._others_now_w
 
     def _others_w(self):
         """What the other devices below the circuit take at least: a car at a power factor of 7/8,
@@ -174,7 +184,8 @@ class Seen:
         site = self._site
         readings = self._readings
         w = 0
-        for row in self._others:
+        for i in range(self._other_count):
+            row = self._others[i]
             fresh = readings[im.DEVICE_AGE_MS + row] <= _FRESH_MS
             if not columns.offered(site, row):
                 w += readings[im.DEVICE_W + row] if fresh else -site[im.DEVICE_DISCHARGE_W + row]
