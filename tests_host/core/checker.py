@@ -45,7 +45,7 @@ class Checker:
         self.beat = bench.image.commands[f.BEAT]
         self.outputs = self.tripped = self.offer_ma = 0
         self.offer_ms = f.AGE_MAX_MS
-        self.car_ms = self.overdraw_ms = self.soc_ms = 0
+        self.car_ms = self.poor_ms = self.overdraw_ms = self.soc_ms = 0
         self.car = bench.car
         self.said: dict[int, list[int]] = {}
         self.seen: dict[str, int] = {}
@@ -151,7 +151,7 @@ class Checker:
     def after_step(self) -> None:
         if self.bench.hung:
             self.offer_ms += STEP_MS
-            self.car_ms = self.weld_ms = self.overdraw_ms = 0
+            self.car_ms = self.poor_ms = self.weld_ms = self.overdraw_ms = 0
             self._ages()
             return
         commands = self.bench.image.commands
@@ -167,10 +167,20 @@ class Checker:
         bench = self.bench
         if bench.car != self.car or "pilot" in bench.lost:
             self.car, self.car_ms = bench.car, 0
+        if "pilot" in bench.lost:
+            self.poor_ms = 0
+            return
         self.car_ms += STEP_MS
         state = commands[f.POINT_PILOT_STATE]
         if state == f.PILOT_DIODE:
             self.car_ms = 0  # acknowledged, it looks afresh
+        readings = bench.image.readings
+        swings = readings[f.POINT_LOW_MV] != readings[f.POINT_HIGH_MV]
+        poor = not bench.diode and bench.car in "BCD" and swings
+        self.poor_ms = self.poor_ms + STEP_MS if poor and state != f.PILOT_DIODE else 0
+        self.require(self.poor_ms <= 1_200, "pilot: a missing diode is not named")
+        if poor:
+            self.car_ms = 0  # while it looks like that, no state is due
         duty = commands[f.POINT_DUTY_PERMILLE]
         if not bench.diode or bench.car == "A":
             self.diode_seen = False
