@@ -185,7 +185,5 @@ def main():
     try:
         asyncio.run(app.run())
     except KeyboardInterrupt:  # the console lets Ctrl-C through while nothing is energised
-        stop = getattr(board, "stop", None)
-        if stop is not None:
-            stop()
+        board.stop()
         raise

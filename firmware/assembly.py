@@ -72,7 +72,7 @@ class Parts:
         self._calibrate()
         self.sense = Sense(self.image, board.analog)
         self.guard = Guard(self.image, board)
-        if getattr(board, "fast_blocks", False):
+        if board.fast_blocks:
             self.fast = Fast(self.image, self.guard, board, self.sense.middles)
         self.store = self._open_store()
         self.keep = Keep(self.store, self.image, KEPT_FAULTS, KEPT_TRIPS)
@@ -123,7 +123,7 @@ class Parts:
         """Before anybody takes a scale; a damaged file is as bad as a bad configuration."""
         board = self.board
         self.scales = []  # of the metering chips
-        if getattr(board, "meters", None):
+        if board.meters:
             from firmware.sense.atm90e32_setup import Scales
 
             self.scales = [Scales(row) for _, _, row in board.meters]
@@ -154,7 +154,7 @@ def _lines(parts, settings):
 
 
 def _chips(parts, settings):
-    return _configured(parts, settings) and getattr(parts.board, "meters", None)
+    return _configured(parts, settings) and parts.board.meters
 
 
 def _broker(parts, settings):
@@ -169,15 +169,15 @@ def _page(parts, settings):
 
 
 def _console(parts, _settings):
-    return getattr(parts.board, "console", None) is not None
+    return parts.board.console is not None
 
 
 def _lamp(parts, _settings):
-    return getattr(parts.board, "lamp", None) is not None
+    return parts.board.lamp is not None
 
 
 def _button(parts, settings):
-    return _configured(parts, settings) and getattr(parts.board, "button", None) is not None
+    return _configured(parts, settings) and parts.board.button is not None
 
 
 def _overlaid(_parts, _settings):

@@ -162,15 +162,15 @@ def at_once(tree: ast.AST) -> Iterator[tuple[int, int]]:
     """(line, how many) of the assignments of several values within functions."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
     for function in (node for node in ast.walk(tree) if isinstance(node, functions)):
-        for node in ast.walk(function):
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple | ast.List):
-                if any(isinstance(target, ast.Tuple | ast.List) for target in node.targets):
-                    yield node.lineno, len(node.value.elts)
+        for node in (n for n in ast.walk(function) if isinstance(n, ast.Assign)):
+            sides = [node.value, *node.targets]
+            if all(isinstance(side, ast.Tuple | ast.List) for side in sides):
+                yield node.lineno, len(node.value.elts)
 
 
 @pytest.mark.parametrize("room", ["core", "guard"])
 def test_decisions_assign_few_at_once(room: str) -> None:
-    """MicroPython swaps two or three values on its stack; from four on it makes a tuple of them."""
+    """MicroPython swaps two or three values on its stack; of four it makes a tuple."""
     for path in (FIRMWARE / room).rglob("*.py"):
         for line, count in at_once(ast.parse(path.read_text())):
             assert count < 4, f"{path}:{line}: {count} values at once"

@@ -13,24 +13,23 @@
 # pyright: reportCallIssue=false
 
 import sys
-import time
 from array import array
 
 import islet_data
 import micropython
 import rp2
-from machine import PWM, RTC, SPI, WDT, WDT_RESET, Pin, reset_cause
+from machine import Pin
 from uctypes import addressof
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.chips.circuit import MODULES_OWN, Circuit, Rights
+from firmware.chips.circuit import MODULES_OWN
+from firmware.chips.common import PULL, Common
 from firmware.chips.rp2_crossing import Crossings
 from firmware.chips.rp2_deadman import DeadMan
 from firmware.chips.rp2_flash import RecordFlash
 from firmware.chips.rp2_serial import Rs485
 from firmware.chips.rp2_stream import Stream
-from firmware.chips.wall import wall_minute
 
 try:
     import socket  # a Pico without radio or Ethernet has none
@@ -39,8 +38,6 @@ try:
 except ImportError:
     NETWORK = False
 
-_PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
-_CLOCK_SET = const(2024)  # year; the RTC starts in 2021
 _SECTIONS = const(4)  # where the beacon's addresses begin
 
 
@@ -90,24 +87,14 @@ def _scratch(value: int) -> int:
     return word & 0xFFFF
 
 
-class Board:
-    """`circuit` is what the frozen bytes say. meters: (SPI, select pin, row) of each chip.
-    `dead_man` and `crossings` are for the fast guard, None where the circuit has none."""
-
-    fast_blocks = True  # start_sampling takes on_block as well
+class Board(Common):
+    fast_blocks = True
+    clock_set = 2024  # the RTC starts in 2021
 
     def __init__(self):
-        circuit = Circuit(islet_data.CIRCUITS[islet_data.CIRCUIT])
-        self.circuit = circuit
-        self.name = circuit.name
-        analog = self.analog = circuit.analog
-        self.sample_rate_hz = circuit.rate_hz
-        self.rights = Rights(circuit, NETWORK)
-        self.sees_grid = im.SEES_VOLTAGE if analog.find("grid_v") >= 0 else im.SEES_NOTHING
-        if circuit.crossing_pin >= 0:
-            self.sees_grid = im.SEES_CROSSINGS
+        super().__init__(islet_data.CIRCUIT, NETWORK)
+        circuit, analog = self.circuit, self.analog
         self.storage = RecordFlash()
-        self.http_port = 80 if NETWORK else 0
         self.console = sys.stdin.buffer
         # long-lived buffers first, while the heap is whole
         self._stream = Stream(
@@ -116,33 +103,17 @@ class Board:
         self._beacon = array("I", [0] * (_SECTIONS + 10))
         self._outputs = self._output_masks(circuit.outputs)
         self._inputs = self._input_table(circuit.inputs)
-        self._duty_permille = 1000  # steady +12 V: nothing offered
-        self._pwm = PWM(Pin(circuit.pilot_pin), freq=circuit.pilot_hz, duty_u16=65535)
-        self.dead_man = None
         if circuit.dead_man_pin >= 0:
             self.dead_man = DeadMan(circuit.dead_man_pin, circuit.dead_man_ms)
-        self.crossings = None
         if circuit.crossing_pin >= 0:
             self.crossings = Crossings(circuit.crossing_pin)
-        self.meters = self._metering_chips()
-        self._serial = None
-        self._strike = None
-        self._way_in(circuit)
-        self._rtc = RTC()
-        self._watchdog = None
-
-    def _way_in(self, circuit):
-        """`lamp(1 or 0)` and `button()`, where the circuit has them."""
-        if circuit.lamp_pin != -1:
-            number = "LED" if circuit.lamp_pin == MODULES_OWN else circuit.lamp_pin
-            self.lamp = Pin(number, Pin.OUT, value=0)
+            self.sees_grid = im.SEES_CROSSINGS
+        self.wire()
         if circuit.button_pin == MODULES_OWN:
             # Some 10 us without interrupts and flash: read only while nothing is energised.
             self.button = rp2.bootsel_button
-        elif circuit.button_pin >= 0:
-            button = Pin(circuit.button_pin, Pin.IN, _PULL[circuit.button_pull])
-            rest = 1 if circuit.button_pull == 1 else 0
-            self.button = lambda: button() != rest
+        self._serial = None
+        self._strike = None
 
     def _output_masks(self, rows):
         """Off, as the pull-downs hold them. One that holds its state stays undriven until it is
@@ -165,18 +136,9 @@ class Board:
         table[0] = len(rows)
         for i in range(len(rows)):
             bits, number, pull, _ = rows[i]
-            Pin(number, Pin.IN, _PULL[pull])
+            Pin(number, Pin.IN, PULL[pull])
             table[2 * i + 1], table[2 * i + 2] = 1 << number, bits
         return table
-
-    def _metering_chips(self):
-        circuit = self.circuit
-        if circuit.spi is None:
-            return []
-        number, sck, mosi, miso, baud = circuit.spi
-        selects = [Pin(row.cs, Pin.OUT, value=1) for row in circuit.meters]
-        spi = SPI(number, baud, polarity=1, phase=1, sck=Pin(sck), mosi=Pin(mosi), miso=Pin(miso))
-        return [(spi, cs, row) for cs, row in zip(selects, circuit.meters)]
 
     # --- power: the guard alone calls this -------------------------------------------------
 
@@ -192,15 +154,9 @@ class Board:
 
     def sample_inputs(self, image):
         """Inputs and crossings into the live readings, fresh."""
-        live = image.live
-        live[im.INPUTS] = _read(self._inputs)
-        live[im.INPUTS_AGE_MS] = 0
+        super().sample_inputs(image)
         if self.crossings is not None:
-            live[im.CROSSING_AGE_MS] = self.crossings.age_us() // 1000
-
-    def crossing_mhz(self):
-        """The grid's frequency by its crossings, 0 while unknown."""
-        return self.crossings.mhz() if self.crossings is not None else 0
+            image.live[im.CROSSING_AGE_MS] = self.crossings.age_us() // 1000
 
     def start_sampling(self, on_half, on_block):
         """Call on_half(samples, frames, ms since the last) every 10 ms, and before it, after
@@ -221,12 +177,6 @@ class Board:
         if inputs:
             self._strike(inputs)
 
-    def pilot(self, duty_permille):
-        """Duty of the control pilot: 0 steady -12 V, 1000 steady +12 V."""
-        if duty_permille != self._duty_permille:
-            self._duty_permille = duty_permille
-            self._pwm.duty_u16(duty_permille * 65535 // 1000)
-
     def uart(self, baud, parity="N", stop=1):
         """The RS-485 line as a stream for asyncio; parity N, E or O."""
         circuit = self.circuit
@@ -234,25 +184,7 @@ class Board:
         self._serial = Rs485(circuit.uart, pins, baud, parity, stop)
         return self._serial
 
-    # --- time, and what a reset leaves -------------------------------------------------------
-
-    def ticks_ms(self):
-        return time.ticks_ms()
-
-    def wall_minute(self):
-        """Minutes since 2020-01-01 UTC, -1 while the clock is not set."""
-        return wall_minute(self._rtc.datetime(), _CLOCK_SET)
-
-    def start_watchdog(self, timeout_ms):
-        self._watchdog = WDT(timeout=timeout_ms)
-
-    def feed_watchdog(self):
-        if self._watchdog is not None:
-            self._watchdog.feed()
-
-    def reset_cause(self):
-        """ "reset" by the watchdog or the program, else "power"."""
-        return "reset" if reset_cause() == WDT_RESET else "power"
+    # --- what a reset leaves -------------------------------------------------------
 
     def seal(self, bits):
         """16 bits that a reset leaves alone and a power cut clears. Allocates nothing."""
@@ -263,14 +195,6 @@ class Board:
         return _scratch(-1)
 
     # --- what people and tools see -----------------------------------------------------------
-
-    def read_config(self):
-        """The site's configuration as text, "" when there is none."""
-        try:
-            with open("/site.json") as file:
-                return file.read()
-        except OSError:
-            return ""
 
     def record(self, image, dt_ms=100):
         """For a debugger or the emulator, which read the image where it lies: marks, steps, ms,
@@ -285,9 +209,6 @@ class Board:
             beacon[0] = 0x69736C65
         beacon[3] = dt_ms
         beacon[2] = (beacon[2] + 1) & 0xFFFFFF
-
-    def log(self, text):
-        print(text)
 
     def stop(self):
         """Nothing samples, sends or holds any more: what a soft reset would leave running."""

@@ -24,7 +24,8 @@ from tools.image import folded
 from tools.pack import circuits as packer
 
 DOCUMENT = json.loads((ROOT / "firmware/circuits/esp32.json").read_text())
-MODULES = ("firmware.chips.esp32", "firmware.chips.esp32_flash")
+PARTS = ("common", "plain", "esp32", "esp32_flash")
+MODULES = tuple(f"firmware.chips.{part}" for part in PARTS)
 PILOT, PROXIMITY = 36, 39
 CONTACTOR, ENABLE, LOADS, DEAD_MAN = 25, 26, 27, 33
 
@@ -178,7 +179,7 @@ def test_a_direction_pin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     setup = changed(monkeypatch, uart={**DOCUMENT["uart"]})
     circuit = Circuit(packer.pack(DOCUMENT))
     circuit.uart_de = 5
-    module = importlib.import_module("firmware.chips.esp32")
+    module = importlib.import_module("firmware.chips.common")
     monkeypatch.setattr(module, "Circuit", lambda _packed: circuit)
     with pytest.raises(ValueError, match=r"uart\.de: no direction pin on ESP32"):
         setup.board()

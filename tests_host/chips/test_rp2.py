@@ -21,7 +21,7 @@ from tools.pack import circuits as packer
 
 DOCUMENT = json.loads((ROOT / "firmware/circuits/pico.json").read_text())
 PARTS = ("", "_crossing", "_deadman", "_flash", "_pio", "_serial", "_stream")
-MODULES = tuple(f"firmware.chips.rp2{part}" for part in PARTS)
+MODULES = ("firmware.chips.common", *(f"firmware.chips.rp2{part}" for part in PARTS))
 PIN = {row["name"]: row["pin"] for row in DOCUMENT["outputs"]}
 HELD = ("island",)
 CROSSING, DEAD_MAN, DE = 21, 3, 2

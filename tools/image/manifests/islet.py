@@ -12,7 +12,8 @@ PACKAGES = {  # of lib/, only what the firmware imports
     "microdot": ("__init__.py", "microdot.py"),
     "umqtt": ("simple.py",),
 }
-ANY_CHIP = ("__init__.py", "circuit.py", "wall.py")
+ANY_CHIP = ("__init__.py", "circuit.py", "common.py", "wall.py")
+ALSO = {"esp32": ("plain.py",)}  # where a chip's own file does not take its place
 
 
 def wanted(path):
@@ -20,7 +21,8 @@ def wanted(path):
     folder, name = os.path.split(path)
     if folder == "chips":
         stem = name[:-3]
-        return name in ANY_CHIP or stem == options.chip or stem.startswith(options.chip + "_")
+        shared = name in ANY_CHIP or name in ALSO.get(options.chip, ())
+        return shared or stem == options.chip or stem.startswith(options.chip + "_")
     return True
 
 

@@ -1,0 +1,121 @@
+# islet: what the boards of all chips have in common; each chip's file keeps what is its own.
+# GPL-3.0-or-later
+
+import time
+
+import islet_data
+from machine import PWM, RTC, WDT, WDT_RESET, Pin, reset_cause
+
+from firmware import image as im
+from firmware.chips.circuit import MODULES_OWN, Circuit, Rights
+from firmware.chips.wall import wall_minute
+
+PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
+
+
+class Common:
+    """`circuit` is what the frozen bytes say. `console` is where firmware/net/console.py answers,
+    `meters` are (SPI, select pin, row) of each metering chip. `fast_blocks`: start_sampling takes
+    on_block as well; `dead_man` and `crossings` are for the fast guard then. What a circuit does
+    not have is None."""
+
+    fast_blocks = False
+    dead_man = crossings = lamp = button = console = None
+    resets = (WDT_RESET,)  # what reset_cause() says when the power was there all along
+    clock_set = 2020  # the first year that a set clock can show
+
+    def __init__(self, name, network):
+        circuit = self.circuit = Circuit(islet_data.CIRCUITS[name])
+        self.name = circuit.name
+        self.analog = circuit.analog
+        self.sample_rate_hz = circuit.rate_hz
+        self.rights = Rights(circuit, network)
+        self.sees_grid = im.SEES_VOLTAGE if self.analog.find("grid_v") >= 0 else im.SEES_NOTHING
+        self.http_port = 80 if network else 0
+        self._watchdog = None
+
+    def wire(self):
+        """What needs no large buffer: pilot, the way in, metering chips, the calendar."""
+        circuit = self.circuit
+        self._duty_permille = 1000  # steady +12 V: nothing offered
+        self._pwm = PWM(Pin(circuit.pilot_pin), freq=circuit.pilot_hz, duty_u16=65535)
+        if circuit.lamp_pin != -1:
+            number = "LED" if circuit.lamp_pin == MODULES_OWN else circuit.lamp_pin
+            self.lamp = Pin(number, Pin.OUT, value=0)
+        if circuit.button_pin >= 0:
+            button = Pin(circuit.button_pin, Pin.IN, PULL[circuit.button_pull])
+            rest = 1 if circuit.button_pull == 1 else 0
+            self.button = lambda: button() != rest
+        self.meters = self._metering_chips()
+        self._rtc = RTC()
+
+    def _metering_chips(self):
+        circuit = self.circuit
+        if circuit.spi is None:
+            return []
+        from machine import SPI  # the twin has none
+
+        number, sck, mosi, miso, baud = circuit.spi
+        selects = [Pin(row.cs, Pin.OUT, value=1) for row in circuit.meters]
+        spi = SPI(number, baud, polarity=1, phase=1, sck=Pin(sck), mosi=Pin(mosi), miso=Pin(miso))
+        return [(spi, cs, row) for cs, row in zip(selects, circuit.meters)]
+
+    # --- signals ---------------------------------------------------------------------------
+
+    def sample_inputs(self, image):
+        """Contacts and protective inputs into the live readings, fresh."""
+        live = image.live
+        live[im.INPUTS] = self.read_inputs()
+        live[im.INPUTS_AGE_MS] = 0
+
+    def crossing_mhz(self):
+        """The grid's frequency by its crossings, 0 while unknown."""
+        return self.crossings.mhz() if self.crossings is not None else 0
+
+    def watch_trips(self, strike):
+        """No input trips by a pin's interrupt: the tick sees it 10 ms later at most."""
+
+    def pilot(self, duty_permille):
+        """Duty of the control pilot: 0 steady -12 V, 1000 steady +12 V."""
+        if duty_permille != self._duty_permille:
+            self._duty_permille = duty_permille
+            self._pwm.duty_u16(duty_permille * 65535 // 1000)
+
+    # --- time ------------------------------------------------------------------------------
+
+    def ticks_ms(self):
+        return time.ticks_ms()
+
+    def wall_minute(self):
+        """Minutes since 2020-01-01 UTC, -1 while the clock is not set."""
+        return wall_minute(self._rtc.datetime(), self.clock_set)
+
+    def start_watchdog(self, timeout_ms):
+        self._watchdog = WDT(timeout=timeout_ms)
+
+    def feed_watchdog(self):
+        if self._watchdog is not None:
+            self._watchdog.feed()
+
+    def reset_cause(self):
+        """ "reset" by the watchdog or the program, else "power"."""
+        return "reset" if reset_cause() in self.resets else "power"
+
+    # --- what people and tools see ---------------------------------------------------------
+
+    def read_config(self):
+        """The site's configuration as text, "" when there is none."""
+        try:
+            with open("/site.json") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def record(self, image, dt_ms=100):
+        """For whoever reads the image along, once a step; nobody here."""
+
+    def log(self, text):
+        print(text)
+
+    def stop(self):
+        """Nothing samples, sends or holds any more: what a soft reset would leave running."""
