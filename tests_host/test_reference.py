@@ -1,9 +1,57 @@
-"""docs/reference.md is what the code's own tables print."""
+"""docs/reference.md is what the code's own tables print, and all of it."""
 
 from __future__ import annotations
 
-from tools.docs import reference
+from firmware import image as im
+from firmware.core.limits import hardware
+from tools.docs import people, reference
 
 
 def test_the_reference_is_up_to_date() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run: python -m tools.docs.reference"
+
+
+def chapter(heading: str) -> str:
+    return reference.PAGE.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def test_every_reason_has_its_sentence_and_its_end() -> None:
+    names = [name.removeprefix("REASON_") for name in dir(im) if name.startswith("REASON_")]
+    assert set(people.ENDS) == set(names)
+    assert all(people.ENDS.values())
+    rows = chapter("Reasons").splitlines()
+    for name in names:
+        number = getattr(im, f"REASON_{name}")
+        assert [r for r in rows if r.startswith(f"| {number} | `{name}` | ")], name
+
+
+def test_every_fault_and_trip_has_its_way_out() -> None:
+    for heading, names in (("Faults", im.FAULT_NAMES), ("What is said of trips", im.TRIP_NAMES)):
+        text = chapter(heading)
+        assert not [name for name in names if f"\n| `{name}` | " not in text]
+
+
+def test_a_fault_that_an_end_names_is_one() -> None:
+    for end in people.ENDS.values():
+        if "see the fault" in end:
+            named = end.split("see the fault")[1].split("`")[1::2]
+            assert named and set(named) <= set(im.FAULT_NAMES), end
+
+
+def test_every_topic_and_path() -> None:
+    topics, paths = chapter("MQTT"), chapter("HTTP")
+    assert not [row[0] for row in people.mqtt.TOPICS if f"\n| `PREFIX/{row[0]}` | " not in topics]
+    assert not [
+        row[1] for row in people.http.PATHS if f"\n| {row[0]} | `{row[1]}` | " not in paths
+    ]
+
+
+def test_every_kind_of_device_says_why_it_stands_at_zero() -> None:
+    there = {name for name in vars(hardware) if name.endswith("_BLOCKS")}
+    assert there and there == {
+        name for name in there for _, rows in people.BLOCKS if getattr(hardware, name) is rows
+    }
+    text = chapter("Why a device stands at zero")
+    for kind, rows in people.BLOCKS:
+        lines = text.split(f"| {kind} at zero while | ")[1].split("\n\n")[0].splitlines()
+        assert len(lines) == 2 + len(rows)

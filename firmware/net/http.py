@@ -1,14 +1,7 @@
 # islet: the page and its JSON over HTTP, on microdot.
 # GPL-3.0-or-later
 #
-#   GET  /             the page
-#   GET  /api/state    everything, see state.py; with the configuration's errors
-#   GET  /api/limits   every source's claim per device
-#   GET  /api/image    the raw process image, for engineers
-#   GET  /api/log      the last events
-#   GET  /api/sessions closed charging sessions
-#   GET  /api/events   the state as server-sent events, for at most 3 clients
-#   POST /api/command  {"command": name, …} as in commands.py, with `Authorization: Bearer <token>`
+# PATHS says what there is to get.
 #
 # The token travels in a header that no other site's page can make a browser send, so there are no
 # cookies and nothing to forge. microdot reads lines and waits without bound: `_Reader`, `_Writer`
@@ -29,6 +22,17 @@ from firmware.base import strict_json
 from firmware.people.commands import OWNER
 from firmware.people.state import raw
 
+PATHS = (
+    # method, path, what answers it, what it gives
+    ("GET", "/", "_index", "the page"),
+    ("GET", "/api/state", "_state", "everything, with the configuration's errors"),
+    ("GET", "/api/limits", "_limits", "every source's claim on each device"),
+    ("GET", "/api/image", "_image", "the raw process image, for engineers"),
+    ("GET", "/api/log", "_log", "the last events"),
+    ("GET", "/api/sessions", "_sessions", "closed charging sessions"),
+    ("GET", "/api/events", "_stream", "the state as server-sent events, for at most 3 clients"),
+    ("POST", "/api/command", "_command", "a command, by whoever has the token"),
+)
 MAX_BODY = 1024
 _MAX_REQUEST = 4096  # request line, headers and body
 _MAX_READS = 64
@@ -43,7 +47,7 @@ _DEVICE = sys.implementation.name == "micropython"
 
 _ERRORS = {
     400: ("the request is not HTTP", "GET or POST with a few headers"),
-    404: ("there is no such page", "/, /api/state, limits, image, log, sessions, events, command"),
+    404: ("there is no such page", ", ".join([row[1] for row in PATHS])),
     405: ("this page does not take that method", "GET, and POST for /api/command"),
     413: ("the body is too large", "at most {} bytes".format(MAX_BODY)),
     500: ("something went wrong inside", "try again"),
@@ -286,17 +290,8 @@ class Http:
 
     def _routes(self):
         app = self.app
-        for path, handler in (
-            ("/", self._index),
-            ("/api/state", self._state),
-            ("/api/limits", self._limits),
-            ("/api/image", self._image),
-            ("/api/log", self._log),
-            ("/api/sessions", self._sessions),
-            ("/api/events", self._stream),
-        ):
-            app.get(path)(handler)
-        app.post("/api/command")(self._command)
+        for method, path, handler, _ in PATHS:
+            app.route(path, [method])(getattr(self, handler))
         for status in _ERRORS:
             app.errorhandler(status)(self._error_handler(status))
 

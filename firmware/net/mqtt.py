@@ -4,12 +4,7 @@
 # `Packets` makes and reads the packets with umqtt.simple, which gets no socket; the bytes travel
 # over asyncio streams here, every wait with a deadline.
 #
-#   prefix/state   retained, at a change (once a second at most) and every 10 s
-#   prefix/limits  retained, with it
-#   prefix/event   each event; the newest 32 survive a lost broker
-#   prefix/answer  to each command, QoS 1, kept until the broker has acknowledged it
-#   prefix/online  retained, "1"; the broker says "0" when we are gone
-#   prefix/set/+   commands, see commands.py
+# TOPICS says what travels; answers are kept until the broker has acknowledged them.
 #
 # Only one task writes to the stream: MicroPython's `drain` forgets what another adds meanwhile.
 # Time is counted in the loop's own ticks, so virtual time and a wrapping clock are no matter.
@@ -23,6 +18,17 @@ import sys
 
 from firmware import image as im
 from firmware.net.packets import Packets
+
+TOPICS = (
+    # below mqtt.prefix, retained, quality of service, what
+    ("online", True, 0, '"1"; the broker says "0" when we are gone'),
+    ("state", True, 0, "everything, at a change, once a second at most, and every 10 s"),
+    ("limits", True, 0, "every source's claim on each device, with the state"),
+    ("event", False, 0, "each event; the newest 32 survive a lost broker"),
+    ("answer", False, 1, "to each command"),
+    ("set/+", False, 1, "to us: a command by its name, never retained"),
+)
+_ONLINE, _STATE, _LIMITS, _EVENT, _ANSWER, _SET = TOPICS
 
 _TICK_MS = 200
 _DEADLINE_S = 5  # connecting, and any single write
@@ -135,7 +141,7 @@ class Mqtt:
         identity = b"islet-" + self.prefix.replace(b"/", b"-")
         self._packets = Packets(identity, "", 0, user, password, _KEEPALIVE_S)
         self._packets.set_callback(self._on_message)
-        self._packets.set_last_will(self._topic("online"), b"0", True, 1)
+        self._packets.set_last_will(self._topic(_ONLINE), b"0", _ONLINE[1], 1)
         self._answers = []  # [packet id or 0, payload]
         self._acknowledgements = bytearray()  # of commands, for the writer to send
         self._events_sent = 0
@@ -152,8 +158,8 @@ class Mqtt:
             "commands_refused": self.refused,
         }
 
-    def _topic(self, name):
-        return self.prefix + b"/" + name.encode()
+    def _topic(self, row):
+        return self.prefix + b"/" + row[0].encode()
 
     # --- connection ---------------------------------------------------------------------------
 
@@ -189,8 +195,8 @@ class Mqtt:
         if answer[3]:
             known = answer[3] < len(_REFUSALS)
             raise ValueError(_REFUSALS[answer[3]] if known else "refused: {}".format(answer[3]))
-        await link.send(packets.build(packets.publish, self._topic("online"), b"1", True))
-        await link.send(packets.build(packets.subscribe, self._topic("set/+"), 1))
+        await self._publish(link, _ONLINE, b"1")
+        await link.send(packets.build(packets.subscribe, self._topic(_SET), _SET[2]))
 
     async def _serve(self, link):
         self.connected = True
@@ -243,9 +249,9 @@ class Mqtt:
 
     # --- sending ------------------------------------------------------------------------------
 
-    async def _publish(self, link, name, payload, retain=False, qos=0):
+    async def _publish(self, link, row, payload):
         packets = self._packets
-        await link.send(packets.build(packets.publish, self._topic(name), payload, retain, qos))
+        await link.send(packets.build(packets.publish, self._topic(row), payload, row[1], row[2]))
 
     async def _send_waiting(self, link):
         if self._acknowledgements:
@@ -254,11 +260,11 @@ class Mqtt:
         for answer in list(self._answers):
             if not answer[0]:
                 answer[0] = self._packets.pid + 1 if self._packets.pid < 65_000 else 1
-                await self._publish(link, "answer", answer[1], False, 1)
+                await self._publish(link, _ANSWER, answer[1])
         self.events.poll()
         _, texts = self.events.after(self._events_sent)
         for text in texts:
-            await self._publish(link, "event", text.encode())
+            await self._publish(link, _EVENT, text.encode())
         self._events_sent = self.events.count
 
     async def _send_state(self, link):
@@ -267,12 +273,12 @@ class Mqtt:
         for piece in self.state.take().pieces(("limits",)):
             parts.append(piece.encode())
             await _sleep_ms(0)
-        await self._publish(link, "state", b"".join(parts), True)
+        await self._publish(link, _STATE, b"".join(parts))
         parts = []
         for piece in self.state.limits_pieces():
             parts.append(piece.encode())
             await _sleep_ms(0)
-        await self._publish(link, "limits", b"".join(parts), True)
+        await self._publish(link, _LIMITS, b"".join(parts))
 
     # --- receiving ----------------------------------------------------------------------------
 
@@ -312,7 +318,7 @@ class Mqtt:
             number = body[0] << 8 | body[1]
             self._answers = [answer for answer in self._answers if answer[0] != number]
         elif kind == 9 and body[2:] == b"\x80":
-            raise ValueError("refused the subscription to {}/set/+".format(self.prefix.decode()))
+            raise ValueError("refused the subscription to " + self._topic(_SET).decode())
 
     def _on_message(self, topic, payload):
         """A command: carried out only if there is room for its answer."""
@@ -327,7 +333,7 @@ class Mqtt:
             self._answers[-1] = [0, json.dumps(answer).encode()]
             return
         try:
-            name = topic[len(self.prefix) + 5 :].decode()
+            name = topic[len(self.prefix) + len(_SET[0]) :].decode()
         except UnicodeError:
             name = "?"
         if self._retained:

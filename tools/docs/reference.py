@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from tools.workshop import ROOT
 
 PAGE = ROOT / "docs" / "reference.md"
-sys.path[:0] = [str(ROOT), str(ROOT / ".cache" / "data")]  # islet_data, as the firmware sees it
 
 
 def image_table() -> Iterator[str]:
@@ -29,11 +28,11 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     """(heading, introduction, lines of a table)."""
     from firmware import guard, policy
     from firmware.core.grid import island_table, recovery
-    from firmware.core.limits import hardware, obedience
+    from firmware.core.limits import obedience
     from firmware.core.vehicle import bounds, contactor, pilot, proximity, wear
     from firmware.ledger import keep
     from firmware.people import commands, lamp, leases
-    from tools.docs import options
+    from tools.docs import options, people
 
     yield (
         "Configuration",
@@ -52,6 +51,18 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         commands.documentation(),
     )
     yield (
+        "MQTT",
+        "Below `mqtt.prefix`. What is not retained and has no quality of service is lost where "
+        "nobody listens (`firmware/net/mqtt.py`).",
+        people.topics(),
+    )
+    yield (
+        "HTTP",
+        "A command needs `Authorization: Bearer TOKEN` with `http.token`; without one configured "
+        "the page is read-only (`firmware/net/http.py`).",
+        people.paths(),
+    )
+    yield (
         "Issuers of limits",
         "Each holds leases of its own on devices and on one node: ranges with an end, or until "
         "released. Limits add up: what one issuer says stands until its own end or release, "
@@ -61,6 +72,22 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         "and `back_high` stand whenever none with an end does, until released "
         "(`firmware/people/leases.py`).",
         leases.table(),
+    )
+    yield (
+        "Reasons",
+        "Why a device gets no more: beside each claim, as number and sentence "
+        "(`firmware/people/words.py`). What ends it needs nobody where it says so.",
+        people.reasons(),
+    )
+    yield (
+        "Faults",
+        "What core found wrong; each keeps off what it concerns until its way out.",
+        people.faults(),
+    )
+    yield (
+        "What is said of trips",
+        "What the guard opened something for; when each is over: ways out of a trip, below.",
+        people.trips(),
     )
     yield "Pilot", "States of the control pilot (`firmware/core/vehicle/pilot.py`).", pilot.table()
     yield (
@@ -86,9 +113,9 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     )
     yield (
         "Why a device stands at zero",
-        "Of what it is, before anybody limits it (`firmware/core/limits/hardware.py`); reasons by "
-        "their number in `firmware/image.py`, their sentences in `firmware/people/words.py`.",
-        hardware.table(),
+        "Of what it is, before anybody limits it: the first row that holds "
+        "(`firmware/core/limits/hardware.py`).",
+        people.zeros(),
     )
     yield (
         "Obedience",

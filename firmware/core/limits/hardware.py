@@ -335,20 +335,3 @@ class Hardware:
     def _source(self, limits):
         low_w = self.site[im.DEVICE_DISCHARGE_W + self.device]
         self._say(limits, -low_w, 0, im.REASON_RATING, low_w)
-
-
-def table():
-    """Why a device may do nothing, as lines of markdown."""
-    lines = []
-    for title, rows in (
-        ("charging point", POINT_BLOCKS),
-        ("charger over a line", CHARGER_BLOCKS),
-        ("converter", CONVERTER_BLOCKS),
-        ("source", SOURCE_BLOCKS),
-    ):
-        lines += ["| %s at zero while | reason |" % title, "|---|---|"]
-        for reason, holds in rows:
-            text = (holds.__doc__ or "").split(chr(10))[0][:-1]
-            lines.append("| %s | %d |" % (text, reason))
-        lines.append("")
-    return lines

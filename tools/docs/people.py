@@ -1,0 +1,138 @@
+# islet: what people read, as tables: reasons, faults, trips; and where it reaches them.
+# GPL-3.0-or-later
+"""Parts of docs/reference.md. Sentences and ways out of faults and trips are the firmware's own.
+What ends a limit has no room on a board and stands here, a row for each reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from firmware import image as im
+from firmware.core.limits import hardware
+from firmware.net import http, mqtt
+from firmware.people import words
+from tools.docs.tables import markdown
+
+ITSELF = "by itself"
+# what ends it, by the name of REASON_*
+ENDS = {
+    "NONE": "–",
+    "RATING": "never; it is what the device or the site can do",
+    "NO_VEHICLE": "plug a car in",
+    "NOT_READY": "the car asks, or somebody starts it in the car",
+    "CABLE": "another cable",
+    "PILOT_FAULT": "see the fault `pilot` or `diode`",
+    "NOT_AUTHORISED": "the command `authorise`",
+    "VENTILATION": "the fan's confirming contact closes",
+    "PROTECTION": "what has tripped is set again, see the trip",
+    "CONTACTOR": "by itself when it has moved; else see the fault `weld` or `stuck_open`",
+    "TRIP": "see the trip",
+    "DEVICE_FAULT": "by itself when the device reports that it is well and connected",
+    "DEVICE_SILENT": "by itself when it answers; check its line, address and power",
+    "GRID_ABNORMAL": ITSELF,
+    "GRID_WAIT": "by itself after the grid code's time",
+    "GRID_RAMP": "by itself at the grid code's pace",
+    "ISLAND": "by itself when the house is on the grid again",
+    "BREAKER": "by itself when other loads leave room; a larger service or fewer loads at once",
+    "BUSBAR": "by itself when other loads leave room",
+    "EXPORT": "`export_limit_w`, as the operator allows",
+    "METER_STALE": "by itself when the instrument answers; check it and its line",
+    "STATIC_BACKFEED": "never; what the busbar carries, by its ratings in the configuration",
+    "PAUSE": "by itself after the pause",
+    "GROWTH": ITSELF,
+    "OPERATOR": "the operator's lease ends or is released",
+    "RESERVE": "by itself above it; `owner.reserve_percent`, `owner.outage_reserve_percent`",
+    "SOC_UNKNOWN": "by itself when the device reports its battery's charge",
+    "GOAL": "the command `goal`",
+    "NO_GOAL": "the command `goal`",
+    "NOT_FOLLOWED": "by itself when it draws no more; else see the fault `not_followed`",
+    "TOPOLOGY": "never; another topology of the site",
+    "BOOT": "by itself within seconds; if not, an instrument is silent",
+    "NOT_OBEYED": "by itself after a pause; see the fault `not_obeyed`",
+    "UNWITNESSED": "an instrument at the device's own node, by the configuration",
+    "ANTI_ISLANDING": "switch it on in the device, or enter its certificate",
+    "ENABLE": "see the fault `enable`",
+    "OWN_TRIP": "by itself after a pause, and step by step",
+    "FLAPPING": "by itself after the time said",
+    "INSTRUMENT": "see the fault `instrument`",
+    "UNPROVED": "by itself at the instrument's next samples",
+    "REST": "by itself, or unplug for a minute, or acknowledge",
+    "PEN": "see the fault `pen`",
+    "METER_BACK": "by itself after the time said",
+    "OWNER": "the owner's lease ends or is released",
+    "CONTACT": "the contact opens",
+    "SITE": "by itself when others on the site need less",
+    "OCPP": "the network's lease ends or is released",
+    "OPENADR": "the programme's event ends",
+    "UTILITY": "the utility's lease ends or is released",
+    "MANAGER": "the manager's lease ends or is released",
+}
+VALUES = {"permille": "‰", "protections": "inputs"}
+
+
+def reason_names() -> list[str]:
+    """In the order of their numbers, without REASON_."""
+    names = [name for name in vars(im) if name.startswith("REASON_")]
+    return [name.removeprefix("REASON_") for name in sorted(names, key=lambda n: getattr(im, n))]
+
+
+def sentence(text: str) -> str:
+    return text.replace("{where}", "*circuit*").replace("{value}", "*value*")
+
+
+def reasons() -> Iterator[str]:
+    rows = (
+        (
+            getattr(im, f"REASON_{name}"),
+            f"`{name}`",
+            sentence(text),
+            VALUES.get(unit, unit),
+            ENDS[name],
+        )
+        for name, (unit, text) in zip(reason_names(), words.REASONS, strict=True)
+    )
+    return markdown("number | `REASON_` | sentence | value | ends", rows)
+
+
+BLOCKS = (
+    ("charging point", hardware.POINT_BLOCKS),
+    ("charger over a line", hardware.CHARGER_BLOCKS),
+    ("converter", hardware.CONVERTER_BLOCKS),
+    ("source", hardware.SOURCE_BLOCKS),
+)
+
+
+def zeros() -> Iterator[str]:
+    """Of each kind of device what keeps it at zero, the first that holds."""
+    names = reason_names()
+    for kind, blocks in BLOCKS:
+        rows = []
+        for reason, holds in blocks:
+            assert holds.__doc__, holds
+            why = sentence(words.REASONS[reason][1])
+            rows.append((holds.__doc__.splitlines()[0][:-1], f"`{names[reason]}`", why))
+        yield from markdown(f"{kind} at zero while | reason | sentence", rows)
+        yield ""
+
+
+def faults() -> Iterator[str]:
+    rows = ((f"`{n}`", *row) for n, row in zip(im.FAULT_NAMES, words.FAULTS, strict=True))
+    return markdown("fault | what is wrong | way out", rows)
+
+
+def trips() -> Iterator[str]:
+    rows = ((f"`{n}`", *row) for n, row in zip(im.TRIP_NAMES, words.TRIPS, strict=True))
+    return markdown("trip | what happened | way out", rows)
+
+
+def topics() -> Iterator[str]:
+    rows = (
+        (f"`PREFIX/{name}`", "retained" if kept else "", qos, text)
+        for name, kept, qos, text in mqtt.TOPICS
+    )
+    return markdown("topic | | QoS | what", rows)
+
+
+def paths() -> Iterator[str]:
+    rows = ((method, f"`{path}`", text) for method, path, _, text in http.PATHS)
+    return markdown("method | path | what", rows)
