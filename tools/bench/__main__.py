@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tools.bench import dark, late, loop, obey, size, step, virtual, wear
+from tools.bench import dark, late, loop, obey, share, size, step, virtual, wear
 from tools.bench.table import Figure, show
 
 PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "wear": wear.measure,
     "dark": dark.measure,
     "late": late.measure,
+    "share": share.measure,
 }
 
 

@@ -30,6 +30,7 @@ from firmware.core.panel.layout import (
     D_OFFERS,
     D_REST_MA,
     D_REST_MS,
+    D_ROSE_MS,
     D_ROW,
     D_SETTLES_MS,
     D_STALE_MS,
@@ -288,7 +289,10 @@ def moves(rows, devices: int, commands, dt_ms: int) -> int:
             away_ma = t[at + D_LAST_MA] - t[at + D_REST_MA]
             moving_ms = t[at + D_MOVING_MS]
             begins = 0
-            if by_ma > 0 - _BEGIN_MA and by_ma < _BEGIN_MA:
+            begin_ma = _BEGIN_MA
+            if moving_ms:
+                begin_ma = _BEGIN_MA >> 1  # or one that ramps at this very pace begins again
+            if by_ma > 0 - begin_ma and by_ma < begin_ma:
                 t[at + D_REST_MS] += dt_ms
                 if t[at + D_REST_MS] >= _REST_MS:
                     t[at + D_REST_MS] = _REST_MS
@@ -307,7 +311,12 @@ def moves(rows, devices: int, commands, dt_ms: int) -> int:
             if begins or moving_ms:
                 moving_ms += dt_ms
             t[at + D_MOVING_MS] = moving_ms
+            last_ma = t[at + D_LAST_MA]
             t[at + D_LAST_MA] = ma
+            if (ma > 0 and ma > last_ma) or (ma < 0 and ma < last_ma):
+                t[at + D_ROSE_MS] = 0
+            elif t[at + D_ROSE_MS] < _LONGEST_MS:
+                t[at + D_ROSE_MS] += dt_ms
             away_ma = ma - t[at + D_REST_MA]
             if away_ma <= _MOVES_MA and away_ma >= 0 - _MOVES_MA:
                 moving_ms = 0

@@ -67,9 +67,11 @@ P_SEES = const(86)  # [leg] islet's own current below it, as the witness counts 
 P_SHOWS_MS = const(89)  # least time beyond its age until a step of islet's own shows
 P_TAKES = const(90)  # TAKES_*: may something below take a step of islet's own
 P_SAME_MS = const(91)  # since any of its readings changed
-P_GROWS = const(92)  # mA that a device below may go beyond what is proved
-P_PROVED = const(93)  # [offer, draw, feed][leg] what is proved leaves beside what it sees
-P_ROW = const(102)
+P_DUE = const(92)  # [offer, draw, feed][leg] what its devices were told of late and do not yet
+P_PROVED = const(101)  # [offer, draw, feed][leg] what is proved leaves beside what it sees
+P_TRIES = const(110)  # bits: legs on which offers make a step to be seen; << 3: what is taken back
+P_MANY = const(111)  # bits: 1 more than one that takes an offer is below, 2 told a power
+P_ROW = const(112)
 
 # columns of P_ROOM and P_WHY: the breaker or conductor, then the busbar the node feeds
 DRAW = const(0)
@@ -136,10 +138,12 @@ D_REST_MA = const(56)
 D_REST_MS = const(57)
 D_MOVING_MS = const(58)
 D_MOVES_MS = const(59)  # for so long it has moved, so that it may answer something else; 0 no
-D_SEES_MA = const(60)  # [leg] its current, as the witness counts it
-D_PROVED_DRAW = const(63)  # most it may draw on what the witness has seen, END_NODE and END_LEG
-D_PROVED_FEED = const(66)
-D_ROW = const(69)
+D_ROSE_MS = const(60)  # since it last went away from zero
+D_SEES_MA = const(61)  # [leg] its current, as the witness counts it
+D_DUE_MA = const(64)  # [leg] what it was told of late and does not draw, or feed back, yet
+D_PROVED_DRAW = const(67)  # most it may draw on what the witness has seen, END_NODE and END_LEG
+D_PROVED_FEED = const(70)
+D_ROW = const(73)
 
 END_NODE = const(1)
 END_LEG = const(2)

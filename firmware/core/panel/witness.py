@@ -12,7 +12,7 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.core.panel import device_kernel, witness_rooms
+from firmware.core.panel import device_kernel, witness_rooms, witness_sees
 from firmware.core.panel import witness_kernel as kernel
 from firmware.core.panel.layout import (
     B_BEGAN,
@@ -38,7 +38,7 @@ from firmware.core.panel.layout import (
     HEAL,
     P_BELOW,
     P_FRESH_BITS,
-    P_GROWS,
+    P_MANY,
     P_SHOWS_MS,
     P_SOURCES,
     P_TAKES,
@@ -98,7 +98,7 @@ class Witness:
             at = node_at(node)
             meter = site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_METER
             plan[at + P_SHOWS_MS] = _METER_LATE_MS if meter else _CT_LATE_MS
-            plan[at + P_GROWS] = witness_rooms.grows(plan[at + P_BELOW])
+            plan[at + P_MANY] = self._many(plan[at + P_BELOW])
             if plan[at + P_SOURCES] and plan[at + P_TAKES] == TAKES_NOTHING:
                 plan[at + P_TAKES] = TAKES_SOURCE
             if site[im.NODE_REGULATES + node] == _REGULATES:
@@ -110,6 +110,18 @@ class Witness:
         self._scale(book)
         self._name_all(HEAL if self._requests[im.REMEMBERED_FAULTS] & im.FAULT_INSTRUMENT else 0)
         self._acknowledged = self._requests[im.ACKNOWLEDGE_SEQ]
+
+    def _many(self, below):
+        """P_MANY of a node with these devices below."""
+        rows = self._devices.rows
+        offers = powers = 0
+        for device in range(im.DEVICES):
+            if below >> device & 1:
+                if rows[device * D_ROW + D_OFFERS]:
+                    offers += 1
+                else:
+                    powers += 1
+        return (1 if offers > 1 else 0) | (2 if powers > 1 else 0)
 
     def _name_all(self, misses):
         for at in range(B_HEAD + C_MISSES, len(self.book), C_ROW):
@@ -133,11 +145,11 @@ class Witness:
         book[B_KNOWN] = plan[P_FRESH_BITS] if fed else 0
         book[B_BEGAN] = device_kernel.moves(rows, im.DEVICES, commands, dt_ms)
         self._tick(dt_ms, book)
-        kernel.sees(plan, rows, self._nodes, im.DEVICES, readings)
+        witness_sees.sees(plan, rows, self._nodes, im.DEVICES, readings)
         kernel.watch(book, plan, rows, readings, self._nodes)
         self.parents.step(book, readings, fed)
         witness_rooms.places(book, plan, rows, self._nodes, readings)
-        witness_rooms.rooms(plan, rows, im.DEVICES)
+        witness_rooms.rooms(plan, rows, self._devices.order, self._devices.count)
         named = im.FAULT_INSTRUMENT if book[B_NODE] >= 0 else 0
         commands[im.FAULTS] = commands[im.FAULTS] & ~im.FAULT_INSTRUMENT | named
         commands[im.DOUBTED_NODE] = book[B_NODE]

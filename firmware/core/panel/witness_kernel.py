@@ -42,21 +42,14 @@ from firmware.core.panel.layout import (
     C_STIR_FLOW,
     C_SUM_FLOW,
     C_SUM_OWN,
-    D_LEG,
-    D_LEGS,
-    D_MA64_PER_W,
     D_MOVES_MS,
-    D_NODE,
-    D_OFFERS,
     D_ROW,
-    D_SEES_MA,
     KEPT_MA,
     OPEN,
     P_BELOW,
     P_HEAD,
     P_LATE,
     P_METERED,
-    P_PARENT,
     P_ROW,
     P_SAME_MS,
     P_SEES,
@@ -250,40 +243,6 @@ def track(book, c: int, flow_ma: int, own_ma: int, known: int) -> int:
         b[c + C_HIGHEST] = flow_ma
     b[c + C_OPEN] = opened
     return opened
-
-
-@micropython.viper
-def sees(plan, rows, nodes: int, devices: int, readings):
-    """D_SEES_MA of every device, and P_SEES of every node: the sums of those below it."""
-    p = ptr32(plan)
-    t = ptr32(rows)
-    r = ptr32(readings)
-    at = P_HEAD
-    while nodes:
-        p[at + P_SEES] = 0
-        p[at + P_SEES + 1] = 0
-        p[at + P_SEES + 2] = 0
-        at += P_ROW
-        nodes -= 1
-    device = 0
-    at = 0
-    while device < devices:
-        node = t[at + D_NODE]
-        k = 0
-        while node >= 0 and k < t[at + D_LEGS]:
-            leg = t[at + D_LEG + k]
-            if t[at + D_OFFERS]:
-                ma = r[im.DEVICE_MA + device * im.LEGS + k]
-            else:
-                ma = r[im.DEVICE_W + device] * t[at + D_MA64_PER_W] >> 6
-            t[at + D_SEES_MA + leg] = ma
-            above = node
-            while above >= 0:
-                p[P_HEAD + above * P_ROW + P_SEES + leg] += ma
-                above = p[P_HEAD + above * P_ROW + P_PARENT]
-            k += 1
-        device += 1
-        at += D_ROW
 
 
 @micropython.viper

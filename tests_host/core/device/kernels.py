@@ -16,6 +16,7 @@ from firmware.core.panel import (
     witness_kernel,
     witness_parent,
     witness_rooms,
+    witness_sees,
 )
 from firmware.core.panel import kernel as panel_kernel
 from tests_host.core.device.panel_cases import (
@@ -157,8 +158,8 @@ PAIRS = (
     (switch, switch_kernel, plain),
     (
         witness,
-        watching(witness_kernel, witness_rooms),
-        watching(witness_kernel_plain, witness_kernel_plain),
+        watching(witness_sees, witness_kernel, witness_rooms),
+        watching(witness_kernel_plain, witness_kernel_plain, witness_kernel_plain),
     ),
     (parents, witness_parent, witness_parent_plain),
 )

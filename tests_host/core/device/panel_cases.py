@@ -197,10 +197,10 @@ def sharing(module, seed):
 
 
 class watching:
-    """Two files as one module."""
+    """Three files as one module."""
 
-    def __init__(self, watch, rooms):
-        self.sees, self.watch = watch.sees, watch.watch
+    def __init__(self, sees, watch, rooms):
+        self.sees, self.watch = sees.sees, watch.watch
         self.places, self.rooms = rooms.places, rooms.rooms
 
 
@@ -222,13 +222,14 @@ def witness(module, seed):
         plan[at + k.P_SHOWS_MS] = die.pick(0, 300, 1_000)
         plan[at + k.P_LATE] = die.pick(0, 0, 600, 1_200)
         plan[at + k.P_TAKES] = die.below(3)
-        plan[at + k.P_GROWS] = die.pick(3_500, 1_400)
-    place_devices(die, plan, rows, nodes)
+        plan[at + k.P_MANY] = die.below(4)
+    order = place_devices(die, plan, rows, nodes)
     for at in range(k.B_HEAD, len(book)):
         book[at] = die.pick(0, 0, 0, die.below(3))
     for at in range(k.B_HEAD, len(book), k.C_ROW):
         for column in (k.C_MISSES, k.C_PROVED, k.C_STIR):
             book[at + column] = die.pick(0, 0, 1, -1, -3, 270)
+        book[at + k.C_STEADY_MS] = die.pick(0, 9_900, 10_000)
     foreign = [die.ma() % 10_000 for _ in range(nodes * 3)]
     every = (1 << im.DEVICES) - 1
     left = []
@@ -239,6 +240,8 @@ def witness(module, seed):
         book[k.B_KNOWN] = die.pick(every, every, every, every, every, every, every, 1, 0)
         for device in range(im.DEVICES):
             rows[device * k.D_ROW + k.D_MOVES_MS] = die.pick(0, 0, 0, 0, 0, 0, 0, 300)
+            rows[device * k.D_ROW + k.D_ROSE_MS] = die.pick(0, 0, 30_000)
+            rows[device * k.D_ROW + k.D_LAST_MA] = die.pick(0, 6_000, 9_000, -4_000)
             if die.below(8) == 0:
                 readings[im.DEVICE_W + device] = die.pick(
                     0, 0, -2_300, 900, -300, 5_000, die.ma() // 2
@@ -259,7 +262,7 @@ def witness(module, seed):
             plan[k.node_at(node) + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.STALE)
         module.watch(book, plan, rows, readings, nodes)
         module.places(book, plan, rows, nodes, readings)
-        module.rooms(plan, rows, im.DEVICES)
+        module.rooms(plan, rows, order, len(order))
         left += [book[k.B_NODE], plan[k.P_HEAD + k.P_STATE]]
         for device in range(im.DEVICES):
             at = device * k.D_ROW + k.D_PROVED_DRAW

@@ -20,6 +20,7 @@ from firmware.core.panel.layout import (
     D_OFFERS,
     D_REST_MA,
     D_REST_MS,
+    D_ROSE_MS,
     D_SETTLES_MS,
     D_STALE_MS,
     D_STIRS_MS,
@@ -138,7 +139,7 @@ def moves(rows, devices, commands, dt_ms):
         by_ma = ma - rows[at + D_LAST_MA]
         away_ma = rows[at + D_LAST_MA] - rows[at + D_REST_MA]
         begins = False
-        if abs(by_ma) < 100:
+        if abs(by_ma) < (50 if rows[at + D_MOVING_MS] else 100):
             rows[at + D_REST_MS] = min(500, rows[at + D_REST_MS] + dt_ms)
             if rows[at + D_REST_MS] == 500:
                 rows[at + D_REST_MA], rows[at + D_MOVING_MS] = ma, 0
@@ -150,6 +151,11 @@ def moves(rows, devices, commands, dt_ms):
                 begins, began = True, 1
         if begins or rows[at + D_MOVING_MS]:
             rows[at + D_MOVING_MS] += dt_ms
+        grows = abs(ma) > abs(rows[at + D_LAST_MA]) or ma * rows[at + D_LAST_MA] < 0
+        if rows[at + D_ROSE_MS] < 30_000:
+            rows[at + D_ROSE_MS] += dt_ms
+        if grows:
+            rows[at + D_ROSE_MS] = 0
         rows[at + D_LAST_MA] = ma
         away_ma = ma - rows[at + D_REST_MA]
         counts = abs(away_ma) > 700 and not (rows[at + D_OFFERS] and away_ma >= 0)

@@ -4,6 +4,7 @@
 from firmware import image as im
 from firmware.core.panel import witness_kernel as k
 from firmware.core.panel import witness_rooms as rooms_kernel
+from firmware.core.panel import witness_sees as sees_kernel
 from firmware.core.panel import witness_weigh as weigh
 from firmware.core.panel.layout import (
     B_BEGAN,
@@ -14,23 +15,28 @@ from firmware.core.panel.layout import (
     B_NODE,
     B_STALE_MS,
     B_TICK,
+    D_DUE_MA,
+    D_LAST_MA,
     D_MA64_PER_W,
     D_MOVES_MS,
     D_NODE,
     D_OFFERS,
     D_PROVED_DRAW,
     D_PROVED_FEED,
+    D_ROSE_MS,
     D_ROW,
     D_SEES_MA,
+    D_SETTLES_MS,
     END_LEG,
     END_NODE,
     HEAL,
     KEPT_MA,
     OPEN,
     P_BELOW,
-    P_GROWS,
+    P_DUE,
     P_LATE,
     P_LIMIT,
+    P_MANY,
     P_METERED,
     P_PROVED,
     P_SAME_MS,
@@ -38,6 +44,7 @@ from firmware.core.panel.layout import (
     P_SHOWS_MS,
     P_STATE,
     P_TAKES,
+    P_TRIES,
     SHUT,
     SPOILT,
     STALE,
@@ -61,7 +68,7 @@ _COLUMNS = (
 class Place:
     """The columns of one place by name."""
 
-    last = misses = back = 0  # and the others
+    last = misses = back = proved = steady_ms = 0  # and the others
 
     def __init__(self, book, node, leg):
         self._book = book
@@ -80,16 +87,40 @@ def _flow(book, readings, node, leg):
 
 def sees(plan, rows, nodes, devices, readings):
     for node in range(nodes):
+        at = node_at(node)
         for leg in range(im.LEGS):
-            plan[node_at(node) + P_SEES + leg] = 0
+            plan[at + P_SEES + leg] = 0
+            for kind in range(3):
+                plan[at + P_DUE + kind * im.LEGS + leg] = 0
     for device, at in here(rows):
         for which, leg in legs(rows, at):
             ma = readings[im.DEVICE_W + device] * rows[at + D_MA64_PER_W] >> 6
             if rows[at + D_OFFERS]:
                 ma = readings[im.DEVICE_MA + device * im.LEGS + which]
             rows[at + D_SEES_MA + leg] = ma
+        rests = (
+            max(rows[at + D_SEES_MA + leg] for _, leg in legs(rows, at)) <= sees_kernel.DRAWS_MA
+        )
+        for _, leg in legs(rows, at):
+            ma = rows[at + D_SEES_MA + leg]
+            due_ma = _due(rows, at, ma)
+            if rows[at + D_OFFERS] and not rests and ma <= sees_kernel.DRAWS_MA:
+                due_ma = 0
+            rows[at + D_DUE_MA + leg] = due_ma
             for node in path(plan, rows[at + D_NODE]):
                 plan[node_at(node) + P_SEES + leg] += ma
+                kind = 2 if due_ma < 0 else 0 if rows[at + D_OFFERS] else 1
+                plan[node_at(node) + P_DUE + kind * im.LEGS + leg] += abs(due_ma)
+
+
+def _due(rows, at, ma):
+    """What it was told of late and does not yet, with its sign."""
+    told_ma = rows[at + D_LAST_MA]
+    if rows[at + D_ROSE_MS] > rows[at + D_SETTLES_MS]:
+        return 0
+    if told_ma > 0:
+        return max(0, told_ma - max(0, ma))
+    return min(0, told_ma - min(0, ma))
 
 
 def watch(book, plan, rows, readings, nodes):
@@ -284,27 +315,35 @@ def _miss(place, off, own):
 def places(book, plan, rows, nodes, readings):
     for node in range(nodes):
         at = node_at(node)
+        plan[at + P_TRIES] = 0
         if not plan[at + P_METERED] or plan[at + P_STATE] == STALE or not plan[at + P_BELOW]:
             continue
         for leg in range(im.LEGS):
             place = Place(book, node, leg)
-            all_ma = plan[at + P_SEES + leg]
             powers = [
                 rows[device * D_ROW + D_SEES_MA + leg]
                 for device in below(plan, node)
                 if not rows[device * D_ROW + D_OFFERS]
             ]
-            left = _rooms(place, all_ma, sum(powers), plan[at + P_GROWS])
+            all_ma, due = plan[at + P_SEES + leg], plan[at + P_DUE + leg : at + P_PROVED]
+            left = _rooms(place, all_ma, sum(powers), (due[0], due[3], due[6]))
+            excess_ma = all_ma - place.proved
+            lost = place.back and not place.misses and place.steady_ms >= rooms_kernel.PROBE_MS
+            if lost and excess_ma >= rooms_kernel.PROBE_MA and left[0] > -rooms_kernel.PROBE_MA:
+                left[0] = -rooms_kernel.PROBE_MA
+                plan[at + P_TRIES] |= 1 << leg
             if plan[at + P_TAKES] == TAKES_ALWAYS:
                 most = plan[at + P_LIMIT] - abs(_flow(book, readings, node, leg))
                 left = [min(room, most) if place.back else most for room in left]
+            plan[at + P_TRIES] |= bool(place.back) << leg + 3
             for kind, room in enumerate(left):
                 plan[at + P_PROVED + kind * im.LEGS + leg] = room
 
 
-def _rooms(place, all_ma, power_ma, grows_ma):
+def _rooms(place, all_ma, power_ma, due_ma):
     """What is proved leaves to offers, to powers that draw and that feed back, but for what each
     has now."""
+    grows_ma = rooms_kernel.GROW_MA
     step_ma = grows_ma if place.misses > 0 else grows_ma + place.proved
     trial_ma = rooms_kernel.START_MA if place.misses > 0 else rooms_kernel.TRIAL_MA
     if place.back:
@@ -314,32 +353,54 @@ def _rooms(place, all_ma, power_ma, grows_ma):
         if abs(power_ma) >= KEPT_MA:
             trial_ma = all_ma - place.proved
     return [
-        place.proved + trial_ma - all_ma,
-        place.proved + step_ma - all_ma,
-        place.proved + step_ma + all_ma,
+        place.proved + trial_ma - all_ma - due_ma[0],
+        place.proved + step_ma - all_ma - due_ma[1],
+        place.proved + step_ma + all_ma - due_ma[2],
     ]
 
 
-def rooms(plan, rows, devices):
-    for _, at in here(rows):
-        for room in (D_PROVED_DRAW, D_PROVED_FEED):
-            rows[at + room], rows[at + room + END_NODE] = WIDE_MA, -1
-        sees_ma = rows[at + D_SEES_MA : at + D_SEES_MA + im.LEGS]
-        draws = max(sees_ma) > rooms_kernel.DRAWS_MA
-        for node in path(plan, rows[at + D_NODE]):
-            row = node_at(node)
-            if not plan[row + P_METERED] or plan[row + P_STATE] == STALE:
-                continue
-            for _, leg in legs(rows, at):
-                offer, draw, feed = [plan[row + P_PROVED + i * im.LEGS + leg] for i in range(3)]
-                if rows[at + D_OFFERS]:
-                    draw = offer + sees_ma[leg]
-                    if sees_ma[leg] <= rooms_kernel.DRAWS_MA:
-                        draw = WIDE_MA if draws else min(draw, rooms_kernel.START_MA)
-                else:
-                    draw += sees_ma[leg]
-                    _least(rows, at + D_PROVED_FEED, feed - sees_ma[leg], node, leg)
-                _least(rows, at + D_PROVED_DRAW, draw, node, leg)
+def rooms(plan, rows, order, count):
+    for at in reversed(order[:count]):
+        _room(plan, rows, at)
+        for _, leg in legs(rows, at):
+            own_ma = rows[at + D_SEES_MA + leg]
+            gives_ma = own_ma - max(0, rows[at + D_PROVED_DRAW])
+            back_ma = -own_ma - max(0, rows[at + D_PROVED_FEED])
+            for node in path(plan, rows[at + D_NODE]):
+                first = node_at(node) + P_PROVED + leg
+                for place, ma in ((first, gives_ma), (first + 3, gives_ma), (first + 6, back_ma)):
+                    if ma > 0:
+                        plan[place] = max(plan[place], min(0, plan[place] + ma))
+
+
+def _room(plan, rows, at):
+    for room in (D_PROVED_DRAW, D_PROVED_FEED):
+        rows[at + room], rows[at + room + END_NODE] = WIDE_MA, -1
+    sees_ma = rows[at + D_SEES_MA : at + D_SEES_MA + im.LEGS]
+    draws = max(sees_ma) > sees_kernel.DRAWS_MA
+    for node in path(plan, rows[at + D_NODE]):
+        row = node_at(node)
+        if not plan[row + P_METERED] or plan[row + P_STATE] == STALE:
+            continue
+        for _, leg in legs(rows, at):
+            offer, draw, feed = [plan[row + P_PROVED + i * im.LEGS + leg] for i in range(3)]
+            ma, due_ma = sees_ma[leg], rows[at + D_DUE_MA + leg]
+            keeps = 0 if plan[row + P_TRIES] >> leg + 3 & 1 else plan[row + P_MANY]
+            if keeps & 1:
+                offer = max(0, offer)
+            if keeps & 2:
+                draw, feed = max(0, draw), max(0, feed)
+            if rows[at + D_OFFERS]:
+                draw = offer + ma + due_ma
+                if ma >= rooms_kernel.START_MA and plan[row + P_TRIES] >> leg & 1:
+                    draw = max(draw, rooms_kernel.START_MA)
+                if ma <= sees_kernel.DRAWS_MA:
+                    draw = WIDE_MA if draws else min(draw, rooms_kernel.START_MA)
+            else:
+                draw += ma + max(0, due_ma)
+                feed += -ma - min(0, due_ma)
+                _least(rows, at + D_PROVED_FEED, feed, node, leg)
+            _least(rows, at + D_PROVED_DRAW, draw, node, leg)
 
 
 def _least(rows, room, ma, node, leg):
