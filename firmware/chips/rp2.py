@@ -18,7 +18,7 @@ from array import array
 import islet_data
 import micropython
 import rp2
-from machine import Pin
+from machine import Pin, disable_irq, enable_irq
 from uctypes import addressof
 
 from firmware import image as im
@@ -108,6 +108,7 @@ class Board(Common):
         if circuit.crossing_pin >= 0:
             self.crossings = Crossings(circuit.crossing_pin)
             self.sees_grid = im.SEES_CROSSINGS
+        self.hold, self.resume = disable_irq, enable_irq
         self.wire()
         if circuit.button_pin == MODULES_OWN:
             # Some 10 us without interrupts and flash: read only while nothing is energised.

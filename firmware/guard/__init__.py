@@ -41,11 +41,14 @@ _BEATS = const(2)  # the first beat after a trip may come from a step that began
 
 class Guard(Causes):
     """`tick(dt_ms)` at least every 10 ms; `board` needs write_outputs(bits of OUT_*), and says in
-    `sees_grid` (SEES_*, else by voltage) how its guard can tell a dead grid."""
+    `sees_grid` (SEES_*, else by voltage) how its guard can tell a dead grid. Where pins interrupt,
+    hold() keeps them off until resume(what hold() gave)."""
 
     def __init__(self, image, board):
         super().__init__(image)
         self._board = board
+        self._hold = getattr(board, "hold", _nothing)
+        self._resume = getattr(board, "resume", _nothing)
         self._armed = False
         self._beat = image.commands[im.BEAT]
         self._time_ms = array("i", [0] * len(TABLE))  # of the cause, or since the trip
@@ -125,12 +128,12 @@ class Guard(Causes):
         self.strike(drops.protection_trip(inputs))
 
     def _write(self, outputs):
-        """The pins, less what strike() drops meanwhile: looked at again when they are written."""
+        """The pins, less what strike() drops; nothing cuts in from the look to the write, or what
+        a strike dropped in between would come up again for some 20 us."""
         self.image.trips[im.OUTPUTS] = outputs
-        struck = self._struck
-        self._board.write_outputs(outputs & ~struck)
-        if self._struck != struck:
-            self._board.write_outputs(outputs & ~self._struck)
+        state = self._hold()
+        self._board.write_outputs(outputs & ~self._struck)
+        self._resume(state)
 
     def _take_marks(self):
         """Latch what was struck. A strike that comes in between stays for the next tick, and in
@@ -202,6 +205,10 @@ class Guard(Causes):
         trips[im.TRIP_COUNT] = _longer(trips[im.TRIP_COUNT], 1)
         trips[im.TRIP_VALUE] = self.value
         return self._now[i]
+
+
+def _nothing(state=0):
+    return state
 
 
 def _longer(time_ms, dt_ms):

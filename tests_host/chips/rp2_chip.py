@@ -78,6 +78,7 @@ class Chip:
         self.now_us = 0
         self.cause = 1  # PWRON_RESET
         self.bootsel = False
+        self.interrupts = True
         self.levels = 0  # what the outside drives
         self.out = self.driven = 0
         self.writes: list[tuple[int, int]] = []
@@ -246,9 +247,17 @@ def _machine(chip: Chip) -> dict[str, Any]:
         def feed(self) -> None:
             fed.append(1)
 
+    def enable_irq(state: bool) -> None:
+        chip.interrupts = state
+
+    def disable_irq() -> bool:
+        before, chip.interrupts = chip.interrupts, False
+        return before
+
     rtc = SimpleNamespace(datetime=lambda: chip.date)
     return {"Pin": Pin, "PWM": PWM, "UART": UART, "SPI": SPI, "ADC": adc, "WDT": WDT,
             "RTC": lambda: rtc, "fed": fed, "WDT_RESET": 3,
+            "disable_irq": disable_irq, "enable_irq": enable_irq,
             "reset_cause": lambda: chip.cause}  # fmt: skip
 
 
