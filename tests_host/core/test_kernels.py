@@ -49,7 +49,7 @@ def test_values_stay_within_30_bits(cases: SimpleNamespace) -> None:
 
 
 PARTS = {
-    "": ("judge", "survey", "breakers", "busbars"),
+    "": ("judge", "survey", "breakers", "leased", "busbars"),
     "pairing": ("ages", "pair", "house"),
     "steps": ("stepped", "appear"),
     "device": ("push", "pace", "moves"),

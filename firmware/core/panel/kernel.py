@@ -177,6 +177,29 @@ def breakers(plan, nodes: int):
 
 
 @micropython.viper
+def leased(plan, node: int, low_ma: int, high_ma: int, why: int):
+    """P_ROOM of a node that an issuer's lease limits as a smaller breaker would."""
+    p = ptr32(plan)
+    row = P_HEAD + node * P_ROW
+    state = p[row + P_STATE]
+    at = row
+    end = row + 3
+    while at < end:
+        draw_ma = high_ma
+        feed_ma = 0 - low_ma - p[row + P_SOURCES]
+        if state == FRESH:
+            draw_ma -= p[at + P_LOAD_HIGH]
+            feed_ma = p[at + P_LOAD_LOW] - low_ma
+        if draw_ma < p[at + P_ROOM + DRAW * 3]:
+            p[at + P_ROOM + DRAW * 3] = draw_ma
+            p[row + P_WHY + DRAW] = why
+        if feed_ma < p[at + P_ROOM + FEED * 3]:
+            p[at + P_ROOM + FEED * 3] = feed_ma
+            p[row + P_WHY + FEED] = why
+        at += 1
+
+
+@micropython.viper
 def busbars(plan, slots, nodes: int, devices: int, head: int):
     """P_ROOM of every busbar; `head` is the slot of what islet draws and delivers now.
 

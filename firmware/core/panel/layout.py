@@ -87,6 +87,7 @@ WHY_BREAKER = const(0)
 WHY_BUSBAR = const(1)
 WHY_STATIC = const(2)
 WHY_STALE = const(3)
+WHY_LEASE = const(4)  # and the issuer
 
 WIDEST_MA = const(2_000_000)
 OPEN_MA = const(1 << 27)  # room where nothing limits

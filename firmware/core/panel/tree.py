@@ -51,6 +51,7 @@ from firmware.core.panel.layout import (
     P_STATIC,
     P_WHY,
     WHY_BUSBAR,
+    WHY_LEASE,
     WHY_STALE,
     node_at,
 )
@@ -68,7 +69,8 @@ _REASONS = (
     im.REASON_BUSBAR,
     im.REASON_STATIC_BACKFEED,
     im.REASON_METER_STALE,
-)  # by WHY_*
+    im.REASON_OPERATOR,
+) + tuple([im.REASON_OWNER + i for i in range(im.ISSUERS - 1)])  # by WHY_*
 
 
 def _plan(nodes):
@@ -97,6 +99,9 @@ class Panel:
         self._coordinated = False  # declared, and safe by the devices' own time-outs
         self._nominal_mv = self._floor_mv = 0
         self._doubt_ms = 0  # for so long a doubt about the moment of a reading may last
+        self._requests = image.requests
+        self._lease_seq = im.UNKNOWN
+        self._leased = False  # an issuer limits a node
         self._prepared = False
 
     def step(self, dt_ms):
@@ -201,8 +206,28 @@ class Panel:
         self.witness.step(dt_ms)
         kernel.survey(plan, readings, nodes)
         kernel.breakers(plan, nodes)
+        self._lease()
         self.witness.parents.narrow()
         kernel.busbars(plan, slots, nodes, im.DEVICES, head)
+
+    def _lease(self):
+        """What issuers leave of nodes, as found in the step before (core/limits/leases.py)."""
+        requests = self._requests
+        if requests[im.LEASE_SEQ] != self._lease_seq:
+            self._lease_seq = requests[im.LEASE_SEQ]
+            self._leased = False
+            for issuer in range(im.ISSUERS):
+                if 0 <= requests[im.LEASE_NODE + issuer] < self._nodes:
+                    self._leased = True
+        if not self._leased:
+            return
+        commands = self._commands
+        for issuer in range(im.ISSUERS):
+            node = requests[im.LEASE_NODE + issuer]
+            if 0 <= node < self._nodes:
+                at = issuer * im.LEASED
+                low_ma, high_ma = commands[im.HELD_LOW + at], commands[im.HELD_HIGH + at]
+                kernel.leased(self.plan, node, low_ma, high_ma, WHY_LEASE + issuer)
 
     def _share(self):
         plan = self.plan

@@ -42,7 +42,7 @@ class tree:
     def __init__(self, module, pairing, steps, device, has, share):
         self.pairing, self.steps, self.device = pairing, steps, device
         self.has, self.share = has, share
-        for name in ("judge", "survey", "breakers", "busbars"):
+        for name in ("judge", "survey", "breakers", "leased", "busbars"):
             setattr(self, name, getattr(module, name))
 
 

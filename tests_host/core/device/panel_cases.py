@@ -96,6 +96,9 @@ class Case:
         module.judge(plan, readings, nodes, dt_ms, 2_000, die.below(2))
         module.survey(plan, readings, nodes)
         module.breakers(plan, nodes)
+        for issuer in range(die.below(3)):
+            low_ma, high_ma = -die.below(40_000), die.below(40_000)
+            module.leased(plan, die.below(nodes), low_ma, high_ma, k.WHY_LEASE + issuer)
         module.busbars(plan, slots, nodes, devices, head)
         module.has.volts(rows, devices, readings, 230_000, 195_000, 2_000)
         module.has.occupy(plan, rows, nodes, devices, readings, commands)

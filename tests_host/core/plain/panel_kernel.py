@@ -132,6 +132,19 @@ def breakers(plan, nodes):
             plan[at + P_ROOM + FEED * im.LEGS + leg] = feed_ma
 
 
+def leased(plan, node, low_ma, high_ma, why):
+    at = node_at(node)
+    for leg in range(im.LEGS):
+        draw_ma, feed_ma = high_ma, -low_ma - plan[at + P_SOURCES]
+        if plan[at + P_STATE] == FRESH:
+            draw_ma = high_ma - plan[at + P_LOAD_HIGH + leg]
+            feed_ma = -low_ma + plan[at + P_LOAD_LOW + leg]
+        for column, ma in ((DRAW, draw_ma), (FEED, feed_ma)):
+            if ma < plan[at + P_ROOM + column * im.LEGS + leg]:
+                plan[at + P_ROOM + column * im.LEGS + leg] = ma
+                plan[at + P_WHY + column] = why
+
+
 def busbars(plan, slots, nodes, devices, head):
     for node in range(nodes):
         at = node_at(node)
