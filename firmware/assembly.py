@@ -205,9 +205,9 @@ def _add_lines(parts, settings):
     """Each with the meters and devices that name it."""
     image = parts.image
     lines = {}
-    for row in settings["lines"]:
+    for i, row in enumerate(settings["lines"]):
         name, baud, parity = row["name"], row["baud"], row["parity"]
-        line = Line(parts.board.uart(baud, parity), baud, 10 if parity == "N" else 11)
+        line = Line(parts.board.uart(i, baud, parity), baud, 10 if parity == "N" else 11)
         lines[name] = line
         parts.links.append(("line " + name, line.run))
     parts.reports.append(("lines", lambda: {name: lines[name].report() for name in lines}))

@@ -9,8 +9,9 @@ from array import array
 from firmware import image as im
 from firmware.base.viper import const
 
-_VERSION = const(6)
-_HEAD = "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBbbBBBBB"
+_VERSION = const(7)
+_HEAD = "<BBBIHBBHBHbbbbIbbbBBBHHBHBbbBBBBBB"
+_LINE = "<bbbb"
 _CHANNEL = "<BbBBii"
 _OUTPUT = "<BBB"
 _INPUT = "<HBBB"
@@ -90,6 +91,7 @@ class Meter:
 class Circuit:
     """What the packed description says; a pin or number that is not there is -1.
 
+    lines:   rows (UART, tx, rx, de), RS-485 in the order of a site's
     outputs: rows (bit OUT_*, pin, 1 = holds its state through a reset)
     inputs:  rows (bits IN_*, pin, pull 0 none 1 up 2 down, 1 = trips by a pin interrupt)"""
 
@@ -102,28 +104,28 @@ class Circuit:
         frame_ns, self.rate_hz, self.block_frames, self.blocks, skew_us = head[3:8]
         self.frames = self.block_frames * self.blocks
         self.pilot_pin, self.pilot_hz = head[8:10]
-        self.uart, self.uart_tx, self.uart_rx, self.uart_de = head[10:14]
         # (id, sck, mosi, miso, baud), None when there is no metering chip
-        self.spi = head[14:19] if head[14] >= 0 else None
-        self.crossing_pin, self.crossing_leg = head[19:21]
-        self.dead_man_pin, self.dead_man_bits, self.dead_man_ms, self.dead_man_by = head[21:25]
+        self.spi = head[10:15] if head[10] >= 0 else None
+        self.crossing_pin, self.crossing_leg = head[15:17]
+        self.dead_man_pin, self.dead_man_bits, self.dead_man_ms, self.dead_man_by = head[17:21]
         # what the wiring and the contacts carry, 0 unknown
-        self.evse_a, self.mains_a = head[25:27]
+        self.evse_a, self.mains_a = head[21:23]
         # what keeps the car's body off a lost PEN: 0 nothing, 1 a pole, 2 a listed device
-        self.protective_conductor = head[27]
-        self.bond_hold_ms = head[28]  # after the enable has fallen, by itself
-        flags = head[29]
+        self.protective_conductor = head[23]
+        self.bond_hold_ms = head[24]  # after the enable has fallen, by itself
+        flags = head[25]
         self.voltage_relay = flags & 1 != 0  # it ends a burning island without the chip
         self.rcd_breaks_enable = flags & 2 != 0
         self.heat_breaks_enable = flags & 4 != 0
         self.socket = flags & 8 != 0  # else a tethered cable, or not said
         self.bond_normally_open = flags & 16 != 0  # and its coil dead while the switch is closed
         self.stop_cuts_supply = flags & 32 != 0
-        self.lamp_pin, self.button_pin, self.button_pull = head[30:33]
-        channels, outputs, inputs, meters = head[33:37]
+        self.lamp_pin, self.button_pin, self.button_pull = head[26:29]
+        lines, channels, outputs, inputs, meters = head[29:34]
         at = struct.calcsize(_HEAD) + 1
         self.name = str(packed[at : at + packed[at - 1]], "utf-8")
         at += packed[at - 1]
+        self.lines, at = _rows(_LINE, packed, at, lines)
         analog = self.analog = Analog(
             self.rate_hz, self.frames, skew_us, channels, frame_ns, self.blocks
         )
@@ -164,7 +166,7 @@ class Rights:
         self.can_island = guarded and interrupts and circuit.has_outputs(island)
         self.circuit = circuit
         self.evse_a, self.mains_a = circuit.evse_a, circuit.mains_a
-        self.lines = 1 if circuit.uart >= 0 else 0  # RS-485
+        self.lines = len(circuit.lines)  # RS-485
         self.network = network
         self.key = key  # the installer's
         self.bench = circuit.chip == "host"

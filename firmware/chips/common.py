@@ -4,13 +4,14 @@
 import time
 
 import islet_data
-from machine import PWM, RTC, WDT, WDT_RESET, Pin, reset_cause
+from machine import PWM, RTC, UART, WDT, WDT_RESET, Pin, reset_cause
 
 from firmware import image as im
 from firmware.chips.circuit import MODULES_OWN, Circuit, Rights
 from firmware.chips.wall import wall_minute
 
 PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
+PARITY = {"N": None, "E": 0, "O": 1}
 
 
 class Common:
@@ -80,6 +81,23 @@ class Common:
         if duty_permille != self._duty_permille:
             self._duty_permille = duty_permille
             self._pwm.duty_u16(duty_permille * 65535 // 1000)
+
+    def uart(self, line, baud, parity="N", stop=1):
+        """An RS-485 line, counted as the circuit's, as a stream for asyncio; parity N, E or O."""
+        if parity not in PARITY:
+            raise ValueError("parity: {!r} is not one of N, E, O".format(parity))
+        number, tx, rx, _ = self.circuit.lines[line]
+        return UART(
+            number,
+            baudrate=baud,
+            bits=8,
+            parity=PARITY[parity],
+            stop=stop,
+            tx=Pin(tx),
+            rx=Pin(rx),
+            txbuf=264,  # a Modbus frame has 256
+            rxbuf=512,
+        )
 
     # --- time ------------------------------------------------------------------------------
 

@@ -39,8 +39,10 @@ class Board(Plain):
     def __init__(self):
         super().__init__(islet_data.CIRCUIT, True)
         circuit = self.circuit
-        if circuit.uart_de >= 0:
-            raise ValueError("uart.de: no direction pin on ESP32, the transceiver turns by itself")
+        for i in range(len(circuit.lines)):
+            if circuit.lines[i][3] >= 0:
+                text = "lines.{}.de: no direction pin on ESP32, the transceiver turns by itself"
+                raise ValueError(text.format(i))
         self.storage = esp32_flash.find()  # None: refused, a file system erases as it writes
         self.console = sys.stdin.buffer
         self.wire()

@@ -1,11 +1,9 @@
-# islet: outputs, inputs and RS-485 by what MicroPython has on any chip.
+# islet: outputs and inputs by what MicroPython has on any chip.
 # GPL-3.0-or-later
 
-from machine import UART, Pin
+from machine import Pin
 
 from firmware.chips.common import PULL, Common
-
-_PARITY = {"N": None, "E": 0, "O": 1}
 
 
 class Plain(Common):
@@ -51,20 +49,3 @@ class Plain(Common):
             if entry[1].value():
                 bits |= entry[0]
         return bits
-
-    def uart(self, baud, parity="N", stop=1):
-        """The RS-485 line as a stream for asyncio; parity N, E or O."""
-        if parity not in _PARITY:
-            raise ValueError("parity: {!r} is not one of N, E, O".format(parity))
-        circuit = self.circuit
-        return UART(
-            circuit.uart,
-            baudrate=baud,
-            bits=8,
-            parity=_PARITY[parity],
-            stop=stop,
-            tx=Pin(circuit.uart_tx),
-            rx=Pin(circuit.uart_rx),
-            txbuf=512,
-            rxbuf=512,
-        )

@@ -113,7 +113,7 @@ class Board(Common):
         if circuit.button_pin == MODULES_OWN:
             # Some 10 us without interrupts and flash: read only while nothing is energised.
             self.button = rp2.bootsel_button
-        self._serial = None
+        self._serials = []
         self._strike = None
 
     def _output_masks(self, rows):
@@ -178,12 +178,16 @@ class Board(Common):
         if inputs:
             self._strike(inputs)
 
-    def uart(self, baud, parity="N", stop=1):
-        """The RS-485 line as a stream for asyncio; parity N, E or O."""
-        circuit = self.circuit
-        pins = circuit.uart_tx, circuit.uart_rx, circuit.uart_de
-        self._serial = Rs485(circuit.uart, pins, baud, parity, stop)
-        return self._serial
+    def uart(self, line, baud, parity="N", stop=1):
+        """As of any chip; where the driver has an enable, it is switched by PIO."""
+        _, tx, rx, de = self.circuit.lines[line]
+        Pin(rx, Pin.IN, Pin.PULL_UP)  # rests while the transceiver does not listen
+        # the UART first, for it takes the tx pin as well
+        uart = super().uart(line, baud, parity, stop)
+        if de >= 0:
+            uart = Rs485(line, uart, tx, de, baud, parity, stop)
+            self._serials.append(uart)
+        return uart
 
     # --- what a reset leaves -------------------------------------------------------
 
@@ -214,6 +218,7 @@ class Board(Common):
     def stop(self):
         """Nothing samples, sends or holds any more: what a soft reset would leave running."""
         self._stream.stop()
-        for part in (self._serial, self.dead_man):
-            if part is not None:
-                part.stop()
+        for serial in self._serials:
+            serial.stop()
+        if self.dead_man is not None:
+            self.dead_man.stop()

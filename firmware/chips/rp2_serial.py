@@ -16,15 +16,14 @@ from array import array
 
 import micropython
 import rp2
-from machine import UART, Pin
+from machine import Pin
 
 from firmware.base.viper import const
+from firmware.chips.common import PARITY
 from firmware.chips.rp2_pio import SEND_CYCLES, send
 
-_MACHINE = const(0)  # the first of PIO 0, whose DMA request is number 0
 _LONGEST = const(264)  # characters: a Modbus frame has 256
 _TXF = 0x50200010  # PIO 0, TXF0
-_PARITY = {"N": None, "E": 0, "O": 1}
 _POLL, _READABLE, _WRITABLE = const(3), const(1), const(4)
 
 
@@ -52,37 +51,25 @@ def _encode(source, count: int, words, bits: int, parity: int) -> int:
 
 
 class Rs485(io.IOBase):
-    """write(buf), any(), readinto(buf) and polling, as machine.UART; none of them waits."""
+    """write(buf), any(), readinto(buf) and polling, as the UART by which it receives; none of
+    them waits. Line 0 has the first state machine of PIO 0, whose DMA request is number 0."""
 
-    def __init__(self, uart, pins, baud, parity="N", stop=1):
-        tx, rx, de = pins
-        if parity not in _PARITY:
-            raise ValueError("parity: {!r} is not one of N, E, O".format(parity))
-        Pin(rx, Pin.IN, Pin.PULL_UP)  # rests while the transceiver does not listen
-        # first, for it takes the tx pin as well
-        self._uart = UART(
-            uart,
-            baudrate=baud,
-            bits=8,
-            parity=_PARITY[parity],
-            stop=stop,
-            tx=Pin(tx),
-            rx=Pin(rx),
-            rxbuf=512,
-        )
+    def __init__(self, line, uart, tx, de, baud, parity, stop):
+        self._uart = uart
         self._de = Pin(de)
+        self._fifo = _TXF + 4 * line
         self._machine = rp2.StateMachine(
-            _MACHINE, send, freq=SEND_CYCLES * baud, out_base=Pin(tx), sideset_base=self._de
+            line, send, freq=SEND_CYCLES * baud, out_base=Pin(tx), sideset_base=self._de
         )
         self._machine.exec("set(x, 0)")
         self._machine.active(1)
         plain = parity == "N"
         self._bits = 8 if plain and stop == 1 else 9
-        self._parity = (2 if stop == 1 else 3) if plain else _PARITY[parity]
+        self._parity = (2 if stop == 1 else 3) if plain else PARITY[parity]
         self._words = array("H", [0] * _LONGEST)
         self._dma = rp2.DMA()
         # to_fifo: 16-bit writes to a peripheral reach both halves of its register
-        self._to_fifo = self._dma.pack_ctrl(size=1, inc_write=False, treq_sel=_MACHINE)
+        self._to_fifo = self._dma.pack_ctrl(size=1, inc_write=False, treq_sel=line)
 
     def busy(self):
         """Something is still to be sent."""
@@ -96,7 +83,7 @@ class Rs485(io.IOBase):
         if count:
             _encode(source, count, self._words, self._bits, self._parity)
             self._dma.config(
-                read=self._words, write=_TXF, count=count, ctrl=self._to_fifo, trigger=True
+                read=self._words, write=self._fifo, count=count, ctrl=self._to_fifo, trigger=True
             )
         return count
 

@@ -32,7 +32,7 @@ def test_what_is_packed_is_read() -> None:
     circuit = Circuit(boards.pack(HOST))
     assert (circuit.name, circuit.rate_hz, circuit.frames, circuit.guard) == ("host", 4800, 48, 1)
     assert (circuit.pilot_pin, circuit.pilot_hz) == (7, 1000)
-    assert (circuit.uart, circuit.uart_tx, circuit.uart_rx) == (1, 8, 9)
+    assert circuit.lines == [(1, 8, 9, -1), (0, 0, 1, -1)]
     assert circuit.outputs == [(1, 2, 0), (2, 3, 1), (4, 4, 0), (8, 5, 0), (16, 6, 0), (32, 20, 0)]
     assert circuit.inputs == [(1 << i, 10 + i, 2, 0) for i in range(10)]
     analog = circuit.analog
@@ -87,8 +87,8 @@ REFUSED = (
     ("channels.5.range_ma", change("channels.5.range_ma", 0)),
     ("channels.0.leg", change("channels.0.leg", 1)),
     ("pilot.freq_hz", change("pilot.freq_hz", 5000)),
-    ("uart.id", change("uart.id", 7)),
-    ("uart", change("uart", 9)),
+    ("lines.0.uart", change("lines.0.uart", 7)),
+    ("lines", change("lines", 9)),
     ("channels", change("channels", {})),
     ("name", change("name", "")),
     ("colour", change("colour", "green")),
@@ -244,16 +244,16 @@ for duty in (1000, 266, 266, 0, 1000):
 def test_uart_parity_is_checked(data: Path) -> None:
     twin = run(
         """
-uart = board.uart(19200, "E", 1)
-print(uart.char_us)
+uart = board.uart(0, 19200, "E", 1)
+print(uart.char_us, uart.id, board.uart(1, 9600).id)
 try:
-    board.uart(9600, "X")
+    board.uart(0, 9600, "X")
 except ValueError as error:
     print(error)
 """,
         data,
     )
-    assert twin.stdout == "573\nparity: 'X' is not one of N, E, O\n"
+    assert twin.stdout == "573 1 0\nparity: 'X' is not one of N, E, O\n"
 
 
 def test_the_guards_path_allocates_nothing(data: Path) -> None:

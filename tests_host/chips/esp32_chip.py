@@ -34,8 +34,8 @@ class Chip:
         self.nets[document["lamp"]["pin"]] = "out"
         self.nets[document["button"]["pin"]] = "in"
         self.nets[document["pilot"]["pin"]] = "pwm"
-        self.nets[document["uart"]["tx"]] = "uart tx"
-        self.nets[document["uart"]["rx"]] = "uart rx"
+        for line in document["lines"]:
+            self.nets |= {line["tx"]: "uart tx", line["rx"]: "uart rx"}
         for name in ("sck", "mosi", "miso"):
             self.nets[document["spi"][name]] = name
         for row in document["meters"]:

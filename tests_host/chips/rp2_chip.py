@@ -68,8 +68,9 @@ class Chip:
         self.nets |= {row["pin"]: "in" for row in document["inputs"]}
         self.nets |= {26 + row["adc"]: "adc" for row in document["channels"]}
         self.nets |= {row["cs"]: "out" for row in document.get("meters", [])}
-        uart, spi = document["uart"], document["spi"]
-        self.nets |= {uart["tx"]: "tx", uart["rx"]: "rx", uart["de"]: "de"}
+        spi = document["spi"]
+        for line in document["lines"]:
+            self.nets |= {line[name]: name for name in ("tx", "rx", "de") if name in line}
         self.nets |= {spi[name]: name for name in ("sck", "mosi", "miso")}
         self.nets[LED] = "out"
         self.nets[document["pilot"]["pin"]] = "pwm"

@@ -12,8 +12,9 @@ import pytest
 from firmware import image as im
 from firmware.chips import circuit as device
 from firmware.chips.circuit import AMPS, CHIPS, VOLTS, Circuit
-from tests_host.chips.kit import NAMES, REAL, damaged, read
+from tests_host.chips.kit import GONE, NAMES, REAL, damaged, read
 from tests_host.conftest import RunDevice
+from tools.pack import PackError
 from tools.pack.__main__ import main as pack_all
 from tools.pack.circuits import pack, tables
 from tools.pack.circuits.chips import CHIPS as CHIP_DATA
@@ -52,7 +53,7 @@ def test_micropython_reads_what_cpython_reads(
 def test_the_reference_board_on_the_device() -> None:
     circuit = Circuit(pack(read("pico")))
     assert (circuit.chip, circuit.guard) == ("rp2040", device.GUARD_HARD)
-    assert (circuit.uart, circuit.uart_tx, circuit.uart_rx, circuit.uart_de) == (0, 0, 1, 2)
+    assert circuit.lines == [(0, 0, 1, 2)]
     assert circuit.spi == (0, 18, 19, 16, 1_000_000)
     assert (circuit.crossing_pin, circuit.crossing_leg) == (21, 0)
     assert (circuit.dead_man_pin, circuit.dead_man_ms) == (3, 40)
@@ -76,10 +77,35 @@ def test_the_reference_board_on_the_device() -> None:
 def test_what_a_board_lacks_is_minus_one() -> None:
     circuit = Circuit(pack(read("host")))
     assert circuit.spi is None and circuit.meters == []
-    assert (circuit.uart_de, circuit.crossing_pin, circuit.dead_man_pin) == (-1, -1, -1)
+    assert circuit.lines == [(1, 8, 9, -1), (0, 0, 1, -1)]
+    assert (circuit.crossing_pin, circuit.dead_man_pin) == (-1, -1)
     assert circuit.dead_man_bits == 0 and set(circuit.adc_pins) == {-1}
     assert (circuit.analog.frame_ns, circuit.analog.frame_us) == (208_333, 208)
     assert (circuit.analog.frames, circuit.analog.blocks) == (48, 4)
+
+
+def test_a_board_may_have_several_lines_or_none() -> None:
+    rows = [{"uart": 0, "tx": 28, "rx": 29}, {"uart": 1, "tx": 24, "rx": 25}]
+    for count in range(3):
+        circuit = Circuit(pack(damaged("host", lines=rows[:count])))
+        assert circuit.lines == [(0, 28, 29, -1), (1, 24, 25, -1)][:count]
+        assert device.Rights(circuit, True).lines == count
+        assert circuit.outputs[0] == (im.OUT_CONTACTOR, 2, 0)
+
+
+def test_a_uart_has_one_line() -> None:
+    rows = [{"uart": 0, "tx": 28, "rx": 29}, {"uart": 0, "tx": 24, "rx": 25}]
+    with pytest.raises(PackError) as refusal:
+        pack(damaged("host", lines=rows))
+    assert (refusal.value.field, "lines.0.uart" in str(refusal.value)) == ("lines.1.uart", True)
+
+
+def test_the_form_before_is_told_the_new_one() -> None:
+    document = {**damaged("pico", lines=GONE), "uart": {"id": 1, "tx": 4, "rx": 5, "de": 2}}
+    with pytest.raises(PackError) as refusal:
+        pack(document)
+    assert refusal.value.field == "uart"
+    assert '"lines": [{"uart": 1, "tx": 4, "rx": 5, "de": 2}]' in str(refusal.value)
 
 
 def test_the_esp32_never_islands() -> None:
@@ -101,5 +127,5 @@ def test_the_reference_boards_use_every_declared_protection(name: str) -> None:
 def test_data_of_another_version_is_refused() -> None:
     packed = bytearray(pack(damaged("pico")))
     packed[0] += 1
-    with pytest.raises(ValueError, match="board data has version 7, expected 6"):
+    with pytest.raises(ValueError, match="board data has version 8, expected 7"):
         Circuit(bytes(packed))

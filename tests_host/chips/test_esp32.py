@@ -176,22 +176,22 @@ def test_no_contactor_with_a_soft_guard(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_direction_pin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    setup = changed(monkeypatch, uart={**DOCUMENT["uart"]})
+    setup = changed(monkeypatch, lines=[*DOCUMENT["lines"]])
     circuit = Circuit(packer.pack(DOCUMENT))
-    circuit.uart_de = 5
+    circuit.lines = [(2, 17, 16, 5)]
     module = importlib.import_module("firmware.chips.common")
     monkeypatch.setattr(module, "Circuit", lambda _packed: circuit)
-    with pytest.raises(ValueError, match=r"uart\.de: no direction pin on ESP32"):
+    with pytest.raises(ValueError, match=r"lines\.0\.de: no direction pin on ESP32"):
         setup.board()
 
 
 def test_the_rs485_line(setup: Setup) -> None:
     board = setup.board()
     for parity, expected in (("N", None), ("E", 0), ("O", 1)):
-        line = board.uart(19_200, parity, 2).line
+        line = board.uart(0, 19_200, parity, 2).line
         assert vars(line) == {"id": 2, "baud": 19_200, "parity": expected, "stop": 2}
     with pytest.raises(ValueError, match="parity: 'X' is not one of N, E, O"):
-        board.uart(19_200, "X")
+        board.uart(0, 19_200, "X")
 
 
 def test_the_metering_chips_share_one_spi(setup: Setup) -> None:

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import sys
 from array import array
-from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from firmware import image as im
 from tests_host.chips import rp2_chip as chip_module
-from tests_host.chips.rp2_chip import ADC_CS, ADC_DIV, ADC_FCS, DMA, IPR3, PIO1_TXF0, Chip
-from tests_host.conftest import ROOT
-from tools.pack import circuits as packer
+from tests_host.chips.rp2_chip import ADC_CS, ADC_DIV, ADC_FCS, DMA, IPR3, PIO1_TXF0
+from tests_host.chips.rp2_setup import DE, DOCUMENT, Setup, prepared
 
-DOCUMENT = json.loads((ROOT / "firmware/circuits/pico.json").read_text())
-PARTS = ("", "_crossing", "_deadman", "_flash", "_pio", "_serial", "_stream")
-MODULES = ("firmware.chips.common", *(f"firmware.chips.rp2{part}" for part in PARTS))
 PIN = {row["name"]: row["pin"] for row in DOCUMENT["outputs"]}
-CROSSING, DEAD_MAN, DE, HELD = 21, 3, 2, ("island",)
-
-
-class Setup:
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.chip = Chip(DOCUMENT)
-        data = ModuleType("islet_data")
-        vars(data).update(CIRCUIT="pico", CIRCUITS={"pico": packer.pack(DOCUMENT)})
-        modules = {"islet_data": data}
-        self.chip.install(patch, modules)
-        for name, module in modules.items():
-            patch.setitem(sys.modules, name, module)
-        patch.setitem(sys.modules, "socket", None)  # a Pico has none
-        patch.setattr(sys, "stdin", SimpleNamespace(buffer=object()))
-        for name in MODULES:
-            sys.modules.pop(name, None)
-
-    def load(self, part: str = "") -> Any:
-        return importlib.import_module(f"firmware.chips.rp2{part}")
-
-    def board(self) -> Any:
-        return self.load().Board()
-
-
-@pytest.fixture
-def setup(monkeypatch: pytest.MonkeyPatch) -> Iterator[Setup]:
-    yield Setup(monkeypatch)
-    for name in MODULES:
-        sys.modules.pop(name, None)
+CROSSING, DEAD_MAN, HELD = 21, 3, ("island",)
+setup = pytest.fixture(prepared)
 
 
 # --- outputs and inputs -------------------------------------------------------------------------
@@ -199,56 +163,6 @@ def test_the_dead_man_tells_once_that_it_had_dropped(setup: Setup) -> None:
     assert len(fed()) == 3
 
 
-# --- RS-485 -------------------------------------------------------------------------------------
-
-
-def bits_of(word: int) -> str:
-    """What the state machine makes of a word: bits in the order of sending."""
-    count, rest = (word & 15) + 1, word >> 4
-    return "".join(str(rest >> i & 1) for i in range(count + 1))
-
-
-@pytest.mark.parametrize(("parity", "stop"), [("N", 1), ("N", 2), ("E", 1), ("O", 1)])
-def test_characters_become_words(setup: Setup, parity: str, stop: int) -> None:
-    uart = setup.board().uart(19_200, parity, stop)
-    assert uart.write(bytes(range(256))) == 256
-    channel = setup.chip.channels[-1]
-    words = channel.settings["read"]
-    assert channel.settings["count"] == 256 and channel.busy
-    for byte in range(256):
-        data = "".join(str(byte >> i & 1) for i in range(8))
-        even = str(data.count("1") % 2)
-        odd = str(1 - data.count("1") % 2)
-        middle = {"N": "", "E": even, "O": odd}[parity]
-        assert bits_of(words[byte]) == "0" + data + middle + "1" * stop
-        assert words[byte]  # nought would end the transmission
-
-
-def test_nothing_is_written_into_a_transmission(setup: Setup) -> None:
-    uart, chip = setup.board().uart(19_200), setup.chip
-    assert uart.write(b"") == 0
-    assert uart.write(b"abc") == 3
-    assert uart.busy() and uart.write(b"d") is None
-    chip.channels[-1].busy = False
-    chip.levels |= 1 << DE  # the last character is still on the line
-    assert uart.write(b"d") is None and uart.ioctl(3, 5) == 0
-    chip.levels = 0
-    assert uart.ioctl(3, 5) == 4
-    chip.received = b"xyz"
-    assert (uart.any(), uart.ioctl(3, 5), uart.ioctl(1, 0)) == (3, 5, -1)
-    buffer = bytearray(2)
-    assert uart.readinto(buffer) == 2 and buffer == b"xy"
-
-
-def test_the_line_is_set_up_for_both_directions(setup: Setup) -> None:
-    setup.board().uart(9_600, "E")
-    machine, settings = setup.chip.machines[0], setup.chip.uarts[0]
-    assert (machine.freq, machine.on, machine.done) == (76_800, True, ["set(x, 0)"])
-    assert (settings["baudrate"], settings["parity"], settings["bits"]) == (9_600, 0, 8)
-    with pytest.raises(ValueError, match=r"parity: 'X' is not one of N, E, O"):
-        setup.board().uart(9_600, "X")
-
-
 # --- sampling -----------------------------------------------------------------------------------
 
 
@@ -331,7 +245,7 @@ def test_the_converter_goes_round_its_inputs_at_the_declared_rate(setup: Setup) 
 def test_stopping_leaves_nothing_running(setup: Setup) -> None:
     stream = Sampling(setup)
     board, chip = stream.board, setup.chip
-    board.uart(19_200).write(b"abc")
+    board.uart(0, 19_200).write(b"abc")
     board.stop()
     assert chip.registers[ADC_CS] == 1 and chip.registers[ADC_FCS] == 0
     assert all(channel.closed for channel in chip.channels)

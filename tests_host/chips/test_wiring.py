@@ -139,5 +139,5 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_a_bad_board_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(damaged("pico", outputs__0__pin=0)))
-    with pytest.raises(SystemExit, match=r"mine.json: outputs.0.pin: pin 0 is uart.tx already"):
+    with pytest.raises(SystemExit, match=r"mine.json: outputs.0.pin: pin 0 is lines.0.tx already"):
         main([str(path)])

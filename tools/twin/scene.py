@@ -162,8 +162,9 @@ class Stage:
     def _lines(self) -> dict[int, tuple[Responder, list[Any], Timing]]:
         """What hangs on each of the board's UARTs, in the order of the house's lines."""
         specs = self._story.house.lines or [LineSpec("none")]
-        first = self._board["uart"]["id"]
-        uarts = [first] if self._emulated else [first, 1 - first]  # the simulated chip has two
+        uarts = [row["uart"] for row in self._board["lines"]]
+        if self._emulated:
+            uarts = uarts[:1]  # an emulated board's pins are wired to one
         found = {}
         for i, line in enumerate(specs):
             if i >= len(uarts):

@@ -6,8 +6,8 @@ import islet_data
 from firmware.chips.circuit import Circuit
 
 ATTRIBUTES = (
-    "name chip guard rate_hz frames block_frames blocks frame_us pilot_pin pilot_hz uart uart_tx "
-    "uart_rx uart_de spi crossing_pin crossing_leg dead_man_pin dead_man_bits dead_man_ms "
+    "name chip guard rate_hz frames block_frames blocks frame_us pilot_pin pilot_hz lines "
+    "spi crossing_pin crossing_leg dead_man_pin dead_man_bits dead_man_ms "
     "dead_man_by evse_a mains_a outputs inputs"
 )
 SCALARS = "rate_hz frame_ns frame_us frames blocks block_frames skew_us count"

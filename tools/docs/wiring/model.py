@@ -110,7 +110,7 @@ def _nets(document: Document) -> Iterator[Net]:
         row = int(rest.split(".")[0]) if rest[0].isdigit() else 0
         maker = {
             "pilot": _pilot,
-            "uart": _uart,
+            "lines": _line,
             "spi": _spi,
             "channels": _channel,
             "meters": _select,
@@ -129,15 +129,23 @@ def _pilot(document: Document, pin: int, row: int, rest: str) -> Net:
     return Net(pin, "analog", "pilot PWM", (Port("Pilot driver", "PWM"),), True, (note,))
 
 
-def _uart(document: Document, pin: int, row: int, name: str) -> Net:
+def line_title(document: Document, row: int) -> str:
+    return "RS-485 transceiver" + (f" {row + 1}" if len(document["lines"]) > 1 else "")
+
+
+def _line(document: Document, pin: int, row: int, rest: str) -> Net:
+    line, name = document["lines"][row], rest.split(".")[1]
     notes = {
-        "tx": "by PIO" if "de" in document["uart"] else f"UART {document['uart']['id']}",
-        "rx": f"UART {document['uart']['id']}",
+        "tx": "by PIO" if "de" in line else f"UART {line['uart']}",
+        "rx": f"UART {line['uart']}",
         "de": "by the same PIO; pull-down 10 kΩ: silent in reset",
     }
     words = {"tx": "transmit", "rx": "receive", "de": "driver enable"}
-    port = Port("RS-485 transceiver", words[name])
-    return Net(pin, "rs485", f"RS-485 {name.upper()}", (port,), name != "rx", (notes[name],))
+    port = Port(line_title(document, row), words[name])
+    number = f" {row + 1}" if row else ""
+    return Net(
+        pin, "rs485", f"RS-485{number} {name.upper()}", (port,), name != "rx", (notes[name],)
+    )
 
 
 def meter_title(number: int) -> str:
@@ -286,8 +294,9 @@ def _notes(document: Document) -> dict[str, tuple[str, ...]]:
         notes[OUTPUT_BLOCKS[row["name"]]] = words[row["name"]]
     if document["guard"] == "hardware":
         notes["Contactor"] += ("hardware guard in its coil circuit",)
-    turns = "" if "de" in document["uart"] else ", turns by itself"
-    notes["RS-485 transceiver"] = (f"Modbus meters and inverter{turns}",)
+    for i, line in enumerate(document["lines"]):
+        turns = "" if "de" in line else ", turns by itself"
+        notes[line_title(document, i)] = (f"Modbus meters and inverter{turns}",)
     notes["Pilot driver"] = ("±12 V through 1 kΩ to the pilot contact",)
     for row in document["channels"]:
         notes |= _channel_notes(document, row)

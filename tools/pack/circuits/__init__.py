@@ -11,7 +11,9 @@ and transformers, layout.py the bytes.
 
 from __future__ import annotations
 
-from tools.pack import Document
+import json
+
+from tools.pack import Document, PackError
 from tools.pack.circuits.layout import layout
 from tools.pack.circuits.rules import check
 from tools.pack.circuits.tables import BOARD, INPUTS, OUTPUTS, PROTECTION, SIGNALS
@@ -21,8 +23,19 @@ __all__ = ("INPUTS", "OUTPUTS", "PROTECTION", "SIGNALS", "pack", "validate")
 
 def validate(document: Document) -> None:
     """Refuse what the firmware could not run on; PackError names the field."""
+    _earlier(document)
     BOARD.check(document, "")
     check(document)
+
+
+def _earlier(document: Document) -> None:
+    """A board of the form before says what to write instead."""
+    uart = document.get("uart") if isinstance(document, dict) else None
+    if isinstance(uart, dict):
+        row = {"uart" if name == "id" else name: value for name, value in uart.items()}
+        raise PackError(
+            "uart", f'a board may have several lines now: "lines": {json.dumps([row])}'
+        )
 
 
 def pack(document: Document) -> bytes:

@@ -3,14 +3,15 @@
 """Packed layout, little endian, read by firmware/chips/circuit.py; absent numbers are -1:
 
 u8 version, u8 chip, u8 guard, u32 frame_ns, u16 rate_hz, u8 block_frames, u8 blocks,
-u16 skew_us, u8 pilot pin, u16 pilot Hz, i8 uart, i8 tx, i8 rx, i8 de,
+u16 skew_us, u8 pilot pin, u16 pilot Hz,
 i8 spi, i8 sck, i8 mosi, i8 miso, u32 baud, i8 crossing pin, i8 its leg (0 first),
 i8 dead-man pin, u8 bits of OUT_* it holds, u8 ms, u8 by (0 PIO, 1 monostable),
 u16 evse_a, u16 mains_a, u8 protective conductor (0 nothing, 1 pole, 2 device),
 u16 ms for which the bond holds itself, u8 bits of FLAGS,
 i8 lamp, i8 button (-2 the module's own), u8 its pull (0 none, 1 up, 2 down),
-u8 channels, u8 outputs, u8 inputs, u8 meters,
+u8 lines, u8 channels, u8 outputs, u8 inputs, u8 meters,
 u8 length of name, name
+line:    i8 UART, i8 tx, i8 rx, i8 de, RS-485
 channel: u8 input of the converter, i8 pin, u8 signal, u8 leg (0 first),
          i32 low, i32 high                                  in order of sampling
 output:  u8 bit number of OUT_*, u8 pin, u8 reset (0 off, 1 holds its state)
@@ -40,7 +41,7 @@ from tools.pack.circuits.tables import (
     VOLTS,
 )
 
-VERSION = 6
+VERSION = 7
 # output, field: what its hardware does besides, a bit each, in the order of circuit.py
 FLAGS = (
     ("enable", "voltage_relay", "in_enable"),
@@ -61,6 +62,7 @@ def layout(document: Document) -> bytes:
             _head(document),
             bytes((len(name),)),
             name,
+            *(_line(row) for row in document["lines"]),
             *(_channel(document, row) for row in document["channels"]),
             *(
                 bytes((OUTPUTS.index(row["name"]), row["pin"], row["reset"] == HOLD))
@@ -73,7 +75,7 @@ def layout(document: Document) -> bytes:
 
 
 def _head(document: Document) -> bytes:
-    sampling, pilot, uart = document["sampling"], document["pilot"], document["uart"]
+    sampling, pilot = document["sampling"], document["pilot"]
     spi, crossing = document.get("spi", {}), document.get("crossing", {})
     dead_man, carries = document.get("dead_man", {}), document.get("carries", {})
     parted = document.get("protective_conductor")
@@ -81,7 +83,7 @@ def _head(document: Document) -> bytes:
     step_ns = frame_ns(sampling)
     held = sum(1 << OUTPUTS.index(name) for name in dead_man.get("holds", []))
     return struct.pack(
-        "<BBBIHBBHBHbbbbbbbbIbbbBBBHHBHBbbBBBBB",
+        "<BBBIHBBHBHbbbbIbbbBBBHHBHBbbBBBBBB",
         VERSION,
         list(CHIPS).index(document["chip"]),
         GUARDS.index(document["guard"]),
@@ -92,7 +94,6 @@ def _head(document: Document) -> bytes:
         sampling["skew_us"],
         pilot["pin"],
         pilot["freq_hz"],
-        *(uart.get(k, -1) for k in ("id", "tx", "rx", "de")),
         *(spi.get(k, -1) for k in ("id", "sck", "mosi", "miso")),
         spi.get("baud", 0),
         crossing.get("pin", -1),
@@ -109,7 +110,7 @@ def _head(document: Document) -> bytes:
         MODULES_OWN if lamp.get("module") else lamp.get("pin", -1),
         MODULES_OWN if button.get("bootsel") else button.get("pin", -1),
         PULLS.index(button.get("pull", PULLS[0])),
-        *(len(document.get(k, [])) for k in ("channels", "outputs", "inputs", "meters")),
+        *(len(document.get(k, [])) for k in ("lines", "channels", "outputs", "inputs", "meters")),
     )
 
 
@@ -123,6 +124,10 @@ def _flags(document: Document) -> int:
         bits |= (_declared(document, output).get(field) == said) << i
     cut = document.get("emergency_stop", {}).get("house_supply") == HOUSE_SUPPLY[1]
     return bits | (STOP_CUTS_SUPPLY if cut else 0)
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return struct.pack("<bbbb", *(row.get(name, -1) for name in ("uart", "tx", "rx", "de")))
 
 
 def _channel(document: Document, row: dict[str, Any]) -> bytes:

@@ -2,10 +2,11 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tools.pack import Document, PackError
+from tools.pack.circuits.chips import Chip
 from tools.pack.circuits.scales import chip_of
 
 # what a pin is used for; OUT drives power, the others are told apart where a chip cares
@@ -28,10 +29,12 @@ def uses(document: Document) -> Iterator[Use]:
     """Every pin the board uses, in the order of the JSON."""
     chip = chip_of(document)
     yield Use(document["pilot"]["pin"], "pilot.pin", PWM, "pilot")
-    for name in ("tx", "rx", "de"):
-        if name in document["uart"]:
-            kind = IN if name == "rx" else BUS
-            yield Use(document["uart"][name], f"uart.{name}", kind, f"RS-485 {name}")
+    for i, line in enumerate(document["lines"]):
+        number = f" {i + 1}" if i else ""
+        for name in ("tx", "rx", "de"):
+            if name in line:
+                kind = IN if name == "rx" else BUS
+                yield Use(line[name], f"lines.{i}.{name}", kind, f"RS-485{number} {name}")
     for name in ("sck", "mosi", "miso"):
         if spi := document.get("spi"):
             kind = IN if name == "miso" else BUS
@@ -93,32 +96,39 @@ def possible(document: Document) -> None:
 
 def routed(document: Document) -> None:
     """UART and SPI reach their pins; a driver enable needs the PIO."""
-    chip, uart, spi = chip_of(document), document["uart"], document.get("spi")
-    if uart["id"] not in chip.uarts:
-        known = ", ".join(map(str, chip.uarts))
-        raise PackError("uart.id", f"{uart['id']} is not free on {chip.text}: {known}")
-    if "de" in uart and not chip.pio:
-        raise PackError(
-            "uart.de",
-            f"{chip.text} has no PIO to switch it in time: take a transceiver that turns by "
-            "itself and leave it out",
-        )
-    if spi is not None and spi["id"] not in chip.spis:
-        known = ", ".join(map(str, chip.spis))
-        raise PackError("spi.id", f"{spi['id']} is not free on {chip.text}: {known}")
-    if chip.routes is None:
-        return
-    for bus, names in (("uart", ("tx", "rx")), ("spi", ("sck", "mosi", "miso"))):
-        if bus not in document:
-            continue
-        number = document[bus]["id"]
-        for name in names:
-            pin, reach = document[bus][name], chip.routes[f"{bus}{number}.{name}"]
-            if pin not in reach:
-                known = ", ".join(map(str, sorted(reach)))
-                raise PackError(
-                    f"{bus}.{name}", f"pin {pin} is no {name} of {bus} {number}: {known}"
-                )
+    chip, spi = chip_of(document), document.get("spi")
+    for i, line in enumerate(document["lines"]):
+        _free(f"lines.{i}.uart", line["uart"], chip.uarts, chip)
+        for j, other in enumerate(document["lines"][:i]):
+            if other["uart"] == line["uart"]:
+                raise PackError(f"lines.{i}.uart", f"{line['uart']} is lines.{j}.uart already")
+        if "de" in line and not chip.pio:
+            raise PackError(
+                f"lines.{i}.de",
+                f"{chip.text} has no PIO to switch it in time: take a transceiver that turns by "
+                "itself and leave it out",
+            )
+        _reaches(chip, f"lines.{i}", f"uart {line['uart']}", line, ("tx", "rx"))
+    if spi is not None:
+        _free("spi.id", spi["id"], chip.spis, chip)
+        _reaches(chip, "spi", f"spi {spi['id']}", spi, ("sck", "mosi", "miso"))
+
+
+def _free(field: str, number: int, free: tuple[int, ...], chip: Chip) -> None:
+    if number not in free:
+        known = ", ".join(map(str, free))
+        raise PackError(field, f"{number} is not free on {chip.text}: {known}")
+
+
+def _reaches(
+    chip: Chip, field: str, unit: str, row: Mapping[str, int], names: tuple[str, ...]
+) -> None:
+    """The unit of the chip reaches the pins that carry its signals."""
+    for name in names if chip.routes is not None else ():
+        pin, reach = row[name], chip.routes[f"{unit.replace(' ', '')}.{name}"]
+        if pin not in reach:
+            known = ", ".join(map(str, sorted(reach)))
+            raise PackError(f"{field}.{name}", f"pin {pin} is no {name} of {unit}: {known}")
 
 
 def at_boot(document: Document) -> None:

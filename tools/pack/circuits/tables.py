@@ -236,6 +236,10 @@ METER = Object(
     },
     {"pga": Pick((1, 2, 4), "gain of its current inputs, 1 unless told")},
 )
+LINE = Object(
+    {"uart": Whole(0, 2), "tx": _pin("transmit"), "rx": _pin("receive")},
+    {"de": _pin("driver enable; absent: the transceiver turns by itself")},
+)
 SAMPLING = Object(
     {
         "block_frames": Whole(10, 200, "frames in a block of the converter"),
@@ -264,10 +268,7 @@ BOARD = Object(
             },
             {},
         ),
-        "uart": Object(
-            {"id": Whole(0, 2), "tx": _pin("RS-485 transmit"), "rx": _pin("RS-485 receive")},
-            {"de": _pin("RS-485 driver enable; absent: the transceiver turns by itself")},
-        ),
+        "lines": Rows(LINE, "RS-485, in the order of a site's lines"),
         "channels": Rows(Variants("signal", {name: _channel(name) for name in SIGNALS})),
         "outputs": Rows(Variants("name", {name: _output(name) for name in OUTPUTS})),
         "inputs": Rows(INPUT),

@@ -79,7 +79,7 @@ export class Board {
     this.darkNanos = 0; // without power until then
     this.wireOutputs(board);
     this.wirePilot(board.pilot);
-    this.wireLine(board.uart, setup.line);
+    this.wireLine(board.lines[0], setup.line);
     this.pico.onConsole((text, bytes) => {
       print(text);
       this.lines.add(bytes);
@@ -132,7 +132,7 @@ export class Board {
     this.say({ kind: 'Pwm', pin: this.pilotPin, freqHz, dutyU16 });
   }
 
-  wireLine({ id, tx, de }, { baud, parity, stop, silence_us: silenceUs }) {
+  wireLine({ uart: id, tx, de }, { baud, parity, stop, silence_us: silenceUs }) {
     this.uart = id;
     this.decoder = new LineDecoder({ baud, parity, stop, silenceUs }, (bytes, bad) => {
       if (bad.length) {

@@ -17,5 +17,6 @@ for _row in _board["outputs"]:
 for _row in _board["inputs"]:
     NETS[_row["pin"]] = "input"
 NETS[_board["pilot"]["pin"]] = "pwm"
-NETS[_board["uart"]["tx"]] = "uart tx"
-NETS[_board["uart"]["rx"]] = "uart rx"
+for _row in _board["lines"]:
+    NETS[_row["tx"]] = "uart tx"
+    NETS[_row["rx"]] = "uart rx"
