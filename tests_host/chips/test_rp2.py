@@ -9,6 +9,7 @@ import pytest
 
 from firmware import image as im
 from tests_host.chips import rp2_chip as chip_module
+from tests_host.chips import strict
 from tests_host.chips.rp2_chip import ADC_CS, ADC_DIV, ADC_FCS, DMA, IPR3, PIO1_TXF0
 from tests_host.chips.rp2_setup import DE, DOCUMENT, Setup, prepared
 
@@ -32,7 +33,7 @@ def test_every_combination_of_outputs(setup: Setup) -> None:
     board, chip = setup.board(), setup.chip
     for bits in [*range(32), *reversed(range(32)), 0]:
         state, before, written = board.hold(), chip.out, len(chip.writes)
-        assert state and not chip.interrupts  # none cuts into the guard's write
+        assert state and not chip.enabled  # none cuts into the guard's write
         board.write_outputs(bits)
         board.resume(state)
         for name in PIN:
@@ -328,7 +329,7 @@ def test_the_lamp_and_the_modules_own_button(setup: Setup) -> None:
     board, chip = setup.board(), setup.chip
     for level in (1, 0):
         board.lamp(level)
-        assert chip.out >> chip_module.LED & 1 == level
+        assert chip.level(strict.MODULES_LED) == level
     for pressed in (True, False):
         chip.bootsel = pressed
         assert bool(board.button()) == pressed
