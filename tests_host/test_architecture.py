@@ -163,9 +163,10 @@ def at_once(tree: ast.AST) -> Iterator[tuple[int, int]]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
     for function in (node for node in ast.walk(tree) if isinstance(node, functions)):
         for node in (n for n in ast.walk(function) if isinstance(n, ast.Assign)):
-            sides = [node.value, *node.targets]
-            if all(isinstance(side, ast.Tuple | ast.List) for side in sides):
-                yield node.lineno, len(node.value.elts)
+            sides = (node.value, *node.targets)
+            lists = [side for side in sides if isinstance(side, ast.Tuple | ast.List)]
+            if len(lists) == len(sides):
+                yield node.lineno, len(lists[0].elts)
 
 
 @pytest.mark.parametrize("room", ["core", "guard"])

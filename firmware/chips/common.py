@@ -61,6 +61,16 @@ class Common:
         spi = SPI(number, baud, polarity=1, phase=1, sck=Pin(sck), mosi=Pin(mosi), miso=Pin(miso))
         return [(spi, cs, row) for cs, row in zip(selects, circuit.meters)]
 
+    # --- power and contacts: each chip in its own way ----------------------------------------
+
+    def write_outputs(self, bits):
+        """Set the output pins (OUT_*); called by the guard alone, allocates nothing."""
+        raise NotImplementedError
+
+    def read_inputs(self):
+        """Contacts and protective inputs now (IN_*)."""
+        raise NotImplementedError
+
     # --- signals ---------------------------------------------------------------------------
 
     def sample_inputs(self, image):

@@ -98,7 +98,8 @@ class Chip:
             self.nets[self.port.led] = "out"
         self.now_us = 0
         self.levels = 0  # what the outside drives, a bit for each pin
-        self.out = self.driven = 0  # what the chip does
+        self.out: int = 0  # what the chip drives,
+        self.driven: int = 0  # and where
         self.edges: list[tuple[int, int, int]] = []  # us, pin, level that the chip drives
         self.pulls: dict[int, int | None] = {}
         self.interrupts: dict[int, tuple[Callable[[Any], None], int]] = {}

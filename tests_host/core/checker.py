@@ -6,12 +6,9 @@ It shares no table with the firmware: masks, windows and times are written again
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from firmware import image as f
-
-if TYPE_CHECKING:
-    from tests_host.core.bench import Bench
 
 TICK_MS = 10
 STEP_MS = 100
@@ -35,10 +32,27 @@ class Violation(AssertionError):
     """An invariant does not hold."""
 
 
+class Plant(Protocol):
+    """The truth that is judged by: image, pins, and what the house really does (bench.py)."""
+
+    image: f.Image
+    pins: int | None
+    car: str
+    diode: bool
+    closed: bool
+    welded: bool
+    stuck: bool
+    hung: bool
+    current_ma: int
+    inputs: int
+    lost: set[str]
+    orders: list[list[int]]
+
+
 class Checker:
     """Invariants, judged every 10 ms from the truth, and every step from what was commanded."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Plant) -> None:
         self.bench = bench
         self.gone_ms = self.whole_ms = self.x1_ms = 0
         self.beat_age_ms = 0
