@@ -38,8 +38,11 @@ site = image.site
 site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.EVSE] = 3
 site[im.NODE_COUNT] = 3
 site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
-site[im.DEVICE_NODE + im.EVSE] = 2
-site[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_EVSE
+site[im.DEVICE_NODE + im.EVSE], site[im.POINT_DEVICE] = 2, im.EVSE
+site[im.DEVICE_KIND + im.EVSE] = im.KIND_POINT
+for k in range(3):
+    site[im.DEVICE_LEG + im.EVSE * im.LEGS + k] = k
+site[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_POINT
 number, sck, mosi, miso, baud = circuit.spi
 spi = SPI(number, baud, polarity=1, phase=1, sck=Pin(sck), mosi=Pin(mosi), miso=Pin(miso))
 selects = [Pin(row.cs, Pin.OUT, value=1) for row in circuit.meters]
