@@ -188,7 +188,7 @@ def _overlaid(_parts, _settings):
 
 
 def _add_wishes(parts, settings):
-    policy = Policy(parts.image, settings)
+    policy = Policy(parts.image, settings, parts.config.devices)
     parts.commands = Commands(parts.image, policy, parts.keep.note, parts.config.nodes)
     parts.keep.restore(policy)
     parts.slow_parts += [("policy", policy), ("keep", parts.keep)]

@@ -209,7 +209,7 @@ class Keep:
         return requests[im.LEASE_LOW + at], requests[im.LEASE_HIGH + at], left_s, node
 
     def _note_wish(self, device):
-        wish = self._policy.wish[device] if self._policy is not None else None
+        wish = self._policy.wish(device) if self._policy is not None else None
         said = self._said.get(topic(WISH, device), _NONE)
         if wish is None:
             if said[1]:

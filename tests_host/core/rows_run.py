@@ -1,4 +1,4 @@
-"""What each room of core decides for a house of a point and a converter in given rows.
+"""What each room decides for a house of a point and a converter in given rows.
 
 python -m tests_host.core.rows_run ROW ROW SEED: with the firmware that sys.path finds first; so
 test_rows.py runs it with other numbers of rows. Columns alone say what a row is. A room joins by
@@ -19,6 +19,7 @@ from firmware.core.limits.obedience import Obedience
 from firmware.core.panel.layout import FRESH
 from firmware.image import Image
 from firmware.people import leases
+from tests_host.policy.walk import policy
 
 STEPS = 1_500
 NODES = (-1, 0, 0)
@@ -66,6 +67,7 @@ def house(rows: list[int]) -> Image:
             site[im.DEVICE_LEG + device * im.LEGS + k] = leg
         readings[im.DEVICE_AGE_MS + device] = 0
     site[im.DEVICE_CONTACTOR + point] = 0
+    site[im.POINT_DEVICE] = point
     site[im.DEVICE_MAX_MA + point] = 32_000
     site[im.DEVICE_PAUSE_MS + point] = 5_000
     site[im.DEVICE_CHARGE_W + converter] = site[im.DEVICE_DISCHARGE_W + converter] = 5_000
@@ -174,7 +176,7 @@ def limits(image: Image, rows: list[int], die: random.Random) -> Iterator[list[i
         yield decided
 
 
-ROOMS = {"limits": limits}
+ROOMS = {"limits": limits, "policy": policy}
 
 
 def main(words: list[str]) -> None:

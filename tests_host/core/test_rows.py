@@ -89,6 +89,13 @@ def test_the_walk_meets_what_it_should() -> None:
         ("obedience.py", "self._device = device", "self._device = 1"),
         ("leases.py", "for device in range(im.DEVICES):", "for device in (0, 1):"),
         ("kernel.py", "while device < devices:", "while device < 2:"),
+        ("../../policy/takers.py", "self.device = device", "self.device = 1"),
+        ("../../policy/balance.py", "readings[im.DEVICE_W + device]", "readings[im.DEVICE_W + 1]"),
+        (
+            "../../policy/__init__.py",
+            "requests[im.MARKET_HIGH + device]",
+            "requests[im.MARKET_HIGH]",
+        ),
     ],
 )
 def test_a_row_that_means_a_device_is_noticed(

@@ -24,7 +24,7 @@ class Policy:
 
     def __init__(self, configured: int = 1) -> None:
         self.configured = self.chosen = configured
-        self.wish: list[list[Any] | None] = [None, None]
+        self.wishes: dict[int, list[Any]] = {}
         self.still = False
 
     def goal_numbers(self) -> tuple[int, int]:
@@ -39,7 +39,10 @@ class Policy:
         self.chosen = 0
 
     def set_wish(self, device: int, value: int, ttl_ms: int, less: bool = False) -> None:
-        self.wish[device] = [value, ttl_ms, less]
+        self.wishes[device] = [value, ttl_ms, less]
+
+    def wish(self, device: int) -> list[Any] | None:
+        return self.wishes.get(device)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def test_inv_8_a_wish_only_takes_away_after_a_restart() -> None:
     life.policy.set_wish(im.INVERTER, -3_000, 3_600_000)
     life.keep.note()
     _, _, policy = started(life.flash)
-    assert policy.wish == [None, [-3_000, 3_600_000, True]]
+    assert policy.wishes == {im.INVERTER: [-3_000, 3_600_000, True]}
 
 
 def test_a_goal_follows_the_configuration_once_that_is_another() -> None:

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from firmware import image as im
 from firmware.people import commands
 from firmware.policy import GOALS, Policy, documentation
+from firmware.policy.takers import WHY_METER
 from tests_host.conftest import ROOT, RunDevice
+from tests_host.fields import columns
+
+EVSE, INVERTER = 0, 1
+NAMES = ("evse", "inverter")
 
 OWNER = {
     "owner.goal": "hold",
@@ -27,26 +32,28 @@ def site(legs: int = 1) -> im.Image:
     image.site[im.LEG_COUNT] = legs
     image.site[im.NODE_COUNT] = 3
     image.site[im.NODE_RATING_MA] = 25_000
-    image.site[im.DEVICE_NODE + im.EVSE] = 1
-    image.site[im.DEVICE_LEGS + im.EVSE] = legs
-    image.site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
-    image.site[im.DEVICE_NODE + im.INVERTER] = 2
-    image.site[im.DEVICE_LEGS + im.INVERTER] = legs
-    image.site[im.DEVICE_CHARGE_W + im.INVERTER] = 5000
-    image.site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5000
+    image.site[im.DEVICE_NODE + EVSE] = 1
+    image.site[im.DEVICE_LEGS + EVSE] = legs
+    image.site[im.DEVICE_MAX_MA + EVSE] = 16_000
+    image.site[im.DEVICE_NODE + INVERTER] = 2
+    image.site[im.DEVICE_LEGS + INVERTER] = legs
+    image.site[im.DEVICE_CHARGE_W + INVERTER] = 5000
+    image.site[im.DEVICE_DISCHARGE_W + INVERTER] = 5000
+    columns(image.site)
     image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
     readings = image.readings
-    readings[im.NODE_AGE_MS] = readings[im.DEVICE_AGE_MS + im.INVERTER] = readings[
-        im.DEVICE_SOC_AGE_MS + im.INVERTER
+    readings[im.NODE_AGE_MS] = readings[im.DEVICE_AGE_MS + INVERTER] = readings[
+        im.DEVICE_SOC_AGE_MS + INVERTER
     ] = 500
-    readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 500
+    readings[im.DEVICE_AGE_MS + EVSE] = 0
+    readings[im.DEVICE_SOC_PERMILLE + INVERTER] = 500
     image.requests[im.RESERVE_PERMILLE] = 300
     return image
 
 
 def policy(image: im.Image, goal: str, **owner: int) -> Policy:
     extra = {"owner." + key: value for key, value in owner.items()}
-    return Policy(image, {**OWNER, "owner.goal": goal, **extra})
+    return Policy(image, {**OWNER, "owner.goal": goal, **extra}, NAMES)
 
 
 def wish(image: im.Image, device: int) -> tuple[int, int, int]:
@@ -55,11 +62,11 @@ def wish(image: im.Image, device: int) -> tuple[int, int, int]:
 
 
 def car(image: im.Image) -> tuple[int, int, int]:
-    return wish(image, im.EVSE)
+    return wish(image, EVSE)
 
 
 def battery(image: im.Image) -> tuple[int, int, int]:
-    return wish(image, im.INVERTER)
+    return wish(image, INVERTER)
 
 
 def test_goals_are_those_of_the_commands_and_are_documented() -> None:
@@ -87,9 +94,9 @@ def test_every_step_says_it_again() -> None:
     image = site()
     p = policy(image, "hold")
     p.step(1000)
-    before = image.requests[im.MARKET_SEQ + im.INVERTER]
+    before = image.requests[im.MARKET_SEQ + INVERTER]
     p.step(1000)
-    assert image.requests[im.MARKET_SEQ + im.INVERTER] == before + 1
+    assert image.requests[im.MARKET_SEQ + INVERTER] == before + 1
 
 
 def test_unknown_goal_names_the_choices() -> None:
@@ -110,7 +117,7 @@ def test_solar_starts_late_follows_and_stops_later() -> None:
     assert car(image)[1] == 10_000
     # the car now takes it: the meter reads zero, the surplus is still there for the car
     image.readings[im.NODE_W] = 0
-    image.readings[im.DEVICE_MA + im.EVSE * im.LEGS] = 10_000
+    image.readings[im.DEVICE_MA + EVSE * im.LEGS] = 10_000
     for _ in range(30):
         p.step(1000)
     assert car(image)[1] == 10_000
@@ -128,7 +135,7 @@ def test_self_covers_the_house_but_not_the_car() -> None:
     image = site()
     p = policy(image, "self")
     image.readings[im.NODE_W] = 800 + 2300
-    image.readings[im.DEVICE_MA + im.EVSE * im.LEGS] = 10_000
+    image.readings[im.DEVICE_MA + EVSE * im.LEGS] = 10_000
     for _ in range(30):
         p.step(1000)
     assert battery(image)[0] == -800
@@ -159,11 +166,11 @@ def test_reserve_is_respected_with_a_band() -> None:
     image = site()
     p = policy(image, "discharge")
     for soc, expected in ((301, -2500), (300, 0), (310, 0), (319, 0), (320, -2500), (-1, 0)):
-        image.readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = soc
+        image.readings[im.DEVICE_SOC_PERMILLE + INVERTER] = soc
         p.step(1000)
         assert battery(image)[0] == expected, soc
-    image.readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 900
-    image.readings[im.DEVICE_SOC_AGE_MS + im.INVERTER] = 120_001
+    image.readings[im.DEVICE_SOC_PERMILLE + INVERTER] = 900
+    image.readings[im.DEVICE_SOC_AGE_MS + INVERTER] = 120_001
     p.step(1000)
     assert battery(image)[0] == 0
 
@@ -171,8 +178,8 @@ def test_reserve_is_respected_with_a_band() -> None:
 def test_wish_by_hand_expires_and_a_new_goal_ends_it() -> None:
     image = site()
     p = policy(image, "hold")
-    p.set_wish(im.INVERTER, 1500, 3000)
-    p.set_wish(im.EVSE, 7000, 60_000)
+    p.set_wish(INVERTER, 1500, 3000)
+    p.set_wish(EVSE, 7000, 60_000)
     p.step(1000)
     assert (battery(image)[0], car(image)[1]) == (1500, 7000)
     assert p.state()["wishes"] == {
@@ -196,13 +203,13 @@ def test_peak_shaving_for_the_house_alone() -> None:
     assert battery(image)[0] == -1150  # 5 A too much
     # the battery delivers it: the meter is back at the limit, the wish stays
     image.readings[im.NODE_MA] = 25_000
-    image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = -5_000
+    image.readings[im.DEVICE_MA + INVERTER * im.LEGS] = -5_000
     p.step(1000)
     assert battery(image)[0] == -1150
     # were it the car, the panel would take the car back
-    image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = 0
+    image.readings[im.DEVICE_MA + INVERTER * im.LEGS] = 0
     image.readings[im.NODE_MA] = 30_000
-    image.readings[im.DEVICE_MA + im.EVSE * im.LEGS] = 10_000
+    image.readings[im.DEVICE_MA + EVSE * im.LEGS] = 10_000
     p.step(1000)
     assert battery(image)[0] == 0
 
@@ -227,7 +234,7 @@ def balance(load_w: int, meter_s: int, reading_s: int, response_s: int, p: Polic
         reading.append(inverter[0])
         grid.append(meter[-1])
         image.readings[im.NODE_W] = meter[0]
-        image.readings[im.DEVICE_W + im.INVERTER] = reading[0]
+        image.readings[im.DEVICE_W + INVERTER] = reading[0]
         p.step(1000)
         inverter.append(battery(image)[0])
     return grid
@@ -248,7 +255,7 @@ def test_zero_export_settles_with_a_late_meter(load: int, meter: int, inv: int, 
 
 def test_the_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """With unity gain the same house swings: the test above sees it."""
-    monkeypatch.setattr("firmware.policy._GAIN", 1)
+    monkeypatch.setattr("firmware.policy.balance._GAIN", 1)
     grid = balance(4000, 2, 0, 2, policy(site(), "self"))
     assert max(abs(w) for w in grid[-30:]) > 60
 
@@ -283,9 +290,10 @@ def test_an_unplugging_between_two_looks_ends_it_as_well(topology: int) -> None:
     """INV-8: 150 ms are seen by the count alone; what is given after it stays."""
     image = site()
     image.site[im.TOPOLOGY] = topology
+    columns(image.site)
     (
-        image.readings[im.DEVICE_PLUGGED + im.INVERTER],
-        image.readings[im.DEVICE_AGE_MS + im.INVERTER],
+        image.readings[im.DEVICE_PLUGGED + INVERTER],
+        image.readings[im.DEVICE_AGE_MS + INVERTER],
     ) = 1, 0
     owner = policy(image, "charge")
     image.commands[im.POINT_PILOT_STATE] = im.PILOT_C if topology == 1 else im.PILOT_UNKNOWN
@@ -309,3 +317,38 @@ def test_an_authorisation_nobody_uses_lapses() -> None:
     assert image.requests[im.POINT_AUTHORISED]
     owner.step(1000)
     assert not image.requests[im.POINT_AUTHORISED]
+
+
+def gateway(goal: str) -> Policy:
+    """A gateway behind a contactor: one wire, which the point's transformers see as well."""
+    image = site()
+    image.site[im.TOPOLOGY] = 2
+    columns(image.site)
+    return policy(image, goal)
+
+
+@pytest.mark.parametrize("house_w", [-3000, 2400])
+def test_a_gateway_behind_a_contactor_counts_once(house_w: int) -> None:
+    """What it draws or delivers is in the meter once, and so in the balance."""
+    p = gateway("self")
+    image = p.image
+    drawn_w = 0
+    for _ in range(40):
+        image.readings[im.NODE_W] = house_w + drawn_w
+        image.readings[im.DEVICE_W + INVERTER] = drawn_w
+        witness_ma = abs(drawn_w) * 1000 // 230
+        image.readings[im.POINT_MA] = image.readings[im.DEVICE_MA + EVSE * im.LEGS] = witness_ma
+        p.step(1000)
+        drawn_w = battery(image)[0]
+    assert drawn_w == -house_w
+    assert car(image) == (0, 0, 0), "the row before it is none of its"
+
+
+def test_a_silent_device_is_not_guessed() -> None:
+    """Nobody knows what is left over beside one whose draw nobody knows."""
+    image = site()
+    p = policy(image, "self")
+    image.readings[im.DEVICE_AGE_MS + EVSE] = 2001
+    p.step(1000)
+    assert battery(image) == (0, 0, 0)
+    assert p.reasons[INVERTER] == WHY_METER
