@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from firmware import image as im
+from firmware.core.grid import island_table
 from firmware.core.limits import hardware
+from tools import tables
 from tools.docs import people, reference
 
 
@@ -55,3 +59,38 @@ def test_every_kind_of_device_says_why_it_stands_at_zero() -> None:
     for kind, rows in people.BLOCKS:
         lines = text.split(f"| {kind} at zero while | ")[1].split("\n\n")[0].splitlines()
         assert len(lines) == 2 + len(rows)
+
+
+def test_every_fact_and_state_of_the_island() -> None:
+    text = chapter("Island")
+    facts = [row[0] for row in island_table.INSTRUMENTS + island_table.JUDGEMENTS]
+    assert not [name for name in (*facts, *im.ISLAND_NAMES) if f"| {name} |" not in text]
+
+
+# a row of each chapter as its table must print it: words for numbers, fields for names
+PRINTED = (
+    ("Goals", "| hold | no | none | still | car and battery stand still |"),
+    ("Pilot", "| from 5000 mV | C |  | 2 | asks for power, 6 V |"),
+    ("Pilot", "| from 52500 mA | 640 + mA / 250 permille |"),
+    ("Proximity", "| from 150 ohm | 32000 mA | 220 ohm |"),
+    ("Contactor", "| fault | mended | open | open, and acknowledged or replugged |"),
+    ("Contactor's rest", "| after 6 operations in a row | one every 10 min |"),
+    ("Commands", "| authorise | owner | authorised | "),
+    ("Bounds of the vehicle's side", "| diode_lost_ms | 100 ms | unread | diode lost under PWM"),
+    ("Trips", "| pilot | pilot_lost | 0 ms | contactor |  | pilot not in C or D |"),
+    ("Ways out of a trip", "| stop | stop released | 0 ms | a person acknowledged |"),
+    ("Obedience", "Its enable is off "),
+    ("Limits of an island", "| first good voltage |"),
+    ("Lamp and button", "| `#####.....` | "),
+)
+
+
+@pytest.mark.parametrize(("heading", "row"), PRINTED)
+def test_a_row_of_each_table(heading: str, row: str) -> None:
+    assert row in chapter(heading)
+
+
+def test_a_row_that_does_not_fit_its_heads_is_no_table() -> None:
+    assert list(tables.markdown("a | b", [(1, "x")])) == ["| a | b |", "|---|---|", "| 1 | x |"]
+    with pytest.raises(AssertionError, match="3 cells"):
+        list(tables.markdown("a | b", [(1, 2, 3)]))

@@ -322,8 +322,3 @@ TABLE = (
         "island: a leg under 0.50, after its first good voltage",
     ),
 )
-
-
-def table():
-    """The trips as lines of markdown."""
-    return drops.table(TABLE)

@@ -1,4 +1,4 @@
-# islet: what a trip drops at this site, and how the guard's table prints itself.
+# islet: what a trip drops at this site.
 # GPL-3.0-or-later
 
 from firmware import image as im
@@ -32,33 +32,3 @@ def protection_trip(inputs):
     if inputs & im.IN_RCD:
         return im.TRIP_RCD
     return im.TRIP_HEAT if inputs & im.IN_OVERTEMP else 0
-
-
-def table(rows):
-    """The trips as lines of markdown."""
-    fields = {
-        im.POINT_OVERCURRENT_MS: "POINT_OVERCURRENT_MS",
-        im.DEAD_GRID_MS: "DEAD_GRID_MS",
-        im.RELAY_FEEDBACK_MS: "RELAY_FEEDBACK_MS",
-    }
-    lines = [
-        "| trip | cause | after | drops | 100 ms later | meaning |",
-        "|---|---|---|---|---|---|",
-    ]
-    for bit, cause, confirm_ms, now, later, text in rows:
-        after = fields.get(-confirm_ms) or "%d ms" % confirm_ms
-        row = (_trip(bit), cause.__name__, after, _names(now), _names(later), text)
-        lines.append("| %s | %s | %s | %s | %s | %s |" % row)
-    lines.append("")
-    for bit, _, now, later in BEHIND:
-        row = (_trip(bit), _names(now), _names(later))
-        lines.append("Where it breaks the enable: %s drops %s as well, 100 ms later %s." % row)
-    return lines
-
-
-def _trip(bit):
-    return im.TRIP_NAMES[len(bin(bit)) - 3]
-
-
-def _names(bits):
-    return " ".join(name for i, name in enumerate(im.OUTPUT_NAMES) if bits & 1 << i)

@@ -329,11 +329,3 @@ def _worth(said_s, left_s):
 def days(changes_a_day, sectors=KEEP_SECTORS, sector=4096):
     """How many days the ring takes so many records a day while nothing may be erased."""
     return ((sectors - 2) * (sector // SMALL) - _SPARE) // changes_a_day
-
-
-def table():
-    """What is thinned, as lines of markdown: the last row first."""
-    lines = ["| written again at | waits while less room than | when |", "|---|---|---|"]
-    for what, room, when in TOPICS:
-        lines.append("| %s | %s | %s |" % (what, "%d ‰" % room if room else "–", when))
-    return lines

@@ -380,19 +380,3 @@ class Commands:
 
 def _open(low, high):
     return -_WIDEST if low is None else low, _WIDEST if high is None else high
-
-
-def documentation():
-    """The commands as Markdown lines."""
-    yield "| command | who | field | allowed | default | meaning |"
-    yield "|---|---|---|---|---|---|"
-    for name, who, fields, text in TABLE:
-        if not fields:
-            yield "| {} | {} | – | nothing | – | {} |".format(name, who, text)
-        for field in fields:
-            default = field[5]
-            shown = "required" if default is REQUIRED else "–" if default is None else default
-            yield "| {} | {} | {} | {} | {} | {} |".format(
-                name, who, field[0], allowed_text(field), shown, text
-            )
-            name = who = text = ""

@@ -135,10 +135,3 @@ class Button:
             if _PRESSED_MS <= self._ms < _STUCK_MS:
                 self._act()
             self._ms = 0
-
-
-def table():
-    """The patterns as lines of markdown."""
-    lines = ["| lamp, a character is 100 ms | meaning |", "|---|---|"]
-    lines += ["| `%s` | %s |" % (pattern, text) for _, pattern, text in PATTERNS]
-    return lines

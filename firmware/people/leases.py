@@ -184,12 +184,3 @@ def _put(requests, at, step):
 def _changed(requests):
     seq = requests[im.LEASE_SEQ]
     requests[im.LEASE_SEQ] = seq + 1 if seq < im.AGE_MAX_MS else 0
-
-
-def table():
-    """The issuers as lines of markdown."""
-    lines = ["| issuer | who speaks for it | outlives a reset |", "|---|---|---|"]
-    for i, role in enumerate(ISSUERS):
-        kept = "yes" if im.ISSUERS_KEPT >> i & 1 else "no: read again"
-        lines.append("| %s | %s | %s |" % (im.ISSUER_NAMES[i], role or "–", kept))
-    return lines

@@ -40,16 +40,6 @@ GOALS = (
 )
 
 
-def documentation():
-    """The goals as Markdown lines."""
-    yield "| goal | needs the house meter | car | battery | meaning |"
-    yield "|---|---|---|---|---|"
-    for name, meter, car, battery, text in GOALS:
-        yield "| {} | {} | {} | {} | {} |".format(
-            name, "yes" if meter else "no", car, battery, text
-        )
-
-
 class Policy:
     """Speaks for the owner by MARKET_* requests; `reasons` has a WHY_* by the row of the device.
 

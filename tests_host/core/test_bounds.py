@@ -12,6 +12,3 @@ def test_the_referees_copy_says_the_same() -> None:
 
 def test_each_bound_says_where_it_comes_from() -> None:
     assert all(source and text for _, _, _, source, text in bounds.BOUNDS)
-    assert "| diode_lost_ms | 100 ms | unread | diode lost under PWM: main contacts open |" in (
-        bounds.table()
-    )

@@ -241,8 +241,6 @@ def test_a_dead_grid_no_longer_matters_behind_an_open_switch() -> None:
 
 def test_every_trip_is_in_the_table() -> None:
     assert {row[0] for row in recovery.TABLE} == {1 << i for i in range(len(f.TRIP_NAMES))}
-    lines = recovery.table()
-    assert "| stop | stop released | 0 ms | a person acknowledged |" in lines
 
 
 # --- a loose pilot wire -----------------------------------------------------------------------

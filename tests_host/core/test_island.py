@@ -6,11 +6,8 @@ import pytest
 
 from firmware import image as im
 from firmware.core.grid.island_table import (
-    INSTRUMENTS,
-    JUDGEMENTS,
     RULES,
     compile_condition,
-    describe,
 )
 from tests_host.core.island_house import House, a_site, names
 
@@ -206,12 +203,7 @@ def test_reset_while_islanded_goes_dark_bond_last() -> None:
     assert names(house.trace) == "unbonding dark"
 
 
-def test_table_prints_itself() -> None:
-    text = "\n".join(describe())
-    for name, _ in INSTRUMENTS + JUDGEMENTS:
-        assert f"| {name} |" in text
-    for name in im.ISLAND_NAMES:
-        assert f"| {name} |" in text
+def test_every_state_has_a_rule() -> None:
     for state in range(len(im.ISLAND_NAMES)):
         assert any(row[0] == state for row in RULES), im.ISLAND_NAMES[state]
 

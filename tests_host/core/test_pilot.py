@@ -256,9 +256,3 @@ def test_drive_follows_the_offer() -> None:
     line.image.commands[f.SETPOINT + f.EVSE] = 16_000
     line.pilot.drive()
     assert line.image.commands[f.POINT_DUTY_PERMILLE] == 266
-
-
-def test_the_table_prints_itself() -> None:
-    lines = pilot.table()
-    assert "| from 5000 mV | C |  | 2 | asks for power, 6 V |" in lines
-    assert "| from 52500 mA | 640 + mA / 250 permille |" in "\n".join(lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from firmware import image as f
-from firmware.core.vehicle import proximity
 from firmware.core.vehicle.proximity import Proximity
 from tests_host.core.builders import healthy, put
 
@@ -54,7 +53,3 @@ def test_a_short_is_a_fault_an_empty_socket_is_not(ohm: int, fault: bool) -> Non
     part.step(100)
     part.step(100)
     assert bool(image.commands[f.FAULTS] & f.FAULT_CABLE) == fault
-
-
-def test_the_ladder_prints_itself() -> None:
-    assert "| from 150 ohm | 32000 mA | 220 ohm |" in proximity.table()

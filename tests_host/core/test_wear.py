@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from firmware import image as f
 from firmware.core.vehicle import wear as module
-from firmware.core.vehicle.wear import Wear, table
+from firmware.core.vehicle.wear import Wear
 from tests_host.core.builders import healthy, put
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -156,10 +156,6 @@ def test_a_planted_pause_that_does_not_grow_is_caught(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "LONGEST_MS", 5_000)
     with pytest.raises(AssertionError):
         test_pauses_double_up_to_ten_minutes(3_000, False)
-
-
-def test_the_table_prints_itself() -> None:
-    assert "| after 6 operations in a row | one every 10 min |" in table()
 
 
 def test_a_reset_does_not_end_its_rest() -> None:

@@ -19,6 +19,7 @@ import json
 import sys
 from collections.abc import Iterator
 
+from tools.tables import markdown
 from tools.workshop import ROOT
 
 FOLDER = ROOT / "firmware" / "gridcodes"
@@ -58,16 +59,17 @@ def zone(code: dict) -> tuple[float, float, float, float]:
 
 
 def table() -> Iterator[str]:
-    yield "| grid code | load beyond the source, unseen | inductive beyond capacitive, unseen |"
-    yield "|---|---|---|"
+    heads = "grid code | load beyond the source, unseen | inductive beyond capacitive, unseen"
+    return markdown(heads, _rows())
+
+
+def _rows() -> Iterator[tuple[str, ...]]:
     for path in sorted(FOLDER.glob("*.json")):
         if path.name.endswith(".schema.json"):
             continue
         p_low, p_high, q_low, q_high = zone(json.loads(path.read_text()))
-        yield (
-            f"| {path.stem} | {p_low:+.0f} … {p_high:+.0f} % of its power "
-            f"| {q_low:+.1f} … {q_high:+.1f} % |"
-        )
+        power, reactive = f"{p_low:+.0f} … {p_high:+.0f}", f"{q_low:+.1f} … {q_high:+.1f}"
+        yield path.stem, power + " % of its power", reactive + " %"
 
 
 if __name__ == "__main__":

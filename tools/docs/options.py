@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware.config import check
 from firmware.config.options import DEVICE_OPTIONS, KINDS, LISTS, OPTIONS, REQUIRED
+from tools.tables import markdown
 
 LIST_NAMES = tuple(row[0] for row in LISTS)
 REFERENCES = {
@@ -17,15 +18,17 @@ REFERENCES = {
 
 
 def table() -> Iterator[str]:
-    yield "| option | allowed | default | meaning |"
-    yield "|---|---|---|---|"
+    return markdown("option | allowed | default | meaning", _rows())
+
+
+def _rows() -> Iterator[tuple[object, ...]]:
     tables: list[tuple[str, Any]] = [("", OPTIONS), *((f"{row[0]}[].", row[1]) for row in LISTS)]
     for prefix, rows in tables:
         for row in rows:
             default, text = row[5], row[8]
             shown = "required" if default is REQUIRED else "–" if default is None else default
             of = f"of a {_kinds(row[9])}: " if rows is DEVICE_OPTIONS and row[9] != 15 else ""
-            yield f"| {prefix}{row[0]} | {allowed(row)} | {shown} | {of}{text} |"
+            yield f"{prefix}{row[0]}", allowed(row), shown, of + text
 
 
 def allowed(row: Any) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 from firmware import image as im
 from firmware.core.limits import hardware
+from firmware.ledger import keep
 from firmware.net import http, mqtt
-from firmware.people import words
-from tools.docs.tables import markdown
+from firmware.people import commands, leases, words
+from firmware.policy import GOALS
+from tools.tables import markdown
 
 ITSELF = "by itself"
 # what ends it, by the name of REASON_*
@@ -136,3 +138,44 @@ def topics() -> Iterator[str]:
 def paths() -> Iterator[str]:
     rows = ((method, f"`{path}`", text) for method, path, _, text in http.PATHS)
     return markdown("method | path | what", rows)
+
+
+def goals() -> Iterator[str]:
+    rows = ((name, "yes" if meter else "no", *rest) for name, meter, *rest in GOALS)
+    return markdown("goal | needs the house meter | car | battery | meaning", rows)
+
+
+def asked() -> Iterator[str]:
+    """The commands, a row for each field."""
+    return markdown("command | who | field | allowed | default | meaning", _fields())
+
+
+def _fields() -> Iterator[tuple[object, ...]]:
+    for name, who, fields, text in commands.TABLE:
+        if not fields:
+            yield name, who, "–", "nothing", "–", text
+        said = (name, who), text
+        for field in fields:
+            default = field[5]
+            required = default is commands.REQUIRED
+            shown = "required" if required else "–" if default is None else default
+            yield *said[0], field[0], commands.allowed_text(field), shown, said[1]
+            said = ("", ""), ""
+
+
+def issuers() -> Iterator[str]:
+    rows = (
+        (
+            im.ISSUER_NAMES[i],
+            role or "–",
+            "yes" if im.ISSUERS_KEPT >> i & 1 else "no: read again",
+        )
+        for i, role in enumerate(leases.ISSUERS)
+    )
+    return markdown("issuer | who speaks for it | outlives a reset", rows)
+
+
+def kept() -> Iterator[str]:
+    """What is thinned, the last row first."""
+    rows = ((what, f"{room} ‰" if room else "–", when) for what, room, when in keep.TOPICS)
+    return markdown("written again at | waits while less room than | when", rows)

@@ -8,32 +8,26 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 
+from firmware import image
+from firmware.ledger.keep import days
+from tools.docs import grid, options, people, vehicle
+from tools.tables import markdown
 from tools.workshop import ROOT
 
 PAGE = ROOT / "docs" / "reference.md"
 
 
 def image_table() -> Iterator[str]:
-    from firmware import image
-
-    yield "| section | field | count | unit | lowest | highest | meaning |"
-    yield "|---|---|---|---|---|---|---|"
-    for table in image.TABLES:
-        for name, _index, count, unit, low, high, _start, text in table.rows:
-            size = str(count) if count > 1 else ""
-            yield f"| {table.name} | `{name}` | {size} | {unit} | {low} | {high} | {text} |"
+    rows = (
+        (table.name, f"`{name}`", count if count > 1 else "", unit, low, high, text)
+        for table in image.TABLES
+        for name, _index, count, unit, low, high, _start, text in table.rows
+    )
+    return markdown("section | field | count | unit | lowest | highest | meaning", rows)
 
 
 def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     """(heading, introduction, lines of a table)."""
-    from firmware import guard, policy
-    from firmware.core.grid import island_table, recovery
-    from firmware.core.limits import obedience
-    from firmware.core.vehicle import bounds, contactor, pilot, proximity, wear
-    from firmware.ledger import keep
-    from firmware.people import commands, lamp, leases
-    from tools.docs import options, people
-
     yield (
         "Configuration",
         "The site's JSON: options by their path, and lists whose rows have names: a row names "
@@ -42,13 +36,13 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         "site of an older form: `python -m tools.site upgrade FILE --write`.",
         options.table(),
     )
-    yield "Goals", "`owner.goal`, and the command `goal`.", policy.documentation()
+    yield "Goals", "`owner.goal`, and the command `goal`.", people.goals()
     yield (
         "Commands",
         "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`), by HTTP "
         '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`), and '
         "the owner's on the board's console (`islet NAME PAYLOAD`).",
-        commands.documentation(),
+        people.asked(),
     )
     yield (
         "MQTT",
@@ -71,7 +65,7 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         "as either, as long as the later. `release` together with a range replaces. `back_low` "
         "and `back_high` stand whenever none with an end does, until released "
         "(`firmware/people/leases.py`).",
-        leases.table(),
+        people.issuers(),
     )
     yield (
         "Reasons",
@@ -89,27 +83,31 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         "What the guard opened something for; when each is over: ways out of a trip, below.",
         people.trips(),
     )
-    yield "Pilot", "States of the control pilot (`firmware/core/vehicle/pilot.py`).", pilot.table()
+    yield (
+        "Pilot",
+        "States of the control pilot (`firmware/core/vehicle/pilot.py`).",
+        vehicle.levels(),
+    )
     yield (
         "Proximity",
         "The cable's rating (`firmware/core/vehicle/proximity.py`).",
-        proximity.table(),
+        vehicle.cables(),
     )
     yield (
         "Contactor",
         "Permission and confirmation (`firmware/core/vehicle/contactor.py`).",
-        contactor.table(),
+        vehicle.states(),
     )
     yield (
         "Contactor's rest",
         "How often it may close (`firmware/core/vehicle/wear.py`).",
-        wear.table(),
+        vehicle.rests(),
     )
     yield (
         "Bounds of the vehicle's side",
         "For firmware and referee alike (`firmware/core/vehicle/bounds.py`). Second-hand: quoted "
         "by others; unread: no clause could be read, the stricter of two bounds in use stands.",
-        bounds.table(),
+        vehicle.limits(),
     )
     yield (
         "Why a device stands at zero",
@@ -120,25 +118,30 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     yield (
         "Obedience",
         "A converter outside its grant, INV-16 (`firmware/core/limits/obedience.py`).",
-        obedience.table(),
+        vehicle.escalation(),
     )
-    yield "Island", "The transfer (`firmware/core/grid/island_table.py`).", island_table.describe()
-    yield "Trips", "The guard (`firmware/guard`).", guard.table()
-    yield "Ways out of a trip", "When core acknowledges.", recovery.table()
+    yield "Island", "The transfer (`firmware/core/grid/island_table.py`).", grid.island()
+    yield (
+        "Limits of an island",
+        "What ends it, or sheds in it (`firmware/core/grid/island_limits.py`).",
+        grid.island_bounds(),
+    )
+    yield "Trips", "The guard (`firmware/guard`).", grid.trips()
+    yield "Ways out of a trip", "When core acknowledges.", grid.ways_out()
     yield (
         "Lamp and button",
         "The way in on the board itself (`firmware/people/lamp.py`): the first row that holds is "
         "shown. The button, held for 1 s and let go while nothing is energised, acknowledges.",
-        lamp.table(),
+        vehicle.patterns(),
     )
     yield (
         "What outlives a reset and a power cut",
         "While something is energised nothing is erased: then there is room for some 750 of these "
-        f"records, {keep.days(10)} days at 10 a day, {keep.days(48)} at 48, {keep.days(96)} at 96."
+        f"records, {days(10)} days at 10 a day, {days(48)} at 48, {days(96)} at 96."
         " As it runs out the lower rows wait first (`firmware/ledger/keep.py`). The journal of an "
         "open session is written every 50 s for a day while energy moves, then more seldom: nine "
         "days in all.",
-        keep.table(),
+        people.kept(),
     )
     yield "Process image", "Every field (`firmware/image.py`).", image_table()
 

@@ -12,7 +12,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.docs.tables import markdown
+from tools.tables import markdown
 from tools.workshop import CACHE, ROOT, Console, SetupError
 
 LOCK = Path(__file__).with_name("packages.lock.json")

@@ -182,17 +182,3 @@ class Limits:
             shift_mhz = site[im.DEVICE_SHIFT_MHZ + site[im.ISLAND_DEVICE]] + 500
             return now[_FAST] > (level if level > shift_mhz else shift_mhz)
         return now[_LOAD] > _OVER_PERMILLE
-
-
-def table():
-    """The limits as lines of Markdown."""
-    names = {SHED: "sheddable loads go", WILD: "stop, a person", SHORT: "stop, once more"}
-    yield "| limit | for | from | then |"
-    yield "|---|---|---|---|"
-    for _, _, for_ms, later, act, text in LIMITS:
-        yield "| {} | {} ms | {} | {} |".format(
-            text,
-            for_ms,
-            "first good voltage" if later else "enable",
-            names.get(act, "stop, up to three times more"),
-        )

@@ -169,13 +169,3 @@ class Recovery:
                 self._signed[i] = 0
             i += 1
         return ack
-
-
-def table():
-    """The ways out as lines of markdown."""
-    lines = ["| trip | clears when | for | and |", "|---|---|---|---|"]
-    for bit, _, for_ms, needs_person, text in TABLE:
-        name = im.TRIP_NAMES[len(bin(bit)) - 3]
-        person = "a person acknowledged" if needs_person else ""
-        lines.append("| %s | %s | %d ms | %s |" % (name, text, for_ms, person))
-    return lines

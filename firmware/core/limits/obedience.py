@@ -349,26 +349,3 @@ def _saturated(ms):
 
 def _less(ms, dt_ms):
     return ms - dt_ms if ms > dt_ms else 0
-
-
-def table():
-    """The escalation as lines of markdown."""
-    lines = ["| outside its grant for its response and | then |", "|---|---|"]
-    lines += ["| %d ms | %s |" % row[1:] for row in STEPS]
-    minutes = _PAUSE_MS // 60_000
-    lines += [
-        "",
-        "Its enable is off %d ms after the sample at the latest. It is tried again after %d min,"
-        " then after %d min; the third time when a person acknowledges. An hour of obedience"
-        " begins the count anew." % (_LATEST_MS, minutes, 5 * minutes),
-        "",
-        "Where only its own report and a circuit above speak of it: delivering beyond its grant"
-        " shows above. Of drawing shows that a step it reports (3 A a leg or more) does not appear"
-        " above, or that the circuit is overloaded by nothing islet knows of, no other sources"
-        " being declared there: its enable falls %d ms later, once the circuit has been steady for"
-        " %d ms. What falls with it, comes back with it and falls with it again names it;"
-        " else it is back at once, and not asked again for %d min. A draw that overloads nothing,"
-        " beside a report that stands still, is not told from a load: a meter of its own finds it."
-        % (_DOUBT_MS, _STEADY_MS, _AGAIN_MS // 60_000),
-    ]
-    return lines

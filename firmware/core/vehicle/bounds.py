@@ -64,12 +64,3 @@ BOUNDS = (
         "most closings in any day",
     ),
 )
-
-
-def table():
-    """The bounds as lines of markdown."""
-    lines = ["| bound | value | source | meaning |", "|---|---|---|---|"]
-    for name, value, unit, source, text in BOUNDS:
-        shown = ("%d %s" % (value, unit)).rstrip()
-        lines.append("| %s | %s | %s | %s |" % (name, shown, source, text))
-    return lines

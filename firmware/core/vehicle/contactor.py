@@ -365,12 +365,3 @@ TABLE = (
         "open, and acknowledged or replugged",
     ),
 )
-
-
-def table():
-    """The state table as lines of markdown."""
-    lines = ["| state | event | next | meaning |", "|---|---|---|---|"]
-    for state, event, target, _, text in TABLE:
-        row = (im.CONTACTOR_NAMES[state], event.__name__, im.CONTACTOR_NAMES[target], text)
-        lines.append("| %s | %s | %s | %s |" % row)
-    return lines

@@ -80,22 +80,6 @@ def duty_permille(offer_ma):
     return _DUTY_BASE[i] + offer_ma // _DUTY_STEP_MA[i]
 
 
-def table():
-    """The levels and the duty code as lines of markdown."""
-    lines = ["| level | state | stays if it was | steps | meaning |", "|---|---|---|---|---|"]
-    for floor_mv, state, stays, text in LEVELS:
-        kept = im.PILOT_NAMES[stays] if stays != state else ""
-        lines.append(
-            "| from %d mV | %s | %s | %d | %s |"
-            % (floor_mv, im.PILOT_NAMES[state], kept, DEBOUNCE[state], text)
-        )
-    lines += ["", "| offer | duty | rule |", "|---|---|---|"]
-    for from_ma, base, step_ma, text in DUTY:
-        duty = "%d" % base if step_ma > from_ma else "%d + mA / %d" % (base, step_ma)
-        lines.append("| from %d mA | %s permille | %s |" % (from_ma, duty, text))
-    return lines
-
-
 class Pilot:
     """Vehicle state from the plateaus; the duty from the offer.
 

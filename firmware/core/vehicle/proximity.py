@@ -36,15 +36,6 @@ def rung(ohm):
     return i
 
 
-def table():
-    """The ladder as lines of markdown."""
-    lines = ["| proximity to earth | cable | meaning |", "|---|---|---|"]
-    for ohm, rating_ma, text in LADDER:
-        rating = "%d mA" % rating_ma if rating_ma >= 0 else "unknown: 0 A"
-        lines.append("| from %d ohm | %s | %s |" % (ohm, rating, text))
-    return lines
-
-
 class Proximity:
     """Cable rating, the same in two consecutive steps."""
 

@@ -94,21 +94,3 @@ class Wear:
 
 def _less(left_ms, dt_ms):
     return left_ms - dt_ms if left_ms > dt_ms else 0
-
-
-def table():
-    """Pauses and accounts as lines of markdown."""
-    return [
-        "| the contactor stays open | for |",
-        "|---|---|",
-        "| after any opening, and a reset | %d s |" % (MIN_OFF_MS // 1000),
-        "| after one under load, or less than %d s after it closed | the same, then twice as long"
-        " each time, up to %d min |" % (SOON_MS // 1000, LONGEST_MS // 60_000),
-        "| after %d operations in a row | one every %d min |"
-        % (HOUR_HOLDS_MS // HOUR_MS, HOUR_MS // 60_000),
-        "| after %d in a day | one every %d min |" % (DAY_HOLDS_MS // DAY_MS, DAY_MS // 60_000),
-        "",
-        "A pause is the shortest again once it was closed for %d min, the car was unplugged for"
-        " %d s, or a person acknowledged, which also clears the hourly account."
-        % (GOOD_MS // 60_000, UNPLUGGED_MS // 1000),
-    ]

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from tools.docs.wiring.model import Board, amps, ct_text, meter_title, signal_text
 from tools.pack import Document
 from tools.pack.circuits.scales import channel_scale, chip_of, frame_ns, meter_full_scale
+from tools.tables import markdown
 
+Row = tuple[str, str, str]
 # declaration -> what it means, in the table of what hardware must do
 DECLARED = {
     "off_by_pull_down": "off in reset, by a pull-down at the driver's input",
@@ -54,11 +56,19 @@ def page(document: Document, board: Board, picture: str) -> str:
     ]
     for heading, text, rows in (
         ("Pins", _pins_text(board), _pins(board)),
-        ("What the hardware does without firmware", HARDWARE_TEXT, _hardware(document)),
-        ("What is measured", _measured_text(document), _measured(document)),
+        ("What the hardware does without firmware", HARDWARE_TEXT, _declared(document)),
+        ("What is measured", _measured_text(document), _seen(document)),
     ):
         lines += ["", f"## {heading}", "", text, "", *rows]
     return "\n".join(lines) + "\n"
+
+
+def _declared(document: Document) -> Iterator[str]:
+    return markdown("output | requirement | met by", _hardware(document))
+
+
+def _seen(document: Document) -> Iterator[str]:
+    return markdown("signal | by | scale", _measured(document))
 
 
 HARDWARE_TEXT = (
@@ -76,34 +86,36 @@ def _pins_text(board: Board) -> str:
 
 
 def _pins(board: Board) -> Iterator[str]:
-    yield "| pin | header | name | direction | goes to | how |"
-    yield "|---|---|---|---|---|---|"
-    for net in board.nets:
-        goes_to = "; ".join(f"{port.block}: {port.text}" for port in net.ports)
-        way = "out" if net.out else "in"
-        name = f"{board.module.prefix}{net.pin}"
-        place = board.module.place(net.pin)
-        yield f"| {name} | {place} | {net.label} | {way} | {goes_to} | {'; '.join(net.notes)} |"
+    rows = (
+        (
+            f"{board.module.prefix}{net.pin}",
+            board.module.place(net.pin),
+            net.label,
+            "out" if net.out else "in",
+            "; ".join(f"{port.block}: {port.text}" for port in net.ports),
+            "; ".join(net.notes),
+        )
+        for net in board.nets
+    )
+    return markdown("pin | header | name | direction | goes to | how", rows)
 
 
-def _hardware(document: Document) -> Iterator[str]:
-    yield "| output | requirement | met by |"
-    yield "|---|---|---|"
+def _hardware(document: Document) -> Iterator[Row]:
     for row in document["outputs"]:
         for field, value in row.items():
             if field not in ("name", "pin"):
                 requirement = field.replace("_", " ")
                 met = f"{value} ms" if field == "hold_ms" else DECLARED[value]
-                yield f"| {row['name']} | {requirement} | {met} |"
+                yield row["name"], requirement, met
     if stop := document.get("emergency_stop"):
-        yield f"| all | emergency stop's scope | {DECLARED[stop['house_supply']]} |"
+        yield "all", "emergency stop's scope", DECLARED[stop["house_supply"]]
     if dead_man := document.get("dead_man"):
         holds = ", ".join(dead_man["holds"])
         text = f"{DEAD_MAN_BY[dead_man['by']]}; an AND gate before each driver"
-        yield f"| {holds} | dead-man, {dead_man['timeout_ms']} ms | {text} |"
+        yield holds, f"dead-man, {dead_man['timeout_ms']} ms", text
     if guard := document.get("hardware_guard"):
         text = f"{guard['text']}; within {guard['within_ms']} ms"
-        yield f"| contactor | hardware guard | {text} |"
+        yield "contactor", "hardware guard", text
 
 
 def _measured_text(document: Document) -> str:
@@ -124,10 +136,8 @@ def _measured_text(document: Document) -> str:
     )
 
 
-def _measured(document: Document) -> Iterator[str]:
+def _measured(document: Document) -> Iterator[Row]:
     chip = chip_of(document)
-    yield "| signal | by | scale |"
-    yield "|---|---|---|"
     for row in document["channels"]:
         low, high = channel_scale(chip, row)
         name = signal_text(row["signal"])
@@ -141,18 +151,14 @@ def _measured(document: Document) -> Iterator[str]:
         else:
             scale = f"{ct_text(row['ct'])}: " if "ct" in row else ""
             scale += f"to {amps(high)} peak, {high / 2047:.0f} mA a code"
-        yield f"| {name} | ADC input {row['adc']} | {scale} |"
+        yield name, f"ADC input {row['adc']}", scale
     for i, row in enumerate(document.get("meters", [])):
         full_mv, full_ma = meter_full_scale(row)
         amps_of = "charger" if row["amps"] == "evse" else row["amps"]
-        yield (
-            f"| {row['volts']} L1, L2, L3 | {meter_title(i)}, U A, B, C | to "
-            f"{full_mv // 1000} V RMS |"
-        )
-        yield (
-            f"| {amps_of} L1, L2, L3 | {meter_title(i)}, I A, B, C | {ct_text(row['ct'])}: to "
-            f"{amps(full_ma)} RMS |"
-        )
+        volts, current = f"to {full_mv // 1000} V RMS", f"to {amps(full_ma)} RMS"
+        yield f"{row['volts']} L1, L2, L3", f"{meter_title(i)}, U A, B, C", volts
+        current = f"{ct_text(row['ct'])}: {current}"
+        yield f"{amps_of} L1, L2, L3", f"{meter_title(i)}, I A, B, C", current
     if crossing := document.get("crossing"):
         pin, leg = crossing["pin"], crossing["leg"]
-        yield f"| grid's zero crossings, L{leg} | pin {pin} | age, frequency |"
+        yield f"grid's zero crossings, L{leg}", f"pin {pin}", "age, frequency"

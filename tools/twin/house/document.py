@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from tools.tables import markdown
 
 from . import House, HouseSpec, controls, from_dict, schema_of, truth
 from .instruments import GROUPS
@@ -27,26 +30,25 @@ SAMPLE = {
 
 def fields() -> str:
     """Every field of `house`, with range, default and meaning."""
-    lines: list[str] = []
-    _fields("house", HouseSpec, lines)
-    return "\n".join(["| field | allowed | default | meaning |", "|---|---|---|---|", *lines])
+    rows = _fields("house", HouseSpec)
+    return "\n".join(markdown("field | allowed | default | meaning", rows))
 
 
-def _fields(path: str, kind: type, lines: list[str]) -> None:
+def _fields(path: str, kind: type) -> Iterator[tuple[str, ...]]:
     schemas = schema_of(kind)["properties"]
     for item in dataclasses.fields(kind):
         meta = item.metadata
         where = f"{path}.{item.name}"
         if "part" in meta:
-            _fields(where, meta["part"], lines)
+            yield from _fields(where, meta["part"])
         elif "parts" in meta:
-            _fields(f"{where}[]", meta["parts"], lines)
+            yield from _fields(f"{where}[]", meta["parts"])
         else:
             schema = schemas[item.name]
             default = "required" if meta["required"] else json.dumps(schema.get("default"))
             if default == "null":
                 default = ""
-            lines.append(f"| `{where}` | {_allowed(schema)} | {default} | {meta['text']} |")
+            yield f"`{where}`", _allowed(schema), default, meta["text"]
 
 
 def _allowed(schema: dict[str, Any]) -> str:
@@ -63,8 +65,7 @@ def _allowed(schema: dict[str, Any]) -> str:
 def inputs() -> str:
     """Every input that events and traces may drive."""
     house = House(from_dict(HouseSpec, SAMPLE), datetime(2026, 1, 1, tzinfo=UTC), 0)
-    rows = ["| input | allowed | meaning |", "|---|---|---|"]
-    seen = set()
+    rows, seen = [], set()
     for name, control in house.controls.items():
         for relay in controls.RELAYS:
             name = name.replace(f"relays.{relay}.", "relays.<relay>.")
@@ -74,14 +75,14 @@ def inputs() -> str:
             name = re.sub("_l[123]_", "_<leg>_", name)
         if name not in seen:
             seen.add(name)
-            rows.append(f"| `{name}` | {control.kind.text()} | {control.text} |")
-    return "\n".join(rows)
+            rows.append((f"`{name}`", control.kind.text(), control.text))
+    return "\n".join(markdown("input | allowed | meaning", rows))
 
 
 def facts() -> str:
     """Every field of the truth."""
-    rows = [f"| `{name}` | {text} |" for name, text in truth.TEXT.items()]
-    return "\n".join(["| field | meaning |", "|---|---|", *rows])
+    rows = ((f"`{name}`", text) for name, text in truth.TEXT.items())
+    return "\n".join(markdown("field | meaning", rows))
 
 
 def fill(text: str) -> str:

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tools.tables import markdown
 from tools.twin.referee import (
     case,
     island,
@@ -135,12 +136,15 @@ class Referee:
 
 def documentation() -> Iterable[str]:
     """The rules as a Markdown table."""
-    yield "| rule | judged | how |"
-    yield "|---|---|---|"
-    for rule in RULES:
-        kind = " (alarm)" if rule.alarm else ""
-        hour = f" At most {rule.per_hour_s:g} s in an hour." if rule.per_hour_s else ""
-        yield f"| {rule.inv} | {rule.title}{kind} | {rule.text}{hour} |"
+    rows = (
+        (
+            rule.inv,
+            rule.title + (" (alarm)" if rule.alarm else ""),
+            rule.text + (f" At most {rule.per_hour_s:g} s in an hour." if rule.per_hour_s else ""),
+        )
+        for rule in RULES
+    )
+    yield from markdown("rule | judged | how", rows)
     yield ""
     yield (
         "Times are permitted in all, not at a stretch: what was wrong is forgotten over "
