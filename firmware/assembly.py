@@ -23,17 +23,19 @@ from firmware.ledger.keep import Keep
 from firmware.ledger.seal import Seal
 from firmware.maintenance import overlaid
 from firmware.net.console import Console
-from firmware.people.commands import OWNER, Commands
+from firmware.people.asked import OWNER
+from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.lamp import Button, Lamp
+from firmware.people.names import Names
 from firmware.people.state import State
 from firmware.policy import Policy
 from firmware.sense import Sense, calibration
 
 
 class Configured:
-    """What a configuration came to: `settings` by path, names of `nodes` and `devices` by row of
-    the image, `errors` and `warnings`.
+    """What a configuration came to: `settings` by path, names of `nodes`, `devices` and `points`
+    by row of the image, `errors` and `warnings`.
 
     The room that reads it is needed once, and is several kB of a chip's heap: it goes again, and
     so do the rows that declare the process image, once there is one."""
@@ -45,7 +47,8 @@ class Configured:
         rights.key = seal.key()
         loaded = config.load(text, image, rights)
         self.settings = loaded.settings
-        self.nodes, self.devices = loaded.names["nodes"], loaded.names["devices"]
+        names = loaded.names
+        self.nodes, self.devices, self.points = names["nodes"], names["devices"], names["points"]
         self.errors, self.warnings = loaded.errors, loaded.warnings
         if sys.implementation.name == "micropython":
             for name in [n for n in sys.modules if n.startswith("firmware.config")]:
@@ -80,12 +83,15 @@ class Parts:
         gc.collect()
         self.core = Core(self.image)
         self.seal = Seal(board, self.image)
-        self.events = Events(self.image)
+        self.names = Names(
+            self.image.site, self.config.nodes, self.config.devices, self.config.points
+        )
+        self.events = Events(self.image, self.names)
         self.events.add("start", self.keep.state()["text"])
         self.state = State(
             self.image,
             self.config.settings["name"],
-            self.config.nodes,
+            self.names,
             self.config.errors,
             self._extras,
         )
@@ -189,7 +195,7 @@ def _overlaid(_parts, _settings):
 
 def _add_wishes(parts, settings):
     policy = Policy(parts.image, settings, parts.config.devices)
-    parts.commands = Commands(parts.image, policy, parts.keep.note, parts.config.nodes)
+    parts.commands = Commands(parts.image, policy, parts.names, parts.keep.note)
     parts.keep.restore(policy)
     parts.slow_parts += [("policy", policy), ("keep", parts.keep)]
     parts.reports += [("policy", policy.state), ("keep", parts.keep.state)]
@@ -260,7 +266,7 @@ def _add_page(parts, settings):
 def _add_console(parts, settings):
     """It answers there and can be stopped for maintenance."""
     errors = parts.config.errors
-    console = Console(parts.board, parts.image, settings["name"], errors)
+    console = Console(parts.board, parts.image, settings["name"], parts.names, errors)
     console.add("warnings", lambda: parts.config.warnings)
     console.add("calibration", lambda: parts.calibration.date)
     console.answer("readings", lambda: calibration.readings(parts.image))

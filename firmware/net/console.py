@@ -7,7 +7,7 @@
 #   islet stop      leaves the firmware for the prompt, unless something is energised
 #
 # and any other word that the app has an answer to (islet readings: tools/calibrate), and every
-# command of the owner's (people/commands.py), with what it is given as JSON, a number or a word:
+# command of the owner's (people/asked.py), with what it is given as JSON, a number or a word:
 #
 #   islet acknowledge
 #   islet goal solar
@@ -39,12 +39,14 @@ def _names(bits, names):
 
 
 class Console:
-    """`board` needs `console`, a stream of bytes; `name` and `errors` are the configuration's."""
+    """`board` needs `console`, a stream of bytes; `name`, `names` of the rows and `errors` are the
+    configuration's."""
 
-    def __init__(self, board, image, name, errors):
+    def __init__(self, board, image, name, names, errors):
         self._board = board
         self._image = image
         self._name = name
+        self._names = names
         self._errors = errors
         self._sections = {}  # of the report, besides its own
         self._answers = {}
@@ -87,7 +89,7 @@ class Console:
             "inputs": _names(image.live[im.INPUTS], im.INPUT_NAMES),
             "trips": _names(image.trips[im.TRIPPED], im.TRIP_NAMES),
             "errors": self._errors,
-            "instruments": instruments(image),
+            "instruments": instruments(image, self._names),
             "overlay": overlaid(),
             "storage": trouble(),
         }

@@ -19,7 +19,7 @@ from microdot import Microdot, Request, Response
 from microdot import microdot as _microdot
 
 from firmware.base import strict_json
-from firmware.people.commands import OWNER
+from firmware.people.asked import OWNER
 from firmware.people.state import raw
 
 PATHS = (
@@ -314,7 +314,7 @@ class Http:
         return Response(self.state.take().pieces(), 200, dict(_JSON_HEADERS))
 
     async def _limits(self, _):
-        return Response(self.state.take().limits_pieces(), 200, dict(_JSON_HEADERS))
+        return Response(self.state.take().row_pieces("limits"), 200, dict(_JSON_HEADERS))
 
     async def _image(self, _):
         return Response(self._image_pieces(), 200, dict(_JSON_HEADERS))

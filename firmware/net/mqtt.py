@@ -108,10 +108,14 @@ else:
 
 def quiet(image):
     """True at zero power: what holds the loop for long may happen now (INV-9)."""
-    commands = image.commands
-    return (
-        commands[im.PERMITS] & im.OUT_CONTACTOR == 0 and commands[im.SETPOINT + im.INVERTER] == 0
-    )
+    site, commands = image.site, image.commands
+    if commands[im.PERMITS] & im.OUT_CONTACTOR:
+        return False
+    for device in range(im.DEVICES):
+        kind = site[im.DEVICE_KIND + device]  # a point's offer stands while a car waits
+        if kind != im.KIND_NONE and kind != im.KIND_POINT and commands[im.SETPOINT + device]:
+            return False
+    return True
 
 
 class Mqtt:
@@ -275,7 +279,7 @@ class Mqtt:
             await _sleep_ms(0)
         await self._publish(link, _STATE, b"".join(parts))
         parts = []
-        for piece in self.state.limits_pieces():
+        for piece in self.state.row_pieces("limits"):
             parts.append(piece.encode())
             await _sleep_ms(0)
         await self._publish(link, _LIMITS, b"".join(parts))

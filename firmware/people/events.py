@@ -4,17 +4,19 @@
 import json
 
 from firmware import image as im
-from firmware.people import words
+from firmware.people import alerts, words
 from firmware.people.state import wall_text
 
 KEPT = 32
-AGAIN = im.FAULT_BOND  # told again every hour that they stand (safety.md 6)
+AGAIN = ("bond",)  # faults told again every hour that they stand (safety.md 6)
 AGAIN_S = 3600
 
-# what, field of commands, words
-WATCHED = (
+# what, field of commands, words; of each point, and of the site
+OF_POINT = (
     ("pilot", im.POINT_PILOT_STATE, words.pilot_text),
     ("contactor", im.POINT_CONTACTOR_STATE, words.contactor_text),
+)
+OF_SITE = (
     ("grid", im.GRID_STATE, words.grid_text),
     ("island", im.ISLAND_STATE, words.island_text),
     ("note", im.ISLAND_NOTE, words.note_text),
@@ -22,15 +24,23 @@ WATCHED = (
 
 
 class Events:
-    """A numbered ring of events as JSON texts; each reader remembers the number it has seen."""
+    """A numbered ring of events as JSON texts; each reader remembers the number it has seen.
 
-    def __init__(self, image):
+    names: Names of the site's rows."""
+
+    def __init__(self, image, names):
         self.image = image
+        self.names = names
         self.count = 0  # number of the newest
         self._texts = []
-        self._states = [image.commands[field] for _, field, _ in WATCHED]
-        self._faults = image.commands[im.FAULTS]
-        self._trips = image.trips[im.TRIPPED]
+        self._watched = [(None, row) for row in OF_SITE]
+        for point in names.points():
+            self._watched += [
+                (point, (what, field + point, text)) for what, field, text in OF_POINT
+            ]
+        self._states = [image.commands[row[1]] for _, row in self._watched]
+        self._standing = self._alerts()
+        self._seen = None  # masks of faults and trips
         self._again_s = 0
 
     def add(self, what, text, **more):
@@ -47,34 +57,54 @@ class Events:
     def poll(self, seconds=0):
         """Compare with the image of the last call and note what changed, or what has stood for an
         hour; `seconds` have passed since the last call that told any."""
-        commands = self.image.commands
-        for i, row in enumerate(WATCHED):
+        commands, names = self.image.commands, self.names
+        for i, (point, row) in enumerate(self._watched):
             what, field, text = row
             value = commands[field]
             if value != self._states[i]:
                 before, self._states[i] = self._states[i], value
-                if text(value)[1]:
-                    self.add(what, text(value)[1], state=text(value)[0], before=text(before)[0])
-        faults, trips = commands[im.FAULTS], self.image.trips[im.TRIPPED]
-        if faults != self._faults:
-            self._alerts("fault", words.fault_texts(faults & ~self._faults), True)
-            self._alerts("fault", words.fault_texts(self._faults & ~faults), False)
-            self._faults = faults
-        self._again_s = self._again_s + seconds if faults & AGAIN else 0
+                said = text(value)[1]
+                if not said:
+                    continue
+                more = {"state": text(value)[0], "before": text(before)[0]}
+                if point is not None:
+                    more["of"] = names.point(point)
+                    if len(names.points()) > 1:
+                        said = names.point(point) + ": " + said
+                self.add(what, said, **more)
+        seen = commands[im.FAULTS], self.image.trips[im.TRIPPED]
+        if seconds or seen != self._seen:
+            self._seen = seen
+            self._compare(self._alerts(), seconds)
+
+    def _alerts(self):
+        """Rows of what stands, by what makes two of them the same."""
+        commands, tripped = self.image.commands, self.image.trips[im.TRIPPED]
+        if not commands[im.FAULTS] and not tripped:
+            return {}
+        rows = alerts.faults(self.names, commands) + alerts.trips(self.names, tripped)
+        return {alerts.same(row): row for row in rows}
+
+    def _compare(self, rows, seconds):
+        before, self._standing = self._standing, rows
+        for key in rows:
+            if key not in before:
+                self._tell(rows[key])
+        for key, row in before.items():
+            if key not in rows:
+                kind = "fault" if "fault" in row else "trip"
+                self.add(kind, "Cleared: " + row["text"], name=row[kind], of=row["of"], on=False)
+        again = [rows[key] for key in rows if key[0] in AGAIN]
+        self._again_s = self._again_s + seconds if again else 0
         if self._again_s >= AGAIN_S:
             self._again_s = 0
-            self._alerts("fault", words.fault_texts(faults & AGAIN), True)
-        if trips != self._trips:
-            self._alerts("trip", words.trip_texts(trips & ~self._trips), True)
-            self._alerts("trip", words.trip_texts(self._trips & ~trips), False)
-            self._trips = trips
+            for row in again:
+                self._tell(row)
 
-    def _alerts(self, kind, rows, on):
-        for row in rows:
-            if on:
-                self.add(kind, row["text"], name=row[kind], on=True, way_out=row["way_out"])
-            else:
-                self.add(kind, "Cleared: " + row["text"], name=row[kind], on=False)
+    def _tell(self, row):
+        kind = "fault" if "fault" in row else "trip"
+        more = {"name": row[kind], "of": row["of"], "on": True, "way_out": row["way_out"]}
+        self.add(kind, row["text"], **more)
 
     def after(self, number):
         """(missed, texts): the events newer than `number`, and how many of them are forgotten."""

@@ -2,35 +2,41 @@
 # GPL-3.0-or-later
 
 from firmware import image as im
-from firmware.people import words
+from firmware.people import alerts, words
+from firmware.people.names import takes_offer
 
 _STEP_MA = 200  # an offer this close to its grant is there: the pilot's duty comes in steps
-UNITS = ("ma", "w")  # of a device's claims, by DEVICE_NAMES
+_CAR = (im.PILOT_B, im.PILOT_C, im.PILOT_D)
+# what another device may have taken before
+_ROOM = (im.REASON_BREAKER, im.REASON_BUSBAR, im.REASON_EXPORT, im.REASON_STATIC_BACKFEED)
+
+
+def unit(site, device):
+    """Of a device's claims, as it stands in names of fields."""
+    return "ma" if takes_offer(site, device) else "w"
 
 
 class Reasons:
-    """Explains the buffers `commands` and `trips` of a site with its nodes' names.
+    """Explains the buffers `commands` and `trips` of a site whose rows have `names`.
 
     errors: configuration errors, sentences; empty if the unit runs.
     """
 
-    def __init__(self, site, commands, trips, nodes, errors):
-        self.site = site
+    def __init__(self, names, commands, trips, errors):
+        self.names = names
+        self.site = names.site
         self.commands = commands
         self.trips = trips
-        self.nodes = nodes
         self.errors = errors
 
     def of_device(self, device):
-        """The grant, who set it, and every source's claim with its sentence.
-
-        low and high are mA for the evse, W for the inverter (`unit`).
-        """
+        """The grant, who set it, and every source's claim with its sentence."""
         commands = self.commands
+        of = unit(self.site, device)
         return {
-            "unit": ("mA", "W")[device],
-            "grant_low_" + UNITS[device]: commands[im.GRANT_LOW + device],
-            "grant_high_" + UNITS[device]: commands[im.GRANT_HIGH + device],
+            "unit": "mA" if of == "ma" else "W",
+            "grant_low_" + of: commands[im.GRANT_LOW + device],
+            "grant_high_" + of: commands[im.GRANT_HIGH + device],
             "winner_low": im.SOURCE_NAMES[commands[im.WINNER_LOW + device]],
             "winner_high": im.SOURCE_NAMES[commands[im.WINNER_HIGH + device]],
             "why": self.explain(device),
@@ -40,53 +46,58 @@ class Reasons:
     def claim(self, source, device):
         """One source's claim as a dict; `text` says why HIGH, `low_text` why LOW."""
         commands = self.commands
+        of = unit(self.site, device)
         at = source * im.DEVICES + device
         leg = commands[im.CLAIM_LEG + at]
         node = commands[im.CLAIM_NODE + at]
         return {
             "source": im.SOURCE_NAMES[source],
-            "low_" + UNITS[device]: commands[im.CLAIM_LOW + at],
-            "high_" + UNITS[device]: commands[im.CLAIM_HIGH + at],
+            "low_" + of: commands[im.CLAIM_LOW + at],
+            "high_" + of: commands[im.CLAIM_HIGH + at],
             "reason": commands[im.CLAIM_REASON + at],
-            "text": self._sentence(at, im.CLAIM_REASON),
+            "text": self._sentence(source, device, im.CLAIM_REASON),
             "low_reason": commands[im.CLAIM_LOW_REASON + at],
-            "low_text": self._sentence(at, im.CLAIM_LOW_REASON),
-            "node": self.node_name(node) if node >= 0 else None,
+            "low_text": self._sentence(source, device, im.CLAIM_LOW_REASON),
+            "node": self.names.node(node) if node >= 0 else None,
             "leg": leg if leg >= 0 else None,
             "value": commands[im.CLAIM_VALUE + at],
         }
 
-    def _sentence(self, at, which):
+    def _sentence(self, source, device, which):
         commands = self.commands
+        at = source * im.DEVICES + device
         node = commands[im.CLAIM_NODE + at]
+        reason, after = commands[which + at], commands[im.DEVICE_AFTER + device]
+        said = source == im.PANEL and reason in _ROOM and after >= 0
         return words.reason_text(
-            commands[which + at],
-            self.node_name(node) if node >= 0 else None,
+            reason,
+            self.names.node(node) if node >= 0 else None,
             commands[im.CLAIM_LEG + at],
             commands[im.CLAIM_VALUE + at],
+            self.names.device(after) if said else None,
         )
 
     def explain(self, device):
-        """One sentence: why this device does what it does.
+        """One sentence, with the device's name: why it does what it does.
 
         The wish is what is asked; if the grant cuts it short, the source that cut it says why.
         """
+        return "{}: {}".format(self.names.subject(device), self._why(device))
+
+    def _why(self, device):
         commands = self.commands
         wish = im.MARKET * im.DEVICES + device
-        if (
-            device == im.EVSE
-            and 0 < commands[im.SETPOINT + im.EVSE] < commands[im.GRANT_HIGH + im.EVSE] - _STEP_MA
-        ):
-            return words.reason_text(im.REASON_GROWTH)
-        if device == im.EVSE:
-            source, which = commands[im.WINNER_HIGH + device], im.CLAIM_REASON
-        elif commands[im.CLAIM_LOW + wish] > commands[im.GRANT_HIGH + device]:
-            source, which = commands[im.WINNER_HIGH + device], im.CLAIM_REASON
-        elif commands[im.CLAIM_HIGH + wish] < commands[im.GRANT_LOW + device]:
+        low, high = commands[im.GRANT_LOW + device], commands[im.GRANT_HIGH + device]
+        source, which = im.MARKET, im.CLAIM_REASON
+        if takes_offer(self.site, device):
+            if 0 < commands[im.SETPOINT + device] < high - _STEP_MA:
+                return words.reason_text(im.REASON_GROWTH)
+            source = commands[im.WINNER_HIGH + device]
+        elif commands[im.CLAIM_LOW + wish] > high:
+            source = commands[im.WINNER_HIGH + device]
+        elif commands[im.CLAIM_HIGH + wish] < low:
             source, which = commands[im.WINNER_LOW + device], im.CLAIM_LOW_REASON
-        else:
-            source, which = im.MARKET, im.CLAIM_REASON
-        return self._sentence(source * im.DEVICES + device, which)
+        return self._sentence(source, device, which)
 
     def headline(self):
         """The sentence for a person who looks for one second: the worst first."""
@@ -94,8 +105,8 @@ class Reasons:
         if self.errors:
             return "Nothing is switched on: the configuration has an error."
         for rows in (
-            words.fault_texts(commands[im.FAULTS]),
-            words.trip_texts(self.trips[im.TRIPPED]),
+            alerts.faults(self.names, commands),
+            alerts.trips(self.names, self.trips[im.TRIPPED]),
         ):
             if rows:
                 return rows[0]["text"]
@@ -104,7 +115,7 @@ class Reasons:
         node = commands[im.ALARM_NODE]
         if node >= 0:
             return words.alarm_text(
-                self.node_name(node), commands[im.ALARM_LEG], commands[im.ALARM_MA]
+                self.names.node(node), commands[im.ALARM_LEG], commands[im.ALARM_MA]
             )
         if commands[im.GRID_STATE] == im.GRID_WAITING:
             return words.reason_text(im.REASON_GRID_WAIT, value=commands[im.GRID_REMAIN_MS])
@@ -114,34 +125,18 @@ class Reasons:
 
     def _device_headline(self):
         """The device that is cut short speaks before the one that does as asked."""
-        commands = self.commands
-        for device in self.devices():
-            wish = im.MARKET * im.DEVICES + device
-            low, high = commands[im.CLAIM_LOW + wish], commands[im.CLAIM_HIGH + wish]
-            cut = low > commands[im.GRANT_HIGH + device] or high < commands[im.GRANT_LOW + device]
-            if device == im.EVSE:
-                cut = high > 0 and high > commands[im.GRANT_HIGH + device]
-            if cut and (
-                device == im.INVERTER
-                or commands[im.POINT_PILOT_STATE] in (im.PILOT_B, im.PILOT_C, im.PILOT_D)
-            ):
-                name = "The car: " if device == im.EVSE else "The battery: "
-                return name + self.explain(device)
+        for device in self.names.devices():
+            if self._cut_short(device):
+                return self.explain(device)
         return "All is well."
 
-    # --- helpers --------------------------------------------------------------------------
-
-    def node_name(self, node):
-        """The configured name, or the number where there is none."""
-        return self.nodes[node] if 0 <= node < len(self.nodes) else "node {}".format(node)
-
-    def devices(self):
-        site = self.site
-        return [
-            device
-            for device, field in (
-                (im.EVSE, im.DEVICE_NODE + im.EVSE),
-                (im.INVERTER, im.DEVICE_NODE + im.INVERTER),
-            )
-            if site[field] >= 0
-        ]
+    def _cut_short(self, device):
+        commands, site = self.commands, self.site
+        wish = im.MARKET * im.DEVICES + device
+        low, high = commands[im.CLAIM_LOW + wish], commands[im.CLAIM_HIGH + wish]
+        if not takes_offer(site, device):
+            return low > commands[im.GRANT_HIGH + device] or high < commands[im.GRANT_LOW + device]
+        point = site[im.DEVICE_CONTACTOR + device]
+        if point >= 0 and commands[im.POINT_PILOT_STATE + point] not in _CAR:
+            return False
+        return 0 < high > commands[im.GRANT_HIGH + device]

@@ -4,7 +4,6 @@
 from firmware import image as im
 
 FRESH_MS = 2000
-_GATEWAY = 2  # T2: the gateway owns its pilot
 
 
 def energised(image, configured=True):
@@ -16,7 +15,7 @@ def energised(image, configured=True):
     site = image.site
     outputs = image.trips[im.OUTPUTS] | image.commands[im.PERMITS]
     inputs = image.live[im.INPUTS] if configured else 0
-    if site[im.DEVICE_NODE + im.EVSE] < 0 and site[im.TOPOLOGY] != _GATEWAY:
+    if max(site[im.POINT_DEVICE : im.POINT_DEVICE + im.POINTS]) < 0:
         inputs &= ~im.IN_CONTACTOR
     if not site[im.ISLAND_CAPABLE]:
         inputs &= ~im.IN_BOND
@@ -33,26 +32,31 @@ def energised(image, configured=True):
     return reasons
 
 
-def instruments(image):
+def instruments(image, names):
     """(name, state) of whatever this site measures with: ok, silent, or its age."""
     site, live = image.site, image.live
     rows = [("inputs", im.INPUTS_AGE_MS)]
-    if site[im.DEVICE_NODE + im.EVSE] >= 0:
-        if site[im.TOPOLOGY] != _GATEWAY:
-            rows += [("pilot", im.POINT_PILOT_AGE_MS), ("proximity", im.POINT_PROXIMITY_AGE_MS)]
-        rows += [
-            ("charging current", im.DEVICE_AGE_MS + im.EVSE),
-            ("fast current", im.FAST_AGE_MS),
-        ]
-    if site[im.ISLAND_CAPABLE] or site[im.DEVICE_NODE + im.INVERTER] >= 0:
+    points = names.points()
+    for point in points:
+        of = " of " + names.point(point) if len(points) > 1 else ""
+        if not site[im.DEVICE_OWNS_PILOT + site[im.POINT_DEVICE + point]]:
+            rows.append(("pilot" + of, im.POINT_PILOT_AGE_MS + point))
+            rows.append(("proximity" + of, im.POINT_PROXIMITY_AGE_MS + point))
+        rows.append(("charging current" + of, im.POINT_MA_AGE_MS + point))
+    if points:
+        rows.append(("fast current", im.FAST_AGE_MS))
+    devices = [
+        device for device in names.devices() if site[im.DEVICE_KIND + device] != im.KIND_POINT
+    ]
+    if site[im.ISLAND_CAPABLE] or devices:
         rows.append(("grid voltage", im.GRID_AGE_MS))
     if site[im.ISLAND_CAPABLE]:
         rows.append(("house voltage", im.HOUSE_AGE_MS))
-    if site[im.DEVICE_NODE + im.INVERTER] >= 0:
-        rows.append(("inverter", im.DEVICE_AGE_MS + im.INVERTER))
+    for device in devices:
+        rows.append((names.device(device), im.DEVICE_AGE_MS + device))
     for node in range(site[im.NODE_COUNT]):
         if site[im.NODE_INSTRUMENT + node]:
-            rows.append(("node {}".format(node), im.NODE_AGE_MS + node))
+            rows.append((names.node(node), im.NODE_AGE_MS + node))
     return [(name, _state(live[field])) for name, field in rows]
 
 

@@ -4,7 +4,7 @@
 # It serves slow links, so it may allocate, but it must not hold the loop: `take` copies the
 # buffers in one go and `pieces` then makes the JSON text section by section, so the caller can let
 # others run in between and the whole is still of one moment. Voltages are mV, currents mA,
-# powers W; a reading of an instrument that never spoke is null, its age too.
+# powers W; a reading that is stale is null, and so is the age of one that never came.
 
 import gc
 import json
@@ -13,20 +13,19 @@ from array import array
 import islet_data
 
 from firmware import image as im
-from firmware.people import leases, words
-from firmware.people.reasons import UNITS, Reasons
+from firmware.people import alerts, leases, rows, words
+from firmware.people.names import takes_offer
+from firmware.people.reasons import Reasons, unit
+from firmware.people.rows import age, bits
 
-SCHEMA = 1  # raised when a field changes its meaning
-MODE_NAMES = ("stop", "follow", "form")
-INSTRUMENT_NAMES = ("none", "ct", "meter", "inverter", "evse")
+SCHEMA = 2  # raised when a field changes its meaning
 
-# What counts as a change worth publishing at once: (field, count, step).
-CHANGES = (
+# What counts as a change worth publishing at once: (field, count, step), and of each device that
+# takes an offer, of each other (field, count per device, step).
+COMMAND_CHANGES = (
     (im.PERMITS, 1, 1),
-    (im.SETPOINT + im.INVERTER, 1, 100),
-    (im.SETPOINT + im.EVSE, 1, 500),
-    (im.POINT_PILOT_STATE, 1, 1),
-    (im.POINT_CONTACTOR_STATE, 1, 1),
+    (im.POINT_PILOT_STATE, im.POINTS, 1),
+    (im.POINT_CONTACTOR_STATE, im.POINTS, 1),
     (im.GRID_STATE, 1, 1),
     (im.ISLAND_STATE, 1, 1),
     (im.FAULTS, 1, 1),
@@ -34,32 +33,31 @@ CHANGES = (
     (im.CLAIM_REASON, im.SOURCES * im.DEVICES, 1),
     (im.WINNER_LOW, im.DEVICES, 1),
     (im.WINNER_HIGH, im.DEVICES, 1),
+    (im.DEVICE_OBEDIENCE, im.DEVICES, 1),
 )
-READING_CHANGES = (
-    (im.INPUTS, 1, 1),
-    (im.NODE_W, im.LEGS, 250),
-    (im.DEVICE_W + im.INVERTER, 1, 250),
-    (im.DEVICE_SOC_PERMILLE + im.INVERTER, 1, 10),
-    (im.DEVICE_MA + im.EVSE * im.LEGS, im.LEGS, 1000),
+READING_CHANGES = ((im.INPUTS, 1, 1), (im.NODE_W, im.LEGS, 250))
+OFFER_CHANGES = ((im.SETPOINT, 1, 500),), ((im.DEVICE_MA, im.LEGS, 1000),)
+POWER_CHANGES = (
+    ((im.SETPOINT, 1, 100),),
+    ((im.DEVICE_W, 1, 250), (im.DEVICE_SOC_PERMILLE, 1, 10)),
 )
 
 
-def _bits(mask, names):
-    return [name for bit, name in enumerate(names) if mask & (1 << bit)]
-
-
-def _age(age_ms):
-    return None if age_ms >= im.AGE_MAX_MS else age_ms
+def _of_device(changes, device):
+    return tuple([(first + device * count, count, step) for first, count, step in changes])
 
 
 class State:
     """Builds the published state of `image`.
 
-    name, nodes  the site's name and its nodes' names, as configured
-    errors       configuration errors, sentences; empty if the unit runs
-    extras       callable returning a dict of further sections (bus, ledger, policy), or None
+    name    the site's
+    names   Names of its rows
+    errors  configuration errors, sentences; empty if the unit runs
+    extras  callable returning a dict of further sections (bus, ledger, policy), or None
     """
 
+    # those that hold one piece of text for each row, by their keys; the others are one piece each
+    of_rows = ("nodes", "devices", "points", "limits")
     sections = (
         "site",
         "why",
@@ -67,8 +65,8 @@ class State:
         "grid",
         "house",
         "nodes",
-        "evse",
-        "inverter",
+        "devices",
+        "points",
         "island",
         "outputs",
         "requests",
@@ -76,10 +74,10 @@ class State:
         "unit",
     )
 
-    def __init__(self, image, name="islet", nodes=(), errors=(), extras=None):
+    def __init__(self, image, name, names, errors=(), extras=None):
         self.image = image
         self.name = name
-        self.nodes = nodes
+        self.names = names
         self.errors = errors
         self.extras = extras
         self.heap_low_bytes = None
@@ -87,7 +85,12 @@ class State:
         self.requests = im.REQUESTS.new()
         self.commands = array("i", image.commands)
         self.trips = im.TRIPS.new()
-        self.reasons = Reasons(image.site, self.commands, self.trips, nodes, errors)
+        self.reasons = Reasons(names, self.commands, self.trips, errors)
+        self.command_changes, self.reading_changes = COMMAND_CHANGES, READING_CHANGES
+        for device in names.devices():
+            changes = OFFER_CHANGES if takes_offer(image.site, device) else POWER_CHANGES
+            self.command_changes += _of_device(changes[0], device)
+            self.reading_changes += _of_device(changes[1], device)
 
     # --- taking and writing ---------------------------------------------------------------
 
@@ -103,21 +106,16 @@ class State:
             target[:] = source
         return self
 
-    def build(self):
-        """The whole state as a dict, of the moment of the last `take`."""
-        return {name: getattr(self, "_" + name)() for name in self.sections}
-
     def pieces(self, without=()):
-        """The same as JSON text, in pieces small enough for INV-9: a section, node or device."""
+        """The whole state as JSON text, of the moment of the last `take`, in pieces small enough
+        for INV-9: a section, or a node, device or point."""
         yield '{"schema":' + str(SCHEMA)
         for name in self.sections:
             if name in without:
                 continue
             yield ',"' + name + '":'
-            if name == "limits":
-                yield from self.limits_pieces()
-            elif name == "nodes":
-                yield from self._node_pieces()
+            if name in self.of_rows:
+                yield from self.row_pieces(name)
             else:
                 yield json.dumps(getattr(self, "_" + name)())
         if self.extras:
@@ -125,30 +123,37 @@ class State:
                 yield ',"' + name + '":' + json.dumps(value)
         yield "}"
 
-    def _node_pieces(self):
-        lead = "["
-        for node in range(self.image.site[im.NODE_COUNT]):
-            yield lead + json.dumps(self._node(node))
+    def row_pieces(self, name):
+        """A section of rows alone as JSON text, a piece per row."""
+        begin, end = "[]" if name == "nodes" else "{}"
+        lead = begin
+        for key, row in self._rows(name):
+            text = self.row_text(name, row)
+            yield lead + text if name == "nodes" else lead + json.dumps(key) + ":" + text
             lead = ","
-        yield "]" if lead == "," else "[]"
+        yield end if lead == "," else begin + end
 
-    def limits_pieces(self):
-        """The limits alone as JSON text, a piece per device."""
-        lead = "{"
-        for device in self.reasons.devices():
-            text = json.dumps(self._limits_of(device))
-            yield '{}"{}":{}'.format(lead, im.DEVICE_NAMES[device], text)
-            lead = ","
-        yield "}" if lead == "," else "{}"
+    def row_text(self, name, row):
+        """One row of it."""
+        return json.dumps(getattr(self, "_" + name)(row))
+
+    def _rows(self, name):
+        """(key, row) of a section of rows."""
+        names = self.names
+        if name == "nodes":
+            return [(None, node) for node in range(self.image.site[im.NODE_COUNT])]
+        if name == "points":
+            return [(names.point(row), row) for row in names.points()]
+        return [(names.device(row), row) for row in names.devices()]
 
     def signature(self):
         """An integer that changes when something worth telling has changed; reads the image."""
         total = self.image.trips[im.TRIPPED]
-        for rows, buffer in (
-            (CHANGES, self.image.commands),
-            (READING_CHANGES, self.image.readings),
+        for changes, buffer in (
+            (self.command_changes, self.image.commands),
+            (self.reading_changes, self.image.readings),
         ):
-            for first, count, step in rows:
+            for first, count, step in changes:
                 for i in range(first, first + count):
                     total = (total * 31 + buffer[i] // step) & 0xFFFFF
         return total
@@ -161,7 +166,6 @@ class State:
         return {
             "name": self.name,
             "version": islet_data.VERSION,
-            "topology": "T{}".format(site[im.TOPOLOGY]),
             "legs": site[im.LEG_COUNT],
             "nominal_mv": site[im.NOMINAL_MV],
             "nominal_mhz": site[im.NOMINAL_MHZ],
@@ -171,28 +175,20 @@ class State:
         }
 
     def _why(self):
-        """The one sentence that matters most now, and one per device."""
-        reasons = self.reasons
-        why = {im.DEVICE_NAMES[device]: reasons.explain(device) for device in reasons.devices()}
-        why["text"] = reasons.headline()
-        return why
+        """The one sentence that matters most now."""
+        return {"text": self.reasons.headline()}
 
     def _alerts(self):
-        commands = self.commands
-        node = commands[im.ALARM_NODE]
+        commands, names = self.commands, self.names
+        node, leg, over_ma = (commands[at] for at in (im.ALARM_NODE, im.ALARM_LEG, im.ALARM_MA))
         alarm = None
         if node >= 0:
-            alarm = {
-                "node": self.reasons.node_name(node),
-                "leg": commands[im.ALARM_LEG],
-                "over_ma": commands[im.ALARM_MA],
-                "text": words.alarm_text(
-                    self.reasons.node_name(node), commands[im.ALARM_LEG], commands[im.ALARM_MA]
-                ),
-            }
+            name = names.node(node)
+            text = words.alarm_text(name, leg, over_ma)
+            alarm = {"node": name, "leg": leg, "over_ma": over_ma, "text": text}
         return {
-            "faults": words.fault_texts(commands[im.FAULTS]),
-            "trips": words.trip_texts(self.trips[im.TRIPPED]),
+            "faults": alerts.faults(names, commands),
+            "trips": alerts.trips(names, self.trips[im.TRIPPED]),
             "trip_count": self.trips[im.TRIP_COUNT],
             "alarm": alarm,
         }
@@ -208,79 +204,24 @@ class State:
     def _house(self):
         return self._voltage(im.HOUSE_MV, im.HOUSE_MHZ, im.HOUSE_AGE_MS)
 
-    def _voltage(self, mv, mhz, age):
+    def _voltage(self, mv, mhz, age_field):
         readings = self.readings
         legs = self.image.site[im.LEG_COUNT]
+        heard = readings[age_field] <= rows.STALE_MS
         return {
-            "mv": [readings[mv + leg] for leg in range(legs)],
-            "mhz": readings[mhz],
-            "age_ms": _age(readings[age]),
+            "mv": [readings[mv + leg] for leg in range(legs)] if heard else None,
+            "mhz": readings[mhz] if heard else None,
+            "age_ms": age(readings[age_field]),
         }
 
-    def _nodes(self):
-        return [self._node(node) for node in range(self.image.site[im.NODE_COUNT])]
+    def _nodes(self, node):
+        return rows.node(self, node)
 
-    def _node(self, node):
-        site, readings = self.image.site, self.readings
-        parent = site[im.NODE_PARENT + node]
-        rows = range(node * im.LEGS, node * im.LEGS + site[im.LEG_COUNT])
-        heard = readings[im.NODE_AGE_MS + node] < im.AGE_MAX_MS
-        return {
-            "name": self.reasons.node_name(node),
-            "parent": None if parent < 0 else self.reasons.node_name(parent),
-            "limit_ma": site[im.NODE_RATING_MA + node]
-            * site[im.NODE_CONTINUOUS_PERMILLE + node]
-            // 1000,
-            "instrument": INSTRUMENT_NAMES[site[im.NODE_INSTRUMENT + node]],
-            "ma": [readings[im.NODE_MA + row] for row in rows] if heard else None,
-            "w": [readings[im.NODE_W + row] for row in rows] if heard else None,
-            "age_ms": _age(readings[im.NODE_AGE_MS + node]),
-            "leases": leases.of_node(self, node),
-        }
+    def _devices(self, device):
+        return rows.device(self, device)
 
-    def _evse(self):
-        if self.image.site[im.DEVICE_NODE + im.EVSE] < 0:
-            return None
-        readings, commands = self.readings, self.commands
-        pilot, pilot_text = words.pilot_text(commands[im.POINT_PILOT_STATE])
-        contactor, contactor_text = words.contactor_text(commands[im.POINT_CONTACTOR_STATE])
-        return {
-            "pilot": pilot,
-            "pilot_text": pilot_text,
-            "contactor": contactor,
-            "contactor_text": contactor_text,
-            "offer_ma": commands[im.SETPOINT + im.EVSE],
-            "cable_ma": commands[im.POINT_CABLE_MA],
-            "ma": [
-                readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
-                for leg in range(self.image.site[im.LEG_COUNT])
-            ],
-            "age_ms": _age(readings[im.DEVICE_AGE_MS + im.EVSE]),
-        }
-
-    def _inverter(self):
-        if self.image.site[im.DEVICE_NODE + im.INVERTER] < 0:
-            return None
-        readings, commands = self.readings, self.commands
-        soc = readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]
-        return {
-            "w": readings[im.DEVICE_W + im.INVERTER],
-            "ma": [
-                readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg]
-                for leg in range(self.image.site[im.LEG_COUNT])
-            ],
-            "setpoint_w": commands[im.SETPOINT + im.INVERTER],
-            "mode": MODE_NAMES[readings[im.DEVICE_MODE + im.INVERTER]],
-            "mode_asked": MODE_NAMES[commands[im.SETPOINT_MODE + im.INVERTER]],
-            "fault": readings[im.DEVICE_FAULT + im.INVERTER] != 0,
-            "plugged": readings[im.DEVICE_PLUGGED + im.INVERTER] != 0,
-            "anti_islanding": words.ANTI_ISLANDING[
-                readings[im.DEVICE_ANTI_ISLANDING + im.INVERTER] + 1
-            ],
-            "age_ms": _age(readings[im.DEVICE_AGE_MS + im.INVERTER]),
-            "soc_permille": None if soc < 0 else soc,
-            "soc_age_ms": _age(readings[im.DEVICE_SOC_AGE_MS + im.INVERTER]),
-        }
+    def _points(self, point):
+        return rows.point(self, point)
 
     def _island(self):
         name, text = words.island_text(self.commands[im.ISLAND_STATE])
@@ -288,10 +229,10 @@ class State:
 
     def _outputs(self):
         return {
-            "on": _bits(self.trips[im.OUTPUTS], im.OUTPUT_NAMES),
-            "permitted": _bits(self.commands[im.PERMITS], im.OUTPUT_NAMES),
-            "inputs": _bits(self.readings[im.INPUTS], im.INPUT_NAMES),
-            "inputs_age_ms": _age(self.readings[im.INPUTS_AGE_MS]),
+            "on": bits(self.trips[im.OUTPUTS], im.OUTPUT_NAMES),
+            "permitted": bits(self.commands[im.PERMITS], im.OUTPUT_NAMES),
+            "inputs": bits(self.readings[im.INPUTS], im.INPUT_NAMES),
+            "inputs_age_ms": age(self.readings[im.INPUTS_AGE_MS]),
         }
 
     def _requests(self):
@@ -299,17 +240,13 @@ class State:
         return {
             "reserve_permille": requests[im.RESERVE_PERMILLE],
             "outage_reserve_permille": requests[im.OUTAGE_RESERVE_PERMILLE],
-            "authorised": requests[im.POINT_AUTHORISED] != 0,
             "island": ("never", "auto", "now")[requests[im.ISLAND_WISH] + 1],
         }
 
-    def _limits(self):
-        return {im.DEVICE_NAMES[d]: self._limits_of(d) for d in self.reasons.devices()}
-
-    def _limits_of(self, device):
+    def _limits(self, device):
         """The claims, and who holds which lease."""
         limits = self.reasons.of_device(device)
-        limits["leases"] = leases.shown(self, device, UNITS[device])
+        limits["leases"] = leases.shown(self, device, unit(self.image.site, device))
         return limits
 
     def _unit(self):
@@ -345,13 +282,13 @@ def wall_text(wall_min):
 def raw(image):
     """The image decoded: pairs of a section's name and its (field, dict) pairs."""
     buffers = (image.site, image.readings, image.requests, image.commands, image.trips)
-    for (name, rows), buffer in zip(islet_data.FIELDS, buffers):
-        yield name, _fields(rows, buffer)
+    for (name, fields), buffer in zip(islet_data.FIELDS, buffers):
+        yield name, _fields(fields, buffer)
 
 
-def _fields(rows, buffer):
+def _fields(fields, buffer):
     index = 0
-    for name, count, unit in rows:
+    for name, count, of in fields:
         value = buffer[index] if count == 1 else list(buffer[index : index + count])
         index += count
-        yield name, {"value": value, "unit": unit}
+        yield name, {"value": value, "unit": of}

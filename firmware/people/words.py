@@ -1,19 +1,19 @@
-# islet: the sentences people read for reasons, trips, faults and states.
+# islet: the sentences people read for reasons, trips and states; those for faults: alerts.py.
 # GPL-3.0-or-later
 #
 # Core speaks in integers (code, node, leg, value); here they become plain English. Each sentence
-# is one row of a table, a fault's row also states the way out. Pure functions that import the
-# image alone, so the page, MQTT and a live view on a PC print the same words.
+# is one row of a table. Pure functions that import the image alone, so the page, MQTT and a live
+# view on a PC print the same words.
 
 from firmware import image as im
 
-# One row per REASON_*, in its order: unit of the value, sentence.
+# One row per REASON_*, in its order: unit of the value, sentence. It follows the device's name.
 # {where} is the circuit and its leg, {value} the value with its unit.
 REASONS = (
     ("", "Nothing limits it."),
     ("", "At its own rating."),
     ("", "No car is plugged in."),
-    ("", "The car is plugged in and has not asked for power."),
+    ("", "Plugged in; the car has not asked for power."),
     ("mA", "The charging cable carries at most {value}."),
     ("", "The control pilot reads a fault, so the charging point stays off."),
     ("", "Waiting for somebody authorised to start charging."),
@@ -21,8 +21,8 @@ REASONS = (
     ("protections", "The power is cut: {value}."),
     ("", "The charging contactor is still moving or has a fault."),
     ("trips", "Protection has tripped: {value}"),
-    ("", "The inverter reports a fault, or nothing is connected to it."),
-    ("ms", "The inverter has not answered for {value}."),
+    ("", "It reports a fault, or nothing is connected to it."),
+    ("ms", "It has not answered for {value}."),
     ("", "The grid is outside its normal voltage or frequency."),
     ("ms", "The grid is back; waiting {value} more, as the grid code asks."),
     ("", "The grid is back; power returns slowly, as the grid code asks."),
@@ -35,21 +35,21 @@ REASONS = (
     ("ms", "Paused for {value} after a stop for lack of current."),
     ("", "Rising slowly towards the limit."),
     ("", "The network operator limits it."),
-    ("permille", "The battery is at its reserve of {value}."),
-    ("", "The battery's charge is not known, so it counts as at its reserve."),
+    ("permille", "At its reserve of {value}."),
+    ("", "Its charge is not known, so it counts as at its reserve."),
     ("", "As you asked."),
     ("", "Nothing is asked of it."),
-    ("", "The car draws more than it was offered."),
-    ("", "This kind of site does not allow it."),
+    ("", "It draws more than it was offered."),
+    ("", "A device of this kind may not do it."),
     ("", "Just started; still looking at the state of the house."),
-    ("", "The inverter did not do what it was told, so it is held at zero."),
-    ("", "Nothing measures what the inverter does, so it stays off."),
+    ("", "It did not do what it was told, so it is held at zero."),
+    ("", "Nothing measures what it does, so it stays off."),
     (
         "",
-        "The inverter says that its anti-islanding is off, or cannot be asked and has no "
-        "certificate entered.",
+        "It says that its anti-islanding is off, or cannot be asked and has no certificate "
+        "entered.",
     ),
-    ("", "The inverter went on after its enable was taken away."),
+    ("", "It went on after its enable was taken away."),
     ("", "Held back, since its own power has pushed the grid's voltage out of bounds before."),
     ("ms", "The grid has come and gone several times; waiting {value} more."),
     ("", "What islet does shows wrongly in the measurement of {where}; the worst is assumed."),
@@ -142,121 +142,6 @@ PROTECTIONS = (
     "too hot",
 )
 
-# One row per fault bit, in FAULT_NAMES' order: what is wrong, the way out.
-FAULTS = (
-    (
-        "The control pilot is shorted or at an impossible level.",
-        "Unplug the car and try another cable; then acknowledge.",
-    ),
-    (
-        "The car's pilot diode is missing, so this may not be a car.",
-        "It looks again after a minute, three times; else unplug, or acknowledge. Charge only a "
-        "car whose inlet is sound.",
-    ),
-    (
-        "The charging contactor stays closed although it was switched off.",
-        "Do not touch the plug. Switch off the breaker of the charging point and call an "
-        "electrician; the contactor must be replaced.",
-    ),
-    (
-        "The charging contactor did not close.",
-        "Check the coil supply and the emergency stop, then acknowledge.",
-    ),
-    (
-        "The charging cable's rating cannot be read.",
-        "Unplug and plug in again, or use another cable.",
-    ),
-    (
-        "The islanding switch did not open, or its mirror contact says so wrongly: no backup.",
-        "Have an electrician check the switch and its mirror contact, then acknowledge. A good "
-        "grid carries the house meanwhile.",
-    ),
-    (
-        "The islanding switch did not close, or a pole of it carries no voltage.",
-        "It is tried again by itself, after a longer pause each time. Have an electrician check "
-        "the switch, then acknowledge.",
-    ),
-    (
-        "The neutral-earth bond did not follow, or its contact says so wrongly: no backup.",
-        "If the service switch is pulled, that is why; else have an electrician check the bond "
-        "relay and its contact. Then acknowledge. A good grid carries the house meanwhile.",
-    ),
-    (
-        "The inverter supplied the house when it must not.",
-        "It stays off until you check it and acknowledge. A good grid carries the house.",
-    ),
-    (
-        "The car drew more than it was offered or its cable bears, or twice went on drawing when "
-        "told to stop, so it was switched off.",
-        "Unplug the car and plug it in again, or acknowledge.",
-    ),
-    (
-        "Something else keeps the house live behind the open switch.",
-        "Clears by itself once it is dead: the sun or a second inverter may hold it. Find it and "
-        "switch it off if it lasts.",
-    ),
-    (
-        "The inverter stayed outside what it was told, so its enable was taken away.",
-        "It is tried again after a pause, and after the third time only when you acknowledge: "
-        "check its settings, whether something else commands it, and its meter first.",
-    ),
-    (
-        "The inverter went on although its enable was taken away.",
-        "Do not touch its circuit. Switch off its breaker and call an electrician: the enable "
-        "wire has no effect. Then acknowledge.",
-    ),
-    (
-        "A measurement contradicts what islet does, or another one below it: turned round, "
-        "on another leg, dead or of the wrong ratio.",
-        "Until then the worst is assumed. Have that transformer or meter checked, then "
-        "acknowledge; three steps that it shows rightly clear it as well.",
-    ),
-    (
-        "The supply's protective and neutral conductor seems lost, so the charging point is off.",
-        "Call the network operator. Acknowledge when the voltage is normal again.",
-    ),
-    (
-        "The charging point is off, but the car's body may be live: nothing here parts it from "
-        "the supply's protective conductor.",
-        "Do not touch car or plug; keep others away and call the network operator. Acknowledge "
-        "when the voltage is normal again.",
-    ),
-    (
-        "The charging point stays live: its contactor is welded, and nothing here has switched "
-        "off what feeds it.",
-        "Do not touch the plug. Switch off the breaker of the charging point and call an "
-        "electrician; goes with the weld.",
-    ),
-    (
-        "After the switch to the grid had closed, the house's neutral was missing, so it opened.",
-        "Call an electrician or the network operator: a lost neutral destroys appliances. Then "
-        "acknowledge.",
-    ),
-    (
-        "The neutral-earth bond reads closed, and nothing proves that it is open, so the switch "
-        "to the grid stays open.",
-        "Have an electrician check the bond relay and its contact, then acknowledge.",
-    ),
-    (
-        "The island's voltage or frequency was beyond its limits, or its neutral was lost.",
-        "No new island until the inverter and the neutral have been checked; then acknowledge.",
-    ),
-    (
-        "More was switched on than the island can carry.",
-        "Switch something off. It is tried again by itself up to three times, after a longer "
-        "pause each time; then acknowledge.",
-    ),
-    (
-        "The island ended by itself, or did not come up.",
-        "It is tried again by itself up to three times, after a short circuit once, with a longer "
-        "pause each time. Then have inverter, contacts and circuits checked, and acknowledge.",
-    ),
-    (
-        "The loads that were told to go seem to be on still.",
-        "Have the relay that switches them checked; it clears with a good grid.",
-    ),
-)
-
 PILOT = (
     "not read yet",
     "no car",
@@ -321,10 +206,10 @@ def amount(value, unit):
     if unit == "permille":
         return "{} %".format((value + 5) // 10)
     if unit == "protections":
-        names = _set_bits(value // im.IN_ESTOP, PROTECTIONS)
+        names = set_rows(value // im.IN_ESTOP, PROTECTIONS)
         return ", ".join(names) if names else "nobody knows its protective contacts"
     if unit == "trips":
-        return " ".join(row[0] for row in _set_bits(value, TRIPS))
+        return " ".join(row[0] for row in set_rows(value, TRIPS))
     return str(value)
 
 
@@ -343,8 +228,9 @@ def _duration(seconds):
     return "a long time"
 
 
-def _set_bits(mask, rows):
-    return [row for bit, row in enumerate(rows) if mask & (1 << bit)]
+def set_rows(mask, rows):
+    """Those of `rows`, one per bit, whose bit is set."""
+    return [row for bit, row in enumerate(rows) if mask >> bit & 1]
 
 
 def where_text(node_name, leg):
@@ -353,32 +239,17 @@ def where_text(node_name, leg):
     return name if leg < 0 else "{} (L{})".format(name, leg + 1)
 
 
-def reason_text(code, node_name=None, leg=-1, value=0):
-    """The sentence for a REASON_* with its node's name, leg (0…2, -1) and value."""
+def reason_text(code, node_name=None, leg=-1, value=0, after=None):
+    """The sentence for a REASON_* with its node's name, leg (0…2, -1), value, and who was served
+    before."""
     if not 0 <= code < len(REASONS):
         return "Reason {} is not known to this version.".format(code)
     unit, text = REASONS[code]
     where = where_text(node_name, leg)
     if not text.startswith("{where}"):
         where = where[0].lower() + where[1:]
-    return text.format(where=where, value=amount(value, unit))
-
-
-def fault_texts(mask):
-    """For each bit of FAULTS: {"fault", "text", "way_out"}."""
-    return _alerts("fault", mask, im.FAULT_NAMES, FAULTS)
-
-
-def trip_texts(mask):
-    """For each bit of TRIPPED: {"trip", "text", "way_out"}."""
-    return _alerts("trip", mask, im.TRIP_NAMES, TRIPS)
-
-
-def _alerts(kind, mask, names, rows):
-    return [
-        {kind: name, "text": row[0], "way_out": row[1]}
-        for name, row in zip(_set_bits(mask, names), _set_bits(mask, rows))
-    ]
+    text = text.format(where=where, value=amount(value, unit))
+    return text if after is None else "{}, after {}.".format(text[:-1], after)
 
 
 def state_text(names, texts, value):

@@ -19,6 +19,10 @@ from firmware.core.limits.obedience import Obedience
 from firmware.core.panel.layout import FRESH
 from firmware.image import Image
 from firmware.people import leases
+from firmware.people.events import Events
+from firmware.people.names import Names
+from firmware.people.standing import energised, instruments
+from firmware.people.state import State
 from tests_host.policy.walk import policy
 
 STEPS = 1_500
@@ -176,7 +180,25 @@ def limits(image: Image, rows: list[int], die: random.Random) -> Iterator[list[i
         yield decided
 
 
-ROOMS = {"limits": limits, "policy": policy}
+def people(image: Image, rows: list[int], die: random.Random) -> Iterator[list[object]]:
+    """What is published, and whether it would be told at once, of a house whose limits walk."""
+    devices: list[str | None] = [None] * im.DEVICES
+    for row, name in zip(rows, TWO, strict=True):
+        devices[row] = name
+    names = Names(image.site, ("service", "wallbox", "battery"), devices, ("socket",))
+    state, events = State(image, "home", names), Events(image, names)
+    signature = 0
+    for step, _ in enumerate(limits(image, rows, die)):
+        if step % 25:
+            continue
+        events.poll(1)
+        told, signature = signature != state.signature(), state.signature()
+        # the headline is of the first that is cut short
+        whole = json.loads("".join(state.take().pieces(("unit", "why"))))
+        yield [told, whole, events.count, instruments(image, names), energised(image)]
+
+
+ROOMS = {"limits": limits, "policy": policy, "people": people}
 
 
 def main(words: list[str]) -> None:

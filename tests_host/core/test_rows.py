@@ -28,7 +28,7 @@ GEOMETRIES = {
 
 def decided(firmware: Path, rows: tuple[int, ...], seed: int) -> dict[str, list[list[int]]]:
     command = [sys.executable, "-m", "tests_host.core.rows_run", *map(str, (*rows, seed))]
-    path = os.pathsep.join((str(firmware.parent), str(ROOT)))
+    path = os.pathsep.join((str(firmware.parent), str(ROOT), str(ROOT / ".cache/data")))
     done = subprocess.run(
         command, cwd=firmware.parent, env={**os.environ, "PYTHONPATH": path},
         capture_output=True, text=True,
@@ -89,20 +89,23 @@ def test_the_walk_meets_what_it_should() -> None:
         ("obedience.py", "self._device = device", "self._device = 1"),
         ("leases.py", "for device in range(im.DEVICES):", "for device in (0, 1):"),
         ("kernel.py", "while device < devices:", "while device < 2:"),
-        ("../../policy/takers.py", "self.device = device", "self.device = 1"),
-        ("../../policy/balance.py", "readings[im.DEVICE_W + device]", "readings[im.DEVICE_W + 1]"),
+        ("policy/takers.py", "self.device = device", "self.device = 1"),
+        ("policy/balance.py", "readings[im.DEVICE_W + device]", "readings[im.DEVICE_W + 1]"),
         (
-            "../../policy/__init__.py",
+            "policy/__init__.py",
             "requests[im.MARKET_HIGH + device]",
             "requests[im.MARKET_HIGH]",
         ),
+        ("people/rows.py", "im.GRANT_LOW + device", "im.GRANT_LOW"),
+        ("people/reasons.py", "im.WINNER_HIGH + device", "im.WINNER_HIGH"),
+        ("people/state.py", "first + device * count", "first"),
     ],
 )
 def test_a_row_that_means_a_device_is_noticed(
     file: str, old: str, new: str, tmp_path: Path
 ) -> None:
     firmware = copied(tmp_path, {"DEVICES": 4})
-    path = firmware / "core" / "limits" / file
+    path = firmware / (file if "/" in file else "core/limits/" + file)
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))

@@ -19,6 +19,7 @@ import pytest
 
 from firmware import image as im
 from tests_host.conftest import ROOT
+from tests_host.net.small_site import make_site
 from tools.image import folded
 
 if str(ROOT / "lib") not in sys.path:  # the device packages, as on the chip
@@ -29,61 +30,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def make_site() -> im.Image:
-    """Three legs; service, wallbox, battery; on the grid, a car charging below its wish."""
-    image = im.Image()
-    site, readings, commands = image.site, image.readings, image.commands
-    site[im.LEG_COUNT] = 3
-    site[im.NODE_COUNT] = 3
-    for node, rating in enumerate((25_000, 20_000, 20_000)):
-        site[im.NODE_RATING_MA + node] = rating
-        site[im.NODE_PARENT + node] = 0 if node else -1
-    site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
-    site[im.DEVICE_NODE + im.EVSE] = 1
-    site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
-    site[im.DEVICE_NODE + im.INVERTER] = 2
-    site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5000
-    readings[im.NODE_AGE_MS] = 300
-    readings[im.NODE_MA + 1] = 24_000
-    readings[im.WALL_MIN] = 3_000_000
-    commands[im.ISLAND_STATE] = im.ISLAND_GRID
-    commands[im.GRID_STATE] = im.GRID_IN_SERVICE
-    commands[im.POINT_PILOT_STATE] = im.PILOT_C
-    commands[im.SETPOINT + im.EVSE] = 9_000
-    claim(image, im.HARDWARE, im.EVSE, 0, 16_000, im.REASON_RATING)
-    claim(image, im.PANEL, im.EVSE, 0, 9_000, im.REASON_BREAKER, 0, 1, 1000)
-    claim(image, im.MARKET, im.EVSE, 0, 16_000, im.REASON_GOAL)
-    commands[im.GRANT_HIGH + im.EVSE] = 9_000
-    commands[im.WINNER_HIGH + im.EVSE] = im.PANEL
-    claim(image, im.RESERVE, im.INVERTER, 0, 5000, im.REASON_RATING, value=300)
-    commands[im.CLAIM_LOW_REASON + im.RESERVE * im.DEVICES + im.INVERTER] = im.REASON_RESERVE
-    claim(image, im.MARKET, im.INVERTER, -2000, -2000, im.REASON_GOAL)
-    commands[im.GRANT_HIGH + im.INVERTER] = 0
-    commands[im.WINNER_LOW + im.INVERTER] = im.RESERVE
-    image.requests[im.RESERVE_PERMILLE] = 300
-    image.requests[im.OUTAGE_RESERVE_PERMILLE] = 100
-    return image
-
-
-def claim(
-    image: im.Image,
-    source: int,
-    device: int,
-    low: int,
-    high: int,
-    reason: int,
-    node: int = -1,
-    leg: int = -1,
-    value: int = 0,
-) -> None:
-    at = source * im.DEVICES + device
-    commands = image.commands
-    commands[im.CLAIM_LOW + at], commands[im.CLAIM_HIGH + at] = low, high
-    commands[im.CLAIM_REASON + at] = commands[im.CLAIM_LOW_REASON + at] = reason
-    commands[im.CLAIM_NODE + at], commands[im.CLAIM_LEG + at] = node, leg
-    commands[im.CLAIM_VALUE + at] = value
 
 
 class PolicyDouble:

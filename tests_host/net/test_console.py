@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from firmware import image as im
+from firmware.people.names import Names
+from tests_host.net.small_site import make_site, names_of
 
 
 class Chip:
@@ -60,7 +62,7 @@ class Stream:
 def console(chip: Chip, image: im.Image, errors: list[str] | None = None) -> Any:
     module = importlib.import_module("firmware.net.console")
     board = SimpleNamespace(name="pico", console=None)
-    return module.Console(board, image, "box", errors or [])
+    return module.Console(board, image, "box", Names(image.site), errors or [])
 
 
 def type_in(made: Any, text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +81,7 @@ def test_the_report(
     chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = quiet()
-    image.site[im.DEVICE_NODE + im.EVSE] = 0
+    point_only(image)
     image.site[im.NODE_COUNT] = 1
     image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
     image.live[im.INPUTS_AGE_MS] = image.live[im.POINT_PILOT_AGE_MS] = 10
@@ -104,6 +106,12 @@ def test_the_report(
     assert "grid voltage" not in states
 
 
+def point_only(image: im.Image, device: int = 0) -> None:
+    image.site[im.DEVICE_KIND + device] = im.KIND_POINT
+    image.site[im.DEVICE_NODE + device] = image.site[im.DEVICE_CONTACTOR + device] = 0
+    image.site[im.POINT_DEVICE] = device
+
+
 @pytest.mark.parametrize(
     ("field", "section", "value", "reason"),
     [
@@ -123,7 +131,8 @@ def test_no_stop_while_something_is_energised(
     field: int, section: str, value: int, reason: str,
 ) -> None:  # fmt: skip
     image = quiet()
-    image.site[im.DEVICE_NODE + im.EVSE], image.site[im.ISLAND_CAPABLE] = 0, 1
+    point_only(image)
+    image.site[im.ISLAND_CAPABLE] = 1
     getattr(image, section)[field] = value
     made = console(chip, image)
     type_in(made, b"islet stop\r", monkeypatch)
@@ -188,7 +197,8 @@ def test_a_board_on_a_desk_can_be_stopped(
     """Its open inputs say closed; but no site, or this site, uses them."""
     image = quiet()
     image.live[im.INPUTS] = im.IN_CONTACTOR | im.IN_BOND
-    image.site[im.DEVICE_NODE + im.EVSE] = -1 if configured else 0
+    if not configured:
+        point_only(image)
     made = console(chip, image, [] if configured else ["nodes: missing"])
     type_in(made, b"islet stop\r", monkeypatch)
     assert chip.resets == 1
@@ -207,13 +217,14 @@ def test_the_owners_commands_and_no_others(
     chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One table for MQTT, page and console; the operator's are not the owner's to give."""
-    from firmware.people.commands import OWNER, TABLE, Commands
+    from firmware.people.asked import OWNER, TABLE
+    from firmware.people.commands import Commands
     from firmware.policy import Policy
 
-    image = quiet()
+    image = make_site()
     owner = {"goal": "hold", "charge_a": 16, "charge_w": 3000, "discharge_w": 2500}
     policy = Policy(image, {"owner." + key: value for key, value in owner.items()})
-    commands = Commands(image, policy)
+    commands = Commands(image, policy, names_of(image))
     made = console(chip, image)
     made.obey(lambda name, payload: commands.handle(name, payload, (OWNER,)))
     lines = [

@@ -20,11 +20,11 @@ from firmware.people.events import Events
 from firmware.people.state import State
 from tests_host.conftest import ROOT
 from tests_host.net.conftest import Device, PolicyDouble
+from tests_host.net.small_site import names_of
 from tools.pack import web
 
 PAGE = ROOT / "firmware/web/index.html"
 SETTINGS = {"http.host": "127.0.0.1", "http.port": 0, "http.token": "sesame"}
-NAMES = ("service", "wallbox", "battery")
 RIGHT = {"Authorization": "Bearer sesame"}
 
 
@@ -38,9 +38,10 @@ def ask(
     errors: tuple[str, ...] = (),
 ) -> Any:
     client = importlib.import_module("microdot.test_client").TestClient
-    state = State(image, "home", NAMES, errors)
-    commands = None if errors else Commands(image, PolicyDouble())
-    http = Http({**SETTINGS, "http.token": token}, state, commands, Events(image))
+    names = names_of(image)
+    state = State(image, "home", names, errors)
+    commands = None if errors else Commands(image, PolicyDouble(), names)
+    http = Http({**SETTINGS, "http.token": token}, state, commands, Events(image, names))
 
     async def go() -> Any:
         return await client(http.app).request(method, path, dict(headers or {}), body)

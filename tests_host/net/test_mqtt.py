@@ -23,6 +23,7 @@ from firmware.people.events import Events
 from firmware.people.state import State
 from tests_host.core.planted import NOTICED, plant
 from tests_host.net.conftest import Broker, Device, PolicyDouble, free_port
+from tests_host.net.small_site import names_of
 
 SETTINGS = {
     "mqtt.host": "127.0.0.1",
@@ -255,9 +256,10 @@ def test_the_trace_can_fail(
 
 
 def link(image: im.Image, port: int, **changes: object) -> Mqtt:
-    state = State(image, "home", ("service", "wallbox", "battery"))
+    names = names_of(image)
     settings = {**SETTINGS, "mqtt.port": port, **changes}
-    return Mqtt(settings, Commands(image, PolicyDouble()), state, Events(image))
+    commands = Commands(image, PolicyDouble(), names)
+    return Mqtt(settings, commands, State(image, "home", names), Events(image, names))
 
 
 async def ended(task: asyncio.Task[None]) -> None:
@@ -272,7 +274,7 @@ def test_on_cpython(broker: Broker, person: Person, site: im.Image) -> None:
         mqtt = link(site, broker.port)
         task = asyncio.create_task(mqtt.run())
         state = await asyncio.to_thread(person.wait, "state")
-        assert state["evse"]["offer_ma"] == 9000
+        assert state["devices"]["evse"]["offer_ma"] == 9000
         site.trips[im.TRIPPED] = im.TRIP_PILOT
         event = await asyncio.to_thread(person.wait, "event")
         assert (event["what"], event["name"], event["on"]) == ("trip", "pilot", True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware import image as im
-from tests_host.net.conftest import make_site
+from tests_host.net.small_site import make_site
 
 
 @pytest.fixture

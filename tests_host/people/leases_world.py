@@ -14,7 +14,9 @@ from firmware.core import KEPT_FAULTS, KEPT_TRIPS
 from firmware.core.limits.arbiter import Limits
 from firmware.ledger.keep import Keep
 from firmware.people import leases
-from firmware.people.commands import OPERATOR, OWNER, Commands
+from firmware.people.asked import OPERATOR, OWNER
+from firmware.people.commands import Commands
+from firmware.people.names import Names
 from firmware.people.state import State
 from tests_host.core.builders import healthy
 from tests_host.ledger.flash import Flash, blank
@@ -57,7 +59,10 @@ class World:
         self.keep = Keep(self.flash, self.image, KEPT_FAULTS, KEPT_TRIPS, 0, sectors)
         self.keep.restore(Policy())  # type: ignore[arg-type]
         self.limits = Limits(self.image)
-        self.commands = Commands(self.image, PolicyDouble(), self.keep.note, NODES)
+        self.commands = Commands(self.image, PolicyDouble(), self.names(), self.keep.note)
+
+    def names(self) -> Names:
+        return Names(self.image.site, NODES, ("evse", "inverter"), ("evse",))
 
     # --- what may happen ----------------------------------------------------------------------
 
@@ -100,10 +105,10 @@ class World:
         number = im.ISSUER_NAMES.index(CONTACT)
         key = (CONTACT, "inverter")
         if on:
-            leases.give(self.image, number, im.INVERTER, 0, 1_000, None)
+            leases.give(self.image, number, 1, 0, 1_000, None)
             self.model[key] = [Lease(0, 1_000, FOREVER, FOREVER)]
         else:
-            leases.release(self.image, number, im.INVERTER)
+            leases.release(self.image, number, 1)
             self.model.pop(key, None)
         self.check()
 
@@ -202,11 +207,12 @@ class World:
 
     def _named(self, target: str, keys: list[tuple[str, str]]) -> None:
         """Who holds it is published."""
-        state = State(self.image, "home", NODES).take()
+        state = State(self.image, "home", self.names()).take()
         if target in NODES:
-            rows = state.build()["nodes"][NODES.index(target)]["leases"]
+            shown = state.row_text("nodes", NODES.index(target))
         else:
-            rows = state.build()["limits"][target]["leases"]
+            shown = state.row_text("limits", ("evse", "inverter").index(target))
+        rows = json.loads(shown)["leases"]
         names = {row["issuer"] for row in rows}
         sure = {key[0] for key in keys if self._holds(key)}
         maybe = {key[0] for key in keys if self._unsure(key)}

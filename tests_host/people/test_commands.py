@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from firmware import image as im
 from firmware.people import leases
-from firmware.people.commands import OWNER, TABLE, Commands
+from firmware.people.asked import OWNER, TABLE
+from firmware.people.commands import Commands
 from tests_host.conftest import ROOT, RunDevice
-from tests_host.net.conftest import PolicyDouble, make_site
+from tests_host.net.conftest import PolicyDouble
+from tests_host.net.small_site import make_site, names_of
 
+EVSE, INVERTER = 0, 1
 HOSTILE = json.loads((ROOT / "tests_host/net/hostile.json").read_text())
 
 
@@ -24,7 +27,7 @@ def policy() -> PolicyDouble:
 
 @pytest.fixture
 def commands(site: im.Image, policy: PolicyDouble) -> Commands:
-    return Commands(site, policy, nodes=("service", "wallbox"))
+    return Commands(site, policy, names_of(site))
 
 
 def ok(commands: Commands, name: str, payload: str) -> str:
@@ -55,22 +58,26 @@ def test_wishes(commands: Commands, policy: PolicyDouble) -> None:
     ok(commands, "target_w", '{"target_w": 2000.0, "ttl_s": 60}')
     ok(commands, "charge_ma", "0")
     assert policy.said == [
-        ("wish", im.INVERTER, -1500, 3_600_000),
-        ("wish", im.INVERTER, 2000, 60_000),
-        ("wish", im.EVSE, 0, 3_600_000),
+        ("wish", INVERTER, -1500, 3_600_000),
+        ("wish", INVERTER, 2000, 60_000),
+        ("wish", EVSE, 0, 3_600_000),
     ]
-    assert refused(commands, "target_w", "-5001") == ("target_w", "-5000 to 5000 W at this site")
+    assert refused(commands, "target_w", "-5001") == ("target_w", "-5000 to 5000 W for it")
     assert refused(commands, "charge_ma", "5999") == (
         "charge_ma",
-        "0, or 6000 to 16000 mA at this site",
+        "0, or 6000 to 16000 mA for it",
     )
     assert len(policy.said) == 3
 
 
 def test_a_missing_device_is_named(site: im.Image, commands: Commands) -> None:
-    site.site[im.DEVICE_NODE + im.INVERTER] = -1
+    site.site[im.DEVICE_NODE + INVERTER] = -1
     answer = commands.handle("target_w", b"100")
-    assert answer["error"] == "this site has no inverter"
+    assert answer["error"] == "this site has nothing that can do that"
+    answer = commands.handle("target_w", b'{"target_w": 100, "device": "inverter"}')
+    assert (answer["field"], answer["allowed"]) == ("device", "one of evse")
+    answer = commands.handle("target_w", b'{"target_w": 100, "device": "evse"}')
+    assert (answer["field"], answer["allowed"]) == ("device", "nothing: this site has none")
 
 
 def test_no_command_lowers_a_reserve(site: im.Image, commands: Commands) -> None:
@@ -95,11 +102,11 @@ def held(site: im.Image, issuer: str, leased: int) -> list[tuple[int, int, int]]
 def test_operator(site: im.Image, commands: Commands) -> None:
     """INV-8: a restriction holds for its time or until its issuer releases it."""
     ok(commands, "operator", '{"device": "evse", "high": 7000, "until_released": true}')
-    assert held(site, "operator", im.EVSE) == [(-2_000_000, 7000, leases.RELEASED)]
+    assert held(site, "operator", EVSE) == [(-2_000_000, 7000, leases.RELEASED)]
     ok(commands, "operator", '{"device": "inverter", "low": -1000, "high": 0, "ttl_s": 60}')
-    assert held(site, "operator", im.INVERTER) == [(-1000, 0, 61)]
+    assert held(site, "operator", INVERTER) == [(-1000, 0, 61)]
     ok(commands, "operator", '{"device": "evse", "release": true}')
-    assert not held(site, "operator", im.EVSE) and held(site, "operator", im.INVERTER)
+    assert not held(site, "operator", EVSE) and held(site, "operator", INVERTER)
     field, allowed = refused(commands, "operator", '{"device": "evse", "high": 1}')
     assert field == "ttl_s" and "exactly one" in allowed
     assert refused(commands, "operator", '{"device": "evse", "ttl_s": 5}')[0] == "high"
@@ -119,7 +126,7 @@ def test_inv_8_a_limit_is_its_issuers(site: im.Image, commands: Commands) -> Non
     for name, issuer in (("limit", {}), ("operator", {"issuer": "ocpp"})):
         answer = commands.handle(name, {"device": "evse", "release": True, **issuer})
         assert answer["field"] == "release" and answer["allowed"].endswith(": operator")
-    assert held(site, "operator", im.EVSE) == [(-2_000_000, 0, leases.RELEASED)]
+    assert held(site, "operator", EVSE) == [(-2_000_000, 0, leases.RELEASED)]
     payload = '{"device": "evse", "high": 1, "ttl_s": 9, "issuer": "owner"}'
     assert refused(commands, "operator", payload)[0] == "issuer"
 
@@ -130,10 +137,10 @@ def test_inv_8_limits_add_up_and_a_release_with_a_range_replaces(
     """INV-8"""
     ok(commands, "operator", '{"device": "inverter", "high": 0, "until_released": true}')
     ok(commands, "operator", '{"device": "inverter", "high": 4200, "ttl_s": 20}')
-    assert [step[1] for step in held(site, "operator", im.INVERTER)] == [0]
+    assert [step[1] for step in held(site, "operator", INVERTER)] == [0]
     payload = '{"device": "inverter", "high": 4200, "ttl_s": 20, "release": true}'
     ok(commands, "operator", payload)
-    assert [step[1] for step in held(site, "operator", im.INVERTER)] == [4200]
+    assert [step[1] for step in held(site, "operator", INVERTER)] == [4200]
 
 
 def test_all_devices_and_nodes(site: im.Image, commands: Commands) -> None:
@@ -144,7 +151,9 @@ def test_all_devices_and_nodes(site: im.Image, commands: Commands) -> None:
     payload = '{"node": "%s", "high": 20000, "ttl_s": 60, "back_high": 6000, "issuer": "site"}'
     ok(commands, "operator", payload % "service")
     assert held(site, "site", leases.NODE) == [(-2_000_000, 20_000, 61)]
-    assert refused(commands, "operator", payload % "attic")[1] == "one of service, wallbox"
+    assert (
+        refused(commands, "operator", payload % "attic")[1] == "one of battery, service, wallbox"
+    )
     field, allowed = refused(commands, "operator", payload % "wallbox")
     assert (field, allowed) == ("node", "service")
     shown = leases.of_node(site, 0)
@@ -186,7 +195,9 @@ def test_hostile_payloads(name: str, payload: str, field: str) -> None:
     image = make_site()
     policy = PolicyDouble()
     before = bytes(image.requests)
-    answer = Commands(image, policy).handle(name, payload.encode("utf-8", "surrogateescape"))
+    answer = Commands(image, policy, names_of(image)).handle(
+        name, payload.encode("utf-8", "surrogateescape")
+    )
     assert not answer["ok"]
     assert answer["field"] == field
     assert answer["error"] and answer["allowed"]
@@ -197,7 +208,8 @@ def test_hostile_payloads(name: str, payload: str, field: str) -> None:
 @given(st.sampled_from([row[0] for row in TABLE] + ["", "?"]), st.binary(max_size=600))
 @settings(max_examples=300)
 def test_any_bytes_get_an_answer(name: str, payload: bytes) -> None:
-    answer = Commands(make_site(), PolicyDouble()).handle(name, payload)
+    image = make_site()
+    answer = Commands(image, PolicyDouble(), names_of(image)).handle(name, payload)
     json.dumps(answer)
     assert answer["ok"] or answer["field"]
 
@@ -217,7 +229,9 @@ FIELD_NAMES = sorted({field[0] for row in TABLE for field in row[2]} | {"id", "c
 @settings(max_examples=300)
 def test_any_object_gets_an_answer_and_requests_stay_in_range(name: str, value: dict) -> None:
     image = make_site()
-    answer = Commands(image, PolicyDouble()).handle(name, json.dumps(value).encode())
+    answer = Commands(image, PolicyDouble(), names_of(image)).handle(
+        name, json.dumps(value).encode()
+    )
     assert answer["ok"] or answer["field"]
     for _, index, count, _, low, high, _, _ in im.REQUESTS.rows:
         assert all(low <= v <= high for v in image.requests[index : index + count])

@@ -7,28 +7,39 @@ import json
 import pytest
 
 from firmware import image as im
+from firmware.people import rows
 from firmware.people.events import KEPT, Events
 from firmware.people.state import State, raw, wall_text
-from tests_host.conftest import ROOT, RunDevice
-from tests_host.net.conftest import claim
+from tests_host.conftest import RunDevice
+from tests_host.net.small_site import claim, names_of
 
-NAMES = ("service", "wallbox", "battery")
+EVSE, INVERTER = 0, 1
+
+
+def state_of(image: im.Image, errors: tuple[str, ...] = ()) -> State:
+    return State(image, "home", names_of(image), errors).take()
 
 
 def published(image: im.Image, errors: tuple[str, ...] = ()) -> dict:
-    return json.loads("".join(State(image, "home", NAMES, errors).take().pieces()))
+    return json.loads("".join(state_of(image, errors).pieces()))
 
 
-def test_sections_and_pieces_agree(site: im.Image) -> None:
-    state = State(site, "home", NAMES, extras=lambda: {"bus": {"timeouts": 3}}).take()
+def events_of(image: im.Image) -> Events:
+    return Events(image, names_of(image))
+
+
+def test_sections_and_their_rows_agree(site: im.Image) -> None:
+    names = names_of(site)
+    state = State(site, "home", names, extras=lambda: {"bus": {"timeouts": 3}}).take()
     whole = json.loads("".join(state.pieces()))
-    built = state.build()
-    for name in built:
-        if name != "unit":
-            assert whole[name] == built[name]
-    assert whole["schema"] == 1 and whole["bus"]["timeouts"] == 3
-    assert json.loads("".join(state.limits_pieces())) == whole["limits"]
+    assert [*whole] == ["schema", *state.sections, "bus"]
+    assert whole["schema"] == 2 and whole["bus"]["timeouts"] == 3
+    assert json.loads("".join(state.row_pieces("limits"))) == whole["limits"]
+    assert json.loads(state.row_text("devices", INVERTER)) == whole["devices"]["inverter"]
     assert "limits" not in json.loads("".join(state.pieces(("limits",))))
+    empty = State(im.Image(), "home", names_of(im.Image())).take()
+    shown = json.loads("".join(empty.pieces()))
+    assert (shown["nodes"], shown["devices"], shown["points"], shown["limits"]) == ([], {}, {}, {})
 
 
 def test_contents(site: im.Image) -> None:
@@ -38,7 +49,7 @@ def test_contents(site: im.Image) -> None:
     assert state["nodes"][0]["limit_ma"] == 25_000
     assert state["nodes"][1]["ma"] is None and state["nodes"][1]["age_ms"] is None
     assert state["nodes"][1]["parent"] == "service"
-    assert state["inverter"]["soc_permille"] is None
+    assert state["devices"]["inverter"]["soc_permille"] is None
     assert state["limits"]["evse"]["claims"][im.PANEL] == {
         "source": "panel",
         "low_ma": 0,
@@ -53,19 +64,140 @@ def test_contents(site: im.Image) -> None:
     }
 
 
+def test_a_device_and_its_point(site: im.Image) -> None:
+    readings, commands = site.readings, site.commands
+    readings[im.DEVICE_AGE_MS + EVSE] = 150
+    for leg in range(3):
+        readings[im.DEVICE_MA + leg] = 8_000 + leg
+    commands[im.POINT_CONTACTOR_STATE] = im.CONTACTOR_CLOSED
+    commands[im.POINT_UNPLUGS], commands[im.POINT_REST_MS] = 3, 4_000
+    state = published(site)
+    assert state["devices"]["evse"] == {
+        "kind": "point",
+        "node": "wallbox",
+        "point": "evse",
+        "ma": {"L1": 8_000, "L2": 8_001, "L3": 8_002},
+        "w": 5_520,
+        "age_ms": 150,
+        "offer_ma": 9_000,
+        "grant_low_ma": 0,
+        "grant_high_ma": 9_000,
+        "why": "The car: Circuit service (L2) has 1.0 A left.",
+        "after": None,
+        "obedience": "quiet",
+        "barred": [],
+        "plugged": True,
+        "status": "C",
+    }
+    assert state["points"] == {
+        "evse": {
+            "device": "evse",
+            "pilot": "C",
+            "pilot_text": "car asks for power",
+            "contactor": "closed",
+            "contactor_text": "closed",
+            "cable_ma": None,
+            "unplugs": 3,
+            "rest_ms": 4_000,
+            "authorised": False,
+            "needs_authorising": False,
+        }
+    }
+    # an open contact carries nothing: what its clamps show is noise, unless it is much
+    commands[im.POINT_CONTACTOR_STATE] = im.CONTACTOR_OPEN
+    for leg, (ma, w) in enumerate(((300, 0), (5_000, 1_150))):
+        readings[im.DEVICE_MA], readings[im.DEVICE_MA + 1], readings[im.DEVICE_MA + 2] = ma, 0, 0
+        device = published(site)["devices"]["evse"]
+        assert (device["w"], device["status"]) == (w, "B"), leg
+
+
+def test_what_is_stale_is_null(site: im.Image) -> None:
+    """No figure stands for longer than INV-4 lets it; the age says since when."""
+    readings = site.readings
+    ages = (im.DEVICE_AGE_MS + EVSE, im.DEVICE_AGE_MS + INVERTER, im.NODE_AGE_MS, im.GRID_AGE_MS)
+    readings[im.DEVICE_SOC_PERMILLE + INVERTER] = 500
+    for age_ms, known in ((2_000, True), (2_100, False), (im.AGE_MAX_MS, False)):
+        for field in ages:
+            readings[field] = age_ms
+        readings[im.DEVICE_SOC_AGE_MS + INVERTER] = min(age_ms * 60, im.AGE_MAX_MS)
+        state = published(site)
+        evse, inverter = state["devices"]["evse"], state["devices"]["inverter"]
+        shown = [evse["ma"], evse["w"], state["nodes"][0]["w"], state["grid"]["mv"]]
+        shown += [inverter[key] for key in ("ma", "w", "mode", "fault", "plugged", "soc_permille")]
+        assert [value is not None for value in shown] == [known] * len(shown), age_ms
+        assert inverter["age_ms"] == (age_ms if age_ms < im.AGE_MAX_MS else None)
+
+
+@pytest.mark.parametrize(
+    ("pilot", "status", "plugged"),
+    [
+        (im.PILOT_UNKNOWN, None, None),
+        (im.PILOT_A, "A", False),
+        (im.PILOT_B, "B", True),
+        (im.PILOT_C, "B", True),
+        (im.PILOT_E, "F", False),
+        (im.PILOT_F, "F", False),
+        (im.PILOT_DIODE, "F", False),
+    ],
+)
+def test_the_status_of_a_charging_point(
+    site: im.Image, pilot: int, status: str | None, plugged: bool | None
+) -> None:
+    """As evcc reads it: C is a car that charges, paused by islet it is B."""
+    site.commands[im.POINT_PILOT_STATE] = pilot
+    device = published(site)["devices"]["evse"]
+    assert (device["status"], device["plugged"]) == (status, plugged)
+
+
+def test_the_status_of_a_gateway(site: im.Image) -> None:
+    site.site[im.DEVICE_BEHIND + INVERTER] = im.BEHIND_CAR
+    readings = site.readings
+    assert published(site)["devices"]["inverter"]["status"] is None, "not heard"
+    readings[im.DEVICE_AGE_MS + INVERTER] = 0
+    assert published(site)["devices"]["inverter"]["status"] == "A"
+    readings[im.DEVICE_PLUGGED + INVERTER] = 1
+    for ma, status in ((0, "B"), (4_000, "C"), (-4_000, "B")):
+        readings[im.DEVICE_MA + INVERTER * im.LEGS] = ma
+        assert published(site)["devices"]["inverter"]["status"] == status
+    readings[im.DEVICE_FAULT + INVERTER] = 1
+    assert published(site)["devices"]["inverter"]["status"] == "F"
+
+
+def test_names_by_number_are_complete() -> None:
+    for names, prefix in (
+        (rows.KIND_NAMES, "KIND_"),
+        (rows.MODE_NAMES, "MODE_"),
+        (rows.INSTRUMENT_NAMES, "INSTRUMENT_"),
+        (rows.OBEY_NAMES, "OBEY_"),
+    ):
+        for name, number in vars(im).items():
+            if name.startswith(prefix):
+                assert names[number] == name[len(prefix) :].lower()
+    for name, bit in vars(im).items():
+        if name.startswith("BAR_"):
+            assert rows.bits(bit, rows.BAR_NAMES) == [name[4:].lower()]
+
+
 def test_the_reason_of_each_device(site: im.Image) -> None:
-    why = published(site)["why"]
-    assert why["evse"] == "Circuit service (L2) has 1.0 A left."
-    assert why["inverter"] == "The battery is at its reserve of 30 %."
-    assert why["text"] == "The car: " + why["evse"]
-    claim(site, im.MARKET, im.INVERTER, 0, 0, im.REASON_NO_GOAL)
-    assert published(site)["why"]["inverter"] == "Nothing is asked of it."
+    state = published(site)
+    evse, inverter = (state["devices"][name]["why"] for name in ("evse", "inverter"))
+    assert evse == "The car: Circuit service (L2) has 1.0 A left."
+    assert inverter == "The battery: At its reserve of 30 %."
+    assert state["why"]["text"] == evse
+    claim(site, im.MARKET, INVERTER, 0, 0, im.REASON_NO_GOAL)
+    why = published(site)["devices"]["inverter"]["why"]
+    assert why == "The battery: Nothing is asked of it."
     # charging cut short by the panel
-    claim(site, im.MARKET, im.INVERTER, 4000, 4000, im.REASON_GOAL)
-    claim(site, im.PANEL, im.INVERTER, 0, 1500, im.REASON_BREAKER, 0, 2, 0)
-    site.commands[im.GRANT_LOW + im.INVERTER] = site.commands[im.GRANT_HIGH + im.INVERTER] = 1500
-    site.commands[im.WINNER_HIGH + im.INVERTER] = im.PANEL
-    assert "(L3)" in published(site)["why"]["inverter"]
+    claim(site, im.MARKET, INVERTER, 4000, 4000, im.REASON_GOAL)
+    claim(site, im.PANEL, INVERTER, 0, 1500, im.REASON_BREAKER, 0, 2, 0)
+    site.commands[im.GRANT_LOW + INVERTER] = site.commands[im.GRANT_HIGH + INVERTER] = 1500
+    site.commands[im.WINNER_HIGH + INVERTER] = im.PANEL
+    assert "(L3) has" in published(site)["devices"]["inverter"]["why"]
+    site.commands[im.DEVICE_AFTER + INVERTER] = EVSE
+    shown = published(site)["devices"]["inverter"]
+    assert shown["why"].endswith(" left, after evse.") and shown["after"] == "evse"
+    claim(site, im.PANEL, INVERTER, 0, 1500, im.REASON_METER_STALE, 0, 2, 0)
+    assert "after" not in published(site)["devices"]["inverter"]["why"], "nobody has taken that"
 
 
 @pytest.mark.parametrize(
@@ -94,23 +226,44 @@ def test_configuration_errors_come_before_all(site: im.Image) -> None:
 
 def test_one_moment(site: im.Image) -> None:
     """What changes after `take` is not seen by the pieces that follow."""
-    state = State(site, "home", NAMES).take()
-    pieces = state.pieces()
+    pieces = state_of(site).pieces()
     text = next(pieces) + next(pieces)
-    next_piece = max(map(len, State(site, "home", NAMES).take().pieces()))
+    next_piece = max(map(len, state_of(site).pieces()))
     assert next_piece < 2500, "a piece too long for its turn (INV-9)"
-    site.commands[im.SETPOINT + im.EVSE] = 6_000
-    assert json.loads(text + "".join(pieces))["evse"]["offer_ma"] == 9_000
+    site.commands[im.SETPOINT + EVSE] = 6_000
+    assert json.loads(text + "".join(pieces))["devices"]["evse"]["offer_ma"] == 9_000
 
 
-def test_signature_ignores_flicker_and_sees_changes(site: im.Image) -> None:
-    state = State(site, "home", NAMES)
+CHANGES = [
+    # section, field of a device's row, too little, enough
+    ("commands", im.SETPOINT + EVSE, 400, 1_000),
+    ("commands", im.SETPOINT + INVERTER, 90, 200),
+    ("readings", im.DEVICE_MA + EVSE * im.LEGS + 2, 900, 2_000),
+    ("readings", im.DEVICE_MA + INVERTER * im.LEGS, 900_000, None),
+    ("readings", im.DEVICE_W + INVERTER, 200, 500),
+    ("readings", im.DEVICE_W + EVSE, 900_000, None),
+    ("readings", im.DEVICE_SOC_PERMILLE + INVERTER, 8, 20),
+    ("readings", im.NODE_W, 200, 500),
+    ("commands", im.POINT_PILOT_STATE, 0, 1),
+    ("commands", im.DEVICE_OBEDIENCE + INVERTER, 0, 1),
+    ("commands", im.BEAT, 900_000, None),
+]
+
+
+@pytest.mark.parametrize(("section", "field", "little", "enough"), CHANGES)
+def test_what_is_told_at_once(
+    site: im.Image, section: str, field: int, little: int, enough: int | None
+) -> None:
+    """Each device has a dead band of its own kind: flicker is not told, changes are."""
+    buffer = getattr(site, section)
+    buffer[field] = 0
+    state = state_of(site)
     before = state.signature()
-    site.readings[im.NODE_W] = 20
-    site.commands[im.BEAT] += 1
+    buffer[field] = little
     assert state.signature() == before
-    site.commands[im.SETPOINT + im.EVSE] = 8_000
-    assert state.signature() != before
+    if enough is not None:
+        buffer[field] = enough
+        assert state.signature() != before
 
 
 def test_raw_image_has_every_field(site: im.Image) -> None:
@@ -129,7 +282,7 @@ def test_wall_time() -> None:
 
 def test_a_bond_that_reads_closed_is_told_every_hour(site: im.Image) -> None:
     """safety.md 6; not by who polls oftener, and not once it has gone."""
-    events = Events(site)
+    events = events_of(site)
     site.commands[im.FAULTS] = im.FAULT_BOND | im.FAULT_CABLE
     events.poll(1)
     for told in (1, 2, 3):
@@ -148,7 +301,7 @@ def test_a_bond_that_reads_closed_is_told_every_hour(site: im.Image) -> None:
 
 
 def test_events(site: im.Image) -> None:
-    events = Events(site)
+    events = events_of(site)
     events.poll()
     assert events.after(0) == (0, [])
     site.commands[im.ISLAND_STATE] = im.ISLAND_STOPPING
@@ -172,11 +325,12 @@ def test_events(site: im.Image) -> None:
 
 
 def test_the_same_on_micropython(run_device: RunDevice, site: im.Image) -> None:
-    script = (ROOT / "tests_host/net/conftest.py").read_text()
-    begin, end = script.index("def make_site"), script.index("class PolicyDouble")
-    device = "from firmware import image as im\nfrom firmware.people.state import State\n"
-    device += script[begin:end]
-    device += f"print(''.join(State(make_site(), 'home', {NAMES}).take().pieces()))\n"
+    device = (
+        "from firmware.people.state import State\n"
+        "from tests_host.net.small_site import make_site, names_of\n"
+        "site = make_site()\n"
+        "print(''.join(State(site, 'home', names_of(site)).take().pieces()))\n"
+    )
     printed = json.loads(run_device(device))
     here = published(site)
     assert printed["unit"].pop("heap_free_bytes") > 0

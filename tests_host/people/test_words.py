@@ -7,9 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import image as im
-from firmware.people import words
+from firmware.people import alerts, words
+from firmware.people.names import Names
 from tests_host.conftest import RunDevice
 
+
+def all_alerts() -> list[dict]:
+    image = im.Image()
+    names, commands = Names(image.site), image.commands
+    commands[im.FAULTS] = (1 << len(im.FAULT_NAMES)) - 1
+    return alerts.faults(names, commands) + alerts.trips(names, (1 << len(im.TRIP_NAMES)) - 1)
+
+
+EVERYTHING = all_alerts()
 REASONS = {name: getattr(im, name) for name in dir(im) if name.startswith("REASON_")}
 
 
@@ -21,7 +31,7 @@ def test_one_row_per_reason() -> None:
     ("rows", "names"),
     [
         (words.TRIPS, im.TRIP_NAMES),
-        (words.FAULTS, im.FAULT_NAMES),
+        (alerts.FAULTS, im.FAULT_NAMES),
         (words.PILOT, im.PILOT_NAMES),
         (words.CONTACTOR, im.CONTACTOR_NAMES),
         (words.GRID, im.GRID_NAMES),
@@ -33,9 +43,9 @@ def test_one_row_per_name(rows: tuple[object, ...], names: tuple[str, ...]) -> N
 
 
 def test_every_fault_and_trip_states_its_way_out() -> None:
-    faults, trips = (1 << len(im.FAULT_NAMES)) - 1, (1 << len(im.TRIP_NAMES)) - 1
-    for row in words.fault_texts(faults) + words.trip_texts(trips):
+    for row in EVERYTHING:
         assert len(row["way_out"]) > 15, row
+    assert len(EVERYTHING) == len(im.FAULT_NAMES) + len(im.TRIP_NAMES)
 
 
 @given(st.sampled_from(sorted(REASONS.values())), st.integers(-1, 2), st.integers(-(10**9), 10**9))
@@ -57,8 +67,9 @@ def test_examples() -> None:
     assert words.reason_text(im.REASON_GRID_WAIT, value=250_000).endswith(
         "waiting 4 min more, as the grid code asks."
     )
-    assert words.reason_text(im.REASON_RESERVE, value=300) == (
-        "The battery is at its reserve of 30 %."
+    assert words.reason_text(im.REASON_RESERVE, value=300) == "At its reserve of 30 %."
+    assert words.reason_text(im.REASON_BUSBAR, "garage", 0, 0, "carport") == (
+        "The busbar of circuit garage (L1) has 0.0 A left, after carport."
     )
     assert words.reason_text(99) == "Reason 99 is not known to this version."
     assert words.amount(-1499, "W") == "-1.5 kW"
@@ -68,11 +79,15 @@ def test_examples() -> None:
 
 def test_the_same_words_on_micropython(run_device: RunDevice) -> None:
     script = """
-from firmware.people import words
+from firmware import image as im
+from firmware.people import alerts, words
+from firmware.people.names import Names
 for code in range(len(words.REASONS)):
     for value in (0, 999, -1499, 87654321):
         print(words.reason_text(code, "attic", code % 3, value))
-print(words.fault_texts((1 << len(words.FAULTS)) - 1))
+image = im.Image()
+image.commands[im.FAULTS] = (1 << len(alerts.FAULTS)) - 1
+print(alerts.faults(Names(image.site), image.commands))
 """
     expected = [
         words.reason_text(code, "attic", code % 3, value)
@@ -81,4 +96,4 @@ print(words.fault_texts((1 << len(words.FAULTS)) - 1))
     ]
     printed = run_device(script).splitlines()
     assert printed[:-1] == expected
-    assert len(eval(printed[-1])) == len(words.FAULTS)
+    assert eval(printed[-1]) == EVERYTHING[: len(alerts.FAULTS)]

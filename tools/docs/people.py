@@ -11,7 +11,7 @@ from firmware import image as im
 from firmware.core.limits import hardware
 from firmware.ledger import keep
 from firmware.net import http, mqtt
-from firmware.people import commands, leases, words
+from firmware.people import alerts, asked, leases, words
 from firmware.policy import GOALS
 from tools.tables import markdown
 
@@ -48,7 +48,7 @@ ENDS = {
     "GOAL": "the command `goal`",
     "NO_GOAL": "the command `goal`",
     "NOT_FOLLOWED": "by itself when it draws no more; else see the fault `not_followed`",
-    "TOPOLOGY": "never; another topology of the site",
+    "TOPOLOGY": "never; another kind of device",
     "BOOT": "by itself within seconds; if not, an instrument is silent",
     "NOT_OBEYED": "by itself after a pause; see the fault `not_obeyed`",
     "UNWITNESSED": "an instrument at the device's own node, by the configuration",
@@ -118,7 +118,7 @@ def zeros() -> Iterator[str]:
 
 
 def faults() -> Iterator[str]:
-    rows = ((f"`{n}`", *row) for n, row in zip(im.FAULT_NAMES, words.FAULTS, strict=True))
+    rows = ((f"`{n}`", *row) for n, row in zip(im.FAULT_NAMES, alerts.FAULTS, strict=True))
     return markdown("fault | what is wrong | way out", rows)
 
 
@@ -145,21 +145,21 @@ def goals() -> Iterator[str]:
     return markdown("goal | needs the house meter | car | battery | meaning", rows)
 
 
-def asked() -> Iterator[str]:
+def commands() -> Iterator[str]:
     """The commands, a row for each field."""
     return markdown("command | who | field | allowed | default | meaning", _fields())
 
 
 def _fields() -> Iterator[tuple[object, ...]]:
-    for name, who, fields, text in commands.TABLE:
+    for name, who, fields, text in asked.TABLE:
         if not fields:
             yield name, who, "–", "nothing", "–", text
         said = (name, who), text
         for field in fields:
             default = field[5]
-            required = default is commands.REQUIRED
+            required = default is asked.REQUIRED
             shown = "required" if required else "–" if default is None else default
-            yield *said[0], field[0], commands.allowed_text(field), shown, said[1]
+            yield *said[0], field[0], asked.allowed_text(field), shown, said[1]
             said = ("", ""), ""
 
 

@@ -42,7 +42,7 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`), by HTTP "
         '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`), and '
         "the owner's on the board's console (`islet NAME PAYLOAD`).",
-        people.asked(),
+        people.commands(),
     )
     yield (
         "MQTT",

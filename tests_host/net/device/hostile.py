@@ -2,8 +2,8 @@
 # GPL-3.0-or-later
 import json
 
-from firmware import image as im
 from firmware.people.commands import Commands
+from tests_host.net.small_site import make_site, names_of
 
 
 class Policy:
@@ -14,16 +14,8 @@ class Policy:
         raise AssertionError(value)
 
 
-image = im.Image()
-image.site[im.DEVICE_NODE + im.EVSE] = 1
-image.site[im.DEVICE_MAX_MA + im.EVSE] = 16000
-image.site[im.DEVICE_NODE + im.INVERTER] = 2
-image.site[im.DEVICE_CHARGE_W + im.INVERTER] = image.site[im.DEVICE_DISCHARGE_W + im.INVERTER] = (
-    5000
-)
-image.requests[im.RESERVE_PERMILLE] = 300
-image.requests[im.OUTAGE_RESERVE_PERMILLE] = 100
-commands = Commands(image, Policy())
+image = make_site()
+commands = Commands(image, Policy(), names_of(image))
 before = bytes(image.requests)
 with open("tests_host/net/hostile.json") as file:
     rows = json.load(file)

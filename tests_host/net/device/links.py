@@ -10,7 +10,6 @@ import os
 import socket
 import sys
 
-from firmware import image as im
 from firmware.net import http as http_module
 from firmware.net import mqtt as mqtt_module
 from firmware.net.http import Http
@@ -19,6 +18,7 @@ from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.state import State
 from firmware.policy import Policy
+from tests_host.net.small_site import make_site, names_of
 
 SETTINGS = {
     "owner.goal": "hold",
@@ -85,19 +85,11 @@ class TracedModule:
     socket = Traced
 
 
-image = im.Image()
-site = image.site
-site[im.LEG_COUNT] = 3
-site[im.NODE_COUNT] = 3
-site[im.DEVICE_NODE + im.EVSE] = 1
-site[im.DEVICE_MAX_MA + im.EVSE] = 16000
-site[im.DEVICE_NODE + im.INVERTER] = 2
-site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5000
-image.requests[im.RESERVE_PERMILLE] = 300
-image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
+image = make_site()
+names = names_of(image)
 policy = Policy(image, SETTINGS)
-events = Events(image)
-commands = Commands(image, policy)
+events = Events(image, names)
+commands = Commands(image, policy, names)
 links = {}
 ticks = [0]
 
@@ -110,7 +102,7 @@ def extras():
     return out
 
 
-state = State(image, "test", ("service", "wallbox", "battery"), (), extras)
+state = State(image, "test", names, (), extras)
 if os.getenv("ISLET_TEST_FAST") == "1":
     http_module._DEADLINE_S = 1
     http_module._STATE_MAX_MS = 500

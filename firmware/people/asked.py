@@ -1,0 +1,193 @@
+# islet: what people and the network operator may ask for, a row per command, and its check.
+# GPL-3.0-or-later
+#
+# A command is checked in full before anything changes. A refusal names the field, what came and
+# what is allowed.
+
+import json
+
+from firmware.base import strict_json
+from firmware.people import leases
+from firmware.people.names import DEVICE, DEVICES, NODE, POINT
+
+MAX_PAYLOAD = 512  # bytes
+OWNER, OPERATOR = "owner", "operator"
+GOALS = ("hold", "charge", "solar", "self", "discharge")
+ISLAND_CHOICES = ("never", "auto", "now")
+_WIDEST = leases.WIDEST
+_WEEK_S = 604_800
+REQUIRED = object()
+
+# field: name, kind ("int", "bool", the choices, or what is named), unit, lowest, highest, default
+_TTL = ("ttl_s", "int", "s", 1, 86_400, 3600)
+_DEVICE = ("device", DEVICE, "", 0, 0, None)
+
+# a limit: of what, which range, for how long, and what stands while none with an end does
+_ISSUERS = leases.spoken_for(OPERATOR)
+_LIMIT = (
+    ("device", DEVICES, "", 0, 0, None),
+    ("node", NODE, "", 0, 0, None),
+    ("low", "int", "mA or W", -_WIDEST, 0, None),
+    ("high", "int", "mA or W", 0, _WIDEST, None),
+    ("ttl_s", "int", "s", 1, _WEEK_S, None),
+    ("until_released", "bool", "", 0, 0, False),
+    ("release", "bool", "", 0, 0, False),
+    ("back_low", "int", "mA or W", -_WIDEST, 0, None),
+    ("back_high", "int", "mA or W", 0, _WIDEST, None),
+)
+
+# command: name, who, fields, text
+TABLE = (
+    ("goal", OWNER, (("goal", GOALS, "", 0, 0, REQUIRED),), "what car and battery shall aim for"),
+    (
+        "target_w",
+        OWNER,
+        (("target_w", "int", "W", -1_000_000, 1_000_000, REQUIRED), _TTL, _DEVICE),
+        "a converter's power for a while, + is drawn, - delivered; without a device it means the "
+        "only one that can do it",
+    ),
+    (
+        "charge_ma",
+        OWNER,
+        (("charge_ma", "int", "mA", 0, 80_000, REQUIRED), _TTL, _DEVICE),
+        "most a car shall take for a while, per leg: 0, or 6000 and up; without a device it means "
+        "the only one that takes an offer",
+    ),
+    (
+        "reserve",
+        OWNER,
+        (
+            ("reserve_permille", "int", "permille", 0, 1000, None),
+            ("outage_reserve_permille", "int", "permille", 0, 1000, None),
+        ),
+        "keep more in the battery; not below what is configured",
+    ),
+    (
+        "authorise",
+        OWNER,
+        (("authorised", "bool", "", 0, 0, REQUIRED), ("point", POINT, "", 0, 0, None)),
+        "the user of this charging session may charge; without a point it means the only one",
+    ),
+    (
+        "island",
+        OWNER,
+        (("island", ISLAND_CHOICES, "", 0, 0, REQUIRED),),
+        "run without the grid: never, in an outage as configured, or now",
+    ),
+    ("acknowledge", OWNER, (), "a person has seen faults and trips; those that are over clear"),
+    (
+        "limit",
+        OWNER,
+        _LIMIT,
+        "the owner's limit on a device, all (0) or a node (mA per leg): a range and one of ttl_s, "
+        "until_released; or release; with both it replaces",
+    ),
+    (
+        "operator",
+        OPERATOR,
+        _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),),
+        "the network operator's limit, or another issuer's, as of limit",
+    ),
+)
+
+
+class Refused(Exception):
+    """A command that is not carried out: the field and what is allowed."""
+
+    def __init__(self, field, error, allowed):
+        super().__init__(error)
+        self.field = field
+        self.error = error
+        self.allowed = allowed
+
+
+def find(name):
+    """The row of a command; Refused names the ones there are."""
+    for row in TABLE:
+        if row[0] == name:
+            return row
+    raise Refused(
+        "command", "{} is not known".format(shown(name)), ", ".join(row[0] for row in TABLE)
+    )
+
+
+def allowed_text(field, site=None):
+    """What may be said, in words; of a `site` (Names) the names there are."""
+    _, kind, unit, low, high, _ = field
+    if kind == "int":
+        return "a whole number from {} to {} {}".format(low, high, unit).rstrip()
+    if kind == "bool":
+        return "true or false"
+    if isinstance(kind, tuple):
+        return "one of " + ", ".join(kind)
+    if site is None:
+        return "name of a " + kind
+    return one_of(site.all_of(kind), kind == DEVICES)
+
+
+def one_of(known, or_all=False):
+    known = sorted(known) + ["all"] * or_all
+    return "one of " + ", ".join(known) if known else "nothing: this site has none"
+
+
+def shown(value):
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _check(field, value, site):
+    name, kind, _, low, high, _ = field
+    if kind == "int":
+        if type(value) is float and -1e6 < value < 1e6 and value == int(value):
+            value = int(value)  # not a number fails both comparisons
+        fits = type(value) is int and low <= value <= high
+    elif kind == "bool":
+        fits = type(value) is bool
+    elif isinstance(kind, tuple):
+        fits = isinstance(value, str) and value in kind
+    else:
+        known = site.all_of(kind)
+        fits = isinstance(value, str) and (value in known or (kind == DEVICES and value == "all"))
+    if not fits:
+        raise Refused(name, "{} does not fit".format(shown(value)), allowed_text(field, site))
+    return value
+
+
+def parse(row, payload):
+    """The bytes of a payload (JSON object, number, word or nothing) as a dict of arguments."""
+    if len(payload) > MAX_PAYLOAD:
+        raise Refused("payload", "{} bytes".format(len(payload)), "at most 512 bytes")
+    text = bytes(payload).strip()
+    fields = row[2]
+    try:
+        value = strict_json.loads(text) if text else {}
+    except ValueError as error:
+        if not (fields and isinstance(fields[0][1], tuple) and text.isalpha()):
+            problem = "is not JSON, {}".format(error)
+            raise Refused("payload", problem, "JSON, a plain number or a word")
+        value = text.decode()  # letters of ASCII alone
+    if isinstance(value, dict):
+        return value
+    if not fields:
+        if value is True or value is None:
+            return {}
+        raise Refused("payload", "{} does not fit".format(shown(value)), "nothing, {} or true")
+    return {fields[0][0]: value}
+
+
+def check(row, arguments, site):
+    """The arguments with defaults, each checked against its field; unknown ones are refused."""
+    known = [field[0] for field in row[2]]
+    for name in arguments:
+        if name not in known and name not in ("id", "command"):
+            allowed = "one of " + ", ".join(known) if known else "no fields"
+            raise Refused(shown(name).strip('"'), "is not a field of " + row[0], allowed)
+    values = {}
+    for field in row[2]:
+        if field[0] in arguments:  # null is no value: it fits no field
+            values[field[0]] = _check(field, arguments[field[0]], site)
+        elif field[5] is REQUIRED:
+            raise Refused(field[0], "is missing", allowed_text(field, site))
+        else:
+            values[field[0]] = field[5]
+    return values
