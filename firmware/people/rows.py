@@ -104,8 +104,10 @@ def _watts(state, device, ma):
 
 
 def _plugged(state, device, heard):
-    """Whether a car, or a battery, is connected; None where nobody knows."""
+    """Whether a car, or a battery, is connected; None where nobody knows, or nothing could be."""
     site = state.image.site
+    if not site[im.DEVICE_BEHIND + device]:
+        return None
     if site[im.DEVICE_KIND + device] != im.KIND_POINT:
         return state.readings[im.DEVICE_PLUGGED + device] != 0 if heard else None
     pilot = state.commands[im.POINT_PILOT_STATE + site[im.DEVICE_CONTACTOR + device]]

@@ -225,7 +225,8 @@ class State:
 
     def _island(self):
         name, text = words.island_text(self.commands[im.ISLAND_STATE])
-        return {"state": name, "text": text}
+        capable = self.image.site[im.ISLAND_CAPABLE] != 0
+        return {"state": name, "text": text, "capable": capable}
 
     def _outputs(self):
         return {

@@ -145,7 +145,7 @@ def test_page(site: im.Image) -> None:
     text = PAGE.read_text()
     assert len(text.encode()) < 20_000
     assert "http://" not in text and "https://" not in text, "no external resources"
-    ids = "why banner islanded alerts car battery house grid legs limits token answer"
+    ids = "why banner islanded alerts devices house grid legs asked limits token answer"
     for name in ids.split():
         assert f'id="{name}"' in text
     packed = web.pack(PAGE)

@@ -34,7 +34,7 @@ def estate(rows: list[int], points: list[int]) -> tuple[im.Image, Names]:
         ((-1, 35), (0, 32), (1, 20), (1, 20), (0, 20), (0, 16))
     ):
         site[im.NODE_PARENT + node], site[im.NODE_RATING_MA + node] = parent, rating * 1000
-        readings[im.NODE_AGE_MS + node] = 400
+        readings[im.NODE_AGE_MS + node] = 400 if node < 2 else im.AGE_MAX_MS
         site[im.NODE_INSTRUMENT + node] = im.INSTRUMENT_METER if node < 2 else 0
     kinds = (im.KIND_CONVERTER, im.KIND_POINT, im.KIND_CONVERTER, im.KIND_SOURCE)
     behind = (im.BEHIND_CAR, im.BEHIND_CAR, im.BEHIND_BATTERY, 0)

@@ -137,7 +137,10 @@ def test_two_runs_side_by_side(start: Start) -> None:
     one.end()
     assert one.nothing_is_left() and not two.nothing_is_left()
     state = until(
-        lambda: (s := ask(two.page + "api/state")[1])["inverter"]["age_ms"] is not None and s,
+        lambda: (
+            (s := ask(two.page + "api/state")[1])["devices"]["inverter"]["age_ms"] is not None
+            and s
+        ),
         "its meter and inverter still answer",
     )
     assert "mqtt" in state

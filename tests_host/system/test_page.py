@@ -20,6 +20,8 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests_host.system.kit import PATIENCE_S, TOKEN, Box, document, quiet, until
 
+CAR, BATTERY = "#devices [data-device=evse] ", "#devices [data-device=inverter] "
+ASK_CAR, ASK_BATTERY = (card.replace("#devices", "#asked") for card in (CAR, BATTERY))
 PHONE = {"width": 380, "height": 800, "deviceScaleFactor": 1, "mobile": True}
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -83,7 +85,7 @@ class Page:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The firmware at real speed with nothing asked of it, and one browser."""
-    story = document(site__owner__goal="hold")
+    story = document(site__owner__goal="hold", site__points__0__auth_required=True)
     browser = chromium(tmp_path_factory.mktemp("profile"))
     try:
         with Box(tmp_path_factory.mktemp("house"), story, speed="1") as box:
@@ -111,10 +113,10 @@ def test_it_shows_what_is_and_it_lives(page: Page) -> None:
     until(lambda: "W" in page.text("#grid-w"), "the house meter has spoken")
     grid_w = figure_w(page.text("#grid-w"))
     assert abs(grid_w - page.box.truth["grid_w"]) < 300
-    assert page.text("#house-title") == "Sun to spare", "at half past ten in June"
-    assert page.text("#car-w") == "0 W", "an open contactor carries nothing but noise"
-    page.says("#car-note", "car plugged in")
-    until(lambda: page.text("#battery-w") == "50 %", "the inverter has spoken")
+    until(lambda: page.text("#house-title") == "Sun to spare", "at half past ten in June")
+    assert page.text(CAR + ".big") == "0 W", "an open contactor carries nothing but noise"
+    page.says(CAR, "car plugged in")
+    until(lambda: "50 %" in page.text(BATTERY + ".big"), "the inverter has spoken")
     all_legs = "return [...document.querySelectorAll('.leg')].map(e => e.innerText)"
     until(lambda: len(page.run(all_legs)) == 9, "each instrument has spoken")
     legs = page.run(all_legs)
@@ -132,9 +134,11 @@ def test_it_says_why(page: Page) -> None:
     assert page.text("#why").endswith(".") and len(page.text("#why")) > 8
     same = "the same sentence as for everybody else"
     until(lambda: page.text("#why") == page.box.state()["why"]["text"], same)
-    for card, device in (("#battery-note", "inverter"), ("#car-note", "evse")):
+    for card, device in ((BATTERY, "inverter"), (CAR, "evse")):
         until(
-            lambda card=card, device=device: page.box.state()["why"][device] in page.text(card),
+            lambda card=card, device=device: (
+                page.box.state()["devices"][device]["why"] in page.text(card)
+            ),
             f"and the {device}'s own",
         )
     page.press("#limits-box summary")
@@ -149,7 +153,7 @@ def test_orders_need_the_token(page: Page) -> None:
     """Without it a sentence and nothing else; the buttons are not even there."""
     assert not page.find("#controls").is_displayed()
     page.unlock("wrong")
-    page.press("#stop")
+    page.press(ASK_CAR + ".stop")
     said = page.says("#answer", "Authorization")
     assert said == "Authorization: the token is missing or wrong. Allowed: Bearer <http.token>."
     assert not page.find("#controls").is_displayed(), "asks for the token again"
@@ -161,27 +165,30 @@ def test_the_house_follows_the_orders(page: Page) -> None:
     page.unlock(TOKEN)
     assert page.find("#controls").is_displayed()
     assert page.find("#goal").get_attribute("value") == "hold", "shows what is set"
-    page.find("#car-a").send_keys("8")
-    page.press("#set-car")
+    page.says(CAR, "not authorised")
+    page.press("[data-point=evse]")
+    page.says("#answer", "authorised")
+    until(lambda: page.box.state()["points"]["evse"]["authorised"], "authorised")
+    page.find(ASK_CAR + "input").send_keys("8")
+    page.press(ASK_CAR + ".set")
     page.says("#answer", "8000 mA")
     until(lambda: page.box.truth["evse.closed"], "the contactor closes")
     until(lambda: page.box.truth["evse.l1_a"] > 5, "the car charges")
-    until(lambda: "kW" in page.text("#car-w"), "the page shows it")
+    until(lambda: "kW" in page.text(CAR + ".big"), "the page shows it")
     assert page.box.truth["evse.l1_a"] < 8.3
-    page.press("#stop")
+    page.press(ASK_CAR + ".stop")
     until(lambda: not page.box.truth["evse.closed"], "the contactor opens")
-    page.find("#battery-kw").send_keys("1.5")
-    page.press("#set-battery")
+    page.find(ASK_BATTERY + "input").send_keys("1.5")
+    page.press(ASK_BATTERY + ".set")
     page.says("#answer", "1500 W")
     until(lambda: abs(page.box.truth["inverter.w"] - 1_500) < 100, "the battery charges")
-    page.says("#battery-note", "charging 1.5 kW")
+    until(lambda: "↓ 1.5 kW" in page.text(BATTERY + ".big"), "the page shows it")
     page.run("document.getElementById('goal').value = 'self'")
     page.press("#set-goal")
     page.says("#answer", "self")
     assert page.box.state()["policy"]["goal"] == "self"
     page.press("#acknowledge")
-    page.press("#authorise")
-    until(lambda: page.box.state()["requests"]["authorised"], "authorised")
+    page.says("#answer", "Acknowledged")
     assert page.find("#answer").get_attribute("class") == ""
 
 
@@ -250,5 +257,5 @@ def test_it_says_so_when_nobody_answers(page: Page) -> None:
     page.run("const now = Date.now; Date.now = () => now() + 12000")  # no need to wait again
     page.says("#banner", "No contact for")
     page.run("sessionStorage.setItem('token', 'x'); lock()")
-    page.press("#stop")
+    page.press(ASK_CAR + ".stop")
     page.says("#answer", "No contact; nothing was sent.")
