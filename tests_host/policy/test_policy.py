@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware import image as im
-from firmware.people import commands
+from firmware.people import asked
 from firmware.policy import GOALS, Policy
 from firmware.policy.takers import WHY_METER
 from tests_host.conftest import ROOT, RunDevice
@@ -70,7 +70,7 @@ def battery(image: im.Image) -> tuple[int, int, int]:
 
 
 def test_goals_are_those_of_the_commands() -> None:
-    assert tuple(row[0] for row in GOALS) == commands.GOALS
+    assert tuple(row[0] for row in GOALS) == asked.GOALS
 
 
 def test_hold_charge_and_discharge() -> None:
