@@ -5,5 +5,5 @@
 #   reasons    for every limit                            alerts     for faults and trips
 #   state      the published state; rows: of a device     events     what happened
 #   asked      what people may ask for                    commands   carried out
-#   leases     who limits what                            standing   what is energised, what answers
+#   leases     who limits what                            standing   what is energised, answers
 #   lamp       its patterns, the button
