@@ -87,7 +87,7 @@ class TracedModule:
 
 image = make_site()
 names = names_of(image)
-policy = Policy(image, SETTINGS)
+policy = Policy(image, SETTINGS, ("evse", "inverter"))
 events = Events(image, names)
 commands = Commands(image, policy, names)
 links = {}
