@@ -224,7 +224,8 @@ def _add_lines(parts, settings):
         Meter(image, lines[row["line"]], profile, row["address"], node_of[name], name)
     for row in settings["devices"]:
         if row["kind"] == "converter":
-            Inverter(image, lines[row["line"]], row["address"], row["base"], row["name"])
+            device = parts.config.devices.index(row["name"])
+            Inverter(image, lines[row["line"]], device, row["address"], row["base"], row["name"])
 
 
 def _add_chips(parts, _settings):

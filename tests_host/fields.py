@@ -51,6 +51,7 @@ def at(name: str) -> int:
 
 
 COLUMNS_OF = {"TOPOLOGY", "EVSE_NODE", "EVSE_LEGS", "INVERTER_NODE", "INVERTER_LEGS"}
+COLUMNS_OF |= {"EVSE_MAX_MA", "NODE_INSTRUMENT"}
 
 
 def columns(site) -> None:  # type: ignore[no-untyped-def]
@@ -69,8 +70,15 @@ def columns(site) -> None:  # type: ignore[no-untyped-def]
     site[im.DEVICE_CONTACTOR + im.INVERTER] = (
         0 if gateway and site[im.DEVICE_NODE + im.EVSE] >= 0 else -1
     )
+    site[im.POINT_DEVICE] = -1
     if site[im.DEVICE_NODE + im.EVSE] >= 0:
         site[im.POINT_DEVICE] = im.INVERTER if gateway else im.EVSE
+    if gateway:
+        site[im.DEVICE_MAX_MA + im.INVERTER] = site[im.DEVICE_MAX_MA + im.EVSE]
     site[im.DEVICE_OWNS_PILOT + im.INVERTER] = int(gateway)
     site[im.DEVICE_MAY_DISCHARGE + im.INVERTER] = int(not cars)
     site[im.ISLAND_DEVICE] = im.INVERTER
+    rows = {im.INSTRUMENT_DEVICE: im.INVERTER, im.INSTRUMENT_POINT: 0}
+    for node in range(site[im.NODE_COUNT]):
+        if site[im.NODE_INSTRUMENT + node] in rows:
+            site[im.NODE_INSTRUMENT_ROW + node] = rows[site[im.NODE_INSTRUMENT + node]]

@@ -40,10 +40,11 @@ _INT32 = 0x7FFFFFFF
 class Control:
     """Follows image.commands; `inverter` offers rtu, peer, models, scales, wrong() and right()."""
 
-    def __init__(self, image, inverter):
+    def __init__(self, image, device, inverter):
         self.image = image
+        self.device = device  # its row
         self.inverter = inverter
-        revert_ms = image.site[im.DEVICE_REVERT_MS + im.INVERTER]
+        revert_ms = image.site[im.DEVICE_REVERT_MS + device]
         self.lease_s = (revert_ms + 999) // 1000
         self.renew_ms = _RENEW_MAX_MS
         if revert_ms:
@@ -77,7 +78,7 @@ class Control:
         self._watch_beat(commands[im.BEAT], now)
         if commands[im.ISLAND_STATE] == im.ISLAND_SENSING:
             return False  # INV-12: change nothing before the site's state is known
-        mode = commands[im.SETPOINT_MODE + im.INVERTER]
+        mode = commands[im.SETPOINT_MODE + self.device]
         if mode != im.MODE_FORM:
             self.inverter.right("702.IntIslandCatRtg")
         if mode == im.MODE_FORM and self.mode != im.MODE_FORM and not self._knows_forming():
@@ -89,8 +90,8 @@ class Control:
             self.mode = mode
             self._begin()
             self._failures = 0
-        if commands[im.DEVICE_OBEDIENCE + im.INVERTER] != self._obedience:
-            self._obedience = commands[im.DEVICE_OBEDIENCE + im.INVERTER]
+        if commands[im.DEVICE_OBEDIENCE + self.device] != self._obedience:
+            self._obedience = commands[im.DEVICE_OBEDIENCE + self.device]
             if self._obedience == im.OBEY_AGAIN:
                 self._begin()
         if self._failures > 1 and ticks_diff(now, self._retry_ms) < 0:
@@ -109,7 +110,7 @@ class Control:
         """Whether it is known that the device can form, and whether it does so already."""
         return (
             self.may_form != im.UNKNOWN
-            and self.image.live[im.DEVICE_AGE_MS + im.INVERTER] < _FRESH_MS
+            and self.image.live[im.DEVICE_AGE_MS + self.device] < _FRESH_MS
         )
 
     def _watch_beat(self, beat, now):
@@ -121,7 +122,7 @@ class Control:
         """W to ask for, + drawn; 0 when stopped or when core's beat stands."""
         if self.mode == im.MODE_STOP or ticks_diff(now, self._beat_ms) > _BEAT_MS:
             return 0
-        return self.image.commands[im.SETPOINT + im.INVERTER]
+        return self.image.commands[im.SETPOINT + self.device]
 
     # --- writing --------------------------------------------------------------------------
 
@@ -170,7 +171,7 @@ class Control:
 
     def _carries_house(self):
         """It forms already, as it should: islet has restarted, or writes its settings anew."""
-        forms = self.image.live[im.DEVICE_MODE + im.INVERTER] == im.MODE_FORM
+        forms = self.image.live[im.DEVICE_MODE + self.device] == im.MODE_FORM
         return self.mode == im.MODE_FORM and forms
 
     def _values(self, what, w):
@@ -223,7 +224,7 @@ class Control:
 
     def _check_mode(self):
         """A device that stopped by itself is asked again after two checks."""
-        stands = self.image.live[im.DEVICE_MODE + im.INVERTER] == im.MODE_STOP
+        stands = self.image.live[im.DEVICE_MODE + self.device] == im.MODE_STOP
         if self.mode in (im.MODE_FOLLOW, im.MODE_FORM) and stands:
             self._odd_checks += 1
         else:

@@ -60,21 +60,19 @@ _MA_MAX = 2_000_000
 
 
 class Inverter(Device):
-    """Writes live INVERTER_*, SOC_*, and NODE_* if the inverter is its node's instrument.
+    """Writes live DEVICE_* of the row `device`, and NODE_* of the node whose instrument it is.
 
-    base: register of the SunS marker, tried before the standard ones. Sends commands SETPOINT_W
+    base: register of the SunS marker, tried before the standard ones. Sends the row's SETPOINT
     and SETPOINT_MODE.
     """
 
-    def __init__(self, image, line, address, base=40_000, name="inverter"):
+    def __init__(self, image, line, device, address, base=40_000, name="inverter"):
         Device.__init__(self, name, address, _TIMEOUT_MS)
         self.image = image
+        self.device = device
         self.rtu = line.rtu
-        self.legs = image.site[im.DEVICE_LEGS + im.INVERTER]
-        self.node = image.site[im.DEVICE_NODE + im.INVERTER]
-        self.measures_node = (
-            self.node >= 0 and image.site[im.NODE_INSTRUMENT + self.node] == im.INSTRUMENT_DEVICE
-        )
+        self.legs = image.site[im.DEVICE_LEGS + self.device]
+        self.node = _measured(image.site, device)
         self.walk = Walk(self.rtu, self.peer, base)
         self.scales = None
         self.ready = False
@@ -87,9 +85,9 @@ class Inverter(Device):
         self._local = False  # 715.LocRemCtl
         self._store_fault = False
         self._stored = False  # a storage is connected
-        self._ma = [0] * im.LEGS  # a leg's reading is written as a whole
+        self._ma = [0] * im.LEGS  # of its own legs; a leg's reading is written as a whole
         self._w = [0] * im.LEGS
-        self.control = Control(image, self)
+        self.control = Control(image, device, self)
         self._discovery = Job(self, POLL, 20, self._discover)
         self._setpoint = Job(self, SETPOINT, 1, self.control.write)
         self.jobs.append(self._discovery)
@@ -241,13 +239,13 @@ class Inverter(Device):
         faulty = state == _INV_FAULT or alarms & _ALARMS_LOW or alarms_high & _ALARMS_HIGH
         faulty = faulty or self._local or self._store_fault
         live = self.image.live
-        live[im.DEVICE_W + im.INVERTER] = -w
-        live[im.DEVICE_MODE + im.INVERTER] = self._mode(state, der_mode)
-        live[im.DEVICE_FAULT + im.INVERTER] = 1 if faulty else 0
-        live[im.DEVICE_PLUGGED + im.INVERTER] = (
+        live[im.DEVICE_W + self.device] = -w
+        live[im.DEVICE_MODE + self.device] = self._mode(state, der_mode)
+        live[im.DEVICE_FAULT + self.device] = 1 if faulty else 0
+        live[im.DEVICE_PLUGGED + self.device] = (
             1 if self._stored and not alarms & _DC_DISCONNECT else 0
         )
-        live[im.DEVICE_AGE_MS + im.INVERTER] = self._age_ms()
+        live[im.DEVICE_AGE_MS + self.device] = self._age_ms()
         if faulty:
             self.wrong("701", "state {}, alarms {:#x}", state, alarms_high << 16 | alarms)
         else:
@@ -264,24 +262,27 @@ class Inverter(Device):
             return
         amps = self.scales.factor(701, "A", 3)
         watts = self.scales.factor(701, "W", 0)
-        for leg in range(self.legs):
-            at = _LEG_STRIDE * leg
-            w = self._signed(at, watts, "701.WL{}".format(leg + 1), _W_MAX)
-            ma = self._signed(at + 4, amps, "701.AL{}".format(leg + 1), _MA_MAX)
+        for k in range(self.legs):
+            at = _LEG_STRIDE * k
+            w = self._signed(at, watts, "701.WL{}".format(k + 1), _W_MAX)
+            ma = self._signed(at + 4, amps, "701.AL{}".format(k + 1), _MA_MAX)
             if INVALID in (w, ma):
                 return
-            self._w[leg] = -w
-            self._ma[leg] = -abs(ma) if w > 0 else abs(ma)
+            self._w[k] = -w
+            self._ma[k] = -abs(ma) if w > 0 else abs(ma)
         if self._alive:
             self._write_legs(self.image.live)
 
     def _write_legs(self, live):
-        for leg in range(self.legs):
-            live[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = self._ma[leg]
-            if self.measures_node:
-                live[im.NODE_MA + self.node * im.LEGS + leg] = self._ma[leg]
-                live[im.NODE_W + self.node * im.LEGS + leg] = self._w[leg]
-        if self.measures_node:
+        site = self.image.site
+        node_at = self.node * im.LEGS
+        for k in range(self.legs):
+            live[im.DEVICE_MA + self.device * im.LEGS + k] = self._ma[k]
+            if self.node >= 0:
+                leg = site[im.DEVICE_LEG + self.device * im.LEGS + k]
+                live[im.NODE_MA + node_at + leg] = self._ma[k]
+                live[im.NODE_W + node_at + leg] = self._w[k]
+        if self.node >= 0:
             live[im.NODE_AGE_MS + self.node] = self._age_ms()
 
     async def _read_store(self):
@@ -295,8 +296,8 @@ class Inverter(Device):
         soc = INVALID if raw == NOT_UINT16 else scaled(raw, num, den)
         soc = self._plausible(soc, "713.SoC", 0, 1000)
         if soc != INVALID and self._alive:
-            self.image.live[im.DEVICE_SOC_PERMILLE + im.INVERTER] = soc
-            self.image.live[im.DEVICE_SOC_AGE_MS + im.INVERTER] = self._age_ms()
+            self.image.live[im.DEVICE_SOC_PERMILLE + self.device] = soc
+            self.image.live[im.DEVICE_SOC_AGE_MS + self.device] = self._age_ms()
 
     async def _read_ratings(self):
         if not await self._read(_RATINGS):
@@ -310,8 +311,8 @@ class Inverter(Device):
         charge = self._plausible(charge, "702.WChaRteMaxRtg", 0, _W_MAX)
         discharge = self._plausible(discharge, "702.WDisChaRteMaxRtg", 0, _W_MAX)
         if INVALID not in (charge, discharge):
-            self.image.live[im.DEVICE_CHARGE_MAX_W + im.INVERTER] = charge
-            self.image.live[im.DEVICE_DISCHARGE_MAX_W + im.INVERTER] = discharge
+            self.image.live[im.DEVICE_CHARGE_MAX_W + self.device] = charge
+            self.image.live[im.DEVICE_DISCHARGE_MAX_W + self.device] = discharge
 
     def _least(self, registers):
         """Least of the implemented among these ratings and settings, in W, or INVALID."""
@@ -334,7 +335,7 @@ class Inverter(Device):
             return
         self._doubted = False
         guard = rtu.unsigned16(52)
-        self.image.live[im.DEVICE_ANTI_ISLANDING + im.INVERTER] = (
+        self.image.live[im.DEVICE_ANTI_ISLANDING + self.device] = (
             2 if guard == NOT_UINT16 else 1 if guard == 1 else 0
         )
         self.control.check()
@@ -342,3 +343,14 @@ class Inverter(Device):
     def look_again(self, ms):
         """Read back what 704 holds in so many ms."""
         self._settings.after(ms)
+
+
+def _measured(site, device):
+    """The node whose instrument the device is, -1 none."""
+    for node in range(site[im.NODE_COUNT]):
+        if (
+            site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_DEVICE
+            and site[im.NODE_INSTRUMENT_ROW + node] == device
+        ):
+            return node
+    return -1

@@ -12,7 +12,6 @@ from firmware.base.viper import const
 from firmware.guard.kernel import (
     DIODE_HIGH_MV,
     DIODE_LOW_MV,
-    GATEWAY,
     LOST,
     ON_MS,
     OVERDUE,
@@ -28,6 +27,12 @@ UNSEEN_MS = const(20)  # a pilot without a sample for so long is lost
 INRUSH_MS = const(100)  # after closing
 BEAT_MS = const(300)
 SAMPLES_MS = const(50)
+
+
+def asks(site):
+    """The point has a device, and asks the car by its own pilot."""
+    device = site[im.POINT_DEVICE]
+    return device >= 0 and not site[im.DEVICE_OWNS_PILOT + device]
 
 
 class Causes:
@@ -50,13 +55,16 @@ class Causes:
                 most_ma = live[im.POINT_FAST_MA + leg]
         self.value = most_ma
         site = self.image.site
-        return 2 * site[im.DEVICE_MAX_MA + im.EVSE] < most_ma <= site[im.POINT_BREAKING_MA]
+        device = site[im.POINT_DEVICE]
+        if device < 0:
+            return False
+        return 2 * site[im.DEVICE_MAX_MA + device] < most_ma <= site[im.POINT_BREAKING_MA]
 
     def pilot_lost(self):
         """Contactor permitted, and the pilot not in C or D, or not seen (INV-2). Where the samples
         themselves are looked at (fast.py), they tell: a block's plateau is that of its worst."""
         image = self.image
-        if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.site[im.TOPOLOGY] == GATEWAY:
+        if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or not asks(image.site):
             return False
         high_mv = image.live[im.POINT_HIGH_MV]
         self.value = high_mv
@@ -69,7 +77,7 @@ class Causes:
     def vehicle_unfit(self):
         """Contactor permitted, and the car in D without ventilation, or without its diode."""
         image = self.image
-        if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.site[im.TOPOLOGY] == GATEWAY:
+        if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or not asks(image.site):
             return False
         live = image.live
         high_mv = live[im.POINT_HIGH_MV]

@@ -25,7 +25,8 @@ from array import array
 from firmware import image as im
 from firmware.base.viper import const
 from firmware.guard import fast_kernel as kernel
-from firmware.guard.kernel import GATEWAY, OVERDUE, PILOT_B_MV, PILOT_D_MV
+from firmware.guard.causes import asks
+from firmware.guard.kernel import OVERDUE, PILOT_B_MV, PILOT_D_MV
 
 _HALF_US = const(12_500)  # peaks of one half cycle and the next are never further apart
 _CYCLE_US = const(20_000)
@@ -63,16 +64,17 @@ class Fast:
         """Take the site's limits and the channels' scales into codes."""
         memory, analog, site = self.memory, self._analog, self._image.site
         memory[kernel.FRAMES], memory[kernel.STRIDE] = analog.block_frames, analog.count
-        gateway = site[im.TOPOLOGY] == GATEWAY
-        c = memory[kernel.PILOT] = -1 if gateway else analog.find("pilot")
+        c = memory[kernel.PILOT] = analog.find("pilot") if asks(site) else -1
         if c >= 0:
             memory[kernel.HIGH] = self._pilot_code(c, PILOT_B_MV)
             memory[kernel.LOW] = self._pilot_code(c, PILOT_D_MV)
             frame_us = self._block_us // analog.block_frames
             most = memory[kernel.GONE_MOST] = (_LOST_US - self._block_us) // frame_us
             self._watch = most - _TICK_US // frame_us  # frames; by the next tick it might be lost
-        looks = site[im.DEVICE_NODE + im.EVSE] >= 0 and not self._late
-        c = memory[kernel.CURRENT] = analog.find("evse_ct") if looks else -1
+        device = site[im.POINT_DEVICE]
+        looks = device >= 0 and not self._late
+        leg = site[im.DEVICE_LEG + device * im.LEGS] if looks else 0
+        c = memory[kernel.CURRENT] = analog.find("evse_ct", leg) if looks else -1
         if c >= 0:
             self._current_codes(c)
 
@@ -87,7 +89,7 @@ class Fast:
     def _current_codes(self, c):
         memory, analog, site = self.memory, self._analog, self._image.site
         peak_ma = analog.high[c] + analog.high[c] * analog.gain_ppm[c] // 1_000_000
-        limit_ma = 2 * site[im.DEVICE_MAX_MA + im.EVSE]
+        limit_ma = 2 * site[im.DEVICE_MAX_MA + site[im.POINT_DEVICE]]
         memory[kernel.PEAK_LIMIT] = limit_ma * 2047 // peak_ma * 1414 // 1000
         most = site[im.POINT_BREAKING_MA] * 2047 // peak_ma * 1414 // 1000
         memory[kernel.PEAK_MOST] = min(most, _RAIL)

@@ -33,12 +33,14 @@ def samples_house(board, legs):
 
 
 def forms(image):
-    """Forming is asked for and permitted."""
+    """Forming is asked of any converter, and permitted: all share the board's one enable."""
     commands = image.commands
-    return (
-        commands[im.SETPOINT_MODE + im.INVERTER] == im.MODE_FORM
-        and commands[im.PERMITS] & im.OUT_ENABLE != 0
-    )
+    if commands[im.PERMITS] & im.OUT_ENABLE == 0:
+        return False
+    for device in range(im.DEVICES):
+        if commands[im.SETPOINT_MODE + device] == im.MODE_FORM:
+            return True
+    return False
 
 
 # --- causes ----------------------------------------------------------------------------------
@@ -124,7 +126,8 @@ def order(guard, outputs, dt_ms):
     elif own[OFF_MS] < _LONG_MS:
         own[OFF_MS] += dt_ms
     if before & im.OUT_BOND and not outputs & im.OUT_BOND and not before & im.OUT_ISLAND:
-        stopped = own[OFF_MS] >= image.site[im.DEVICE_STOP_MS + im.INVERTER] + im.BOND_MARGIN_MS
+        stop_ms = image.site[im.DEVICE_STOP_MS + image.site[im.ISLAND_DEVICE]]
+        stopped = own[OFF_MS] >= stop_ms + im.BOND_MARGIN_MS
         if not stopped or _holds(image):
             outputs |= im.OUT_BOND
     if outputs & im.OUT_BOND and outputs & im.OUT_ISLAND:

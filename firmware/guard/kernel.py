@@ -35,7 +35,6 @@ SPLIT_OVER = const(114)
 SPLIT_UNDER = const(91)
 UNDER = const(51)
 FIRST_GOOD = const(86)
-GATEWAY = const(2)  # T2: the gateway owns its pilot
 OVERDUE = const(600_000)  # ms * mHz: 1.2 half cycles, 12 ms at 50 Hz
 
 
@@ -50,7 +49,8 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
     permits = commands[int(im.PERMITS)]
     found = 0
 
-    if own[ON_MS] >= own[BLANK_MS]:
+    device = site[int(im.POINT_DEVICE)]
+    if device >= 0 and own[ON_MS] >= own[BLANK_MS]:
         at = int(im.POINT_FAST_MA)
         legs = int(im.LEGS)
         most_ma = 0
@@ -59,11 +59,14 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
             if live[at + leg] > most_ma:
                 most_ma = live[at + leg]
             leg += 1
-        if most_ma > 2 * site[int(im.DEVICE_MAX_MA + im.EVSE)]:
+        if most_ma > 2 * site[int(im.DEVICE_MAX_MA) + device]:
             if most_ma <= site[int(im.POINT_BREAKING_MA)]:
                 found = int(im.TRIP_OVERCURRENT)
 
-    if permits & int(im.OUT_CONTACTOR) and site[int(im.TOPOLOGY)] != GATEWAY:
+    asks = 0
+    if device >= 0 and not site[int(im.DEVICE_OWNS_PILOT) + device]:
+        asks = permits & int(im.OUT_CONTACTOR)
+    if asks:
         high_mv = live[int(im.POINT_HIGH_MV)]
         low_mv = live[int(im.POINT_LOW_MV)]
         lost = own[LOST]
@@ -124,9 +127,14 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
     bonded = inputs & int(im.IN_BOND)
     if bonded and not apart:
         found |= int(im.TRIP_BOND)
-    if commands[int(im.SETPOINT_MODE + im.INVERTER)] == int(im.MODE_FORM) and permits & int(
-        im.OUT_ENABLE
-    ):
+    forms = 0
+    if permits & int(im.OUT_ENABLE):
+        device = int(im.DEVICES) - 1
+        while device >= 0:
+            if commands[int(im.SETPOINT_MODE) + device] == int(im.MODE_FORM):
+                forms = 1
+            device -= 1
+    if forms:
         if not apart or (site[int(im.BOND_NEEDED)] and not bonded):
             found |= int(im.TRIP_INTERLOCK)
         if own[HOUSE] and fast_age_ms <= own[SAMPLES_LATE_MS]:

@@ -10,8 +10,10 @@ from firmware.bus.line import Line
 from firmware.drivers.meter import Meter
 from firmware.drivers.sunspec_inverter import Inverter
 from tests_host.bus.wire import Devices, SunSpecDevice, Uart, for_seconds, meter_device, set_meter
+from tests_host.fields import columns
 from tools.pack.__main__ import pack_file
 
+INVERTER = 1  # its row
 PROFILES = Path(__file__).resolve().parents[2] / "firmware" / "profiles"
 
 
@@ -33,13 +35,14 @@ class House:
     ) -> None:
         self.image = im.Image()
         site = self.image.site
-        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.INVERTER] = legs
-        site[im.NODE_COUNT], site[im.DEVICE_NODE + im.INVERTER] = 2, 1
+        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + INVERTER] = legs
+        site[im.NODE_COUNT], site[im.DEVICE_NODE + INVERTER] = 2, 1
         site[im.NODE_INSTRUMENT], site[im.NODE_INSTRUMENT + 1] = (
             im.INSTRUMENT_METER,
             im.INSTRUMENT_DEVICE,
         )
-        site[im.DEVICE_REVERT_MS + im.INVERTER] = 10_000
+        site[im.DEVICE_REVERT_MS + INVERTER] = 10_000
+        columns(site)
         self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.sunspec = SunSpecDevice(2, base)
         self.devices = Devices(meter_device(1), self.sunspec.device)
@@ -51,7 +54,7 @@ class House:
         if meter:
             self.meter = Meter(self.image, self.line, profile(), 1, 0)
         if inverter:
-            self.inverter = Inverter(self.image, self.line, 2, configured)
+            self.inverter = Inverter(self.image, self.line, INVERTER, 2, configured)
         self.core_beats = True
         self.jitter = True  # a real meter's voltage never stands
 
@@ -74,8 +77,8 @@ class House:
         beside.cancel()
 
     def ask(self, mode: int, w: int) -> None:
-        self.image.commands[im.SETPOINT_MODE + im.INVERTER] = mode
-        self.image.commands[im.SETPOINT + im.INVERTER] = w
+        self.image.commands[im.SETPOINT_MODE + INVERTER] = mode
+        self.image.commands[im.SETPOINT + INVERTER] = w
 
 
 def errors(house: House) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from firmware import image as im
 from firmware.core.panel.tree import Panel
 from tests_host.core.fakes import FakeLimits
+from tests_host.fields import columns
 
 STEP_MS = 100
 VOLTS = 230
@@ -134,6 +135,7 @@ class House:
             int(self.coordinated),
             10_000,
         )
+        columns(site)
 
     # --- truth --------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from firmware.people.events import Events
 from firmware.people.names import Names
 from firmware.people.standing import energised, instruments
 from firmware.people.state import State
+from tests_host.core import vehicle_walk
 from tests_host.policy.walk import policy
 
 STEPS = 1_500
@@ -198,7 +199,7 @@ def people(image: Image, rows: list[int], die: random.Random) -> Iterator[list[o
         yield [told, whole, events.count, instruments(image, names), energised(image)]
 
 
-ROOMS = {"limits": limits, "policy": policy, "people": people}
+ROOMS = {"limits": limits, "policy": policy, "people": people, **vehicle_walk.ROOMS}
 
 
 def main(words: list[str]) -> None:

@@ -16,6 +16,7 @@ from tests_host.conftest import ROOT
 from tests_host.core import rows_run
 
 SEEDS = (1, 2, 3)
+VEHICLE, GUARD = "../vehicle", "../../guard"
 GEOMETRIES = {
     # rows of the image -> numbers of them, and the rows of point and converter
     "as shipped": ({}, (0, 1)),
@@ -99,6 +100,26 @@ def test_the_walk_meets_what_it_should() -> None:
         ("people/rows.py", "im.GRANT_LOW + device", "im.GRANT_LOW"),
         ("people/reasons.py", "im.WINNER_HIGH + device", "im.WINNER_HIGH"),
         ("people/state.py", "first + device * count", "first"),
+        (
+            f"{VEHICLE}/contactor.py",
+            "commands[im.SETPOINT + device] >=",
+            "commands[im.SETPOINT] >=",
+        ),
+        (f"{VEHICLE}/contactor.py", "im.DEVICE_OVERDUE + self._device]", "im.DEVICE_OVERDUE]"),
+        (f"{VEHICLE}/rights.py", "readings[im.DEVICE_FAULT + device] == 0", "True"),
+        (f"{VEHICLE}/draw.py", "im.DEVICE_MA + device * im.LEGS", "im.DEVICE_MA"),
+        (f"{VEHICLE}/pilot.py", "commands[im.SETPOINT + device]", "commands[im.SETPOINT]"),
+        (f"{GUARD}/kernel.py", "site[int(im.DEVICE_OWNS_PILOT) + device]", "0"),
+        (
+            f"{GUARD}/kernel.py",
+            "site[int(im.DEVICE_MAX_MA) + device]",
+            "site[int(im.DEVICE_MAX_MA)]",
+        ),
+        (
+            f"{GUARD}/kernel.py",
+            "commands[int(im.SETPOINT_MODE) + device]",
+            "commands[int(im.SETPOINT_MODE)]",
+        ),
     ],
 )
 def test_a_row_that_means_a_device_is_noticed(

@@ -9,7 +9,7 @@ import pytest
 
 from firmware import image as im
 from firmware.drivers.sunspec_control import PLANS, WRITES
-from tests_host.bus.house import House, errors
+from tests_host.bus.house import INVERTER, House, errors
 from tests_host.bus.wire import Answer, run
 
 
@@ -80,7 +80,7 @@ def test_the_setpoint_is_rewritten_well_before_it_reverts() -> None:
     async def main() -> None:
         house = House()
         house.image.site[im.DEVICE_REVERT_MS + im.INVERTER] = 6000
-        house.inverter.control.__init__(house.image, house.inverter)  # type: ignore[misc]
+        house.inverter.control.__init__(house.image, INVERTER, house.inverter)  # type: ignore[misc]
         house.ask(im.MODE_FOLLOW, -2000)
         await house.run(30)
         at = house.sunspec.register(704, "WSetEna")

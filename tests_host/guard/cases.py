@@ -31,11 +31,13 @@ def image(dice):
     """A process image around every limit of the guard."""
     made = f.Image()
     site, live, commands, trips = made.site, made.live, made.commands, made.trips
-    site[f.TOPOLOGY] = dice.of(1, 1, 2, 3)
+    site[f.POINT_DEVICE] = dice.of(-1, 0, 1, 1)
+    for row in range(f.DEVICES):
+        site[f.DEVICE_OWNS_PILOT + row] = dice.of(0, 0, 1)
+        site[f.DEVICE_MAX_MA + row] = dice.of(6_000, 16_000, 32_000)
     site[f.LEG_COUNT] = dice.of(1, 2, 3)
     site[f.NOMINAL_MV] = dice.of(230_000, 230_003, 120_000)
     site[f.NOMINAL_MHZ] = dice.of(50_000, 60_000)
-    site[f.DEVICE_MAX_MA + f.EVSE] = dice.of(6_000, 16_000, 32_000)
     site[f.ISLAND_CAPABLE] = dice.below(2)
     site[f.BOND_NEEDED] = dice.below(2)
     for leg in range(3):
@@ -56,7 +58,8 @@ def image(dice):
     live[f.INPUTS] = dice.below(1024)
     site[f.ENABLE_INPUTS] = dice.of(f.IN_ESTOP, f.IN_ESTOP + f.IN_ENABLE)
     commands[f.PERMITS] = dice.below(32)
-    commands[f.SETPOINT_MODE + f.INVERTER] = dice.of(0, 1, 2, 2)
+    for row in range(f.DEVICES):
+        commands[f.SETPOINT_MODE + row] = dice.of(0, 0, 1, 2)
     trips[f.OUTPUTS] = dice.below(32)
     trips[f.BEAT_AGE_MS] = dice.of(0, 100, 300, 301, 1_000_000_000)
     return made

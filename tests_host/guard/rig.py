@@ -9,7 +9,7 @@ from array import array
 
 from firmware import image as f
 from firmware.chips.circuit import SIGNALS, Analog
-from tests_host.fields import at
+from tests_host.fields import at, columns
 
 FRAME_US, SKEW_US, FRAMES, BLOCKS = 192, 64, 13, 4
 PEAK_MA = 150_000
@@ -91,6 +91,7 @@ class Rig:
         declared.update(site)
         for name, value in declared.items():
             self.image.site[at(name)] = value
+        columns(self.image.site)
         for i in self.image.ages:
             self.image.live[i] = 0
         self.image.live[f.POINT_HIGH_MV] = 6_000

@@ -57,8 +57,8 @@ LIVE = "live[im.HOUSE_MV + leg] * 10 > image.site[im.NOMINAL_MV]"
         (LIVE, "live[im.HOUSE_MV + leg] * 9 > image.site[im.NOMINAL_MV]"),
         ("live[im.INPUTS] & im.IN_ISLAND_OPEN == 0 or", "False or"),
         (
-            "own[OFF_MS] >= image.site[im.DEVICE_STOP_MS + im.INVERTER] + im.BOND_MARGIN_MS",
-            "own[OFF_MS] >= image.site[im.DEVICE_STOP_MS + im.INVERTER]",
+            "own[OFF_MS] >= stop_ms + im.BOND_MARGIN_MS",
+            "own[OFF_MS] >= stop_ms",
         ),
     ],
 )

@@ -127,6 +127,11 @@ for node in range(3):
     site[im.NODE_INSTRUMENT + node] = im.INSTRUMENT_METER if node == 0 else 0
 site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
 site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
+for device, kind in enumerate((im.KIND_POINT, im.KIND_CONVERTER)):
+    site[im.DEVICE_KIND + device], site[im.DEVICE_RANK + device] = kind, device
+    site[im.DEVICE_LEG + device * im.LEGS] = 0
+site[im.DEVICE_CONTACTOR], site[im.POINT_DEVICE], site[im.ISLAND_DEVICE] = 0, 0, 1
+site[im.DEVICE_MAY_DISCHARGE + 1] = 1
 core = Core(image)
 kept = 0
 for step in range(1000):

@@ -5,8 +5,8 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.vehicle.rights import speaks_itself
 
-_GATEWAY = const(2)
 _STALE_MS = const(300)
 _COOL_MS = const(60_000)  # hysteresis in time: the contact tells no temperature
 
@@ -25,8 +25,8 @@ def contactor_open(image):
 
 
 def unplugged(image):
-    if image.site[im.TOPOLOGY] == _GATEWAY:
-        device = image.site[im.ISLAND_DEVICE]
+    if speaks_itself(image.site, 0):
+        device = image.site[im.POINT_DEVICE]
         return contactor_open(image) and image.readings[im.DEVICE_PLUGGED + device] == 0
     return contactor_open(image) and image.commands[im.POINT_PILOT_STATE] == im.PILOT_A
 

@@ -33,7 +33,6 @@ _OWN_STALE_MS = const(500)  # of this board's transformers
 _STALE_MS = const(2_000)  # INV-4
 _WORST_AGE_MS = const(2_000)  # INV-4
 _REVERT_MS = const(10_000)  # longest time-out in the device that islet may rely on
-_T2 = const(2)
 
 
 class Devices:
@@ -56,7 +55,7 @@ class Devices:
         self.count = 0
         for device in range(im.DEVICES):
             at = device * D_ROW
-            kind = _kind(site, device)
+            kind = site[im.DEVICE_KIND + device]
             rows[at + D_NODE] = site[im.DEVICE_NODE + device] if kind else -1
             if rows[at + D_NODE] < 0:
                 continue
@@ -65,7 +64,7 @@ class Devices:
             rows[at + D_STALE_MS] = _OWN_STALE_MS if kind == im.KIND_POINT else _STALE_MS
             rows[at + D_SETTLES_MS] = site[im.DEVICE_RESPONSE_MS + device] + _WORST_AGE_MS
             rows[at + D_SURE] = 1 if 0 < site[im.DEVICE_REVERT_MS + device] <= _REVERT_MS else 0
-            rows[at + D_RANK] = _rank(site, device)
+            rows[at + D_RANK] = site[im.DEVICE_RANK + device]
             rows[at + D_FELL + 1] = rows[at + D_FELL + 3] = rows[at + D_STIRS_MS] = -1
             self._legs(site, device, at)
             if offers:
@@ -91,7 +90,7 @@ class Devices:
         rows = self.rows
         legs = 0
         for k in range(im.LEGS):
-            leg = _leg(site, device, k)
+            leg = site[im.DEVICE_LEG + device * im.LEGS + k]
             if leg >= 0:
                 rows[at + D_LEG + legs] = leg
                 legs += 1
@@ -115,25 +114,3 @@ class Devices:
             plan, self.rows, im.DEVICES, self.slots, self.head, self._image.readings,
             self._image.commands, dt_ms,
         )  # fmt: skip
-
-
-# A site whose new columns nobody has filled yet has a point in the first row, legs from L1, and a
-# converter in the second.
-
-
-def _kind(site, device):
-    if site[im.DEVICE_KIND + device]:
-        return site[im.DEVICE_KIND + device]
-    if site[im.TOPOLOGY] == _T2 and device == 0:  # its contactor only isolates the gateway
-        return im.KIND_NONE
-    return im.KIND_POINT if device == 0 else im.KIND_CONVERTER
-
-
-def _leg(site, device, k):
-    if site[im.DEVICE_LEG + device * im.LEGS] >= 0:
-        return site[im.DEVICE_LEG + device * im.LEGS + k]
-    return k if k < site[im.DEVICE_LEGS + device] else -1
-
-
-def _rank(site, device):
-    return site[im.DEVICE_RANK + device] if site[im.DEVICE_KIND + device] else device

@@ -8,7 +8,7 @@
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.core.vehicle.draw import Draw
+from firmware.core.vehicle.draw import Draw, most
 from firmware.core.vehicle.rights import (
     ENABLE_ALONE,
     INPUTS_STALE_MS,
@@ -17,11 +17,11 @@ from firmware.core.vehicle.rights import (
     gateway_barred,
     gateway_done,
     gateway_ready,
+    speaks_itself,
     unprotected,
 )
 from firmware.core.vehicle.wear import Wear
 
-_GATEWAY = const(2)
 _MEASURED_MS = const(2_000)  # INV-4
 _LEAST_MA = const(6_000)
 _EMPTY_MA = const(1_000)
@@ -50,8 +50,11 @@ STATES = range(len(im.CONTACTOR_NAMES))
 class Contactor:
     """`permit` is OUT_CONTACTOR or 0; `state` is CONTACTOR_*. See TABLE."""
 
-    def __init__(self, image, pilot):
+    def __init__(self, image, pilot, point=0):
         self._image = image
+        self._point = point
+        self._device = -1  # in its circuit
+        self._gateway = False  # which speaks with the car itself
         self._pilot = pilot
         self._rows = [[row[1:4] for row in TABLE if row[0] == i] for i in STATES]
         self.state = im.CONTACTOR_OPEN
@@ -64,8 +67,8 @@ class Contactor:
         self.release = 0  # OUT_RELEASE or 0
         self._release_ms = 0
         self._dry = 0
-        self.draw = Draw(image)
-        self.wear = Wear(image)
+        self.draw = Draw(image, point)
+        self.wear = Wear(image, point)
 
     def recall(self, faults):
         """Start with the faults that stood before a reset."""
@@ -78,6 +81,8 @@ class Contactor:
     def step(self, dt_ms):
         """Write CONTACTOR_STATE and the contactor's faults; set `permit`."""
         commands = self._image.commands
+        self._device = self._image.site[im.POINT_DEVICE + self._point]
+        self._gateway = speaks_itself(self._image.site, self._point)
         self._observe(dt_ms)
         self.wear.step(dt_ms, self.acknowledged)
         loaded = self.draw.flows  # in the last step: the current is gone when a trip is seen
@@ -88,7 +93,7 @@ class Contactor:
                 break
         self._switch_off_above(dt_ms)
         commands[im.FAULTS] = commands[im.FAULTS] & ~_FAULTS | self.faults
-        commands[im.POINT_CONTACTOR_STATE] = self.state
+        commands[im.POINT_CONTACTOR_STATE + self._point] = self.state
 
     # --- what the table asks -----------------------------------------------------------------
 
@@ -96,27 +101,30 @@ class Contactor:
         """INV-1, every condition of it."""
         image = self._image
         commands = image.commands
+        device, point = self._device, self._point
+        if device < 0:
+            return False
         trips = image.trips[im.TRIPPED]
-        if image.site[im.TOPOLOGY] != _GATEWAY:
+        if not self._gateway:
             trips &= ~ENABLE_ALONE
         if unprotected(image) or trips or commands[im.FAULTS] & _CLOSING_FAULTS:
             return False
-        if self.wear.left_ms or not authorised(image):
+        if self.wear.left_ms or not authorised(image, point):
             return False
         if self._auxiliary():  # closed already: a weld, though not yet confirmed
             return False
         island = commands[im.ISLAND_STATE]
-        if image.site[im.TOPOLOGY] == _GATEWAY:
+        if self._gateway:
             settled = island != im.ISLAND_SENSING and not gateway_barred(image)
-            return settled and image.site[im.DEVICE_NODE + im.EVSE] >= 0 and gateway_ready(image)
+            return settled and gateway_ready(image, device)
         return (
-            image.site[im.DEVICE_NODE + im.EVSE] >= 0
+            image.site[im.DEVICE_KIND + device] == im.KIND_POINT
             and island == im.ISLAND_GRID
-            and asks_for_power(image)
+            and asks_for_power(image, point)
             and self._pilot.diode_ok
-            and commands[im.POINT_CABLE_MA] >= _LEAST_MA
-            and image.readings[im.DEVICE_AGE_MS + im.EVSE] <= _MEASURED_MS
-            and commands[im.SETPOINT + im.EVSE] >= _LEAST_MA
+            and commands[im.POINT_CABLE_MA + point] >= _LEAST_MA
+            and image.readings[im.DEVICE_AGE_MS + device] <= _MEASURED_MS
+            and commands[im.SETPOINT + device] >= _LEAST_MA
         )
 
     def lacks_right(self):
@@ -131,47 +139,37 @@ class Contactor:
             return True
         if image.commands[im.FAULTS] & im.FAULT_PEN or self.faults & im.FAULT_NOT_FOLLOWED:
             return True
-        if image.commands[im.DEVICE_OVERDUE + im.EVSE]:
+        if self._device >= 0 and image.commands[im.DEVICE_OVERDUE + self._device]:
             return True
-        if image.site[im.TOPOLOGY] == _GATEWAY:  # nothing else stops it: no zero to wait for
+        if self._gateway:  # nothing else stops it: no zero to wait for
             return image.commands[im.FAULTS] & im.FAULT_ENABLE != 0
-        state = image.commands[im.POINT_PILOT_STATE]
+        state = image.commands[im.POINT_PILOT_STATE + self._point]
         return (state != im.PILOT_C and state != im.PILOT_D) or self._dry >= _DRY
 
     def told_to_stop(self):
         """No offer stands (T1), or the gateway has to stop (T2)."""
         image = self._image
-        if image.site[im.TOPOLOGY] == _GATEWAY:
-            return gateway_done(image)
-        return image.commands[im.SETPOINT + im.EVSE] < _LEAST_MA
+        if self._gateway:
+            return gateway_done(image, self._device, self._point)
+        return self._device < 0 or image.commands[im.SETPOINT + self._device] < _LEAST_MA
 
     def empty(self):
         """Freshly measured and below 1 A on every leg."""
-        image = self._image
-        readings = image.readings
-        gateway = image.site[im.TOPOLOGY] == _GATEWAY
-        if (
-            readings[im.DEVICE_AGE_MS + im.INVERTER if gateway else im.DEVICE_AGE_MS + im.EVSE]
-            > INPUTS_STALE_MS
-        ):
+        readings, device = self._image.readings, self._device
+        if device < 0 or readings[im.DEVICE_AGE_MS + device] > INPUTS_STALE_MS:
             return False
-        first = (
-            im.DEVICE_MA + im.INVERTER * im.LEGS if gateway else im.DEVICE_MA + im.EVSE * im.LEGS
-        )
-        for leg in range(im.LEGS):
-            if abs(readings[first + leg]) >= _EMPTY_MA:
-                return False
-        return True
+        return most(readings, device) < _EMPTY_MA
 
     def waited(self):
         """6 s; where the panel took the offer away, no longer than the response: INV-3."""
         image = self._image
         if self.state_ms >= _EMPTY_MS:
             return True
-        if image.site[im.TOPOLOGY] == _GATEWAY:
+        device = self._device
+        if self._gateway or device < 0:
             return False
-        short = image.commands[im.CLAIM_HIGH + im.PANEL * im.DEVICES + im.EVSE] < _LEAST_MA
-        return short and self.state_ms >= image.site[im.DEVICE_RESPONSE_MS + im.EVSE]
+        short = image.commands[im.CLAIM_HIGH + im.PANEL * im.DEVICES + device] < _LEAST_MA
+        return short and self.state_ms >= image.site[im.DEVICE_RESPONSE_MS + device]
 
     def closed(self):
         return self._fresh() and self._auxiliary()
@@ -180,11 +178,11 @@ class Contactor:
         return self._fresh() and not self._auxiliary()
 
     def never_closed(self):
-        return self.against_ms > self._image.site[im.POINT_CLOSE_MS] + _CONFIRM_MS
+        return self.against_ms > self._image.site[im.POINT_CLOSE_MS + self._point] + _CONFIRM_MS
 
     def welded(self):
         """By its auxiliary contact, or by the current through what is told to be open."""
-        late_ms = self._image.site[im.POINT_OPEN_MS] + _CONFIRM_MS
+        late_ms = self._image.site[im.POINT_OPEN_MS + self._point] + _CONFIRM_MS
         return self.draw.welded or (self.permit == 0 and self.against_ms > late_ms)
 
     def mended(self):
@@ -207,9 +205,9 @@ class Contactor:
         image = self._image
         if self._pilot.unplugged:
             return True
-        if image.site[im.TOPOLOGY] == _GATEWAY:
-            return image.readings[im.DEVICE_PLUGGED + im.INVERTER] == 0
-        return image.commands[im.POINT_PILOT_STATE] == im.PILOT_A
+        if self._gateway:
+            return image.readings[im.DEVICE_PLUGGED + self._device] == 0
+        return image.commands[im.POINT_PILOT_STATE + self._point] == im.PILOT_A
 
     def _observe(self, dt_ms):
         acknowledge = self._image.requests[im.ACKNOWLEDGE_SEQ]
@@ -224,7 +222,8 @@ class Contactor:
                 self.against_ms += dt_ms
         elif self.against_ms:  # one sample that agrees clears nothing
             self.against_ms = self.against_ms - dt_ms if self.against_ms > dt_ms else 0
-        if self._image.commands[im.POINT_PILOT_STATE] != im.PILOT_D or asks_for_power(self._image):
+        state = self._image.commands[im.POINT_PILOT_STATE + self._point]
+        if state != im.PILOT_D or asks_for_power(self._image, self._point):
             self._dry = 0
         elif self._dry < _DRY:
             self._dry += 1

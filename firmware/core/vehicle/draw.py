@@ -10,8 +10,8 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.vehicle.rights import speaks_itself
 
-_GATEWAY = const(2)
 _MEASURED_MS = const(2_000)  # INV-4
 _FLOWS_MA = const(1_000)  # less is noise, or a filter's
 _FLOWS_MS = const(500)  # so long through an open contact: welded
@@ -24,12 +24,27 @@ CABLE_SHARE = const(20)  # of its rating that may flow beyond it
 REFUSALS = const(2)  # stops that it ignored until the contactor opened under load
 
 
+def most(readings, device):
+    """The largest of a device's currents, whatever their direction."""
+    first = im.DEVICE_MA + device * im.LEGS
+    most_ma = 0
+    for k in range(first, first + im.LEGS):
+        ma = readings[k]
+        if ma < 0:
+            ma = -ma
+        if ma > most_ma:
+            most_ma = ma
+    return most_ma
+
+
 class Draw:
     """`ignored`: the car does not follow; `welded`: current flows through what is open; `flows`:
     1 A or more, or not known."""
 
-    def __init__(self, image):
+    def __init__(self, image, point=0):
         self._image = image
+        self._point = point
+        self._device = -1  # in its circuit
         self.ignored = self.welded = False
         self.flows = True
         self._most_ma = 0
@@ -49,27 +64,17 @@ class Draw:
 
     def step(self, dt_ms, permit):
         image = self._image
-        gateway = image.site[im.TOPOLOGY] == _GATEWAY
         readings = image.readings
-        age_ms = readings[
-            im.DEVICE_AGE_MS + im.INVERTER if gateway else im.DEVICE_AGE_MS + im.EVSE
-        ]
-        first = (
-            im.DEVICE_MA + im.INVERTER * im.LEGS if gateway else im.DEVICE_MA + im.EVSE * im.LEGS
-        )
-        most_ma = 0
-        for leg in range(first, first + im.LEGS):
-            ma = readings[leg]
-            if ma < 0:
-                ma = -ma
-            if ma > most_ma:
-                most_ma = ma
+        device = self._device = image.site[im.POINT_DEVICE + self._point]
+        gateway = speaks_itself(image.site, self._point)
+        most_ma = most(readings, device) if device >= 0 else 0
         self._most_ma = most_ma
+        age_ms = readings[im.DEVICE_AGE_MS + device] if device >= 0 else im.AGE_MAX_MS
         known = age_ms <= _MEASURED_MS
         self.flows = not known or most_ma >= _FLOWS_MA
         lag_ms = _REPORT_MS if gateway else _LAG_MS
         self._look_through(dt_ms, permit, known and most_ma >= _FLOWS_MA, lag_ms + age_ms)
-        if not gateway:
+        if device >= 0 and not gateway:
             self._follow(dt_ms, known)
 
     def refused(self):
@@ -100,8 +105,8 @@ class Draw:
         """Beyond what was offered for the whole of the response, longer than it."""
         image = self._image
         commands = image.commands
-        response_ms = image.site[im.DEVICE_RESPONSE_MS + im.EVSE]
-        offer_ma = commands[im.SETPOINT + im.EVSE]
+        response_ms = image.site[im.DEVICE_RESPONSE_MS + self._device]
+        offer_ma = commands[im.SETPOINT + self._device]
         offers = self._offers
         at = self._at
         if offer_ma > offers[at]:
@@ -112,10 +117,8 @@ class Draw:
             self._at = at = at + 1 if at + 1 < _WINDOW else 0
             offers[at] = offer_ma
         over = known and self._most_ma > self._limit_ma(offer_ma)
-        if (
-            over and commands[im.DEVICE_OVERDUE + im.EVSE]
-        ):  # the panel has waited as long as INV-3 lets it
-            self.ignored = True
+        if over and commands[im.DEVICE_OVERDUE + self._device]:
+            self.ignored = True  # the panel has waited as long as INV-3 lets it
         if offer_ma == 0:  # told to stop: how long it may take is the contactor's to say
             self._over_ms = 0
         elif over:
@@ -139,10 +142,9 @@ class Draw:
         if slack_ma < _SLACK_MA:
             slack_ma = _SLACK_MA
         limit_ma = offer_ma + slack_ma
-        limit_ma += (
-            offer_ma * site[im.NODE_ERROR_PERMILLE + site[im.DEVICE_NODE + im.EVSE]] // 1000
-        )
-        cable_ma = image.commands[im.POINT_CABLE_MA]
+        node = site[im.DEVICE_NODE + self._device]
+        limit_ma += offer_ma * site[im.NODE_ERROR_PERMILLE + node] // 1000
+        cable_ma = image.commands[im.POINT_CABLE_MA + self._point]
         if cable_ma > 0 and limit_ma > cable_ma + cable_ma // CABLE_SHARE:
             return cable_ma + cable_ma // CABLE_SHARE
         return limit_ma

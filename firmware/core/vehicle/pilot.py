@@ -10,9 +10,9 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.vehicle.rights import speaks_itself
 
 LEAST_MA = const(6_000)  # IEC 61851-1: no smaller current can be offered
-_GATEWAY = const(2)  # topology T2: the gateway owns its pilot
 _STALE_MS = const(200)
 _GATEWAY_MS = const(2_000)  # INV-4
 _SETTLE_MS = const(40)  # a plateau belongs to the present PWM only if sampled this long after
@@ -87,12 +87,13 @@ class Pilot:
     `unplugged`: in this step a connection ended, by A for 100 ms (T2: by the gateway's report).
     """
 
-    def __init__(self, image):
+    def __init__(self, image, point=0):
         self._image = image
+        self._point = point
         self.state = im.PILOT_UNKNOWN
         self.diode_ok = False
         self.unplugged = False
-        self._unplugs = image.readings[im.POINT_PILOT_UNPLUGS]
+        self._unplugs = image.readings[im.POINT_PILOT_UNPLUGS + point]
         self._plugged = False  # T2: as last reported
         self._diode_fault = False  # until unplugged, acknowledged, or looked for again
         self._diode_ms = 0  # since then
@@ -107,13 +108,16 @@ class Pilot:
         """Write PILOT_STATE and the pilot's faults."""
         image = self._image
         commands = image.commands
-        self._count(commands)
-        if image.site[im.TOPOLOGY] == _GATEWAY or image.site[im.DEVICE_NODE + im.EVSE] < 0:
-            commands[im.POINT_PILOT_STATE] = im.PILOT_UNKNOWN
+        point = self._point
+        device = image.site[im.POINT_DEVICE + point]
+        itself = speaks_itself(image.site, point)
+        self._count(commands, device if itself else -1)
+        if device < 0 or itself:
+            commands[im.POINT_PILOT_STATE + point] = im.PILOT_UNKNOWN
             return
         self._time_pwm(dt_ms)
         self._forgive(dt_ms)
-        fresh = image.readings[im.POINT_PILOT_AGE_MS] <= _STALE_MS
+        fresh = image.readings[im.POINT_PILOT_AGE_MS + point] <= _STALE_MS
         if fresh:
             self._debounce(self._look())
         else:
@@ -127,15 +131,18 @@ class Pilot:
         if fresh and (odd or seen == im.PILOT_E or seen == im.PILOT_F):
             faults |= im.FAULT_PILOT
         commands[im.FAULTS] = faults
-        commands[im.POINT_PILOT_STATE] = self.state
+        commands[im.POINT_PILOT_STATE + point] = self.state
 
     def drive(self):
-        """Write PILOT_DUTY_PERMILLE from OFFER_MA."""
-        commands = self._image.commands
-        commands[im.POINT_DUTY_PERMILLE] = duty_permille(commands[im.SETPOINT + im.EVSE])
+        """Write POINT_DUTY_PERMILLE from the offer; +12 V where what hangs there takes none."""
+        site, commands = self._image.site, self._image.commands
+        device = site[im.POINT_DEVICE + self._point]
+        takes = device >= 0 and site[im.DEVICE_KIND + device] == im.KIND_POINT
+        offer_ma = commands[im.SETPOINT + device] if takes else 0
+        commands[im.POINT_DUTY_PERMILLE + self._point] = duty_permille(offer_ma)
 
     def _time_pwm(self, dt_ms):
-        duty = self._image.commands[im.POINT_DUTY_PERMILLE]
+        duty = self._image.commands[im.POINT_DUTY_PERMILLE + self._point]
         if 0 < duty < _STEADY_HIGH:
             pwm_ms = self._pwm_ms + dt_ms
             self._pwm_ms = pwm_ms if pwm_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
@@ -145,14 +152,15 @@ class Pilot:
 
     def _look(self):
         readings = self._image.readings
-        level = classify(readings[im.POINT_HIGH_MV], self.state)
+        point = self._point
+        level = classify(readings[im.POINT_HIGH_MV + point], self.state)
         if level != im.PILOT_B and level != im.PILOT_C and level != im.PILOT_D:
             return level
         if self._diode_fault:
             return im.PILOT_DIODE
-        if self._pwm_ms <= readings[im.POINT_PILOT_AGE_MS] + _SETTLE_MS:
+        if self._pwm_ms <= readings[im.POINT_PILOT_AGE_MS + point] + _SETTLE_MS:
             return level  # no PWM, or sampled before it began: says nothing about the diode
-        if _DIODE_LOW_MV <= readings[im.POINT_LOW_MV] <= _DIODE_HIGH_MV:
+        if _DIODE_LOW_MV <= readings[im.POINT_LOW_MV + point] <= _DIODE_HIGH_MV:
             if level == self.state:
                 self.diode_ok = True
             return level
@@ -175,21 +183,22 @@ class Pilot:
             self.state = seen
             self._afresh = False
 
-    def _count(self, commands):
-        """UNPLUGS: each connection that ended, for those who look once a second."""
+    def _count(self, commands, gateway):
+        """POINT_UNPLUGS: each connection that ended, for those who look once a second."""
         readings = self._image.readings
-        if self._image.site[im.TOPOLOGY] != _GATEWAY:
-            unplugs = readings[im.POINT_PILOT_UNPLUGS]
+        point = self._point
+        if gateway < 0:
+            unplugs = readings[im.POINT_PILOT_UNPLUGS + point]
             self.unplugged = unplugs != self._unplugs
             self._unplugs = unplugs
-        elif readings[im.DEVICE_AGE_MS + im.INVERTER] <= _GATEWAY_MS:
-            plugged = readings[im.DEVICE_PLUGGED + im.INVERTER] == 1
+        elif readings[im.DEVICE_AGE_MS + gateway] <= _GATEWAY_MS:
+            plugged = readings[im.DEVICE_PLUGGED + gateway] == 1
             self.unplugged = self._plugged and not plugged
             self._plugged = plugged
         else:
             self.unplugged = False
-        if self.unplugged and commands[im.POINT_UNPLUGS] < im.AGE_MAX_MS:
-            commands[im.POINT_UNPLUGS] += 1
+        if self.unplugged and commands[im.POINT_UNPLUGS + point] < im.AGE_MAX_MS:
+            commands[im.POINT_UNPLUGS + point] += 1
 
     def _forgive(self, dt_ms):
         """Look afresh for a missing diode: unplugged, acknowledged, or a minute has passed."""

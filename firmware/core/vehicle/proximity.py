@@ -8,8 +8,8 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.vehicle.rights import speaks_itself
 
-_GATEWAY = const(2)
 _STALE_MS = const(2_000)  # INV-4
 _STEPS = const(2)  # the same rung in so many steps
 
@@ -39,8 +39,9 @@ def rung(ohm):
 class Proximity:
     """Cable rating, the same in two consecutive steps."""
 
-    def __init__(self, image):
+    def __init__(self, image, point=0):
         self._image = image
+        self._point = point
         self._rung = len(LADDER) - 1
         self._candidate = self._rung
         self._steps = 0
@@ -50,12 +51,13 @@ class Proximity:
         image = self._image
         readings = image.readings
         commands = image.commands
-        if image.site[im.TOPOLOGY] == _GATEWAY or image.site[im.DEVICE_NODE + im.EVSE] < 0:
-            commands[im.POINT_CABLE_MA] = im.UNKNOWN
+        point = self._point
+        if image.site[im.POINT_DEVICE + point] < 0 or speaks_itself(image.site, point):
+            commands[im.POINT_CABLE_MA + point] = im.UNKNOWN
             return
-        fresh = readings[im.POINT_PROXIMITY_AGE_MS] <= _STALE_MS
-        self._debounce(rung(readings[im.POINT_PROXIMITY_OHM] if fresh else im.UNKNOWN))
-        commands[im.POINT_CABLE_MA] = _RATING_MA[self._rung]
+        fresh = readings[im.POINT_PROXIMITY_AGE_MS + point] <= _STALE_MS
+        self._debounce(rung(readings[im.POINT_PROXIMITY_OHM + point] if fresh else im.UNKNOWN))
+        commands[im.POINT_CABLE_MA + point] = _RATING_MA[self._rung]
         faults = commands[im.FAULTS] & ~im.FAULT_CABLE
         commands[im.FAULTS] = faults | im.FAULT_CABLE if self._rung == _SHORT else faults
 

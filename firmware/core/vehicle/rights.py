@@ -7,7 +7,6 @@ from firmware import image as im
 from firmware.base.viper import const
 
 INPUTS_STALE_MS = 300  # feedback older than this: protections count as unhealthy
-_GATEWAY = const(2)
 _GATEWAY_FAULTS = im.FAULT_FORMING + im.FAULT_ENABLE
 ENABLE_ALONE = im.TRIP_SERVICE + im.TRIP_ENABLE  # nothing to a car that charges from the grid (T1)
 _MEASURED_MS = const(2_000)  # INV-4
@@ -33,15 +32,15 @@ def enable_trips(image):
     return image.trips[im.TRIPPED] & trips
 
 
-def asks_for_power(image):
+def asks_for_power(image, point):
     """Pilot in C, or in D with ventilation confirmed."""
-    state = image.commands[im.POINT_PILOT_STATE]
+    state = image.commands[im.POINT_PILOT_STATE + point]
     if state == im.PILOT_D:
         return image.readings[im.INPUTS] & im.IN_VENTILATION != 0
     return state == im.PILOT_C
 
 
-def authorised(image, point=0):
+def authorised(image, point):
     """Nobody need be, or somebody was for the present connection."""
     requests = image.requests
     return image.site[im.POINT_AUTH_REQUIRED + point] == 0 or (
@@ -50,7 +49,13 @@ def authorised(image, point=0):
     )
 
 
-def gateway_ready(image, device=im.INVERTER):
+def speaks_itself(site, point):
+    """T2: the point's contactor only isolates a device that speaks with the car itself."""
+    device = site[im.POINT_DEVICE + point]
+    return device >= 0 and site[im.DEVICE_OWNS_PILOT + device] == 1
+
+
+def gateway_ready(image, device):
     """T2: the device answers, has a car connected and locked, and reports no fault."""
     readings = image.readings
     return (
@@ -69,21 +74,18 @@ def gateway_barred(image):
     )
 
 
-def gateway_done(image):
+def gateway_done(image, device, point):
     """T2: it is barred, reports no car or a fault, or is silent, or nobody is authorised.
 
     While it forms the house's island, silence alone says nothing against it, and opening would
     darken the house under load; what it last reported still counts.
     """
     readings = image.readings
-    reported = (
-        readings[im.DEVICE_PLUGGED + im.INVERTER] != 1
-        or readings[im.DEVICE_FAULT + im.INVERTER] != 0
-    )
+    reported = readings[im.DEVICE_PLUGGED + device] != 1 or readings[im.DEVICE_FAULT + device] != 0
     if reported or gateway_barred(image):
         return True
     island = image.commands[im.ISLAND_STATE]
     forms = island == im.ISLAND_STARTING or island == im.ISLAND_ISLANDED
-    return (
-        readings[im.DEVICE_AGE_MS + im.INVERTER] > _MEASURED_MS or not authorised(image)
-    ) and not forms
+    if forms and device == image.site[im.ISLAND_DEVICE]:
+        return False
+    return readings[im.DEVICE_AGE_MS + device] > _MEASURED_MS or not authorised(image, point)

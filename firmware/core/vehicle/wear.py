@@ -23,8 +23,9 @@ _SHARE = const(32)  # MEMORY_WEAR: hours of the day's account * 32 + tenths of t
 class Wear:
     """`left_ms`: the contactor stays open for so long; closed() and opened() tell what it did."""
 
-    def __init__(self, image):
+    def __init__(self, image, point=0):
         self._image = image
+        self._point = point
         self.left_ms = 0
         self._pause_ms = 0
         self._next_ms = MIN_OFF_MS
@@ -54,7 +55,7 @@ class Wear:
             self._on_ms += dt_ms
             if self._on_ms >= GOOD_MS:
                 self._next_ms = MIN_OFF_MS
-        if commands[im.POINT_PILOT_STATE] != im.PILOT_A:
+        if commands[im.POINT_PILOT_STATE + self._point] != im.PILOT_A:
             self._unplugged_ms = 0
         elif self._unplugged_ms < UNPLUGGED_MS:
             self._unplugged_ms += dt_ms
@@ -68,9 +69,9 @@ class Wear:
         if self._on_ms < 0:
             left_ms = max(left_ms, self._hour_ms + HOUR_MS - HOUR_HOLDS_MS)
             left_ms = max(left_ms, self._day_ms + DAY_MS - DAY_HOLDS_MS)
-        self.left_ms = commands[im.POINT_REST_MS] = left_ms
-        commands[im.POINT_WEAR_HOUR_MS] = self._hour_ms
-        commands[im.POINT_WEAR_DAY_MS] = self._day_ms
+        self.left_ms = commands[im.POINT_REST_MS + self._point] = left_ms
+        commands[im.POINT_WEAR_HOUR_MS + self._point] = self._hour_ms
+        commands[im.POINT_WEAR_DAY_MS + self._point] = self._day_ms
 
     def closed(self):
         """The contactor was told to close: an operation of both accounts."""

@@ -16,7 +16,9 @@ from firmware import image as fields
 from firmware.bus.line import Line
 from firmware.drivers.meter import Meter
 from firmware.drivers.sunspec_inverter import Inverter
+from tests_host.fields import columns
 
+INVERTER = 1  # its row
 _BAUD = 19_200
 _CHAR_US = 10_000_000 // _BAUD
 
@@ -74,20 +76,21 @@ async def core(image):
 async def main(profile, seconds):
     image = fields.Image()
     site = image.site
-    site[fields.LEG_COUNT] = site[fields.DEVICE_LEGS + fields.INVERTER] = 3
-    site[fields.NODE_COUNT], site[fields.DEVICE_NODE + fields.INVERTER] = 2, 1
+    site[fields.LEG_COUNT] = site[fields.DEVICE_LEGS + INVERTER] = 3
+    site[fields.NODE_COUNT], site[fields.DEVICE_NODE + INVERTER] = 2, 1
     site[fields.NODE_INSTRUMENT] = fields.INSTRUMENT_METER
     site[fields.NODE_INSTRUMENT + 1] = fields.INSTRUMENT_DEVICE
+    columns(site)
     image.commands[fields.ISLAND_STATE] = fields.ISLAND_GRID
-    image.commands[fields.SETPOINT_MODE + fields.INVERTER] = fields.MODE_FOLLOW
-    image.commands[fields.SETPOINT + fields.INVERTER] = -1000
+    image.commands[fields.SETPOINT_MODE + INVERTER] = fields.MODE_FOLLOW
+    image.commands[fields.SETPOINT + INVERTER] = -1000
     uart = Uart()
     line = Line(uart, _BAUD, 10)
     Meter(image, line, profile, 1, 0)
-    Inverter(image, line, 2)
+    Inverter(image, line, INVERTER, 2)
     tasks = asyncio.create_task(line.run()), asyncio.create_task(core(image))
     await asyncio.sleep_ms(4000)
-    image.commands[fields.SETPOINT + fields.INVERTER] = 2500
+    image.commands[fields.SETPOINT + INVERTER] = 2500
     await asyncio.sleep_ms((seconds - 4) * 1000)
     for task in tasks:
         task.cancel()

@@ -13,6 +13,7 @@ from firmware.core.grid.gridcode import GridCode
 from firmware.core.grid.island import Island
 from firmware.core.panel.tree import Panel
 from firmware.image import *
+from tests_host.fields import columns
 
 STEPS = 1000
 
@@ -54,6 +55,7 @@ def build(nodes):
     site[TRIP_LEVEL] = 800
     site[TRIP_TIME_MS] = 1500
     site[ENTER_DELAY_MS] = 10000
+    columns(site)
     image.requests[OUTAGE_RESERVE_PERMILLE] = 200
     for index in (INPUTS_AGE_MS, GRID_AGE_MS, HOUSE_AGE_MS, DEVICE_SOC_AGE_MS + INVERTER):
         image.readings[index] = 0

@@ -49,6 +49,12 @@ def site(image, nodes):
     s[im.DEVICE_NODE + im.INVERTER], s[im.DEVICE_LEGS + im.INVERTER] = nodes - 2, 3
     s[im.DEVICE_CHARGE_W + im.INVERTER] = s[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
     s[im.DEVICE_PAUSE_MS + im.EVSE] = s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
+    for d, kind in enumerate((im.KIND_POINT, im.KIND_CONVERTER)):
+        s[im.DEVICE_KIND + d], s[im.DEVICE_RANK + d] = kind, d
+        for k in range(3):
+            s[im.DEVICE_LEG + d * im.LEGS + k] = k
+    s[im.DEVICE_CONTACTOR], s[im.POINT_DEVICE], s[im.ISLAND_DEVICE] = 0, 0, 1
+    s[im.DEVICE_MAY_DISCHARGE + 1] = 1
     s[im.NODE_BUS_MA], s[im.NODE_BUS_MA + 1] = 200_000, 100_000
     s[im.COORDINATED], s[im.EXPORT_LIMIT_W] = 1, 50_000
     s[im.ISLAND_CAPABLE] = s[im.ISLAND_AUTO] = s[im.BOND_NEEDED] = s[im.SHED_NEEDED] = 1
