@@ -26,6 +26,7 @@ from firmware.core.panel.layout import (
 from firmware.core.panel.tree import Panel
 from tests_host.core.panel_plant import House, Tree, seeded, upset
 from tests_host.core.planted import plant
+from tests_host.fields import columns
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -407,6 +408,7 @@ def test_gateway_current_is_not_counted_twice() -> None:
     """T2: the charging contactor only isolates the gateway, its CTs see the inverter's current."""
     house = a_house(a_tree(parent=[-1, 0, 0, 0]), wish_w=6_900, evse_wish_ma=0)
     house.image.site[im.TOPOLOGY] = 2
+    columns(house.image.site)
     house.run(15_000)
     assert house.inverter_ma[0] == 10_000
     assert house.claim(im.EVSE) == (0, 0)
