@@ -16,7 +16,7 @@ from tests_host.conftest import ROOT
 from tests_host.core import rows_run
 
 SEEDS = (1, 2, 3)
-VEHICLE, GUARD = "../vehicle", "../../guard"
+VEHICLE, GUARD = "core/vehicle", "guard"
 GEOMETRIES = {
     # rows of the image -> numbers of them, and the rows of point and converter
     "as shipped": ({}, (0, 1)),
