@@ -44,7 +44,8 @@ def test_a_fault_that_an_end_names_is_one() -> None:
 
 def test_every_topic_and_path() -> None:
     topics, paths = chapter("MQTT"), chapter("HTTP")
-    assert not [row[0] for row in people.mqtt.TOPICS if f"\n| `PREFIX/{row[0]}` | " not in topics]
+    names = [row[0].format("NAME") for row in people.mqtt.TOPICS]
+    assert not [name for name in names if f"\n| `PREFIX/{name}` | " not in topics]
     assert not [
         row[1] for row in people.http.PATHS if f"\n| {row[0]} | `{row[1]}` | " not in paths
     ]

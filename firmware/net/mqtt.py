@@ -18,17 +18,29 @@ import sys
 
 from firmware import image as im
 from firmware.net.packets import Packets
+from firmware.people.names import plain
 
 TOPICS = (
-    # below mqtt.prefix, retained, quality of service, what
+    # below mqtt.prefix, {} is the device's or point's name; retained, quality of service, what
     ("online", True, 0, '"1"; the broker says "0" when we are gone'),
-    ("state", True, 0, "everything, at a change, once a second at most, and every 10 s"),
-    ("limits", True, 0, "every source's claim on each device, with the state"),
+    ("state", True, 0, "the site, at a change, once a second at most, and every 10 s"),
+    ("device/{}/state", True, 0, "a device, with the state"),
+    ("device/{}/limits", True, 0, "every source's claim on it, and who holds a lease"),
+    ("point/{}/state", True, 0, "a point of the board: pilot and contactor"),
     ("event", False, 0, "each event; the newest 32 survive a lost broker"),
     ("answer", False, 1, "to each command"),
     ("set/+", False, 1, "to us: a command by its name, never retained"),
+    ("device/+/set/+", False, 1, "to us: a command about this device"),
+    ("point/+/set/+", False, 1, "to us: a command about this point"),
 )
-_ONLINE, _STATE, _LIMITS, _EVENT, _ANSWER, _SET = TOPICS
+_ONLINE, _STATE, _DEVICE_STATE, _LIMITS, _POINT_STATE, _EVENT, _ANSWER = TOPICS[:7]
+_SETS = TOPICS[7:]
+# topic, section of the state that has a row for each, field of a command that names it
+_ROWS = (
+    (_DEVICE_STATE, "devices", "device"),
+    (_LIMITS, "limits", "device"),
+    (_POINT_STATE, "points", "point"),
+)
 
 _TICK_MS = 200
 _DEADLINE_S = 5  # connecting, and any single write
@@ -121,7 +133,8 @@ def quiet(image):
 class Mqtt:
     """The link to a broker; `await run()` for ever.
 
-    settings: "mqtt.host", "mqtt.port", "mqtt.user", "mqtt.password", "mqtt.prefix" by path.
+    settings: "mqtt.host", "mqtt.port", "mqtt.user", "mqtt.password", "mqtt.prefix" and
+    "mqtt.discovery" by path.
     commands: Commands; state: State; events: Events.
     """
 
@@ -151,6 +164,24 @@ class Mqtt:
         self._events_sent = 0
         self._failure = None
         self._attempt = 0
+        self.names = {what: self._plain(what) for what in ("device", "point")}
+        self._discovery = None
+        if settings["mqtt.discovery"]:
+            from firmware.net.discovery import Discovery
+
+            self._discovery = Discovery(settings["mqtt.discovery"], self.prefix, state, self.names)
+
+    def _plain(self, what):
+        """Names of devices or points by what stands in a topic for them."""
+        found = {}
+        for name in self.state.names.all_of(what):
+            short = plain(name)
+            if short in found:
+                raise ValueError(
+                    "{}s: {} and {} are alike in a topic".format(what, found[short], name)
+                )
+            found[short] = name
+        return found
 
     def counters(self):
         """For the published state."""
@@ -162,8 +193,8 @@ class Mqtt:
             "commands_refused": self.refused,
         }
 
-    def _topic(self, row):
-        return self.prefix + b"/" + row[0].encode()
+    def _topic(self, row, name=""):
+        return self.prefix + b"/" + row[0].format(plain(name)).encode()
 
     # --- connection ---------------------------------------------------------------------------
 
@@ -200,7 +231,12 @@ class Mqtt:
             known = answer[3] < len(_REFUSALS)
             raise ValueError(_REFUSALS[answer[3]] if known else "refused: {}".format(answer[3]))
         await self._publish(link, _ONLINE, b"1")
-        await link.send(packets.build(packets.subscribe, self._topic(_SET), _SET[2]))
+        for row in _SETS:
+            await link.send(packets.build(packets.subscribe, self._topic(row), row[2]))
+        if self._discovery:
+            topic = self._discovery.status
+            await link.send(packets.build(packets.subscribe, topic, 0))
+            self._discovery.due = True
 
     async def _serve(self, link):
         self.connected = True
@@ -238,6 +274,9 @@ class Mqtt:
                 asked = True
                 await link.send(self._packets.build(self._packets.ping))
             await self._send_waiting(link)
+            if self._discovery and self._discovery.due:
+                await self._introduce(link)
+                signature = None  # and once more what is retained, for it asks after a restart
             present = self.state.signature() + self.commands.done
             changed = present != signature and since_ms >= _STATE_MIN_MS
             if changed or since_ms >= _STATE_MAX_MS:
@@ -253,9 +292,15 @@ class Mqtt:
 
     # --- sending ------------------------------------------------------------------------------
 
-    async def _publish(self, link, row, payload):
-        packets = self._packets
-        await link.send(packets.build(packets.publish, self._topic(row), payload, row[1], row[2]))
+    async def _publish(self, link, row, payload, name=""):
+        packets, topic = self._packets, self._topic(row, name)
+        await link.send(packets.build(packets.publish, topic, payload, row[1], row[2]))
+
+    async def _introduce(self, link):
+        """To Home Assistant, at every connection and whenever it says that it is there."""
+        self._discovery.due = False
+        for topic, payload in self._discovery.messages():
+            await link.send(self._packets.build(self._packets.publish, topic, payload, True, 0))
 
     async def _send_waiting(self, link):
         if self._acknowledgements:
@@ -272,17 +317,16 @@ class Mqtt:
         self._events_sent = self.events.count
 
     async def _send_state(self, link):
-        """Piece by piece, so that others run in between."""
+        """Piece by piece, so that others run in between; all of one moment."""
+        state = self.state.take()
         parts = []
-        for piece in self.state.take().pieces(("limits",)):
+        for piece in state.pieces([section for _, section, _ in _ROWS]):
             parts.append(piece.encode())
             await _sleep_ms(0)
         await self._publish(link, _STATE, b"".join(parts))
-        parts = []
-        for piece in self.state.row_pieces("limits"):
-            parts.append(piece.encode())
-            await _sleep_ms(0)
-        await self._publish(link, _LIMITS, b"".join(parts))
+        for topic, section, what in _ROWS:
+            for name, row in state.names.all_of(what).items():
+                await self._publish(link, topic, state.row_text(section, row).encode(), name)
 
     # --- receiving ----------------------------------------------------------------------------
 
@@ -322,10 +366,13 @@ class Mqtt:
             number = body[0] << 8 | body[1]
             self._answers = [answer for answer in self._answers if answer[0] != number]
         elif kind == 9 and body[2:] == b"\x80":
-            raise ValueError("refused the subscription to " + self._topic(_SET).decode())
+            raise ValueError("refused the subscription to " + self._topic(_SETS[0]).decode())
 
     def _on_message(self, topic, payload):
         """A command: carried out only if there is room for its answer."""
+        if self._discovery and topic == self._discovery.status:
+            self._discovery.due = self._discovery.due or payload == b"online"
+            return
         waiting = len(self._answers)
         if waiting >= _ANSWERS:
             self.refused += 1
@@ -337,13 +384,16 @@ class Mqtt:
             self._answers[-1] = [0, json.dumps(answer).encode()]
             return
         try:
-            name = topic[len(self.prefix) + len(_SET[0]) :].decode()
-        except UnicodeError:
-            name = "?"
+            *way, _, name = topic[len(self.prefix) + 1 :].decode().split("/")
+        except (UnicodeError, ValueError):
+            way, name = (), "?"
+        of = None
+        if len(way) == 2 and way[0] in self.names:  # device/NAME/set/…
+            of = way[0], self.names[way[0]].get(way[1], way[1])
         if self._retained:
             answer = {"ok": False, "command": name, "field": "retain"}
             answer["error"] = "a retained command would be repeated at every connection"
             answer["allowed"] = "retain false"
         else:
-            answer = self.commands.handle(name, payload)
+            answer = self.commands.handle(name, payload, of=of)
         self._answers.append([0, json.dumps(answer).encode()])

@@ -18,6 +18,12 @@ def legs_of(site, device):
     return [(k, site[first + k]) for k in range(im.LEGS) if site[first + k] >= 0]
 
 
+def plain(name):
+    """What stands for a name in a topic: letters of ASCII, digits, - and _ alone."""
+    kept = [c if ord(c) < 128 and (c.isalpha() or c.isdigit() or c in "-_") else "_" for c in name]
+    return "".join(kept)
+
+
 class Names:
     """Names of `nodes`, `devices` and `points` by row, as configured: None where a row is unused,
     its number where it has none."""

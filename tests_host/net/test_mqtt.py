@@ -16,23 +16,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware import image as im
 from firmware.net import mqtt as mqtt_module
-from firmware.net.mqtt import Mqtt
 from firmware.net.packets import Packets
-from firmware.people.commands import Commands
-from firmware.people.events import Events
-from firmware.people.state import State
 from tests_host.core.planted import NOTICED, plant
-from tests_host.net.conftest import Broker, Device, PolicyDouble, free_port
-from tests_host.net.small_site import names_of
-
-SETTINGS = {
-    "mqtt.host": "127.0.0.1",
-    "mqtt.port": 0,
-    "mqtt.user": "",
-    "mqtt.password": "",
-    "mqtt.prefix": "islet/test",
-}
-PREFIX = "islet/test/"
+from tests_host.net.conftest import Broker, Device, free_port
+from tests_host.net.mqtt_kit import PREFIX, ended, link
 
 
 class Person:
@@ -88,8 +75,11 @@ def test_state_and_commands(
     device = devices(broker.port)
     assert person.wait("online", bool) == 1
     state = person.wait("state")
-    assert state["site"]["name"] == "test" and "limits" not in state
-    assert set(person.wait("limits")) == {"evse", "inverter"}
+    assert state["site"]["name"] == "test"
+    assert not {"limits", "devices", "points"} & set(state)
+    assert person.wait("device/inverter/state")["kind"] == "converter"
+    assert person.wait("device/evse/limits")["unit"] == "mA"
+    assert person.wait("point/evse/state")["device"] == "evse"
     answer = person.ask("goal", '{"goal": "charge", "id": 12}')
     assert answer == {
         "command": "goal",
@@ -255,26 +245,12 @@ def test_the_trace_can_fail(
 # --- on CPython ---------------------------------------------------------------------------------
 
 
-def link(image: im.Image, port: int, **changes: object) -> Mqtt:
-    names = names_of(image)
-    settings = {**SETTINGS, "mqtt.port": port, **changes}
-    commands = Commands(image, PolicyDouble(), names)
-    return Mqtt(settings, commands, State(image, "home", names), Events(image, names))
-
-
-async def ended(task: asyncio.Task[None]) -> None:
-    """Cancel it until it ends: CPython 3.11's wait_for may swallow one cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=0.1)
-
-
 def test_on_cpython(broker: Broker, person: Person, site: im.Image) -> None:
     async def go() -> None:
         mqtt = link(site, broker.port)
         task = asyncio.create_task(mqtt.run())
-        state = await asyncio.to_thread(person.wait, "state")
-        assert state["devices"]["evse"]["offer_ma"] == 9000
+        state = await asyncio.to_thread(person.wait, "device/evse/state")
+        assert state["offer_ma"] == 9000
         site.trips[im.TRIPPED] = im.TRIP_PILOT
         event = await asyncio.to_thread(person.wait, "event")
         assert (event["what"], event["name"], event["on"]) == ("trip", "pilot", True)

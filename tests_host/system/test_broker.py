@@ -43,7 +43,7 @@ class Person:
 
     def _hear(self, _client: Any, _data: Any, message: Any) -> None:
         name = message.topic[len(self.prefix) + 1 :]
-        if name.startswith("set/"):
+        if "set/" in name:
             return
         payload = json.loads(message.payload)
         self.heard.setdefault(name, []).append((payload, bool(message.retain)))
@@ -66,6 +66,7 @@ class Person:
         self._client.loop_stop()
 
 
+LIMITS = "device/inverter/limits"
 BEST = "mosquitto" if mosquitto_path() else "amqtt"
 with_each = pytest.mark.parametrize("box", sorted({BEST, "amqtt"}), indirect=True)
 with_best = pytest.mark.parametrize("box", [BEST], indirect=True)
@@ -96,7 +97,7 @@ def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def person(box: Box) -> Iterator[Person]:
-    for name in ("limits", "answer"):  # the answer to what was left behind
+    for name in (LIMITS, "answer"):  # the answer to what was left behind
         until(lambda name=name: list(box.published(name)), f"the firmware's first {name}")
     made = Person(box)
     yield made
@@ -106,13 +107,14 @@ def person(box: Box) -> Iterator[Person]:
 @with_each
 def test_the_state_is_retained_and_fresh(box: Box, person: Person) -> None:
     """Who comes late gets the last state at once, then new ones."""
-    for name in ("state", "limits", "online"):
+    for name in ("state", "device/evse/state", "point/evse/state", LIMITS, "online"):
         until(lambda name=name: name in person.heard, name)
         assert person.heard[name][0][1], f"{name} is retained"
     assert person.last("online") == 1
     state = person.last("state")
     assert state["site"]["name"] == "sunny day" and state["site"]["config_errors"] == []
-    assert set(person.last("limits")) == {"evse", "inverter"}
+    assert person.last(LIMITS)["unit"] == "W"
+    assert person.last("device/evse/state")["kind"] == "point"
     count = len(person.heard["state"])
     until(lambda: len(person.heard["state"]) > count + 1, "new states without being asked")
     assert not person.heard["state"][-1][1]

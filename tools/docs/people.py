@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from firmware import image as im
 from firmware.core.limits import hardware
 from firmware.ledger import keep
-from firmware.net import http, mqtt
+from firmware.net import discovery, http, mqtt
 from firmware.people import alerts, asked, leases, words
 from firmware.policy import GOALS
 from tools.tables import markdown
@@ -129,10 +129,18 @@ def trips() -> Iterator[str]:
 
 def topics() -> Iterator[str]:
     rows = (
-        (f"`PREFIX/{name}`", "retained" if kept else "", qos, text)
+        (f"`PREFIX/{name.format('NAME')}`", "retained" if kept else "", qos, text)
         for name, kept, qos, text in mqtt.TOPICS
     )
     return markdown("topic | | QoS | what", rows)
+
+
+def entities() -> Iterator[str]:
+    rows = (
+        (of, name, platform, "" if template is None else f"`{template}`")
+        for of, _, platform, _, name, template, _ in discovery.ENTITIES
+    )
+    return markdown("of | entity | platform | value", rows)
 
 
 def paths() -> Iterator[str]:

@@ -51,6 +51,13 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         people.topics(),
     )
     yield (
+        "Home Assistant",
+        "With `mqtt.discovery` it is told of these, each named after the site, a device or a "
+        "point; power is positive where it is drawn (`firmware/net/discovery.py`). In a topic a "
+        "name's characters other than letters, digits, `-` and `_` are `_`.",
+        people.entities(),
+    )
+    yield (
         "HTTP",
         "A command needs `Authorization: Bearer TOKEN` with `http.token`; without one configured "
         "the page is read-only (`firmware/net/http.py`).",

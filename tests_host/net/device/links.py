@@ -33,6 +33,7 @@ SETTINGS = {
     "mqtt.user": "",
     "mqtt.password": "",
     "mqtt.prefix": "islet/test",
+    "mqtt.discovery": "",
 }
 calls = [0]
 blocking = []

@@ -1,0 +1,127 @@
+# islet: what Home Assistant is told of the site, so that it shows it without being configured.
+# GPL-3.0-or-later
+#
+# A message for each entity, for one of all would be as long as the site is large. They are
+# retained, and sent again at every connection and whenever Home Assistant says that it is there.
+
+import json
+
+import islet_data
+
+from firmware import image as im
+from firmware.people.asked import GOALS
+from firmware.people.names import POINT, takes_offer
+
+_POWER = {"device_class": "power", "unit_of_measurement": "W"}
+_MEASURED = dict(_POWER, state_class="measurement")
+_PERCENT = {
+    "device_class": "battery",
+    "unit_of_measurement": "%",
+    "state_class": "measurement",
+}
+_CURRENT = {"device_class": "current", "unit_of_measurement": "mA", "step": 1000, "min": 0}
+_TROUBLE = {"device_class": "problem"}
+_YES = "{{ 'ON' if %s else 'OFF' }}"
+_SWITCH = {
+    "payload_on": "true",
+    "payload_off": "false",
+    "state_on": "ON",
+    "state_off": "OFF",
+    "value_template": _YES % "value_json.authorised",
+}
+
+_ANY, _OFFER, _SETPOINT, _STORE = range(4)  # which devices
+
+# of, which, platform, key, name, value's template or None: a command, options
+ENTITIES = (
+    ("site", _ANY, "sensor", "why", "Why", "{{ value_json.why.text[:255] }}", {}),
+    ("site", _ANY, "sensor", "grid_w", "Grid",
+     "{{ value_json.nodes[0].w | sum if value_json.nodes[0].w else None }}", _MEASURED),
+    ("site", _ANY, "binary_sensor", "fault", "Fault",
+     _YES % "value_json.alerts.faults or value_json.alerts.trips", _TROUBLE),
+    ("site", _ANY, "select", "goal", "Goal", "{{ value_json.policy.goal }}",
+     {"options": GOALS}),
+    ("device", _ANY, "sensor", "w", "Power", "{{ value_json.w }}", _MEASURED),
+    ("device", _ANY, "sensor", "why", "Why", "{{ value_json.why[:255] }}", {}),
+    ("device", _STORE, "sensor", "soc", "State of charge",
+     "{{ value_json.soc_permille / 10 if value_json.soc_permille is number else None }}",
+     _PERCENT),
+    ("device", _OFFER, "number", "charge_ma", "Up to, for one hour", None, _CURRENT),
+    ("device", _SETPOINT, "number", "target_w", "Target, for one hour", None, _POWER),
+    ("point", _ANY, "sensor", "pilot", "Pilot", "{{ value_json.pilot_text }}", {}),
+    ("point", _ANY, "binary_sensor", "contactor", "Contactor",
+     _YES % "value_json.contactor == 'closed'", {}),
+    ("point", _ANY, "switch", "authorise", "Authorised", None, _SWITCH),
+)  # fmt: skip
+
+
+class Discovery:
+    """Messages below the discovery's prefix; `plain` names of devices and points by what stands in
+    a topic for them."""
+
+    def __init__(self, prefix, own, state, plain):
+        self._prefix = prefix
+        self._own = own.decode()
+        self._state = state
+        self._plain = plain
+        self._id = "islet-" + self._own.replace("/", "-")
+        self.status = (prefix + "/status").encode()
+        self.due = False
+
+    def messages(self):
+        """(topic, payload) of each entity."""
+        for row in ENTITIES:
+            of, which = row[0], row[1]
+            if of == "site":
+                yield self._message(row, "", None)
+                continue
+            rows = self._state.names.all_of(of)
+            for short, name in self._plain[of].items():
+                if of == POINT or self._is(rows[name], which):
+                    yield self._message(row, short, rows[name])
+
+    def _is(self, device, which):
+        site = self._state.image.site
+        if which == _OFFER:
+            return takes_offer(site, device)
+        if which == _SETPOINT:
+            return site[im.DEVICE_KIND + device] == im.KIND_CONVERTER
+        return which == _ANY or site[im.DEVICE_KIND + device] != im.KIND_POINT
+
+    def _message(self, entity, short, row):
+        of, _, platform, key, name, template, options = entity
+        names, site = self._state.names, self._state.image.site
+        way = self._own + "/" + (of + "/" + short + "/" if short else "")
+        unique = "_".join([part for part in (self._id, of if short else "", short, key) if part])
+        config = {
+            "name": name,
+            "unique_id": unique,
+            "default_entity_id": platform + "." + unique,
+            "availability_topic": self._own + "/online",
+            "payload_available": "1",
+            "payload_not_available": "0",
+            "origin": {"name": "islet", "sw_version": islet_data.VERSION},
+        }
+        config.update(options)
+        if template is not None:
+            config["value_template"] = template
+        if template is not None or "value_template" in config:
+            config["state_topic"] = way + "state"
+        if platform in ("select", "number", "switch"):
+            config["command_topic"] = way + "set/" + key
+        if key == "charge_ma":
+            config["max"] = site[im.DEVICE_MAX_MA + row]
+        if key == "target_w":
+            config["min"] = -site[im.DEVICE_DISCHARGE_W + row]
+            config["max"] = site[im.DEVICE_CHARGE_W + row]
+        if row is not None:
+            device = site[im.POINT_DEVICE + row] if of == POINT else row
+            config["device"] = {
+                "identifiers": [self._id + "_" + names.device(device)],
+                "name": names.device(device),
+                "via_device": self._id,
+            }
+        else:
+            config["device"] = {"identifiers": [self._id], "name": self._state.name}
+        topic = "/".join((self._prefix, platform, unique, "config"))
+        return topic.encode(), json.dumps(config).encode()
