@@ -23,15 +23,15 @@ from firmware.people.asked import OWNER
 from firmware.people.state import raw
 
 PATHS = (
-    # method, path, what answers it, what it gives
-    ("GET", "/", "_index", "the page"),
-    ("GET", "/api/state", "_state", "everything, with the configuration's errors"),
-    ("GET", "/api/limits", "_limits", "every source's claim on each device"),
-    ("GET", "/api/image", "_image", "the raw process image, for engineers"),
-    ("GET", "/api/log", "_log", "the last events"),
-    ("GET", "/api/sessions", "_sessions", "closed charging sessions"),
-    ("GET", "/api/events", "_stream", "the state as server-sent events, for at most 3 clients"),
-    ("POST", "/api/command", "_command", "a command, by whoever has the token"),
+    # method, path, what answers it; what it gives: tools/docs/people.py
+    ("GET", "/", "_index"),
+    ("GET", "/api/state", "_state"),
+    ("GET", "/api/limits", "_limits"),
+    ("GET", "/api/image", "_image"),
+    ("GET", "/api/log", "_log"),
+    ("GET", "/api/sessions", "_sessions"),
+    ("GET", "/api/events", "_stream"),
+    ("POST", "/api/command", "_command"),
 )
 MAX_BODY = 1024
 _MAX_REQUEST = 4096  # request line, headers and body
@@ -290,7 +290,7 @@ class Http:
 
     def _routes(self):
         app = self.app
-        for method, path, handler, _ in PATHS:
+        for method, path, handler in PATHS:
             app.route(path, [method])(getattr(self, handler))
         for status in _ERRORS:
             app.errorhandler(status)(self._error_handler(status))

@@ -21,17 +21,18 @@ from firmware.net.packets import Packets
 from firmware.people.names import plain
 
 TOPICS = (
-    # below mqtt.prefix, {} is the device's or point's name; retained, quality of service, what
-    ("online", True, 0, '"1"; the broker says "0" when we are gone'),
-    ("state", True, 0, "the site, at a change, once a second at most, and every 10 s"),
-    ("device/{}/state", True, 0, "a device, with the state"),
-    ("device/{}/limits", True, 0, "every source's claim on it, and who holds a lease"),
-    ("point/{}/state", True, 0, "a point of the board: pilot and contactor"),
-    ("event", False, 0, "each event; the newest 32 survive a lost broker"),
-    ("answer", False, 1, "to each command"),
-    ("set/+", False, 1, "to us: a command by its name, never retained"),
-    ("device/+/set/+", False, 1, "to us: a command about this device"),
-    ("point/+/set/+", False, 1, "to us: a command about this point"),
+    # below mqtt.prefix, {} is the device's or point's name; retained, quality of service; what
+    # each carries: tools/docs/people.py
+    ("online", True, 0),
+    ("state", True, 0),
+    ("device/{}/state", True, 0),
+    ("device/{}/limits", True, 0),
+    ("point/{}/state", True, 0),
+    ("event", False, 0),
+    ("answer", False, 1),
+    ("set/+", False, 1),
+    ("device/+/set/+", False, 1),
+    ("point/+/set/+", False, 1),
 )
 _ONLINE, _STATE, _DEVICE_STATE, _LIMITS, _POINT_STATE, _EVENT, _ANSWER = TOPICS[:7]
 _SETS = TOPICS[7:]

@@ -36,23 +36,15 @@ _LIMIT = (
     ("back_high", "int", "mA or W", 0, _WIDEST, None),
 )
 
-# command: name, who, fields, text
+# command: name, who, fields; what each is for: tools/docs/people.py
 TABLE = (
-    ("goal", OWNER, (("goal", GOALS, "", 0, 0, REQUIRED),), "what car and battery shall aim for"),
+    ("goal", OWNER, (("goal", GOALS, "", 0, 0, REQUIRED),)),
     (
         "target_w",
         OWNER,
         (("target_w", "int", "W", -1_000_000, 1_000_000, REQUIRED), _TTL, _DEVICE),
-        "a converter's power for a while, + is drawn, - delivered; without a device it means the "
-        "only one that can do it",
     ),
-    (
-        "charge_ma",
-        OWNER,
-        (("charge_ma", "int", "mA", 0, 80_000, REQUIRED), _TTL, _DEVICE),
-        "most a car shall take for a while, per leg: 0, or 6000 and up; without a device it means "
-        "the only one that takes an offer",
-    ),
+    ("charge_ma", OWNER, (("charge_ma", "int", "mA", 0, 80_000, REQUIRED), _TTL, _DEVICE)),
     (
         "reserve",
         OWNER,
@@ -60,34 +52,16 @@ TABLE = (
             ("reserve_permille", "int", "permille", 0, 1000, None),
             ("outage_reserve_permille", "int", "permille", 0, 1000, None),
         ),
-        "keep more in the battery; not below what is configured",
     ),
     (
         "authorise",
         OWNER,
         (("authorised", "bool", "", 0, 0, REQUIRED), ("point", POINT, "", 0, 0, None)),
-        "the user of this charging session may charge; without a point it means the only one",
     ),
-    (
-        "island",
-        OWNER,
-        (("island", ISLAND_CHOICES, "", 0, 0, REQUIRED),),
-        "run without the grid: never, in an outage as configured, or now",
-    ),
-    ("acknowledge", OWNER, (), "a person has seen faults and trips; those that are over clear"),
-    (
-        "limit",
-        OWNER,
-        _LIMIT,
-        "the owner's limit on a device, all (0) or a node (mA per leg): a range and one of ttl_s, "
-        "until_released; or release; with both it replaces",
-    ),
-    (
-        "operator",
-        OPERATOR,
-        _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),),
-        "the network operator's limit, or another issuer's, as of limit",
-    ),
+    ("island", OWNER, (("island", ISLAND_CHOICES, "", 0, 0, REQUIRED),)),
+    ("acknowledge", OWNER, ()),
+    ("limit", OWNER, _LIMIT),
+    ("operator", OPERATOR, _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),)),
 )
 
 

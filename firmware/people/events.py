@@ -11,15 +11,15 @@ KEPT = 32
 AGAIN = ("bond",)  # faults told again every hour that they stand (safety.md 6)
 AGAIN_S = 3600
 
-# what, field of commands, words; of each point, and of the site
+# what, field of commands; of each point, and of the site
 OF_POINT = (
-    ("pilot", im.POINT_PILOT_STATE, words.pilot_text),
-    ("contactor", im.POINT_CONTACTOR_STATE, words.contactor_text),
+    ("pilot", im.POINT_PILOT_STATE),
+    ("contactor", im.POINT_CONTACTOR_STATE),
 )
 OF_SITE = (
-    ("grid", im.GRID_STATE, words.grid_text),
-    ("island", im.ISLAND_STATE, words.island_text),
-    ("note", im.ISLAND_NOTE, words.note_text),
+    ("grid", im.GRID_STATE),
+    ("island", im.ISLAND_STATE),
+    ("note", im.ISLAND_NOTE),
 )
 
 
@@ -35,9 +35,7 @@ class Events:
         self._texts = []
         self._watched = [(None, row) for row in OF_SITE]
         for point in names.points():
-            self._watched += [
-                (point, (what, field + point, text)) for what, field, text in OF_POINT
-            ]
+            self._watched += [(point, (what, field + point)) for what, field in OF_POINT]
         self._states = [image.commands[row[1]] for _, row in self._watched]
         self._standing = self._alerts()
         self._seen = None  # masks of faults and trips
@@ -59,14 +57,14 @@ class Events:
         hour; `seconds` have passed since the last call that told any."""
         commands, names = self.image.commands, self.names
         for i, (point, row) in enumerate(self._watched):
-            what, field, text = row
+            what, field = row
             value = commands[field]
             if value != self._states[i]:
                 before, self._states[i] = self._states[i], value
-                said = text(value)[1]
+                state, said = words.state_text(what, value)
                 if not said:
                     continue
-                more = {"state": text(value)[0], "before": text(before)[0]}
+                more = {"state": state, "before": words.state_text(what, before)[0]}
                 if point is not None:
                     more["of"] = names.point(point)
                     if len(names.points()) > 1:

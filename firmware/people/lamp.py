@@ -59,16 +59,16 @@ def _always(_lamp):
 
 
 PATTERNS = (
-    # holds, pattern, meaning
-    (_weld, "#.#.#.#.#.#.", "flickers: the contactor stays closed, the plug is live"),
-    (_starts, "###.###.###.", "quick: in 5 s the inverter supplies the house"),
-    (_configuration, "#####.....", "slow, half and half: the configuration has an error"),
-    (_tripped, "##..........", "one blink: a protection has tripped"),
-    (_point, "##..##..........", "two blinks: a fault of the charging point"),
-    (_fault, "##..##..##..........", "three blinks: another fault; page or console names it"),
-    (_off_the_grid, "#########.", "winks: the house is off the grid"),
-    (_charging, "##########", "steady: the contactor is closed"),
-    (_always, "#...................", "a short flash every 2 s: all is well"),
+    # holds, pattern; what each means: tools/docs/vehicle.py
+    (_weld, "#.#.#.#.#.#."),
+    (_starts, "###.###.###."),
+    (_configuration, "#####....."),
+    (_tripped, "##.........."),
+    (_point, "##..##.........."),
+    (_fault, "##..##..##.........."),
+    (_off_the_grid, "#########."),
+    (_charging, "##########"),
+    (_always, "#..................."),
 )
 
 
@@ -92,7 +92,7 @@ class Lamp:
         self._ms = 0
         if self._at >= len(self._pattern):
             self._at = 0
-            for holds, pattern, _ in PATTERNS:
+            for holds, pattern in PATTERNS:
                 if holds(self):
                     self._pattern = pattern
                     break

@@ -39,7 +39,6 @@ class Reasons:
             "grant_high_" + of: commands[im.GRANT_HIGH + device],
             "winner_low": im.SOURCE_NAMES[commands[im.WINNER_LOW + device]],
             "winner_high": im.SOURCE_NAMES[commands[im.WINNER_HIGH + device]],
-            "why": self.explain(device),
             "claims": [self.claim(source, device) for source in range(im.SOURCES)],
         }
 
@@ -111,7 +110,7 @@ class Reasons:
             if rows:
                 return rows[0]["text"]
         if commands[im.ISLAND_STATE] != im.ISLAND_GRID:
-            return words.island_text(commands[im.ISLAND_STATE])[1]
+            return words.state_text("island", commands[im.ISLAND_STATE])[1]
         node = commands[im.ALARM_NODE]
         if node >= 0:
             return words.alarm_text(
@@ -120,7 +119,7 @@ class Reasons:
         if commands[im.GRID_STATE] == im.GRID_WAITING:
             return words.reason_text(im.REASON_GRID_WAIT, value=commands[im.GRID_REMAIN_MS])
         if commands[im.GRID_STATE] != im.GRID_IN_SERVICE:
-            return "Grid: {}.".format(words.grid_text(commands[im.GRID_STATE])[1])
+            return "Grid: {}.".format(words.state_text("grid", commands[im.GRID_STATE])[1])
         return self._device_headline()
 
     def _device_headline(self):

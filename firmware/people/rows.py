@@ -118,28 +118,29 @@ def _status(state, device, heard, ma):
     """A no car, B plugged in, C it draws, F a fault; None of what is no car's or unknown. It is
     what evcc reads of a charger."""
     site = state.image.site
-    if not site[im.DEVICE_BEHIND + device] & im.BEHIND_CAR:
+    plugged = _plugged(state, device, heard)
+    if plugged is None or not site[im.DEVICE_BEHIND + device] & im.BEHIND_CAR:
         return None
+    contactor = site[im.DEVICE_CONTACTOR + device]
     if site[im.DEVICE_KIND + device] == im.KIND_POINT:
-        point = site[im.DEVICE_CONTACTOR + device]
-        pilot = im.PILOT_NAMES[state.commands[im.POINT_PILOT_STATE + point]]
-        if pilot in ("C", "D"):
-            closed = state.commands[im.POINT_CONTACTOR_STATE + point] == im.CONTACTOR_CLOSED
-            return "C" if closed else "B"
-        return pilot if pilot in ("A", "B") else None if pilot == "unknown" else "F"
-    if not heard:
-        return None
-    if state.readings[im.DEVICE_FAULT + device]:
+        commands = state.commands
+        faulty = commands[im.POINT_PILOT_STATE + contactor] > im.PILOT_D
+        draws = (
+            commands[im.POINT_CONTACTOR_STATE + contactor] == im.CONTACTOR_CLOSED
+            and commands[im.POINT_PILOT_STATE + contactor] != im.PILOT_B
+        )
+    else:
+        faulty = state.readings[im.DEVICE_FAULT + device]
+        draws = sum(ma.values()) >= _NOISE_MA
+    if faulty:
         return "F"
-    if not _plugged(state, device, heard):
-        return "A"
-    return "C" if sum(ma.values()) >= _NOISE_MA else "B"
+    return ("C" if draws else "B") if plugged else "A"
 
 
 def point(state, point):
     site, commands = state.image.site, state.commands
-    pilot, pilot_text = words.pilot_text(commands[im.POINT_PILOT_STATE + point])
-    contactor, text = words.contactor_text(commands[im.POINT_CONTACTOR_STATE + point])
+    pilot, pilot_text = words.state_text("pilot", commands[im.POINT_PILOT_STATE + point])
+    contactor, text = words.state_text("contactor", commands[im.POINT_CONTACTOR_STATE + point])
     cable_ma = commands[im.POINT_CABLE_MA + point]
     return {
         "device": state.names.device(site[im.POINT_DEVICE + point]),

@@ -194,7 +194,7 @@ class State:
         }
 
     def _grid(self):
-        name, text = words.grid_text(self.commands[im.GRID_STATE])
+        name, text = words.state_text("grid", self.commands[im.GRID_STATE])
         section = self._voltage(im.GRID_MV, im.GRID_MHZ, im.GRID_AGE_MS)
         section["state"] = name
         section["text"] = text
@@ -224,7 +224,7 @@ class State:
         return rows.point(self, point)
 
     def _island(self):
-        name, text = words.island_text(self.commands[im.ISLAND_STATE])
+        name, text = words.state_text("island", self.commands[im.ISLAND_STATE])
         capable = self.image.site[im.ISLAND_CAPABLE] != 0
         return {"state": name, "text": text, "capable": capable}
 

@@ -188,7 +188,6 @@ NOTES = (
     "Attention: in a moment the inverter supplies the house.",
 )
 ANTI_ISLANDING = ("not read yet", "off", "on", "not asked")  # from -1
-MODE = ("stopped", "following the grid", "forming the island")
 
 
 def amount(value, unit):
@@ -252,31 +251,22 @@ def reason_text(code, node_name=None, leg=-1, value=0, after=None):
     return text if after is None else "{}, after {}.".format(text[:-1], after)
 
 
-def state_text(names, texts, value):
+# short names and plain words of what changes its state
+STATES = {
+    "pilot": (im.PILOT_NAMES, PILOT),
+    "contactor": (im.CONTACTOR_NAMES, CONTACTOR),
+    "grid": (im.GRID_NAMES, GRID),
+    "island": (im.ISLAND_NAMES, ISLAND),
+    "note": (im.NOTE_NAMES, NOTES),
+}
+
+
+def state_text(what, value):
     """(short name, plain words) of a state, also of one this version does not know."""
+    names, texts = STATES[what]
     if 0 <= value < len(texts):
         return names[value], texts[value]
     return str(value), "state {} is not known to this version".format(value)
-
-
-def pilot_text(value):
-    return state_text(im.PILOT_NAMES, PILOT, value)
-
-
-def contactor_text(value):
-    return state_text(im.CONTACTOR_NAMES, CONTACTOR, value)
-
-
-def grid_text(value):
-    return state_text(im.GRID_NAMES, GRID, value)
-
-
-def island_text(value):
-    return state_text(im.ISLAND_NAMES, ISLAND, value)
-
-
-def note_text(value):
-    return state_text(im.NOTE_NAMES, NOTES, value)
 
 
 def alarm_text(node_name, leg, over_ma):

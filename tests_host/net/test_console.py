@@ -239,7 +239,7 @@ def test_the_owners_commands_and_no_others(
     assert image.requests[im.ISLAND_WISH] == -1
     assert policy.goal[0] == "solar"
     assert "not yours" in said[4]["error"] and "not known" in said[5]["error"]
-    for name, who, _, _ in TABLE:
+    for name, who, _ in TABLE:
         type_in(made, b"islet " + name.encode() + b"\r", monkeypatch)
         answer = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert ("not yours" in answer.get("error", "")) == (who != OWNER), name

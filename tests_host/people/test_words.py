@@ -74,7 +74,7 @@ def test_examples() -> None:
     assert words.reason_text(99) == "Reason 99 is not known to this version."
     assert words.amount(-1499, "W") == "-1.5 kW"
     assert words.amount(-30, "mA") == "0.0 A"
-    assert words.island_text(42) == ("42", "state 42 is not known to this version")
+    assert words.state_text("island", 42) == ("42", "state 42 is not known to this version")
 
 
 def test_the_same_words_on_micropython(run_device: RunDevice) -> None:

@@ -69,6 +69,46 @@ ENDS = {
     "UTILITY": "the utility's lease ends or is released",
     "MANAGER": "the manager's lease ends or is released",
 }
+# what a command is for
+COMMANDS = {
+    "goal": "what car and battery shall aim for",
+    "target_w": "a converter's power for a while, + is drawn, - delivered; without a device it "
+    "means the only one that can do it",
+    "charge_ma": "most a car shall take for a while, per leg: 0, or 6000 and up; without a device "
+    "it means the only one that takes an offer",
+    "reserve": "keep more in the battery; not below what is configured",
+    "authorise": "the user of this charging session may charge; without a point it means the "
+    "only one",
+    "island": "run without the grid: never, in an outage as configured, or now",
+    "acknowledge": "a person has seen faults and trips; those that are over clear",
+    "limit": "the owner's limit on a device, all (0) or a node (mA per leg): a range and one of "
+    "ttl_s, until_released; or release; with both it replaces",
+    "operator": "the network operator's limit, or another issuer's, as of limit",
+}
+# what travels on a topic
+TOPICS = {
+    "online": '"1"; the broker says "0" when we are gone',
+    "state": "the site, at a change, once a second at most, and every 10 s",
+    "device/{}/state": "a device, with the state",
+    "device/{}/limits": "every source's claim on it, and who holds a lease",
+    "point/{}/state": "a point of the board: pilot and contactor",
+    "event": "each event; the newest 32 survive a lost broker",
+    "answer": "to each command",
+    "set/+": "to us: a command by its name, never retained",
+    "device/+/set/+": "to us: a command about this device",
+    "point/+/set/+": "to us: a command about this point",
+}
+# what a path gives
+PATHS = {
+    "/": "the page",
+    "/api/state": "everything, with the configuration's errors",
+    "/api/limits": "every source's claim on each device",
+    "/api/image": "the raw process image, for engineers",
+    "/api/log": "the last events",
+    "/api/sessions": "closed charging sessions",
+    "/api/events": "the state as server-sent events, for at most 3 clients",
+    "/api/command": "a command, by whoever has the token",
+}
 VALUES = {"permille": "‰", "protections": "inputs"}
 
 
@@ -129,8 +169,8 @@ def trips() -> Iterator[str]:
 
 def topics() -> Iterator[str]:
     rows = (
-        (f"`PREFIX/{name.format('NAME')}`", "retained" if kept else "", qos, text)
-        for name, kept, qos, text in mqtt.TOPICS
+        (f"`PREFIX/{name.format('NAME')}`", "retained" if kept else "", qos, TOPICS[name])
+        for name, kept, qos in mqtt.TOPICS
     )
     return markdown("topic | | QoS | what", rows)
 
@@ -144,7 +184,7 @@ def entities() -> Iterator[str]:
 
 
 def paths() -> Iterator[str]:
-    rows = ((method, f"`{path}`", text) for method, path, _, text in http.PATHS)
+    rows = ((method, f"`{path}`", PATHS[path]) for method, path, _ in http.PATHS)
     return markdown("method | path | what", rows)
 
 
@@ -159,7 +199,8 @@ def commands() -> Iterator[str]:
 
 
 def _fields() -> Iterator[tuple[object, ...]]:
-    for name, who, fields, text in asked.TABLE:
+    for name, who, fields in asked.TABLE:
+        text = COMMANDS[name]
         if not fields:
             yield name, who, "–", "nothing", "–", text
         said = (name, who), text

@@ -12,6 +12,19 @@ from firmware.core.vehicle import bounds, contactor, pilot, proximity, wear
 from firmware.people import lamp
 from tools.tables import markdown
 
+# by the rows of PATTERNS
+LAMP = (
+    "flickers: the contactor stays closed, the plug is live",
+    "quick: in 5 s the inverter supplies the house",
+    "slow, half and half: the configuration has an error",
+    "one blink: a protection has tripped",
+    "two blinks: a fault of the charging point",
+    "three blinks: another fault; page or console names it",
+    "winks: the house is off the grid",
+    "steady: the contactor is closed",
+    "a short flash every 2 s: all is well",
+)
+
 
 def levels() -> Iterator[str]:
     """The pilot's levels, and the code of its duty."""
@@ -91,7 +104,8 @@ def limits() -> Iterator[str]:
 
 def patterns() -> Iterator[str]:
     """The lamp's."""
-    rows = ((f"`{pattern}`", text) for _, pattern, text in lamp.PATTERNS)
+    said = zip(lamp.PATTERNS, LAMP, strict=True)
+    rows = ((f"`{pattern}`", text) for (_, pattern), text in said)
     return markdown("lamp, a character is 100 ms | meaning", rows)
 
 
