@@ -12,6 +12,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import grown
 from firmware.base.viper import const
 from firmware.guard import drops, island
 from firmware.guard.causes import BEAT_MS, INRUSH_MS, SAMPLES_MS, UNSEEN_MS, Causes
@@ -152,7 +153,7 @@ class Guard(Causes):
         trips = self.image.trips
         beat = commands[im.BEAT]
         if beat == self._beat:
-            trips[im.BEAT_AGE_MS] = _longer(trips[im.BEAT_AGE_MS], dt_ms)
+            trips[im.BEAT_AGE_MS] = grown(trips[im.BEAT_AGE_MS], dt_ms)
             return
         self._beat = beat
         trips[im.BEAT_AGE_MS] = 0
@@ -170,7 +171,7 @@ class Guard(Causes):
         trips = self.image.trips
         cause = self._found & bit
         if trips[im.TRIPPED] & bit:
-            time_ms = _longer(self._time_ms[i], dt_ms)
+            time_ms = grown(self._time_ms[i], dt_ms)
             acknowledged = self.image.commands[im.TRIP_ACK] & bit
             if not cause and acknowledged and self._beats[i] >= _BEATS:
                 trips[im.TRIPPED] &= ~bit
@@ -189,7 +190,7 @@ class Guard(Causes):
         confirm_ms = row[2] if row[2] >= 0 else self.image.site[-row[2]]
         if self._time_ms[i] < confirm_ms:
             self._waiting |= bit
-            self._time_ms[i] = _longer(self._time_ms[i], dt_ms)
+            self._time_ms[i] = grown(self._time_ms[i], dt_ms)
             return 0
         row[1](self)
         return self._latch(i)
@@ -202,18 +203,13 @@ class Guard(Causes):
         self._time_ms[i] = 0
         self._beats[i] = 0
         trips[im.TRIPPED] |= row[0]
-        trips[im.TRIP_COUNT] = _longer(trips[im.TRIP_COUNT], 1)
+        trips[im.TRIP_COUNT] = grown(trips[im.TRIP_COUNT], 1)
         trips[im.TRIP_VALUE] = self.value
         return self._now[i]
 
 
 def _nothing(state=0):
     return state
-
-
-def _longer(time_ms, dt_ms):
-    time_ms += dt_ms
-    return time_ms if time_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
 
 
 # A cause that lasts for `confirm` ms (0: at once; below it: the site's field of that number)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tools.image.images import HERE
 from tools.micropython.sources import BuildError
+from tools.workshop import ROOT
 
 BUDGETS = HERE / "budgets.json"
 LIBRARIES = ("asyncio", "uasyncio", "microdot", "umqtt", "rp2", "flashbdev")
@@ -116,7 +117,7 @@ def overspent(rooms: Iterable[Room], allowed: Mapping[str, Mapping[str, int]]) -
             if used is not None and most is not None and used > most:
                 problems.append(
                     f"{room.name} takes {used:,} bytes of {kind}, its budget is {most:,}: make it "
-                    f"smaller, or raise its row in tools/micropython/{BUDGETS.name} and say in "
+                    f"smaller, or raise its row in {BUDGETS.relative_to(ROOT)} and say in "
                     "the commit what pays for it"
                 )
     return problems

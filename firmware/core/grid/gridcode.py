@@ -6,6 +6,7 @@
 # protection. What the grid is, and for how long, is judged in supply.py.
 
 from firmware import image as im
+from firmware.base.timer import grown, longer
 from firmware.base.viper import const
 from firmware.core.grid.shares import complete, shares
 from firmware.core.grid.supply import Supply
@@ -62,10 +63,7 @@ class GridCode:
             self._restart()
             return im.GRID_UNKNOWN
         outside = self._outside()
-        if not outside:
-            self._outside_ms = 0
-        elif self._outside_ms < im.AGE_MAX_MS:
-            self._outside_ms += dt_ms
+        self._outside_ms = longer(outside, self._outside_ms, dt_ms)
         # With sources running, or about to, an excursion is ridden through: power ends when a
         # trip row has run out, the enable when the ride-through curve is over as well. Not so
         # while the house is apart.
@@ -73,7 +71,7 @@ class GridCode:
         rides = served and self._tied and not supply.over and not supply.dead_long
         if state == im.GRID_IN_SERVICE and not supply.out:
             if rides or not outside:
-                self._ramp_ms += dt_ms if self._ramp_ms < im.AGE_MAX_MS else 0
+                self._ramp_ms = grown(self._ramp_ms, dt_ms)
                 return im.GRID_IN_SERVICE
         if outside or supply.out:
             if self._outside_ms >= _RESTART_MS or supply.out:
@@ -82,7 +80,7 @@ class GridCode:
                 return im.GRID_WAITING
             return im.GRID_DEAD if supply.dead else im.GRID_ABNORMAL
         if state == im.GRID_WAITING:
-            self._waited_ms += dt_ms if self._waited_ms < im.AGE_MAX_MS else 0
+            self._waited_ms = grown(self._waited_ms, dt_ms)
             if self._waited_ms >= self._delay_ms():
                 self._ramp_ms = 0
                 return im.GRID_IN_SERVICE

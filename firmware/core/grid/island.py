@@ -7,8 +7,9 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import grown
 from firmware.base.viper import const
-from firmware.core.grid.island_facts import Witnesses, longer
+from firmware.core.grid.island_facts import Witnesses
 from firmware.core.grid.island_judge import Judge
 from firmware.core.grid.island_table import (
     CAUSES,
@@ -84,7 +85,7 @@ class Island:
     def step(self, dt_ms):
         seen = self.witnesses.step(dt_ms, self.state, self.permits)
         made = self.judge.step(dt_ms, self.state, self.state_ms, self.permits, seen)
-        self.state_ms = longer(True, self.state_ms, dt_ms)
+        self.state_ms = grown(self.state_ms, dt_ms)
         if seen != self._seen or made != self._made or self.state_ms <= _LATEST_MS:
             self._seen, self._made = seen, made
             self._follow(seen, made)

@@ -8,6 +8,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import longer, shrunk
 from firmware.base.viper import const
 from firmware.core.grid.island_table import bit
 from firmware.core.grid.switch_kernel import (
@@ -172,7 +173,7 @@ class Witnesses:
         elif not parted:  # it has let go, or its supply is gone: the switch is closed
             self.held_ms = 0
         elif self.held_ms and not enabled and not self.live_ms:
-            self.held_ms = self.held_ms - dt_ms if self.held_ms > dt_ms else 0
+            self.held_ms = shrunk(self.held_ms, dt_ms)
         return self.held_ms
 
     # --- voltages -----------------------------------------------------------------------------
@@ -315,11 +316,3 @@ STATE = (
     "open_ms", "shut_ms", "bond_ms", "loose_ms", "proved", "dead_ms", "live_ms", "mismatch_ms",
     "held_ms", "apart_ms", "locked_ms", "dead_legs", "risen_ms", "returned", "suspect", "currents",
 )  # fmt: skip
-
-
-def longer(running, timer_ms, dt_ms):
-    """For how long something has held; saturates."""
-    if not running:
-        return 0
-    timer_ms += dt_ms
-    return timer_ms if timer_ms < im.AGE_MAX_MS else im.AGE_MAX_MS

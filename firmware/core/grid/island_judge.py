@@ -2,9 +2,9 @@
 # GPL-3.0-or-later
 
 from firmware import image as im
+from firmware.base.timer import grown, longer, shrunk
 from firmware.base.viper import const
 from firmware.core.grid.island_energy import Charge, Loads
-from firmware.core.grid.island_facts import longer
 from firmware.core.grid.island_limits import SHED, SHORT, WEAK, WILD, Limits
 from firmware.core.grid.island_table import BARRING, CAUSES, PINNING, SOFT, TRIES, bit, cause
 from firmware.core.vehicle.rights import ENABLE_ALONE, enable_trips
@@ -117,7 +117,7 @@ class Judge:
         self.off_ms = longer(not permits & im.OUT_ENABLE, self.off_ms, dt_ms)
         if self.off_ms >= site[im.DEVICE_STOP_MS + site[im.ISLAND_DEVICE]] + im.BOND_MARGIN_MS:
             made |= _SETTLED
-        self.early_ms = _less(self.early_ms, dt_ms)
+        self.early_ms = shrunk(self.early_ms, dt_ms)
         if self.early_ms:
             made |= _EARLY
         return made
@@ -187,10 +187,10 @@ class Judge:
             made |= _PINNED
         if faults & BARRING or self.used > TRIES:
             made |= _FAILED
-        self.pause_ms = _less(self.pause_ms, dt_ms)
+        self.pause_ms = shrunk(self.pause_ms, dt_ms)
         if self.pause_ms:
             made |= _WAITS
-        self.hold_ms = _less(self.hold_ms, dt_ms)
+        self.hold_ms = shrunk(self.hold_ms, dt_ms)
         stop = self._readings[im.INPUTS] & im.IN_ESTOP
         if self.hold_ms or stop:  # while the stop is pressed nothing energises
             made |= _HOLDS
@@ -275,7 +275,7 @@ class Judge:
         if wish == -1 or (wish == 0 and calm):
             made |= _BACK
         if self.leaves and state == im.ISLAND_GRID:
-            self.forget_ms = longer(True, self.forget_ms, dt_ms)
+            self.forget_ms = grown(self.forget_ms, dt_ms)
             if self.forget_ms >= _FORGET_MS:
                 self.forget_ms = 0
                 self.leaves -= 1
@@ -293,9 +293,9 @@ class Judge:
         loss = self._commands[im.GRID_LOSS]
         found = _BURNING if loss == im.LOSS_BURNING else 0
         if loss == im.LOSS_DEAD:
-            self.loss_ms = longer(True, self.loss_ms, dt_ms)
+            self.loss_ms = grown(self.loss_ms, dt_ms)
         elif self.loss_ms:
-            self.loss_ms = _less(self.loss_ms, dt_ms // _LOSS_SHARE)
+            self.loss_ms = shrunk(self.loss_ms, dt_ms // _LOSS_SHARE)
         lost = loss != im.LOSS_NONE and (
             loss != im.LOSS_DEAD or self.loss_ms >= site[im.GRID_LOSS_MS]
         )
@@ -360,7 +360,3 @@ class Judge:
             if loads.room(dt_ms, limits.most_w, limits.even_w):
                 made |= _ROOM
         return made
-
-
-def _less(timer_ms, dt_ms):
-    return timer_ms - dt_ms if timer_ms > dt_ms else 0

@@ -8,6 +8,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import grown
 from firmware.base.viper import const
 
 # what is done
@@ -96,8 +97,8 @@ class Limits:
         row = 0
         for what, level, for_ms, later, act, _ in LIMITS:
             if (self._good or not later) and self._beyond(what, level):
-                beyond_ms = self._beyond_ms[row] + dt_ms
-                self._beyond_ms[row] = beyond_ms if beyond_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+                beyond_ms = grown(self._beyond_ms[row], dt_ms)
+                self._beyond_ms[row] = beyond_ms
                 if beyond_ms >= for_ms:
                     found |= act
             else:  # what ends it comes back slowly: a gap is no end; loads go for what is now

@@ -8,7 +8,7 @@
 # slowly while there is room, and is forgotten when it has not mattered for hours: a trip that was
 # the grid's own costs minutes.
 
-from firmware import image as im
+from firmware.base.timer import grown
 from firmware.base.viper import const
 
 OPEN = const(2_000_000)  # no limit, mA or W
@@ -69,8 +69,7 @@ class OwnTrip:
             self.active = pressed
             return
         self.active = True
-        if self._time_ms < im.AGE_MAX_MS:
-            self._time_ms += dt_ms
+        self._time_ms = grown(self._time_ms, dt_ms)
         if self._state == _LEARNING:
             self._learn(dt_ms, idle, mv, level_mv, nominal_mv)
         elif self.most < least:

@@ -4,6 +4,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import grown
 from firmware.base.viper import const
 from firmware.core.vehicle.rights import speaks_itself
 
@@ -162,8 +163,7 @@ class Recovery:
                     self._signed[i] = 1
                 if self._held_ms[i] >= for_ms and (self._signed[i] or not needs_person):
                     ack |= bit
-                held_ms = self._held_ms[i] + dt_ms
-                self._held_ms[i] = held_ms if held_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+                self._held_ms[i] = grown(self._held_ms[i], dt_ms)
             else:
                 self._held_ms[i] = 0
                 self._signed[i] = 0

@@ -8,6 +8,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import lasting
 from firmware.base.viper import const
 
 _STALE_MS = const(500)  # sense refreshes every 100 ms; five lost in a row is no measurement
@@ -32,16 +33,6 @@ _BURNING_MS = array("i", (6_000, 1_000, 3_000))
 # after so many recent losses it is used again this much later, s
 _PAUSE_S = array("i", (0, 0, 15, 60, 240, 900))
 _FORGET_MS = const(600_000)  # without a loss one of them is forgotten
-
-
-def lasting(timer_ms, holds, dt_ms):
-    """For how long something has held: -1 not at all, 0 seen for the first time."""
-    if not holds:
-        return -1
-    if timer_ms < 0:
-        return 0
-    timer_ms += dt_ms
-    return timer_ms if timer_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
 
 
 class Rows:
@@ -93,7 +84,7 @@ class Rows:
                 timers[row] = -1
                 continue
             bit = 1 << kind
-            timers[row] = timer_ms = lasting(timers[row], True, dt_ms)
+            timers[row] = timer_ms = lasting(True, timers[row], dt_ms)
             if timer_ms >= self._times_ms[row]:
                 out |= bit
             elif not beyond & bit:
@@ -160,14 +151,14 @@ class Supply:
             return
         self._look()
         dead = self.dead = self.highest_mv < self._dead_mv
-        self._dead_ms = lasting(self._dead_ms, dead, dt_ms)
+        self._dead_ms = lasting(dead, self._dead_ms, dt_ms)
         self.dead_long = dead and self._dead_ms >= self._site[im.DEAD_GRID_MS]
         self._times(dt_ms)
         self.idle = self._idle()
         self._count(dt_ms)
         commands = self._commands
         commands[im.GRID_LOSS] = self._loss(dt_ms, tied)
-        self._fit_ms = lasting(self._fit_ms, self._fits_a_load(), dt_ms)
+        self._fit_ms = lasting(self._fits_a_load(), self._fit_ms, dt_ms)
         commands[im.GRID_LOAD_OK] = 1 if self._fit_ms >= _LOAD_MS else 0
 
     def _read(self):
@@ -244,7 +235,7 @@ class Supply:
             self._last(dt_ms)
         self.calm = calm
         unseen = self._readings[im.GRID_MHZ] == 0 and self.highest_mv >= self._heard_mv
-        self._blind_ms = lasting(self._blind_ms, unseen, dt_ms)
+        self._blind_ms = lasting(unseen, self._blind_ms, dt_ms)
         blind = self._blind_ms >= _BLIND_MS
         self.out = trips.out
         self.over = trips.out & ~rides.held != 0 or blind
@@ -255,12 +246,12 @@ class Supply:
         lowest, highest = self.lowest_mv, self.highest_mv
         timers = self._lasting
         above_15 = highest > self._mv(1_150)
-        timers[_LOW] = lasting(timers[_LOW], lowest < self._load_low_mv, dt_ms)
-        timers[_HIGH] = lasting(timers[_HIGH], highest > self._load_high_mv, dt_ms)
-        timers[_HIGH_15] = lasting(timers[_HIGH_15], above_15, dt_ms)
-        timers[_OVER_20] = lasting(timers[_OVER_20], highest > self._mv(1_200), dt_ms)
-        timers[_OVER_25] = lasting(timers[_OVER_25], highest > self._mv(1_250), dt_ms)
-        timers[_NEUTRAL] = lasting(timers[_NEUTRAL], above_15 and lowest < self._mv(850), dt_ms)
+        timers[_LOW] = lasting(lowest < self._load_low_mv, timers[_LOW], dt_ms)
+        timers[_HIGH] = lasting(highest > self._load_high_mv, timers[_HIGH], dt_ms)
+        timers[_HIGH_15] = lasting(above_15, timers[_HIGH_15], dt_ms)
+        timers[_OVER_20] = lasting(highest > self._mv(1_200), timers[_OVER_20], dt_ms)
+        timers[_OVER_25] = lasting(highest > self._mv(1_250), timers[_OVER_25], dt_ms)
+        timers[_NEUTRAL] = lasting(above_15 and lowest < self._mv(850), timers[_NEUTRAL], dt_ms)
 
     def _strained(self):
         timers = self._lasting
@@ -309,7 +300,7 @@ class Supply:
                 self._recent += 1
             self._good_ms = self._forget_ms = 0
         else:
-            self._good_ms = lasting(self._good_ms, True, dt_ms)
+            self._good_ms = lasting(True, self._good_ms, dt_ms)
             if self._recent:
                 self._forget_ms += dt_ms
                 if self._forget_ms >= _FORGET_MS:
@@ -322,7 +313,7 @@ class Supply:
 
     def _loss(self, dt_ms, tied):
         standing = self.over and (self.idle or not tied)
-        self._bad_ms = lasting(self._bad_ms, standing, dt_ms)
+        self._bad_ms = lasting(standing, self._bad_ms, dt_ms)
         timers = self._lasting
         for at in range(3):
             if timers[_OVER_20 + at] >= _BURNING_MS[at]:

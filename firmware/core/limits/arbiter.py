@@ -7,6 +7,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import grown
 from firmware.base.viper import const
 from firmware.core.limits import columns, kernel
 from firmware.core.limits.growth import Offer, Setpoint
@@ -116,12 +117,12 @@ class Said:
         requests = self._requests
         for device in range(im.DEVICES):
             said = requests[self._sequence + device]
-            age_ms = ages[device] + dt_ms
+            age_ms = grown(ages[device], dt_ms)
             if said != self._seen[device]:
                 self._seen[device] = said
                 self._stands[device] = im.UNKNOWN
                 age_ms = 0
-            ages[device] = age_ms if age_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+            ages[device] = age_ms
             ttl_ms = requests[self._ttl_ms + device]
             stands = age_ms < ttl_ms
             if stands != self._stands[device]:

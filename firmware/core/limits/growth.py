@@ -6,6 +6,7 @@
 # unity gain and one late sample). So growth is slower than the slowest answer.
 
 from firmware import image as im
+from firmware.base.timer import grown
 from firmware.base.viper import const
 from firmware.core.limits import columns
 from firmware.core.vehicle.pilot import LEAST_MA
@@ -112,9 +113,8 @@ class Offer:
             or reason == im.REASON_UNPROVED
         )
         if not blind:
-            seen_ms = self._seen_ms + dt_ms
-            self._seen_ms = seen_ms if seen_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
-            if seen_ms > _WELL_MS:
+            self._seen_ms = grown(self._seen_ms, dt_ms)
+            if self._seen_ms > _WELL_MS:
                 self._wait_ms = _WAIT_LEAST_MS
         elif not self._blind and (
             commands[im.SETPOINT + self._device] or self._seen_ms < self._wait_ms
@@ -127,8 +127,7 @@ class Offer:
     def step(self, dt_ms):
         """Write SETPOINT."""
         commands = self._commands
-        changed_ms = self._changed_ms + dt_ms
-        self._changed_ms = changed_ms if changed_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+        self._changed_ms = grown(self._changed_ms, dt_ms)
         offer_ma = commands[im.SETPOINT + self._device]
         granted_ma = commands[im.GRANT_HIGH + self._device]
         next_ma = self._next(offer_ma, granted_ma if granted_ma >= self._least_ma else 0)

@@ -6,6 +6,7 @@
 # its whole nameplate fits the static rule. One that forms an island is judged by the island.
 
 from firmware import image as im
+from firmware.base.timer import grown, longer, shrunk
 from firmware.base.viper import const
 from firmware.core.limits import columns
 from firmware.core.limits.grants import Grants
@@ -138,8 +139,8 @@ class Follower:
         if on_grid and enabled and seen.outside(low_w, high_w):
             self._outside(dt_ms)
         elif on_grid and enabled:  # by turns is outside as well: time inside is taken off
-            self._out_ms = _less(self._out_ms, dt_ms)
-            self._loose_ms = _less(self._loose_ms, dt_ms)
+            self._out_ms = shrunk(self._out_ms, dt_ms)
+            self._loose_ms = shrunk(self._loose_ms, dt_ms)
         else:
             self._out_ms = self._loose_ms = 0
         if not on_grid:
@@ -158,12 +159,12 @@ class Follower:
             self._plain = True
         if self._out_ms == 0:
             self._out_ms = age_ms
-        self._out_ms = _saturated(self._out_ms + dt_ms)
+        self._out_ms = grown(self._out_ms, dt_ms)
         self._grants.since(self._response_ms + age_ms + _LATENCY_MS)
         if seen.outside(self._grants.low_w, self._grants.high_w):
-            self._loose_ms = _saturated(self._loose_ms + dt_ms)
+            self._loose_ms = grown(self._loose_ms, dt_ms)
         else:
-            self._loose_ms = _less(self._loose_ms, dt_ms)
+            self._loose_ms = shrunk(self._loose_ms, dt_ms)
 
     def _doubt(self, dt_ms):
         """A draw that nothing witnesses: the enable is the step of islet's own that tells, where
@@ -182,12 +183,12 @@ class Follower:
         if not -_STEADY_W <= w - self._steady_w <= _STEADY_W:
             self._steady_w = w
             self._steady_ms = 0
-        self._steady_ms = _saturated(self._steady_ms + dt_ms)
+        self._steady_ms = grown(self._steady_ms, dt_ms)
         if back:  # has what fell come back?
             doubted = w - self._asked_w > -self._fell_w >> 1
         else:
             doubted = seen.doubted()
-        self._doubt_ms = _saturated(self._doubt_ms + dt_ms) if doubted else 0
+        self._doubt_ms = longer(doubted, self._doubt_ms, dt_ms)
         if self._doubt_ms < _DOUBT_MS or self._steady_ms < _STEADY_MS:
             return
         if not back:
@@ -211,7 +212,7 @@ class Follower:
         elif self._out_ms == 0:
             self.level = im.OBEY_QUIET
             self._plain = False
-            self._calm_ms = _saturated(self._calm_ms + dt_ms)
+            self._calm_ms = grown(self._calm_ms, dt_ms)
             if self._calm_ms >= _FORGET_MS:
                 self.count = 0
             return
@@ -294,13 +295,13 @@ class Follower:
 
     def _watch_enable(self, enabled, dt_ms):
         """Power well after the enable fell: the next switch up opens, and stays so."""
-        self._off_ms = 0 if enabled else _saturated(self._off_ms + dt_ms)
+        self._off_ms = longer(not enabled, self._off_ms, dt_ms)
         closed = self._trips[im.OUTPUTS] & im.OUT_CONTACTOR
-        self._open_ms = 0 if closed else _saturated(self._open_ms + dt_ms)
+        self._open_ms = longer(not closed, self._open_ms, dt_ms)
         if self._off_ms < _ENABLE_MS + self.seen.age_ms or not self.seen.runs():
             self._live_ms = 0
             return
-        self._live_ms = _saturated(self._live_ms + dt_ms)
+        self._live_ms = grown(self._live_ms, dt_ms)
         if self._live_ms > dt_ms:  # in two steps
             self.faults |= im.FAULT_ENABLE
 
@@ -341,11 +342,3 @@ class Follower:
         if guard == 0 or (guard != 1 and not site[im.DEVICE_CERTIFIED + self._device]):
             bar |= im.BAR_ANTI_ISLANDING
         return bar
-
-
-def _saturated(ms):
-    return ms if ms < im.AGE_MAX_MS else im.AGE_MAX_MS
-
-
-def _less(ms, dt_ms):
-    return ms - dt_ms if ms > dt_ms else 0

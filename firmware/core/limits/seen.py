@@ -10,6 +10,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import longer
 from firmware.base.viper import const
 from firmware.core.limits import columns
 from firmware.core.panel.layout import FRESH
@@ -100,10 +101,8 @@ class Seen:
             self.age_ms = readings[im.NODE_AGE_MS + self._above]
         else:
             self.age_ms = _FRESH_MS
-        if self._measured or self._flows or (self._reports and self.bounded):
-            self.blind_ms = 0
-        elif self.blind_ms < im.AGE_MAX_MS:
-            self.blind_ms += dt_ms
+        blind = not (self._measured or self._flows or (self._reports and self.bounded))
+        self.blind_ms = longer(blind, self.blind_ms, dt_ms)
 
     def outside(self, low_w, high_w):
         """Whether any witness sees it outside a range, beyond tolerance and its own error."""

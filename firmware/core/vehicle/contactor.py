@@ -7,6 +7,7 @@
 # wear.py's, whether the car follows draw.py's.
 
 from firmware import image as im
+from firmware.base.timer import grown, shrunk
 from firmware.base.viper import const
 from firmware.core.vehicle.draw import Draw, most
 from firmware.core.vehicle.rights import (
@@ -213,15 +214,14 @@ class Contactor:
         acknowledge = self._image.requests[im.ACKNOWLEDGE_SEQ]
         self.acknowledged = acknowledge != self._seen_acknowledge
         self._seen_acknowledge = acknowledge
-        state_ms = self.state_ms + dt_ms
-        self.state_ms = state_ms if state_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+        self.state_ms = grown(self.state_ms, dt_ms)
         if not self._fresh():
             self.against_ms = 0
         elif self._auxiliary() != (self.permit != 0):
             if self.against_ms < _AGAINST_MS:
                 self.against_ms += dt_ms
         elif self.against_ms:  # one sample that agrees clears nothing
-            self.against_ms = self.against_ms - dt_ms if self.against_ms > dt_ms else 0
+            self.against_ms = shrunk(self.against_ms, dt_ms)
         state = self._image.commands[im.POINT_PILOT_STATE + self._point]
         if state != im.PILOT_D or asks_for_power(self._image, self._point):
             self._dry = 0

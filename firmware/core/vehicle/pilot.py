@@ -9,6 +9,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.timer import grown
 from firmware.base.viper import const
 from firmware.core.vehicle.rights import speaks_itself
 
@@ -144,8 +145,7 @@ class Pilot:
     def _time_pwm(self, dt_ms):
         duty = self._image.commands[im.POINT_DUTY_PERMILLE + self._point]
         if 0 < duty < _STEADY_HIGH:
-            pwm_ms = self._pwm_ms + dt_ms
-            self._pwm_ms = pwm_ms if pwm_ms < im.AGE_MAX_MS else im.AGE_MAX_MS
+            self._pwm_ms = grown(self._pwm_ms, dt_ms)
         else:
             self._pwm_ms = 0
             self.diode_ok = False  # to be proved again under the next PWM

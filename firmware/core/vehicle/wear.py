@@ -8,6 +8,7 @@
 # (IEC 61851-1 asks so much, second-hand) bear for three years of the worst days, 10 a day for 13.
 
 from firmware import image as im
+from firmware.base.timer import grown, shrunk
 from firmware.base.viper import const
 
 MIN_OFF_MS = const(5_000)
@@ -48,11 +49,11 @@ class Wear:
     def step(self, dt_ms, person):
         """Let the pauses and the accounts run; a person or a minute without a car ends a pause."""
         commands = self._image.commands
-        self._pause_ms = _less(self._pause_ms, dt_ms)
-        self._hour_ms = _less(self._hour_ms, dt_ms)
-        self._day_ms = _less(self._day_ms, dt_ms)
-        if self._on_ms >= 0 and self._on_ms < im.AGE_MAX_MS:
-            self._on_ms += dt_ms
+        self._pause_ms = shrunk(self._pause_ms, dt_ms)
+        self._hour_ms = shrunk(self._hour_ms, dt_ms)
+        self._day_ms = shrunk(self._day_ms, dt_ms)
+        if self._on_ms >= 0:
+            self._on_ms = grown(self._on_ms, dt_ms)
             if self._on_ms >= GOOD_MS:
                 self._next_ms = MIN_OFF_MS
         if commands[im.POINT_PILOT_STATE + self._point] != im.PILOT_A:
@@ -91,7 +92,3 @@ class Wear:
             return
         self._pause_ms = self._next_ms
         self._next_ms = min(2 * self._next_ms, LONGEST_MS)
-
-
-def _less(left_ms, dt_ms):
-    return left_ms - dt_ms if left_ms > dt_ms else 0
