@@ -1,16 +1,20 @@
 # islet: charging sessions and energy, kept through a power loss at any byte of any write.
 # GPL-3.0-or-later
 #
-# Two rings on flash. `sessions` gets one record per closed session. `journal` gets the open
-# session and the meter totals every 50 s, so a power loss costs an open session less than 60 s
-# (INV-10). On start, a journal newer than the last closed session is a session that was cut: it is
-# closed with the flag RECOVERED. Closing is one record, so it happened or it did not.
+# Two rings on flash. `sessions` gets one record per closed session. `journal` gets each open
+# session, with its device's totals, every 50 s, so a power loss costs an open session less than
+# 60 s (INV-10), and the totals of the other devices every hour. On start, a session of the journal
+# that has no record of its end is one that was cut: it is closed with the flag RECOVERED. Closing
+# is one record, so it happened or it did not.
 #
-# Nothing is erased while the contactor is closed or the house is off the grid (INV-9).
-# Energy is integrated in whole mWs, since device floats have 24 bits.
+# Nothing is erased while the contactor is closed or the house is off the grid (INV-9). What is
+# newest of a device in a sector of the journal is written again before that is erased.
+#
+# Records of before (version 0) belong to the one car and inverter that there were.
 
 from firmware import image as im
-from firmware.ledger.ring import Ring
+from firmware.ledger.accounts import NAME, RECOVERED, SESSION, TOTALS, VALUES, Account, cut
+from firmware.ledger.ring import Ring, topic
 from firmware.ledger.store import FileStore
 
 # the store, in sectors of 4 kB: sessions, journal, and what must outlive a reset (keep.py)
@@ -29,28 +33,21 @@ THINNING = (
     (125, 800),
     (62, 3600),
 )
-_STALE_MS = 2_000
-_MWS_PER_WH = 3_600_000
 
 OPEN, CLOSED, IDLE = 1, 2, 3  # kinds of records
-RECOVERED = 1  # flag: closed at start after a power loss
 
-# The integers of a record, in order.
-VALUES = (
+# What a record of version 0 holds: one device's session and three totals.
+_VALUES_0 = (
     "session",
-    "start_min",  # wall time, minutes since 2020 plus 1; 0 unknown
+    "start_min",
     "end_min",
     "duration_s",
     "evse_wh",
-    "inverter_charge_wh",  # of the session: T2 only, else 0
+    "inverter_charge_wh",  # where the car is behind it, else 0
     "inverter_discharge_wh",
-    "unmetered_s",  # closed without a fresh measurement: energy is missing
-    "total_evse_wh",
-    "total_inverter_charge_wh",
-    "total_inverter_discharge_wh",
+    "unmetered_s",
 )
-_SESSION, _START, _END, _DURATION, _EVSE, _CHARGE, _DISCHARGE, _UNMETERED = range(8)
-_TOTALS = 8
+_TOTALS_0 = len(_VALUES_0)  # of the point, of the converter drawn and delivered
 
 
 def may_erase(image):
@@ -77,64 +74,101 @@ def open_store(storage, image):
 
 
 class Ledger:
-    """storage: as for open_store()."""
+    """storage: as for open_store(). names: of the devices, by their rows."""
 
-    def __init__(self, storage, image, sectors=(SESSION_SECTORS, JOURNAL_SECTORS)):
+    def __init__(self, storage, image, sectors=(SESSION_SECTORS, JOURNAL_SECTORS), names=()):
         storage = open_store(storage, image)
         self.image = image
+        self.names = names
         self.sessions = Ring(storage, 0, sectors[0], 1)
         base = sectors[0] * storage.sector
         self.journal = Ring(storage, base, sectors[1], sectors[1] - 2)
-        self.now = [0] * len(VALUES)  # the open session, or the totals alone
-        self.is_open = False
-        self._rest_mws = [0, 0, 0]  # evse, charge, discharge: not yet a Wh
-        self._rest_ms = [0, 0]  # duration, unmetered: not yet a second
-        self._since_ms = 0
-        self._noted_wh = 0  # at the last checkpoint
-        self._unplugs = 0  # UNPLUGS at the session's start
+        site = image.site
+        self.accounts = [
+            Account(image, device, self._name(device))
+            for device in range(im.DEVICES)
+            if site[im.DEVICE_KIND + device] and site[im.DEVICE_NODE + device] >= 0
+        ]
+        self._last = 0  # session of any device
         self._unclosed = []  # (flags, values) that found no erased slot yet
         self._restore()
+
+    def _name(self, device):
+        return self.names[device] if device < len(self.names) else str(device)
 
     # --- start ------------------------------------------------------------------------------
 
     def _restore(self):
-        closed, latest = self.sessions.last, self.journal.last
-        for record in (closed, latest):
-            if record:
-                for i in range(_TOTALS, len(VALUES)):
-                    self.now[i] = max(self.now[i], record[4][i])
-                self.now[_SESSION] = max(self.now[_SESSION], record[4][_SESSION])
-        if not latest or (closed and latest[4][_SESSION] <= closed[4][_SESSION]):
+        ended = {}  # the last session that has a record of its end, by version and device
+        newest = {}  # the last one that was open
+        for ring in (self.sessions, self.journal):
+            for _, record in ring.latest.values():
+                values, of = record[4], record[2] & ~RECOVERED
+                self._last = max(self._last, values[SESSION])
+                known = newest if record[1] == OPEN else ended
+                if record[1] != IDLE or of:  # version 0's say nothing of an end
+                    known[of] = max(known.get(of, 0), values[SESSION])
+                self._restore_totals(of, values)
+        for account in self.accounts:
+            account.closed = ended.get(account.flags, 0)
+        if any(newest[of] > ended.get(of, 0) for of in newest):
+            self._recover(ended)
+
+    def _restore_totals(self, of, values):
+        """A device's go with its name, whatever row it had; version 0's with its kind."""
+        if of:
+            for account in self.accounts:
+                if account.name == values[NAME].rstrip(b"\0"):
+                    account.restore(values[TOTALS : TOTALS + 2])
+                    account.noted()
             return
-        cut = {}
-        for record in self.journal.records():
-            session = record[4][_SESSION]
-            if record[1] == OPEN and not (closed and session <= closed[4][_SESSION]):
-                cut[session] = record[4]
-        for session in sorted(cut):
-            self._close(RECOVERED, cut[session])
+        for place, total_wh in ((True, (values[8], 0)), (False, values[9:11])):
+            there = [a for a in self.accounts if a.offered == place]
+            if there:
+                there[0].restore(total_wh)
+                there[0].since_ms = IDLE_CHECKPOINT_MS  # in a record of its own, soon
+
+    def _recover(self, ended):
+        lost = {}
+        for _, kind, of, _, values, _ in self.journal.records():
+            if kind == OPEN and values[SESSION] > ended.get(of, 0):
+                lost[values[SESSION]] = (of | RECOVERED, values)
+        for session in sorted(lost):
+            self._close(*lost[session])
 
     # --- every second -------------------------------------------------------------------------
 
     def step(self, dt_ms):
-        """Integrate, open and close the session, write what is due; erases at most one sector."""
-        self._integrate(dt_ms)
+        """Integrate, open and close sessions, write what is due; erases at most one sector."""
         self._write_closed()
-        if not self.is_open and self._contactor_closed():
-            self._open()
-        elif self.is_open and self._unplugged():
-            self._end()
-        self._since_ms += dt_ms
-        # the next step must not come too late
-        if self._since_ms + dt_ms > self._due_ms():
-            self._checkpoint()
+        for account in self.accounts:
+            account.integrate(dt_ms)
+            if account.is_place:
+                self._follow(account)
+            if account.since_ms < IDLE_CHECKPOINT_MS:
+                account.since_ms += dt_ms
+            # the next step must not come too late
+            due = account.since_ms + dt_ms > self._due_ms(account)
+            if due and (account.is_open or account.moved()):
+                self._note(account)
         erase = may_erase(self.image)
-        if not self.sessions.prepare(erase):
+        if not self.sessions.prepare(erase) and self._saved(erase):
             self.journal.prepare(erase)
 
-    def _due_ms(self):
-        """From one checkpoint to the next. Nothing moved: less than a Wh is lost without one."""
-        if not self.is_open or sum(self.now[_TOTALS:]) == self._noted_wh:
+    def _follow(self, account):
+        if not account.is_open and account.begins():
+            self._last += 1
+            account.open(self._last)
+            self._note(account)
+        elif account.is_open and account.ends():
+            self._note(account)  # should closing fail, this is what a restart finds
+            values = account.values()
+            account.is_open = False
+            self._close(account.flags, values)
+
+    def _due_ms(self, account):
+        """From one record to the next. Nothing moved: less than a Wh is lost without one."""
+        if not account.is_open or not account.moved():
             return IDLE_CHECKPOINT_MS
         permille = 1000 * self.journal.room() // self.journal.slots
         every_s = CHECKPOINT_MS // 1000
@@ -143,39 +177,6 @@ class Ledger:
                 every_s = thinned_s
         return every_s * 1000
 
-    def _contactor_closed(self):
-        return self.image.commands[im.POINT_CONTACTOR_STATE] in (
-            im.CONTACTOR_CLOSED,
-            im.CONTACTOR_EMPTYING,
-        )
-
-    def _unplugged(self):
-        """The session lasts through pauses, until the car is gone."""
-        if self._contactor_closed():
-            return False
-        readings = self.image.readings
-        if self.image.site[im.TOPOLOGY] == 2:
-            return (
-                readings[im.DEVICE_AGE_MS + im.INVERTER] <= _STALE_MS
-                and not readings[im.DEVICE_PLUGGED + im.INVERTER]
-            )
-        if self.image.commands[im.POINT_UNPLUGS] != self._unplugs:  # for less than our second
-            return True
-        return self.image.commands[im.POINT_PILOT_STATE] == im.PILOT_A
-
-    def _open(self):
-        totals = self.now[_TOTALS:]
-        self.now = [self.now[_SESSION] + 1, self._minute(), self._minute(), 0, 0, 0, 0, 0] + totals
-        self._rest_ms = [0, 0]
-        self._unplugs = self.image.commands[im.POINT_UNPLUGS]
-        self.is_open = True
-        self._checkpoint()
-
-    def _end(self):
-        self._checkpoint()  # should closing fail, this is what a restart finds
-        self.is_open = False
-        self._close(0, tuple(self.now))
-
     def _close(self, flags, values):
         """One record makes the session closed; without room it is tried again each step."""
         self._unclosed.append((flags, values))
@@ -183,89 +184,79 @@ class Ledger:
 
     def _write_closed(self):
         while self._unclosed and self.sessions.append(CLOSED, *self._unclosed[0]):
-            self._unclosed.pop(0)
+            flags, values = self._unclosed.pop(0)
+            for account in self.accounts:
+                if account.flags == flags & ~RECOVERED:
+                    account.closed = values[SESSION]
 
-    def _checkpoint(self):
-        self.now[_END] = self._minute()
-        self.journal.append(OPEN if self.is_open else IDLE, 0, self.now)
-        self._since_ms = 0
-        self._noted_wh = sum(self.now[_TOTALS:])
-
-    def _minute(self):
-        return self.image.readings[im.WALL_MIN] + 1
-
-    # --- energy -------------------------------------------------------------------------------
-
-    def _integrate(self, dt_ms):
-        evse_w, inverter_w = self._evse_w(), self._inverter_w()
-        in_session = self.is_open and self.image.site[im.TOPOLOGY] == 2
-        self._add(0, max(evse_w or 0, 0), dt_ms, self.is_open)
-        self._add(1, max(inverter_w or 0, 0), dt_ms, in_session)
-        self._add(2, max(-(inverter_w or 0), 0), dt_ms, in_session)
-        if self.is_open:
-            self._count(0, _DURATION, dt_ms)
-            if evse_w is None or (in_session and inverter_w is None):
-                self._count(1, _UNMETERED, dt_ms)
-
-    def _add(self, which, watts, dt_ms, in_session):
-        rest = self._rest_mws[which] + watts * dt_ms
-        wh = rest // _MWS_PER_WH
-        self._rest_mws[which] = rest - wh * _MWS_PER_WH
-        self.now[_TOTALS + which] += wh
-        if in_session:
-            self.now[_EVSE + which] += wh
-
-    def _count(self, which, field, dt_ms):
-        rest = self._rest_ms[which] + dt_ms
-        self.now[field] += rest // 1000
-        self._rest_ms[which] = rest % 1000
-
-    def _evse_w(self):
-        """Power of the charging point, None if unknown; T2's is the inverter's, so 0 here."""
-        site, readings = self.image.site, self.image.readings
-        node = site[im.DEVICE_NODE + im.EVSE]
-        if node < 0 or site[im.TOPOLOGY] == 2:
-            return 0
-        if readings[im.NODE_AGE_MS + node] <= _STALE_MS:
-            return sum(
-                readings[im.NODE_W + node * im.LEGS + leg]
-                for leg in range(site[im.DEVICE_LEGS + im.EVSE])
-            )
-        if readings[im.DEVICE_AGE_MS + im.EVSE] <= _STALE_MS:
-            ma = sum(
-                readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg]
-                for leg in range(site[im.DEVICE_LEGS + im.EVSE])
-            )
-            return ma * (site[im.NOMINAL_MV] // 1000) // 1000
-        return None
-
-    def _inverter_w(self):
-        if self.image.site[im.DEVICE_NODE + im.INVERTER] < 0:
-            return 0
-        readings = self.image.readings
-        return (
-            readings[im.DEVICE_W + im.INVERTER]
-            if readings[im.DEVICE_AGE_MS + im.INVERTER] <= _STALE_MS
-            else None
+    def _note(self, account):
+        done = self.journal.append(
+            OPEN if account.is_open else IDLE, account.flags, account.values()
         )
+        account.noted()
+        return done
+
+    def _saved(self, erase):
+        """What is newest of a device in the sector to be erased is written again; and nothing is
+        erased before each session that has ended has its record."""
+        sector = self.journal.next_sector() if erase else -1
+        if sector < 0 or self._unclosed:
+            return sector < 0
+        for account in self.accounts:
+            found = self.journal.latest.get(
+                topic(OPEN if account.is_open else IDLE, account.flags)
+            )
+            inside = found and found[0] // self.journal.per_sector == sector
+            if inside and not self._note(account):
+                return False
+        return True
 
     # --- for the links ------------------------------------------------------------------------
 
     def state(self):
-        """Totals, the open session, and how long the journal lasts without an erase."""
+        """Totals, the open sessions, and how long the journal lasts without an erase."""
+        many = len([account for account in self.accounts if account.is_open])
         return {
-            "open": named(self.now, False) if self.is_open else None,
-            "total_evse_wh": self.now[_TOTALS],
-            "total_inverter_charge_wh": self.now[_TOTALS + 1],
-            "total_inverter_discharge_wh": self.now[_TOTALS + 2],
-            "journal_room_s": lasts_s(self.journal.room(), self.journal.slots),
+            "open": [
+                self.named(account.flags, account.values())
+                for account in self.accounts
+                if account.is_open
+            ],
+            "devices": {
+                self._name(account.device): {
+                    "drawn_wh": account.total_wh[0],
+                    "delivered_wh": account.total_wh[1],
+                }
+                for account in self.accounts
+            },
+            "journal_room_s": lasts_s(self.journal.room(), self.journal.slots) // max(many, 1),
             "unwritten": len(self._unclosed),
         }
 
     def closed(self):
         """Every closed session as a dict, oldest first."""
         for _, _, flags, _, values, _ in self.sessions.records():
-            yield named(values, bool(flags & RECOVERED))
+            yield self.named(flags, values)
+
+    def named(self, flags, values):
+        """A session's record by name; unknown wall times are None, and so is whose it was where
+        nobody had to ask."""
+        session: dict = {"recovered": flags & RECOVERED == 1, "row": None, "name": None}
+        if flags >> 8:
+            session.update(zip(VALUES, values))
+            row = session["row"] = (flags & 0xFF) >> 1
+            short = values[NAME].rstrip(b"\0")
+            name = self._name(row)
+            session["name"] = name if cut(name) == short else short.decode()
+        else:
+            session.update(zip(_VALUES_0, values))
+            session["drawn_wh"] = session.pop("evse_wh") + session.pop("inverter_charge_wh")
+            session["delivered_wh"] = session.pop("inverter_discharge_wh")
+        for total in ("total_drawn_wh", "total_delivered_wh"):
+            session.pop(total, None)
+        for name in ("start_min", "end_min"):
+            session[name] = session[name] - 1 if session[name] else None
+        return session
 
 
 def lasts_s(room, slots):
@@ -276,12 +267,3 @@ def lasts_s(room, slots):
         highest, lowest = rows[i][0] * slots // 1000, rows[i + 1][0] * slots // 1000
         seconds += max(min(room, highest) - lowest, 0) * rows[i][1]
     return seconds
-
-
-def named(values, recovered):
-    """A record's integers by name; unknown wall times are None."""
-    session = {"recovered": recovered}
-    session.update(zip(VALUES, values))
-    for name in ("start_min", "end_min"):
-        session[name] = session[name] - 1 if session[name] else None
-    return session

@@ -14,13 +14,14 @@ RECORD, SMALL = 64, 32  # bytes of a record; a sector holds a whole number of th
 PIECE = 32  # bytes programmed at once
 _HEAD = "<BBHII"  # magic, kind, flags, sequence, CRC of the record before
 _BODY = {RECORD: "<11I", SMALL: "<4i"}  # the integers that the user fills
+_VERSION_1 = "<8IH14s"  # of a large record whose flags' high byte is its version
 _MAGIC = 0xA5
 
 
 def encode(kind, flags, sequence, before, values, size=RECORD):
     """`size` bytes: head, values, CRC32 of all before it."""
     data = struct.pack(_HEAD, _MAGIC, kind, flags, sequence, before)
-    data += struct.pack(_BODY[size], *values)
+    data += struct.pack(_body(size, flags), *values)
     data += b"\0" * (size - 4 - len(data))
     return data + struct.pack("<I", crc32(data))
 
@@ -34,7 +35,12 @@ def decode(data):
     if crc32(data[:end]) != crc:
         return None
     _, kind, flags, sequence, before = struct.unpack(_HEAD, data[:12])
-    return sequence, kind, flags, before, struct.unpack_from(_BODY[len(data)], data, 12), crc
+    values = struct.unpack_from(_body(len(data), flags), data, 12)
+    return sequence, kind, flags, before, values, crc
+
+
+def _body(size, flags):
+    return _VERSION_1 if size == RECORD and flags >> 8 else _BODY[size]
 
 
 def topic(kind, flags):

@@ -3,26 +3,28 @@
 #
 # safety.md 3: only over a watchdog's or the program's own reset, proved by its cause and by a seal
 # in registers that a power cut clears, and only while the same car stays: the pilot in B to D from
-# the first sample, never A. Any doubt ends it.
+# the first sample, never A. Any doubt ends it. Each point has a bit of the seal's 16.
+
+from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
 
-_AUTHORISED = const(1)  # of the seal's 16 bits
-_GATEWAY = const(2)
 _STALE_MS = const(2_000)
 _WAIT_MS = const(5_000)  # for the first sample
 
 ABSENT, PRESENT, UNSEEN = 0, 1, 2
 
 
-def car(image):
-    """ABSENT, PRESENT (pilot in B to D; T2: reported connected) or UNSEEN."""
-    if image.site[im.TOPOLOGY] == _GATEWAY:
-        if image.readings[im.DEVICE_AGE_MS + im.INVERTER] > _STALE_MS:
+def car(image, point=0):
+    """ABSENT, PRESENT (pilot in B to D; of a device that speaks with the car itself: reported
+    connected) or UNSEEN."""
+    site, device = image.site, image.site[im.POINT_DEVICE + point]
+    if device >= 0 and site[im.DEVICE_OWNS_PILOT + device]:
+        if image.readings[im.DEVICE_AGE_MS + device] > _STALE_MS:
             return UNSEEN
-        return PRESENT if image.readings[im.DEVICE_PLUGGED + im.INVERTER] else ABSENT
-    state = image.commands[im.POINT_PILOT_STATE]
+        return PRESENT if image.readings[im.DEVICE_PLUGGED + device] else ABSENT
+    state = image.commands[im.POINT_PILOT_STATE + point]
     if state == im.PILOT_B or state == im.PILOT_C or state == im.PILOT_D:
         return PRESENT
     return UNSEEN if state == im.PILOT_UNKNOWN else ABSENT
@@ -36,21 +38,28 @@ class Seal:
         self._image = image
         self._board = board
         word = board.sealed()
-        kept = board.reset_cause() == "reset" and word >= 0 and word & _AUTHORISED != 0
-        self._wait_ms = _WAIT_MS if kept else 0
+        kept = word if board.reset_cause() == "reset" and word >= 0 else 0
+        self._waits_ms = array("i", [_WAIT_MS * (kept >> p & 1) for p in range(im.POINTS)])
         self._said = -1
 
     def step(self, dt_ms):
-        image = self._image
-        seen = car(image)
-        if self._wait_ms > 0:
-            self._wait_ms -= dt_ms
-            if seen == UNSEEN:
-                return  # the seal stays: a reset may come again
-            if seen == PRESENT:
-                image.requests[im.POINT_AUTHORISED] = 1
-            self._wait_ms = 0
-        bits = _AUTHORISED if seen == PRESENT and image.requests[im.POINT_AUTHORISED] else 0
+        bits = 0
+        for point in range(im.POINTS):
+            bits |= self._holds(point, dt_ms) << point
         if bits != self._said:
             self._said = bits
             self._board.seal(bits)
+
+    def _holds(self, point, dt_ms):
+        """Whether the seal says so of this point; one that waits for its car keeps it, for a reset
+        may come again."""
+        requests, waits = self._image.requests, self._waits_ms
+        seen = car(self._image, point)
+        if waits[point] > 0:
+            waits[point] -= dt_ms
+            if seen == UNSEEN:
+                return 1
+            if seen == PRESENT:
+                requests[im.POINT_AUTHORISED + point] = 1
+            waits[point] = 0
+        return 1 if seen == PRESENT and requests[im.POINT_AUTHORISED + point] else 0

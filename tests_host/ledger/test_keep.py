@@ -14,6 +14,7 @@ from firmware import image as im
 from firmware.core import KEPT_FAULTS, KEPT_TRIPS
 from firmware.ledger import keep, may_erase, ring
 from firmware.ledger.keep import FIRST, KNOWN, LOST, Keep
+from tests_host.fields import EVSE, INVERTER
 from tests_host.ledger.flash import Flash, blank
 from tests_host.ledger.keep_kit import (
     FAULT,
@@ -49,14 +50,14 @@ def test_inv_8_until_released_and_the_time_left_survive_many_restarts() -> None:
     """INV-8: time without power does not count, and restarting does not shorten it."""
     flash = Flash(blank(SMALL_RING))
     life = Life(flash)
-    life.operator(im.EVSE, 0, 0, -1)
-    life.operator(im.INVERTER, -2_000, 2_000, 7_200)
+    life.operator(EVSE, 0, 0, -1)
+    life.operator(INVERTER, -2_000, 2_000, 7_200)
     left_s = 7_200
     for _ in range(5):
         life.seconds(451)
         life = Life(Flash(bytes(life.flash.data)), now=life.now)
-        assert limit(life.image, im.EVSE) == (0, 0, -1)
-        left_s = limit(life.image, im.INVERTER)[2]
+        assert limit(life.image, EVSE) == (0, 0, -1)
+        left_s = limit(life.image, INVERTER)[2]
         assert 0 <= left_s - life.now.operator[1][2] <= 450 * 5
     assert left_s < 7_200, "it does run out"
 
@@ -64,9 +65,9 @@ def test_inv_8_until_released_and_the_time_left_survive_many_restarts() -> None:
 def test_inv_8_a_restriction_that_ended_or_was_released_stays_so() -> None:
     for last in ("released", "ended"):
         life = Life(Flash(blank(SMALL_RING)))
-        life.operator(im.EVSE, 0, 0, 900)
+        life.operator(EVSE, 0, 0, 900)
         if last == "released":
-            life.operator(im.EVSE, 0, 0, 0)
+            life.operator(EVSE, 0, 0, 0)
         else:
             life.seconds(902)  # never shorter
         assert found(life.flash).operator[0] == NONE
@@ -82,10 +83,10 @@ def test_inv_8_an_island_asked_for_now_expires_and_never_stays() -> None:
 
 def test_inv_8_a_wish_only_takes_away_after_a_restart() -> None:
     life = Life(Flash(blank(SMALL_RING)))
-    life.policy.set_wish(im.INVERTER, -3_000, 3_600_000)
+    life.policy.set_wish(INVERTER, -3_000, 3_600_000)
     life.keep.note()
     _, _, policy = started(life.flash)
-    assert policy.wishes == {im.INVERTER: [-3_000, 3_600_000, True]}
+    assert policy.wishes == {INVERTER: [-3_000, 3_600_000, True]}
 
 
 def test_a_goal_follows_the_configuration_once_that_is_another() -> None:

@@ -9,6 +9,7 @@ from firmware.core import KEPT_FAULTS, KEPT_TRIPS
 from firmware.ledger import KEEP_SECTORS, SECTORS, Ledger, keep, lasts_s, ring
 from firmware.ledger.keep import Keep, days
 from firmware.people import leases
+from tests_host.fields import EVSE, INVERTER, columns
 from tests_host.ledger.flash import Flash, blank
 from tests_host.ledger.keep_kit import SMALL_RING, Life, Policy, image_of
 
@@ -36,8 +37,8 @@ def test_so_many_days_without_ever_being_at_zero(a_day: int, lasts: int) -> None
     assert days(a_day) == lasts
     made, image, _, flash = full_size()
     for number in range(lasts * a_day):
-        leases.release(image, im.ISSUER_OPERATOR, im.EVSE)
-        leases.give(image, im.ISSUER_OPERATOR, im.EVSE, 0, 6_000 + number, None)
+        leases.release(image, im.ISSUER_OPERATOR, EVSE)
+        leases.give(image, im.ISSUER_OPERATOR, EVSE, 0, 6_000 + number, None)
         made.note()
         assert not made.state()["waiting"], number
     assert found_big(flash).requests[im.LEASE_HIGH + im.LEASE_STEPS] == 6_000 + lasts * a_day - 1
@@ -54,7 +55,7 @@ def test_the_lenient_waits_first_and_a_fault_last() -> None:
     assert made._ring is not None
     held = []
     for number in range(2_000):
-        policy.set_wish(im.INVERTER, number + 1, 3_600_000)
+        policy.set_wish(INVERTER, number + 1, 3_600_000)
         made.note()
         if made.state()["waiting"]:
             break
@@ -78,7 +79,7 @@ def test_a_limit_repeated_every_minute_costs_nothing() -> None:
     made, image, _, flash = full_size()
     writes = len(flash.log)
     for _ in range(600):
-        leases.give(image, im.ISSUER_OPERATOR, im.EVSE, 0, 0, 1_200)
+        leases.give(image, im.ISSUER_OPERATOR, EVSE, 0, 0, 1_200)
         for _ in range(60):
             image.commands[im.UP_S] += 1
             made.step(1000)
@@ -98,8 +99,11 @@ def test_pieces_are_of_32_bytes_at_most() -> None:
     life = Life(Flash(blank(SMALL_RING)))
     life.operator(0, 0, 0, -1)
     flash = Flash(blank(13))
-    ledger = Ledger(flash, image_of(), (4, 9))
-    ledger._checkpoint()
+    image = image_of()
+    image.site[im.DEVICE_NODE] = 1
+    columns(image.site)
+    ledger = Ledger(flash, image, (4, 9))
+    ledger._note(ledger.accounts[0])
     for log in (life.flash.log, flash.log):
         assert log and max(len(data) for _, data in log) <= 32
 
@@ -116,7 +120,8 @@ def test_the_journal_without_an_erase() -> None:
 def test_the_journal_is_thinned_where_nothing_is_lost() -> None:
     flash = Flash(blank(13))
     image = image_of()
-    image.site[im.DEVICE_NODE + im.EVSE] = 1
+    image.site[im.DEVICE_NODE] = 1
+    columns(image.site)
     image.commands[im.POINT_CONTACTOR_STATE] = im.CONTACTOR_CLOSED
     image.readings[im.NODE_AGE_MS + 1] = 100
     ledger = Ledger(flash, image, (4, 9))

@@ -2,9 +2,12 @@
 # GPL-3.0-or-later
 from firmware import image as im
 from firmware.ledger import Ledger
+from tests_host.fields import columns
 
+EVSE = 0
 image = im.Image()
-image.site[im.DEVICE_NODE + im.EVSE] = 1
+image.site[im.DEVICE_NODE + EVSE] = 1
+columns(image.site)
 image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
 image.readings[im.NODE_AGE_MS + 1] = 100
 image.readings[im.WALL_MIN] = 3000000
@@ -18,5 +21,5 @@ for number in range(70):
     image.commands[im.POINT_CONTACTOR_STATE] = im.CONTACTOR_OPEN
     image.commands[im.POINT_PILOT_STATE] = im.PILOT_A
     ledger.step(1000)
-print([(s["session"], s["evse_wh"]) for s in ledger.closed()])
+print([(s["session"], s["drawn_wh"]) for s in ledger.closed()])
 print(ledger.sessions.last[5])
