@@ -202,7 +202,7 @@ def _add_wishes(parts, settings):
 
 
 def _add_ledger(parts, _settings):
-    parts.ledger = Ledger(parts.store, parts.image)
+    parts.ledger = Ledger(parts.store, parts.image, names=parts.config.devices)
     parts.slow_parts.append(("ledger", parts.ledger))
     parts.reports.append(("ledger", parts.ledger.state))
 

@@ -78,16 +78,13 @@ class Table:
 
 # --- names for small integers ---------------------------------------------------------------
 
-# devices
-EVSE = const(0)  # AC charging point: its claims are mA per leg, 0 or 6 000 and up
-INVERTER = const(1)  # bidirectional inverter or DC gateway: its claims are W, signed
-DEVICE_NAMES = ("evse", "inverter")
-
 # kinds of devices
 KIND_NONE = const(0)
-KIND_POINT = const(1)  # this board's pilot and contactor: takes an offer
+KIND_POINT = const(
+    1
+)  # this board's pilot and contactor: takes an offer, mA per leg, 0 or 6 000 up
 KIND_CHARGER = const(2)  # an AC charger that takes an offer over a line
-KIND_CONVERTER = const(3)  # bidirectional: takes a setpoint
+KIND_CONVERTER = const(3)  # bidirectional: takes a setpoint, W, signed
 KIND_SOURCE = const(4)  # PV or a generator: observed, limited or switched
 
 BEHIND_CAR = const(1)
@@ -383,7 +380,6 @@ _MS = AGE_MAX_MS
 
 SITE = Table("site")
 _f = SITE.field
-TOPOLOGY = _f("TOPOLOGY", "", 1, 3, "1 AC charging point, 2 DC gateway, 3 car's own inverter", start=1)
 LEG_COUNT = _f("LEG_COUNT", "", 1, 3, "1 single, 2 split, 3 three phase", start=1)
 NOMINAL_MV = _f("NOMINAL_MV", "mV", 100_000, 260_000, "nominal voltage leg to neutral", start=230_000)
 NOMINAL_MHZ = _f("NOMINAL_MHZ", "mHz", 50_000, 60_000, "nominal frequency", start=50_000)
@@ -432,7 +428,7 @@ POINT_CLOSE_MS = _f("POINT_CLOSE_MS", "ms", 1, 200, "contactor: declared pull-in
 POINT_BREAKING_MA = _f("POINT_BREAKING_MA", "mA", 0, _MA, "contactor: declared breaking capacity", POINTS, 200_000)
 POINT_OVERCURRENT_MS = _f("POINT_OVERCURRENT_MS", "ms", 0, 100, "guard: over-current for so long opens the contactor", POINTS, 20)
 POINT_AUTH_REQUIRED = _f("POINT_AUTH_REQUIRED", "", 0, 1, "charge only for an authorised user", POINTS)
-ISLAND_DEVICE = _f("ISLAND_DEVICE", "", 0, DEVICES - 1, "the device that forms the island and has the board's enable; the last row, unused, where none does", start=DEVICES - 1)
+ISLAND_DEVICE = _f("ISLAND_DEVICE", "", 0, DEVICES - 1, "the device that forms the island; the last row where none does", start=DEVICES - 1)
 ISLAND_CAPABLE = _f("ISLAND_CAPABLE", "", 0, 1, "all hardware interlocks declared: may island")
 ISLAND_AUTO = _f("ISLAND_AUTO", "", 0, 1, "island by itself on an outage")
 ISLAND_MAX_W = _f("ISLAND_MAX_W", "W", 0, _W, "most the island can carry")

@@ -11,7 +11,7 @@ import islet_data
 
 from firmware import image as im
 from firmware.base import strict_json
-from firmware.config import check, lists, rules, today
+from firmware.config import check, lists, rules
 from firmware.config.options import LISTS, OPTIONS, REQUIRED, WAS
 
 LONGER_IS_STRICTER = ("grid_code_overrides.enter_delay_s", "grid_code_overrides.enter_ramp_s")
@@ -20,15 +20,13 @@ MAX_BYTES = 8192  # 8.6 kB of JSON takes 28 kB of heap on the chip
 
 class Config:
     """The checked configuration: `settings` by path, a list's as its rows by path; `names` by
-    list, the devices' by row of the image; `places`, the image's row of each device; `errors` and
-    `warnings` as sentences, `weaker` as rows (path, value, why) of what is weaker than the
-    rules."""
+    list, whose rows are the image's; `errors` and `warnings` as sentences, `weaker` as rows
+    (path, value, why) of what is weaker than the rules."""
 
     def __init__(self):
         self.settings: dict = {row[0]: None if row[5] is REQUIRED else row[5] for row in OPTIONS}
         self.settings.update((row[0], []) for row in LISTS)
         self.names: dict = {row[0]: [] for row in LISTS}
-        self.places = []
         self.errors = []
         self.warnings = []
         self.weaker = []
@@ -77,7 +75,6 @@ def load(text, image, rights):
     lists.rows(site, config)
     _grid_code(site, config)
     if not config.errors:
-        today.declare(site, config)
         rules.derive(site, config, rights)
         rules.judge(site, config, rights)
     if not config.errors:

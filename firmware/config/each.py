@@ -3,7 +3,7 @@
 
 
 def devices(config, *kinds):
-    """(place of its sentences, row of the image, values) of each device of some kinds, or all."""
+    """(place of its sentences, row, values) of each device of some kinds, or all."""
     for i, device in enumerate(config["devices"]):
         if not kinds or device["kind"] in kinds:
-            yield "devices[{}].".format(i), config.places[i], device
+            yield "devices[{}].".format(i), i, device

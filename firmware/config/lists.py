@@ -4,14 +4,14 @@
 import islet_data
 
 from firmware import image as im
-from firmware.config import check, today
+from firmware.config import check
 from firmware.config.options import DEVICE_OPTIONS, FIXED, KINDS, LISTS
 
 _WORDS = ("none", "ct")  # what measures a node besides the rows that are named
 
 
 def names(document, config):
-    """Who can be named, by list; the places of the devices among the image's rows."""
+    """Who can be named, by list."""
     known = config.names
     known["gridcodes"] = sorted(islet_data.GRIDCODES)
     known["profiles"] = sorted(islet_data.PROFILES)
@@ -30,11 +30,6 @@ def names(document, config):
             others = [other for other in others if not _is_point(other, config["devices"])]
         _once(name, own, others, config.errors)
         instruments += [each for each in own if each not in instruments]
-    config.places = today.places(config.settings["devices"])
-    by_row = [None] * im.DEVICES
-    for place, name in zip(config.places, known["devices"]):
-        by_row[place] = name
-    known["devices"] = by_row
 
 
 def _name(row):
@@ -62,14 +57,13 @@ def rows(site, config):
         checked = []
         for i, row in enumerate(config.settings[name]):
             where = "{}[{}].".format(name, i)
-            at, own, hints = i, options, ()
+            own, hints = options, ()
             if name == "devices":
-                at = config.places[i]
-                own, hints = _of_kind(row, at, site)
+                own, hints = _of_kind(row, i, site)
             known = [option[0] for option in own]
             check.unknown(row, known, where, config.errors, hints)
             row = row if isinstance(row, dict) else {}
-            checked.append(check.rows(own, row, where, config.names, config.errors, site, at))
+            checked.append(check.rows(own, row, where, config.names, config.errors, site, i))
         config.settings[name] = checked
     _parents(config)
     site[im.NODE_COUNT] = len(config["nodes"])

@@ -50,7 +50,7 @@ OPTIONS = (
     ("island.capable", "bool", "", 0, 0, False, im.ISLAND_CAPABLE, 1,
      "all hardware interlocks are fitted"),
     ("island.device", "devices", "", 0, 0, None, im.ISLAND_DEVICE, 1,
-     "the converter that forms the island and has the board's enable; the only one if not said"),
+     "the converter that forms the island; the only one if not said"),
     ("island.auto", "bool", "", 0, 0, False, im.ISLAND_AUTO, 1, "island by itself on an outage"),
     ("island.max_w", "whole", "W", 0, 100_000, 0, im.ISLAND_MAX_W, 1, "most the island can carry"),
     ("island.neutral_switched", "bool", "", 0, 0, None, None, 1,

@@ -9,7 +9,7 @@
 # `rights` is the circuit board's Rights (chips/circuit.py).
 
 from firmware import image as im
-from firmware.config import rules_devices, rules_island, rules_tree, seal, today
+from firmware.config import rules_devices, rules_island, rules_tree, seal
 
 
 def pen_watched(config):
@@ -55,7 +55,7 @@ def _body_live(site, config, rights):
 
 
 REFUSED = (
-    (today.refused, _frequency, _network)
+    (_frequency, _network)
     + rules_tree.REFUSED
     + rules_devices.REFUSED
     + rules_island.REFUSED

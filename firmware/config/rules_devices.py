@@ -8,13 +8,15 @@ from firmware.config.rules_tree import fits_static
 
 SLOWEST_RESPONSE_MS = 8_000  # INV-16 has 10 s, the response and 2 s more among them
 CAR_RESPONSE_S = 5
+DRIVEN = ("point", "converter")  # firmware/assembly.py
 # of a device whose anti-islanding cannot be asked
 CERTIFICATE = ("certificate.standard", "certificate.number", "certificate.profile")
 
 
 def derive(site, config):
     weaker = config.weaker
-    for at in config.places:
+    for _, at, device in devices(config):
+        site[im.DEVICE_LEGS + at] = len(device["legs"])
         if site[im.DEVICE_CONTACTOR + at] >= 0:
             site[im.POINT_DEVICE + site[im.DEVICE_CONTACTOR + at]] = at
     for i, point in enumerate(config["points"]):
@@ -30,6 +32,17 @@ def derive(site, config):
             site[im.DEVICE_CERTIFIED + at] = 1
             for path in CERTIFICATE:
                 weaker.append((where + path, device[path], "not asked of the device"))
+
+
+def _drivers(site, config, rights):
+    """What islet has words for and no driver yet."""
+    for where, _, device in devices(config):
+        if device["kind"] not in DRIVEN:
+            yield "{}kind: there is no driver for a {} yet{}".format(
+                where,
+                device["kind"],
+                ", write source_a of its node" if device["kind"] == "source" else "",
+            )
 
 
 def _legs(site, config, rights):
@@ -69,6 +82,8 @@ def _pilots(site, config, rights):
     for where, _, device in devices(config, "converter"):
         if device["owns_pilot"] and device["behind"] not in ("car", "both"):
             yield where + "behind: must be car or both, it owns a pilot"
+        if device["contactor"] is not None and not device["owns_pilot"]:  # INV-1 for T2
+            yield where + "contactor: needs owns_pilot: who else says that a car is locked?"
 
 
 def _reverts(site, config, rights):
@@ -142,6 +157,7 @@ def _on_lines(config):
 
 
 REFUSED = (
+    _drivers,
     _legs,
     _contactors,
     _pilots,

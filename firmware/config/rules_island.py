@@ -25,7 +25,7 @@ def derive(site, config, rights):
     """What the circuit board's hardware does by itself, as facts of the site."""
     site[im.BOND_NEEDED] = 1 if bond_needed(config) else 0
     if config["island.device"] is None:
-        for _, at, _ in devices(config, "converter"):  # the only one, else `_former` is refused
+        for _, at, _ in devices(config, "converter"):  # the only one, else `_named` refuses
             site[im.ISLAND_DEVICE] = at
     circuit = rights.circuit
     if circuit is None:
@@ -57,10 +57,10 @@ def _former(site, config):
 
 
 def _named(site, config, rights):
-    """One device forms, and has the board's enable."""
+    """One device forms."""
     names = [device["name"] for _, _, device in devices(config, "converter")]
     named = config["island.device"]
-    if named is None and len(names) > 1:
+    if named is None and len(names) > 1 and site[im.ISLAND_CAPABLE]:
         yield "island.device: is missing, needs one of " + ", ".join(names)
     elif named is None and not names and site[im.ISLAND_CAPABLE]:
         yield "island.capable: needs a converter"

@@ -11,6 +11,7 @@ from typing import Any
 from firmware import image as im
 from tests_host.bus.house import House, profile
 from tests_host.bus.wire import Devices, SunSpecDevice, meter_device, run, set_meter
+from tests_host.fields import INVERTER
 from tools.image import folded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ def test_micropython_reads_and_commands_like_cpython(micropython: Path) -> None:
         house = House()
         house.ask(1, -1000)
         await house.run(4)
-        house.image.commands[im.SETPOINT + im.INVERTER] = 2500
+        house.image.commands[im.SETPOINT + INVERTER] = 2500
         await house.run(16)
         return house
 
@@ -67,8 +68,8 @@ def test_micropython_reads_and_commands_like_cpython(micropython: Path) -> None:
             ), name
     assert device["live"][im.NODE_MA] == 10_000 and device["live"][im.NODE_MA + 1] == -5000
     assert (
-        device["live"][im.DEVICE_W + im.INVERTER] == -1500
-        and device["live"][im.DEVICE_SOC_PERMILLE + im.INVERTER] == 550
+        device["live"][im.DEVICE_W + INVERTER] == -1500
+        and device["live"][im.DEVICE_SOC_PERMILLE + INVERTER] == 550
     )
     assert abs(device["requests"] - len(host.uart.sent)) < len(host.uart.sent) / 10
 

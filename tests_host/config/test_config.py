@@ -11,6 +11,7 @@ import pytest
 from firmware import config
 from firmware import image as im
 from firmware.config.options import FIXED, LISTS
+from tests_host.fields import EVSE, INVERTER
 
 
 def rights(**changes: Any) -> SimpleNamespace:
@@ -101,8 +102,8 @@ def test_a_good_configuration_fills_the_site() -> None:
     assert site[im.NODE_COUNT] == 3
     assert list(site[im.NODE_PARENT : im.NODE_PARENT + 3]) == [-1, 0, 0]
     assert list(site[im.NODE_RATING_MA : im.NODE_RATING_MA + 3]) == [25_000, 20_000, 20_000]
-    assert (site[im.DEVICE_NODE + im.EVSE], site[im.DEVICE_NODE + im.INVERTER]) == (1, 2)
-    assert site[im.DEVICE_MAX_MA + im.EVSE] == 16_500
+    assert (site[im.DEVICE_NODE + EVSE], site[im.DEVICE_NODE + INVERTER]) == (1, 2)
+    assert site[im.DEVICE_MAX_MA + EVSE] == 16_500
     assert site[im.ENTER_DELAY_MS] == 61_000  # the override wins over the code
     assert site[im.TRIP_KIND] != 0
     assert image.requests[im.RESERVE_PERMILLE] == 300
@@ -309,7 +310,7 @@ def test_legs_are_filled_in_the_device_s_own_order() -> None:
     assert list(image.site[im.DEVICE_LEG : im.DEVICE_LEG + 6]) == [0, 1, 2, 0, 1, -1]
     loaded, image = load({"devices.1.legs": ["L3", "L1"]})
     assert list(image.site[im.DEVICE_LEG : im.DEVICE_LEG + 6]) == [0, 1, 2, 2, 0, -1]
-    assert loaded.errors == ["devices[1].legs: this firmware counts from L1 yet, as in L1, L2"]
+    assert loaded.errors == []
 
 
 def test_each_meter_and_device_keeps_its_own_line_and_address() -> None:
@@ -343,53 +344,6 @@ def test_a_point_s_device_may_bear_its_name_and_no_other_device() -> None:
 def test_a_device_that_forms_is_found_by_its_name() -> None:
     loaded, image = load(ANSWERS)
     assert loaded.errors == [] and image.site[im.ISLAND_DEVICE] == 1
-    loaded, _ = load({"devices.0": GOOD["devices"][1] | {"name": "car", "address": 9}})
-    assert "island.device: is missing, needs one of car, battery" in loaded.errors
-
-
-# --- what today's firmware makes of them -----------------------------------------------------
-
-
-def test_the_order_of_the_list_is_not_that_of_the_rows_yet() -> None:
-    loaded, image = load({"devices": GOOD["devices"][::-1]} | ANSWERS)
-    assert loaded.errors == [] and loaded.names["devices"] == ["car", "battery"]
-    assert column(image, "DEVICE_KIND") == [im.KIND_POINT, im.KIND_CONVERTER]
-    assert column(image, "DEVICE_NODE") == [1, 2] and image.site[im.ISLAND_DEVICE] == 1
-
-
-def test_a_gateway_is_one_device() -> None:
-    loaded, image = load(GATEWAY)
-    assert loaded.errors == [] and image.site[im.TOPOLOGY] == 2
-    assert column(image, "DEVICE_KIND") == [im.KIND_NONE, im.KIND_CONVERTER]
-    assert column(image, "DEVICE_OWNS_PILOT") == [0, 1]
-    assert column(image, "DEVICE_CONTACTOR") == [-1, 0]
-    # today's core means its contactor's circuit by row 0
-    assert column(image, "DEVICE_NODE") == [2, 2]
-    assert column(image, "DEVICE_MAX_MA") == [16_000, 16_000]
-    assert column(image, "DEVICE_LEGS") == [3, 3]
-
-
-def test_a_car_s_own_inverter_may_not_discharge() -> None:
-    _, image = load({"devices.1.may_discharge": False})
-    assert image.site[im.TOPOLOGY] == 3
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"devices.0": GOOD["devices"][1] | {"name": "car", "address": 9}}, "one converter yet"),
-        ({"devices.1.contactor": "socket", "devices.0": {"name": "car", "kind": "source",
-          "node": "wallbox", "legs": LEGS}}, "source yet, write source_a of its node"),
-        ({"devices.0": {"name": "car", "kind": "charger", "node": "wallbox", "legs": LEGS,
-          "line": "rs485", "address": 9}}, "charger over a line yet"),
-        ({"devices.1.owns_pilot": True}, "no point beside it yet"),
-        (GATEWAY | {"devices.0.owns_pilot": False}, "wants owns_pilot beside it yet"),
-        (GATEWAY | {"devices.0.may_discharge": False}, "wants true with owns_pilot yet"),
-    ],
-)  # fmt: skip
-def test_what_the_firmware_cannot_do_yet_is_said(changes: dict[str, Any], sentence: str) -> None:
-    loaded, _ = load(changes)
-    assert any(sentence in error for error in loaded.errors), loaded.errors
 
 
 def test_every_column_is_filled_by_an_option_or_a_rule() -> None:

@@ -9,6 +9,7 @@ from firmware.core import Core
 from firmware.guard import Guard
 from tests_host.core.builders import healthy, order, put, wish
 from tests_host.core.checker import STEP_MS, TICK_MS, Checker
+from tests_host.fields import EVSE, INVERTER
 
 HIGH_MV = {"A": 12_000, "B": 9_000, "C": 6_000, "D": 3_000, "E": 0, "F": -12_000}
 LOW_MV = {"A": -12_000, "B": -12_000, "C": -12_000, "D": -12_000, "E": 0, "F": -12_000}
@@ -106,14 +107,14 @@ class Bench:
             contact = f.IN_CONTACTOR if self.closed else 0
             live[f.INPUTS], live[f.INPUTS_AGE_MS] = self.inputs | contact, 0
         if "evse" not in self.lost:
-            live[f.DEVICE_MA + f.EVSE * f.LEGS], live[f.DEVICE_AGE_MS + f.EVSE] = (
+            live[f.DEVICE_MA + EVSE * f.LEGS], live[f.DEVICE_AGE_MS + EVSE] = (
                 self.current_ma,
                 0,
             )
         if "inverter" not in self.lost:
-            live[f.DEVICE_AGE_MS + f.INVERTER] = 0
+            live[f.DEVICE_AGE_MS + INVERTER] = 0
         if "soc" not in self.lost:
-            live[f.DEVICE_SOC_AGE_MS + f.INVERTER] = 0
+            live[f.DEVICE_SOC_AGE_MS + INVERTER] = 0
         if "meter" not in self.lost:
             self.ripple_ma = (self.ripple_ma + 7) % 50  # a living meter never stands still
             live[f.NODE_AGE_MS], live[f.NODE_MA] = 0, self.current_ma + 1_000 + self.ripple_ma
@@ -137,7 +138,7 @@ class Bench:
     def wander(self, seed: int, actions: int) -> None:
         """Plausible days and all faults, chosen by a seeded die; each kind at least once."""
         die = random.Random(seed)
-        wish(self.image, f.EVSE, 0, 32_000)
+        wish(self.image, EVSE, 0, 32_000)
         for action in (*WALK, *(die.choice(WALK) for _ in range(actions))):
             action(self, die)
             self.run(die.choice((1, 2, 5, 20, 60)))
@@ -151,15 +152,15 @@ def _session(bench: Bench, die: random.Random) -> None:
     bench.diode = bench.obedient = True
     put(bench.image.live, POINT_PROXIMITY_OHM=220, SOC_PERMILLE=600)
     put(bench.image.requests, POINT_AUTHORISED=1)
-    for device in (f.EVSE, f.INVERTER):
+    for device in (EVSE, INVERTER):
         bench.order(device, 0, 0, 0)
     bench.run(2)
     for state in ("A", "B"):
         bench.acknowledge()
         bench.plug(state)
         bench.run(15)
-    wish(bench.image, f.EVSE, 0, 32_000)
-    wish(bench.image, f.INVERTER, -3_000, -3_000)
+    wish(bench.image, EVSE, 0, 32_000)
+    wish(bench.image, INVERTER, -3_000, -3_000)
     bench.plug("C")
     bench.run(die.choice((20, 90)))
 
@@ -186,8 +187,8 @@ def _requests(bench: Bench, die: random.Random) -> None:
     put(bench.image.requests, POINT_AUTHORISED=die.choice((0, 1, 1)))
     put(bench.image.live, POINT_PROXIMITY_OHM=die.choice((100, 220, 680, 1500, 60, 9_999)))
     put(bench.image.live, SOC_PERMILLE=die.choice((-1, 0, 299, 300, 305, 600, 1000)))
-    wish(bench.image, f.INVERTER, -4_000, -4_000, die.choice((500, 2_000, 600_000)))
-    wish(bench.image, f.EVSE, 0, die.choice((0, 5_000, 10_000, 32_000)), 600_000)
+    wish(bench.image, INVERTER, -4_000, -4_000, die.choice((500, 2_000, 600_000)))
+    wish(bench.image, EVSE, 0, die.choice((0, 5_000, 10_000, 32_000)), 600_000)
     bench.order(die.choice((0, 1)), 0, die.choice((0, 8_000)), die.choice((-1, 0, 3_000)))
 
 
@@ -199,7 +200,7 @@ def _greedy(bench: Bench, die: random.Random) -> None:
     """Charging, then the offer falls and the car does not follow."""
     _session(bench, die)
     bench.obedient = False
-    bench.order(f.EVSE, 0, 7_000)
+    bench.order(EVSE, 0, 7_000)
     bench.run(160)
 
 
@@ -212,7 +213,7 @@ def _while_charging(bench: Bench, die: random.Random) -> None:
     elif wrong == 3:
         put(bench.image.live, SOC_PERMILLE=250)
     elif wrong == 4:
-        wish(bench.image, f.EVSE, 0, 16_000, 1_000)
+        wish(bench.image, EVSE, 0, 16_000, 1_000)
     else:
         put(bench.image.requests, POINT_AUTHORISED=0)
     bench.run(10)

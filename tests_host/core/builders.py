@@ -10,7 +10,6 @@ from firmware.people import leases
 from tests_host.fields import COLUMNS_OF, at, columns
 
 HEALTHY_SITE = {
-    "TOPOLOGY": 1,
     "LEG_COUNT": 3,
     "NODE_COUNT": 3,
     "NODE_PARENT": (-1, 0, 0),
@@ -51,13 +50,15 @@ HEALTHY_REQUESTS = {"RESERVE_PERMILLE": 300, "OUTAGE_RESERVE_PERMILLE": 100}
 
 
 def put(section: array[int], **values: int | tuple[int, ...]) -> None:
-    """Set fields by their names; a tuple fills a block from its start."""
+    """Set fields by their names; a tuple fills a block from its start. TOPOLOGY is that of
+    `columns`."""
+    topology = values.pop("TOPOLOGY", 0)
     for name, value in values.items():
         index = at(name)
         for offset, item in enumerate(value if isinstance(value, tuple) else (value,)):
             section[index + offset] = item
-    if not COLUMNS_OF.isdisjoint(values):
-        columns(section)
+    if topology or not COLUMNS_OF.isdisjoint(values):
+        columns(section, topology)
 
 
 def make_fresh(section: array[int]) -> None:

@@ -9,6 +9,7 @@ from array import array
 from typing import Protocol
 
 from firmware import image as f
+from tests_host.fields import EVSE, INVERTER
 
 TICK_MS = 10
 STEP_MS = 100
@@ -214,7 +215,7 @@ class Checker:
         self.require(not late or commands[f.FAULTS] & f.FAULT_WELD != 0, "weld not found")
 
     def _offer(self, commands: array[int]) -> None:
-        offer_ma = commands[f.SETPOINT + f.EVSE]
+        offer_ma = commands[f.SETPOINT + EVSE]
         self.offer_ms += STEP_MS
         self.x1_ms = self.x1_ms + STEP_MS if offer_ma == 0 else 0
         self.require(offer_ma == 0 or offer_ma >= 6_000, "offer below 6 A")
@@ -240,7 +241,7 @@ class Checker:
 
     def _inv8(self, commands: array[int]) -> None:
         requests = self.bench.image.requests
-        did = (commands[f.SETPOINT + f.EVSE], commands[f.SETPOINT + f.INVERTER])
+        did = (commands[f.SETPOINT + EVSE], commands[f.SETPOINT + INVERTER])
         for device in range(f.DEVICES):
             wished_ms = self.said[device][1]
             expired = wished_ms >= requests[f.MARKET_TTL_MS + device]
@@ -251,16 +252,16 @@ class Checker:
 
     def _inv11(self, commands: array[int]) -> None:
         image = self.bench.image
-        soc = image.readings[f.DEVICE_SOC_PERMILLE + f.INVERTER]
+        soc = image.readings[f.DEVICE_SOC_PERMILLE + INVERTER]
         kept = soc <= image.requests[f.RESERVE_PERMILLE] or self.soc_ms > 120_000
         self.require(
-            not kept or commands[f.SETPOINT + f.INVERTER] >= 0, "INV-11: discharge below reserve"
+            not kept or commands[f.SETPOINT + INVERTER] >= 0, "INV-11: discharge below reserve"
         )
 
     def _escalation(self, commands: array[int]) -> None:
         bench = self.bench
         over = (
-            bench.current_ma > commands[f.SETPOINT + f.EVSE] * 11 // 10 + 500
+            bench.current_ma > commands[f.SETPOINT + EVSE] * 11 // 10 + 500
             and "evse" not in bench.lost
         )
         self.overdraw_ms = self.overdraw_ms + STEP_MS if over and not bench.welded else 0

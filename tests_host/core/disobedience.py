@@ -9,6 +9,7 @@ from firmware import image as f
 from firmware.core import Core
 from firmware.guard import Guard
 from tests_host.core.builders import healthy, put, wish
+from tests_host.fields import EVSE, INVERTER
 
 STEP_MS, TICK_MS = 100, 10
 VOLTS = 230
@@ -34,7 +35,7 @@ class Plant:
         self.guard = Guard(self.image, self)
         self.pins = 0
         self.age_ms, self.report_age_ms = age_ms, 300
-        self.response_ms = self.site[f.DEVICE_RESPONSE_MS + f.INVERTER]
+        self.response_ms = self.site[f.DEVICE_RESPONSE_MS + INVERTER]
         self.habit: Callable[[int], float] = lambda told: told
         self.report: Callable[[float], float] = lambda w: w
         self.silent = self.meter_silent = self.ignores_enable = False
@@ -58,7 +59,7 @@ class Plant:
         return self.image.commands[f.FAULTS]
 
     def ask(self, w: int) -> None:
-        wish(self.image, f.INVERTER, w, w, 100_000_000)
+        wish(self.image, INVERTER, w, w, 100_000_000)
 
     def run(self, ms: int, step_ms: int = STEP_MS) -> None:
         """In longer steps where nothing is followed."""
@@ -84,11 +85,11 @@ class Plant:
 
     def _physics(self) -> None:
         commands = self.image.commands
-        stopped = commands[f.SETPOINT_MODE + f.INVERTER] == f.MODE_STOP
-        self.told.append(0 if self.silent or stopped else commands[f.SETPOINT + f.INVERTER])
+        stopped = commands[f.SETPOINT_MODE + INVERTER] == f.MODE_STOP
+        self.told.append(0 if self.silent or stopped else commands[f.SETPOINT + INVERTER])
         told = self.told[-1 - self.response_ms // STEP_MS]
         runs = self.enabled or self.ignores_enable
-        if self.site[f.TOPOLOGY] == 2 and not self.pins & f.OUT_CONTACTOR:
+        if self.site[f.DEVICE_OWNS_PILOT + INVERTER] and not self.pins & f.OUT_CONTACTOR:
             runs = False
         self.w = self.habit(told) if runs else 0.0
         self.past.append((self.w, self.house_w))
@@ -111,19 +112,19 @@ class Plant:
             live[f.NODE_AGE_MS + self.meter_node] = self.age_ms
         closed = bool(self.pins & f.OUT_CONTACTOR)
         put(live, INPUTS=f.IN_CONTACTOR if closed else 0)
-        if self.site[f.TOPOLOGY] == 2:
+        if self.site[f.DEVICE_OWNS_PILOT + INVERTER]:
             ma = round(abs(self.w) * 1000 / VOLTS / 3) if closed else 0
             put(live, POINT_MA=(ma, ma, ma), POINT_FAST_MA=(ma, ma, ma))
         for age in (
             f.INPUTS_AGE_MS,
             f.POINT_MA_AGE_MS,
-            f.DEVICE_AGE_MS + f.EVSE,
+            f.DEVICE_AGE_MS + EVSE,
             f.FAST_AGE_MS,
             f.GRID_AGE_MS,
             f.HOUSE_AGE_MS,
             f.POINT_PROXIMITY_AGE_MS,
             f.POINT_PILOT_AGE_MS,
-            f.DEVICE_SOC_AGE_MS + f.INVERTER,
+            f.DEVICE_SOC_AGE_MS + INVERTER,
             f.CROSSING_AGE_MS,
         ):
             live[age] = 0

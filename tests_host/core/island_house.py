@@ -5,6 +5,7 @@ from __future__ import annotations
 from firmware import image as im
 from firmware.core.grid.island import Island
 from tests_host.core.builders import put
+from tests_host.fields import INVERTER
 
 LIVE_MV = 230_000
 STEP_MS = 100
@@ -22,13 +23,13 @@ def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> im.Image:
         im.INPUTS_AGE_MS,
         im.HOUSE_AGE_MS,
         im.GRID_AGE_MS,
-        im.DEVICE_AGE_MS + im.INVERTER,
-        im.DEVICE_SOC_AGE_MS + im.INVERTER,
+        im.DEVICE_AGE_MS + INVERTER,
+        im.DEVICE_SOC_AGE_MS + INVERTER,
     ):
         image.readings[age] = 0
     image.readings[im.GRID_MHZ] = image.readings[im.HOUSE_MHZ] = 50_000
-    image.readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 700
-    image.readings[im.DEVICE_PLUGGED + im.INVERTER] = 1
+    image.readings[im.DEVICE_SOC_PERMILLE + INVERTER] = 700
+    image.readings[im.DEVICE_PLUGGED + INVERTER] = 1
     image.requests[im.OUTAGE_RESERVE_PERMILLE] = 200
     image.commands[im.GRID_STATE] = im.GRID_IN_SERVICE
     image.commands[im.GRID_LOAD_OK] = 1
@@ -168,7 +169,7 @@ class House:
         grid_mhz = GRID_HZ if self.grid != im.GRID_DEAD else ISLAND_HZ if grid_mv else 0
         readings[im.GRID_MHZ] = grid_mhz
         readings[im.HOUSE_MHZ] = 0 if not house_mv else grid_mhz if self.switch else ISLAND_HZ
-        readings[im.DEVICE_MODE + im.INVERTER] = self.mode
+        readings[im.DEVICE_MODE + INVERTER] = self.mode
         commands = self.image.commands
         commands[im.GRID_STATE] = self.grid
         commands[im.GRID_LOSS] = im.LOSS_DEAD if self.grid == im.GRID_DEAD else im.LOSS_NONE
@@ -183,7 +184,7 @@ class House:
         self.bond_relay.drive((bool(permits & im.OUT_BOND) and not self.stop) or held)
         if not self.deaf:
             self.mode = (
-                self.image.commands[im.SETPOINT_MODE + im.INVERTER] if enabled else im.MODE_STOP
+                self.image.commands[im.SETPOINT_MODE + INVERTER] if enabled else im.MODE_STOP
             )
             if self.weak and self.mode == im.MODE_FORM:
                 self.mode = im.MODE_STOP
@@ -193,9 +194,9 @@ class House:
     def drain(self, permille: int) -> None:
         """The battery goes there by steps that one may believe."""
         readings = self.image.readings
-        while readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] != permille:
-            step = max(-10, min(10, permille - readings[im.DEVICE_SOC_PERMILLE + im.INVERTER]))
-            readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] += step
+        while readings[im.DEVICE_SOC_PERMILLE + INVERTER] != permille:
+            step = max(-10, min(10, permille - readings[im.DEVICE_SOC_PERMILLE + INVERTER]))
+            readings[im.DEVICE_SOC_PERMILLE + INVERTER] += step
             self.island.judge.charge.step(STEP_MS)
 
     def acknowledge(self) -> None:

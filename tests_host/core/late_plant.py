@@ -13,6 +13,7 @@ from firmware import image as f
 from firmware.core.limits.arbiter import Limits
 from firmware.core.panel.tree import Panel
 from tests_host.core.builders import healthy, put, wish
+from tests_host.fields import EVSE
 
 STEP_MS = 100
 FINE_MS = 20
@@ -93,7 +94,7 @@ class Late:
         self.limits = Limits(self.image)
         self.panel = Panel(self.image, self.limits)
         put(self.image.commands, POINT_PILOT_STATE=f.PILOT_C, POINT_CABLE_MA=32_000)
-        wish(self.image, f.EVSE, 0, 16_000, ttl_ms=f.AGE_MAX_MS)
+        wish(self.image, EVSE, 0, 16_000, ttl_ms=f.AGE_MAX_MS)
         for device in range(f.DEVICES):
             self.limits.claim(f.GRID_CODE, device, -100_000, 100_000, f.REASON_NONE)
         self.load_a = 1.0
@@ -115,7 +116,7 @@ class Late:
 
     @property
     def offer_a(self) -> float:
-        return self.image.commands[f.SETPOINT + f.EVSE] / 1000
+        return self.image.commands[f.SETPOINT + EVSE] / 1000
 
     def run(self, seconds: float, each: Callable[[], None] | None = None) -> Late:
         for _ in range(round(seconds * 1000 / STEP_MS)):
@@ -166,17 +167,17 @@ class Late:
         image = self.image
         drawn_ma = round(1000 * sum(self.ring) / len(self.ring))
         for leg in range(self.car.legs):
-            image.live[f.DEVICE_MA + f.EVSE * f.LEGS + leg] = image.live[f.NODE_MA + 3 + leg] = (
+            image.live[f.DEVICE_MA + EVSE * f.LEGS + leg] = image.live[f.NODE_MA + 3 + leg] = (
                 drawn_ma
             )
-        image.live[f.DEVICE_AGE_MS + f.EVSE] = image.live[f.NODE_AGE_MS + 1] = 0
+        image.live[f.DEVICE_AGE_MS + EVSE] = image.live[f.NODE_AGE_MS + 1] = 0
         image.live[f.GRID_AGE_MS] = image.live[f.INPUTS_AGE_MS] = 0
         image.age(STEP_MS)
         image.latch()
         self.panel.step(STEP_MS)
         self.limits.step(STEP_MS)
         self._contactor()
-        reason = image.commands[f.CLAIM_REASON + f.PANEL * f.DEVICES + f.EVSE]
+        reason = image.commands[f.CLAIM_REASON + f.PANEL * f.DEVICES + EVSE]
         stale = reason == f.REASON_METER_STALE
         self.frozen_found = self.frozen_found or (
             stale and self.now_ms > 2_000 and not self.silent
@@ -191,7 +192,7 @@ class Late:
         if not self.closed:
             self.closed = self.offer_a >= 6
             return
-        if self.image.commands[f.DEVICE_OVERDUE + f.EVSE]:
+        if self.image.commands[f.DEVICE_OVERDUE + EVSE]:
             self.overdue += 1
             self._open()
         elif self.offer_a > 0:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from firmware import image as im
 from firmware.core.panel.tree import Panel
 from tests_host.core.fakes import FakeLimits
-from tests_host.fields import columns
+from tests_host.fields import EVSE, INVERTER, columns
 
 STEP_MS = 100
 VOLTS = 230
@@ -113,25 +113,25 @@ class House:
         site[im.NODE_INSTRUMENT + tree.evse] = im.INSTRUMENT_POINT
         site[im.NODE_INSTRUMENT + tree.inverter] = im.INSTRUMENT_DEVICE
         (
-            site[im.DEVICE_NODE + im.EVSE],
-            site[im.DEVICE_LEGS + im.EVSE],
-            site[im.DEVICE_MAX_MA + im.EVSE],
+            site[im.DEVICE_NODE + EVSE],
+            site[im.DEVICE_LEGS + EVSE],
+            site[im.DEVICE_MAX_MA + EVSE],
         ) = (
             tree.evse,
             tree.evse_legs,
             32_000,
         )
-        site[im.DEVICE_NODE + im.INVERTER], site[im.DEVICE_LEGS + im.INVERTER] = (
+        site[im.DEVICE_NODE + INVERTER], site[im.DEVICE_LEGS + INVERTER] = (
             tree.inverter,
             tree.inverter_legs,
         )
-        site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = (
+        site[im.DEVICE_CHARGE_W + INVERTER] = site[im.DEVICE_DISCHARGE_W + INVERTER] = (
             5_000 * tree.inverter_legs
         )
-        site[im.DEVICE_RESPONSE_MS + im.EVSE] = site[im.DEVICE_RESPONSE_MS + im.INVERTER] = (
+        site[im.DEVICE_RESPONSE_MS + EVSE] = site[im.DEVICE_RESPONSE_MS + INVERTER] = (
             tree.response_ms
         )
-        site[im.COORDINATED], site[im.DEVICE_REVERT_MS + im.INVERTER] = (
+        site[im.COORDINATED], site[im.DEVICE_REVERT_MS + INVERTER] = (
             int(self.coordinated),
             10_000,
         )
@@ -180,13 +180,13 @@ class House:
 
     def _measure(self) -> None:
         readings = self.image.readings
-        readings[im.GRID_AGE_MS] = readings[im.DEVICE_AGE_MS + im.INVERTER] = 0
-        readings[im.DEVICE_AGE_MS + im.EVSE] = STEP_MS  # the mean of the cycle before
+        readings[im.GRID_AGE_MS] = readings[im.DEVICE_AGE_MS + INVERTER] = 0
+        readings[im.DEVICE_AGE_MS + EVSE] = STEP_MS  # the mean of the cycle before
         for leg in range(im.LEGS):
             readings[im.GRID_MV + leg] = self.volts * 1_000
-            readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] = self.drawn_ma[leg]
-            readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = self.inverter_ma[leg]
-        readings[im.DEVICE_W + im.INVERTER] = sum(self.inverter_ma) * VOLTS // 1_000
+            readings[im.DEVICE_MA + EVSE * im.LEGS + leg] = self.drawn_ma[leg]
+            readings[im.DEVICE_MA + INVERTER * im.LEGS + leg] = self.inverter_ma[leg]
+        readings[im.DEVICE_W + INVERTER] = sum(self.inverter_ma) * VOLTS // 1_000
         for node in range(len(self.tree.parent)):
             self._meter(node)
 
@@ -218,24 +218,24 @@ class House:
         raises it, the setpoint over 10 s."""
         commands = self.image.commands
         for source in set(range(im.SOURCES)) - {im.PANEL}:
-            commands[im.CLAIM_HIGH + source * im.DEVICES + im.EVSE] = self.evse_wish_ma
-        target_ma = min(self.claim(im.EVSE)[1], self.evse_wish_ma)
+            commands[im.CLAIM_HIGH + source * im.DEVICES + EVSE] = self.evse_wish_ma
+        target_ma = min(self.claim(EVSE)[1], self.evse_wish_ma)
         target_ma = target_ma if target_ma >= 6_000 else 0
-        if target_ma < commands[im.SETPOINT + im.EVSE] or self.now_ms >= self.offer_ms:
-            commands[im.SETPOINT + im.EVSE] = min(
-                target_ma, max(6_000, commands[im.SETPOINT + im.EVSE] + 6_000)
+        if target_ma < commands[im.SETPOINT + EVSE] or self.now_ms >= self.offer_ms:
+            commands[im.SETPOINT + EVSE] = min(
+                target_ma, max(6_000, commands[im.SETPOINT + EVSE] + 6_000)
             )
             self.offer_ms = self.now_ms + 5_000
-        low_w, high_w = self.claim(im.INVERTER)
+        low_w, high_w = self.claim(INVERTER)
         target_w = max(low_w, min(high_w, self.wish_w))
         step_w = 50 * self.tree.inverter_legs
-        now_w = max(low_w, min(high_w, commands[im.SETPOINT + im.INVERTER]))
-        commands[im.SETPOINT + im.INVERTER] = max(now_w - step_w, min(now_w + step_w, target_w))
+        now_w = max(low_w, min(high_w, commands[im.SETPOINT + INVERTER]))
+        commands[im.SETPOINT + INVERTER] = max(now_w - step_w, min(now_w + step_w, target_w))
         if abs(target_w) < abs(now_w):
-            commands[im.SETPOINT + im.INVERTER] = target_w
+            commands[im.SETPOINT + INVERTER] = target_w
         legs = self.tree.inverter_legs
-        setpoint_ma = commands[im.SETPOINT + im.INVERTER] * 1_000 // (VOLTS * legs)
-        self.orders.append((self.now_ms, commands[im.SETPOINT + im.EVSE], setpoint_ma))
+        setpoint_ma = commands[im.SETPOINT + INVERTER] * 1_000 // (VOLTS * legs)
+        self.orders.append((self.now_ms, commands[im.SETPOINT + EVSE], setpoint_ma))
 
     # --- INV-3 --------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from firmware.people.names import Names
 from firmware.people.standing import energised, instruments
 from firmware.people.state import State
 from tests_host.core import vehicle_walk
+from tests_host.ledger.walk import ledger
 from tests_host.policy.walk import policy
 
 STEPS = 1_500
@@ -199,7 +200,8 @@ def people(image: Image, rows: list[int], die: random.Random) -> Iterator[list[o
         yield [told, whole, events.count, instruments(image, names), energised(image)]
 
 
-ROOMS = {"limits": limits, "policy": policy, "people": people, **vehicle_walk.ROOMS}
+ROOMS = {"limits": limits, "policy": policy, "ledger": ledger, "people": people}
+ROOMS |= vehicle_walk.ROOMS
 
 
 def main(words: list[str]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from firmware import image as f
 from tests_host.core.planted import NOTICED, plant
+from tests_host.fields import INVERTER
 
 AGES = [
     (name, index + i)
@@ -16,8 +17,8 @@ AGES = [
 BUS = [
     f.NODE_AGE_MS,
     f.NODE_AGE_MS + f.NODES - 1,
-    f.DEVICE_AGE_MS + f.INVERTER,
-    f.DEVICE_SOC_AGE_MS + f.INVERTER,
+    f.DEVICE_AGE_MS + INVERTER,
+    f.DEVICE_SOC_AGE_MS + INVERTER,
 ]
 
 

@@ -8,6 +8,7 @@ from firmware import image as f
 from firmware.core.vehicle import contactor
 from firmware.core.vehicle.contactor import Contactor
 from tests_host.core.builders import healthy, put
+from tests_host.fields import EVSE
 
 OPEN, CLOSING, CLOSED, EMPTYING, OPENING, FAULT = range(6)
 
@@ -33,7 +34,7 @@ class Room:
             POINT_CABLE_MA=32_000,
             OFFER_MA=16_000,
         )
-        panel = f.CLAIM_HIGH + f.PANEL * f.DEVICES + f.EVSE
+        panel = f.CLAIM_HIGH + f.PANEL * f.DEVICES + EVSE
         self.image.commands[panel] = 32_000  # it has room
 
     def step(self, steps: int = 1, **commands: int) -> int:

@@ -14,6 +14,7 @@ from firmware.core.grid.recovery import Recovery
 from tests_host.conftest import RunDevice
 from tests_host.core.bench import Bench
 from tests_host.core.builders import healthy, make_fresh, put, wish
+from tests_host.fields import EVSE, INVERTER
 
 DEVICE = Path(__file__).parent / "device"
 
@@ -23,15 +24,15 @@ def test_inv_12_nothing_is_energised_before_the_site_is_sensed() -> None:
     image = f.Image()
     image.site[:] = healthy().site
     put(image.requests, POINT_AUTHORISED=1, RESERVE_PERMILLE=0)
-    wish(image, f.EVSE, 0, 32_000)
-    wish(image, f.INVERTER, -3_000, -3_000)
+    wish(image, EVSE, 0, 32_000)
+    wish(image, INVERTER, -3_000, -3_000)
     core = Core(image)
     for _ in range(100):
         image.age(100)
         image.latch()
         core.step(100)
         assert image.commands[f.PERMITS] & (f.OUT_CONTACTOR | f.OUT_ENABLE | f.OUT_BOND) == 0
-        assert image.commands[f.SETPOINT + f.INVERTER] == image.commands[f.SETPOINT + f.EVSE] == 0
+        assert image.commands[f.SETPOINT + INVERTER] == image.commands[f.SETPOINT + EVSE] == 0
         assert image.commands[f.POINT_DUTY_PERMILLE] == 1000
         assert image.commands[f.ISLAND_STATE] == f.ISLAND_SENSING
 
@@ -46,7 +47,7 @@ def test_an_enable_that_is_read_back_does_not_withhold_the_inverter() -> None:
         image.latch()
         core.step(100)
     assert image.commands[f.PERMITS] & f.OUT_ENABLE
-    hardware = f.CLAIM_HIGH + f.HARDWARE * f.DEVICES + f.INVERTER
+    hardware = f.CLAIM_HIGH + f.HARDWARE * f.DEVICES + INVERTER
     assert image.commands[hardware] == 5_000
 
 
@@ -81,31 +82,31 @@ def test_a_session_from_plug_to_unplug() -> None:
     bench.plug("B")
     bench.run(3)
     assert commands[f.POINT_DUTY_PERMILLE] == 1000  # nobody wishes it
-    wish(bench.image, f.EVSE, 0, 10_000)
+    wish(bench.image, EVSE, 0, 10_000)
     bench.run(3)
-    assert commands[f.SETPOINT + f.EVSE] == 6_000  # in B the offer stands, the contactor does not
+    assert commands[f.SETPOINT + EVSE] == 6_000  # in B the offer stands, the contactor does not
     assert not bench.closed
     bench.plug("C")
     bench.run(5)
     assert bench.closed
     assert commands[f.POINT_CONTACTOR_STATE] == f.CONTACTOR_CLOSED
     bench.run(150)
-    assert commands[f.SETPOINT + f.EVSE] == 10_000
+    assert commands[f.SETPOINT + EVSE] == 10_000
     assert bench.current_ma == pytest.approx(10_000, abs=60)
     bench.plug("A")
     bench.run(5)
     assert not bench.closed
     assert bench.image.trips[f.TRIPPED] == 0  # the guard opened; core has acknowledged
     assert bench.image.trips[f.TRIP_COUNT] == 1
-    assert commands[f.SETPOINT + f.EVSE] == 0
-    assert commands[f.CLAIM_REASON + f.HARDWARE * f.DEVICES + f.EVSE] == f.REASON_NO_VEHICLE
+    assert commands[f.SETPOINT + EVSE] == 0
+    assert commands[f.CLAIM_REASON + f.HARDWARE * f.DEVICES + EVSE] == f.REASON_NO_VEHICLE
 
 
 def test_inv_2_unplugged_under_load() -> None:
     """INV-2: the checker of the bench judges every 10 ms."""
     for state in "ABEF":
         bench = Bench()
-        wish(bench.image, f.EVSE, 0, 16_000)
+        wish(bench.image, EVSE, 0, 16_000)
         bench.plug("C")
         bench.run(100)
         assert bench.closed
@@ -117,7 +118,7 @@ def test_inv_2_unplugged_under_load() -> None:
 def test_a_hung_core_drops_the_contactor_and_comes_back() -> None:
     """INV-13: a permit without a fresh beat is none."""
     bench = Bench()
-    wish(bench.image, f.EVSE, 0, 16_000)
+    wish(bench.image, EVSE, 0, 16_000)
     bench.plug("C")
     bench.run(20)
     assert bench.closed
@@ -266,7 +267,7 @@ def test_a_loose_pilot_wire_does_not_open_under_load_for_ever() -> None:
     """Each opening under load, or soon after closing, doubles the pause before the next closing
     (core/vehicle/wear.py)."""
     bench = Bench()
-    wish(bench.image, f.EVSE, 0, 16_000, 3_600_000)
+    wish(bench.image, EVSE, 0, 16_000, 3_600_000)
     openings = loosen(bench, 75)  # 15 min
     gaps = [late - early for early, late in pairwise(openings)]
     assert len(openings) == 7
@@ -277,7 +278,7 @@ def test_a_loose_pilot_wire_does_not_open_under_load_for_ever() -> None:
 @pytest.mark.parametrize("how", ["acknowledged", "unplugged"])
 def test_the_wait_for_a_loose_pilot_is_forgiven(how: str) -> None:
     bench = Bench()
-    wish(bench.image, f.EVSE, 0, 16_000)
+    wish(bench.image, EVSE, 0, 16_000)
     assert len(loosen(bench, 10)) == 5  # the last asks for 80 s
     bench.plug("C" if how == "acknowledged" else "A")
     if how == "acknowledged":
@@ -291,7 +292,7 @@ def test_the_wait_for_a_loose_pilot_is_forgiven(how: str) -> None:
 
 def test_a_car_that_stops_by_itself_first_waits_for_the_least_pause_alone() -> None:
     bench = Bench()
-    wish(bench.image, f.EVSE, 0, 16_000)
+    wish(bench.image, EVSE, 0, 16_000)
     for _ in range(4):
         bench.plug("C")
         bench.run(120)  # 5 s of rest, 3 s until PWM comes again
@@ -314,21 +315,21 @@ class Thirsty:
 
     def __init__(self, **inputs: int) -> None:
         self.bench = Bench()
-        wish(self.bench.image, f.EVSE, 0, 16_000)
+        wish(self.bench.image, EVSE, 0, 16_000)
         self.bench.plug("B")
         self.offers = 0
 
     def run(self, steps: int, asks: str = "D") -> None:
         commands = self.bench.image.commands
         for _ in range(steps // 10):
-            self.bench.plug(asks if commands[f.SETPOINT + f.EVSE] else "B")
-            before = commands[f.SETPOINT + f.EVSE]
+            self.bench.plug(asks if commands[f.SETPOINT + EVSE] else "B")
+            before = commands[f.SETPOINT + EVSE]
             self.bench.run(10)
-            self.offers += before == 0 and commands[f.SETPOINT + f.EVSE] > 0
+            self.offers += before == 0 and commands[f.SETPOINT + EVSE] > 0
 
     @property
     def reason(self) -> int:
-        return self.bench.image.commands[f.CLAIM_REASON + f.HARDWARE * f.DEVICES + f.EVSE]
+        return self.bench.image.commands[f.CLAIM_REASON + f.HARDWARE * f.DEVICES + EVSE]
 
 
 def test_d_without_ventilation_rests_at_steady_12_v() -> None:

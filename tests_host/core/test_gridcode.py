@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from firmware import image as im
 from firmware.core.grid.gridcode import GridCode
 from tests_host.core.fakes import FakeLimits
-from tests_host.fields import columns
+from tests_host.fields import EVSE, INVERTER, columns
 from tools.pack.gridcodes import pack
 
 FOLDER = Path(__file__).resolve().parents[2] / "firmware" / "gridcodes"
@@ -39,11 +39,11 @@ class Grid:
         load(self.image, code)
         site = self.image.site
         site[im.LEG_COUNT] = legs
-        site[im.DEVICE_NODE + im.EVSE] = site[im.DEVICE_NODE + im.INVERTER] = 0
+        site[im.DEVICE_NODE + EVSE] = site[im.DEVICE_NODE + INVERTER] = 0
         columns(site)
-        site[im.DEVICE_CHARGE_W + im.INVERTER] = 6_000
-        site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
-        site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
+        site[im.DEVICE_CHARGE_W + INVERTER] = 6_000
+        site[im.DEVICE_DISCHARGE_W + INVERTER] = 5_000
+        site[im.DEVICE_MAX_MA + EVSE] = 16_000
         self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.room = GridCode(self.image, FakeLimits(self.image))
         self.set(230_000, 50_000)
@@ -117,7 +117,7 @@ def test_loss_of_a_single_leg_trips(leg: int) -> None:
     grid.set(0, leg=leg)
     assert grid.run(200) == im.GRID_IN_SERVICE, "riding through"
     assert grid.run(100) == im.GRID_WAITING, "0.70 Un for 0.2 s: power ends"
-    assert grid.claim(im.INVERTER) == (0, 0)
+    assert grid.claim(INVERTER) == (0, 0)
     assert grid.run(100) == im.GRID_ABNORMAL, "0.05 Un for 0.25 s: and so may the enable"
 
 
@@ -134,10 +134,10 @@ def test_ride_through_keeps_service_and_claims() -> None:
     grid.set(230_000, 60_000)
     grid.serve()
     grid.run(400_000)
-    before = grid.claim(im.INVERTER)
+    before = grid.claim(INVERTER)
     grid.set(0, 0)
     assert grid.run(1_000) == im.GRID_IN_SERVICE, "momentary cessation lasts 1 s"
-    assert grid.claim(im.INVERTER) == before
+    assert grid.claim(INVERTER) == before
     grid.set(230_000, 60_000)
     assert grid.run(1_000) == im.GRID_IN_SERVICE
     grid.set(0, 0)
@@ -164,7 +164,7 @@ def test_every_trip_row_counts_after_its_time_and_not_before(row: int) -> None:
     assert grid.run(time_ms - time_ms % 100) == im.GRID_IN_SERVICE
     grid.run(200)
     assert grid.state != im.GRID_IN_SERVICE
-    assert grid.claim(im.INVERTER) == (0, 0)
+    assert grid.claim(INVERTER) == (0, 0)
 
 
 # --- claims -----------------------------------------------------------------------------------
@@ -172,49 +172,49 @@ def test_every_trip_row_counts_after_its_time_and_not_before(row: int) -> None:
 
 def test_claims_follow_the_state_with_their_reasons() -> None:
     grid = Grid()
-    commands, slot = grid.image.commands, im.GRID_CODE * im.DEVICES + im.INVERTER
+    commands, slot = grid.image.commands, im.GRID_CODE * im.DEVICES + INVERTER
     grid.run(100)
-    assert grid.claim(im.INVERTER) == (0, 0) and grid.claim(im.EVSE) == (0, 16_000)
+    assert grid.claim(INVERTER) == (0, 0) and grid.claim(EVSE) == (0, 16_000)
     assert commands[im.CLAIM_REASON + slot] == im.REASON_GRID_WAIT
     assert commands[im.CLAIM_VALUE + slot] == commands[im.GRID_REMAIN_MS]
     grid.set(0, 0)
     grid.run(400)
-    assert grid.claim(im.INVERTER) == (0, 0) and grid.claim(im.EVSE) == (0, 0)
+    assert grid.claim(INVERTER) == (0, 0) and grid.claim(EVSE) == (0, 0)
     assert commands[im.CLAIM_REASON + slot] == im.REASON_GRID_ABNORMAL
 
 
 def test_discharge_ramps_and_charging_does_not_wait_for_it() -> None:
     grid = Grid()
-    commands, slot = grid.image.commands, im.GRID_CODE * im.DEVICES + im.INVERTER
+    commands, slot = grid.image.commands, im.GRID_CODE * im.DEVICES + INVERTER
     grid.serve()
-    low, high = grid.claim(im.INVERTER)
+    low, high = grid.claim(INVERTER)
     assert -50 <= low <= 0 and high == 6_000
     assert commands[im.CLAIM_LOW_REASON + slot] == im.REASON_GRID_RAMP
     grid.run(grid.image.site[im.ENTER_RAMP_MS] // 2)
-    assert -2_550 <= grid.claim(im.INVERTER)[0] <= -2_450
+    assert -2_550 <= grid.claim(INVERTER)[0] <= -2_450
     grid.run(grid.image.site[im.ENTER_RAMP_MS] // 2 + 1_000)
-    assert grid.claim(im.INVERTER) == (-5_000, 6_000)
+    assert grid.claim(INVERTER) == (-5_000, 6_000)
 
 
 def test_a_load_may_stay_on_between_window_and_trip_levels() -> None:
     grid = Grid("default_50hz")
     grid.set(230_000, 49_850)
     assert grid.run(100) == im.GRID_ABNORMAL
-    assert grid.claim(im.EVSE) == (0, 16_000)
+    assert grid.claim(EVSE) == (0, 16_000)
     grid.set(180_000)
     grid.run(1_500)
-    assert grid.claim(im.EVSE) == (0, 16_000), "0.85 Un for 1.5 s"
+    assert grid.claim(EVSE) == (0, 16_000), "0.85 Un for 1.5 s"
     grid.run(100)
-    assert grid.claim(im.EVSE) == (0, 0)
+    assert grid.claim(EVSE) == (0, 0)
 
 
 def test_islanded_the_grid_is_still_watched_and_the_delay_starts_anew_after_closing() -> None:
     """INV-7: the full enter-service delay governs the sources after the switch has closed."""
     grid = Grid()
-    commands, slot = grid.image.commands, im.GRID_CODE * im.DEVICES + im.EVSE
+    commands, slot = grid.image.commands, im.GRID_CODE * im.DEVICES + EVSE
     commands[im.ISLAND_STATE] = im.ISLAND_ISLANDED
     grid.serve()
-    assert grid.claim(im.INVERTER) == (-5_000, 6_000) and grid.claim(im.EVSE) == (0, 0)
+    assert grid.claim(INVERTER) == (-5_000, 6_000) and grid.claim(EVSE) == (0, 0)
     assert commands[im.CLAIM_REASON + slot] == im.REASON_ISLAND
     grid.set(0, 0)
     assert grid.run(100) == im.GRID_DEAD, "no ride-through while the house is apart"
@@ -222,7 +222,7 @@ def test_islanded_the_grid_is_still_watched_and_the_delay_starts_anew_after_clos
     grid.serve()
     commands[im.ISLAND_STATE] = im.ISLAND_CLOSING
     grid.run(300)
-    assert grid.claim(im.INVERTER) == (0, 0)
+    assert grid.claim(INVERTER) == (0, 0)
     commands[im.ISLAND_STATE] = im.ISLAND_GRID
     grid.run(100)
     assert grid.state == im.GRID_WAITING and commands[im.GRID_REMAIN_MS] >= 59_900
@@ -258,7 +258,7 @@ def test_never_in_service_without_an_uninterrupted_delay(
             if grid.state == im.GRID_IN_SERVICE and before != im.GRID_IN_SERVICE:
                 assert inside_ms >= 2_000
             if grid.state != im.GRID_IN_SERVICE:
-                assert grid.claim(im.INVERTER) == (0, 0)
+                assert grid.claim(INVERTER) == (0, 0)
             if stale:
                 assert grid.state == im.GRID_UNKNOWN
             before = grid.state

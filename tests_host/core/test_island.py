@@ -10,6 +10,7 @@ from firmware.core.grid.island_table import (
     compile_condition,
 )
 from tests_host.core.island_house import House, a_site, names
+from tests_host.fields import INVERTER
 
 # --- sequences --------------------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ def test_a_relay_or_inverter_that_does_not_follow_is_named_and_the_grid_brings_l
     house.run(500)
     setattr(house, spoil, True)
     if spoil == "deaf":
-        house.image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = 5_000
+        house.image.readings[im.DEVICE_MA + INVERTER * im.LEGS] = 5_000
     house.grid = im.GRID_DEAD
     house.run(15_000)
     assert house.island.state == state
@@ -127,7 +128,7 @@ def test_a_relay_or_inverter_that_does_not_follow_is_named_and_the_grid_brings_l
     house.run(3_000)
     assert house.image.commands[im.FAULTS] == fault and house.dark_ms <= 1_000
     setattr(house, spoil, False)
-    house.image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = 0
+    house.image.readings[im.DEVICE_MA + INVERTER * im.LEGS] = 0
     house.acknowledge()
     house.run(300)
     assert house.image.commands[im.FAULTS] == 0 and house.island.permits & im.OUT_ENABLE
@@ -253,15 +254,15 @@ def test_no_enable_for_an_inverter_that_has_not_heard_of_the_grids_return() -> N
     house = House(a_site())
     house.grid = im.GRID_DEAD
     house.run(10_000, im.ISLAND_ISLANDED)
-    house.image.readings[im.DEVICE_AGE_MS + im.INVERTER] = im.AGE_MAX_MS
+    house.image.readings[im.DEVICE_AGE_MS + INVERTER] = im.AGE_MAX_MS
     house.grid = im.GRID_IN_SERVICE
     assert house.run(20_000, im.ISLAND_GRID) == im.ISLAND_GRID
     house.run(5_000)
     assert house.island.permits & im.OUT_ENABLE == 0
-    house.image.readings[im.DEVICE_AGE_MS + im.INVERTER] = 0
+    house.image.readings[im.DEVICE_AGE_MS + INVERTER] = 0
     house.run(200)
     assert house.island.permits & im.OUT_ENABLE
-    house.image.readings[im.DEVICE_AGE_MS + im.INVERTER] = im.AGE_MAX_MS
+    house.image.readings[im.DEVICE_AGE_MS + INVERTER] = im.AGE_MAX_MS
     house.run(5_000)
     assert house.island.permits & im.OUT_ENABLE, "its own time-out handles silence on the grid"
 

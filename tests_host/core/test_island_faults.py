@@ -6,6 +6,7 @@ import pytest
 
 from firmware import image as f
 from tests_host.core.island_house import LIVE_MV, House, a_site, islanded, names
+from tests_host.fields import INVERTER
 
 # --- a device that stops, and tries that end -------------------------------------------------
 
@@ -192,7 +193,7 @@ def test_a_proof_lost_while_forming_takes_the_enable_at_once_and_the_bond_stays(
     house.false[bit] = False
     house.run(100)
     assert house.island.permits & f.OUT_ENABLE == 0
-    stop_ms = house.image.site[f.DEVICE_STOP_MS + f.INVERTER]
+    stop_ms = house.image.site[f.DEVICE_STOP_MS + INVERTER]
     for _ in range(stop_ms // 100 - 1):
         assert house.island.permits & f.OUT_BOND
         house.run(100)

@@ -8,6 +8,7 @@ from firmware import image as im
 from firmware.core.grid.island_limits import SHED, WEAK, WILD, Limits
 from firmware.core.grid.island_table import bit
 from tests_host.core.test_island_holes import legs_of_sites, witnessed
+from tests_host.fields import INVERTER
 
 
 def found(permille: int, on_ms: int, every_ms: int, run_ms: int, hz: int = 50) -> set[int]:
@@ -17,7 +18,7 @@ def found(permille: int, on_ms: int, every_ms: int, run_ms: int, hz: int = 50) -
     image.site[im.NOMINAL_MHZ] = 50_000
     readings = image.readings
     readings[im.HOUSE_AGE_MS] = 0
-    readings[im.DEVICE_AGE_MS + im.INVERTER] = 60_000
+    readings[im.DEVICE_AGE_MS + INVERTER] = 60_000
     readings[im.HOUSE_MHZ] = hz * 1_000
     for leg in range(im.LEGS):
         readings[im.HOUSE_MV + leg] = 230_000

@@ -12,6 +12,7 @@ from firmware.core.grid import island_facts, island_judge, island_limits, switch
 from firmware.core.grid.island_table import bit
 from tests_host.core.island_house import House, a_site, islanded
 from tests_host.core.planted import plant
+from tests_host.fields import INVERTER
 
 # --- the hardware's word that the house is dead ------------------------------------------------
 
@@ -209,7 +210,7 @@ def an_island_ends_at_its_reserve() -> None:
         house = House(a_site())
         requests, readings = house.image.requests, house.image.readings
         requests[im.OUTAGE_RESERVE_PERMILLE] = reserve
-        readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = reserve + 60
+        readings[im.DEVICE_SOC_PERMILLE + INVERTER] = reserve + 60
         house.run(2_000)
         house.grid = im.GRID_DEAD
         assert house.run(10_000, im.ISLAND_ISLANDED) == im.ISLAND_ISLANDED, reserve
@@ -225,7 +226,7 @@ def an_island_ends_at_its_reserve() -> None:
             assert began == begins, (reserve, soc)
     for soc, begins in ((200, False), (201, True)):
         house = House(a_site())
-        house.image.readings[im.DEVICE_SOC_PERMILLE + im.INVERTER] = soc
+        house.image.readings[im.DEVICE_SOC_PERMILLE + INVERTER] = soc
         house.run(2_000)
         house.grid = im.GRID_DEAD
         house.run(20_000)
@@ -306,7 +307,7 @@ MISTAKES = (
         BOND,
         island_judge,
         SETTLED,
-        "self.off_ms >= site[im.DEVICE_STOP_MS + im.INVERTER] - im.BOND_MARGIN_MS",
+        "self.off_ms >= site[im.DEVICE_STOP_MS + INVERTER] - im.BOND_MARGIN_MS",
     ),
     (RESERVE, island_judge, ENOUGH, "if soc < 0:"),
     (RESERVE, island_judge, ENOUGH, "if soc < reserve:"),

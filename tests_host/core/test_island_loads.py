@@ -11,6 +11,7 @@ from firmware.core.grid.island_judge import Judge
 from firmware.core.grid.island_limits import Limits
 from firmware.core.grid.island_table import cause
 from tests_host.core.planted import NOTICED, plant
+from tests_host.fields import INVERTER
 
 SITES = ((1, 230), (1, 120), (2, 120), (3, 230), (3, 120))  # legs, V
 MOST_W = 9_000
@@ -19,9 +20,9 @@ MOST_W = 9_000
 def a_site(legs: int, volts: int) -> im.Image:
     image = im.Image()
     image.site[im.LEG_COUNT], image.site[im.NOMINAL_MV] = legs, volts * 1_000
-    image.site[im.DEVICE_DISCHARGE_W + im.INVERTER] = MOST_W
+    image.site[im.DEVICE_DISCHARGE_W + INVERTER] = MOST_W
     image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
-    for age in (im.NODE_AGE_MS, im.DEVICE_AGE_MS + im.INVERTER, im.GRID_AGE_MS):
+    for age in (im.NODE_AGE_MS, im.DEVICE_AGE_MS + INVERTER, im.GRID_AGE_MS):
         image.readings[age] = 0
     return image
 
@@ -33,10 +34,10 @@ def back(legs: int, volts: int, leg: int, house_w: int, fed_w: int, now_w: int) 
     loads, limits = island_energy.Loads(image), Limits(image)
     for each in range(legs):
         image.readings[im.NODE_W + each] = 300 + (house_w if each == leg else 0) - fed_w // legs
-    image.readings[im.DEVICE_W + im.INVERTER] = -fed_w
+    image.readings[im.DEVICE_W + INVERTER] = -fed_w
     loads.on_grid()
-    image.readings[im.DEVICE_W + im.INVERTER] = -now_w
-    image.readings[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = -now_w * 1_000 // volts
+    image.readings[im.DEVICE_W + INVERTER] = -now_w
+    image.readings[im.DEVICE_MA + INVERTER * im.LEGS + leg] = -now_w * 1_000 // volts
     limits.step(100, True, False, 1, False)
     return loads.room(100, limits.most_w, limits.even_w)
 

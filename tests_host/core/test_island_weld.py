@@ -6,6 +6,7 @@ import pytest
 
 from firmware import image as f
 from tests_host.core.island_house import House, a_site, islanded
+from tests_host.fields import INVERTER
 
 
 def formed_onto_street_ms(house: House, ms: int) -> int:
@@ -132,11 +133,11 @@ def test_limits_of_an_island(mv: int, mhz: int, within_ms: int, fault: int) -> N
 def test_an_overload_is_named_before_the_device_trips(watts: int) -> None:
     house = islanded(1_000)
     house.image.site[f.ISLAND_MAX_W] = 10_000
-    house.image.readings[f.DEVICE_W + f.INVERTER] = -watts
+    house.image.readings[f.DEVICE_W + INVERTER] = -watts
     house.run(2_300)
     over = watts > 10_300
     assert (house.image.commands[f.FAULTS] == f.FAULT_ISLAND_LOAD) == over
-    house.image.readings[f.DEVICE_W + f.INVERTER] = -2_000
+    house.image.readings[f.DEVICE_W + INVERTER] = -2_000
     house.run(20_000, f.ISLAND_ISLANDED)
     assert house.island.state == f.ISLAND_ISLANDED, "tried again with what is left"
 
@@ -153,15 +154,15 @@ def test_loads_come_back_where_there_is_room(before_w: int, back: bool) -> None:
     house.grid = f.GRID_DEAD
     image.readings[f.NODE_W] = 0
     house.run(10_000, f.ISLAND_ISLANDED)
-    image.readings[f.DEVICE_W + f.INVERTER] = -6_000
+    image.readings[f.DEVICE_W + INVERTER] = -6_000
     house.run(12_000)
     assert bool(house.island.permits & f.OUT_LOADS) == back
     assert (image.commands[f.ISLAND_NOTE] == f.NOTE_LOADS) != back
     if back:  # more than it was: they go again within half a second
-        image.readings[f.DEVICE_W + f.INVERTER] = -12_000
+        image.readings[f.DEVICE_W + INVERTER] = -12_000
         house.run(600)
         assert not house.island.permits & f.OUT_LOADS
-        image.readings[f.DEVICE_W + f.INVERTER] = -6_000
+        image.readings[f.DEVICE_W + INVERTER] = -6_000
         house.run(30_000)
         assert house.island.state == f.ISLAND_ISLANDED and not house.island.permits & f.OUT_LOADS
 
@@ -171,12 +172,12 @@ def test_loads_come_back_where_there_is_room(before_w: int, back: bool) -> None:
 def test_one_false_state_of_charge_ends_nothing(permille: int, ms: int) -> None:
     house = islanded(1_000)
     house.drain(220)
-    house.image.readings[f.DEVICE_SOC_PERMILLE + f.INVERTER] = permille
+    house.image.readings[f.DEVICE_SOC_PERMILLE + INVERTER] = permille
     house.run(ms)
-    house.image.readings[f.DEVICE_SOC_PERMILLE + f.INVERTER] = 220
+    house.image.readings[f.DEVICE_SOC_PERMILLE + INVERTER] = 220
     house.run(20_000)
     assert f.ISLAND_DARK not in house.trace
-    house.image.readings[f.DEVICE_SOC_PERMILLE + f.INVERTER] = 80
+    house.image.readings[f.DEVICE_SOC_PERMILLE + INVERTER] = 80
     house.run(40_000)
     assert house.island.state == f.ISLAND_DARK, "confirmed"
     assert house.image.commands[f.ISLAND_NOTE] == f.NOTE_RESERVE
@@ -187,10 +188,10 @@ def test_an_unplugged_car_is_no_failure_to_form() -> None:
     for _ in range(6):
         house.weak = True
         house.run(300)
-        house.image.readings[f.DEVICE_PLUGGED + f.INVERTER] = 0
+        house.image.readings[f.DEVICE_PLUGGED + INVERTER] = 0
         house.run(5_000)
         assert house.image.commands[f.FAULTS] == 0
-        house.image.readings[f.DEVICE_PLUGGED + f.INVERTER] = 1
+        house.image.readings[f.DEVICE_PLUGGED + INVERTER] = 1
         house.weak = False
         assert house.run(5_000, f.ISLAND_ISLANDED) == f.ISLAND_ISLANDED
         house.run(1_000)

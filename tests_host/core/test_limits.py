@@ -11,9 +11,7 @@ from firmware.core.limits import growth, hardware
 from firmware.core.limits.arbiter import OPEN, Limits
 from firmware.core.limits.growth import ramp
 from tests_host.core.builders import healthy, order, put, wish
-from tests_host.fields import at
-
-EVSE, INVERTER = f.EVSE, f.INVERTER
+from tests_host.fields import EVSE, INVERTER, at
 
 
 class Desk:

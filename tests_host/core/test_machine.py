@@ -19,6 +19,7 @@ from firmware.people import leases as people_leases
 from tests_host.core.bench import Bench
 from tests_host.core.builders import put, wish
 from tests_host.core.checker import Violation
+from tests_host.fields import EVSE, INVERTER
 
 SEEDS = range(100, 106)
 ACTIONS = 30
@@ -31,7 +32,7 @@ class House(RuleBasedStateMachine):
         super().__init__()
         self.bench = Bench(POINT_AUTH_REQUIRED=1)
         put(self.bench.image.requests, POINT_AUTHORISED=1)
-        wish(self.bench.image, f.EVSE, 0, 32_000)
+        wish(self.bench.image, EVSE, 0, 32_000)
 
     @rule(steps=st.sampled_from((1, 2, 4, 10, 40, 90)))
     def time_passes(self, steps: int) -> None:
@@ -71,7 +72,7 @@ class House(RuleBasedStateMachine):
         put(self.bench.image.live, POINT_PROXIMITY_OHM=ohm)
 
     @rule(
-        device=st.sampled_from((f.EVSE, f.INVERTER)),
+        device=st.sampled_from((EVSE, INVERTER)),
         ends=st.tuples(st.integers(-6_000, 32_000), st.integers(-6_000, 32_000)),
         ttl_ms=st.sampled_from((0, 100, 2_000, 600_000)),
     )
@@ -79,7 +80,7 @@ class House(RuleBasedStateMachine):
         wish(self.bench.image, device, min(ends), max(ends), ttl_ms)
 
     @rule(
-        device=st.sampled_from((f.EVSE, f.INVERTER)),
+        device=st.sampled_from((EVSE, INVERTER)),
         low=st.integers(-6_000, 0),
         high=st.integers(0, 32_000),
         ttl_ms=st.sampled_from((-1, 0, 1_000)),
@@ -206,7 +207,7 @@ def trips_clear_themselves(patch: pytest.MonkeyPatch) -> None:
 def wish_never_expires(patch: pytest.MonkeyPatch) -> None:
     def claim(self: limits.Limits, device: int, stands: bool) -> None:
         requests = self._image.requests
-        low = requests[f.MARKET_LOW + device] if device != f.EVSE else 0
+        low = requests[f.MARKET_LOW + device] if device != EVSE else 0
         self.claim(f.MARKET, device, low, requests[f.MARKET_HIGH + device], f.REASON_GOAL)
 
     patch.setattr(limits.Limits, "_claim_market", claim)
@@ -218,7 +219,7 @@ def limit_expires(patch: pytest.MonkeyPatch) -> None:
 
 def reserve_ignored(patch: pytest.MonkeyPatch) -> None:
     def claim(self: limits.Reserve, dt_ms: int, table: limits.Limits) -> None:
-        table.claim(f.RESERVE, f.INVERTER, -limits.OPEN, limits.OPEN, f.REASON_NONE)
+        table.claim(f.RESERVE, INVERTER, -limits.OPEN, limits.OPEN, f.REASON_NONE)
 
     patch.setattr(limits.Reserve, "claim", claim)
 

@@ -12,6 +12,7 @@ from firmware import image as f
 from firmware.core.limits import obedience
 from tests_host.core.builders import put
 from tests_host.core.disobedience import ABOVE, CONTACTOR, OWN, VOLTS, Plant
+from tests_host.fields import INVERTER
 
 HABITS: dict[str, Callable[[Plant], None]] = {
     "ignores": lambda p: setattr(p, "habit", lambda told, w=p.w: w),
@@ -22,8 +23,8 @@ HABITS: dict[str, Callable[[Plant], None]] = {
     "ten times": lambda p: setattr(p, "habit", lambda told: 10 * told),
 }
 
-BAR = f.DEVICE_ENABLE_BAR + f.INVERTER
-LEVEL = f.DEVICE_OBEDIENCE + f.INVERTER
+BAR = f.DEVICE_ENABLE_BAR + INVERTER
+LEVEL = f.DEVICE_OBEDIENCE + INVERTER
 
 
 def settled(witness: str, age_ms: int, w: int, **site: int) -> Plant:
@@ -180,7 +181,7 @@ def test_each_step_in_its_order() -> None:
             seen.append(level)
     assert seen == [0, 1, 2, 3, 4]
     plant.run(200)
-    assert plant.image.commands[f.SETPOINT_MODE + f.INVERTER] == f.MODE_STOP
+    assert plant.image.commands[f.SETPOINT_MODE + INVERTER] == f.MODE_STOP
 
 
 @pytest.mark.parametrize("witness", [OWN, ABOVE, CONTACTOR])

@@ -15,7 +15,7 @@ from firmware.core.grid.gridcode import GridCode
 from firmware.core.grid.own_trip import OPEN, OwnTrip, share
 from tests_host.core.fakes import FakeLimits
 from tests_host.core.test_gridcode import FOLDER, load
-from tests_host.fields import columns
+from tests_host.fields import EVSE, INVERTER, columns
 
 QUICK = (
     Phase.explicit,
@@ -40,16 +40,14 @@ class Line:
         self.image = im.Image()
         load(self.image, code)
         site = self.image.site
-        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.INVERTER] = legs
-        site[im.DEVICE_NODE + im.EVSE] = site[im.DEVICE_NODE + im.INVERTER] = 0
+        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + INVERTER] = legs
+        site[im.DEVICE_NODE + EVSE] = site[im.DEVICE_NODE + INVERTER] = 0
         columns(site)
         site[im.NOMINAL_MV] = self.nominal_v * 1000
         site[im.NOMINAL_MHZ] = self.code["nominal_mhz"]
         site[im.ENTER_DELAY_MS], site[im.ENTER_RAMP_MS] = 5_000, 2_000
-        site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = (
-            RATING_W
-        )
-        site[im.DEVICE_MAX_MA + im.EVSE] = RATING_MA
+        site[im.DEVICE_CHARGE_W + INVERTER] = site[im.DEVICE_DISCHARGE_W + INVERTER] = RATING_W
+        site[im.DEVICE_MAX_MA + EVSE] = RATING_MA
         self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.grid = GridCode(self.image, FakeLimits(self.image))
         self.power = 0.0  # W, or A per leg
@@ -68,7 +66,7 @@ class Line:
         return self.last[0] / self.legs / self.nominal_v
 
     def claim(self) -> tuple[int, int]:
-        slot = im.GRID_CODE * im.DEVICES + (im.EVSE if self.wish == "car" else im.INVERTER)
+        slot = im.GRID_CODE * im.DEVICES + (EVSE if self.wish == "car" else INVERTER)
         return self.image.commands[im.CLAIM_LOW + slot], self.image.commands[im.CLAIM_HIGH + slot]
 
     def second(self) -> None:
@@ -81,14 +79,14 @@ class Line:
         readings, commands = self.image.readings, self.image.commands
         for leg in range(im.LEGS):
             readings[im.GRID_MV + leg] = round(self.volts * 1000) if leg < self.legs else 0
-            readings[im.DEVICE_MA + im.EVSE * im.LEGS + leg] = (
+            readings[im.DEVICE_MA + EVSE * im.LEGS + leg] = (
                 round(self.last[0] * 1000) if self.wish == "car" else 0
             )
         readings[im.GRID_MHZ] = self.code["nominal_mhz"]
-        readings[im.GRID_AGE_MS] = readings[im.DEVICE_AGE_MS + im.EVSE] = readings[
-            im.DEVICE_AGE_MS + im.INVERTER
+        readings[im.GRID_AGE_MS] = readings[im.DEVICE_AGE_MS + EVSE] = readings[
+            im.DEVICE_AGE_MS + INVERTER
         ] = 0
-        readings[im.DEVICE_W + im.INVERTER] = 0 if self.wish == "car" else round(self.last[0])
+        readings[im.DEVICE_W + INVERTER] = 0 if self.wish == "car" else round(self.last[0])
         self.grid.step(100)
         served = commands[im.GRID_STATE] == im.GRID_IN_SERVICE
         if self.wish != "car":
@@ -102,8 +100,8 @@ class Line:
             self.power = min(high, RATING_W, self.power + RATING_W / 100)
         else:
             self.offer(high)
-        commands[im.SETPOINT + im.INVERTER] = 0 if self.wish == "car" else round(self.power)
-        commands[im.SETPOINT + im.EVSE] = round(self.power * 1000) if self.wish == "car" else 0
+        commands[im.SETPOINT + INVERTER] = 0 if self.wish == "car" else round(self.power)
+        commands[im.SETPOINT + EVSE] = round(self.power * 1000) if self.wish == "car" else 0
 
     def offer(self, high_ma: int) -> None:
         most = high_ma / 1000 if high_ma >= 6_000 else 0.0
@@ -174,7 +172,7 @@ def test_an_inverter_trips_once_and_then_stays_inside(
     assert line.stops == stops
     assert abs(line.power) >= 0.45 * possible
     if abs(line.power) < 0.95 * RATING_W:
-        slot = im.GRID_CODE * im.DEVICES + im.INVERTER
+        slot = im.GRID_CODE * im.DEVICES + INVERTER
         why = im.CLAIM_LOW_REASON if wish == "feed" else im.CLAIM_REASON
         assert line.image.commands[why + slot] == im.REASON_OWN_TRIP
 

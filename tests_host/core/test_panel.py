@@ -26,7 +26,7 @@ from firmware.core.panel.layout import (
 from firmware.core.panel.tree import Panel
 from tests_host.core.panel_plant import House, Tree, seeded, upset
 from tests_host.core.planted import plant
-from tests_host.fields import columns
+from tests_host.fields import EVSE, INVERTER, columns
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -65,14 +65,14 @@ def test_tightest_ancestor_and_leg_win_and_are_named() -> None:
     house.load_ma[1][1] = 7_000
     house.evse_wish_ma = 0
     house.run(2_000)
-    assert house.claim(im.EVSE) == (0, 8_000)
-    assert reason(house, im.EVSE)[0] == im.REASON_BREAKER
-    assert reason(house, im.EVSE)[2:] == (0, 1, 8_000)
+    assert house.claim(EVSE) == (0, 8_000)
+    assert reason(house, EVSE)[0] == im.REASON_BREAKER
+    assert reason(house, EVSE)[2:] == (0, 1, 8_000)
     house.load_ma[0][1] = 0
     house.load_ma[1][2] = 15_000
     house.run(2_000)
-    assert house.claim(im.EVSE) == (0, 5_000)
-    assert reason(house, im.EVSE)[2:] == (1, 2, 5_000)
+    assert house.claim(EVSE) == (0, 5_000)
+    assert reason(house, EVSE)[2:] == (1, 2, 5_000)
 
 
 def test_single_phase_charging_sees_only_its_leg() -> None:
@@ -80,7 +80,7 @@ def test_single_phase_charging_sees_only_its_leg() -> None:
     house.load_ma[0] = [5_000, 25_000, 25_000]
     house.evse_wish_ma = 0
     house.run(2_000)
-    assert house.claim(im.EVSE) == (0, 20_000)
+    assert house.claim(EVSE) == (0, 20_000)
 
 
 def test_continuous_load_factor_counts_both_ways() -> None:
@@ -88,7 +88,7 @@ def test_continuous_load_factor_counts_both_ways() -> None:
     house.image.site[im.NODE_CONTINUOUS_PERMILLE] = 800
     house.evse_wish_ma = 0
     house.run(2_000)
-    assert house.claim(im.INVERTER) == (-20 * 230 * 3, 20 * 230 * 3)
+    assert house.claim(INVERTER) == (-20 * 230 * 3, 20 * 230 * 3)
 
 
 def test_export_of_others_leaves_less_backfeed() -> None:
@@ -96,28 +96,28 @@ def test_export_of_others_leaves_less_backfeed() -> None:
     house.evse_wish_ma = 0
     house.load_ma[1][0] = -15_000
     house.run(2_000)
-    assert house.claim(im.INVERTER)[0] == -10 * 230 * 3
-    assert house.claim(im.EVSE)[1] == 20_000
+    assert house.claim(INVERTER)[0] == -10 * 230 * 3
+    assert house.claim(EVSE)[1] == 20_000
 
 
 def test_low_voltage_means_fewer_watts() -> None:
     house = a_house()
     house.evse_wish_ma = 0
     house.run(2_000)
-    at_nominal = house.claim(im.INVERTER)[1]
+    at_nominal = house.claim(INVERTER)[1]
     house.volts = 207
     house.run(100)
-    assert house.claim(im.INVERTER)[1] * 230 == at_nominal * 207
+    assert house.claim(INVERTER)[1] * 230 == at_nominal * 207
 
 
 def test_a_step_down_is_not_made_twice_while_the_meter_lags() -> None:
     """The node's reading is compared with islet's current at the time of that reading."""
     house = a_house(a_tree(period_ms=1_000, response_ms=200))
     house.run(12_000)
-    assert house.image.commands[im.SETPOINT + im.EVSE] == 16_000
+    assert house.image.commands[im.SETPOINT + EVSE] == 16_000
     house.load_ma[0] = [14_000] * 3
     lowest: list[int] = []
-    house.run(6_000, each=lambda: lowest.append(house.claim(im.EVSE)[1]))
+    house.run(6_000, each=lambda: lowest.append(house.claim(EVSE)[1]))
     assert min(lowest) == 11_000
 
 
@@ -143,7 +143,7 @@ def test_discharge_does_not_enlarge_charging_headroom() -> None:
     house.wish_w = -6_900
     house.run(30_000)
     assert house.inverter_ma[0] == -10_000
-    assert house.claim(im.EVSE)[1] == 10_000
+    assert house.claim(EVSE)[1] == 10_000
     assert house.evse_ma[0] == 10_000
 
 
@@ -197,7 +197,7 @@ def sign_flipped(panel: Panel) -> None:
 
     def spoiled(plan: array[int], dt_ms: int) -> None:
         push(plan, dt_ms)
-        first = (devices.head * im.DEVICES + im.INVERTER) * H_ROW
+        first = (devices.head * im.DEVICES + INVERTER) * H_ROW
         for at in range(first, first + 6):
             devices.slots[at] = -devices.slots[at]
 
@@ -262,12 +262,12 @@ def lost_meter(house: House, how: str) -> list[str]:
         return []  # nothing could have told
     found = []
     if how == "stale" or house.panel.state(node) == STALE:
-        if house.claim(im.EVSE)[1] or house.evse_ma[0]:
+        if house.claim(EVSE)[1] or house.evse_ma[0]:
             found.append("draws below a lost meter")
     else:
         found.append("not noticed")
     if node in house.tree.path(house.tree.inverter):
-        low_w, high_w = house.claim(im.INVERTER)
+        low_w, high_w = house.claim(INVERTER)
         if high_w or house.inverter_ma[0] > 0:
             found.append("inverter draws below a lost meter")
         if -low_w > house.tree.rating_ma[node] * 230 // 1000 * house.tree.inverter_legs:
@@ -286,12 +286,12 @@ def test_a_lost_meter_comes_back_by_itself() -> None:
     house.run(8_000)
     house.stale.add(0)
     house.run(3_000)
-    assert house.claim(im.EVSE) == (0, 0)
-    assert reason(house, im.EVSE)[0] == im.REASON_METER_STALE
-    assert reason(house, im.EVSE)[2] == 0 and reason(house, im.EVSE)[4] > 2_000
+    assert house.claim(EVSE) == (0, 0)
+    assert reason(house, EVSE)[0] == im.REASON_METER_STALE
+    assert reason(house, EVSE)[2] == 0 and reason(house, EVSE)[4] > 2_000
     house.stale.clear()
     house.run(2_000)
-    assert house.claim(im.EVSE)[1] > 6_000
+    assert house.claim(EVSE)[1] > 6_000
 
 
 def test_own_instruments_lost_count_as_worst_in_each_direction() -> None:
@@ -299,18 +299,18 @@ def test_own_instruments_lost_count_as_worst_in_each_direction() -> None:
     house = a_house()
     house.load_ma[0] = [10_000] * 3
     house.run(15_000)
-    assert house.claim(im.EVSE)[1] >= 15_000
+    assert house.claim(EVSE)[1] >= 15_000
     readings = house.image.readings
-    readings[im.DEVICE_AGE_MS + im.EVSE] = 600
+    readings[im.DEVICE_AGE_MS + EVSE] = 600
     house.panel.step(100)
     for _ in range(12):
         house.panel.step(100)
-    assert house.claim(im.EVSE)[1] == 0, "all 25 A count as foreign"
-    readings[im.DEVICE_AGE_MS + im.EVSE], readings[im.DEVICE_AGE_MS + im.INVERTER] = 0, 2_100
+    assert house.claim(EVSE)[1] == 0, "all 25 A count as foreign"
+    readings[im.DEVICE_AGE_MS + EVSE], readings[im.DEVICE_AGE_MS + INVERTER] = 0, 2_100
     for _ in range(30):
         house.panel.step(100)
     nameplate_ma = 15_000 // 3 * 1000 // 230
-    assert house.claim(im.EVSE)[1] <= max(0, 15_000 - nameplate_ma)
+    assert house.claim(EVSE)[1] <= max(0, 15_000 - nameplate_ma)
 
 
 # --- busbars ----------------------------------------------------------------------------------
@@ -322,12 +322,12 @@ def test_static_rule_by_default() -> None:
     house.image.site[im.NODE_BUS_PERMILLE] = 1_200
     house.evse_wish_ma = 0
     house.run(2_000)
-    assert house.claim(im.INVERTER)[0] == -3 * 230 * 3
-    assert reason(house, im.INVERTER)[1] == im.REASON_STATIC_BACKFEED
+    assert house.claim(INVERTER)[0] == -3 * 230 * 3
+    assert reason(house, INVERTER)[1] == im.REASON_STATIC_BACKFEED
     house.image.site[im.NODE_BUS_PERMILLE] = 1_000
     house = a_house(a_tree(bus_ma=[25_000, 0, 0, 0]))
     house.run(2_000)
-    assert house.claim(im.INVERTER)[0] == 0
+    assert house.claim(INVERTER)[0] == 0
 
 
 def split_phase(**options: object) -> House:
@@ -348,26 +348,26 @@ def test_coordinated_backfeed_keeps_the_busbar_and_drops_to_zero_above_it() -> N
     house.load_ma[0] = [210_000, 100_000, 0]
     house.run(1_300 + 100 + 1_000)
     assert house.inverter_ma[0] == 0
-    assert reason(house, im.INVERTER)[1] == im.REASON_BUSBAR
-    assert reason(house, im.INVERTER)[2:4] == (0, 0)
+    assert reason(house, INVERTER)[1] == im.REASON_BUSBAR
+    assert reason(house, INVERTER)[2:4] == (0, 0)
 
 
 def test_coordination_needs_a_short_time_out_in_the_device_and_fresh_instruments() -> None:
     """INV-4, and the hardware rule: a dead islet does nothing."""
     house = split_phase()
     house.run(2_000)
-    assert house.claim(im.INVERTER)[0] < 0
+    assert house.claim(INVERTER)[0] < 0
     house.stale.add(1)
     house.run(3_000)
-    assert house.claim(im.INVERTER)[0] == 0
+    assert house.claim(INVERTER)[0] == 0
     house = split_phase()
-    house.image.site[im.DEVICE_REVERT_MS + im.INVERTER] = 10_001
+    house.image.site[im.DEVICE_REVERT_MS + INVERTER] = 10_001
     house.run(2_000)
-    assert house.claim(im.INVERTER)[0] == 0
+    assert house.claim(INVERTER)[0] == 0
     house = split_phase()
-    house.image.site[im.DEVICE_REVERT_MS + im.INVERTER] = 0
+    house.image.site[im.DEVICE_REVERT_MS + INVERTER] = 0
     house.run(2_000)
-    assert house.claim(im.INVERTER)[0] == 0
+    assert house.claim(INVERTER)[0] == 0
 
 
 # --- export, alarm, topology ------------------------------------------------------------------
@@ -379,11 +379,11 @@ def test_export_limit_and_its_loss() -> None:
     house.image.site[im.EXPORT_LIMIT_W] = 600
     house.load_ma[0] = [1_000] * 3
     house.run(2_000)
-    assert house.claim(im.INVERTER)[0] == -(600 + 690)
-    assert reason(house, im.INVERTER)[1:5] == (im.REASON_EXPORT, 0, -1, 1_290)
+    assert house.claim(INVERTER)[0] == -(600 + 690)
+    assert reason(house, INVERTER)[1:5] == (im.REASON_EXPORT, 0, -1, 1_290)
     house.stale.add(0)
     house.run(3_000)
-    assert house.claim(im.INVERTER)[0] == 0
+    assert house.claim(INVERTER)[0] == 0
 
 
 def test_alarm_when_load_alone_overloads_a_node() -> None:
@@ -407,9 +407,8 @@ def test_alarm_when_load_alone_overloads_a_node() -> None:
 def test_gateway_current_is_not_counted_twice() -> None:
     """T2: the charging contactor only isolates the gateway, its CTs see the inverter's current."""
     house = a_house(a_tree(parent=[-1, 0, 0, 0]), wish_w=6_900, evse_wish_ma=0)
-    house.image.site[im.TOPOLOGY] = 2
-    columns(house.image.site)
+    columns(house.image.site, topology=2)
     house.run(15_000)
     assert house.inverter_ma[0] == 10_000
-    assert house.claim(im.EVSE) == (0, 0)
-    assert house.claim(im.INVERTER)[1] == 25 * 230 * 3
+    assert house.claim(EVSE) == (0, 0)
+    assert house.claim(INVERTER)[1] == 25 * 230 * 3

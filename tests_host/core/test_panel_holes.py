@@ -25,6 +25,7 @@ from tests_host.core import panel_plant
 from tests_host.core.builders import healthy
 from tests_host.core.planted import plant
 from tests_host.core.test_panel import a_house, a_tree
+from tests_host.fields import EVSE, INVERTER
 
 LIMIT_W = 600
 
@@ -54,7 +55,7 @@ def export_does_not_grow_with_the_car() -> None:
     for volts in (207, 230, 250):
         for measured in (True, False):
             house = exporting(volts, measured)
-            most_w = -house.claim(im.INVERTER)[0]
+            most_w = -house.claim(INVERTER)[0]
             assert most_w <= LIMIT_W + 3 * volts, (volts, measured)
             if measured:
                 assert most_w >= LIMIT_W, volts
@@ -70,7 +71,7 @@ def watts_at_the_lowest_voltage() -> None:
         readings[im.GRID_MV + 1] = volts * 1_000
         readings[im.GRID_AGE_MS] = 0 if measured else im.AGE_MAX_MS
         house.panel.step(100)
-        assert house.claim(im.INVERTER) == (-25 * expected * 3, 25 * expected * 3)
+        assert house.claim(INVERTER) == (-25 * expected * 3, 25 * expected * 3)
 
 
 def nothing_is_coordinated_with_a_silent_inverter() -> None:
@@ -78,11 +79,11 @@ def nothing_is_coordinated_with_a_silent_inverter() -> None:
     tree = a_tree(rating_ma=[200_000, 20_000, 20_000, 60_000], bus_ma=[200_000, 0, 0, 0])
     house = panel_plant.House(tree, random.Random(1), coordinated=True, evse_wish_ma=0)
     house.run(2_000)
-    assert house.claim(im.INVERTER)[0] < 0
-    house.image.readings[im.DEVICE_AGE_MS + im.INVERTER] = 2_100
+    assert house.claim(INVERTER)[0] < 0
+    house.image.readings[im.DEVICE_AGE_MS + INVERTER] = 2_100
     for _ in range(3):
         house.panel.step(100)
-    assert house.claim(im.INVERTER)[0] == 0
+    assert house.claim(INVERTER)[0] == 0
 
 
 def an_inverters_sample_counts_from_when_it_was_taken() -> None:
@@ -92,19 +93,19 @@ def an_inverters_sample_counts_from_when_it_was_taken() -> None:
     devices.declare()
     plan = array("i", [0] * P_HEAD)
     readings = image.readings
-    readings[im.DEVICE_AGE_MS + im.INVERTER] = readings[im.DEVICE_AGE_MS + im.EVSE] = 0
+    readings[im.DEVICE_AGE_MS + INVERTER] = readings[im.DEVICE_AGE_MS + EVSE] = 0
     for _ in range(10):
         devices.push(plan, 100)
-    readings[im.DEVICE_AGE_MS + im.INVERTER], readings[im.DEVICE_W + im.INVERTER] = 400, -3_000
-    readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = -4_347
+    readings[im.DEVICE_AGE_MS + INVERTER], readings[im.DEVICE_W + INVERTER] = 400, -3_000
+    readings[im.DEVICE_MA + INVERTER * im.LEGS] = -4_347
     for age_ms in (1_000, 1_100, 400):
-        readings[im.DEVICE_AGE_MS + im.INVERTER] = age_ms
+        readings[im.DEVICE_AGE_MS + INVERTER] = age_ms
         held = (0, 0) if age_ms != 400 else (-3_000, -4_347)
-        readings[im.DEVICE_W + im.INVERTER], readings[im.DEVICE_MA + im.INVERTER * im.LEGS] = held
+        readings[im.DEVICE_W + INVERTER], readings[im.DEVICE_MA + INVERTER * im.LEGS] = held
         devices.push(plan, 100)
     seen = []
     for back in range(8):
-        slot = ((devices.head - back) % RING * im.DEVICES + im.INVERTER) * H_ROW
+        slot = ((devices.head - back) % RING * im.DEVICES + INVERTER) * H_ROW
         seen.append((devices.slots[slot + H_LOW_W], devices.slots[slot + H_LOW]))
     assert seen == [(-3_000, -4_347)] * 5 + [(0, 0)] * 3
 
@@ -117,12 +118,12 @@ def what_the_car_may_not_have_is_not_kept_for_it() -> None:
 
         def limited(house: panel_plant.House = house, source: int = source) -> None:
             for each in set(range(im.SOURCES)) - {im.PANEL}:
-                slot = im.CLAIM_HIGH + each * im.DEVICES + im.EVSE
+                slot = im.CLAIM_HIGH + each * im.DEVICES + EVSE
                 house.image.commands[slot] = 0 if each == source else 16_000
 
         house.evse_wish_ma = 0
         house.run(3_000, each=limited)
-        assert house.claim(im.INVERTER)[1] == 25 * 230 * 3, source
+        assert house.claim(INVERTER)[1] == 25 * 230 * 3, source
 
 
 CHECKS = (
@@ -192,7 +193,7 @@ def test_a_leg_that_stands_still_while_the_others_move_is_frozen(leg: int) -> No
     assert state(0) != STALE  # nothing below it has moved
     wish_ma, house.evse_wish_ma = house.evse_wish_ma, 6_000
     house.run(6_000)
-    assert state(0) == STALE and house.claim(im.EVSE) == (0, 0)
+    assert state(0) == STALE and house.claim(EVSE) == (0, 0)
     house.evse_wish_ma = wish_ma
     house.run(5_000)
     assert state(0) == STALE

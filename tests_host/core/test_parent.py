@@ -15,6 +15,7 @@ from firmware.core.panel.layout import FRESH, STALE
 from tests_host.core.builders import healthy, put
 from tests_host.core.plain.witness_parent import ROW
 from tests_host.core.witness_plant import ONE, Instrument, gains
+from tests_host.fields import INVERTER
 
 STEP_MS = 100
 VOLTS = 230
@@ -78,7 +79,7 @@ class House:
         for age in self.image.ages:
             if not f.NODE_AGE_MS <= age < f.NODE_AGE_MS + f.NODES:
                 live[age] = 0
-        live[f.DEVICE_W + f.INVERTER] = round(self.own_ma * 3 * VOLTS / 1000)
+        live[f.DEVICE_W + INVERTER] = round(self.own_ma * 3 * VOLTS / 1000)
         for meter in self.meters:
             meter.step(self.now_ms, self.flow(meter.node), self.chance, live)
         self.image.latch()

@@ -12,6 +12,7 @@ from firmware import image as f
 from firmware.core.vehicle import pilot
 from firmware.core.vehicle.pilot import Pilot, classify, duty_permille
 from tests_host.core.builders import healthy, put
+from tests_host.fields import EVSE
 
 UNKNOWN, A, B, C, D, E, F, DIODE = range(8)
 # IEC 61851-1 detection windows as quoted in the facts, written again
@@ -253,6 +254,6 @@ def test_the_duty_never_offers_more_than_asked(offer_ma: int) -> None:
 
 def test_drive_follows_the_offer() -> None:
     line = Line()
-    line.image.commands[f.SETPOINT + f.EVSE] = 16_000
+    line.image.commands[f.SETPOINT + EVSE] = 16_000
     line.pilot.drive()
     assert line.image.commands[f.POINT_DUTY_PERMILLE] == 266

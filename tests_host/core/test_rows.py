@@ -92,6 +92,8 @@ def test_the_walk_meets_what_it_should() -> None:
         ("kernel.py", "while device < devices:", "while device < 2:"),
         ("policy/takers.py", "self.device = device", "self.device = 1"),
         ("policy/balance.py", "readings[im.DEVICE_W + device]", "readings[im.DEVICE_W + 1]"),
+        ("ledger/accounts.py", "im.DEVICE_MA + device * im.LEGS", "im.DEVICE_MA"),
+        ("ledger/accounts.py", "readings[im.DEVICE_W + device]", "readings[im.DEVICE_W + 1]"),
         (
             "policy/__init__.py",
             "requests[im.MARKET_HIGH + device]",

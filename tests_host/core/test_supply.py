@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from firmware import image as im
 from firmware.core.grid.supply import Supply
 from tests_host.core.test_gridcode import load
-from tests_host.fields import columns
+from tests_host.fields import EVSE, INVERTER, columns
 
 
 class House:
@@ -18,11 +18,11 @@ class House:
         load(self.image, code)
         site = self.image.site
         site[im.LEG_COUNT] = legs
-        site[im.DEVICE_NODE + im.EVSE] = site[im.DEVICE_NODE + im.INVERTER] = 0
+        site[im.DEVICE_NODE + EVSE] = site[im.DEVICE_NODE + INVERTER] = 0
         columns(site)
         site[im.NOMINAL_MV] = nominal_v * 1000
         site[im.NOMINAL_MHZ] = self.mhz = 50_000 if nominal_v == 230 else 60_000
-        site[im.DEVICE_CHARGE_W + im.INVERTER] = 5_000
+        site[im.DEVICE_CHARGE_W + INVERTER] = 5_000
         self.legs, self.nominal_v = legs, nominal_v
         self.supply = Supply(self.image)
         self.tied = True
@@ -107,16 +107,16 @@ def test_bad_only_counts_while_islets_own_devices_stand_still() -> None:
     readings, commands = house.image.readings, house.image.commands
     house.image.site[im.GRID_LOSS_MS] = 1_000
     house.set(0.7, 0.7, 0.7)
-    readings[im.DEVICE_AGE_MS + im.INVERTER] = 0
-    readings[im.DEVICE_W + im.INVERTER] = 3_000
+    readings[im.DEVICE_AGE_MS + INVERTER] = 0
+    readings[im.DEVICE_W + INVERTER] = 3_000
     assert house.run(10) == im.LOSS_NONE
-    commands[im.SETPOINT + im.INVERTER] = 2_000
-    readings[im.DEVICE_W + im.INVERTER] = 0
+    commands[im.SETPOINT + INVERTER] = 2_000
+    readings[im.DEVICE_W + INVERTER] = 0
     assert house.run(10) == im.LOSS_NONE
-    commands[im.SETPOINT + im.INVERTER] = 0
+    commands[im.SETPOINT + INVERTER] = 0
     assert house.until(im.LOSS_BAD, 3) == pytest.approx(1.0, abs=0.11)
     house.tied = False
-    readings[im.DEVICE_W + im.INVERTER] = 3_000
+    readings[im.DEVICE_W + INVERTER] = 3_000
     assert house.run(1) == im.LOSS_BAD, "apart, its own power moves nothing"
 
 
@@ -133,7 +133,7 @@ def test_bad_for_the_house_as_a_load_at_the_latest(
     volts = [1.0] * legs
     volts[leg % legs] = pu
     house.set(*volts)
-    house.image.commands[im.SETPOINT + im.INVERTER] = 1_000  # islet's devices do not matter here
+    house.image.commands[im.SETPOINT + INVERTER] = 1_000  # islet's devices do not matter here
     most = 15 if pu > 1.15 else 60
     if legs == 1 and pu == 0.0:
         assert house.run(1) == im.LOSS_DEAD

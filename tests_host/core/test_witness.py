@@ -9,6 +9,7 @@ from firmware.core import Core
 from firmware.core.panel.layout import STALE
 from tests_host.core.builders import healthy, put
 from tests_host.core.witness_plant import FAULTS, ONE, House, Instrument, gains
+from tests_host.fields import INVERTER
 
 SLICE = range(40)
 ALL = range(500)
@@ -72,7 +73,7 @@ def test_inv_15_a_right_instrument_is_not_and_growth_goes_to_the_end() -> None:
     house = Quiet().go(90)
     assert not faulty(house)
     assert doubted(house) == (-1, -1)
-    assert house.image.readings[f.DEVICE_W + f.INVERTER] < -3_000
+    assert house.image.readings[f.DEVICE_W + INVERTER] < -3_000
 
 
 def test_inv_15_nothing_grows_on_a_step_that_is_unproved() -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from firmware import image as f
 from firmware.core import Core
 from tests_host.core.builders import healthy, put
+from tests_host.fields import EVSE, INVERTER
 
 STEP_MS = 100
 VOLTS = 230
@@ -248,13 +249,13 @@ class House:
         self._measure()
         image.latch()
         self._wishes()
-        offer_ma = image.commands[f.SETPOINT + f.EVSE]
+        offer_ma = image.commands[f.SETPOINT + EVSE]
         self.core.step(STEP_MS)
         image.trips[f.OUTPUTS] = image.commands[f.PERMITS]  # a guard with nothing to trip for
-        if offer_ma and not image.commands[f.SETPOINT + f.EVSE] and self.plugged:
+        if offer_ma and not image.commands[f.SETPOINT + EVSE] and self.plugged:
             self.stops += 1
         self.orders.append(
-            (image.commands[f.SETPOINT + f.EVSE], image.commands[f.SETPOINT + f.INVERTER])
+            (image.commands[f.SETPOINT + EVSE], image.commands[f.SETPOINT + INVERTER])
         )
         if image.commands[f.FAULTS] & f.FAULT_INSTRUMENT and self.named_ms is None:
             self.named_ms = self.now_ms
@@ -277,7 +278,7 @@ class House:
         closed = bool(commands[f.PERMITS] & f.OUT_CONTACTOR) and self.plugged
         back = self.car_waits_ms // STEP_MS
         offer_ma = self.orders[-back][0] if len(self.orders) >= back > 0 else 0
-        target = min(offer_ma, self.car_most_ma) if closed and commands[f.SETPOINT + f.EVSE] else 0
+        target = min(offer_ma, self.car_most_ma) if closed and commands[f.SETPOINT + EVSE] else 0
         if not closed:
             self.car_ma = [0.0] * 3
         by = self.car_speed * STEP_MS
@@ -334,7 +335,7 @@ class House:
             f.FAST_AGE_MS,
             f.GRID_AGE_MS,
             f.HOUSE_AGE_MS,
-            f.DEVICE_SOC_AGE_MS + f.INVERTER,
+            f.DEVICE_SOC_AGE_MS + INVERTER,
         ):
             live[age] = 0
         commands = self.image.commands
@@ -350,17 +351,17 @@ class House:
             live[f.INPUTS] |= f.IN_ENABLE
         if self.now_ms % 200 == 0:
             for leg in LEGS:
-                live[f.DEVICE_MA + f.EVSE * f.LEGS + leg] = max(
+                live[f.DEVICE_MA + EVSE * f.LEGS + leg] = max(
                     0, round(self.car_ma[leg] + chance.gauss(0, 20))
                 )
-            live[f.DEVICE_AGE_MS + f.EVSE] = 0
+            live[f.DEVICE_AGE_MS + EVSE] = 0
         if self.has_inverter and self.now_ms % 400 == 0:
-            live[f.DEVICE_W + f.INVERTER] = round(
+            live[f.DEVICE_W + INVERTER] = round(
                 self.inverter_ma * VOLTS * self.inverter_legs / 1000
             )
             for leg in LEGS:
-                live[f.DEVICE_MA + f.INVERTER * f.LEGS + leg] = round(self._inverter_on(leg))
-            live[f.DEVICE_AGE_MS + f.INVERTER] = 100
+                live[f.DEVICE_MA + INVERTER * f.LEGS + leg] = round(self._inverter_on(leg))
+            live[f.DEVICE_AGE_MS + INVERTER] = 100
         for meter in self.meters:
             meter.step(self.now_ms, self._flow(meter.node), chance, live)
 
@@ -370,14 +371,14 @@ class House:
         requests, readings = image.requests, image.readings
         if self.now_ms % 1_000:
             return
-        requests[f.MARKET_LOW + f.EVSE], requests[f.MARKET_HIGH + f.EVSE] = 0, 32_000
+        requests[f.MARKET_LOW + EVSE], requests[f.MARKET_HIGH + EVSE] = 0, 32_000
         grid_w = sum(readings[f.NODE_W + leg] for leg in LEGS)
-        wish = max(-5_000, min(5_000, readings[f.DEVICE_W + f.INVERTER] - grid_w))
+        wish = max(-5_000, min(5_000, readings[f.DEVICE_W + INVERTER] - grid_w))
         if self.regulated:  # two of them would fight: ours goes by price
             wish = (4_000, -3_000, 0)[self.now_ms // 60_000 % 3]
         if self.fixed_w is not None:
             wish = self.fixed_w
-        requests[f.MARKET_LOW + f.INVERTER] = requests[f.MARKET_HIGH + f.INVERTER] = wish
-        for device in (f.EVSE, f.INVERTER):
+        requests[f.MARKET_LOW + INVERTER] = requests[f.MARKET_HIGH + INVERTER] = wish
+        for device in (EVSE, INVERTER):
             requests[f.MARKET_TTL_MS + device] = 10_000
             requests[f.MARKET_SEQ + device] += 1

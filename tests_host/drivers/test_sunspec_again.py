@@ -11,6 +11,7 @@ from firmware import image as im
 from firmware.drivers.sunspec_models import MODELS
 from tests_host.bus.house import House, errors
 from tests_host.bus.wire import Answer, SunSpecDevice, model, run
+from tests_host.fields import INVERTER
 
 ORDERS = [
     (1, 713, 715, 704, 701, 702),
@@ -74,7 +75,7 @@ def test_models_that_moved_while_it_was_silent(order: tuple[int, ...], seconds: 
         for at, values in after:
             assert set(range(at, at + len(values))) <= may_write(house)
         assert house.sunspec.get(704, "WSet") == 2000 and errors(house) == []
-        assert house.image.live[im.DEVICE_AGE_MS + im.INVERTER] < 1000
+        assert house.image.live[im.DEVICE_AGE_MS + INVERTER] < 1000
 
     run(main)
 
@@ -147,7 +148,7 @@ def test_written_again_when_it_does_not_obey() -> None:
         house.ask(im.MODE_FOLLOW, -2000)
         await house.run(6)
         count = len(house.devices.writes())
-        house.image.commands[im.DEVICE_OBEDIENCE + im.INVERTER] = im.OBEY_AGAIN
+        house.image.commands[im.DEVICE_OBEDIENCE + INVERTER] = im.OBEY_AGAIN
         await house.run(1)
         start = house.sunspec.register(715, "OpCtl")
         assert start in [at for at, _ in house.devices.writes()[count:]]
@@ -159,7 +160,7 @@ def test_written_again_when_it_does_not_obey() -> None:
 
 
 def works(house: House) -> bool:
-    return house.image.live[im.DEVICE_W + im.INVERTER] == -1500 and errors(house) == []
+    return house.image.live[im.DEVICE_W + INVERTER] == -1500 and errors(house) == []
 
 
 def test_a_chain_that_ends_in_zeros() -> None:
@@ -305,7 +306,7 @@ def test_busy_is_asked_again(point: tuple[int, str], mode: int) -> None:
 def test_its_anti_islanding_is_asked(raw: int, says: int) -> None:
     async def main() -> None:
         house = House()
-        assert house.image.live[im.DEVICE_ANTI_ISLANDING + im.INVERTER] == -1
+        assert house.image.live[im.DEVICE_ANTI_ISLANDING + INVERTER] == -1
         at = house.sunspec.register(704, "AntiIslEna")
 
         def fault(request: bytes, answers: list[Answer]) -> list[Answer]:
@@ -314,6 +315,6 @@ def test_its_anti_islanding_is_asked(raw: int, says: int) -> None:
 
         house.devices.fault = fault
         await house.run(4)
-        assert house.image.live[im.DEVICE_ANTI_ISLANDING + im.INVERTER] == says and at
+        assert house.image.live[im.DEVICE_ANTI_ISLANDING + INVERTER] == says and at
 
     run(main)

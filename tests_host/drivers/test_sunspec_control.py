@@ -79,7 +79,7 @@ def test_a_new_setpoint_waits_for_one_request_at_most() -> None:
 def test_the_setpoint_is_rewritten_well_before_it_reverts() -> None:
     async def main() -> None:
         house = House()
-        house.image.site[im.DEVICE_REVERT_MS + im.INVERTER] = 6000
+        house.image.site[im.DEVICE_REVERT_MS + INVERTER] = 6000
         house.inverter.control.__init__(house.image, INVERTER, house.inverter)  # type: ignore[misc]
         house.ask(im.MODE_FOLLOW, -2000)
         await house.run(30)
@@ -116,7 +116,7 @@ def test_stop_is_zero_then_stop() -> None:
         house.ask(im.MODE_FOLLOW, -2000)
         await house.run(4.2)  # not in the middle of a frame
         count = len(written(house))
-        house.image.commands[im.SETPOINT + im.INVERTER] = -2000
+        house.image.commands[im.SETPOINT + INVERTER] = -2000
         house.ask(im.MODE_STOP, -2000)
         await house.run(2)
         assert written(house)[count : count + 3] == [

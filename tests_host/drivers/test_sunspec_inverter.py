@@ -9,6 +9,7 @@ from firmware.drivers.sunspec_control import WRITES
 from firmware.drivers.sunspec_models import MODELS
 from tests_host.bus.house import House, errors
 from tests_host.bus.wire import SunSpecDevice, model, run
+from tests_host.fields import INVERTER
 
 
 def test_our_offsets_are_those_of_the_model_files() -> None:
@@ -38,23 +39,23 @@ def test_readings_in_load_convention() -> None:
         house = House()
         await house.run(5)
         live = house.image.live
-        assert live[im.DEVICE_W + im.INVERTER] == -1500  # it generates
+        assert live[im.DEVICE_W + INVERTER] == -1500  # it generates
         assert list(
-            live[im.DEVICE_MA + im.INVERTER * im.LEGS : im.DEVICE_MA + im.INVERTER * im.LEGS + 3]
+            live[im.DEVICE_MA + INVERTER * im.LEGS : im.DEVICE_MA + INVERTER * im.LEGS + 3]
         ) == [-2200, -2200, -2100]
         assert list(live[im.NODE_MA + 3 : im.NODE_MA + 6]) == [-2200, -2200, -2100]
         assert list(live[im.NODE_W + 3 : im.NODE_W + 6]) == [-500, -500, -500]
-        assert live[im.DEVICE_MODE + im.INVERTER] == im.MODE_FOLLOW
-        assert (live[im.DEVICE_FAULT + im.INVERTER], live[im.DEVICE_PLUGGED + im.INVERTER]) == (
+        assert live[im.DEVICE_MODE + INVERTER] == im.MODE_FOLLOW
+        assert (live[im.DEVICE_FAULT + INVERTER], live[im.DEVICE_PLUGGED + INVERTER]) == (
             0,
             1,
         )
-        assert live[im.DEVICE_CHARGE_MAX_W + im.INVERTER] == 4500
-        assert live[im.DEVICE_DISCHARGE_MAX_W + im.INVERTER] == 4800
-        assert live[im.DEVICE_SOC_PERMILLE + im.INVERTER] == 550
+        assert live[im.DEVICE_CHARGE_MAX_W + INVERTER] == 4500
+        assert live[im.DEVICE_DISCHARGE_MAX_W + INVERTER] == 4800
+        assert live[im.DEVICE_SOC_PERMILLE + INVERTER] == 550
         for age in (
-            im.DEVICE_AGE_MS + im.INVERTER,
-            im.DEVICE_SOC_AGE_MS + im.INVERTER,
+            im.DEVICE_AGE_MS + INVERTER,
+            im.DEVICE_SOC_AGE_MS + INVERTER,
             im.NODE_AGE_MS + 1,
             im.NODE_AGE_MS,
         ):
@@ -72,7 +73,7 @@ def test_legs(legs: int) -> None:
         used = [-2200, -2200, -2100][:legs]
         assert list(
             house.image.live[
-                im.DEVICE_MA + im.INVERTER * im.LEGS : im.DEVICE_MA + im.INVERTER * im.LEGS + 3
+                im.DEVICE_MA + INVERTER * im.LEGS : im.DEVICE_MA + INVERTER * im.LEGS + 3
             ]
         ) == used + [0] * (3 - legs)
 
@@ -87,7 +88,7 @@ def test_discovery_at_any_base(base: int, configured: int) -> None:
         house = House(base=base, configured=configured)
         await house.run(4)
         assert house.inverter.models == house.sunspec.at
-        assert house.image.live[im.DEVICE_W + im.INVERTER] == -1500
+        assert house.image.live[im.DEVICE_W + INVERTER] == -1500
 
     run(main)
 
@@ -165,8 +166,8 @@ def test_inv_4_a_standing_heartbeat_is_silence() -> None:
         house.sunspec.beats = False
         await house.run(8)
         for age in (
-            im.DEVICE_AGE_MS + im.INVERTER,
-            im.DEVICE_SOC_AGE_MS + im.INVERTER,
+            im.DEVICE_AGE_MS + INVERTER,
+            im.DEVICE_SOC_AGE_MS + INVERTER,
             im.NODE_AGE_MS + 1,
         ):
             assert house.image.live[age] > 3000
@@ -174,7 +175,7 @@ def test_inv_4_a_standing_heartbeat_is_silence() -> None:
         assert "715.DERHb: stands, the device hangs" in errors(house)
         house.sunspec.beats = True
         await house.run(3)
-        assert house.image.live[im.DEVICE_AGE_MS + im.INVERTER] < 1000 and errors(house) == []
+        assert house.image.live[im.DEVICE_AGE_MS + INVERTER] < 1000 and errors(house) == []
 
     run(main)
 
@@ -189,14 +190,14 @@ def test_silence_and_return(seconds: int) -> None:
         await house.run(4)
         house.devices.fault = lambda request, answers: [] if request[0] == 2 else answers
         await house.run(seconds)
-        assert house.image.live[im.DEVICE_AGE_MS + im.INVERTER] > 1000 * seconds - 1000
+        assert house.image.live[im.DEVICE_AGE_MS + INVERTER] > 1000 * seconds - 1000
         assert house.image.live[im.NODE_AGE_MS] < 1500  # the meter does not suffer
         assert not house.inverter.ready
         for point in ("WSetRvrtTms", "WSetEna", "WSet"):
             house.sunspec.put(704, point, 0)
         house.devices.fault = lambda request, answers: answers
         await house.run(10)
-        assert house.image.live[im.DEVICE_AGE_MS + im.INVERTER] < 1000
+        assert house.image.live[im.DEVICE_AGE_MS + INVERTER] < 1000
         assert house.sunspec.get(704, "WSet") == 1000
         assert house.sunspec.get(704, "WSetRvrtTms") == 10
 
@@ -206,37 +207,37 @@ def test_silence_and_return(seconds: int) -> None:
 @pytest.mark.parametrize(
     ("plant", "field", "value", "error"),
     [
-        (lambda d: d.put(701, "InvSt", 6), im.DEVICE_FAULT + im.INVERTER, 1, "701: state 6"),
+        (lambda d: d.put(701, "InvSt", 6), im.DEVICE_FAULT + INVERTER, 1, "701: state 6"),
         (
             lambda d: d.put(701, "Alrm", 1 << 7),
-            im.DEVICE_FAULT + im.INVERTER,
+            im.DEVICE_FAULT + INVERTER,
             1,
             "701: state 3, alarms 0x80",
         ),
         (
             lambda d: d.put(701, "Alrm", 1 << 16),
-            im.DEVICE_FAULT + im.INVERTER,
+            im.DEVICE_FAULT + INVERTER,
             1,
             "alarms 0x10000",
         ),
         (
             lambda d: d.put(701, "Alrm", 1 << 4 | 1 << 9 | 1 << 11),
-            im.DEVICE_FAULT + im.INVERTER,
+            im.DEVICE_FAULT + INVERTER,
             0,
             "",
         ),
-        (lambda d: d.put(701, "Alrm", 1 << 3), im.DEVICE_PLUGGED + im.INVERTER, 0, ""),
-        (lambda d: d.put(713, "WHRtg", 0), im.DEVICE_PLUGGED + im.INVERTER, 0, ""),
-        (lambda d: d.put(713, "Sta", 2), im.DEVICE_FAULT + im.INVERTER, 1, "701"),
+        (lambda d: d.put(701, "Alrm", 1 << 3), im.DEVICE_PLUGGED + INVERTER, 0, ""),
+        (lambda d: d.put(713, "WHRtg", 0), im.DEVICE_PLUGGED + INVERTER, 0, ""),
+        (lambda d: d.put(713, "Sta", 2), im.DEVICE_FAULT + INVERTER, 1, "701"),
         (
             lambda d: d.put(715, "LocRemCtl", 1),
-            im.DEVICE_FAULT + im.INVERTER,
+            im.DEVICE_FAULT + INVERTER,
             1,
             "715.LocRemCtl: local",
         ),
-        (lambda d: d.put(701, "InvSt", 0), im.DEVICE_MODE + im.INVERTER, im.MODE_STOP, ""),
-        (lambda d: d.put(701, "DERMode", 2), im.DEVICE_MODE + im.INVERTER, im.MODE_FORM, ""),
-        (lambda d: d.put(701, "DERMode", 3), im.DEVICE_MODE + im.INVERTER, im.MODE_FORM, ""),
+        (lambda d: d.put(701, "InvSt", 0), im.DEVICE_MODE + INVERTER, im.MODE_STOP, ""),
+        (lambda d: d.put(701, "DERMode", 2), im.DEVICE_MODE + INVERTER, im.MODE_FORM, ""),
+        (lambda d: d.put(701, "DERMode", 3), im.DEVICE_MODE + INVERTER, im.MODE_FORM, ""),
     ],
 )
 def test_states(plant: object, field: int, value: int, error: str) -> None:
@@ -257,20 +258,20 @@ def test_states(plant: object, field: int, value: int, error: str) -> None:
             701,
             "W",
             -0x8000,
-            im.DEVICE_AGE_MS + im.INVERTER,
+            im.DEVICE_AGE_MS + INVERTER,
             "701.W: not implemented or not a number",
         ),
-        (701, "InvSt", 12, im.DEVICE_AGE_MS + im.INVERTER, "701.InvSt: 12, allowed 0…7"),
+        (701, "InvSt", 12, im.DEVICE_AGE_MS + INVERTER, "701.InvSt: 12, allowed 0…7"),
         (701, "AL2", -0x8000, im.NODE_AGE_MS + 1, "701.AL2: not implemented or not a number"),
-        (713, "SoC", 1001, im.DEVICE_SOC_AGE_MS + im.INVERTER, "713.SoC: 1001, allowed 0…1000"),
+        (713, "SoC", 1001, im.DEVICE_SOC_AGE_MS + INVERTER, "713.SoC: 1001, allowed 0…1000"),
         (
             713,
             "SoC",
             0xFFFF,
-            im.DEVICE_SOC_AGE_MS + im.INVERTER,
+            im.DEVICE_SOC_AGE_MS + INVERTER,
             "713.SoC: not implemented or not a number",
         ),
-        (715, "DERHb", 0xFFFFFFFF, im.DEVICE_AGE_MS + im.INVERTER, "715.DERHb: not implemented"),
+        (715, "DERHb", 0xFFFFFFFF, im.DEVICE_AGE_MS + INVERTER, "715.DERHb: not implemented"),
     ],
 )
 def test_inv_4_impossible_values_grow_old(

@@ -89,9 +89,10 @@ class Rig:
             "POINT_OVERCURRENT_MS": 0,
         }
         declared.update(site)
+        topology = declared.pop("TOPOLOGY", 1)
         for name, value in declared.items():
             self.image.site[at(name)] = value
-        columns(self.image.site)
+        columns(self.image.site, topology)
         for i in self.image.ages:
             self.image.live[i] = 0
         self.image.live[f.POINT_HIGH_MV] = 6_000

@@ -113,6 +113,7 @@ def test_core_decides_alike_folded_and_not(tmp_path: Path, run_device: Callable[
     script = """
 from firmware import image as im
 from firmware.core import Core
+from tests_host.fields import EVSE, INVERTER
 state = 5
 def below(n):
     global state
@@ -120,13 +121,13 @@ def below(n):
     return (state >> 8) % n
 image = im.Image()
 site = image.site
-site[im.NODE_COUNT], site[im.DEVICE_NODE + im.EVSE], site[im.DEVICE_NODE + im.INVERTER] = 3, 1, 2
+site[im.NODE_COUNT], site[im.DEVICE_NODE + EVSE], site[im.DEVICE_NODE + INVERTER] = 3, 1, 2
 site[im.NODE_PARENT + 1] = site[im.NODE_PARENT + 2] = 0
 for node in range(3):
     site[im.NODE_RATING_MA + node] = 25_000
     site[im.NODE_INSTRUMENT + node] = im.INSTRUMENT_METER if node == 0 else 0
-site[im.DEVICE_CHARGE_W + im.INVERTER] = site[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
-site[im.DEVICE_MAX_MA + im.EVSE] = 16_000
+site[im.DEVICE_CHARGE_W + INVERTER] = site[im.DEVICE_DISCHARGE_W + INVERTER] = 5_000
+site[im.DEVICE_MAX_MA + EVSE] = 16_000
 for device, kind in enumerate((im.KIND_POINT, im.KIND_CONVERTER)):
     site[im.DEVICE_KIND + device], site[im.DEVICE_RANK + device] = kind, device
     site[im.DEVICE_LEG + device * im.LEGS] = 0

@@ -288,8 +288,7 @@ def test_an_authorisation_ends_with_its_session(pilot: int) -> None:
 def test_an_unplugging_between_two_looks_ends_it_as_well(topology: int) -> None:
     """INV-8: 150 ms are seen by the count alone; what is given after it stays."""
     image = site()
-    image.site[im.TOPOLOGY] = topology
-    columns(image.site)
+    columns(image.site, topology=topology)
     (
         image.readings[im.DEVICE_PLUGGED + INVERTER],
         image.readings[im.DEVICE_AGE_MS + INVERTER],
@@ -321,8 +320,7 @@ def test_an_authorisation_nobody_uses_lapses() -> None:
 def gateway(goal: str) -> Policy:
     """A gateway behind a contactor: one wire, which the point's transformers see as well."""
     image = site()
-    image.site[im.TOPOLOGY] = 2
-    columns(image.site)
+    columns(image.site, topology=2)
     return policy(image, goal)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from firmware import image as im
+from tests_host.fields import EVSE
 from tests_host.system.kit import SCENARIOS, processes_of, quiet, written
 from tools.twin import chips, record, run, scenario, scene
 from tools.twin.link.process import ROOT
@@ -121,7 +122,7 @@ def test_the_chip_measures_what_the_house_does(charging: Done) -> None:
     assert last[im.POINT_PROXIMITY_OHM] == pytest.approx(220, rel=0.2)
     assert last[im.GRID_MV] == pytest.approx(230_000, rel=0.03)
     assert last[im.GRID_MHZ] == pytest.approx(50_000, abs=100)
-    assert last[im.DEVICE_MA + im.EVSE * im.LEGS] > 5_500
+    assert last[im.DEVICE_MA + EVSE * im.LEGS] > 5_500
     assert figures["contactor_closings"] == 1
 
 

@@ -16,6 +16,7 @@ from firmware import image as im
 from firmware.chips.circuit import Meter
 from firmware.sense.atm90e32 import Atm90e32
 from firmware.sense.metering import Metering
+from tests_host.fields import EVSE as CHARGER
 from tests_host.fields import columns
 
 BRIDGE = Path(__file__).parent / "atm90e32_bridge.mjs"
@@ -128,11 +129,11 @@ class Bench:
         self.models = Models()
         self.image = im.Image()
         s = self.image.site
-        s[im.LEG_COUNT] = s[im.DEVICE_LEGS + im.EVSE] = site.legs
+        s[im.LEG_COUNT] = s[im.DEVICE_LEGS + CHARGER] = site.legs
         s[im.NOMINAL_MV], s[im.NOMINAL_MHZ] = site.nominal_v * 1000, site.hz * 1000
         s[im.NODE_COUNT] = 3
         s[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
-        s[im.DEVICE_NODE + im.EVSE] = 2
+        s[im.DEVICE_NODE + CHARGER] = 2
         columns(s)
         s[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_POINT if site.evse_node else 0
         build = {

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from firmware import image as im
+from tests_host.fields import EVSE as CHARGER
 from tests_host.sense.waves import (
     CP,
     EVSE,
@@ -42,7 +43,7 @@ def test_rms_within_half_a_percent(share: float, hz: float) -> None:
     bench.run(0.5)
     live = bench.image.live
     fields = [
-        (im.DEVICE_MA + im.EVSE * im.LEGS, EVSE),
+        (im.DEVICE_MA + CHARGER * im.LEGS, EVSE),
         (im.GRID_MV, GRID),
         (im.HOUSE_MV, HOUSE),
         (im.NODE_MA, MAIN),
@@ -219,7 +220,7 @@ def test_no_cable_is_open_even_when_the_converter_stands_at_its_rail() -> None:
 AGES = {
     GRID: im.GRID_AGE_MS,
     HOUSE: im.HOUSE_AGE_MS,
-    EVSE: im.DEVICE_AGE_MS + im.EVSE,
+    EVSE: im.DEVICE_AGE_MS + CHARGER,
     MAIN: im.NODE_AGE_MS,
 }
 
@@ -257,7 +258,7 @@ def test_inv_4_a_clipped_current_still_trips_but_is_not_fresh() -> None:
     bench.run(0.2)
     assert bench.image.live[im.POINT_FAST_MA] > 90_000
     assert bench.image.live[im.FAST_AGE_MS] >= 190
-    assert bench.image.live[im.DEVICE_AGE_MS + im.EVSE] >= 190
+    assert bench.image.live[im.DEVICE_AGE_MS + CHARGER] >= 190
 
 
 def test_a_current_without_voltage_has_no_direction() -> None:

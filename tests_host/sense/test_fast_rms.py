@@ -12,7 +12,7 @@ from firmware import image as f
 from firmware.chips.circuit import SIGNALS, Analog
 from firmware.sense import Sense, kernel
 from tests_host.conftest import RunDevice
-from tests_host.fields import columns
+from tests_host.fields import EVSE, columns
 from tests_host.sense.plain import kernel as kernel_plain
 
 CASES = 60
@@ -76,8 +76,8 @@ def test_a_guard_that_sees_one_leg_is_fresh_while_that_is_good(stuck: bool) -> N
     """Three legs and a grid are declared; the board shows the guard L1 of the charger."""
     image = f.Image()
     (
-        image.site[f.DEVICE_NODE + f.EVSE],
-        image.site[f.DEVICE_LEGS + f.EVSE],
+        image.site[f.DEVICE_NODE + EVSE],
+        image.site[f.DEVICE_LEGS + EVSE],
         image.site[f.LEG_COUNT],
     ) = 0, 3, 3
     columns(image.site)

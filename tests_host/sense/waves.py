@@ -12,6 +12,7 @@ import numpy as np
 from firmware import image as im
 from firmware.chips.circuit import Circuit
 from firmware.sense import Sense
+from tests_host.fields import EVSE as CHARGER
 from tests_host.fields import columns
 from tools.pack.circuits import pack
 
@@ -44,8 +45,8 @@ class Bench:
     def __init__(self, legs: int = 3, seed: int = 1) -> None:
         self.image = im.Image()
         site = self.image.site
-        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.EVSE] = legs
-        site[im.DEVICE_NODE + im.EVSE] = 0
+        site[im.LEG_COUNT] = site[im.DEVICE_LEGS + CHARGER] = legs
+        site[im.DEVICE_NODE + CHARGER] = 0
         columns(site)
         site[im.NODE_COUNT] = 1
         site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT

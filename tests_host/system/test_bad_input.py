@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from firmware import image as im
+from tests_host.fields import EVSE
 from tests_host.system.kit import ROOT, TOKEN, Box, ask, document, quiet, written
 from tools.twin import __main__ as cli
 from tools.twin import record, scene
@@ -275,7 +276,7 @@ def test_a_meter_that_talks_nonsense_is_named_and_not_believed(
     assert any(text.startswith(field + ": ") for text in errors), errors
     assert not told[-1]["lines"]["bus"]["meter"]["errors"], "and it is over when it is over"
     offers = [
-        (i, memoryview(s.commands).cast("i")[im.SETPOINT + im.EVSE]) for i, s in enumerate(steps)
+        (i, memoryview(s.commands).cast("i")[im.SETPOINT + EVSE]) for i, s in enumerate(steps)
     ]
     assert max(ma for i, ma in offers if 60 < i < 90) >= 6_000, "it charged before"
     assert max(ma for i, ma in offers if 150 < i < 185) == 0, "and stopped while it knew nothing"

@@ -9,7 +9,7 @@ from firmware import image as f
 from firmware.core import Core
 from firmware.guard import Guard
 from firmware.image import Image
-from tests_host.fields import at, columns
+from tests_host.fields import EVSE, INVERTER, at, columns
 
 
 class Board:
@@ -58,10 +58,10 @@ live = image.live
 requests[f.MARKET_HIGH] = 32_000
 requests[f.MARKET_TTL_MS] = 1_000_000
 requests[f.MARKET_SEQ] = 1
-requests[f.MARKET_LOW + f.INVERTER] = -900_000
-requests[f.MARKET_HIGH + f.INVERTER] = -900_000
-requests[f.MARKET_TTL_MS + f.INVERTER] = 1_000_000
-requests[f.MARKET_SEQ + f.INVERTER] = 1
+requests[f.MARKET_LOW + INVERTER] = -900_000
+requests[f.MARKET_HIGH + INVERTER] = -900_000
+requests[f.MARKET_TTL_MS + INVERTER] = 1_000_000
+requests[f.MARKET_SEQ + INVERTER] = 1
 requests[f.RESERVE_PERMILLE] = 300
 requests[f.OUTAGE_RESERVE_PERMILLE] = 100
 core = Core(image)
@@ -79,7 +79,7 @@ def cycle(step):
         live[f.GRID_MV + leg] = live[f.FAST_GRID_MV + leg] = 0 if outage else 230_000
         live[f.HOUSE_MV + leg] = 0 if outage else 230_000
         on = image.trips[f.OUTPUTS] & f.OUT_CONTACTOR
-        live[f.DEVICE_MA + f.EVSE * f.LEGS + leg] = live[f.POINT_FAST_MA + leg] = (
+        live[f.DEVICE_MA + EVSE * f.LEGS + leg] = live[f.POINT_FAST_MA + leg] = (
             step * 97 % 6_500 if on else 0
         )
         live[f.NODE_MA + leg] = step * 89 % 60_000

@@ -10,7 +10,7 @@ from firmware import image as im
 from firmware.sense import atm90e32_kernel as kernel
 from firmware.sense.atm90e32 import OK, Atm90e32
 from firmware.sense.metering import Metering
-from tests_host.fields import columns
+from tests_host.fields import EVSE, columns
 
 
 def run(case):
@@ -64,8 +64,8 @@ class Row:
 
 def polls():
     image = im.Image()
-    image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + im.EVSE] = 3
-    image.site[im.DEVICE_NODE + im.EVSE] = 1
+    image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + EVSE] = 3
+    image.site[im.DEVICE_NODE + EVSE] = 1
     columns(image.site)
     image.site[im.NODE_COUNT] = 2
     image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT

@@ -8,11 +8,11 @@ from islet_data import CIRCUITS
 from firmware import image as im
 from firmware.chips.circuit import Circuit
 from firmware.sense import Sense
-from tests_host.fields import columns
+from tests_host.fields import EVSE, columns
 
 image = im.Image()
-image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + im.EVSE] = 3
-image.site[im.DEVICE_NODE + im.EVSE] = 1
+image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + EVSE] = 3
+image.site[im.DEVICE_NODE + EVSE] = 1
 columns(image.site)
 image.site[im.NODE_COUNT] = 2
 image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
@@ -41,7 +41,7 @@ for block in blocks:
 micropython.heap_unlock()
 for field in (
     im.FAST_AGE_MS,
-    im.DEVICE_AGE_MS + im.EVSE,
+    im.DEVICE_AGE_MS + EVSE,
     im.GRID_AGE_MS,
     im.HOUSE_AGE_MS,
     im.POINT_PILOT_AGE_MS,

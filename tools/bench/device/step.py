@@ -13,6 +13,7 @@ import time
 
 from firmware import image as im
 from firmware.core import Core
+from tests_host.fields import EVSE, INVERTER
 
 try:
     from micropython import heap_lock, heap_unlock
@@ -36,19 +37,25 @@ def site(image, nodes):
     """A three-phase site with all that costs time: `nodes` nodes in a tree of sub-panels, all
     metered, two coordinated busbars, an export limit, a grid code's trip rows, islanding."""
     s = image.site
-    s[im.TOPOLOGY], s[im.LEG_COUNT], s[im.NODE_COUNT] = 1, 3, nodes
+    s[im.LEG_COUNT], s[im.NODE_COUNT] = 3, nodes
     for i in range(nodes):
         s[im.NODE_PARENT + i] = (i - 1) // 2 if i else -1
         s[im.NODE_RATING_MA + i] = 63_000
         s[im.NODE_INSTRUMENT + i] = im.INSTRUMENT_METER
-    s[im.DEVICE_NODE + im.EVSE], s[im.DEVICE_LEGS + im.EVSE], s[im.DEVICE_MAX_MA + im.EVSE] = (
+    s[im.DEVICE_NODE + EVSE], s[im.DEVICE_LEGS + EVSE], s[im.DEVICE_MAX_MA + EVSE] = (
         nodes - 1,
         3,
         16_000,
     )
-    s[im.DEVICE_NODE + im.INVERTER], s[im.DEVICE_LEGS + im.INVERTER] = nodes - 2, 3
-    s[im.DEVICE_CHARGE_W + im.INVERTER] = s[im.DEVICE_DISCHARGE_W + im.INVERTER] = 5_000
-    s[im.DEVICE_PAUSE_MS + im.EVSE] = s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
+    s[im.DEVICE_NODE + INVERTER], s[im.DEVICE_LEGS + INVERTER] = nodes - 2, 3
+    s[im.DEVICE_CHARGE_W + INVERTER] = s[im.DEVICE_DISCHARGE_W + INVERTER] = 5_000
+    for device, kind in ((EVSE, im.KIND_POINT), (INVERTER, im.KIND_CONVERTER)):
+        s[im.DEVICE_KIND + device], s[im.DEVICE_RANK + device] = kind, device
+        for leg in range(im.LEGS):
+            s[im.DEVICE_LEG + device * im.LEGS + leg] = leg
+    s[im.DEVICE_CONTACTOR + EVSE] = s[im.POINT_DEVICE] = 0
+    s[im.DEVICE_MAY_DISCHARGE + INVERTER], s[im.ISLAND_DEVICE] = 1, INVERTER
+    s[im.DEVICE_PAUSE_MS + EVSE] = s[im.ENTER_DELAY_MS] = s[im.ENTER_RAMP_MS] = 1_000
     for d, kind in enumerate((im.KIND_POINT, im.KIND_CONVERTER)):
         s[im.DEVICE_KIND + d], s[im.DEVICE_RANK + d] = kind, d
         for k in range(3):
@@ -72,17 +79,15 @@ def readings(image):
     live[im.GRID_MHZ] = live[im.HOUSE_MHZ] = 50_000
     for leg in range(3):
         live[im.GRID_MV + leg] = live[im.HOUSE_MV + leg] = 231_000
-    live[im.DEVICE_PLUGGED + im.INVERTER], live[im.DEVICE_SOC_PERMILLE + im.INVERTER] = 1, 600
-    live[im.DEVICE_MODE + im.INVERTER] = im.MODE_FOLLOW
-    live[im.DEVICE_ANTI_ISLANDING + im.INVERTER] = 1
-    live[im.DEVICE_CHARGE_MAX_W + im.INVERTER] = live[im.DEVICE_DISCHARGE_MAX_W + im.INVERTER] = (
-        5_000
-    )
+    live[im.DEVICE_PLUGGED + INVERTER], live[im.DEVICE_SOC_PERMILLE + INVERTER] = 1, 600
+    live[im.DEVICE_MODE + INVERTER] = im.MODE_FOLLOW
+    live[im.DEVICE_ANTI_ISLANDING + INVERTER] = 1
+    live[im.DEVICE_CHARGE_MAX_W + INVERTER] = live[im.DEVICE_DISCHARGE_MAX_W + INVERTER] = 5_000
 
 
 def ask(image):
     q = image.requests
-    for device, high in ((im.EVSE, 16_000), (im.INVERTER, -2_000)):
+    for device, high in ((EVSE, 16_000), (INVERTER, -2_000)):
         q[im.MARKET_LOW + device] = min(0, high)
         q[im.MARKET_HIGH + device] = high
         q[im.MARKET_TTL_MS + device] = 1_000_000  # the wish outlasts the measurement
@@ -98,13 +103,13 @@ def prepare(image, number):
     follow(image)
     for node in range(image.site[im.NODE_COUNT]):
         others = (
-            0 if node == image.site[im.DEVICE_NODE + im.INVERTER] else 1
+            0 if node == image.site[im.DEVICE_NODE + INVERTER] else 1
         )  # it is alone on its node
         for leg in range(3):
             live[im.NODE_MA + node * 3 + leg] = others * (3_000 + 37 * node) + 20 * (number % 7)
             live[im.NODE_W + node * 3 + leg] = others * 690 + 5 * (number % 7)
-    add(image, im.DEVICE_NODE + im.EVSE, im.DEVICE_MA + im.EVSE * im.LEGS)
-    add(image, im.DEVICE_NODE + im.INVERTER, im.DEVICE_MA + im.INVERTER * im.LEGS)
+    add(image, im.DEVICE_NODE + EVSE, im.DEVICE_MA + EVSE * im.LEGS)
+    add(image, im.DEVICE_NODE + INVERTER, im.DEVICE_MA + INVERTER * im.LEGS)
     image.latch()
 
 
@@ -131,13 +136,13 @@ def follow(image):
         | (im.IN_BOND if permits & im.OUT_BOND else 0)
     )
     live[im.POINT_LOW_MV] = -12_000 if commands[im.POINT_DUTY_PERMILLE] < 1000 else 6_000
-    watts = commands[im.SETPOINT + im.INVERTER] if permits & im.OUT_ENABLE else 0
-    live[im.DEVICE_W + im.INVERTER] = watts
+    watts = commands[im.SETPOINT + INVERTER] if permits & im.OUT_ENABLE else 0
+    live[im.DEVICE_W + INVERTER] = watts
     for leg in range(3):
-        live[im.DEVICE_MA + im.EVSE * im.LEGS + leg] = (
-            commands[im.SETPOINT + im.EVSE] if permits & im.OUT_CONTACTOR else 0
+        live[im.DEVICE_MA + EVSE * im.LEGS + leg] = (
+            commands[im.SETPOINT + EVSE] if permits & im.OUT_CONTACTOR else 0
         )
-        live[im.DEVICE_MA + im.INVERTER * im.LEGS + leg] = watts * 1000 // 693
+        live[im.DEVICE_MA + INVERTER * im.LEGS + leg] = watts * 1000 // 693
 
 
 def measure(nodes, steps):
@@ -166,9 +171,7 @@ def measure(nodes, steps):
         heap_unlock()
     after = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
     busy = (
-        1
-        if image.commands[im.SETPOINT + im.EVSE] and image.commands[im.SETPOINT + im.INVERTER]
-        else 0
+        1 if image.commands[im.SETPOINT + EVSE] and image.commands[im.SETPOINT + INVERTER] else 0
     )
     bits = 64 if sys.maxsize >> 32 else 32
     locked = 1 if heap_lock else 0

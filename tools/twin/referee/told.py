@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tools.twin.house import HouseSpec
@@ -27,7 +27,7 @@ class Told:
         self.measuring = ("ct", *(meters if self.listed else ("meter",)))  # not a device's report
         if self.listed:
             names = [row["name"] for row in site["devices"]]
-            self.index = dict(zip(names, places(site["devices"]), strict=True))
+            self.index = {name: row for row, name in enumerate(names)}
             for key in LISTS:
                 for row in site.get(key) or ():
                     self.rows.setdefault(row["name"], {}).update(row)
@@ -109,15 +109,6 @@ class Told:
             if bus_a and feed_a > (bus_a - rating_a) * 0.8 - others_a:
                 return False
         return True
-
-
-def places(devices: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The devices' rows of the process image: their places in the list. Yet a lone point is row 0
-    and a lone converter row 1, as long as firmware/config/today.py says so."""
-    kinds = [row.get("kind") for row in devices]
-    if set(kinds) <= {"point", "converter"} and len(set(kinds)) == len(kinds):
-        return [0 if kind == "point" else 1 for kind in kinds]
-    return list(range(len(kinds)))
 
 
 def above(name: str | None, parents: Mapping[str, str | None]) -> list[str]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware import image as tables
-from tools.twin.referee.told import places
 
 OFFERS = ("point", "charger")  # kinds that take an offer, in mA; the others take W
 SECTIONS = (("evse", "point"), ("inverter", "converter"))  # rows 0 and 1 of a site without a list
@@ -36,7 +35,7 @@ def commanded(site: Mapping[str, Any]) -> list[Commanded]:
         rows = [row for row in rows[: tables.DEVICES] if isinstance(row, dict)]
         return [
             Commanded(i, str(row.get("name")), str(row.get("kind")), row.get("node"))
-            for i, row in zip(places(rows), rows, strict=True)
+            for i, row in enumerate(rows)
         ]
     found = []
     for i, (name, kind) in enumerate(SECTIONS):
