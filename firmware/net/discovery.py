@@ -9,49 +9,40 @@ import json
 import islet_data
 
 from firmware import image as im
+from firmware.base.viper import const
 from firmware.people.asked import GOALS
 from firmware.people.names import POINT, takes_offer
 
-_POWER = {"device_class": "power", "unit_of_measurement": "W"}
-_MEASURED = dict(_POWER, state_class="measurement")
-_PERCENT = {
-    "device_class": "battery",
-    "unit_of_measurement": "%",
-    "state_class": "measurement",
-}
-_CURRENT = {"device_class": "current", "unit_of_measurement": "mA", "step": 1000, "min": 0}
-_TROUBLE = {"device_class": "problem"}
-_YES = "{{ 'ON' if %s else 'OFF' }}"
-_SWITCH = {
-    "payload_on": "true",
-    "payload_off": "false",
-    "state_on": "ON",
-    "state_off": "OFF",
-    "value_template": _YES % "value_json.authorised",
-}
+# which devices
+_ANY, _OFFER, _SETPOINT, _STORE = const(0), const(1), const(2), const(3)
 
-_ANY, _OFFER, _SETPOINT, _STORE = range(4)  # which devices
-
-# of, which, platform, key, name, value's template or None: a command, options
+# of, which, platform, key, name, value's template or none: a command, options as they stand in
+# JSON; literals all, so that they stay in a chip's flash
 ENTITIES = (
-    ("site", _ANY, "sensor", "why", "Why", "{{ value_json.why.text[:255] }}", {}),
+    ("site", _ANY, "sensor", "why", "Why", "{{ value_json.why.text[:255] }}", ""),
     ("site", _ANY, "sensor", "grid_w", "Grid",
-     "{{ value_json.nodes[0].w | sum if value_json.nodes[0].w else None }}", _MEASURED),
+     "{{ value_json.nodes[0].w | sum if value_json.nodes[0].w else None }}",
+     '"device_class":"power","unit_of_measurement":"W","state_class":"measurement"'),
     ("site", _ANY, "binary_sensor", "fault", "Fault",
-     _YES % "value_json.alerts.faults or value_json.alerts.trips", _TROUBLE),
-    ("site", _ANY, "select", "goal", "Goal", "{{ value_json.policy.goal }}",
-     {"options": GOALS}),
-    ("device", _ANY, "sensor", "w", "Power", "{{ value_json.w }}", _MEASURED),
-    ("device", _ANY, "sensor", "why", "Why", "{{ value_json.why[:255] }}", {}),
+     "{{ 'ON' if value_json.alerts.faults or value_json.alerts.trips else 'OFF' }}",
+     '"device_class":"problem"'),
+    ("site", _ANY, "select", "goal", "Goal", "{{ value_json.policy.goal }}", ""),
+    ("device", _ANY, "sensor", "w", "Power", "{{ value_json.w }}",
+     '"device_class":"power","unit_of_measurement":"W","state_class":"measurement"'),
+    ("device", _ANY, "sensor", "why", "Why", "{{ value_json.why[:255] }}", ""),
     ("device", _STORE, "sensor", "soc", "State of charge",
      "{{ value_json.soc_permille / 10 if value_json.soc_permille is number else None }}",
-     _PERCENT),
-    ("device", _OFFER, "number", "charge_ma", "Up to, for one hour", None, _CURRENT),
-    ("device", _SETPOINT, "number", "target_w", "Target, for one hour", None, _POWER),
-    ("point", _ANY, "sensor", "pilot", "Pilot", "{{ value_json.pilot_text }}", {}),
+     '"device_class":"battery","unit_of_measurement":"%","state_class":"measurement"'),
+    ("device", _OFFER, "number", "charge_ma", "Up to, for one hour", "",
+     '"device_class":"current","unit_of_measurement":"mA","step":1000'),
+    ("device", _SETPOINT, "number", "target_w", "Target, for one hour", "",
+     '"device_class":"power","unit_of_measurement":"W"'),
+    ("point", _ANY, "sensor", "pilot", "Pilot", "{{ value_json.pilot_text }}", ""),
     ("point", _ANY, "binary_sensor", "contactor", "Contactor",
-     _YES % "value_json.contactor == 'closed'", {}),
-    ("point", _ANY, "switch", "authorise", "Authorised", None, _SWITCH),
+     "{{ 'ON' if value_json.contactor == 'closed' else 'OFF' }}", ""),
+    ("point", _ANY, "switch", "authorise", "Authorised",
+     "{{ 'ON' if value_json.authorised else 'OFF' }}",
+     '"payload_on":"true","payload_off":"false","state_on":"ON","state_off":"OFF"'),
 )  # fmt: skip
 
 
@@ -102,26 +93,28 @@ class Discovery:
             "payload_not_available": "0",
             "origin": {"name": "islet", "sw_version": islet_data.VERSION},
         }
-        config.update(options)
-        if template is not None:
+        if template:
             config["value_template"] = template
-        if template is not None or "value_template" in config:
             config["state_topic"] = way + "state"
         if platform in ("select", "number", "switch"):
             config["command_topic"] = way + "set/" + key
-        if key == "charge_ma":
-            config["max"] = site[im.DEVICE_MAX_MA + row]
-        if key == "target_w":
+        if key == "goal":
+            config["options"] = GOALS
+        elif key == "charge_ma":
+            config["min"], config["max"] = 0, site[im.DEVICE_MAX_MA + row]
+        elif key == "target_w":
             config["min"] = -site[im.DEVICE_DISCHARGE_W + row]
             config["max"] = site[im.DEVICE_CHARGE_W + row]
-        if row is not None:
-            device = site[im.POINT_DEVICE + row] if of == POINT else row
+        if row is None:
+            config["device"] = {"identifiers": [self._id], "name": self._state.name}
+        else:
+            device = names.device(site[im.POINT_DEVICE + row] if of == POINT else row)
             config["device"] = {
-                "identifiers": [self._id + "_" + names.device(device)],
-                "name": names.device(device),
+                "identifiers": [self._id + "_" + device],
+                "name": device,
                 "via_device": self._id,
             }
-        else:
-            config["device"] = {"identifiers": [self._id], "name": self._state.name}
-        topic = "/".join((self._prefix, platform, unique, "config"))
-        return topic.encode(), json.dumps(config).encode()
+        text = json.dumps(config)
+        if options:
+            text = text[:-1] + "," + options + "}"
+        return "/".join((self._prefix, platform, unique, "config")).encode(), text.encode()

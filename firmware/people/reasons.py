@@ -7,8 +7,6 @@ from firmware.people.names import takes_offer
 
 _STEP_MA = 200  # an offer this close to its grant is there: the pilot's duty comes in steps
 _CAR = (im.PILOT_B, im.PILOT_C, im.PILOT_D)
-# what another device may have taken before
-_ROOM = (im.REASON_BREAKER, im.REASON_BUSBAR, im.REASON_EXPORT, im.REASON_STATIC_BACKFEED)
 
 
 def unit(site, device):
@@ -66,14 +64,13 @@ class Reasons:
         commands = self.commands
         at = source * im.DEVICES + device
         node = commands[im.CLAIM_NODE + at]
-        reason, after = commands[which + at], commands[im.DEVICE_AFTER + device]
-        said = source == im.PANEL and reason in _ROOM and after >= 0
+        after = commands[im.DEVICE_AFTER + device] if source == im.PANEL else -1
         return words.reason_text(
-            reason,
+            commands[which + at],
             self.names.node(node) if node >= 0 else None,
             commands[im.CLAIM_LEG + at],
             commands[im.CLAIM_VALUE + at],
-            self.names.device(after) if said else None,
+            self.names.device(after) if after >= 0 else None,
         )
 
     def explain(self, device):

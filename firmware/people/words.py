@@ -238,6 +238,10 @@ def where_text(node_name, leg):
     return name if leg < 0 else "{} (L{})".format(name, leg + 1)
 
 
+# what another device may have taken before
+_ROOM = (im.REASON_BREAKER, im.REASON_BUSBAR, im.REASON_EXPORT, im.REASON_STATIC_BACKFEED)
+
+
 def reason_text(code, node_name=None, leg=-1, value=0, after=None):
     """The sentence for a REASON_* with its node's name, leg (0…2, -1), value, and who was served
     before."""
@@ -248,7 +252,7 @@ def reason_text(code, node_name=None, leg=-1, value=0, after=None):
     if not text.startswith("{where}"):
         where = where[0].lower() + where[1:]
     text = text.format(where=where, value=amount(value, unit))
-    return text if after is None else "{}, after {}.".format(text[:-1], after)
+    return "{}, after {}.".format(text[:-1], after) if after and code in _ROOM else text
 
 
 # short names and plain words of what changes its state

@@ -200,3 +200,18 @@ def test_the_picture_as_svg(tmp_path):
 def test_reasons_have_names():
     assert events.REASONS[tables.REASON_BREAKER] == "breaker"
     assert len(events.REASONS) == len(words.REASONS)
+
+
+def test_it_is_said_who_was_served_before():
+    """As the firmware's own sentence has it."""
+    seen = view()
+    commands = seen.values["commands"]
+    at = tables.PANEL * tables.DEVICES
+    commands[tables.WINNER_HIGH], commands[tables.GRANT_HIGH] = tables.PANEL, 0
+    commands[tables.SETPOINT] = 0
+    commands[tables.CLAIM_REASON + at], commands[tables.CLAIM_NODE + at] = tables.REASON_BREAKER, 0
+    commands[tables.CLAIM_LEG + at], commands[tables.CLAIM_VALUE + at] = 1, 900
+    commands[tables.DEVICE_AFTER] = 1
+    device = live.commanded(seen.site)[0]
+    limit = events.limit_of(seen.values, device.row)
+    assert live.why(seen, device, limit) == "Circuit service (L2) has 0.9 A left, after inverter."

@@ -70,7 +70,7 @@ class Rig:
                 title="a stub",
                 seconds=1.0,
                 start=datetime(2026, 6, 15, 9, tzinfo=UTC),
-                site={"legs": 3},
+                site={"legs": 3, "devices": [{"name": "evse", "kind": "point"}]},
                 session=Session(self.house, Synthesis(Instruments(), 1), truth=self.truth),
                 judge=self.judge,
                 input_names={10: "contactor"},

@@ -177,7 +177,7 @@ def topics() -> Iterator[str]:
 
 def entities() -> Iterator[str]:
     rows = (
-        (of, name, platform, "" if template is None else f"`{template}`")
+        (of, name, platform, f"`{template}`" if template else "")
         for of, _, platform, _, name, template, _ in discovery.ENTITIES
     )
     return markdown("of | entity | platform | value", rows)

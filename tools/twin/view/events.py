@@ -209,6 +209,7 @@ class Limit:
     node: int
     leg: int
     value: int
+    after: int = -1  # device that was served before it and has what it lacks
 
 
 def limit_of(values: Values, device: int) -> Limit:
@@ -228,4 +229,5 @@ def limit_of(values: Values, device: int) -> Limit:
         commands[tables.CLAIM_NODE + at],
         commands[tables.CLAIM_LEG + at],
         commands[tables.CLAIM_VALUE + at],
+        commands[tables.DEVICE_AFTER + device] if source == tables.PANEL else -1,
     )

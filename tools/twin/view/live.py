@@ -298,7 +298,7 @@ def _limits(view: View, width: int) -> list[RenderableType]:
     if not commands:
         return [Text("waiting for the firmware…", style="grey50")]
     rows: list[RenderableType] = []
-    devices = [device for device in commanded(view.site) if device.there]
+    devices = commanded(view.site)
     most = max((len(device.name) for device in devices), default=0)
     for device in devices:
         setpoint = commands[tables.SETPOINT + device.row] / 1000
@@ -323,7 +323,8 @@ def why(view: View, device: Commanded, limit: Limit) -> str:
         return f"reason {limit.reason}"
     nodes = _nodes(view)
     name = nodes[limit.node][0] if 0 <= limit.node < len(nodes) else None
-    return reason_text(limit.reason, name, limit.leg, limit.value)
+    before = [other.name for other in commanded(view.site) if other.row == limit.after]
+    return reason_text(limit.reason, name, limit.leg, limit.value, before[0] if before else None)
 
 
 def _untold(source: str, text: str) -> bool:
