@@ -39,7 +39,7 @@ class StubChip:
         """The image as the board would hand it over after a control step."""
         sections = [table.new() for table in tables.TABLES]
         sections[3][tables.BEAT] = count
-        sections[3][tables.SETPOINT + tables.EVSE] = offer_ma
+        sections[3][tables.SETPOINT] = offer_ma
         first = 0 if count == 0 else 1
         found: list[object] = [
             wire.Section(i, sections[i].tobytes()) for i in range(first, len(sections))

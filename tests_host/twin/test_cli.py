@@ -99,7 +99,7 @@ ROWS = (
 def view() -> live.View:
     image = tables.Image()
     commands = image.commands
-    commands[tables.SETPOINT + tables.EVSE], commands[tables.POINT_PILOT_STATE] = (
+    commands[tables.SETPOINT], commands[tables.POINT_PILOT_STATE] = (
         10_000,
         tables.PILOT_C,
     )

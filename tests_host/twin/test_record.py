@@ -19,7 +19,7 @@ def recorded(path: Path, steps: int = 200, seed: int = 1) -> list[record.Boot | 
     """A recording of the real core under readings that wander."""
     rng = random.Random(seed)
     image = tables.Image()
-    image.site[tables.DEVICE_NODE + tables.EVSE] = 0
+    image.site[tables.DEVICE_NODE] = 0
     image.site[tables.NODE_COUNT] = 1
     image.site[tables.NODE_RATING_MA] = 25_000
     core = Core(image)
@@ -69,7 +69,7 @@ def test_a_planted_difference_is_named_by_field_and_step(tmp_path, replay):
     step = written[120]
     assert isinstance(step, record.Step)
     commands = array("i", step.commands)
-    commands[tables.SETPOINT + tables.EVSE] += 1
+    commands[tables.SETPOINT] += 1
     commands[tables.CLAIM_HIGH + 3] -= 7
     step.commands = commands.tobytes()
     recorder = record.Recorder(path, "stub", 1)
