@@ -51,7 +51,7 @@ class Taker:
         self.volts = image.site[im.NOMINAL_MV] // 1000 * len(legs)  # of all its legs together
         self.value = None
         self.why = WHY_OFF_GRID
-        self.hand = None
+        self.hand: list | None = None
         self.draw_w = 0
 
     def by_hand(self):
