@@ -24,7 +24,7 @@ from firmware.base.viper import const
 # (tools/image/images.py), and all else follows from them.
 NODES = const(32)
 DEVICES = const(2)  # what islet commands
-POINTS = const(1)  # charging points of this board: a pilot and a contactor each
+POINTS = const(2)  # charging points of this board: a pilot and a contactor each
 ISSUERS = const(8)  # who may limit a device or a node by leases: rows of ISSUER_NAMES
 
 LEGS = const(3)
@@ -34,12 +34,12 @@ SOURCES = const(6)  # who may claim a limit, strictest first
 GRID_TRIPS = const(10)  # rows of a grid code's trip table
 GRID_RIDES = const(12)  # rows of its ride-through curve
 
-MEMORIES = const(5)  # words of core's that outlive a reset
+MEMORIES = const(4 + POINTS)  # words of core's that outlive a reset
 MEMORY_BOND = const(0)  # the bond's contact was seen open since its coil was last energised
 MEMORY_TRIES = const(1)  # tries of an island that are used up
 MEMORY_OBEDIENCE = const(2)  # the islanding switch is open: an enable had no effect
 MEMORY_GRID = const(3)  # power and voltage at one's own last trip
-MEMORY_WEAR = const(4)  # the contactor's accounts of operations
+MEMORY_WEAR = const(4)  # [point] the contactor's accounts of operations
 
 AGE_MAX_MS = const(1_000_000_000)  # ages and timers saturate here; below 2**30, so no box
 UNKNOWN = const(-1)
@@ -165,19 +165,25 @@ REASON_OPENADR = const(47)
 REASON_UTILITY = const(48)
 REASON_MANAGER = const(49)
 
+# What belongs to a point has a bit for each: a second point's lies as many bits higher as the word
+# has names, and `names_of` puts its number behind the name. Nothing else has bits up there.
+OUT_SHIFT, IN_SHIFT, TRIP_SHIFT = const(6), const(10), const(16)
+
 # outputs: bits of PERMITS, OUTPUTS; the guard alone writes their pins
-OUT_CONTACTOR = const(1)  # charging contactor
+OUT_CONTACTOR = const(1)  # a point's: charging contactor
 OUT_ISLAND = const(2)  # islanding switch: 1 closes the house to the grid
 OUT_BOND = const(4)  # neutral-earth bond of the island
 OUT_ENABLE = const(8)  # the converters' hard-wired enable, one for all: any one barred drops it
 OUT_LOADS = const(16)  # sheddable loads connected
-OUT_RELEASE = const(32)  # trips what feeds the charging point: its contactor is welded
+OUT_RELEASE = const(32)  # a point's: trips what feeds it, its contactor is welded
+OUT_CONTACTORS = const(1 + 64 * (POINTS - 1))  # of all points
 OUTPUT_NAMES = ("contactor", "island", "bond", "enable", "loads", "release")
 
 BOND_MARGIN_MS = const(100)  # the bond stays on top of the device's stop time (INV-18)
 
 # inputs: bits of INPUTS
-IN_CONTACTOR = const(1)  # auxiliary contact: contactor closed
+IN_CONTACTOR = const(1)  # a point's auxiliary contact: contactor closed
+IN_CONTACTORS = const(1 + 1024 * (POINTS - 1))  # of all points
 IN_ISLAND_OPEN = const(2)  # mirror contact: all live poles of the islanding switch open
 IN_BOND = const(4)  # bond closed
 IN_ENABLE = const(8)  # enable seen at the inverter
@@ -207,8 +213,8 @@ SEES_VOLTAGE = const(1)  # FAST_GRID_MV, on every leg
 SEES_CROSSINGS = const(2)  # CROSSING_AGE_MS, of one leg
 
 # trips: bits of TRIPPED, set by the guard, cleared when core acknowledges and the cause is gone
-TRIP_OVERCURRENT = const(1)
-TRIP_PILOT = const(2)  # pilot left C/D or was lost while the contactor was permitted
+TRIP_OVERCURRENT = const(1)  # a point's
+TRIP_PILOT = const(2)  # a point's: pilot left C/D or was lost while the contactor was permitted
 TRIP_DEAD_GRID = const(4)
 TRIP_STOP = const(8)  # emergency stop, or a loop that it shares with other contacts
 TRIP_STALE_PERMIT = const(16)  # core's beat older than 300 ms
@@ -216,7 +222,9 @@ TRIP_INTERLOCK = const(32)  # forming without switch and bond proved
 TRIP_SAMPLING = const(64)  # samples stopped or lost their phase
 TRIP_RCD = const(128)
 TRIP_HEAT = const(256)
-TRIP_VEHICLE = const(512)  # D without ventilation, or no diode, while the contactor was permitted
+TRIP_VEHICLE = const(
+    512
+)  # a point's: D without ventilation, or no diode, while the contactor was permitted
 TRIP_BOND = const(1024)  # bond and switch read closed together for longer than relays take
 TRIP_ISLAND = const(2048)  # an island far above its voltage
 TRIP_NEUTRAL = const(4096)  # an island without its neutral
@@ -242,8 +250,10 @@ TRIP_NAMES = (
     "enable",
 )
 PROTECTION_TRIPS = const(8 + 128 + 256)
+POINT_TRIPS = const(1 + 2 + 512)  # each drops its own point's contactor alone
+SITE_TRIPS = const(65535 - POINT_TRIPS)
 
-# faults: bits of FAULTS, found by core; each states its way out in people/words.py
+# faults: bits of FAULTS and POINT_FAULTS, found by core; each states its way out in people/words.py
 FAULT_PILOT = const(1)  # short, odd level or state F/E
 FAULT_DIODE = const(2)
 FAULT_WELD = const(4)  # contactor closed without command
@@ -267,6 +277,8 @@ FAULT_ISLAND_VOLTAGE = const(524288)  # an island beyond its limits, or without 
 FAULT_ISLAND_LOAD = const(1048576)  # more than the island could carry
 FAULT_ISLAND_STOP = const(2097152)  # the island ended by itself, or did not come up
 FAULT_LOADS = const(4194304)  # sheddable loads that were told to go seem to be on
+# of a point: they stand in POINT_FAULTS, and in FAULTS while any point has them
+FAULTS_OF_POINT = const(1 + 2 + 4 + 8 + 16 + 512 + 65536)
 FAULT_NAMES = (
     "pilot",
     "diode",
@@ -292,6 +304,17 @@ FAULT_NAMES = (
     "island_stop",
     "loads",
 )
+
+
+def names_of(bits, names):
+    """The names of the bits that are set, a further point's with its number."""
+    found = []
+    for i in range(len(names) * POINTS):
+        if bits >> i & 1:
+            name, point = names[i % len(names)], i // len(names)
+            found.append("{}_{}".format(name, point + 1) if point else name)
+    return found
+
 
 # what is worth a sentence about the island and is no fault; the sentences are in people/words.py
 NOTE_NONE = const(0)
@@ -377,6 +400,9 @@ ISLAND_UNBONDING, ISLAND_CLOSING, ISLAND_LOCKOUT = const(9), const(10), const(11
 _MA = const(2_000_000)  # widest current, mA
 _W = const(1_000_000)  # widest power, W
 _MS = AGE_MAX_MS
+# every bit of a word, those of further points among them
+_OUTS, _INS = (1 << OUT_SHIFT * POINTS) - 1, (1 << IN_SHIFT * POINTS) - 1
+_TRIPS = 65535 + (POINT_TRIPS << TRIP_SHIFT) * (POINTS - 1)
 
 SITE = Table("site")
 _f = SITE.field
@@ -465,7 +491,7 @@ LOADS_BEFORE_SWITCH = _f("LOADS_BEFORE_SWITCH", "", 0, 1, "something lies betwee
 READINGS = Table("readings")
 _f = READINGS.field
 WALL_MIN = _f("WALL_MIN", "min", -1, 50_000_000, "minutes since 2020-01-01 UTC, -1 unknown", start=-1)
-INPUTS = _f("INPUTS", "bits", 0, 1023, "feedback contacts and protective inputs (IN_*)")
+INPUTS = _f("INPUTS", "bits", 0, _INS, "feedback contacts and protective inputs (IN_*)")
 INPUTS_AGE_MS = _f("INPUTS_AGE_MS", "age", 0, _MS, "age of INPUTS", start=_MS)
 POINT_HIGH_MV = _f("POINT_HIGH_MV", "mV", -16_000, 16_000, "high plateau of the control pilot", POINTS)
 POINT_LOW_MV = _f("POINT_LOW_MV", "mV", -16_000, 16_000, "low plateau; equals the high one without PWM", POINTS)
@@ -527,6 +553,7 @@ POINT_AUTHORISED_FOR = _f("POINT_AUTHORISED_FOR", "", 0, _MS, "POINT_UNPLUGS whe
 ISLAND_WISH = _f("ISLAND_WISH", "", -1, 1, "-1 never island, 0 as configured, 1 island now")
 ACKNOWLEDGE_SEQ = _f("ACKNOWLEDGE_SEQ", "", 0, _MS, "raised when a person acknowledges faults and trips")
 REMEMBERED_FAULTS = _f("REMEMBERED_FAULTS", "bits", 0, _MS, "FAULTS as they stood before this start")
+POINT_REMEMBERED_FAULTS = _f("POINT_REMEMBERED_FAULTS", "bits", 0, _MS, "POINT_FAULTS as they stood before this start", POINTS)
 REMEMBERED = _f("REMEMBERED", "", 0, _MS, "MEMORY as it stood before this start, 0 where nothing is known", MEMORIES)
 
 # --- commands -------------------------------------------------------------------------------
@@ -534,7 +561,7 @@ REMEMBERED = _f("REMEMBERED", "", 0, _MS, "MEMORY as it stood before this start,
 COMMANDS = Table("commands")
 _f = COMMANDS.field
 BEAT = _f("BEAT", "", 0, _MS, "changes with every control cycle; keeps permits alive")
-PERMITS = _f("PERMITS", "bits", 0, 63, "outputs core permits (OUT_*)")
+PERMITS = _f("PERMITS", "bits", 0, _OUTS, "outputs core permits (OUT_*)")
 SETPOINT = _f("SETPOINT", "mA or W", -_W, _W, "what the device shall do: the offer per leg, 0 none, or signed power", DEVICES)
 SETPOINT_MODE = _f("SETPOINT_MODE", "", 0, 2, "what a converter shall be (MODE_*)", DEVICES)
 DEVICE_OBEDIENCE = _f("DEVICE_OBEDIENCE", "", 0, 4, "what is done about a device outside its grant (OBEY_*)", DEVICES)
@@ -552,8 +579,9 @@ POINT_WEAR_DAY_MS = _f("POINT_WEAR_DAY_MS", "ms", 0, _MS, "and of the daily one"
 GRID_STATE = _f("GRID_STATE", "", 0, 4, "GRID_*")
 GRID_REMAIN_MS = _f("GRID_REMAIN_MS", "ms", 0, _MS, "enter-service time left")
 ISLAND_STATE = _f("ISLAND_STATE", "", 0, 11, "ISLAND_*")
-FAULTS = _f("FAULTS", "bits", 0, _MS, "FAULT_*")
-TRIP_ACK = _f("TRIP_ACK", "bits", 0, 65535, "trips the guard may clear")
+FAULTS = _f("FAULTS", "bits", 0, _MS, "FAULT_*, a point's while any has it")
+POINT_FAULTS = _f("POINT_FAULTS", "bits", 0, _MS, "FAULT_* that are the point's own", POINTS)
+TRIP_ACK = _f("TRIP_ACK", "bits", 0, _TRIPS, "trips the guard may clear")
 ALARM_NODE = _f("ALARM_NODE", "", -1, NODES, "node overloaded by load islet does not control", start=-1)
 ALARM_LEG = _f("ALARM_LEG", "", -1, LEGS, "its leg", start=-1)
 ALARM_MA = _f("ALARM_MA", "mA", 0, _MA, "by how much")
@@ -584,8 +612,8 @@ ISLAND_NOTE = _f("ISLAND_NOTE", "", 0, 6, "NOTE_*")
 
 TRIPS = Table("trips")
 _f = TRIPS.field
-TRIPPED = _f("TRIPPED", "bits", 0, 65535, "TRIP_*, latched until core acknowledges")
-OUTPUTS = _f("OUTPUTS", "bits", 0, 63, "what the guard wrote to the pins (OUT_*)")
+TRIPPED = _f("TRIPPED", "bits", 0, _TRIPS, "TRIP_*, latched until core acknowledges")
+OUTPUTS = _f("OUTPUTS", "bits", 0, _OUTS, "what the guard wrote to the pins (OUT_*)")
 BEAT_AGE_MS = _f("BEAT_AGE_MS", "ms", 0, _MS, "time since core's beat changed", start=_MS)
 GUARD_TICKS = _f("GUARD_TICKS", "", 0, _MS, "guard ticks, wraps at its maximum")
 TRIP_COUNT = _f("TRIP_COUNT", "", 0, _MS, "trips since start, saturates")
@@ -601,6 +629,9 @@ SAMPLED_AGES = (INPUTS_AGE_MS, FAST_AGE_MS, CROSSING_AGE_MS) + tuple(
 TABLES = (SITE, READINGS, REQUESTS, COMMANDS, TRIPS)
 
 # what the words and masks elsewhere have room for
+assert (OUT_SHIFT, IN_SHIFT, TRIP_SHIFT) == (len(OUTPUT_NAMES), len(INPUT_NAMES), len(TRIP_NAMES))
+assert OUT_CONTACTORS == sum([OUT_CONTACTOR << OUT_SHIFT * point for point in range(POINTS)])
+assert IN_CONTACTORS == sum([IN_CONTACTOR << IN_SHIFT * point for point in range(POINTS)])
 assert 1 <= NODES <= 100 and 1 <= DEVICES <= 8 and 1 <= POINTS <= 2 and POINTS <= DEVICES
 
 

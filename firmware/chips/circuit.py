@@ -60,6 +60,7 @@ class Analog:
         self.count = channels
         self.signal = array("i", [0] * channels)  # index into SIGNALS
         self.leg = array("i", [0] * channels)  # 0 first
+        self.point = array("i", [0] * channels)  # whose pilot, proximity or current
         self.low = array("i", [0] * channels)
         self.high = array("i", [0] * channels)
         self.gain_ppm = array("i", [0] * channels)
@@ -69,11 +70,11 @@ class Analog:
         self.steps = array("i", [0, 0, 0, 0])
         self.span = 4096  # codes from end to end, once the steps are made up for
 
-    def find(self, name, leg=0):
+    def find(self, name, leg=0, point=0):
         """Channel of a signal (SIGNALS), -1 when the board has none."""
         signal = SIGNALS.index(name)
         for c in range(self.count):
-            if self.signal[c] == signal and self.leg[c] == leg:
+            if self.signal[c] == signal and self.leg[c] == leg and self.point[c] == point:
                 return c
         return -1
 

@@ -14,11 +14,9 @@ from firmware.core.limits.obedience import KEPT_FAULTS as OBEDIENCE_FAULTS
 from firmware.core.limits.obedience import Obedience
 from firmware.core.panel.tree import Panel
 from firmware.core.vehicle.contactor import KEPT_FAULTS as CONTACTOR_FAULTS
-from firmware.core.vehicle.contactor import Contactor
 from firmware.core.vehicle.pen import KEPT_FAULTS as PEN_FAULTS
 from firmware.core.vehicle.pen import Pen
-from firmware.core.vehicle.pilot import Pilot
-from firmware.core.vehicle.proximity import Proximity
+from firmware.core.vehicle.point import Point
 
 # What a reset or power cut does not heal: it goes the way it would have gone without one.
 KEPT_FAULTS = (
@@ -29,7 +27,8 @@ KEPT_FAULTS = (
 class Core:
     """All parts, wired once; the order of the step is the order of the argument.
 
-    REMEMBERED_FAULTS, REMEMBERED and TRIPPED may hold what stood before a reset."""
+    REMEMBERED_FAULTS, POINT_REMEMBERED_FAULTS, REMEMBERED and TRIPPED may hold what stood before
+    a reset."""
 
     def __init__(self, image):
         self._image = image
@@ -38,12 +37,10 @@ class Core:
         self.limits = Limits(image)
         self.grid = GridCode(image, self.limits)
         self.island = Island(image)
-        self.pilot = Pilot(image)
-        self.proximity = Proximity(image)
+        self.points = [Point(image, number) for number in range(im.POINTS)]
         self.pen = Pen(image)
         self.panel = Panel(image, self.limits)
         self.obedience = Obedience(image, self.panel)
-        self.contactor = Contactor(image, self.pilot)
         self.recovery = Recovery(image)
         self._first = True
         self._recall()
@@ -51,16 +48,16 @@ class Core:
     def _recall(self):
         commands, requests = self._commands, self._requests
         faults = requests[im.REMEMBERED_FAULTS]
-        self.contactor.recall(faults)
+        kept = faults & im.FAULT_INSTRUMENT
+        for number in range(im.POINTS):
+            contactor = self.points[number].contactor
+            contactor.recall(requests[im.POINT_REMEMBERED_FAULTS + number])
+            commands[im.POINT_FAULTS + number] = contactor.faults
+            kept |= contactor.faults
         self.island.recall(faults)
         self.obedience.recall(faults)
         self.pen.recall(faults)
-        commands[im.FAULTS] = (
-            self.contactor.faults
-            | self.island.faults
-            | self.obedience.faults
-            | faults & im.FAULT_INSTRUMENT
-        )
+        commands[im.FAULTS] = kept | self.island.faults | self.obedience.faults
         for i in range(im.MEMORIES):
             commands[im.MEMORY + i] = requests[im.REMEMBERED + i]
 
@@ -71,18 +68,19 @@ class Core:
             self._recall()
         self.grid.step(dt_ms)
         self.island.step(dt_ms)
-        self.pilot.step(dt_ms)
-        self.proximity.step(dt_ms)
+        points = self.points
+        for point in points:
+            point.look(dt_ms)
         self.pen.step(dt_ms)
         self.panel.step(dt_ms)
         self.panel.witness.narrow(self.limits)
         self.obedience.step(dt_ms)
         self.limits.step(dt_ms)
-        self.contactor.step(dt_ms)
-        self.pilot.drive()
+        permits = self.island.permits
+        for point in points:
+            permits |= point.act(dt_ms)
         self.recovery.step(dt_ms)
         commands = self._commands
-        permits = self.contactor.permit | self.contactor.release | self.island.permits
         commands[im.PERMITS] = permits & ~self.obedience.withheld
         beat = commands[im.BEAT]
         commands[im.BEAT] = beat + 1 if beat < im.AGE_MAX_MS else 0

@@ -58,7 +58,8 @@ class Guard(Causes):
         own[BLANK_MS], own[PILOT_LOST_MS], own[BEAT_LATE_MS] = INRUSH_MS, UNSEEN_MS, BEAT_MS
         own[PILOT_HIGHEST_MV], own[PILOT_LOWEST_MV] = PILOT_B_MV, PILOT_D_MV
         own[SAMPLES_LATE_MS] = SAMPLES_MS
-        own[LOST] = -1
+        for point in range(im.POINTS):
+            own[LOST + point] = -1
         own[SEES] = getattr(board, "sees_grid", im.SEES_VOLTAGE)
         own[HOUSE] = island.samples_house(board, image.site[im.LEG_COUNT])
         self._waiting = 0  # TRIP_* whose cause is there, but not for long enough
@@ -97,10 +98,12 @@ class Guard(Causes):
                 if concerned & TABLE[i][0]:
                     drops |= self._row(i, dt_ms)
         outputs = commands[im.PERMITS] & ~drops
-        if not outputs & trips[im.OUTPUTS] & im.OUT_CONTACTOR:
-            own[ON_MS] = 0
-        elif own[ON_MS] < INRUSH_MS:
-            own[ON_MS] += dt_ms
+        on = outputs & trips[im.OUTPUTS]
+        for point in range(im.POINTS):
+            if not on & im.OUT_CONTACTOR << im.OUT_SHIFT * point:
+                own[ON_MS + point] = 0
+            elif own[ON_MS + point] < INRUSH_MS:
+                own[ON_MS + point] += dt_ms
         self._write(island.order(self, outputs, dt_ms))
 
     def trip(self, bit, value):
@@ -238,7 +241,7 @@ TABLE = (
         im.TRIP_STOP,
         Guard.stop,
         10,
-        im.OUT_CONTACTOR + im.OUT_ENABLE,
+        im.OUT_CONTACTORS + im.OUT_ENABLE,
         im.OUT_BOND,
         "emergency stop, or the loop it shares",
     ),
@@ -246,7 +249,7 @@ TABLE = (
         im.TRIP_STALE_PERMIT,
         Guard.beat_late,
         0,
-        im.OUT_CONTACTOR + im.OUT_ENABLE,
+        im.OUT_CONTACTORS + im.OUT_ENABLE,
         im.OUT_BOND,
         "no beat for 300 ms",
     ),
@@ -262,16 +265,16 @@ TABLE = (
         im.TRIP_SAMPLING,
         Guard.samples_stopped,
         0,
-        im.OUT_CONTACTOR + im.OUT_ENABLE,
+        im.OUT_CONTACTORS + im.OUT_ENABLE,
         im.OUT_BOND,
         "no samples for 50 ms",
     ),
-    (im.TRIP_RCD, Guard.rcd, 10, im.OUT_CONTACTOR, 0, "RCD of the charger's circuit"),
+    (im.TRIP_RCD, Guard.rcd, 10, im.OUT_CONTACTORS, 0, "RCD of the charger's circuit"),
     (
         im.TRIP_HEAT,
         Guard.heat,
         10,
-        im.OUT_CONTACTOR,
+        im.OUT_CONTACTORS,
         0,
         "over-temperature, with an input of its own",
     ),
@@ -318,3 +321,20 @@ TABLE = (
         "island: a leg under 0.50, after its first good voltage",
     ),
 )
+
+
+def _at(row, point):
+    """The row of a further point: its own trip, cause, time and contactor."""
+    bit, cause, confirm_ms, now, later, text = row
+    return (
+        bit << im.TRIP_SHIFT * point,
+        lambda guard: cause(guard, point),
+        confirm_ms - point if confirm_ms < 0 else confirm_ms,
+        now << im.OUT_SHIFT * point,
+        later,
+        text,
+    )
+
+
+for _point in range(1, im.POINTS):
+    TABLE += tuple([_at(_row, _point) for _row in TABLE if _row[0] & im.POINT_TRIPS])

@@ -29,10 +29,16 @@ BEAT_MS = const(300)
 SAMPLES_MS = const(50)
 
 
-def asks(site):
+def by_pilot(site, point):
     """The point has a device, and asks the car by its own pilot."""
-    device = site[im.POINT_DEVICE]
+    device = site[im.POINT_DEVICE + point]
     return device >= 0 and not site[im.DEVICE_OWNS_PILOT + device]
+
+
+def asks(image, point):
+    """It does, and its contactor is permitted."""
+    coil = im.OUT_CONTACTOR << im.OUT_SHIFT * point
+    return image.commands[im.PERMITS] & coil != 0 and by_pilot(image.site, point)
 
 
 class Causes:
@@ -43,45 +49,46 @@ class Causes:
         self.own = array("i", [0] * OWN)
         self.value = 0
 
-    def overcurrent(self):
+    def overcurrent(self, point=0):
         """Twice the rating over a whole cycle; a current the contacts cannot break is left to
         the breaker."""
-        if self.own[ON_MS] < INRUSH_MS:
+        if self.own[ON_MS + point] < INRUSH_MS:
             return False
         live = self.image.live
         most_ma = 0
-        for leg in range(im.LEGS):
-            if live[im.POINT_FAST_MA + leg] > most_ma:
-                most_ma = live[im.POINT_FAST_MA + leg]
+        first = im.POINT_FAST_MA + point * im.LEGS
+        for at in range(first, first + im.LEGS):
+            if live[at] > most_ma:
+                most_ma = live[at]
         self.value = most_ma
         site = self.image.site
-        device = site[im.POINT_DEVICE]
+        device = site[im.POINT_DEVICE + point]
         if device < 0:
             return False
-        return 2 * site[im.DEVICE_MAX_MA + device] < most_ma <= site[im.POINT_BREAKING_MA]
+        return 2 * site[im.DEVICE_MAX_MA + device] < most_ma <= site[im.POINT_BREAKING_MA + point]
 
-    def pilot_lost(self):
+    def pilot_lost(self, point=0):
         """Contactor permitted, and the pilot not in C or D, or not seen (INV-2). Where the samples
         themselves are looked at (fast.py), they tell: a block's plateau is that of its worst."""
         image = self.image
-        if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or not asks(image.site):
+        if not asks(image, point):
             return False
-        high_mv = image.live[im.POINT_HIGH_MV]
+        high_mv = image.live[im.POINT_HIGH_MV + point]
         self.value = high_mv
-        if image.live[im.POINT_PILOT_AGE_MS] > UNSEEN_MS:
+        if image.live[im.POINT_PILOT_AGE_MS + point] > UNSEEN_MS:
             return True
-        if self.own[LOST] >= 0:
-            return self.own[LOST] > 0
+        if self.own[LOST + point] >= 0:
+            return self.own[LOST + point] > 0
         return high_mv >= PILOT_B_MV or high_mv < PILOT_D_MV
 
-    def vehicle_unfit(self):
+    def vehicle_unfit(self, point=0):
         """Contactor permitted, and the car in D without ventilation, or without its diode."""
         image = self.image
-        if not image.commands[im.PERMITS] & im.OUT_CONTACTOR or not asks(image.site):
+        if not asks(image, point):
             return False
         live = image.live
-        high_mv = live[im.POINT_HIGH_MV]
-        low_mv = live[im.POINT_LOW_MV]
+        high_mv = live[im.POINT_HIGH_MV + point]
+        low_mv = live[im.POINT_LOW_MV + point]
         self.value = low_mv
         if high_mv - low_mv >= SWING_MV and not DIODE_LOW_MV <= low_mv <= DIODE_HIGH_MV:
             return True

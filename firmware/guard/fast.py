@@ -25,7 +25,7 @@ from array import array
 from firmware import image as im
 from firmware.base.viper import const
 from firmware.guard import fast_kernel as kernel
-from firmware.guard.causes import asks
+from firmware.guard.causes import by_pilot
 from firmware.guard.kernel import OVERDUE, PILOT_B_MV, PILOT_D_MV
 
 _HALF_US = const(12_500)  # peaks of one half cycle and the next are never further apart
@@ -53,30 +53,38 @@ class Fast:
         self._crossed_us = board.crossings.age_us if board.crossings is not None else None
         self._feed = board.dead_man.feed if board.dead_man is not None else None
         self._late = getattr(board, "late_blocks", False)
-        self._watch = 0
         site = image.site
         self._islands = site[im.ISLAND_CAPABLE]
         self._overdue_us = OVERDUE * 1000 // site[im.NOMINAL_MHZ] + site[im.DEAD_GRID_MS] * 1000
-        self.memory = array("i", [0] * kernel.SIZE)
+        self._watch = 0
+        self._ma16 = array("i", [0] * im.POINTS)
+        self.memories = [array("i", [0] * kernel.SIZE) for _ in range(im.POINTS)]
         self.calibrate()
 
     def calibrate(self):
         """Take the site's limits and the channels' scales into codes."""
-        memory, analog, site = self.memory, self._analog, self._image.site
+        for point in range(im.POINTS):
+            self._calibrate(point)
+
+    def _calibrate(self, point):
+        memory, analog, site = self.memories[point], self._analog, self._image.site
+        memory[kernel.NUMBER] = point
+        memory[kernel.COIL] = im.OUT_CONTACTOR << im.OUT_SHIFT * point
         memory[kernel.FRAMES], memory[kernel.STRIDE] = analog.block_frames, analog.count
-        c = memory[kernel.PILOT] = analog.find("pilot") if asks(site) else -1
+        asked = by_pilot(site, point)
+        c = memory[kernel.PILOT] = analog.find("pilot", 0, point) if asked else -1
         if c >= 0:
             memory[kernel.HIGH] = self._pilot_code(c, PILOT_B_MV)
             memory[kernel.LOW] = self._pilot_code(c, PILOT_D_MV)
             frame_us = self._block_us // analog.block_frames
             most = memory[kernel.GONE_MOST] = (_LOST_US - self._block_us) // frame_us
             self._watch = most - _TICK_US // frame_us  # frames; by the next tick it might be lost
-        device = site[im.POINT_DEVICE]
+        device = site[im.POINT_DEVICE + point]
         looks = device >= 0 and not self._late
         leg = site[im.DEVICE_LEG + device * im.LEGS] if looks else 0
-        c = memory[kernel.CURRENT] = analog.find("evse_ct", leg) if looks else -1
+        c = memory[kernel.CURRENT] = analog.find("evse_ct", leg, point) if looks else -1
         if c >= 0:
-            self._current_codes(c)
+            self._current_codes(memory, c, device)
 
     def _pilot_code(self, c, mv):
         """The lowest code that is at least so many mV: what sense makes of codes, backwards."""
@@ -86,38 +94,50 @@ class Fast:
         code16 = (mv - analog.low[c]) * 4095 * 16 // span_mv - analog.zero_code16[c]
         return (code16 + 15) // 16
 
-    def _current_codes(self, c):
-        memory, analog, site = self.memory, self._analog, self._image.site
+    def _current_codes(self, memory, c, device):
+        analog, site = self._analog, self._image.site
+        point = memory[kernel.NUMBER]
         peak_ma = analog.high[c] + analog.high[c] * analog.gain_ppm[c] // 1_000_000
-        limit_ma = 2 * site[im.DEVICE_MAX_MA + site[im.POINT_DEVICE]]
+        limit_ma = 2 * site[im.DEVICE_MAX_MA + device]
         memory[kernel.PEAK_LIMIT] = limit_ma * 2047 // peak_ma * 1414 // 1000
-        most = site[im.POINT_BREAKING_MA] * 2047 // peak_ma * 1414 // 1000
+        most = site[im.POINT_BREAKING_MA + point] * 2047 // peak_ma * 1414 // 1000
         memory[kernel.PEAK_MOST] = min(most, _RAIL)
         cycle = min((_CYCLE_US + self._block_us // 2) // self._block_us, kernel.RING_SIZE)
         memory[kernel.CYCLE] = cycle
         limit = min(limit_ma * 2047 // peak_ma, 2047)
         memory[kernel.SQUARES_LIMIT] = limit * limit * cycle * analog.block_frames
-        memory[kernel.CONFIRM] = site[im.POINT_OVERCURRENT_MS] * 1000 // self._block_us
+        confirm_us = site[im.POINT_OVERCURRENT_MS + point] * 1000
+        memory[kernel.CONFIRM] = confirm_us // self._block_us
         memory[kernel.HALF] = _HALF_US // self._block_us
         memory[kernel.QUIET] = kernel.LONG
-        self._ma16 = peak_ma * 16 // 2047 * 707 // 1000  # RMS of a sine for a peak of 1/16 code
+        # RMS of a sine for a peak of 1/16 code
+        self._ma16[point] = peak_ma * 16 // 2047 * 707 // 1000
 
     def on_block(self, codes, first):
         """In the sampling interrupt, for each block of samples; True: the next at once, please."""
-        memory = self.memory
-        found = kernel.look(first, 0, 0, codes, self._middles, memory, self._buffers)
-        if found:
-            if found & kernel.LOST_PILOT:
-                self._guard.trip(im.TRIP_PILOT, self._pilot_mv())
-            if found & kernel.OVERCURRENT:
-                self._guard.trip(im.TRIP_OVERCURRENT, memory[kernel.PEAK] * self._ma16 >> 4)
+        soon = False
+        for memory in self.memories:
+            found = kernel.look(first, 0, 0, codes, self._middles, memory, self._buffers)
+            if found:
+                self._trip(memory, found)
+            if self._watch < memory[kernel.GONE] <= memory[kernel.GONE_MOST]:
+                soon = True
         if self._crossed_us is not None:
             age_us = self._crossed_us()
             if age_us > self._overdue_us:
                 self._grid_dead(age_us)
         if self._feed is not None and self._feed():
             self._guard.trip(im.TRIP_SAMPLING, 0)
-        return self._watch < memory[kernel.GONE] <= memory[kernel.GONE_MOST]
+        return soon
+
+    def _trip(self, memory, found):
+        point = memory[kernel.NUMBER]
+        shift = im.TRIP_SHIFT * point
+        if found & kernel.LOST_PILOT:
+            self._guard.trip(im.TRIP_PILOT << shift, self._pilot_mv(memory))
+        if found & kernel.OVERCURRENT:
+            peak_ma = memory[kernel.PEAK] * self._ma16[point] >> 4
+            self._guard.trip(im.TRIP_OVERCURRENT << shift, peak_ma)
 
     def _grid_dead(self, age_us):
         """It matters only on the grid, and to a source."""
@@ -125,8 +145,8 @@ class Fast:
         if permits & im.OUT_ENABLE and (permits & im.OUT_ISLAND or not self._islands):
             self._guard.trip(im.TRIP_DEAD_GRID, age_us // 1000)
 
-    def _pilot_mv(self):
+    def _pilot_mv(self, memory):
         """The highest level in the block."""
-        analog, c = self._analog, self.memory[kernel.PILOT]
+        analog, c = self._analog, memory[kernel.PILOT]
         mv16 = (analog.high[c] - analog.low[c]) // 16
-        return (self.memory[kernel.HIGHEST] * mv16 // 4095 << 4) + analog.low[c]
+        return (memory[kernel.HIGHEST] * mv16 // 4095 << 4) + analog.low[c]

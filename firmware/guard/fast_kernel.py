@@ -35,7 +35,9 @@ RING = const(21)  # squares, block by block
 RING_SIZE = const(16)
 GONE_MOST = const(37)  # frames; beyond, it is lost
 CLEAR = const(38)  # frames since its last sample in B or A
-SIZE = const(39)
+COIL = const(39)  # OUT_CONTACTOR of the point
+NUMBER = const(40)  # of the point
+SIZE = const(41)
 
 CLEAR_LEAST = const(17)  # frames of 192 us: see look()
 
@@ -48,8 +50,8 @@ LONG = const(1_000_000)  # blocks or frames: counters stop here
 
 @micropython.viper
 def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) -> int:
-    """LOST_PILOT, OVERCURRENT or both, of the block that begins at code i. buffers: commands,
-    trips and the guard's own measures. The first three arguments are what viper keeps in
+    """LOST_PILOT, OVERCURRENT or both, of a point in the block that begins at code i. buffers:
+    commands, trips and the guard's own measures. The first three arguments are what viper keeps in
     registers; `code` and `end` are only variables.
 
     Two samples in C or D, one after the other among those above E, and none in B or A for 17
@@ -62,7 +64,7 @@ def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) 
     stride = memory[STRIDE]
     size = memory[FRAMES] * stride
     first = i
-    closed = ptr32(buffers[0])[int(im.PERMITS)] & int(im.OUT_CONTACTOR)
+    closed = ptr32(buffers[0])[int(im.PERMITS)] & memory[COIL]
     found = 0
 
     c = memory[PILOT]
@@ -104,7 +106,7 @@ def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) 
         memory[GONE] = gone
         memory[PROOF] = proof
         memory[HIGHEST] = highest
-        ptr32(buffers[2])[int(LOST)] = lost
+        ptr32(buffers[2])[int(LOST) + memory[NUMBER]] = lost
 
     c = memory[CURRENT]
     if c >= 0:
@@ -143,9 +145,9 @@ def look(i: int, code: int, end: int, samples, middles, memory_buffer, buffers) 
         elif held > 0:
             held -= 1
         watch = 0
-        if closed and ptr32(buffers[1])[int(im.OUTPUTS)] & int(im.OUT_CONTACTOR):
+        if closed and ptr32(buffers[1])[int(im.OUTPUTS)] & memory[COIL]:
             own = ptr32(buffers[2])
-            if own[int(ON_MS)] >= own[int(BLANK_MS)]:
+            if own[int(ON_MS) + memory[NUMBER]] >= own[int(BLANK_MS)]:
                 watch = 1
         if not watch:
             quiet = LONG

@@ -8,20 +8,20 @@
 from firmware import image as im
 from firmware.base.viper import const, micropython, ptr32
 
-# the guard's own limits and how long the contactor's output has been on: indices of `own`
+# the guard's own limits, and what it has seen: indices of `own`
 BLANK_MS = const(0)
 PILOT_HIGHEST_MV = const(1)
 PILOT_LOWEST_MV = const(2)
 PILOT_LOST_MS = const(3)
 BEAT_LATE_MS = const(4)
 SAMPLES_LATE_MS = const(5)
-ON_MS = const(6)
-SEES = const(7)  # SEES_NOTHING, SEES_VOLTAGE or SEES_CROSSINGS: how a dead grid shows
-LOST = const(8)  # by the samples (fast.py) the pilot is lost: 1, not: 0; nobody looks at them: -1
-HOUSE = const(9)  # the board samples every leg of the house's side
-GOOD = const(10)  # the island that forms has had a good voltage
-OFF_MS = const(11)  # since the enable's output went
-OWN = const(12)  # how many
+SEES = const(6)  # SEES_NOTHING, SEES_VOLTAGE or SEES_CROSSINGS: how a dead grid shows
+HOUSE = const(7)  # the board samples every leg of the house's side
+GOOD = const(8)  # the island that forms has had a good voltage
+OFF_MS = const(9)  # since the enable's output went
+ON_MS = const(10)  # [point] its contactor's output has been on
+LOST = const(12)  # [point] by the samples (fast.py) its pilot is lost: 1, not: 0; unseen: -1
+OWN = const(14)  # how many, for two points
 
 PILOT_B_MV = const(8_000)  # B begins; the gap below it still belongs to C
 PILOT_D_MV = const(1_001)  # the gap above E still belongs to D
@@ -49,40 +49,44 @@ def causes(site_buffer, live_buffer, commands_buffer, trips_buffer, own_buffer) 
     permits = commands[int(im.PERMITS)]
     found = 0
 
-    device = site[int(im.POINT_DEVICE)]
-    if device >= 0 and own[ON_MS] >= own[BLANK_MS]:
-        at = int(im.POINT_FAST_MA)
-        legs = int(im.LEGS)
-        most_ma = 0
-        leg = 0
-        while leg < legs:
-            if live[at + leg] > most_ma:
-                most_ma = live[at + leg]
-            leg += 1
-        if most_ma > 2 * site[int(im.DEVICE_MAX_MA) + device]:
-            if most_ma <= site[int(im.POINT_BREAKING_MA)]:
-                found = int(im.TRIP_OVERCURRENT)
+    point = 0
+    while point < int(im.POINTS):
+        device = site[int(im.POINT_DEVICE) + point]
+        if device >= 0 and own[ON_MS + point] >= own[BLANK_MS]:
+            at = int(im.POINT_FAST_MA) + point * int(im.LEGS)
+            most_ma = 0
+            leg = 0
+            while leg < int(im.LEGS):
+                if live[at + leg] > most_ma:
+                    most_ma = live[at + leg]
+                leg += 1
+            if most_ma > 2 * site[int(im.DEVICE_MAX_MA) + device]:
+                if most_ma <= site[int(im.POINT_BREAKING_MA) + point]:
+                    found |= int(im.TRIP_OVERCURRENT) << int(im.TRIP_SHIFT) * point
 
-    asks = 0
-    if device >= 0 and not site[int(im.DEVICE_OWNS_PILOT) + device]:
-        asks = permits & int(im.OUT_CONTACTOR)
-    if asks:
-        high_mv = live[int(im.POINT_HIGH_MV)]
-        low_mv = live[int(im.POINT_LOW_MV)]
-        lost = own[LOST]
-        if live[int(im.POINT_PILOT_AGE_MS)] > own[PILOT_LOST_MS]:
-            found |= int(im.TRIP_PILOT)
-        elif lost > 0:
-            found |= int(im.TRIP_PILOT)
-        elif lost < 0:
-            if high_mv >= own[PILOT_HIGHEST_MV] or high_mv < own[PILOT_LOWEST_MV]:
-                found |= int(im.TRIP_PILOT)
-        if high_mv - low_mv >= SWING_MV:
-            if low_mv > DIODE_HIGH_MV or low_mv < DIODE_LOW_MV:
-                found |= int(im.TRIP_VEHICLE)
-        if high_mv < PILOT_C_MV and high_mv >= PILOT_D_MV:
-            if not live[int(im.INPUTS)] & int(im.IN_VENTILATION):
-                found |= int(im.TRIP_VEHICLE)
+        asks = 0
+        if device >= 0 and not site[int(im.DEVICE_OWNS_PILOT) + device]:
+            asks = permits & int(im.OUT_CONTACTOR) << int(im.OUT_SHIFT) * point
+        if asks:
+            high_mv = live[int(im.POINT_HIGH_MV) + point]
+            low_mv = live[int(im.POINT_LOW_MV) + point]
+            lost = own[LOST + point]
+            own_trips = 0
+            if live[int(im.POINT_PILOT_AGE_MS) + point] > own[PILOT_LOST_MS]:
+                own_trips = int(im.TRIP_PILOT)
+            elif lost > 0:
+                own_trips = int(im.TRIP_PILOT)
+            elif lost < 0:
+                if high_mv >= own[PILOT_HIGHEST_MV] or high_mv < own[PILOT_LOWEST_MV]:
+                    own_trips = int(im.TRIP_PILOT)
+            if high_mv - low_mv >= SWING_MV:
+                if low_mv > DIODE_HIGH_MV or low_mv < DIODE_LOW_MV:
+                    own_trips |= int(im.TRIP_VEHICLE)
+            if high_mv < PILOT_C_MV and high_mv >= PILOT_D_MV:
+                if not live[int(im.INPUTS)] & int(im.IN_VENTILATION):
+                    own_trips |= int(im.TRIP_VEHICLE)
+            found |= own_trips << int(im.TRIP_SHIFT) * point
+        point += 1
 
     fast_age_ms = live[int(im.FAST_AGE_MS)]
     if fast_age_ms > own[SAMPLES_LATE_MS]:

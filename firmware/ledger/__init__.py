@@ -55,9 +55,9 @@ def may_erase(image):
 
     Permitted, written and fed back must all say open.
     """
-    if image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.trips[im.OUTPUTS] & im.OUT_CONTACTOR:
+    if (image.commands[im.PERMITS] | image.trips[im.OUTPUTS]) & im.OUT_CONTACTORS:
         return False
-    if image.readings[im.INPUTS] & im.IN_CONTACTOR:
+    if image.readings[im.INPUTS] & im.IN_CONTACTORS:
         return False
     return image.commands[im.ISLAND_STATE] == im.ISLAND_GRID
 

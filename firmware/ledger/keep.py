@@ -81,6 +81,12 @@ class Keep:
         requests = image.requests
         standing = self._said.get(STANDING, (0, 0, 0, 0))
         requests[im.REMEMBERED_FAULTS] = standing[0] & faults
+        nobodys = standing[0] & im.FAULTS_OF_POINT  # by a record that names no point: every one's
+        for point in range(im.POINTS):
+            nobodys &= ~standing[2 + point]
+        for point in range(im.POINTS):
+            its = (standing[2 + point] | nobodys) & faults
+            requests[im.POINT_REMEMBERED_FAULTS + point] = its
         self.trips = standing[1] & trips
         for i in range(im.MEMORIES):
             words = self._said.get(MEMORIES_OF_CORE + i // _WORDS, (0, 0, 0, 0))
@@ -139,12 +145,30 @@ class Keep:
 
     def watch(self):
         """In every control cycle: a new fault or trip does not wait for a second."""
-        image = self._image
-        faults = image.commands[im.FAULTS] & self._faults
-        trips = image.trips[im.TRIPPED] & self._trips
-        said = self._said.get(STANDING, (0, 0, 0, 0))
-        if faults & ~said[0] or trips & ~said[1]:
-            self._put(STANDING, (faults | said[0], trips | said[1], 0, 0), _NEW)
+        said = self._said.get(STANDING, _NONE)
+        if not self._new(said):
+            return
+        now = self._standing()
+        self._put(STANDING, tuple([now[i] | said[i] for i in range(_WORDS)]), _NEW)
+
+    def _new(self, said):
+        """Whether something stands that has not been said; in every cycle, so without a tuple."""
+        commands = self._image.commands
+        if self._image.trips[im.TRIPPED] & self._trips & ~said[1]:
+            return True
+        for point in range(im.POINTS):
+            if commands[im.POINT_FAULTS + point] & self._faults & ~said[2 + point]:
+                return True
+        return commands[im.FAULTS] & self._faults & ~said[0] != 0
+
+    def _standing(self):
+        """What a record shall hold: faults, trips, and each point's own faults."""
+        commands = self._image.commands
+        words = [commands[im.FAULTS] & self._faults, self._image.trips[im.TRIPPED] & self._trips]
+        for point in range(_WORDS - 2):
+            used = commands[im.POINT_FAULTS + point] if point < im.POINTS else 0
+            words.append(used & self._faults)
+        return tuple(words)
 
     def note(self):
         """Somebody has just given a command."""
@@ -230,14 +254,8 @@ class Keep:
         self._put(OWNER, (chosen | configured << 8, reserves[0], reserves[1], island), _OWNER)
 
     def _note_over(self, dt_ms):
-        image = self._image
-        now = (
-            image.commands[im.FAULTS] & self._faults,
-            image.trips[im.TRIPPED] & self._trips,
-            0,
-            0,
-        )
-        if self._said.get(STANDING, (0, 0, 0, 0)) == now:
+        now = self._standing()
+        if self._said.get(STANDING, _NONE) == now:
             self._gone_ms = 0
             return
         self._gone_ms += dt_ms

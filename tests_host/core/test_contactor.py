@@ -80,7 +80,7 @@ REFUSALS = {
     "no offer": {"commands": {"OFFER_MA": 0}},
     "islanded": {"commands": {"ISLAND_STATE": f.ISLAND_ISLANDED}},
     "site not sensed": {"commands": {"ISLAND_STATE": f.ISLAND_SENSING}},
-    "cable fault": {"commands": {"FAULTS": f.FAULT_CABLE}},
+    "cable fault": {"commands": {"POINT_FAULTS": f.FAULT_CABLE}},
     "tripped": {"trips": {"TRIPPED": f.TRIP_OVERCURRENT}},
     "emergency stop": {"inputs": f.IN_ESTOP},
     "rcd": {"inputs": f.IN_RCD},

@@ -165,7 +165,7 @@ def any_car_may_have_power(patch: pytest.MonkeyPatch) -> None:
             self.diode_ok = True
             return pilot.classify(self._image.readings[f.POINT_HIGH_MV], self.state)
 
-    patch.setattr("firmware.core.Pilot", Blind)
+    patch.setattr("firmware.core.vehicle.point.Pilot", Blind)
 
 
 def no_escalation(patch: pytest.MonkeyPatch) -> None:
@@ -276,7 +276,7 @@ def test_the_walk_finds_nothing_and_goes_everywhere() -> None:
         def step(dt_ms: int, bench: Bench = bench, real: Callable[[int], None] = real) -> None:
             nonlocal trips, faults
             real(dt_ms)
-            states.add(bench.core.contactor.state)
+            states.add(bench.core.points[0].contactor.state)
             trips |= bench.image.trips[f.TRIPPED]
             faults |= bench.image.commands[f.FAULTS]
 

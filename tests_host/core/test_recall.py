@@ -108,9 +108,10 @@ def test_core_shows_them_from_the_start() -> None:
     image = healthy(ISLAND_CAPABLE=1)
     every = (1 << len(f.FAULT_NAMES)) - 1
     image.requests[f.REMEMBERED_FAULTS] = every
+    image.requests[f.POINT_REMEMBERED_FAULTS] = every & f.FAULTS_OF_POINT
     core = Core(image)
     mine = f.FAULT_PILOT | f.FAULT_DIODE | f.FAULT_CABLE  # what is measured is measured anew
-    rooms = core.contactor.faults | core.island.faults
+    rooms = core.points[0].contactor.faults | core.island.faults
     assert rooms & mine == 0 and image.commands[f.FAULTS] & rooms == rooms
     assert rooms & (f.FAULT_WELD | f.FAULT_BOND | f.FAULT_NEUTRAL | f.FAULT_ISLAND_STOP)
     core.step(100)
@@ -121,6 +122,7 @@ def test_a_replay_that_sets_the_requests_later_decides_the_same() -> None:
     image = healthy(ISLAND_CAPABLE=1)
     core = Core(image)
     image.requests[f.REMEMBERED_FAULTS] = f.FAULT_WELD | f.FAULT_BOND
+    image.requests[f.POINT_REMEMBERED_FAULTS] = f.FAULT_WELD
     core.step(100)
     assert image.commands[f.FAULTS] & (f.FAULT_WELD | f.FAULT_BOND) == f.FAULT_WELD | f.FAULT_BOND
     assert image.commands[f.POINT_CONTACTOR_STATE] == f.CONTACTOR_FAULT

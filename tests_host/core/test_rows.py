@@ -23,7 +23,8 @@ GEOMETRIES = {
     "the other way round": ({}, (1, 0)),
     "one idle row before": ({"DEVICES": 3}, (1, 2)),
     "last of eight": ({"DEVICES": 8}, (6, 7)),
-    "one more of everything": ({"DEVICES": 3, "POINTS": 2, "ISSUERS": 9, "NODES": 33}, (0, 2)),
+    "one more of everything": ({"DEVICES": 3, "ISSUERS": 9, "NODES": 33}, (0, 2)),
+    "one point less": ({"POINTS": 1}, (0, 1)),
 }
 
 

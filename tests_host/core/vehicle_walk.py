@@ -99,9 +99,14 @@ def charging(
         yield decided
 
 
-def closes(_point: int) -> int:
+def closes(point: int) -> int:
     """The auxiliary contact of a point's contactor."""
-    return im.IN_CONTACTOR
+    return im.IN_CONTACTOR << im.IN_SHIFT * point
+
+
+def as_of_first(bits: int, point: int, shift: int) -> int:
+    """Bits of a word that are the site's or the point's, where those of the first point lie."""
+    return bits & (1 << shift) - 1 | bits >> shift * point
 
 
 class Pins:
@@ -112,7 +117,7 @@ class Pins:
 def guarded(
     image: Image, rows: list[int], die: random.Random, gateway: bool
 ) -> Iterator[list[int]]:
-    point, converter = 0, rows[1]
+    point, converter = im.POINTS - 1, rows[1]
     wired(image, rows, gateway, point)
     pins, live, commands = Pins(), image.live, image.commands
     image.site[im.ISLAND_CAPABLE] = 1
@@ -136,11 +141,14 @@ def guarded(
         elif what == 4:
             commands[im.SETPOINT_MODE + converter] = die.choice((1, 1, 2))
         elif what == 5:
-            commands[im.PERMITS] = im.OUT_CONTACTOR | die.choice((0, im.OUT_ENABLE, im.OUT_BOND))
+            commands[im.PERMITS] = im.OUT_CONTACTOR << im.OUT_SHIFT * point | die.choice(
+                (0, im.OUT_ENABLE, im.OUT_BOND)
+            )
         elif what < 10:
             commands[im.TRIP_ACK] = image.trips[im.TRIPPED]
         guard.tick(10)
-        yield [pins.bits, image.trips[im.TRIPPED], image.trips[im.TRIP_VALUE]]
+        tripped = as_of_first(image.trips[im.TRIPPED], point, im.TRIP_SHIFT)
+        yield [as_of_first(pins.bits, point, im.OUT_SHIFT), tripped, image.trips[im.TRIP_VALUE]]
 
 
 def both(

@@ -80,7 +80,7 @@ def test_planted_mistakes_in_the_look_at_the_pilot_are_caught(mistake: str) -> N
     dice = random.Random(9)
     for _ in range(400):
         rig = post()
-        memory = rig.fast.memory
+        memory = rig.fast.memories[0]
         if mistake == "a block too long":
             memory[k.GONE_MOST] += FRAMES
         rig.now_us = dice.randrange(100_000)

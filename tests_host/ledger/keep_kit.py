@@ -132,9 +132,10 @@ class Life:
         self.keep.note()
         self.note()
 
-    def alarm(self, faults: int, trips: int) -> None:
+    def alarm(self, faults: int, trips: int, point: int = 0) -> None:
         """They stand from now on, beside what did."""
         self.image.commands[im.FAULTS] |= faults
+        self.image.commands[im.POINT_FAULTS + point] |= faults & im.FAULTS_OF_POINT
         self.image.trips[im.TRIPPED] |= trips
         kept = faults & KEPT_FAULTS, trips & KEPT_TRIPS
         self.now = replace(

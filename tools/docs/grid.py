@@ -39,6 +39,7 @@ def trips() -> Iterator[str]:
             text,
         )
         for bit, cause, confirm_ms, now, later, text in guard.TABLE
+        if not bit >> im.TRIP_SHIFT  # a further point's is the first one's
     )
     yield from markdown("trip | cause | after | drops | 100 ms later | meaning", rows)
     yield ""

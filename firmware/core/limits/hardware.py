@@ -14,6 +14,7 @@ from firmware.core.vehicle.rights import (
     authorised,
     enable_trips,
     gateway_ready,
+    trips_of,
 )
 
 _STALE_MS = const(2_000)  # INV-4
@@ -69,12 +70,12 @@ def _point_cut(at):
 
 def _point_tripped(at):
     """A trip waits to be acknowledged; not service and enable."""
-    return at.trips[im.TRIPPED] & ~ENABLE_ALONE
+    return trips_of(at.image, at.point) & ~ENABLE_ALONE
 
 
 def _not_followed(at):
     """The car drew more than offered."""
-    return at.commands[im.FAULTS] & im.FAULT_NOT_FOLLOWED != 0
+    return at.commands[im.POINT_FAULTS + at.point] & im.FAULT_NOT_FOLLOWED != 0
 
 
 def _contactor_busy(at):

@@ -296,7 +296,9 @@ class Follower:
     def _watch_enable(self, enabled, dt_ms):
         """Power well after the enable fell: the next switch up opens, and stays so."""
         self._off_ms = longer(not enabled, self._off_ms, dt_ms)
-        closed = self._trips[im.OUTPUTS] & im.OUT_CONTACTOR
+        closed = self._point >= 0 and (
+            self._trips[im.OUTPUTS] & im.OUT_CONTACTOR << im.OUT_SHIFT * self._point
+        )
         self._open_ms = longer(not closed, self._open_ms, dt_ms)
         if self._off_ms < _ENABLE_MS + self.seen.age_ms or not self.seen.runs():
             self._live_ms = 0

@@ -18,7 +18,9 @@ from firmware.core.vehicle.rights import (
     gateway_barred,
     gateway_done,
     gateway_ready,
+    set_faults,
     speaks_itself,
+    trips_of,
     unprotected,
 )
 from firmware.core.vehicle.wear import Wear
@@ -42,18 +44,21 @@ _OPENING_TRIPS = (
 _OWN_FAULTS = im.FAULT_WELD + im.FAULT_STUCK_OPEN + im.FAULT_NOT_FOLLOWED
 _FAULTS = _OWN_FAULTS + im.FAULT_STAYS_LIVE
 KEPT_FAULTS = _OWN_FAULTS  # they outlive a reset
-_CLOSING_FAULTS = _OWN_FAULTS + im.FAULT_PILOT + im.FAULT_DIODE + im.FAULT_CABLE + im.FAULT_PEN
+_CLOSING_FAULTS = _OWN_FAULTS + im.FAULT_PILOT + im.FAULT_DIODE + im.FAULT_CABLE
 
 
 STATES = range(len(im.CONTACTOR_NAMES))
 
 
 class Contactor:
-    """`permit` is OUT_CONTACTOR or 0; `state` is CONTACTOR_*. See TABLE."""
+    """`permit` is the point's OUT_CONTACTOR or 0; `state` is CONTACTOR_*. See TABLE."""
 
     def __init__(self, image, pilot, point=0):
         self._image = image
         self._point = point
+        self._coil = im.OUT_CONTACTOR << im.OUT_SHIFT * point
+        self._released = im.OUT_RELEASE << im.OUT_SHIFT * point
+        self._contact = im.IN_CONTACTOR << im.IN_SHIFT * point
         self._device = -1  # in its circuit
         self._gateway = False  # which speaks with the car itself
         self._pilot = pilot
@@ -65,7 +70,7 @@ class Contactor:
         self._seen_acknowledge = 0
         self.state_ms = 0
         self.against_ms = 0  # how long the auxiliary contact has disagreed with the permit
-        self.release = 0  # OUT_RELEASE or 0
+        self.release = 0  # the point's OUT_RELEASE or 0
         self._release_ms = 0
         self._dry = 0
         self.draw = Draw(image, point)
@@ -93,7 +98,7 @@ class Contactor:
                 self._enter(target, fault, loaded)
                 break
         self._switch_off_above(dt_ms)
-        commands[im.FAULTS] = commands[im.FAULTS] & ~_FAULTS | self.faults
+        set_faults(commands, self._point, _FAULTS, self.faults)
         commands[im.POINT_CONTACTOR_STATE + self._point] = self.state
 
     # --- what the table asks -----------------------------------------------------------------
@@ -105,10 +110,12 @@ class Contactor:
         device, point = self._device, self._point
         if device < 0:
             return False
-        trips = image.trips[im.TRIPPED]
+        trips = trips_of(image, point)
         if not self._gateway:
             trips &= ~ENABLE_ALONE
-        if unprotected(image) or trips or commands[im.FAULTS] & _CLOSING_FAULTS:
+        if unprotected(image) or trips or commands[im.FAULTS] & im.FAULT_PEN:
+            return False
+        if commands[im.POINT_FAULTS + point] & _CLOSING_FAULTS:
             return False
         if self.wear.left_ms or not authorised(image, point):
             return False
@@ -136,7 +143,7 @@ class Contactor:
         PEN, a car that does not follow or not in the time that INV-3 leaves, or the guard has
         opened."""
         image = self._image
-        if unprotected(image) or image.trips[im.TRIPPED] & _OPENING_TRIPS:
+        if unprotected(image) or trips_of(image, self._point) & _OPENING_TRIPS:
             return True
         if image.commands[im.FAULTS] & im.FAULT_PEN or self.faults & im.FAULT_NOT_FOLLOWED:
             return True
@@ -200,7 +207,7 @@ class Contactor:
         return self._image.readings[im.INPUTS_AGE_MS] <= INPUTS_STALE_MS
 
     def _auxiliary(self):
-        return self._image.readings[im.INPUTS] & im.IN_CONTACTOR != 0
+        return self._image.readings[im.INPUTS] & self._contact != 0
 
     def _unplugged(self):
         image = self._image
@@ -238,7 +245,7 @@ class Contactor:
             or state == im.CONTACTOR_CLOSED
             or state == im.CONTACTOR_EMPTYING
         ):
-            permit = im.OUT_CONTACTOR
+            permit = self._coil
         if permit != self.permit:
             self.permit = permit
             self.against_ms = 0
@@ -275,7 +282,7 @@ class Contactor:
             self._release_ms = 0
             return
         if self._image.site[im.WELD_RELEASE]:
-            self.release = im.OUT_RELEASE
+            self.release = self._released
             if self._release_ms < _RELEASE_MS:
                 self._release_ms += dt_ms
                 return

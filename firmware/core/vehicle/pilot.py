@@ -11,7 +11,7 @@ from array import array
 from firmware import image as im
 from firmware.base.timer import grown
 from firmware.base.viper import const
-from firmware.core.vehicle.rights import speaks_itself
+from firmware.core.vehicle.rights import set_faults, speaks_itself
 
 LEAST_MA = const(6_000)  # IEC 61851-1: no smaller current can be offered
 _STALE_MS = const(200)
@@ -21,6 +21,7 @@ _DIODE_LOW_MV = const(-13_000)  # with a diode the car leaves the low plateau al
 _DIODE_HIGH_MV = const(-11_000)
 _AGAIN_MS = const(60_000)  # a missing diode is looked for again after so long
 _AGAIN = const(3)  # times; offering PWM gives nobody power
+_FAULTS = im.FAULT_PILOT + im.FAULT_DIODE
 _STEADY_HIGH = const(1000)  # permille: X1, steady +12 V
 
 # From the top: a level at or above `floor` is `state`. In a gap between two windows a car that
@@ -125,13 +126,11 @@ class Pilot:
             self._begin()
         self._remember()
         seen = self.state
-        faults = commands[im.FAULTS] & ~(im.FAULT_PILOT | im.FAULT_DIODE)
-        if self._diode_fault:
-            faults |= im.FAULT_DIODE
+        faults = im.FAULT_DIODE if self._diode_fault else 0
         odd = seen == im.PILOT_UNKNOWN and not self._afresh
         if fresh and (odd or seen == im.PILOT_E or seen == im.PILOT_F):
             faults |= im.FAULT_PILOT
-        commands[im.FAULTS] = faults
+        set_faults(commands, point, _FAULTS, faults)
         commands[im.POINT_PILOT_STATE + point] = self.state
 
     def drive(self):

@@ -8,7 +8,7 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.core.vehicle.rights import speaks_itself
+from firmware.core.vehicle.rights import set_faults, speaks_itself
 
 _STALE_MS = const(2_000)  # INV-4
 _STEPS = const(2)  # the same rung in so many steps
@@ -58,8 +58,8 @@ class Proximity:
         fresh = readings[im.POINT_PROXIMITY_AGE_MS + point] <= _STALE_MS
         self._debounce(rung(readings[im.POINT_PROXIMITY_OHM + point] if fresh else im.UNKNOWN))
         commands[im.POINT_CABLE_MA + point] = _RATING_MA[self._rung]
-        faults = commands[im.FAULTS] & ~im.FAULT_CABLE
-        commands[im.FAULTS] = faults | im.FAULT_CABLE if self._rung == _SHORT else faults
+        short = im.FAULT_CABLE if self._rung == _SHORT else 0
+        set_faults(commands, point, im.FAULT_CABLE, short)
 
     def _debounce(self, seen):
         if seen == self._candidate:

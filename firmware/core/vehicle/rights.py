@@ -12,6 +12,24 @@ ENABLE_ALONE = im.TRIP_SERVICE + im.TRIP_ENABLE  # nothing to a car that charges
 _MEASURED_MS = const(2_000)  # INV-4
 
 
+def trips_of(image, point):
+    """TRIP_* that concern a point: the site's, and its own."""
+    tripped = image.trips[im.TRIPPED]
+    return tripped & im.SITE_TRIPS | tripped >> im.TRIP_SHIFT * point & im.POINT_TRIPS
+
+
+def set_faults(commands, point, mask, bits):
+    """Of a point's own faults those in `mask` are `bits` now; FAULTS has them of every point."""
+    at = im.POINT_FAULTS + point
+    if commands[at] & mask == bits:
+        return
+    commands[at] = commands[at] & ~mask | bits
+    faults = commands[im.FAULTS] & ~im.FAULTS_OF_POINT
+    for at in range(im.POINT_FAULTS, im.POINT_FAULTS + im.POINTS):
+        faults |= commands[at]
+    commands[im.FAULTS] = faults
+
+
 def unprotected(image):
     """Emergency stop, RCD or over-temperature, or nobody knows."""
     readings = image.readings

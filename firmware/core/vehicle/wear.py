@@ -38,13 +38,14 @@ class Wear:
     def recall(self):
         """The accounts as they stood before a reset or power cut; time without power is none. One
         that ever closed may just have opened: it rests."""
-        word = self._image.requests[im.REMEMBERED + im.MEMORY_WEAR] - 1
+        memory = im.MEMORY_WEAR + self._point
+        word = self._image.requests[im.REMEMBERED + memory] - 1
         if word >= 0:
             self._pause_ms = MIN_OFF_MS
             self._hour_ms = min(word % _SHARE * HOUR_MS, HOUR_HOLDS_MS)
             self._day_ms = min(word // _SHARE * DAY_MS, DAY_HOLDS_MS)
             self._pause_ms = MIN_OFF_MS  # it may have opened just now
-        self._image.commands[im.MEMORY + im.MEMORY_WEAR] = word + 1 if word >= 0 else 0
+        self._image.commands[im.MEMORY + memory] = word + 1 if word >= 0 else 0
 
     def step(self, dt_ms, person):
         """Let the pauses and the accounts run; a person or a minute without a car ends a pause."""
@@ -81,7 +82,8 @@ class Wear:
         self._day_ms += DAY_MS
         hours = (self._day_ms + DAY_MS - 1) // DAY_MS
         tenths = (self._hour_ms + HOUR_MS - 1) // HOUR_MS
-        self._image.commands[im.MEMORY + im.MEMORY_WEAR] = hours * _SHARE + tenths + 1
+        memory = im.MEMORY + im.MEMORY_WEAR + self._point
+        self._image.commands[memory] = hours * _SHARE + tenths + 1
 
     def opened(self, loaded):
         """It was told to open, `loaded` with current flowing, or not known."""

@@ -6,6 +6,7 @@ from firmware.guard.fast_kernel import (
     AT,
     CLEAR,
     CLEAR_LEAST,
+    COIL,
     CONFIRM,
     CURRENT,
     CYCLE,
@@ -19,6 +20,7 @@ from firmware.guard.fast_kernel import (
     LONG,
     LOST_PILOT,
     LOW,
+    NUMBER,
     OVERCURRENT,
     PEAK,
     PEAK_LIMIT,
@@ -37,7 +39,7 @@ from firmware.guard.kernel import BLANK_MS, LOST, ON_MS
 
 def look(first, _code, _end, samples, middles, memory, buffers):
     commands, trips, own = buffers
-    permitted = commands[im.PERMITS] & im.OUT_CONTACTOR
+    permitted = commands[im.PERMITS] & memory[COIL]
     found = 0
     if memory[PILOT] >= 0:
         codes = _channel(samples, first, memory, PILOT)
@@ -56,12 +58,12 @@ def look(first, _code, _end, samples, middles, memory, buffers):
         memory[GONE], memory[PROOF] = min(gone, LONG), inside[-1]
         memory[CLEAR] = min(len(codes) - 1 - above[-1], LONG)
         memory[HIGHEST] = max([codes[n] for n in shown] + [0])
-        own[LOST] = 1 if lost else 0
+        own[LOST + memory[NUMBER]] = 1 if lost else 0
     if memory[CURRENT] >= 0:
         middle = middles[memory[CURRENT]]
         values = [code - middle for code in _channel(samples, first, memory, CURRENT)]
         _remember(memory, max([abs(x) for x in values]), sum([x * x for x in values]))
-        on = trips[im.OUTPUTS] & im.OUT_CONTACTOR and own[ON_MS] >= own[BLANK_MS]
+        on = trips[im.OUTPUTS] & memory[COIL] and own[ON_MS + memory[NUMBER]] >= own[BLANK_MS]
         if _overcurrent(memory, permitted and on):
             found |= OVERCURRENT
     return found
