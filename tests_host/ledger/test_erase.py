@@ -130,16 +130,14 @@ def test_inv_9_ledger_and_keep_do_not_even_ask(section: str, field: int, value: 
     assert flash.log, "and once all is off they do"
 
 
-ENERGISED = (
-    "image.commands[im.PERMITS] & im.OUT_CONTACTOR or image.trips[im.OUTPUTS] & im.OUT_CONTACTOR"
-)
+ENERGISED = "(image.commands[im.PERMITS] | image.trips[im.OUTPUTS]) & im.OUT_CONTACTORS"
 ASKED = "if self.may_erase is None or not self.may_erase():"
 MISTAKES = (
     (ledger, "return image.commands[im.ISLAND_STATE] == im.ISLAND_GRID", "return True"),
     (ledger, "[im.ISLAND_STATE] == im.ISLAND_GRID", "[im.ISLAND_STATE] != im.ISLAND_GRID"),
-    (ledger, "if image.readings[im.INPUTS] & im.IN_CONTACTOR:", "if False:"),
-    (ledger, ENERGISED, "image.commands[im.PERMITS] & im.OUT_CONTACTOR"),
-    (ledger, ENERGISED, "image.trips[im.OUTPUTS] & im.OUT_CONTACTOR"),
+    (ledger, "if image.readings[im.INPUTS] & im.IN_CONTACTORS:", "if False:"),
+    (ledger, ENERGISED, "image.commands[im.PERMITS] & im.OUT_CONTACTORS"),
+    (ledger, ENERGISED, "image.trips[im.OUTPUTS] & im.OUT_CONTACTORS"),
     (ledger, "storage.may_erase = lambda: may_erase(image)", "storage.may_erase = lambda: True"),
     (ledger, "erase = may_erase(self.image)", "erase = True"),
     (keep, "erase = may_erase(self._image)", "erase = True"),
