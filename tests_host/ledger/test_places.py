@@ -220,7 +220,7 @@ def before_version_1(sessions: list[int], open_session: int) -> Flash:
     for ring in rings:
         while ring.next_sector() >= 0:
             ring.prepare(True)
-    total = 0
+    total, values = 0, (0,) * 11
     for number, wh in enumerate(sessions, 1):
         total += wh
         values = (number, 100, 160, 3600, wh, 0, 0, 5, total, 70, 30)
@@ -229,7 +229,7 @@ def before_version_1(sessions: list[int], open_session: int) -> Flash:
     if open_session:
         values = (number, 0, 0, 60, open_session, 0, 0, 0, total + open_session, 80, 40)
         assert rings[1].append(OPEN, 0, values)
-    assert rings[1].append(IDLE, 0, values) or not open_session
+    assert rings[1].append(IDLE, 0, values)
     return flash
 
 

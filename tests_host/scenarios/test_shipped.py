@@ -26,7 +26,7 @@ WHOLE_S = 300  # scenarios up to this length are run whole
 STEP_US = 100_000
 ALWAYS = {
     "lost_broker", "outage", "outage_long", "overload_25a", "silent_bus", "split_phase_busbar",
-    "stale_meter", "sunny_day", "unplugged",
+    "stale_meter", "sunny_day", "two_batteries", "unplugged",
 }  # fmt: skip
 
 
