@@ -34,10 +34,6 @@ _LONGEST_LINE = 560  # a command with its payload
 _CTRL_C = 3
 
 
-def _names(bits, names):
-    return [name for i, name in enumerate(names) if bits & 1 << i]
-
-
 class Console:
     """`board` needs `console`, a stream of bytes; `name`, `names` of the rows and `errors` are the
     configuration's."""
@@ -66,7 +62,7 @@ class Console:
         self._command = command
 
     def _energised(self):
-        return energised(self._image, not self._errors)
+        return energised(self._image, self._names, not self._errors)
 
     def report(self):
         """What the board says of itself, for JSON."""
@@ -85,9 +81,9 @@ class Console:
             "heap_total": gc.mem_free() + gc.mem_alloc(),
             "guard_ticks": image.trips[im.GUARD_TICKS],
             "energised": self._energised(),
-            "outputs": _names(image.trips[im.OUTPUTS], im.OUTPUT_NAMES),
-            "inputs": _names(image.live[im.INPUTS], im.INPUT_NAMES),
-            "trips": _names(image.trips[im.TRIPPED], im.TRIP_NAMES),
+            "outputs": im.names_of(image.trips[im.OUTPUTS], im.OUTPUT_NAMES),
+            "inputs": im.names_of(image.live[im.INPUTS], im.INPUT_NAMES),
+            "trips": im.names_of(image.trips[im.TRIPPED], im.TRIP_NAMES),
             "errors": self._errors,
             "instruments": instruments(image, self._names),
             "overlay": overlaid(),

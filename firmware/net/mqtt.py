@@ -122,7 +122,7 @@ else:
 def quiet(image):
     """True at zero power: what holds the loop for long may happen now (INV-9)."""
     site, commands = image.site, image.commands
-    if commands[im.PERMITS] & im.OUT_CONTACTOR:
+    if commands[im.PERMITS] & im.OUT_CONTACTORS:
         return False
     for device in range(im.DEVICES):
         kind = site[im.DEVICE_KIND + device]  # a point's offer stands while a car waits

@@ -119,16 +119,7 @@ FAULTS = (
     ),
 )
 
-# Whose they are, where a site has several. What is of a point may be of more than one at a time.
-_OF_POINT = (
-    im.FAULT_PILOT
-    + im.FAULT_DIODE
-    + im.FAULT_WELD
-    + im.FAULT_STUCK_OPEN
-    + im.FAULT_CABLE
-    + im.FAULT_NOT_FOLLOWED
-    + im.FAULT_STAYS_LIVE
-)
+# Whose they are, where a site has several.
 _OF_ISLAND = (
     im.FAULT_FORMING + im.FAULT_ISLAND_VOLTAGE + im.FAULT_ISLAND_LOAD + im.FAULT_ISLAND_STOP
 )
@@ -152,21 +143,36 @@ def faults(names, commands):
     return rows
 
 
-def trips(names, mask):
+def trips(names, tripped):
     """What stands in TRIPPED, likewise with "trip"."""
     rows = []
-    for bit in words.set_rows(mask, range(len(words.TRIPS))):
-        whose = _former(names) if 1 << bit & _TRIPS_OF_ISLAND else None
-        rows.append(_row("trip", im.TRIP_NAMES[bit], whose, words.TRIPS[bit]))
+    for bit, sentences in enumerate(words.TRIPS):
+        trip, whose = 1 << bit, []
+        if trip & im.POINT_TRIPS:
+            masks = [tripped >> im.TRIP_SHIFT * point for point in range(im.POINTS)]
+            whose = _points(names, masks, trip)
+        elif tripped & trip:
+            whose = [_former(names) if trip & _TRIPS_OF_ISLAND else None]
+        rows += [_row("trip", im.TRIP_NAMES[bit], each, sentences) for each in whose]
     return rows
 
 
 def same(row):
     """What stays as it is while the alert of this row stands, also if it says more of whose it is:
-    two points may have the same fault at the same time."""
-    name = row.get("fault") or row["trip"]
-    each = "fault" in row and 1 << im.FAULT_NAMES.index(name) & _OF_POINT
+    two points may have the same one at the same time."""
+    if "fault" in row:
+        name = row["fault"]
+        each = 1 << im.FAULT_NAMES.index(name) & im.FAULTS_OF_POINT
+    else:
+        name = row["trip"]
+        each = 1 << im.TRIP_NAMES.index(name) & im.POINT_TRIPS
     return name, row["of"] if each else None, "fault" in row
+
+
+def _points(names, masks, bit):
+    """A name for each point whose mask has this bit; None where the site has one alone."""
+    several = len(names.points()) > 1
+    return [names.point(p) if several else None for p, mask in enumerate(masks) if mask & bit]
 
 
 def _row(kind, name, whose, sentences):
@@ -179,8 +185,9 @@ def _row(kind, name, whose, sentences):
 def _whose(names, commands, fault):
     """A name for each row of the list of faults; None where the site has one such thing alone."""
     site = names.site
-    if fault & _OF_POINT:
-        return [None]
+    if fault & im.FAULTS_OF_POINT:
+        masks = commands[im.POINT_FAULTS : im.POINT_FAULTS + im.POINTS]
+        return _points(names, masks, fault) or [None]
     if fault & _OF_ISLAND:
         return [_former(names)]
     if fault == im.FAULT_INSTRUMENT and commands[im.DOUBTED_NODE] >= 0:

@@ -70,7 +70,8 @@ class Events:
                     if len(names.points()) > 1:
                         said = names.point(point) + ": " + said
                 self.add(what, said, **more)
-        seen = commands[im.FAULTS], self.image.trips[im.TRIPPED]
+        own = commands[im.POINT_FAULTS : im.POINT_FAULTS + im.POINTS]
+        seen = commands[im.FAULTS], own, self.image.trips[im.TRIPPED]
         if seconds or seen != self._seen:
             self._seen = seen
             self._compare(self._alerts(), seconds)

@@ -51,7 +51,7 @@ def _off_the_grid(lamp):
 
 
 def _charging(lamp):
-    return lamp.image.trips[im.OUTPUTS] & im.OUT_CONTACTOR
+    return lamp.image.trips[im.OUTPUTS] & im.OUT_CONTACTORS
 
 
 def _always(_lamp):
@@ -106,7 +106,7 @@ class Lamp:
 def idle(image):
     """Nothing hangs on islet: reading a button that shares the flash's select is no matter."""
     state = image.commands[im.ISLAND_STATE]
-    if image.trips[im.OUTPUTS] & (im.OUT_CONTACTOR | im.OUT_BOND):
+    if image.trips[im.OUTPUTS] & (im.OUT_CONTACTORS | im.OUT_BOND):
         return False
     return (
         state == im.ISLAND_GRID

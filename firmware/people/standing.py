@@ -6,7 +6,7 @@ from firmware import image as im
 FRESH_MS = 2000
 
 
-def energised(image, configured=True):
+def energised(image, names, configured=True):
     """Why the firmware must not be stopped now, as sentences; empty when it may be.
 
     A feedback contact counts where the site uses it: a broken wire says closed, and a board on a
@@ -15,12 +15,14 @@ def energised(image, configured=True):
     site = image.site
     outputs = image.trips[im.OUTPUTS] | image.commands[im.PERMITS]
     inputs = image.live[im.INPUTS] if configured else 0
-    if max(site[im.POINT_DEVICE : im.POINT_DEVICE + im.POINTS]) < 0:
-        inputs &= ~im.IN_CONTACTOR
     if not site[im.ISLAND_CAPABLE]:
         inputs &= ~im.IN_BOND
-    if outputs & im.OUT_CONTACTOR or inputs & im.IN_CONTACTOR:
-        reasons.append("the contactor is closed")
+    points = names.points()
+    for point in range(im.POINTS):
+        fed_back = point in points and inputs >> im.IN_SHIFT * point & im.IN_CONTACTOR
+        if fed_back or outputs >> im.OUT_SHIFT * point & im.OUT_CONTACTOR:
+            of = " of " + names.point(point) if len(points) > 1 else ""
+            reasons.append("the contactor" + of + " is closed")
     if image.commands[im.ISLAND_STATE] not in (
         im.ISLAND_SENSING,
         im.ISLAND_GRID,

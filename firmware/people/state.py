@@ -16,7 +16,7 @@ from firmware import image as im
 from firmware.people import alerts, leases, rows, words
 from firmware.people.names import takes_offer
 from firmware.people.reasons import Reasons, unit
-from firmware.people.rows import age, bits
+from firmware.people.rows import age
 
 SCHEMA = 2  # raised when a field changes its meaning
 
@@ -29,6 +29,7 @@ COMMAND_CHANGES = (
     (im.GRID_STATE, 1, 1),
     (im.ISLAND_STATE, 1, 1),
     (im.FAULTS, 1, 1),
+    (im.POINT_FAULTS, im.POINTS, 1),
     (im.ALARM_NODE, 1, 1),
     (im.CLAIM_REASON, im.SOURCES * im.DEVICES, 1),
     (im.WINNER_LOW, im.DEVICES, 1),
@@ -230,9 +231,9 @@ class State:
 
     def _outputs(self):
         return {
-            "on": bits(self.trips[im.OUTPUTS], im.OUTPUT_NAMES),
-            "permitted": bits(self.commands[im.PERMITS], im.OUTPUT_NAMES),
-            "inputs": bits(self.readings[im.INPUTS], im.INPUT_NAMES),
+            "on": im.names_of(self.trips[im.OUTPUTS], im.OUTPUT_NAMES),
+            "permitted": im.names_of(self.commands[im.PERMITS], im.OUTPUT_NAMES),
+            "inputs": im.names_of(self.readings[im.INPUTS], im.INPUT_NAMES),
             "inputs_age_ms": age(self.readings[im.INPUTS_AGE_MS]),
         }
 

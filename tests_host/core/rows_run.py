@@ -197,7 +197,7 @@ def people(image: Image, rows: list[int], die: random.Random) -> Iterator[list[o
         told, signature = signature != state.signature(), state.signature()
         # the headline is of the first that is cut short
         whole = json.loads("".join(state.take().pieces(("unit", "why"))))
-        yield [told, whole, events.count, instruments(image, names), energised(image)]
+        yield [told, whole, events.count, instruments(image, names), energised(image, names)]
 
 
 ROOMS = {"limits": limits, "policy": policy, "ledger": ledger, "people": people}

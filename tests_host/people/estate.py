@@ -16,7 +16,7 @@ from firmware.people import alerts, leases
 from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.names import Names
-from firmware.people.standing import instruments
+from firmware.people.standing import energised, instruments
 from firmware.people.state import State
 from tests_host.net.small_site import claim
 
@@ -171,8 +171,30 @@ def faults(image: im.Image, names: Names, rows: list[int], points: list[int]) ->
     commands[im.DOUBTED_NODE], commands[im.DOUBTED_LEG] = 4, 1
     for bit, name in enumerate(im.FAULT_NAMES):
         commands[im.FAULTS] = 1 << bit
+        commands[im.POINT_FAULTS + points[1]] = 1 << bit & im.FAULTS_OF_POINT
         found[name] = alerts.faults(names, commands)
+    both = im.FAULT_WELD
+    commands[im.FAULTS] = both
+    commands[im.POINT_FAULTS + points[0]] = commands[im.POINT_FAULTS + points[1]] = both
+    found["weld of both"] = sorted(alerts.faults(names, commands), key=str)
     return found
+
+
+def trips(image: im.Image, names: Names, _rows: list[int], points: list[int]) -> Any:
+    """Each trip, of the second point where it is a point's."""
+    found = {}
+    for bit, name in enumerate(im.TRIP_NAMES):
+        shift = im.TRIP_SHIFT * points[1] if 1 << bit & im.POINT_TRIPS else 0
+        found[name] = alerts.trips(names, 1 << bit << shift)
+    return found
+
+
+def energised_points(image: im.Image, names: Names, _rows: list[int], points: list[int]) -> Any:
+    image.trips[im.OUTPUTS] = im.OUT_CONTACTOR << im.OUT_SHIFT * points[1]
+    by_output = energised(image, names)
+    image.trips[im.OUTPUTS] = 0
+    image.live[im.INPUTS] = im.IN_CONTACTOR << im.IN_SHIFT * points[0]
+    return [by_output, energised(image, names), energised(image, names, False)]
 
 
 def events(image: im.Image, names: Names, rows: list[int], points: list[int]) -> Any:
@@ -180,6 +202,12 @@ def events(image: im.Image, names: Names, rows: list[int], points: list[int]) ->
     for point, state in ((points[1], im.PILOT_B), (points[0], im.PILOT_A), (points[1], 3)):
         commands[im.POINT_PILOT_STATE + point] = state
         made.poll()
+    commands[im.FAULTS] = im.FAULT_WELD  # of one point, of both, of the other, of none
+    for point, own in ((points[1], im.FAULT_WELD), (points[0], im.FAULT_WELD), (points[1], 0)):
+        commands[im.POINT_FAULTS + point] = own
+        made.poll()
+    commands[im.FAULTS] = commands[im.POINT_FAULTS + points[0]] = 0
+    made.poll()
     commands[im.FAULTS] = im.FAULT_ENABLE
     commands[im.DEVICE_ENABLE_BAR + rows[0]] = im.BAR_ENABLE
     made.poll()
@@ -206,6 +234,8 @@ PARTS = {
     "commands": commands,
     "reasons": reasons,
     "faults": faults,
+    "trips": trips,
+    "energised": energised_points,
     "events": events,
 }
 

@@ -43,7 +43,7 @@ def estate(roomy: Path) -> Any:
 def test_the_same_wherever_they_stand(roomy: Path, estate: Any, numbers: tuple[int, ...]) -> None:
     """Behind idle rows, in another order; but for the order in which they are listed."""
     found = read(roomy, *numbers)
-    for part in ("commands", "reasons", "faults", "events"):
+    for part in ("commands", "reasons", "faults", "trips", "energised", "events"):
         assert found[part] == estate[part], part
     assert sorted(found["instruments"]) == sorted(estate["instruments"])
     for section, value in estate["state"].items():
@@ -84,14 +84,30 @@ WHOSE = {
     **dict.fromkeys(("not_obeyed", "enable", "forming"), "battery"),
     **dict.fromkeys(("island_voltage", "island_load", "island_stop"), "battery"),
     "instrument": "Circuit cellar (L2)",
+    **dict.fromkeys(
+        ("pilot", "diode", "weld", "stuck_open", "cable", "not_followed", "stays_live"), "carport"
+    ),
+}
+TRIPPED = {
+    **dict.fromkeys(("overcurrent", "pilot", "vehicle"), "carport"),
+    **dict.fromkeys(("dead_grid", "interlock", "island", "neutral", "short", "enable"), "battery"),
 }
 
 
 def test_every_fault_names_whose_it_is(estate: Any) -> None:
-    for fault, rows in estate["faults"].items():
-        assert [row["of"] for row in rows] == [WHOSE.get(fault)], fault
-        if fault in WHOSE:
-            assert rows[0]["text"].startswith(WHOSE[fault] + ": ")
+    both = estate["faults"].pop("weld of both")
+    assert sorted(row["of"] for row in both) == ["carport", "drive"]
+    for alerts, expected in ((estate["faults"], WHOSE), (estate["trips"], TRIPPED)):
+        for name, rows in alerts.items():
+            assert [row["of"] for row in rows] == [expected.get(name)], name
+            if name in expected:
+                assert rows[0]["text"].startswith(expected[name] + ": ")
+
+
+def test_what_is_energised_has_its_name(estate: Any) -> None:
+    assert estate["energised"] == [
+        ["the contactor of carport is closed"], ["the contactor of drive is closed"], [],
+    ]  # fmt: skip
 
 
 def test_commands_mean_the_device_that_is_named(estate: Any) -> None:
@@ -134,6 +150,10 @@ def test_events_say_of_what_they_are(estate: Any) -> None:
         ("pilot", "carport", "carport"),
         ("pilot", "drive", "drive"),
         ("pilot", "carport", "carport"),
+        ("fault", "carport", "carport"),
+        ("fault", "drive", "drive"),
+        ("fault", "carport", "Cleared"),
+        ("fault", "drive", "Cleared"),
         ("fault", "gateway", "gateway"),
         ("trip", "battery", "battery"),
         ("fault", "gateway", "Cleared"),

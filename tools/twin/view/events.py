@@ -68,8 +68,7 @@ class EventLog:
 
 def _bits(names: Sequence[str]) -> Callable[[int], str]:
     def text(value: int) -> str:
-        found = [name for bit, name in enumerate(names) if value & (1 << bit)]
-        return "+".join(found) or "none"
+        return "+".join(tables.names_of(value, names)) or "none"
 
     return text
 

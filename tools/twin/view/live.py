@@ -287,7 +287,7 @@ def _switches(view: View, width: int) -> list[RenderableType]:
         text.append(f"  {tables.ISLAND_NAMES[commands[tables.ISLAND_STATE]]}", style="cyan")
         trips = view.values["trips"][tables.TRIPPED]
         if trips:
-            names = [n for i, n in enumerate(tables.TRIP_NAMES) if trips >> i & 1]
+            names = tables.names_of(trips, tables.TRIP_NAMES)
             text.append("  TRIP " + " ".join(names), style="bold white on red")
     return list(text.wrap(Console(), width))
 
