@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from firmware import image as f
 from firmware.core.limits import arbiter as limits
 from firmware.core.limits import kernel as limits_kernel
-from firmware.core.panel import layout
+from firmware.core.panel import layout, witness_kernel
 from tests_host.conftest import RunDevice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,3 +107,18 @@ def test_rows_do_not_overlap() -> None:
         assert max(places) < getattr(layout, last) or prefix == "P_"
         row = places[places.index(0, 1) :] if prefix == "P_" else places  # after the head
         assert row == sorted(set(row)) and row[-1] < getattr(layout, last), prefix
+
+
+def test_steps_there_and_back_prove_together() -> None:
+    """Two of 2 A are 4 A of evidence, whichever way they went."""
+    book = array("i", [0] * (layout.B_HEAD + layout.C_ROW))
+    plan = array("i", [0] * (layout.P_HEAD + layout.P_ROW))
+    at = layout.B_HEAD
+    for own_ma in (8_000, 6_000):
+        book[at + layout.C_OPEN] = layout.OPEN
+        book[at + layout.C_FROM] = 14_000 - own_ma
+        book[at + layout.C_BASE] = book[at + layout.C_HIGHEST] = 15_000 - own_ma
+        book[at + layout.C_LOWEST] = book[at + layout.C_HIGHEST] = own_ma + 1_000
+        book[at + layout.C_STIR] = 8_000  # a restless place asks for all of 3 A
+        witness_kernel.close(book, plan, layout.P_HEAD, at, own_ma + 1_000, own_ma, 0, 2_000)
+    assert book[at + layout.C_PROVED] == 6_000

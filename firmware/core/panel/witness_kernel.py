@@ -107,6 +107,9 @@ def close(
             stirs = ALL_STIR
         if stirs == 0 and step_ma > EDGE_MA:
             step_ma = own_ma - b[c + C_FROM]
+            if b[c + C_SUM_OWN] ^ step_ma < 0:  # a step back tells as much of a gain
+                b[c + C_SUM_OWN] = 0 - b[c + C_SUM_OWN]
+                b[c + C_SUM_FLOW] = 0 - b[c + C_SUM_FLOW]
             # an instrument is wrong by the same gain in each window
             own = step_ma >> 7
             sum_own = b[c + C_SUM_OWN] >> 7

@@ -254,6 +254,8 @@ def _shut(place, own_ma, flow_ma, takes, whole_ma, late_ms):
 def _gather(place, own_ma, flow_ma):
     """Add a window to the sums, or drop them where its gain is not theirs: something stirred, but
     a window that is evidence alone stays."""
+    if (own_ma < 0) != (place.sum_own < 0):  # a step back tells as much of a gain
+        place.sum_own, place.sum_flow = -place.sum_own, -place.sum_flow
     own, sum_own = own_ma >> 7, place.sum_own >> 7
     differ = (flow_ma - own_ma >> 7) * sum_own
     differ -= (place.sum_flow - place.sum_own >> 7) * own
