@@ -1,8 +1,9 @@
-# islet: what a planner that knows all loads beforehand could let every device have.
+# islet: what a planner that knows all loads could let every device have.
 # GPL-3.0-or-later
 """In the order of their ranks each device is given the most that the circuits leave, those of one
 rank the most together; a device that needs some least has that or nothing. Each is a mixed-integer
-linear program: none of islet's own ways is in it, and no time that anything takes."""
+linear program: none of islet's own ways is in it. It knows every load and wish as it is at this
+moment, not what comes; it needs no meter, no proof and no growth, and is not fair among equals."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ class Device:
     rank: int
     max_ma: int
     offers: bool
+    response_ms: int = 0  # until what it is told becomes its current
+    rise_ma: int = 0  # a step, of one that takes an offer
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def houses(first: int, last: int, seconds: int) -> Iterator[House]:
         words = {rule: next(lines[rule]).split() for rule in RULES}
         what = ast.literal_eval(next(lines["islet"]).split(" ", 1)[1])
         when = ast.literal_eval(next(lines["islet"]).split(" ", 1)[1])
-        tree = Tree(what[0], what[1], [Device(*row[:5]) for row in what[2]])
+        tree = Tree(what[0], what[1], [Device(*row) for row in what[2]])
         legs = [len(device.legs) for device in tree.devices]
         got = {
             rule: float(sum(n * int(ma) for n, ma in zip(legs, words[rule][5:], strict=True)))
@@ -70,13 +70,34 @@ def houses(first: int, last: int, seconds: int) -> Iterator[House]:
         )
 
 
-def _planned(tree: Tree, events: list[tuple[int, list[int], list[int]]], seconds: int) -> float:
+Event = tuple[int, list[int], list[int]]  # ms, what others draw at each place, wishes
+
+
+def _planned(tree: Tree, events: list[Event], seconds: int) -> float:
+    """What the planner's devices get: it tells them its best in the step in which a load or wish
+    changes, and they follow as islet's do."""
+    devices = tree.devices
+    ma = [0.0] * len(devices)
+    told = [0.0] * len(devices)
+    orders: list[list[float]] = [[0.0] * (d.response_ms // STEP_MS) for d in devices]
+    wishes: list[int] = []
     total = 0.0
-    for i, (at_ms, foreign, wishes) in enumerate(events):
-        until_ms = events[i + 1][0] if i + 1 < len(events) else seconds * 1000
-        given = best(tree, foreign, wishes)
-        amount = sum(ma * len(device.legs) for ma, device in zip(given, tree.devices, strict=True))
-        total += amount * ((until_ms - at_ms) // STEP_MS)
+    waiting = list(events)
+    for step in range(seconds * 1000 // STEP_MS):
+        if waiting and waiting[0][0] <= step * STEP_MS:
+            _, foreign, wishes = waiting.pop(0)
+            given = best(tree, foreign, wishes)
+            told = [
+                amount if wish >= 0 else -amount
+                for amount, wish in zip(given, wishes, strict=True)
+            ]
+        for d, device in enumerate(devices):
+            orders[d].append(told[d])
+            goal = orders[d].pop(0)
+            rises = device.offers and goal > ma[d] + device.rise_ma
+            ma[d] = ma[d] + device.rise_ma if rises else goal
+            towards = ma[d] if wishes[d] > 0 else -ma[d]
+            total += len(device.legs) * max(0.0, min(towards, abs(wishes[d])))
     return total
 
 

@@ -7,6 +7,8 @@ import sys
 from array import array
 
 from firmware import image as im
+from firmware.core.limits import kernel as limits
+from firmware.core.limits.growth import Offer, Setpoint
 from firmware.core.panel.tree import Panel
 
 STEP_MS = 100
@@ -14,8 +16,7 @@ VOLTS = 230
 WORST_MS = 1_300  # a meter's period and its reporting delay
 SAMPLE_MS = 200  # what a meter's profile adds to an age
 TOLERANCE_MA = 400
-RAISE_MA, RAISE_MS, REST_MS, LEAST_MA = 2_000, 5_000, 3_000, 6_000
-RAMP_MS = 10_000
+LEAST_MA = 6_000
 LEGS = ((0,), (1,), (2,), (0, 1, 2), (1, 2, 0), (0, 1, 2))
 
 
@@ -46,7 +47,6 @@ class Device:
         self.wish_ma = 0
         self.told = 0  # mA, - feeding back
         self.ma = 0
-        self.changed_ms = 1_000_000
         self.orders = []
 
     def move(self, now_ms):
@@ -57,9 +57,6 @@ class Device:
                 self.ma = goal
             else:
                 self.ma += self.rise_ma
-
-    def most_ma(self):
-        return self.max_ma if self.wish_ma > self.max_ma else self.wish_ma
 
 
 class House:
@@ -96,8 +93,8 @@ class House:
         self.image = im.Image()
         self._declare()
         self.panel = Panel(self.image, self)
-        self.left = [[0, 0] for _ in self.devices]
-        self.taken_ms = 0
+        self.offers = [Offer(self.image, d.row) for d in self.devices if d.offers]
+        self.powers = [Setpoint(self.image, d.row) for d in self.devices if not d.offers]
         self.shown = array("i", [0] * (self.nodes * 3))
 
     def _path(self, node):
@@ -140,6 +137,8 @@ class House:
         slot = source * im.DEVICES + device
         commands = self.image.commands
         commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
+        commands[im.CLAIM_REASON + slot] = reason
+        commands[im.CLAIM_NODE + slot], commands[im.CLAIM_LEG + slot] = node, leg
 
     # --- what happens -------------------------------------------------------------------------
 
@@ -268,49 +267,24 @@ class House:
             for source in range(im.SOURCES):
                 if source != im.PANEL:
                     low, high = -1_000_000, 1_000_000
+                    if source == im.HARDWARE and device.offers:
+                        high = device.max_ma
                     if source == im.MARKET:
                         low, high = (0 if device.offers else wish), wish
                     slot = source * im.DEVICES + row
                     commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
         self.panel.step(STEP_MS)
         self.panel.witness.narrow(self)
+        for offer in self.offers:
+            offer.claim_pause(STEP_MS, self)
+        limits.arbitrate(commands, im.CLAIM_LOW, im.SOURCES, im.GRANT_LOW, im.DEVICES)
+        for part in self.offers + self.powers:
+            part.step(STEP_MS)
         for device in self.devices:
-            slot = im.PANEL * im.DEVICES + device.row
-            low, high = commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot]
-            if device.offers:
-                self._offer(device, min(high, device.most_ma()))
-                commands[im.SETPOINT + device.row] = device.told
-            else:
-                self._power(device, low, high)
-
-    def _offer(self, device, goal):
-        """As core/limits/growth.py does, without its pause."""
-        goal = goal if goal >= LEAST_MA else 0
-        device.changed_ms += STEP_MS
-        told = device.told
-        if goal > told:
-            if told == 0:
-                goal = LEAST_MA if device.changed_ms >= REST_MS else 0
-            elif device.changed_ms < RAISE_MS:
-                goal = told
-            else:
-                goal = min(goal, told + RAISE_MA // len(device.legs))
-        if goal != told:
-            device.told = goal
-            device.changed_ms = 0
-
-    def _power(self, device, low, high):
-        legs = len(device.legs)
-        goal = device.wish_ma * VOLTS // 1_000 * legs
-        goal = max(low, min(high, goal))
-        told = self.image.commands[im.SETPOINT + device.row]
-        step = max(1, device.max_ma * VOLTS // 1_000 * legs * STEP_MS // RAMP_MS)
-        if goal > 0:
-            goal = min(goal, max(told, 0) + step)
-        else:
-            goal = max(goal, min(told, 0) - step)
-        self.image.commands[im.SETPOINT + device.row] = goal
-        device.told = goal * 1_000 // (VOLTS * legs)
+            told = commands[im.SETPOINT + device.row]
+            if not device.offers:
+                told = told * 1_000 // (VOLTS * len(device.legs))
+            device.told = told
 
     # --- the plain rule -----------------------------------------------------------------------
 
@@ -351,7 +325,10 @@ def main(seeds, rule, seconds):
         house.run(seconds)
         print("house", seed, rule, house.breaches, house.grown, *house.got)
         if rule == "islet":
-            devices = [(d.node, d.legs, d.rank, d.max_ma, d.offers, d.row) for d in house.devices]
+            devices = [
+                (d.node, d.legs, d.rank, d.max_ma, d.offers, d.response_ms, d.rise_ma)
+                for d in house.devices
+            ]
             print("what", [house.parent, house.rating, devices, house.metered])
             print("when", house.events)
 
