@@ -8,11 +8,12 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tools.bench import dark, late, loop, obey, share, size, step, virtual, wear
+from tools.bench import dark, late, loop, obey, panel, share, size, step, virtual, wear
 from tools.bench.table import Figure, show
 
 PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "step": step.measure,
+    "panel": panel.measure,
     "loop": loop.measure,
     "virtual": virtual.measure,
     "size": size.measure,

@@ -3,7 +3,7 @@
 #
 # Arguments: NODES:DEVICES:STEPS. Prints a line for each: nodes, devices, µs a step while every
 # device rests, and while all move, bytes allocated a step. For a chip the last lines are replaced
-# by calls of measure().
+# by calls of measure(). The µs are the median's.
 
 import gc
 import sys
@@ -78,9 +78,10 @@ def measure(nodes, devices, steps):
     panel = Panel(image, Limits(image.commands))
     clock_us = getattr(time, "ticks_us", None) or (lambda: time.perf_counter_ns() // 1000)
     since = getattr(time, "ticks_diff", None) or (lambda now, then: now - then)
-    total_us = [0, 0]
+    median_us = []
     allocated = 0
     for moves in (0, 1):
+        took_us = []
         for i in range(steps + 40):
             prepare(image, devices, i, moves)
             gc.collect()
@@ -88,11 +89,13 @@ def measure(nodes, devices, steps):
             start_us = clock_us()
             panel.step(100)
             panel.witness.narrow(panel.limits)
-            took_us = since(clock_us(), start_us)
+            took = since(clock_us(), start_us)
+            allocated += (gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0) - before
             if i >= 40:
-                total_us[moves] += took_us
-                allocated += (gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0) - before
-    print("panel", nodes, devices, total_us[0] / steps, total_us[1] / steps, allocated / steps / 2)
+                took_us.append(took)
+        took_us.sort()
+        median_us.append(took_us[steps // 2])
+    print("panel", nodes, devices, median_us[0], median_us[1], allocated / (steps + 40) / 2)
 
 
 for argument in sys.argv[1:]:
