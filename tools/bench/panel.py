@@ -44,6 +44,6 @@ def measure(quick: bool) -> Iterator[Figure]:
             f"{rests_us:.0f} µs at rest, {moves_us:.0f} µs while all move, {heap:.0f} B",
             "0 B; on the chip ≤ 10 ms with 6 devices and 10 nodes",
             f"CPython {rival_us:.0f} µs",
-            f"median of {steps} steps in the interpreter on this PC; all nodes metered, three-phase"
+            f"median of {steps} steps in the interpreter on this PC; nodes metered, three-phase"
             " chargers and converters in turn, two of each rank",
         )
