@@ -22,8 +22,8 @@ from firmware.base.viper import const
 
 # How many rows there are. These are the host's; the build of a chip's image puts in its own
 # (tools/image/images.py), and all else follows from them.
-NODES = const(32)
-DEVICES = const(2)  # what islet commands
+NODES = const(100)
+DEVICES = const(8)  # what islet commands
 POINTS = const(2)  # charging points of this board: a pilot and a contactor each
 ISSUERS = const(8)  # who may limit a device or a node by leases: rows of ISSUER_NAMES
 
@@ -632,7 +632,7 @@ TABLES = (SITE, READINGS, REQUESTS, COMMANDS, TRIPS)
 assert (OUT_SHIFT, IN_SHIFT, TRIP_SHIFT) == (len(OUTPUT_NAMES), len(INPUT_NAMES), len(TRIP_NAMES))
 assert OUT_CONTACTORS == sum([OUT_CONTACTOR << OUT_SHIFT * point for point in range(POINTS)])
 assert IN_CONTACTORS == sum([IN_CONTACTOR << IN_SHIFT * point for point in range(POINTS)])
-assert 1 <= NODES <= 100 and 1 <= DEVICES <= 8 and 1 <= POINTS <= 2 and POINTS <= DEVICES
+assert 1 <= NODES <= 127 and 1 <= DEVICES <= 16 and 1 <= POINTS <= 2 and POINTS <= DEVICES
 
 
 def forget_rows():

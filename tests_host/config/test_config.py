@@ -143,7 +143,7 @@ def test_a_good_configuration_fills_the_site() -> None:
         ({"devices.0.legs": ["L1", "L1"]}, "devices[0].legs", "a list of different legs"),
         ({"devices.0.legs": ["L1", 2]}, "devices[0].legs", "a list of different legs"),
         ({"points.0.contactor_open_ms": 61}, "points[0].contactor_open_ms", "1 to 60 ms"),
-        ({"nodes": []}, "nodes", "a list of 1 to 32"),
+        ({"nodes": []}, "nodes", f"a list of 1 to {im.NODES}"),
         ({"nodes.0.rating_a": None}, "nodes[0].rating_a", "is missing"),
         ({"nodes.1.rating_a": -1}, "nodes[1].rating_a", "1 to 2000 A"),
         ({"nodes.1.parent": "attic"}, "nodes[1].parent", "one of nodes"),

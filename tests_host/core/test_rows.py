@@ -21,10 +21,10 @@ GEOMETRIES = {
     # rows of the image -> numbers of them, and the rows of point and converter
     "as shipped": ({}, (0, 1)),
     "the other way round": ({}, (1, 0)),
-    "one idle row before": ({"DEVICES": 3}, (1, 2)),
-    "last of eight": ({"DEVICES": 8}, (6, 7)),
-    "one more of everything": ({"DEVICES": 3, "ISSUERS": 9, "NODES": 33}, (0, 2)),
-    "one point less": ({"POINTS": 1}, (0, 1)),
+    "one idle row before": ({}, (1, 2)),
+    "the last rows": ({}, (6, 7)),
+    "as few as a chip": ({"DEVICES": 4, "POINTS": 1, "ISSUERS": 4, "NODES": 32}, (0, 3)),
+    "one more of everything": ({"DEVICES": 9, "ISSUERS": 9, "NODES": 101}, (0, 8)),
 }
 
 

@@ -113,7 +113,7 @@ def test_core_decides_alike_folded_and_not(tmp_path: Path, run_device: Callable[
     script = """
 from firmware import image as im
 from firmware.core import Core
-from tests_host.fields import EVSE, INVERTER
+EVSE, INVERTER = 0, 1
 state = 5
 def below(n):
     global state

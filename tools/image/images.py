@@ -56,7 +56,7 @@ class Image:
 
 # nodes of the circuit tree, devices, charging points of the board, issuers of limits: what 264 kB
 # of RAM bear
-SMALL = {"NODES": 32, "DEVICES": 2, "POINTS": 1, "ISSUERS": 4}
+SMALL = {"NODES": 32, "DEVICES": 4, "POINTS": 1, "ISSUERS": 4}
 
 _W5500 = dict.fromkeys(range(16, 22), "the W5500's, the module's Ethernet chip")
 
