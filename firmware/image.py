@@ -253,7 +253,7 @@ PROTECTION_TRIPS = const(8 + 128 + 256)
 POINT_TRIPS = const(1 + 2 + 512)  # each drops its own point's contactor alone
 SITE_TRIPS = const(65535 - POINT_TRIPS)
 
-# faults: bits of FAULTS and POINT_FAULTS, found by core; each states its way out in people/words.py
+# faults: bits of FAULTS and POINT_FAULTS, found by core; each states its way out in people/alerts.py
 FAULT_PILOT = const(1)  # short, odd level or state F/E
 FAULT_DIODE = const(2)
 FAULT_WELD = const(4)  # contactor closed without command
