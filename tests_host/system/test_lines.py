@@ -20,7 +20,7 @@ def test_each_line_reaches_its_own_devices(tmp_path: Path) -> None:
     last = told[-1]
     devices = {line: {name for name in last[line] if isinstance(last[line][name], dict)}
                for line in last}  # fmt: skip
-    assert devices == {"house": {"meter", "inverter"}, "cellar": {"garage", "yield"}}
+    assert devices == {"house": {"meter", "inverter"}, "cellar": {"garage", "yield", "battery"}}
     for line, names in devices.items():
         for name in names:
             assert last[line][name]["state"] == "ok" and last[line][name]["ok"] > 15, (line, name)

@@ -216,7 +216,7 @@ def test_the_case_has_islets_devices_by_name() -> None:
         ("evse", -1, 0, "inverter", ""), ("carport", -1, 1, "", "guest"),
     ]  # fmt: skip
     assert gateway.row >= 0 and (gateway.contactor, gateway.car) == ("evse", "car")
-    assert (battery.row, battery.contactor) == (-1, "")
+    assert (battery.row, battery.contactor) == (1, "")
     below = {c.name: c.devices for c in known.circuits}
     assert below["garage"] == ("carport", "inverter") and below["battery"] == ("battery",)
     assert below["service"] == ("carport", "inverter", "battery")
