@@ -13,17 +13,29 @@
 # Records of before (version 0) belong to the one car and inverter that there were.
 
 from firmware import image as im
-from firmware.ledger.accounts import NAME, RECOVERED, SESSION, TOTALS, VALUES, Account, cut
+from firmware.base.viper import const
+from firmware.ledger.accounts import (
+    CLOSED,
+    IDLE,
+    NAME,
+    OPEN,
+    RECOVERED,
+    SESSION,
+    TOTALS,
+    VALUES,
+    Account,
+    cut,
+)
 from firmware.ledger.ring import Ring, topic
 from firmware.ledger.store import FileStore
 
 # the store, in sectors of 4 kB: sessions, journal, and what must outlive a reset (keep.py)
-SESSION_SECTORS = 16  # 1 024 sessions of 64 bytes, the oldest 64 go first
-JOURNAL_SECTORS = 40
-KEEP_SECTORS = 8
-SECTORS = SESSION_SECTORS + JOURNAL_SECTORS + KEEP_SECTORS
-CHECKPOINT_MS = 50_000  # and not 60: a cut during the write must not cost more than 60 s
-IDLE_CHECKPOINT_MS = 3_600_000
+SESSION_SECTORS = const(16)  # 1 024 sessions of 64 bytes, the oldest 64 go first
+JOURNAL_SECTORS = const(40)
+KEEP_SECTORS = const(8)
+SECTORS = const(SESSION_SECTORS + JOURNAL_SECTORS + KEEP_SECTORS)
+CHECKPOINT_MS = const(50_000)  # and not 60: a cut during the write must not cost more than 60 s
+IDLE_CHECKPOINT_MS = const(3_600_000)
 
 # While nothing may be erased the journal's room runs out, so the checkpoints of an open session
 # are thinned; those of one that moves no energy always are, for they lose nothing.
@@ -33,21 +45,6 @@ THINNING = (
     (125, 800),
     (62, 3600),
 )
-
-OPEN, CLOSED, IDLE = 1, 2, 3  # kinds of records
-
-# What a record of version 0 holds: one device's session and three totals.
-_VALUES_0 = (
-    "session",
-    "start_min",
-    "end_min",
-    "duration_s",
-    "evse_wh",
-    "inverter_charge_wh",  # where the car is behind it, else 0
-    "inverter_discharge_wh",
-    "unmetered_s",
-)
-_TOTALS_0 = len(_VALUES_0)  # of the point, of the converter drawn and delivered
 
 
 def may_erase(image):
@@ -119,14 +116,11 @@ class Ledger:
         if of:
             for account in self.accounts:
                 if account.name == values[NAME].rstrip(b"\0"):
-                    account.restore(values[TOTALS : TOTALS + 2])
-                    account.noted()
+                    account.restore(values[TOTALS : TOTALS + 2], 0)
             return
         for place, total_wh in ((True, (values[8], 0)), (False, values[9:11])):
-            there = [a for a in self.accounts if a.offered == place]
-            if there:
-                there[0].restore(total_wh)
-                there[0].since_ms = IDLE_CHECKPOINT_MS  # in a record of its own, soon
+            for account in [a for a in self.accounts if a.offered == place][:1]:
+                account.restore(total_wh, IDLE_CHECKPOINT_MS)  # in a record of its own, soon
 
     def _recover(self, ended):
         lost = {}
@@ -190,11 +184,8 @@ class Ledger:
                     account.closed = values[SESSION]
 
     def _note(self, account):
-        done = self.journal.append(
-            OPEN if account.is_open else IDLE, account.flags, account.values()
-        )
         account.noted()
-        return done
+        return self.journal.append(account.kind(), account.flags, account.values())
 
     def _saved(self, erase):
         """What is newest of a device in the sector to be erased is written again; and nothing is
@@ -203,11 +194,8 @@ class Ledger:
         if sector < 0 or self._unclosed:
             return sector < 0
         for account in self.accounts:
-            found = self.journal.latest.get(
-                topic(OPEN if account.is_open else IDLE, account.flags)
-            )
-            inside = found and found[0] // self.journal.per_sector == sector
-            if inside and not self._note(account):
+            slot, _ = self.journal.latest.get(topic(account.kind(), account.flags), (-1, None))
+            if slot // self.journal.per_sector == sector and not self._note(account):
                 return False
         return True
 
@@ -215,21 +203,15 @@ class Ledger:
 
     def state(self):
         """Totals, the open sessions, and how long the journal lasts without an erase."""
-        many = len([account for account in self.accounts if account.is_open])
+        opened = [account for account in self.accounts if account.is_open]
+        room_s = lasts_s(self.journal.room(), self.journal.slots)
         return {
-            "open": [
-                self.named(account.flags, account.values())
-                for account in self.accounts
-                if account.is_open
-            ],
+            "open": [self.named(account.flags, account.values()) for account in opened],
             "devices": {
-                self._name(account.device): {
-                    "drawn_wh": account.total_wh[0],
-                    "delivered_wh": account.total_wh[1],
-                }
+                self._name(account.device): dict(zip(VALUES[4:6], account.total_wh))
                 for account in self.accounts
             },
-            "journal_room_s": lasts_s(self.journal.room(), self.journal.slots) // max(many, 1),
+            "journal_room_s": room_s // max(len(opened), 1),
             "unwritten": len(self._unclosed),
         }
 
@@ -243,17 +225,12 @@ class Ledger:
         nobody had to ask."""
         session: dict = {"recovered": flags & RECOVERED == 1, "row": None, "name": None}
         if flags >> 8:
-            session.update(zip(VALUES, values))
             row = session["row"] = (flags & 0xFF) >> 1
-            short = values[NAME].rstrip(b"\0")
-            name = self._name(row)
+            name, short = self._name(row), values[NAME].rstrip(b"\0")
             session["name"] = name if cut(name) == short else short.decode()
         else:
-            session.update(zip(_VALUES_0, values))
-            session["drawn_wh"] = session.pop("evse_wh") + session.pop("inverter_charge_wh")
-            session["delivered_wh"] = session.pop("inverter_discharge_wh")
-        for total in ("total_drawn_wh", "total_delivered_wh"):
-            session.pop(total, None)
+            values = values[:4] + (values[4] + values[5], values[6], values[7])
+        session.update(zip(VALUES, values))
         for name in ("start_min", "end_min"):
             session[name] = session[name] - 1 if session[name] else None
         return session

@@ -5,20 +5,18 @@
 # point of this board, a charger over a line, a converter that speaks with the car itself.
 
 from firmware import image as im
-
-try:
-    from micropython import const
-except ImportError:
-    from firmware.base.viper import const
+from firmware.base.viper import const
 
 _STALE_MS = const(2_000)
 _MWS_PER_WH = const(3_600_000)
 _UNMETERED_MOST_S = const(65_535)
-VERSION = const(1)  # of the records: the high byte of their flags
+_VERSION = const(1)  # of the records: the high byte of their flags
+_NAME_BYTES = const(14)  # of a device's name, that a record has room for
 RECOVERED = const(1)  # flag: closed at start after a power loss
-NAME_BYTES = const(14)  # of a device's name, that a record has room for
+OPEN, CLOSED, IDLE = const(1), const(2), const(3)  # kinds of records
 
-# The values of a record, in order; of a device that is no car's place the session's are 0.
+# The values of a record, in order. After them come the totals of the device, drawn and delivered,
+# and the first bytes of its name. While no session is open it says of one only which was the last.
 VALUES = (
     "session",
     "start_min",  # wall time, minutes since 2020 plus 1; 0 unknown
@@ -26,18 +24,15 @@ VALUES = (
     "duration_s",
     "drawn_wh",
     "delivered_wh",
-    "total_drawn_wh",  # of the device, since its first start
-    "total_delivered_wh",
     "unmetered_s",  # without a fresh measurement: energy is missing
-    "name",  # of the device, its first bytes
 )
-SESSION, TOTALS, NAME = 0, 6, 9
+SESSION, TOTALS, NAME = const(0), const(7), const(9)
 
 
 def cut(name):
     """What a record has room for."""
     data = name.encode()
-    count = NAME_BYTES
+    count = _NAME_BYTES
     while count < len(data) and data[count] & 0xC0 == 0x80:  # not within a letter
         count -= 1
     return data[:count]
@@ -51,7 +46,7 @@ class Account:
         self.image = image
         self.device = device
         self.name = cut(name)
-        self.flags = VERSION << 8 | device << 1
+        self.flags = _VERSION << 8 | device << 1
         self.point = site[im.DEVICE_CONTACTOR + device]
         kind = site[im.DEVICE_KIND + device]
         self.offered = kind == im.KIND_POINT or kind == im.KIND_CHARGER
@@ -61,58 +56,54 @@ class Account:
         self._node = site[im.DEVICE_NODE + device] if self.offered and _alone(site, device) else -1
         self.total_wh = [0, 0]  # drawn, delivered
         self._rest_mws = [0, 0]  # not yet a Wh
-        self.is_open = False
         self.closed = 0  # its last session that has a record of its end
-        self.since_ms = 0  # its last record in the journal
-        self._noted_wh = 0  # its totals then
-        self._begin(0)
-
-    def _begin(self, session):
-        self.session = session
-        self.start = self._minute()
-        self.wh = [0, 0]
-        self._duration_ms = 0
-        self._unmetered_ms = 0
-        self._unplugs = (
-            self.image.commands[im.POINT_UNPLUGS + self.point] if self.point >= 0 else 0
-        )
+        self.noted()
+        self.open(0)
+        self.is_open = False
 
     def open(self, session):
-        self._begin(session)
+        self.session = session
         self.is_open = True
+        self.wh = [0, 0]
+        self._start = self._minute()
+        self._duration_ms = self._unmetered_ms = self._unplugs = 0
+        if self.point >= 0:
+            self._unplugs = self.image.commands[im.POINT_UNPLUGS + self.point]
+
+    def kind(self):
+        """Of its next record in the journal."""
+        return OPEN if self.is_open else IDLE
 
     def values(self):
-        """Of a record, as things stand; what it says of no open session is the last closed one."""
-        if not self.is_open:
-            return (
-                (self.closed, 0, self._minute(), 0, 0, 0) + tuple(self.total_wh) + (0, self.name)
-            )
+        """Of a record, as things stand."""
         return (
-            self.session,
-            self.start,
+            self.session if self.is_open else self.closed,
+            self._start,
             self._minute(),
             self._duration_ms // 1000,
             self.wh[0],
             self.wh[1],
+            min(self._unmetered_ms // 1000, _UNMETERED_MOST_S),
             self.total_wh[0],
             self.total_wh[1],
-            min(self._unmetered_ms // 1000, _UNMETERED_MOST_S),
             self.name,
         )
 
     def noted(self):
-        """It has just been written."""
-        self.since_ms = 0
+        """A record says what stands now."""
+        self.since_ms = 0  # its last record in the journal
         self._noted_wh = sum(self.total_wh)
 
     def moved(self):
         """A record would say something new."""
         return sum(self.total_wh) != self._noted_wh
 
-    def restore(self, total_wh):
-        """No less than a record says."""
-        for i in (0, 1):
-            self.total_wh[i] = max(self.total_wh[i], total_wh[i])
+    def restore(self, total_wh, since_ms):
+        """No less than a record says, that is so old."""
+        self.total_wh = [max(pair) for pair in zip(self.total_wh, total_wh)]
+        if not since_ms:
+            self.noted()
+        self.since_ms = since_ms
 
     def _minute(self):
         return self.image.readings[im.WALL_MIN] + 1

@@ -5,42 +5,41 @@
 # of each topic counts. Before a sector is erased, what is newest in it is written again; erasing
 # waits until nothing is energised, like the rest of the store (INV-9).
 #
-# Written on change alone; what is lenient is thinned as the room runs out: TOPICS. Time without
+# Written on change alone; what is lenient is thinned as the room runs out: WAITS_*. Time without
 # power does not count towards a restriction's end: its record says what is left and is renewed
 # seldom, so that after a cut it may last longer than ordered, never shorter.
 
 from firmware import image as im
+from firmware.base.viper import const
 from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SESSION_SECTORS, may_erase
 from firmware.ledger.ring import SMALL, Ring, topic
 
 # kinds of records; core's words have one for each four. A wish has one for each device, its flags;
 # a lease and what it falls back to for each issuer, device or node, and step: `_flags`
-OWNER, STANDING, MEMORIES_OF_CORE, LEASE, BACK, WISH = 5, 6, 7, 10, 11, 13
-_NODE = 63  # in the flags of what limits a node: it has no number among the devices
+OWNER, STANDING, MEMORIES_OF_CORE = const(5), const(6), const(7)
+LEASE, BACK, WISH = const(10), const(11), const(13)
+_NODE = const(63)  # in the flags of what limits a node: it has no number among the devices
 _NONE = (0, 0, 0, 0)
-_WORDS = 4
-SHORT_S = 600  # a shorter restriction is hardly worth a record
-_RENEW_S = 300  # the time left is written again after so long, or a sixteenth of it
-_GONE_MS = 10_000  # a fault or trip that is over is crossed out after so long
-_UNTIL_RELEASED = -1
-_SPARE = 16  # slots, or as many as there are topics, for what is saved before a sector is erased
+_WORDS = const(4)
+SHORT_S = const(600)  # a shorter restriction is hardly worth a record
+_RENEW_S = const(300)  # the time left is written again after so long, or a sixteenth of it
+_GONE_MS = const(10_000)  # a fault or trip that is over is crossed out after so long
+_UNTIL_RELEASED = const(-1)
+# slots, or as many as there are topics, for what is saved before a sector is erased
+_SPARE = const(16)
 
-# What of a topic waits while less than `room` permille of the ring is erased ahead.
-TOPICS = (
-    # topic, room, record
-    ("fault or trip that is new", 0, "at once"),
-    ("restriction (lease), until released or above 10 min", 0, "at once"),
-    ("goal, reserves, island: never", 0, "at once"),
-    ("a word of core's", 0, "at once"),
-    ("release of a restriction", 30, "at once"),
-    ("fault or trip that is over", 60, "after 10 s"),
-    ("restriction of 10 min and less", 250, "at once"),
-    ("owner's wish by hand", 250, "at once"),
-    ("time left of a restriction or wish", 500, "every 5 min, or a sixteenth"),
-)
-_NEW, _LONG, _OWNER, _CORE, _RELEASE, _OVER, _SHORT, _HAND, _LEFT = [row[1] for row in TOPICS]
+# What of a topic waits while less than so many permille of the ring are erased ahead.
+WAITS_NEW = const(0)  # a fault or trip that is new
+WAITS_LONG = const(0)  # a restriction (lease), until released or above 10 min
+WAITS_OWNER = const(0)  # goal, reserves, island: never
+WAITS_CORE = const(0)  # a word of core's
+WAITS_RELEASE = const(30)  # the release of a restriction
+WAITS_OVER = const(60)  # a fault or trip that is over
+WAITS_SHORT = const(250)  # a restriction of 10 min and less
+WAITS_HAND = const(250)  # an owner's wish by hand
+WAITS_LEFT = const(500)  # the time left of a restriction or wish
 
-FIRST, KNOWN, LOST = 0, 1, 2
+FIRST, KNOWN, LOST = const(0), const(1), const(2)
 STARTS = (
     "Started for the first time.",
     "Started again: what was promised to last still holds.",
@@ -149,7 +148,7 @@ class Keep:
         if not self._new(said):
             return
         now = self._standing()
-        self._put(STANDING, tuple([now[i] | said[i] for i in range(_WORDS)]), _NEW)
+        self._put(STANDING, tuple([now[i] | said[i] for i in range(_WORDS)]), WAITS_NEW)
 
     def _new(self, said):
         """Whether something stands that has not been said; in every cycle, so without a tuple."""
@@ -189,7 +188,7 @@ class Keep:
             for i in range(min(_WORDS, im.MEMORIES - first)):
                 words[i] = self._image.commands[im.MEMORY + first + i]
             if any(words) or kind in self._said:
-                self._put(kind, tuple(words), _CORE)
+                self._put(kind, tuple(words), WAITS_CORE)
         self._prepare()
 
     def _note_leases(self):
@@ -210,11 +209,11 @@ class Keep:
     def _note_lease(self, key, said, now):
         left_s = now[2]
         if left_s == 0:
-            self._put(key, _NONE, _RELEASE)
+            self._put(key, _NONE, WAITS_RELEASE)
         elif now[:2] != said[:2] or now[3] != said[3] or _shorter(said[2], left_s):
-            self._put(key, now, _SHORT if 0 < left_s <= SHORT_S else _LONG)
+            self._put(key, now, WAITS_SHORT if 0 < left_s <= SHORT_S else WAITS_LONG)
         elif _worth(said[2], left_s):
-            self._put(key, now, _LEFT)
+            self._put(key, now, WAITS_LEFT)
 
     def _lease(self, row):
         """What its record shall hold: low, high, s left (-1 until released), node + 1."""
@@ -237,13 +236,13 @@ class Keep:
         said = self._said.get(topic(WISH, device), _NONE)
         if wish is None:
             if said[1]:
-                self._put(topic(WISH, device), _NONE, _HAND)
+                self._put(topic(WISH, device), _NONE, WAITS_HAND)
             return
         left_s = (min(wish[1], im.AGE_MAX_MS) + 999) // 1000
         if wish[0] != said[0] or left_s > said[1]:
-            self._put(topic(WISH, device), (wish[0], left_s, 0, 0), _HAND)
+            self._put(topic(WISH, device), (wish[0], left_s, 0, 0), WAITS_HAND)
         elif _worth(said[1], left_s):
-            self._put(topic(WISH, device), (wish[0], left_s, 0, 0), _LEFT)
+            self._put(topic(WISH, device), (wish[0], left_s, 0, 0), WAITS_LEFT)
 
     def _note_owner(self):
         """`now` for the island is a permission and is not kept."""
@@ -251,7 +250,7 @@ class Keep:
         chosen, configured = self._policy.goal_numbers()
         reserves = requests[im.RESERVE_PERMILLE], requests[im.OUTAGE_RESERVE_PERMILLE]
         island = min(requests[im.ISLAND_WISH], 0)
-        self._put(OWNER, (chosen | configured << 8, reserves[0], reserves[1], island), _OWNER)
+        self._put(OWNER, (chosen | configured << 8, reserves[0], reserves[1], island), WAITS_OWNER)
 
     def _note_over(self, dt_ms):
         now = self._standing()
@@ -260,7 +259,7 @@ class Keep:
             return
         self._gone_ms += dt_ms
         if self._gone_ms >= _GONE_MS:
-            self._put(STANDING, now, _OVER)
+            self._put(STANDING, now, WAITS_OVER)
 
     # --- the ring -----------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@
 import struct
 from binascii import crc32
 
-RECORD, SMALL = 64, 32  # bytes of a record; a sector holds a whole number of them
-PIECE = 32  # bytes programmed at once
+from firmware.base.viper import const
+
+RECORD, SMALL = const(64), const(32)  # bytes of a record; a sector holds a whole number of them
+PIECE = const(32)  # bytes programmed at once
 _HEAD = "<BBHII"  # magic, kind, flags, sequence, CRC of the record before
 _BODY = {RECORD: "<11I", SMALL: "<4i"}  # the integers that the user fills
-_VERSION_1 = "<8IH14s"  # of a large record whose flags' high byte is its version
-_MAGIC = 0xA5
+_VERSION_1 = "<6IH2I14s"  # of a large record whose flags' high byte is its version
+_MAGIC = const(0xA5)
 
 
 def encode(kind, flags, sequence, before, values, size=RECORD):

@@ -13,7 +13,7 @@ from firmware.base.viper import const
 _STALE_MS = const(2_000)
 _WAIT_MS = const(5_000)  # for the first sample
 
-ABSENT, PRESENT, UNSEEN = 0, 1, 2
+ABSENT, PRESENT, UNSEEN = const(0), const(1), const(2)
 
 
 def car(image, point=0):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from firmware import image as im
-from firmware.ledger import CLOSED, IDLE, OPEN, Ledger
-from firmware.ledger.accounts import RECOVERED, cut
+from firmware.ledger import Ledger
+from firmware.ledger.accounts import CLOSED, IDLE, OPEN, RECOVERED, cut
 from firmware.ledger.ring import Ring, encode
 from tests_host.fields import columns
 from tests_host.ledger.flash import Flash, blank, cuts

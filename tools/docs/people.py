@@ -86,6 +86,19 @@ COMMANDS = {
     "operator": "the network operator's limit, or another issuer's, as of limit",
 }
 # what travels on a topic
+KEPT = (
+    # what outlives a reset, what of its ring must be erased ahead (permille), its record
+    ("fault or trip that is new", keep.WAITS_NEW, "at once"),
+    ("restriction (lease), until released or above 10 min", keep.WAITS_LONG, "at once"),
+    ("goal, reserves, island: never", keep.WAITS_OWNER, "at once"),
+    ("a word of core's", keep.WAITS_CORE, "at once"),
+    ("release of a restriction", keep.WAITS_RELEASE, "at once"),
+    ("fault or trip that is over", keep.WAITS_OVER, "after 10 s"),
+    ("restriction of 10 min and less", keep.WAITS_SHORT, "at once"),
+    ("owner's wish by hand", keep.WAITS_HAND, "at once"),
+    ("time left of a restriction or wish", keep.WAITS_LEFT, "every 5 min, or a sixteenth"),
+)
+
 TOPICS = {
     "online": '"1"; the broker says "0" when we are gone',
     "state": "the site, at a change, once a second at most, and every 10 s",
@@ -226,5 +239,5 @@ def issuers() -> Iterator[str]:
 
 def kept() -> Iterator[str]:
     """What is thinned, the last row first."""
-    rows = ((what, f"{room} ‰" if room else "–", when) for what, room, when in keep.TOPICS)
+    rows = ((what, f"{room} ‰" if room else "–", when) for what, room, when in KEPT)
     return markdown("written again at | waits while less room than | when", rows)
