@@ -27,12 +27,12 @@ class Limits:
         self._image = image
         self._commands = image.commands
         self._leases = Leases(image)
-        self._market = Said(image, im.MARKET_SEQ, im.MARKET_TTL_MS, self._claim_market)
         self._offered = bytearray(im.DEVICES)
         site = image.site
         rows = [d for d in range(im.DEVICES) if columns.kind(site, d)]
         offers = [d for d in rows if columns.offered(site, d)]
         stores = [d for d in rows if columns.stores(site, d)]
+        self._market = Said(image, rows, im.MARKET_SEQ, im.MARKET_TTL_MS, self._claim_market)
         self._hardware = [Hardware(image, d) for d in rows]
         self._offers = [Offer(image, d) for d in offers]
         self._setpoints = [Setpoint(image, d) for d in rows if d not in offers]
@@ -42,6 +42,7 @@ class Limits:
         for device in range(im.DEVICES):
             if device not in rows:
                 self.claim(im.HARDWARE, device, 0, 0, im.REASON_TOPOLOGY)
+                self.claim(im.MARKET, device, 0, 0, im.REASON_NO_GOAL)
             if device not in stores:
                 self.claim(im.RESERVE, device, -OPEN, OPEN, im.REASON_NONE)
 
@@ -103,7 +104,8 @@ class Said:
     """Each device's request: it stands from when it was last said, by its sequence number, until
     its time is up. `claim(device, stands)` only when that changes: a claim stays where it is."""
 
-    def __init__(self, image, sequence, ttl_ms, claim):
+    def __init__(self, image, rows, sequence, ttl_ms, claim):
+        self._rows = rows
         self._requests = image.requests
         self._sequence = sequence
         self._ttl_ms = ttl_ms
@@ -115,7 +117,7 @@ class Said:
     def step(self, dt_ms):
         ages = self._age_ms
         requests = self._requests
-        for device in range(im.DEVICES):
+        for device in self._rows:
             said = requests[self._sequence + device]
             age_ms = grown(ages[device], dt_ms)
             if said != self._seen[device]:

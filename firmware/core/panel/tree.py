@@ -112,16 +112,13 @@ class Panel:
         self._survey(dt_ms)
         self.pace.step(dt_ms)
         self._share()
-        rows = self.devices.rows
-        at = 0
-        for device in range(im.DEVICES):
-            if rows[at + D_NODE] < 0:
-                self.limits.claim(im.PANEL, device, 0, 0, im.REASON_NONE)
-            elif rows[at + D_OFFERS]:
-                self._claim_offer(device, at, dt_ms)
+        devices = self.devices
+        for i in range(devices.count):
+            at = devices.order[i]
+            if devices.rows[at + D_OFFERS]:
+                self._claim_offer(at // D_ROW, at, dt_ms)
             else:
-                self._claim_power(device, at)
-            at += D_ROW
+                self._claim_power(at // D_ROW, at)
         self._alarm()
 
     # --- what the installer declared ----------------------------------------------------------
@@ -150,6 +147,9 @@ class Panel:
                 plan[at + P_METERED] = 1
         for node in range(nodes):
             self._mark_above(node, P_SOURCES, site[im.NODE_SOURCE_MA + node])
+        for device in range(im.DEVICES):
+            if devices.rows[device * D_ROW + D_NODE] < 0:
+                self.limits.claim(im.PANEL, device, 0, 0, im.REASON_NONE)
         slowest_ms = 0
         for i in range(devices.count):
             at = devices.order[i]

@@ -28,7 +28,6 @@ from firmware.core.panel.layout import (
     C_ROW,
     D_LEGS,
     D_MA64_PER_W,
-    D_NODE,
     D_OFFERS,
     D_PROVED_DRAW,
     D_PROVED_FEED,
@@ -184,15 +183,13 @@ class Witness:
 
     def narrow(self, limits):
         """Leave the devices, of what the panel claims, only what is proved."""
-        rows = self._devices.rows
-        at = 0
-        for device in range(im.DEVICES):
-            if rows[at + D_NODE] >= 0:
-                if rows[at + D_OFFERS]:
-                    self._narrow_offer(limits, device, at + D_PROVED_DRAW)
-                else:
-                    self._narrow_power(limits, device, at)
-            at += D_ROW
+        devices = self._devices
+        for i in range(devices.count):
+            at = devices.order[i]
+            if devices.rows[at + D_OFFERS]:
+                self._narrow_offer(limits, at // D_ROW, at + D_PROVED_DRAW)
+            else:
+                self._narrow_power(limits, at // D_ROW, at)
 
     def _narrow_offer(self, limits, device, at):
         rows = self._devices.rows
