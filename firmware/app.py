@@ -59,7 +59,8 @@ class App(Parts):
         self.core.step(dt_ms)
         self.keep.watch()
         self.seal.step(dt_ms)
-        self.board.pilot(image.commands[im.POINT_DUTY_PERMILLE])
+        for point in range(im.POINTS):
+            self.board.pilot(image.commands[im.POINT_DUTY_PERMILLE + point], point)
         self.board.record(image, dt_ms)
 
     def _prefer_crossings(self):

@@ -9,12 +9,12 @@ from array import array
 from firmware import image as im
 from firmware.base.viper import const
 
-_VERSION = const(7)
-_HEAD = "<BBBIHBBHBHbbbbIbbbBBBHHBHBbbBBBBBB"
+_VERSION = const(8)
+_HEAD = "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBBBBBB"
 _LINE = "<bbbb"
-_CHANNEL = "<BbBBii"
+_CHANNEL = "<BbBBBii"
 _OUTPUT = "<BBB"
-_INPUT = "<HBBB"
+_INPUT = "<IBBB"
 _METER = "<BBBBII"
 
 MODULES_OWN = const(-2)  # in place of a pin: the module's own lamp or button
@@ -104,7 +104,10 @@ class Circuit:
         self.guard = head[2]
         frame_ns, self.rate_hz, self.block_frames, self.blocks, skew_us = head[3:8]
         self.frames = self.block_frames * self.blocks
-        self.pilot_pin, self.pilot_hz = head[8:10]
+        # a pilot for each point
+        self.pilot_pins = [pin for pin in (head[8], head[10]) if pin >= 0]
+        self.pilot_hz = head[9]
+        head = head[:10] + head[11:]
         # (id, sck, mosi, miso, baud), None when there is no metering chip
         self.spi = head[10:15] if head[10] >= 0 else None
         self.crossing_pin, self.crossing_leg = head[15:17]
@@ -140,7 +143,7 @@ class Circuit:
         rows, at = _rows(_CHANNEL, packed, at, channels)
         for c in range(channels):
             self.adc[c], self.adc_pins[c], analog.signal[c], analog.leg[c] = rows[c][:4]
-            analog.low[c], analog.high[c] = rows[c][4:]
+            analog.point[c], analog.low[c], analog.high[c] = rows[c][4:]
         rows, at = _rows(_OUTPUT, packed, at, outputs)
         self.outputs = [(1 << bit, pin, hold) for bit, pin, hold in rows]
         self.inputs, at = _rows(_INPUT, packed, at, inputs)

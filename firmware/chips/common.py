@@ -38,8 +38,9 @@ class Common:
     def wire(self):
         """What needs no large buffer: pilot, the way in, metering chips, the calendar."""
         circuit = self.circuit
-        self._duty_permille = 1000  # steady +12 V: nothing offered
-        self._pwm = PWM(Pin(circuit.pilot_pin), freq=circuit.pilot_hz, duty_u16=65535)
+        pins = circuit.pilot_pins
+        self._duty_permille = [1000] * len(pins)  # steady +12 V: nothing offered
+        self._pwm = [PWM(Pin(pin), freq=circuit.pilot_hz, duty_u16=65535) for pin in pins]
         if circuit.lamp_pin != -1:
             number = "LED" if circuit.lamp_pin == MODULES_OWN else circuit.lamp_pin
             self.lamp = Pin(number, Pin.OUT, value=0)
@@ -86,11 +87,12 @@ class Common:
     def watch_trips(self, strike):
         """No input trips by a pin's interrupt: the tick sees it 10 ms later at most."""
 
-    def pilot(self, duty_permille):
-        """Duty of the control pilot: 0 steady -12 V, 1000 steady +12 V."""
-        if duty_permille != self._duty_permille:
-            self._duty_permille = duty_permille
-            self._pwm.duty_u16(duty_permille * 65535 // 1000)
+    def pilot(self, duty_permille, point=0):
+        """Duty of a point's control pilot, if it has one: 0 steady -12 V, 1000 steady +12 V."""
+        duties = self._duty_permille
+        if point < len(duties) and duty_permille != duties[point]:
+            duties[point] = duty_permille
+            self._pwm[point].duty_u16(duty_permille * 65535 // 1000)
 
     def uart(self, line, baud, parity="N", stop=1):
         """An RS-485 line, counted as the circuit's, as a stream for asyncio; parity N, E or O."""

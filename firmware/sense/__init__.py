@@ -26,6 +26,7 @@ _AWAY_MV = const(11_000)  # state A, and so many blocks of it end a connection (
 _AWAY_BLOCKS = const(10)
 _RISES = const(2)  # of a PWM in a block; one rise is a change of state
 _OPEN_OHM = const(1_000_000)
+_PILOT, _PROXIMITY = const(1), const(2)
 
 # a channel's row, as kernel.scan writes it
 _ROW = const(10)
@@ -45,20 +46,25 @@ class Sense:
         self._analog = analog
         self._frames = analog.frames
         self._stride = count = analog.count
-        self._pilot = analog.find("pilot")
-        self._proximity = analog.find("proximity")
-        self._evse = self._legs("evse_ct")
+        points = range(im.POINTS)
+        self._pilots = array("i", [analog.find("pilot", 0, point) for point in points])
+        self._proximities = array("i", [analog.find("proximity", 0, point) for point in points])
         self._main = self._legs("main_ct")
         self._grid = self._legs("grid_v")
         self._house = self._legs("house_v")
+        self._steady = bytearray(count)  # 0: alternates around a middle
+        for kind, channels in ((_PILOT, self._pilots), (_PROXIMITY, self._proximities)):
+            for c in channels:
+                if c >= 0:
+                    self._steady[c] = kind
         self._block = 0
         self._middle256 = array("i", [_MIDDLE * 256] * count)
         self.middles = array("i", [_MIDDLE] * count)
         self._settled = array("i", [0] * count)
         self._rows = array("i", [0] * (count * _ROW))
         self._plateaus = array("i", [0] * 5)
-        self._away = 0  # blocks of 10 ms in A
-        self._counted = False  # as an unplugging
+        self._away = bytearray(im.POINTS)  # blocks of 10 ms in A
+        self._counted = bytearray(im.POINTS)  # as an unplugging
         self._grid_frequency = Frequency(analog.rate_hz, analog.frames)
         self._house_frequency = Frequency(analog.rate_hz, analog.frames)
         self._power = [Power(analog, self._grid[leg], self._main[leg]) for leg in range(im.LEGS)]
@@ -75,19 +81,16 @@ class Sense:
         site = self._site
         self._fast_channels = array("i", [])
         self._fast_fields = array("i", [])
-        device = site[im.POINT_DEVICE]  # the board's analog inputs are those of its first point
-        self._point_legs = site[im.DEVICE_LEGS + device] if device >= 0 else 0
-        self._point_device = device
-        if device >= 0 and site[im.DEVICE_KIND + device] != im.KIND_POINT:
-            self._point_device = -1  # it says itself what it draws
-        first = im.DEVICE_LEG + device * im.LEGS
-        behind = [self._evse[site[first + k]] for k in range(self._point_legs)]
-        self._behind_channels = array("i", behind)
-        groups = (
-            (self._behind_channels, self._point_legs, im.POINT_FAST_MA),
+        self._point_legs = bytearray(im.POINTS)
+        self._behind_channels = [self._behind_of(point) for point in range(im.POINTS)]
+        groups = [
+            (channels, self._point_legs[point], im.POINT_FAST_MA + point * im.LEGS)
+            for point, channels in enumerate(self._behind_channels)
+        ]
+        groups += [
             (self._grid, site[im.LEG_COUNT], im.FAST_GRID_MV),
             (self._house, site[im.LEG_COUNT] if site[im.ISLAND_CAPABLE] else 0, im.FAST_HOUSE_MV),
-        )
+        ]
         for channels, legs, field in groups:
             for leg in range(legs):
                 if channels[leg] >= 0:
@@ -100,16 +103,27 @@ class Sense:
             if self._grid[leg] >= 0 and self._main[leg] >= 0
         ]
 
+    def _behind_of(self, point):
+        """Channels of a point's currents, in the order of its device's legs."""
+        site = self._site
+        device = site[im.POINT_DEVICE + point]
+        if device < 0:
+            return array("i", [])
+        self._point_legs[point] = legs = site[im.DEVICE_LEGS + device]
+        first = im.DEVICE_LEG + device * im.LEGS
+        find = self._analog.find
+        return array("i", [find("evse_ct", site[first + k], point) for k in range(legs)])
+
     def calibrate(self):
         """Take the scales and the calibration of `analog` into the integer factors."""
         analog = self._analog
         window = (BLOCKS * self._frames / 16) ** 0.5
         for c in range(self._stride):
             gain = (1 + analog.gain_ppm[c] / 1_000_000) * 4096 / analog.span
-            if c == self._pilot:  # of code/16; gain below 2**14, as codes/16 have 16 bits
+            if self._steady[c] == _PILOT:  # of code/16; gain below 2**14, as codes/16 have 16 bits
                 value = (analog.high[c] - analog.low[c]) / (_RAIL * 16) * gain
                 self._gain[c], self._shift[c] = scale.factor(value, 16384)
-            elif c != self._proximity:
+            elif self._steady[c] == 0:
                 value = analog.high[c] / 2047 / window * gain
                 self._gain[c], self._shift[c] = scale.factor(value)
         for power in self._power:
@@ -123,8 +137,9 @@ class Sense:
             return
         kernel.scan(samples, frames, self._stride, self.middles, self._rows, self._analog.steps)
         self._fast()
-        if self._pilot >= 0:
-            self._plateau(samples)
+        for point in range(im.POINTS):
+            if self._pilots[point] >= 0:
+                self._plateau(samples, point)
         self._accumulate(samples)
         self._block += 1
         if self._block == BLOCKS:
@@ -146,9 +161,9 @@ class Sense:
         if not bad:
             self._live[im.FAST_AGE_MS] = 0
 
-    def _plateau(self, samples):
-        """Both plateaus of the pilot; without PWM the mean is both."""
-        live, c, rows = self._live, self._pilot, self._rows
+    def _plateau(self, samples, point):
+        """Both plateaus of a pilot; without PWM the mean is both."""
+        live, c, rows = self._live, self._pilots[point], self._rows
         row = c * _ROW
         if rows[row + _BAD]:
             return
@@ -158,32 +173,31 @@ class Sense:
         if swings:
             kernel.plateaus(samples, self._frames, self._stride, c, lowest, highest, found)
         if swings and found[4] >= _RISES:
-            live[im.POINT_HIGH_MV] = self._pilot_mv(found[0], found[1])
-            live[im.POINT_LOW_MV] = self._pilot_mv(found[2], found[3])
+            live[im.POINT_HIGH_MV + point] = self._pilot_mv(c, found[0], found[1])
+            live[im.POINT_LOW_MV + point] = self._pilot_mv(c, found[2], found[3])
         else:
-            live[im.POINT_HIGH_MV] = self._pilot_mv(rows[row + _SUM], self._frames)
-            live[im.POINT_LOW_MV] = live[im.POINT_HIGH_MV]
-        live[im.POINT_PILOT_AGE_MS] = 0
-        self._count_unplugs(live)
+            mv = self._pilot_mv(c, rows[row + _SUM], self._frames)
+            live[im.POINT_HIGH_MV + point] = live[im.POINT_LOW_MV + point] = mv
+        live[im.POINT_PILOT_AGE_MS + point] = 0
+        self._count_unplugs(live, point)
 
-    def _count_unplugs(self, live):
+    def _count_unplugs(self, live, point):
         """A for 100 ms counts once, however long it then lasts; shorter is a glitch. A block that
         reads otherwise takes one back, and A begins anew when all are taken back."""
-        blocks = self._away
-        if live[im.POINT_HIGH_MV] < _AWAY_MV:
+        blocks = self._away[point]
+        if live[im.POINT_HIGH_MV + point] < _AWAY_MV:
             if blocks:
-                self._away = blocks - 1
+                self._away[point] = blocks - 1
                 if blocks == 1:
-                    self._counted = False
+                    self._counted[point] = 0
         elif blocks < _AWAY_BLOCKS:
-            self._away = blocks + 1
-            if blocks + 1 == _AWAY_BLOCKS and not self._counted:
-                self._counted = True
-                if live[im.POINT_PILOT_UNPLUGS] < im.AGE_MAX_MS:
-                    live[im.POINT_PILOT_UNPLUGS] += 1
+            self._away[point] = blocks + 1
+            if blocks + 1 == _AWAY_BLOCKS and not self._counted[point]:
+                self._counted[point] = 1
+                if live[im.POINT_PILOT_UNPLUGS + point] < im.AGE_MAX_MS:
+                    live[im.POINT_PILOT_UNPLUGS + point] += 1
 
-    def _pilot_mv(self, total, count):
-        c = self._pilot
+    def _pilot_mv(self, c, total, count):
         code16 = total * 16 // count + self._analog.zero_code16[c]
         return ((code16 * self._gain[c]) >> self._shift[c]) + self._analog.low[c]
 
@@ -203,10 +217,10 @@ class Sense:
     def _window(self):
         live, site = self._live, self._site
         legs = site[im.LEG_COUNT]
-        if self._point_legs and self._rms(self._behind_channels, self._point_legs, im.POINT_MA):
-            live[im.POINT_MA_AGE_MS] = 0
-            if self._point_device >= 0:
-                self._own()
+        for point in range(im.POINTS):
+            self._carries(point)
+            if self._proximities[point] >= 0:
+                self._cable(point)
         if self._rms(self._grid, legs, im.GRID_MV, True):
             live[im.GRID_AGE_MS] = 0
             live[im.GRID_MHZ] = self._frequency(self._grid_frequency, self._grid, im.GRID_MV)
@@ -215,13 +229,11 @@ class Sense:
             live[im.HOUSE_MHZ] = self._frequency(self._house_frequency, self._house, im.HOUSE_MV)
         if self._house[0] >= 0:
             live[im.SWITCH_DEG] = self._phase()
-        if self._proximity >= 0:
-            self._cable()
         for node in range(site[im.NODE_COUNT]):
             if site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_CT:
                 self._mains(node, legs)
             elif site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_POINT:
-                self._behind(node)
+                self._behind(node, site[im.NODE_INSTRUMENT_ROW + node])
         self._track_offsets()
         for power in self._measured:
             power.total = power.total_late = 0
@@ -276,21 +288,21 @@ class Sense:
         side.follow(-1, 0)
         return 0
 
-    def _cable(self):
+    def _cable(self, point):
         """Proximity resistor to earth; open counts as a million ohm."""
-        c, live = self._proximity, self._live
+        c, live = self._proximities[point], self._live
         total = self._rows[c * _ROW + _WINDOW_SUM]
         code16 = total * 16 // (BLOCKS * self._frames) + self._analog.zero_code16[c]
         if code16 >= (_RAIL - 1) * 16:
-            live[im.POINT_PROXIMITY_OHM] = (
+            live[im.POINT_PROXIMITY_OHM + point] = (
                 _OPEN_OHM  # at the rail, where a converter may well stand still
             )
         elif not self._good(c) and code16 > 16:
             return
         else:
             ohm = code16 * self._analog.high[c] // (_RAIL * 16 - code16) if code16 > 0 else 0
-            live[im.POINT_PROXIMITY_OHM] = ohm if ohm < _OPEN_OHM else _OPEN_OHM
-        live[im.POINT_PROXIMITY_AGE_MS] = 0
+            live[im.POINT_PROXIMITY_OHM + point] = ohm if ohm < _OPEN_OHM else _OPEN_OHM
+        live[im.POINT_PROXIMITY_AGE_MS + point] = 0
 
     def _mains(self, node, legs):
         """Current of the mains CTs with the direction of its power: + into the house."""
@@ -308,21 +320,29 @@ class Sense:
             live[im.NODE_MA + node * im.LEGS + leg] = current_ma if power_w >= 0 else -current_ma
         live[im.NODE_AGE_MS + node] = 0
 
-    def _own(self):
-        """What a point draws is what flows behind its contactor."""
-        live = self._live
-        for k in range(self._point_legs):
-            live[im.DEVICE_MA + self._point_device * im.LEGS + k] = live[im.POINT_MA + k]
-        live[im.DEVICE_AGE_MS + self._point_device] = 0
-
-    def _behind(self, node):
-        """A node measured by the point's own CTs; it only draws, at cos phi 1."""
-        live, site = self._live, self._site
-        if live[im.POINT_MA_AGE_MS]:
+    def _carries(self, point):
+        """What flows behind a contactor: a point draws it, a gateway says itself what it does."""
+        live, legs = self._live, self._point_legs[point]
+        first = im.POINT_MA + point * im.LEGS
+        if not legs or not self._rms(self._behind_channels[point], legs, first):
             return
-        for k in range(self._point_legs):
-            leg = site[im.DEVICE_LEG + site[im.POINT_DEVICE] * im.LEGS + k]
-            current_ma = live[im.POINT_MA + k]
+        live[im.POINT_MA_AGE_MS + point] = 0
+        device = self._site[im.POINT_DEVICE + point]
+        if self._site[im.DEVICE_KIND + device] != im.KIND_POINT:
+            return
+        for k in range(legs):
+            live[im.DEVICE_MA + device * im.LEGS + k] = live[first + k]
+        live[im.DEVICE_AGE_MS + device] = 0
+
+    def _behind(self, node, point):
+        """A node measured by a point's own CTs; it only draws, at cos phi 1."""
+        live, site = self._live, self._site
+        if point < 0 or live[im.POINT_MA_AGE_MS + point]:
+            return
+        device = site[im.POINT_DEVICE + point]
+        for k in range(self._point_legs[point]):
+            leg = site[im.DEVICE_LEG + device * im.LEGS + k]
+            current_ma = live[im.POINT_MA + point * im.LEGS + k]
             live[im.NODE_MA + node * im.LEGS + leg] = current_ma
             live[im.NODE_W + node * im.LEGS + leg] = (
                 current_ma * (live[im.HOUSE_MV + leg] // 1000) // 1000
@@ -333,7 +353,7 @@ class Sense:
         """The middle of each alternating channel follows its slow mean."""
         count = BLOCKS * self._frames
         for c in range(self._stride):
-            if c == self._pilot or c == self._proximity or self._rows[c * _ROW + _WINDOW_BAD]:
+            if self._steady[c] or self._rows[c * _ROW + _WINDOW_BAD]:
                 continue
             mean256 = self._rows[c * _ROW + _WINDOW_SUM] * 256 // count
             step = mean256 - self._middle256[c]

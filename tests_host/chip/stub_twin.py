@@ -17,7 +17,7 @@ from pathlib import Path
 from tools.image import folded
 
 ROOT = Path(__file__).resolve().parents[2]
-CHANNELS = 14
+CHANNELS = 19
 RATE_HZ = 4800
 
 

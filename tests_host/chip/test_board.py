@@ -31,16 +31,21 @@ def test_names_are_those_of_the_image() -> None:
 def test_what_is_packed_is_read() -> None:
     circuit = Circuit(boards.pack(HOST))
     assert (circuit.name, circuit.rate_hz, circuit.frames, circuit.guard) == ("host", 4800, 48, 1)
-    assert (circuit.pilot_pin, circuit.pilot_hz) == (7, 1000)
+    assert (circuit.pilot_pins, circuit.pilot_hz) == ([7, 22], 1000)
     assert circuit.lines == [(1, 8, 9, -1), (0, 0, 1, -1)]
-    assert circuit.outputs == [(1, 2, 0), (2, 3, 1), (4, 4, 0), (8, 5, 0), (16, 6, 0), (32, 20, 0)]
-    assert circuit.inputs == [(1 << i, 10 + i, 2, 0) for i in range(10)]
+    first = [(1, 2, 0), (2, 3, 1), (4, 4, 0), (8, 5, 0), (16, 6, 0), (32, 20, 0)]
+    coil, release = (bit << im.OUT_SHIFT for bit in (im.OUT_CONTACTOR, im.OUT_RELEASE))
+    assert circuit.outputs == [*first, (coil, 26, 0), (release, 27, 0)]
+    second = (im.IN_CONTACTOR << im.IN_SHIFT, 23, 2, 0)
+    assert circuit.inputs == [*((1 << i, 10 + i, 2, 0) for i in range(10)), second]
     analog = circuit.analog
-    assert (analog.count, analog.skew_us) == (14, 5)
+    assert (analog.count, analog.skew_us) == (19, 5)
     assert [analog.find("main_ct", leg) for leg in range(3)] == [5, 6, 7]
     assert (analog.low[0], analog.high[0], analog.high[1]) == (-15_000, 15_000, 1_000)
     assert [analog.high[c] for c in (2, 5, 8, 11)] == [120_000, 400_000, 450_000, 450_000]
     assert analog.find("pilot", 1) == -1
+    found = [analog.find(signal, 0, 1) for signal in ("pilot", "proximity", "evse_ct")]
+    assert (found, analog.find("evse_ct", 2, 1)) == ([14, 15, 16], 18)
 
 
 def change(path: str, value: Any = None, *, drop: bool = False) -> Callable[[dict], None]:
@@ -69,7 +74,10 @@ REFUSED = (
     ("outputs.2.held_by", change("outputs.2.held_by", drop=True)),
     ("outputs.2.hold_ms", change("outputs.2.hold_ms", drop=True)),
     ("outputs.3.service_switch", change("outputs.3.service_switch", drop=True)),
-    ("outputs.3.voltage_relay", lambda document: document["channels"].pop()),
+    (
+        "outputs.3.voltage_relay",
+        lambda document: document["channels"].__delitem__(slice(13, None)),
+    ),
     ("outputs.3.wiring", change("outputs.3.wiring", "by_modbus")),
     ("outputs.4.reset", change("outputs.4.reset", drop=True)),
     ("outputs.0.name", change("guard", "soft")),
@@ -107,7 +115,7 @@ def test_a_bad_description_is_refused_by_field(field: str, damage: Callable[[dic
 def test_every_undeclared_protection_is_refused() -> None:
     """What hardware must do: no output without each of its declarations."""
     for i, row in enumerate(HOST["outputs"]):
-        for field in boards.PROTECTION[row["name"]]:
+        for field in boards.PROTECTION[row["name"].removesuffix("_2")]:
             document = copy.deepcopy(HOST)
             del document["outputs"][i][field]
             with pytest.raises(PackError, match="needs its protection declared"):
@@ -195,7 +203,7 @@ time.sleep_ms(10)
 """,
         data,
     )
-    release = 1 << 20
+    release = 1 << 20 | 1 << 26 | 1 << 27  # and what is a second point's
     assert pins(twin) == [
         (0, release | 0b1110100, 0),
         (20_000, release | 0b1111100, 0b1001000),
@@ -228,6 +236,7 @@ def test_pilot_duty_goes_out_only_when_it_changes(data: Path) -> None:
         """
 for duty in (1000, 266, 266, 0, 1000):
     board.pilot(duty)
+    board.pilot(duty // 2 if duty < 1000 else 1000, 1)
     time.sleep_ms(10)
 """,
         data,
@@ -235,9 +244,13 @@ for duty in (1000, 266, 266, 0, 1000):
     duties = [(m.t_us, struct.unpack("<BIH", p)) for m in twin.messages for p in m.all(2)]
     assert duties == [
         (0, (7, 1000, 65535)),
+        (0, (22, 1000, 65535)),
         (10_000, (7, 1000, 17432)),
+        (10_000, (22, 1000, 8716)),
         (30_000, (7, 1000, 0)),
+        (30_000, (22, 1000, 0)),
         (40_000, (7, 1000, 65535)),
+        (40_000, (22, 1000, 65535)),
     ]
 
 

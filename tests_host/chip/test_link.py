@@ -29,7 +29,7 @@ from machine import Pin, PWM
 pin = Pin(2, Pin.OUT, value=0)
 pwm = PWM(Pin(7), freq=1000, duty_u16=65535)
 async def main():
-    adcstream.start(range(14), 4800, 48, lambda samples, frames: None)
+    adcstream.start(range(19), 4800, 48, lambda samples, frames: None)
     await asyncio.sleep_ms(133)
     pin.on()
     pwm.duty_u16(17476)
@@ -74,11 +74,11 @@ async def busy():
         await asyncio.sleep_ms(1)
         turns += 1
 async def main():
-    adcstream.start(range(14), 4800, 48, on_block)
+    adcstream.start(range(19), 4800, 48, on_block)
     asyncio.create_task(busy())
     await asyncio.sleep_ms(2000)
     for i, block in enumerate(blocks):
-        assert block == (10 * (i + 1), 0, 48 * i % 4096, 672, 48), (i, block)
+        assert block == (10 * (i + 1), 0, 48 * i % 4096, 912, 48), (i, block)
     print(len(blocks), turns)
 asyncio.run(main())
 """,
@@ -95,7 +95,7 @@ def test_samples_come_complete_and_in_order_when_edges_cut_the_prediction() -> N
         rows = []
         for frame in range(first, first + count):
             made[frame] = made.get(frame, 0) + 1
-            rows.append(struct.pack("<14H", frame & 0xFFF, made[frame], *[7] * 12))
+            rows.append(struct.pack("<19H", frame & 0xFFF, made[frame], *[7] * 17))
         return b"".join(rows)
 
     made: dict[int, int] = {}
@@ -108,10 +108,10 @@ frames_seen = []
 last = []
 def on_block(samples, frames):
     for n in range(frames):
-        frames_seen.append(samples[14 * n])
-        last.append(samples[14 * n + 1])
+        frames_seen.append(samples[19 * n])
+        last.append(samples[19 * n + 1])
 async def main():
-    adcstream.start(range(14), 4800, 48, on_block)
+    adcstream.start(range(19), 4800, 48, on_block)
     for ms in (3, 4, 13, 10, 55, 15, 77, 1):
         await asyncio.sleep_ms(ms)
         pin.toggle()
@@ -166,7 +166,7 @@ import asyncio
 from machine import Pin
 pin = Pin(2, Pin.OUT)
 async def main():
-    adcstream.start(range(14), 4800, 48, on_block)
+    adcstream.start(range(19), 4800, 48, on_block)
     for i in range(40):
         await asyncio.sleep_ms(7 + i)
         pin.toggle()
@@ -186,7 +186,7 @@ def on_block(samples, frames):
     count += 1
     if count == 3:
         raise IndexError("guard")
-adcstream.start(range(14), 4800, 48, on_block)
+adcstream.start(range(19), 4800, 48, on_block)
 time.sleep_ms(200)
 print(count)
 """)
@@ -200,11 +200,11 @@ def test_no_interrupt_when_samples_stop() -> None:
         BLOCKS
         + """
 import time
-adcstream.start(range(14), 4800, 48, on_block)
+adcstream.start(range(19), 4800, 48, on_block)
 time.sleep_ms(400)
 print([block[0] for block in blocks])
 """,
-        codes=lambda first, count: b"" if 480 <= first < 960 else bytes(28 * count),
+        codes=lambda first, count: b"" if 480 <= first < 960 else bytes(38 * count),
     )
     assert twin.stdout == str([*range(10, 101, 10), *range(210, 401, 10)]) + "\n"
 

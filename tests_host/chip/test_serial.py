@@ -196,7 +196,7 @@ def test_real_time_uses_the_real_line() -> None:
         + """
 import adcstream
 blocks = []
-adcstream.start(range(14), 4800, 48, lambda s, f: blocks.append(s[0]))
+adcstream.start(range(19), 4800, 48, lambda s, f: blocks.append(s[0]))
 async def main():
     uart.write(b"hallo")
     reader = asyncio.StreamReader(uart)

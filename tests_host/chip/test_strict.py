@@ -75,8 +75,8 @@ WRONG = (
     ("machine.deepsleep(1)", "AttributeError"),
     ("machine.lightsleep(1)", "RuntimeError"),
     ("adcstream.start(range(3), 4800, 48, print)", "ValueError: channels"),
-    ("adcstream.start(range(14), 5000, 50, print)", "ValueError: this board streams"),
-    ("adcstream.start(range(14), 4800, 48, None)", "TypeError"),
+    ("adcstream.start(range(19), 5000, 50, print)", "ValueError: this board streams"),
+    ("adcstream.start(range(19), 4800, 48, None)", "TypeError"),
     ("select.poll().register(sys.stdin)", "OSError"),
 )
 

@@ -108,7 +108,7 @@ def test_blocking_sleep_passes_time_and_interrupts() -> None:
         BLOCKS
         + """
 import time
-adcstream.start(range(14), 4800, 48, on_block)
+adcstream.start(range(19), 4800, 48, on_block)
 time.sleep_ms(35)
 print(len(blocks), hostlink.now_ms())
 time.sleep_us(1500)

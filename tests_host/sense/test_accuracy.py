@@ -289,6 +289,7 @@ def test_charger_node_takes_the_chargers_own_current() -> None:
     bench = Bench()
     mains(bench)
     bench.image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_POINT
+    bench.image.site[im.NODE_INSTRUMENT_ROW] = 0
     for leg in range(3):
         bench.waves[EVSE + leg] = Wave(16.0, -leg * LEG)
     bench.run(0.3)

@@ -18,7 +18,8 @@ from tools.pack.circuits import pack
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = json.loads((ROOT / "firmware/circuits/host.json").read_text())
-RATE_HZ, FRAMES, CHANNELS, SKEW_S = 4800, 48, 14, 5e-6
+RATE_HZ, FRAMES, CHANNELS, SKEW_S = 4800, 48, 19, 5e-6
+SECOND = 14  # where a second point's channels begin
 CP, PP, EVSE, MAIN, GRID, HOUSE = 0, 1, 2, 5, 8, 11
 PEAK = {EVSE: 120.0, MAIN: 400.0, GRID: 450.0, HOUSE: 450.0}
 BLOCKS_PER_S = 100
@@ -59,22 +60,26 @@ class Bench:
         self.waves = {c + leg: Wave(0.0) for c in PEAK for leg in range(3)}
         self.pilot = lambda t: np.full_like(t, 12.0)
         self.pp_ohm = np.inf
+        self.point = 0  # whose pilot, proximity and current these are
 
     def codes(self, blocks: int) -> np.ndarray:
         """[frame][channel] of the next `blocks` blocks."""
         n = np.arange(self.block * FRAMES, (self.block + blocks) * FRAMES)
         self.block += blocks
         out = np.empty((len(n), CHANNELS))
-        for c in range(CHANNELS):
-            t = n / RATE_HZ + c * SKEW_S
+        for channel in range(CHANNELS):
+            t = n / RATE_HZ + channel * SKEW_S
+            point, c = divmod(channel, SECOND)
+            own = point == self.point  # the other point is a socket with nothing in it
             if c == CP:
-                out[:, c] = (self.pilot(t) + 15) / 30 * 4095
+                out[:, channel] = ((self.pilot(t) if own else 12.0) + 15) / 30 * 4095
             elif c == PP:
-                out[:, c] = 4095 / (1 + 1000 / self.pp_ohm) if self.pp_ohm else 0
+                ohm = self.pp_ohm if own else np.inf
+                out[:, channel] = 4095 / (1 + 1000 / ohm) if ohm else 0
             else:
-                wave = self.waves[c]
+                wave = self.waves[c] if own or c > EVSE + 2 else Wave(0.0)
                 peak = PEAK[(c - 2) // 3 * 3 + 2]
-                out[:, c] = 2048 + wave.offset + wave.at(t, self.hz) * 2047 / peak
+                out[:, channel] = 2048 + wave.offset + wave.at(t, self.hz) * 2047 / peak
         out += self.random.normal(0, self.noise, out.shape) if self.noise else 0
         return np.clip(np.rint(out), 0, 4095).astype("<u2")
 

@@ -19,6 +19,7 @@ class StubStretch:
     pilot_low_v: float = -12.0
     pilot_duty: float = 1.0
     pp_ohm: float = math.inf
+    second: object = None
     grid_hz: float = 50.0
     grid_rad: float = 0.0
     house_hz: float = 50.0

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests_host.twin.stubs import TURN, StubStretch
+from tools.twin.house.segment import Front
 from tools.twin.link import signals
 from tools.twin.link.signals import CHANNELS, FRAMES_PER_S, Instruments, Synthesis, frame_after
 
@@ -25,11 +26,29 @@ def stretch(t0_us=0, t1_us=1_000_000, **values) -> StubStretch:
     return replace(StubStretch(t0_us, t1_us, amps, amps, pp_ohm=220.0), **values)
 
 
+NOTHING = Front((0j,) * 3, 12.0, -12.0, 1.0, 1000.0, math.inf)
+AC = [*range(2, signals.FIRST), 16, 17, 18]
+
+
+def test_a_second_points_pilot_and_cable_are_its_own():
+    front = Front((0j,) * 3, 6.0, -12.0, 0.5, 1000.0, 680.0)
+    alone, both = stretch(), stretch(second=front)
+    codes, with_it = QUIET.codes([alone], 0, 480), QUIET.codes([both], 0, 480)
+    assert (codes[:, : signals.FIRST] == with_it[:, : signals.FIRST]).all()
+    assert set(codes[:, 14]) == {round(27 / 30 * 4095)} and set(codes[:, 15]) == {4095}
+    assert codes[:, 16:].min() == codes[:, 16:].max() == 2048
+    high, low = (round((v + 15) / 30 * 4095) for v in (6, -12))
+    assert abs(with_it[:, 14].max() - high) <= 1 and abs(with_it[:, 14].min() - low) <= 1
+    assert set(with_it[:, 15]) == {round(4095 * 680 / 1680)}
+
+
 def expected(channel: int, frame: int, s: StubStretch) -> float:
     """The front end's formula, one sample at a time, written independently."""
     t = frame / FRAMES_PER_S + channel * 5e-6 - s.t0_us / 1e6
-    kind, leg = divmod(channel - 2, 3)
-    phasor = (s.evse_a, s.main_a, s.grid_v, s.house_v)[kind][leg]
+    kind, leg = divmod(channel - 2, 3) if channel < signals.FIRST else (0, channel - 16)
+    second = s.second.evse_a if s.second else (0j,) * 3
+    own = second if channel >= signals.FIRST else s.evse_a
+    phasor = (own, s.main_a, s.grid_v, s.house_v)[kind][leg]
     hz, rad = (s.house_hz, s.house_rad) if kind in (0, 3) else (s.grid_hz, s.grid_rad)
     per = (2047 / 120, 2047 / 400, 2047 / 450, 2047 / 450)[kind]
     wave = math.sqrt(2) * abs(phasor) * math.cos(rad + math.tau * hz * t + cmath.phase(phasor))
@@ -49,11 +68,12 @@ def expected(channel: int, frame: int, s: StubStretch) -> float:
 def test_every_ac_channel_follows_its_formula(g_hz, h_hz, g_rad, h_rad, amps, angle, first):
     wave = tuple(cmath.rect(amps, angle) * t for t in TURN)
     s = stretch(
-        grid_hz=g_hz, house_hz=h_hz, grid_rad=g_rad, house_rad=h_rad, evse_a=wave, main_a=wave
-    )
+        grid_hz=g_hz, house_hz=h_hz, grid_rad=g_rad, house_rad=h_rad, evse_a=wave, main_a=wave,
+        second=replace(NOTHING, evse_a=tuple(-a / 2 for a in wave)),
+    )  # fmt: skip
     codes = QUIET.codes([s], first, first + 50)
     for frame in range(50):
-        for channel in range(2, CHANNELS):
+        for channel in (*range(2, signals.FIRST), 16, 17, 18):
             assert abs(codes[frame, channel] - expected(channel, first + frame, s)) <= 0.75
 
 
@@ -125,9 +145,9 @@ def test_noise_has_its_size_and_does_not_repeat_between_channels_or_rounds():
     still = stretch(
         0, 60_000_000, main_a=(0j,) * 3, evse_a=(0j,) * 3, grid_v=(0j,) * 3, house_v=(0j,) * 3
     )
-    first = NOISY.codes([still], 65_000, 66_000).astype(float)[:, 2:] - 2048  # over the seam
+    first = NOISY.codes([still], 65_000, 66_000).astype(float)[:, AC] - 2048  # over the seam
     assert first.std() == pytest.approx(math.sqrt(1.5**2 + 1 / 12), rel=0.05)
-    later = NOISY.codes([still], 130_521, 131_521).astype(float)[:, 2:] - 2048
+    later = NOISY.codes([still], 130_521, 131_521).astype(float)[:, AC] - 2048
     assert abs(np.corrcoef(first[:, 3], later[:, 3])[0, 1]) < 0.1
     assert abs(np.corrcoef(first[:, 3], first[:, 4])[0, 1]) < 0.1
 
@@ -162,5 +182,6 @@ def test_channel_numbers_are_those_of_the_circuit_board():
              "house_v": signals.HOUSE_V}  # fmt: skip
     assert len(board["channels"]) == CHANNELS
     for row in board["channels"]:
-        assert row["channel"] == first[row["signal"]] + row.get("leg", 1) - 1
+        point = signals.FIRST * (row.get("point", 1) - 1)
+        assert row["channel"] == point + first[row["signal"]] + row.get("leg", 1) - 1
     assert board["sampling"]["rate_hz"] == FRAMES_PER_S

@@ -6,7 +6,7 @@ import islet_data
 from firmware.chips.circuit import Circuit
 
 ATTRIBUTES = (
-    "name chip guard rate_hz frames block_frames blocks frame_us pilot_pin pilot_hz lines "
+    "name chip guard rate_hz frames block_frames blocks frame_us pilot_pins pilot_hz lines "
     "spi crossing_pin crossing_leg dead_man_pin dead_man_bits dead_man_ms "
     "dead_man_by evse_a mains_a outputs inputs"
 )
@@ -18,7 +18,10 @@ def dump(name):
     lines = [repr((key, getattr(circuit, key))) for key in ATTRIBUTES.split()]
     analog = circuit.analog
     lines += [repr((key, getattr(analog, key))) for key in SCALARS.split()]
-    lines += [repr(list(a)) for a in (circuit.adc, circuit.adc_pins, analog.signal, analog.leg)]
+    lines += [
+        repr(list(a))
+        for a in (circuit.adc, circuit.adc_pins, analog.signal, analog.leg, analog.point)
+    ]
     lines += [repr(list(a)) for a in (analog.low, analog.high)]
     for m in circuit.meters:
         lines.append(repr((m.cs, m.volts, m.amps, m.pga, m.volts_nv, m.amps_nv)))

@@ -38,6 +38,7 @@ class Chip:
     islands: bool = False  # its guard is fast enough for what must open within a cycle
     module_lamp: bool = False  # the module has a lamp of its own,
     bootsel: bool = False  # and a button that can be read
+    points: int = 1  # charging points that its image has room for
     real: bool = True  # hardware rules hold; the simulated chip has no hardware
 
 
@@ -72,6 +73,7 @@ HOST = Chip(
     pio=True,
     streams=True,
     islands=True,
+    points=2,
     real=False,
 )
 

@@ -3,7 +3,7 @@
 """Packed layout, little endian, read by firmware/chips/circuit.py; absent numbers are -1:
 
 u8 version, u8 chip, u8 guard, u32 frame_ns, u16 rate_hz, u8 block_frames, u8 blocks,
-u16 skew_us, u8 pilot pin, u16 pilot Hz,
+u16 skew_us, u8 pilot pin, u16 pilot Hz, i8 pilot pin of a second point,
 i8 spi, i8 sck, i8 mosi, i8 miso, u32 baud, i8 crossing pin, i8 its leg (0 first),
 i8 dead-man pin, u8 bits of OUT_* it holds, u8 ms, u8 by (0 PIO, 1 monostable),
 u16 evse_a, u16 mains_a, u8 protective conductor (0 nothing, 1 pole, 2 device),
@@ -12,10 +12,10 @@ i8 lamp, i8 button (-2 the module's own), u8 its pull (0 none, 1 up, 2 down),
 u8 lines, u8 channels, u8 outputs, u8 inputs, u8 meters,
 u8 length of name, name
 line:    i8 UART, i8 tx, i8 rx, i8 de, RS-485
-channel: u8 input of the converter, i8 pin, u8 signal, u8 leg (0 first),
+channel: u8 input of the converter, i8 pin, u8 signal, u8 leg, u8 point (0 first),
          i32 low, i32 high                                  in order of sampling
 output:  u8 bit number of OUT_*, u8 pin, u8 reset (0 off, 1 holds its state)
-input:   u16 bits of IN_*, u8 pin, u8 pull (0 none, 1 up, 2 down), u8 trips by interrupt
+input:   u32 bits of IN_*, u8 pin, u8 pull (0 none, 1 up, 2 down), u8 trips by interrupt
 meter:   u8 cs, u8 volts, u8 amps, u8 gain, u32 nV per V, u32 nV per A
 """
 
@@ -34,6 +34,7 @@ from tools.pack.circuits.tables import (
     HOLD,
     HOUSE_SUPPLY,
     INPUTS,
+    OF_SECOND,
     OUTPUTS,
     PROTECTIVE_CONDUCTOR,
     PULLS,
@@ -41,7 +42,7 @@ from tools.pack.circuits.tables import (
     VOLTS,
 )
 
-VERSION = 7
+VERSION = 8
 # output, field: what its hardware does besides, a bit each, in the order of circuit.py
 FLAGS = (
     ("enable", "voltage_relay", "in_enable"),
@@ -65,7 +66,7 @@ def layout(document: Document) -> bytes:
             *(_line(row) for row in document["lines"]),
             *(_channel(document, row) for row in document["channels"]),
             *(
-                bytes((OUTPUTS.index(row["name"]), row["pin"], row["reset"] == HOLD))
+                bytes((bit_of(OUTPUTS, row["name"]), row["pin"], row["reset"] == HOLD))
                 for row in document["outputs"]
             ),
             *(_input(row) for row in document["inputs"]),
@@ -81,9 +82,9 @@ def _head(document: Document) -> bytes:
     parted = document.get("protective_conductor")
     lamp, button = document.get("lamp", {}), document.get("button", {})
     step_ns = frame_ns(sampling)
-    held = sum(1 << OUTPUTS.index(name) for name in dead_man.get("holds", []))
+    held = sum(1 << bit_of(OUTPUTS, name) for name in dead_man.get("holds", []))
     return struct.pack(
-        "<BBBIHBBHBHbbbbIbbbBBBHHBHBbbBBBBBB",
+        "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBBBBBB",
         VERSION,
         list(CHIPS).index(document["chip"]),
         GUARDS.index(document["guard"]),
@@ -94,6 +95,7 @@ def _head(document: Document) -> bytes:
         sampling["skew_us"],
         pilot["pin"],
         pilot["freq_hz"],
+        pilot.get("pin_2", -1),
         *(spi.get(k, -1) for k in ("id", "sck", "mosi", "miso")),
         spi.get("baud", 0),
         crossing.get("pin", -1),
@@ -112,6 +114,13 @@ def _head(document: Document) -> bytes:
         PULLS.index(button.get("pull", PULLS[0])),
         *(len(document.get(k, [])) for k in ("lines", "channels", "outputs", "inputs", "meters")),
     )
+
+
+def bit_of(names: tuple[str, ...], name: str) -> int:
+    """Bit number of an output or contact; a second point's lie above all names."""
+    if name in names:
+        return names.index(name)
+    return len(names) + names.index(OF_SECOND[name])
 
 
 def _declared(document: Document, output: str) -> dict[str, Any]:
@@ -134,12 +143,15 @@ def _channel(document: Document, row: dict[str, Any]) -> bytes:
     chip = chip_of(document)
     number = row["adc"] if "adc" in row else row["channel"]
     signal, leg = SIGNALS.index(row["signal"]), row.get("leg", 1) - 1
-    return struct.pack("<BbBBii", number, chip.adc[number], signal, leg, *channel_scale(chip, row))
+    point = row.get("point", 1) - 1
+    return struct.pack(
+        "<BbBBBii", number, chip.adc[number], signal, leg, point, *channel_scale(chip, row)
+    )
 
 
 def _input(row: dict[str, Any]) -> bytes:
-    bits = sum(1 << INPUTS.index(name) for name in (row["name"], *row.get("also", [])))
-    return struct.pack("<HBBB", bits, row["pin"], PULLS.index(row["pull"]), row.get("trip", 0))
+    bits = sum(1 << bit_of(INPUTS, name) for name in (row["name"], *row.get("also", [])))
+    return struct.pack("<IBBB", bits, row["pin"], PULLS.index(row["pull"]), row.get("trip", 0))
 
 
 def _meter(row: dict[str, Any]) -> bytes:

@@ -29,6 +29,8 @@ def uses(document: Document) -> Iterator[Use]:
     """Every pin the board uses, in the order of the JSON."""
     chip = chip_of(document)
     yield Use(document["pilot"]["pin"], "pilot.pin", PWM, "pilot")
+    if "pin_2" in document["pilot"]:
+        yield Use(document["pilot"]["pin_2"], "pilot.pin_2", PWM, "pilot of point 2")
     for i, line in enumerate(document["lines"]):
         number = f" {i + 1}" if i else ""
         for name in ("tx", "rx", "de"):

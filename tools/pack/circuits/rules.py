@@ -20,6 +20,7 @@ from tools.pack.circuits.tables import (
     LEGS,
     LOOPS,
     NEEDS_GUARD,
+    OF_SECOND,
     PERMITTING,
     PROTECTIVE,
 )
@@ -31,6 +32,7 @@ def check(document: Document) -> None:
     for rule in (
         signals.sampling,
         signals.channels,
+        _points,
         _guard,
         _outputs,
         _island,
@@ -78,9 +80,11 @@ def _outputs(document: Document) -> None:
     seen = {n for row in document["inputs"] for n in (row["name"], *row.get("also", []))}
     for i, row in enumerate(document["outputs"]):
         where, name = f"outputs.{i}.name", row["name"]
-        if missing := [n for n in CONFIRMED_BY.get(name, ()) if n not in seen]:
+        kind, own = OF_SECOND.get(name, name), name
+        confirmed = [own if n == kind else n for n in CONFIRMED_BY.get(kind, ())]
+        if missing := [n for n in confirmed if n not in seen]:
             raise PackError(where, f"output {name} needs input {', '.join(missing)}")
-        if name in NEEDS_GUARD and guard == "soft":
+        if kind in NEEDS_GUARD and guard == "soft":
             raise PackError(where, f"output {name} needs a guard in an interrupt or in hardware")
         if name in ISLAND[:2] and not chip.islands:
             raise PackError(
@@ -92,6 +96,23 @@ def _outputs(document: Document) -> None:
                 f"outputs.{i}.firmware_stops",
                 f"a watchdog takes seconds; {name} needs {DEAD_MAN} and a section dead_man",
             )
+
+
+def _points(document: Document) -> None:
+    """Nothing of a second point where the chip's image has none, or without its pilot."""
+    chip, second = chip_of(document), "pin_2" in document["pilot"]
+    used = [
+        (f"channels.{i}.point", row.get("point", 1)) for i, row in enumerate(document["channels"])
+    ]
+    for section in ("outputs", "inputs"):
+        rows = enumerate(document[section])
+        used += [(f"{section}.{i}.name", 2 if row["name"] in OF_SECOND else 1) for i, row in rows]
+    used += [("pilot.pin_2", 2)] if second else []
+    for where, point in used:
+        if point > chip.points:
+            raise PackError(where, f"{chip.text} has room for {chip.points} point")
+        if point == 2 and not second:
+            raise PackError("pilot.pin_2", f"is missing: {where} is of a second point")
 
 
 def _island(document: Document) -> None:
@@ -138,8 +159,11 @@ def _outlet(document: Document) -> None:
     """A socket whose contactor is welded can lose its supply, its plug still locked."""
     names = output_names(document)
     for i, row in enumerate(document["outputs"]):
-        if row.get("outlet") == "socket" and "release" not in names:
-            raise PackError(f"outputs.{i}.outlet", "a socket needs output release: a weld's way")
+        release = row["name"].replace("contactor", "release")
+        if row.get("outlet") == "socket" and release not in names:
+            raise PackError(
+                f"outputs.{i}.outlet", f"a socket needs output {release}: a weld's way"
+            )
 
 
 def _dead_man(document: Document) -> None:

@@ -82,7 +82,7 @@ def _pilot_gap_ns(step_ns: int, frames: int, freq_hz: int) -> int:
 
 def channels(document: Document) -> None:
     chip = chip_of(document)
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, int, int]] = set()
     order = -1
     for i, row in enumerate(document["channels"]):
         where, signal = f"channels.{i}.", row["signal"]
@@ -95,7 +95,7 @@ def channels(document: Document) -> None:
         if chip.real and row["adc"] <= order:
             raise PackError(where + "adc", "rows stand in order of sampling: inputs ascend")
         order = row.get("adc", i)
-        key = signal, row.get("leg", 1)
+        key = signal, row.get("leg", 1), row.get("point", 1)
         if key in seen:
             raise PackError(where + "signal", f"{signal} of leg {key[1]} is given twice")
         seen.add(key)
@@ -167,7 +167,8 @@ def measured(document: Document) -> None:
     what the guard needs at once does not come through a metering chip."""
     chip, names = chip_of(document), [row["name"] for row in document["outputs"]]
     meters = document.get("meters", [])
-    fast = {row["signal"] for row in document["channels"]}
+    fast = {row["signal"] for row in document["channels"] if row.get("point", 1) == 1}
+    second = {row["signal"] for row in document["channels"] if row.get("point", 1) == 2}
     sees = fast | {VOLT_SIGNALS[row["volts"]] for row in meters}
     sees |= {AMP_SIGNALS[row["amps"]] for row in meters}
     if "crossing" in document:
@@ -186,6 +187,11 @@ def measured(document: Document) -> None:
                 f"output {name}: its guard needs {FAST[name]} at once, on the chip's own "
                 "converter (the grid's: zero crossings on a pin will do)",
             )
+    if "contactor_2" in names:
+        for signal in NEEDS["contactor"]:
+            if signal not in second:
+                where = f"outputs.{names.index('contactor_2')}.name"
+                raise PackError(where, f"output contactor_2 needs {signal} of point 2 measured")
     if "carries" not in document and (chip.real or meters):
         raise PackError("carries", "is missing: the currents for which this board is built")
 

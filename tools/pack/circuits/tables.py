@@ -33,6 +33,9 @@ INPUTS = (  # in the order of IN_*
     "island_dead",
     "service_switch",
 )
+POINTS = 2  # of a board, at most; a second one's names have its number behind them
+PER_POINT = ("pilot", "proximity", "evse_ct")  # signals of a point
+OF_SECOND = {name + "_2": name for name in ("contactor", "release")}  # outputs and contacts
 PROTECTIVE = ("estop", "rcd", "overtemp")
 LOOPS = (*PROTECTIVE, "service_switch")  # a broken wire is a pulled switch
 PERMITTING = ("island_open", "bond", "enable", "ventilation", "island_dead")
@@ -193,6 +196,8 @@ def _channel(signal: str) -> Object:
     either: list[Either] = [(("channel",), ("adc",))]
     if signal in PER_LEG:
         needs["leg"] = _LEG
+    if signal in PER_POINT:
+        may["point"] = Whole(1, POINTS, "of the board, 1 unless told")
     if signal == "proximity":
         needs.update(direct)
         may["supply_mv"] = Whole(1_000, 5_500, "where the pull-up goes: the ADC's reference")
@@ -206,15 +211,16 @@ def _channel(signal: str) -> Object:
 
 
 def _output(name: str) -> Object:
-    protection = {field: Choice(names) for field, names in PROTECTION[name].items()}
+    kind = OF_SECOND.get(name, name)
+    protection = {field: Choice(names) for field, names in PROTECTION[kind].items()}
     missing = f"output {name} needs its protection declared"
     row = {"name": Choice((name,)), "pin": _pin("high closes")}
-    return Object({**row, **protection}, BESIDES.get(name, {}), missing=missing)
+    return Object({**row, **protection}, BESIDES.get(kind, {}), missing=missing)
 
 
 INPUT = Object(
     {
-        "name": Choice(INPUTS),
+        "name": Choice((*INPUTS, "contactor_2")),
         "pin": _pin("high is what the name says"),
         "pull": Choice(PULLS, "the chip's own pull resistor"),
     },
@@ -266,11 +272,13 @@ BOARD = Object(
                 "pin": _pin("PWM of the control pilot"),
                 "freq_hz": Whole(980, 1_020),  # IEC 61851-1 table A.2, second-hand
             },
-            {},
+            {"pin_2": _pin("that of a second point")},
         ),
         "lines": Rows(LINE, "RS-485, in the order of a site's lines"),
         "channels": Rows(Variants("signal", {name: _channel(name) for name in SIGNALS})),
-        "outputs": Rows(Variants("name", {name: _output(name) for name in OUTPUTS})),
+        "outputs": Rows(
+            Variants("name", {name: _output(name) for name in (*OUTPUTS, *OF_SECOND)})
+        ),
         "inputs": Rows(INPUT),
     },
     {

@@ -16,7 +16,9 @@ for _row in _board["outputs"]:
     NETS[_row["pin"]] = "output"
 for _row in _board["inputs"]:
     NETS[_row["pin"]] = "input"
-NETS[_board["pilot"]["pin"]] = "pwm"
+for _pin in ("pin", "pin_2"):
+    if _pin in _board["pilot"]:
+        NETS[_board["pilot"][_pin]] = "pwm"
 for _row in _board["lines"]:
     NETS[_row["tx"]] = "uart tx"
     NETS[_row["rx"]] = "uart rx"

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .meter import ORDERS
-from .segment import Segment
+from .segment import Front, Segment
 
 if TYPE_CHECKING:
     from . import House
@@ -69,7 +69,7 @@ class Instruments:
 
 
 def _point(house: House) -> Point:
-    """The one point that the front end measures; another needs channels of its own."""
+    """The board's first point; its currents are those whose instruments may be wrong."""
     return house.points[0] if house.points else house.no_point
 
 
@@ -81,10 +81,8 @@ def measured(house: House, group: str) -> Phasors:
     return house.instruments.shown(group, true)
 
 
-def shown(house: House, end_us: int) -> Segment:
-    """Constant phasors from now to end_us, as they reach the unit's front end."""
-    n, point = house.network, _point(house)
-    grid_hz, grid_rad = house.grid_side()
+def _front(point: Point) -> Front:
+    """What a point's own wires carry to the board."""
     duty, car = point.pilot_duty, point.car
     if duty < 0:
         high = low = 0.0
@@ -92,6 +90,15 @@ def shown(house: House, end_us: int) -> Segment:
         high, low = car.pilot_v(12.0), car.pilot_v(-12.0)
     else:
         high, low = 12.0, -12.0
+    ohm = car.proximity_ohm if car is not None and car.plugged else math.inf
+    return Front(point.flow, high, low, 1.0 if duty < 0 else duty, point.pilot_hz, ohm)
+
+
+def shown(house: House, end_us: int) -> Segment:
+    """Constant phasors from now to end_us, as they reach the unit's front end."""
+    n, point = house.network, _point(house)
+    grid_hz, grid_rad = house.grid_side()
+    front = _front(point)
     grid_v, house_v, main_a, evse_a = n.grid_v, n.house_v, n.main_a, point.flow
     if house.instruments.faulty:
         grid_v, house_v = measured(house, "grid"), measured(house, "house")
@@ -107,9 +114,10 @@ def shown(house: House, end_us: int) -> Segment:
         house_v,
         main_a,
         evse_a,
-        high,
-        low,
-        1.0 if duty < 0 else duty,
-        point.pilot_hz,
-        car.proximity_ohm if car is not None and car.plugged else math.inf,
+        front.pilot_high_v,
+        front.pilot_low_v,
+        front.pilot_duty,
+        front.pilot_hz,
+        front.pp_ohm,
+        _front(house.points[1]) if len(house.points) > 1 else None,
     )

@@ -9,6 +9,24 @@ SAME_V_OR_A = 1e-3
 SAME_DEG = 0.001
 
 
+@dataclass(slots=True, frozen=True)
+class Front:
+    """What a further point shows the board."""
+
+    evse_a: tuple[complex, ...]
+    pilot_high_v: float
+    pilot_low_v: float
+    pilot_duty: float
+    pilot_hz: float
+    pp_ohm: float
+
+    def is_as(self, new: Front) -> bool:
+        was = (self.pilot_high_v, self.pilot_low_v, self.pilot_duty, self.pilot_hz, self.pp_ohm)
+        now = (new.pilot_high_v, new.pilot_low_v, new.pilot_duty, new.pilot_hz, new.pp_ohm)
+        amps = zip(self.evse_a, new.evse_a, strict=True)
+        return was == now and all(abs(x - y) <= SAME_V_OR_A for x, y in amps)
+
+
 @dataclass(slots=True)
 class Segment:
     """A time with constant phasors, t0_us < t ≤ t1_us. RMS; angles relative to the own phase,
@@ -29,6 +47,7 @@ class Segment:
     pilot_duty: float  # 0 steady low, 1 steady high
     pilot_hz: float
     pp_ohm: float  # math.inf: open
+    second: Front | None = None  # the board's second point
 
     def goes_on_as(self, new: Segment) -> bool:
         """`new`, which begins where this one ends, is the same to within a millivolt."""
@@ -36,6 +55,12 @@ class Segment:
             return False
         pilot = (self.pilot_high_v, self.pilot_low_v, self.pilot_duty, self.pilot_hz, self.pp_ohm)
         if pilot != (new.pilot_high_v, new.pilot_low_v, new.pilot_duty, new.pilot_hz, new.pp_ohm):
+            return False
+        if (
+            self.second is not None
+            and new.second is not None
+            and not self.second.is_as(new.second)
+        ):
             return False
         turn = math.tau * (new.t0_us - self.t0_us) * 1e-6
         if angle_between(new.grid_rad, self.grid_rad + turn * self.grid_hz) > SAME_DEG:

@@ -50,7 +50,8 @@ class HousePort:
         }
         self._pin_of = {name: pin for pin, names in self._contacts.items() for name in names}
         self.input_names = {pin: "/".join(names) for pin, names in self._contacts.items()}
-        self._pilot_pin = board["pilot"]["pin"]
+        pilot = board["pilot"]
+        self._pilots = [pilot[name] for name in ("pin", "pin_2") if name in pilot]
         self._begin_us = 0  # of the last advance
         self._before: dict[str, bool] = {}  # contacts before it
         self._edges: list[tuple[int, str, bool]] = []
@@ -69,11 +70,16 @@ class HousePort:
             alive = not dead_man or bool(high & dead_man)
             self.house.set_output(name, bool(high & bit) and alive if driven & bit else None)
         if not driven:  # the chip is in reset: its PWM pin floats as well
-            self.house.set_pilot(1000, None)
+            for index in range(len(self._pilots)):
+                self._drive(index, 1000, None)
 
     def set_pwm(self, pin: int, freq_hz: int, duty_u16: int) -> None:
-        if pin == self._pilot_pin:
-            self.house.set_pilot(freq_hz, duty_u16 / 65535)
+        if pin in self._pilots:
+            self._drive(self._pilots.index(pin), freq_hz, duty_u16 / 65535)
+
+    def _drive(self, index: int, freq_hz: float, duty: float | None) -> None:
+        if index < max(1, len(self.house.points)):  # a pilot that leads to no point is loose
+            self.house.set_pilot(freq_hz, duty, index)
 
     def advance(self, until_us: int) -> Sequence[Stretch]:
         house = self.house

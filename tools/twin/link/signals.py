@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 """The analogue front end and its converter, vectorised.
 
-4800 frames a second of 14 channels; frame k is taken at k/4800 s, channel c a further 5 µs·c
+4800 frames a second of 19 channels; frame k is taken at k/4800 s, channel c a further 5 µs·c
 later. Codes are 0…4095:
 
     0      control pilot   (v + 15) / 30 · 4095
@@ -11,6 +11,7 @@ later. Codes are 0…4095:
     5–7    main CTs        2048 + i · 2047 / 400
     8–10   grid voltage    2048 + v · 2047 / 450
     11–13  house voltage   2048 + v · 2047 / 450
+    14–18  a second point's pilot, proximity and EVSE CTs, as 0–4
 
 Instruments are not ideal: gain, offset, phase error, noise, and the waves carry harmonics. Noise
 belongs to the frame's index, so a stretch predicted again (link.py) has the same noise.
@@ -27,10 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAMES_PER_S = 4800
-CHANNELS = 14
+FIRST = 14  # channels of the board's first point and of the house
+CHANNELS = 19
 SKEW_S = 5e-6
 CP, PP, EVSE_CT, MAIN_CT, GRID_V, HOUSE_V = 0, 1, 2, 5, 8, 11
 AC_CHANNELS = 12  # channels 2…13
+SECOND_CT = FIRST + EVSE_CT
+_NOISE_APART = 7_919  # frames between a channel's noise and that of a second point
 FULL_SCALE = 4095
 CODE_PER_A_EVSE = 2047 / 120
 CODE_PER_A_MAIN = 2047 / 400
@@ -44,6 +48,16 @@ MAX_FRAMES = FRAMES_PER_S  # one second at most in one call
 _TINY = 1e-9  # V or A: below it a phasor has no angle
 
 Phasors = tuple[complex, ...]  # RMS per leg, relative to the phase of their island
+
+
+class Front(Protocol):
+    """What a further point shows the board, with its own pilot and proximity."""
+
+    evse_a: Phasors
+    pilot_high_v: float
+    pilot_low_v: float
+    pilot_duty: float
+    pp_ohm: float
 
 
 class Stretch(Protocol):
@@ -66,6 +80,7 @@ class Stretch(Protocol):
     pilot_low_v: float
     pilot_duty: float  # 0 steady low … 1 steady high
     pp_ohm: float  # math.inf when open
+    second: Front | None  # the board's second point; None: nothing hangs there
 
 
 @dataclass(frozen=True)
@@ -93,19 +108,21 @@ class Synthesis:
     def __init__(self, instruments: Instruments, seed: int) -> None:
         self._orders, weights = _harmonics(instruments)
         scale = np.repeat([CODE_PER_A_EVSE, CODE_PER_A_MAIN, CODE_PER_V, CODE_PER_V], 3)
-        gain = np.array([instruments.gain_permille.get(c, 0.0) for c in range(2, CHANNELS)])
-        phase = np.radians([instruments.phase_deg.get(c, 0.0) for c in range(2, CHANNELS)])
-        self._skew = np.arange(2, CHANNELS) * SKEW_S
+        gain = np.array([instruments.gain_permille.get(c, 0.0) for c in range(2, FIRST)])
+        phase = np.radians([instruments.phase_deg.get(c, 0.0) for c in range(2, FIRST)])
+        self._skew = np.arange(2, FIRST) * SKEW_S
+        self._skew_second = np.arange(SECOND_CT, CHANNELS) * SKEW_S
         # [order, channel]: everything that turns an RMS phasor into the code of a harmonic
         turn = np.exp(1j * np.outer(self._orders, phase))
         self._front = math.sqrt(2) * weights * (scale * (1 + gain / 1000)) * turn
+        self._front_second = math.sqrt(2) * weights[:, :3] * CODE_PER_A_EVSE
         self._zero = np.array(
-            [2048.5 + instruments.offset_codes.get(c, 0.0) for c in range(2, CHANNELS)],
+            [2048.5 + instruments.offset_codes.get(c, 0.0) for c in range(2, FIRST)],
             dtype=np.float32,
         )
         self._dc = [instruments.offset_codes.get(c, 0.0) + 0.5 for c in (CP, PP)]
         rng = np.random.default_rng(seed)
-        noise = rng.standard_normal((NOISE_FRAMES + MAX_FRAMES, CHANNELS), dtype=np.float32)
+        noise = rng.standard_normal((NOISE_FRAMES + MAX_FRAMES, FIRST), dtype=np.float32)
         noise[NOISE_FRAMES:] = np.roll(noise[:MAX_FRAMES], 1, axis=1)
         self._noise = noise * np.float32(instruments.noise_codes)
         self._matrices: dict[tuple[object, ...], NDArray[np.float32]] = {}
@@ -128,9 +145,11 @@ class Synthesis:
         if at < last:
             raise ValueError(f"frame {at} lies beyond the last stretch")
         start = first % NOISE_FRAMES
-        turn = first // NOISE_FRAMES % CHANNELS
+        turn = first // NOISE_FRAMES % FIRST
         noise = self._noise[start : start + count]
-        out += np.roll(noise, turn, axis=1) if turn else noise
+        out[:, :FIRST] += np.roll(noise, turn, axis=1) if turn else noise
+        start = (first + _NOISE_APART) % NOISE_FRAMES
+        out[:, FIRST:] += self._noise[start : start + count, : CHANNELS - FIRST]
         np.clip(out, 0, FULL_SCALE, out=out)
         return out.astype(np.uint16)  # truncates; the half is in the offset
 
@@ -144,7 +163,8 @@ class Synthesis:
         grid = self._base(stretch.grid_rad, stretch.grid_hz, seconds)
         main, grid_v = slice(3, 6), slice(6, 9)
         matrix = self._matrix(stretch)
-        ac = out[:, 2:]
+        ac = out[:, 2:FIRST]
+        self._point(out[:, FIRST:], stretch, frames, seconds)
         if stretch.house_hz == stretch.grid_hz and stretch.house_rad == stretch.grid_rad:
             np.matmul(grid, matrix, out=ac)
         else:
@@ -153,6 +173,35 @@ class Synthesis:
             ac[:, main] = grid @ matrix[:, main]
             ac[:, grid_v] = grid @ matrix[:, grid_v]
         ac += self._zero
+
+    def _point(
+        self,
+        out: NDArray[np.float32],
+        stretch: Stretch,
+        frames: NDArray[np.int64],
+        seconds: NDArray[Any],
+    ) -> None:
+        """The second point's channels; without one its pilot stands at +12 V, nothing flows."""
+        second = stretch.second
+        volts = 12.0 if second is None else pilot_volts(second, frames)
+        out[:, CP] = volts * CODE_PER_PILOT_V
+        out[:, CP] += 15 * CODE_PER_PILOT_V + 0.5
+        out[:, PP] = proximity_code(math.inf if second is None else second.pp_ohm) + 0.5
+        if second is not None and any(second.evse_a):
+            house = self._base(stretch.house_rad, stretch.house_hz, seconds)
+            np.matmul(house, self._carried(second, stretch.house_hz), out=out[:, EVSE_CT:])
+        else:
+            out[:, EVSE_CT:] = 0
+        out[:, EVSE_CT:] += 2048.5
+
+    def _carried(self, second: Front, house_hz: float) -> NDArray[np.float32]:
+        """As _matrix, of its currents."""
+        rms = np.array(second.evse_a, dtype=np.complex128)
+        skew = np.exp(1j * math.tau * np.outer(self._orders, house_hz * self._skew_second))
+        size = np.abs(rms)
+        unit = np.divide(rms, size, out=np.ones_like(rms), where=size > _TINY)
+        wave = self._front_second * skew * size * unit ** self._orders[:, None]
+        return np.concatenate([wave.real, -wave.imag]).astype(np.float32)
 
     def _base(self, rad: float, hz: float, seconds: NDArray[Any]) -> NDArray[np.float32]:
         """[frame][order cos…, order sin…] of the angle at channel 0's instant."""
@@ -202,7 +251,9 @@ def proximity_code(ohm: float) -> float:
     return FULL_SCALE if math.isinf(ohm) else FULL_SCALE * ohm / (ohm + 1000)
 
 
-def pilot_volts(stretch: Stretch, frames: NDArray[np.int64]) -> NDArray[np.float64] | float:
+def pilot_volts(
+    stretch: Stretch | Front, frames: NDArray[np.int64]
+) -> NDArray[np.float64] | float:
     """Pilot at each frame: PWM of 1 kHz whose periods start at whole milliseconds of t."""
     high, low, duty = stretch.pilot_high_v, stretch.pilot_low_v, stretch.pilot_duty
     if duty <= 0 or duty >= 1:
