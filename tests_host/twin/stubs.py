@@ -6,6 +6,8 @@ import cmath
 import math
 from dataclasses import dataclass, field
 
+from tools.twin.house.segment import Front
+
 TURN = [cmath.rect(1, -2 * math.pi * leg / 3) for leg in range(3)]
 
 
@@ -19,7 +21,7 @@ class StubStretch:
     pilot_low_v: float = -12.0
     pilot_duty: float = 1.0
     pp_ohm: float = math.inf
-    second: object = None
+    second: Front | None = None
     grid_hz: float = 50.0
     grid_rad: float = 0.0
     house_hz: float = 50.0

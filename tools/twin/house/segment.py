@@ -9,7 +9,7 @@ SAME_V_OR_A = 1e-3
 SAME_DEG = 0.001
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Front:
     """What a further point shows the board."""
 

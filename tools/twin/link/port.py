@@ -103,7 +103,9 @@ class HousePort:
                 yield t_us, pin, now
 
     def _level(self, pin: int | None, contacts: dict[str, bool]) -> int:
-        return int(pin is not None and any(contacts[name] for name in self._contacts[pin]))
+        """Of a contact that this house does not have, low: the board pulls it down."""
+        names = self._contacts[pin] if pin is not None else ()
+        return int(any(contacts.get(name, False) for name in names))
 
     def inputs(self) -> Iterable[tuple[int, int]]:
         contacts = self.house.contacts

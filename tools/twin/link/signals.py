@@ -80,7 +80,11 @@ class Stretch(Protocol):
     pilot_low_v: float
     pilot_duty: float  # 0 steady low … 1 steady high
     pp_ohm: float  # math.inf when open
-    second: Front | None  # the board's second point; None: nothing hangs there
+
+    @property
+    def second(self) -> Front | None:
+        """The board's second point; None: nothing hangs there."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tools.twin.referee.bounds import BOUNDS
 from tools.twin.referee.case import Case, Device
 from tools.twin.referee.planted import Plantings
-from tools.twin.referee.published import bit_of
+from tools.twin.referee.published import BITS, bit_of
 from tools.twin.referee.rule import HOUR_S, Moment, Rule, Wrong, number
 
 FLOWS_A = 1.5  # 1 A, surely measured
@@ -28,11 +28,8 @@ EXACT = 0.985
 
 
 def output_bit(name: str, point: int) -> int:
-    """Of an output of the board's point `point`, 0 where the image has none."""
-    try:
-        return bit_of("OUTPUTS", name if point == 0 else f"{name}_{point + 1}")
-    except KeyError:
-        return 0
+    """Of an output of the board's point `point`: a further point's follow all that have names."""
+    return bit_of("OUTPUTS", name) << len(BITS["OUTPUTS"]) * point
 
 
 def acknowledgements(m: Moment) -> int:
