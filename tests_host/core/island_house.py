@@ -16,6 +16,7 @@ def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> im.Image:
     """A charged single-phase house on a live grid, everything measured."""
     image = im.Image()
     image.site[im.ISLAND_CAPABLE] = image.site[im.ISLAND_AUTO] = capable
+    image.site[im.ISLAND_DEVICE] = INVERTER
     image.site[im.BOND_NEEDED] = bond
     image.site[im.SHED_NEEDED] = shed
     image.site[im.GRID_LOSS_MS] = 1_000
