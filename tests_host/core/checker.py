@@ -223,7 +223,7 @@ class Checker:
             rested = self.offer_ms >= (3_000 if self.offer_ma == 0 else 5_000)
             self.require(rested, "offer raised too soon")
             raised_ma = offer_ma - (self.offer_ma or 6_000)
-            self.require(raised_ma <= 3_500, "offer raised too far")
+            self.require(raised_ma <= 2_000, "offer raised too far")
         if offer_ma != self.offer_ma:
             self.offer_ma, self.offer_ms = offer_ma, 0
 

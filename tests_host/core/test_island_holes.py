@@ -307,7 +307,7 @@ MISTAKES = (
         BOND,
         island_judge,
         SETTLED,
-        "self.off_ms >= site[im.DEVICE_STOP_MS + INVERTER] - im.BOND_MARGIN_MS",
+        "self.off_ms >= site[im.DEVICE_STOP_MS + site[im.ISLAND_DEVICE]] - im.BOND_MARGIN_MS",
     ),
     (RESERVE, island_judge, ENOUGH, "if soc < 0:"),
     (RESERVE, island_judge, ENOUGH, "if soc < reserve:"),

@@ -20,6 +20,7 @@ MOST_W = 9_000
 def a_site(legs: int, volts: int) -> im.Image:
     image = im.Image()
     image.site[im.LEG_COUNT], image.site[im.NOMINAL_MV] = legs, volts * 1_000
+    image.site[im.ISLAND_DEVICE] = INVERTER
     image.site[im.DEVICE_DISCHARGE_W + INVERTER] = MOST_W
     image.site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
     for age in (im.NODE_AGE_MS, im.DEVICE_AGE_MS + INVERTER, im.GRID_AGE_MS):

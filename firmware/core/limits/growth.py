@@ -3,17 +3,15 @@
 #
 # The panel is measured late: the car may take 5 s to follow, a meter a second to answer. Growing
 # by the whole headroom each time would overshoot and swing (seen in the field: 6 to 16 A with
-# unity gain and one late sample). So growth is slower than the slowest answer, leg by leg: each
-# has limits of its own, and a raise shared by three would take minutes and prove nothing.
+# unity gain and one late sample). So growth is slower than the slowest answer.
 
 from firmware import image as im
 from firmware.base.timer import grown
 from firmware.base.viper import const
+from firmware.core.limits import columns
 from firmware.core.vehicle.pilot import LEAST_MA
 
-# A raise, on each leg: less than 3 A is no evidence (core/panel/witness.py), and what is not seen
-# by the leg's instrument may grow by no more.
-_RAISE_MA = const(3_500)
+_RAISE_MA = const(2_000)  # a raise, shared by the legs: three legs move the sum three times
 _RAISE_MS = const(5_000)  # PWM changes at most so often; a car has followed by then
 _REST_MS = const(3_000)  # steady +12 V for so long before PWM comes again
 _WAIT_LEAST_MS = const(5_000)
@@ -74,6 +72,7 @@ class Offer:
         self._slot = im.PANEL * im.DEVICES + device
         least_ma = site[im.DEVICE_LEAST + device]
         self._least_ma = least_ma if least_ma > LEAST_MA else LEAST_MA
+        self._raise_ma = _RAISE_MA // columns.legs(site, device)
         self._pause_most_ms = site[im.DEVICE_PAUSE_MS + device]
         self._changed_ms = im.AGE_MAX_MS
         self._pause_ms = 0
@@ -148,7 +147,7 @@ class Offer:
             return self._least_ma if self._changed_ms >= _REST_MS else 0
         if self._changed_ms < _RAISE_MS:
             return offer_ma
-        grown_ma = offer_ma + _RAISE_MA
+        grown_ma = offer_ma + self._raise_ma
         return grown_ma if grown_ma < target_ma else target_ma
 
     def _lacks_current(self):
