@@ -62,9 +62,9 @@ def test_a_recording_replays_to_the_byte(
 
 
 PLANTED = [  # section, field, its offset, change
-    ("commands", "SETPOINT[1]", 0, 1),
+    ("commands", "SETPOINT[0]", 0, 1),
     ("commands", "CLAIM_HIGH", 3, -1),
-    ("readings", "DEVICE_AGE_MS[1]", 0, 5_000),
+    ("readings", "DEVICE_AGE_MS[0]", 0, 5_000),
 ]
 
 
