@@ -80,7 +80,7 @@ def _outputs(document: Document) -> None:
     seen = {n for row in document["inputs"] for n in (row["name"], *row.get("also", []))}
     for i, row in enumerate(document["outputs"]):
         where, name = f"outputs.{i}.name", row["name"]
-        kind: str = OF_SECOND.get(name, name)
+        kind = str(OF_SECOND.get(name, name))
         confirmed = [name if n == kind else n for n in CONFIRMED_BY.get(kind, ())]
         if missing := [n for n in confirmed if n not in seen]:
             raise PackError(where, f"output {name} needs input {', '.join(missing)}")
