@@ -39,14 +39,14 @@ def held_bytes(box: Box, minute: int) -> int:
     return min(found)
 
 
-@pytest.mark.parametrize("minutes", [10, pytest.param(120, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("minutes", [14, pytest.param(120, marks=pytest.mark.soak)])
 def test_the_heap_does_not_grow(tmp_path: Path, minutes: int) -> None:
     """A leak of one block a second would be 7 kB in the shorter of the two."""
-    assert (minutes - 3) * 60 * LEAK_BYTES > 6 * GROWTH_BYTES
+    assert (minutes - 7) * 60 * LEAK_BYTES > 6 * GROWTH_BYTES
     story = document(events=minutes_of(minutes))
     box = Box(tmp_path, story, seconds=60 * minutes, main=DEVICE / "heap.py").whole()
     assert box.code == 0 and quiet(box.output), box.output
     held = [held_bytes(box, minute) for minute in range(1, minutes + 1)]
-    assert held[-1] - held[1] < GROWTH_BYTES, held
+    assert held[-1] - held[5] < GROWTH_BYTES, held  # events and the like have filled by then
     low = [state["unit"]["heap_low_bytes"] for _, state in box.published("state")]
     assert min(low) > 200_000, "of 2 MB; a chip's share is measured by `make bench`"
