@@ -241,7 +241,7 @@ class Checker:
 
     def _inv8(self, commands: array[int]) -> None:
         requests = self.bench.image.requests
-        did = (commands[f.SETPOINT + EVSE], commands[f.SETPOINT + INVERTER])
+        did = commands[f.SETPOINT : f.SETPOINT + f.DEVICES]
         for device in range(f.DEVICES):
             wished_ms = self.said[device][1]
             expired = wished_ms >= requests[f.MARKET_TTL_MS + device]
