@@ -13,7 +13,7 @@ from firmware.core.grid.gridcode import GridCode
 from firmware.core.grid.island import Island
 from firmware.core.panel.tree import Panel
 from firmware.image import *
-from tests_host.fields import columns
+from tests_host.fields import EVSE, INVERTER, columns
 
 STEPS = 1000
 
