@@ -22,8 +22,8 @@ from firmware.image import *
 from firmware.sense import Sense
 board = current()
 image = Image()
-image.site[LEG_COUNT] = image.site[DEVICE_LEGS + EVSE] = 3
-image.site[DEVICE_NODE + EVSE] = 1
+image.site[LEG_COUNT] = image.site[DEVICE_LEGS] = 3
+image.site[DEVICE_NODE] = 1
 image.site[NODE_COUNT] = 2
 image.site[NODE_INSTRUMENT] = INSTRUMENT_CT
 sense = Sense(image, board.analog)
