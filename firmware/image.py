@@ -23,7 +23,7 @@ from firmware.base.viper import const
 # How many rows there are. These are the host's; the build of a chip's image puts in its own
 # (tools/image/images.py), and all else follows from them.
 NODES = const(100)
-DEVICES = const(4)  # what islet commands
+DEVICES = const(8)  # what islet commands
 POINTS = const(2)  # charging points of this board: a pilot and a contactor each
 ISSUERS = const(8)  # who may limit a device or a node by leases: rows of ISSUER_NAMES
 

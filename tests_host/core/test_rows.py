@@ -22,9 +22,9 @@ GEOMETRIES = {
     "as shipped": ({}, (0, 1)),
     "the other way round": ({}, (1, 0)),
     "one idle row before": ({}, (1, 2)),
-    "the last rows": ({}, (2, 3)),
+    "the last rows": ({}, (6, 7)),
     "as few as a chip": ({"DEVICES": 4, "POINTS": 1, "ISSUERS": 4, "NODES": 32}, (0, 3)),
-    "one more of everything": ({"DEVICES": 5, "ISSUERS": 9, "NODES": 101}, (0, 4)),
+    "one more of everything": ({"DEVICES": 9, "ISSUERS": 9, "NODES": 101}, (0, 8)),
 }
 
 

@@ -23,8 +23,6 @@ from tests_host.ledger.flash import Flash
 
 COILS = tuple(f.OUT_CONTACTOR << f.OUT_SHIFT * point for point in (0, 1))
 CLOSED = f.CONTACTOR_CLOSED
-needs_two = pytest.mark.skipif(f.POINTS < 2, reason="this image has one point")
-pytestmark = needs_two
 
 
 def both(device: int = 1) -> Image:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from firmware import image as im
 from firmware.core import KEPT_FAULTS, KEPT_TRIPS
-from firmware.ledger import keep, may_erase, ring
+from firmware.ledger import KEEP_SECTORS, keep, may_erase, ring
 from firmware.ledger.keep import FIRST, KNOWN, LOST, Keep
 from tests_host.fields import EVSE, INVERTER
 from tests_host.ledger.flash import Flash, blank
@@ -208,3 +208,9 @@ def test_a_planted_mistake_is_caught(mistake: Any, monkeypatch: pytest.MonkeyPat
         for seed in range(1, 9):
             start, life = random_life(seed, 130)
             check_all(life, start, seed)
+
+
+def test_a_board_keeps_every_lease_that_its_rows_allow() -> None:
+    """A record is written where as many are free as there are newest ones to save."""
+    leases = im.ISSUERS * im.LEASED * (im.LEASE_STEPS + 1)
+    assert 2 * leases < (KEEP_SECTORS - 2) * (4096 // ring.SMALL)

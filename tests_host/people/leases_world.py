@@ -47,7 +47,8 @@ class World:
 
     def __init__(self) -> None:
         self.now_s = 0
-        self.flash = Flash(blank(SMALL_RING))
+        # as many records for each that may be leased, however many rows there are
+        self.flash = Flash(blank(SMALL_RING * im.LEASED // 3))
         self.model: dict[tuple[str, str], list[Lease]] = {}
         self.backs: dict[tuple[str, str], tuple[int, int]] = {}
         self.coarse: set[tuple[str, str]] = set()  # said more than is kept apart
