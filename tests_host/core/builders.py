@@ -53,6 +53,7 @@ def put(section: array[int], **values: int | tuple[int, ...]) -> None:
     """Set fields by their names; a tuple fills a block from its start. TOPOLOGY is that of
     `columns`."""
     topology = values.pop("TOPOLOGY", 0)
+    assert isinstance(topology, int)
     for name, value in values.items():
         index = at(name)
         for offset, item in enumerate(value if isinstance(value, tuple) else (value,)):

@@ -35,13 +35,13 @@ from firmware.chips.circuit import Circuit
 circuit = Circuit(islet_data.CIRCUITS["pico"])
 image = im.Image()
 site = image.site
-site[im.LEG_COUNT] = site[im.DEVICE_LEGS + im.EVSE] = 3
+site[im.LEG_COUNT] = site[im.DEVICE_LEGS] = 3
 site[im.NODE_COUNT] = 3
 site[im.NODE_INSTRUMENT] = im.INSTRUMENT_CT
-site[im.DEVICE_NODE + im.EVSE], site[im.POINT_DEVICE] = 2, im.EVSE
-site[im.DEVICE_KIND + im.EVSE] = im.KIND_POINT
+site[im.DEVICE_NODE], site[im.POINT_DEVICE] = 2, 0
+site[im.DEVICE_KIND] = im.KIND_POINT
 for k in range(3):
-    site[im.DEVICE_LEG + im.EVSE * im.LEGS + k] = k
+    site[im.DEVICE_LEG + k] = k
 site[im.NODE_INSTRUMENT + 2] = im.INSTRUMENT_POINT
 number, sck, mosi, miso, baud = circuit.spi
 spi = SPI(number, baud, polarity=1, phase=1, sck=Pin(sck), mosi=Pin(mosi), miso=Pin(miso))
@@ -75,7 +75,7 @@ const READ = folded(`
 from firmware import image as im
 live = image.live
 print([list(live[at:at + n]) for at, n in ((im.GRID_MV, 3), (im.GRID_MHZ, 1), (im.GRID_AGE_MS, 1),
-    (im.HOUSE_MV, 3), (im.DEVICE_MA + im.EVSE * im.LEGS, 3), (im.NODE_MA, 3), (im.NODE_W, 3), (im.NODE_W + 6, 3))])
+    (im.HOUSE_MV, 3), (im.DEVICE_MA, 3), (im.NODE_MA, 3), (im.NODE_W, 3), (im.NODE_W + 6, 3))])
 `);
 
 /** Three legs as pairs. */

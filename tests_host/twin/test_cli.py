@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from array import array
 from datetime import UTC, datetime
 
 import pytest
@@ -205,7 +206,8 @@ def test_reasons_have_names():
 def test_it_is_said_who_was_served_before():
     """As the firmware's own sentence has it."""
     seen = view()
-    commands = seen.values["commands"]
+    commands = array("i", seen.values["commands"])
+    seen.values = {**seen.values, "commands": commands}
     at = tables.PANEL * tables.DEVICES
     commands[tables.WINNER_HIGH], commands[tables.GRANT_HIGH] = tables.PANEL, 0
     commands[tables.SETPOINT] = 0
