@@ -2,11 +2,27 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
+from array import array
+
 import pytest
 
 from firmware import image as f
 from firmware.core import Core
-from firmware.core.panel.layout import STALE
+from firmware.core.panel import witness_kernel as kernel
+from firmware.core.panel.layout import (
+    B_HEAD,
+    C_BACK,
+    C_OPEN,
+    C_ROW,
+    OPEN,
+    P_HEAD,
+    P_ROW,
+    P_TAKES,
+    SPOILT,
+    STALE,
+    TAKES_ALWAYS,
+    TAKES_NOTHING,
+)
 from tests_host.core.builders import healthy, put
 from tests_host.core.witness_plant import FAULTS, ONE, House, Instrument, gains
 from tests_host.fields import INVERTER
@@ -122,6 +138,27 @@ def test_what_regulates_itself_is_no_miss_and_growth_ends_where_it_is_safe() -> 
     assert not faulty(house)
     house = Quiet(gains("reversed", 0, 3), NODE_REGULATES=1).go(60)
     assert faulty(house)  # no regulator turns a sign
+
+
+def windows(*ends: tuple[int, int], takes: int = TAKES_NOTHING) -> int:
+    """C_BACK after windows that end so: OPEN or SPOILT, and islet's own current, rightly shown."""
+    book, plan = array("i", [0] * (B_HEAD + C_ROW)), array("i", [0] * (P_HEAD + P_ROW))
+    plan[P_HEAD + P_TAKES] = takes
+    for opened, ma in ends:
+        book[B_HEAD + C_OPEN] = opened
+        kernel.close(book, plan, P_HEAD, B_HEAD, ma, ma, ma, 1_500)
+    return book[B_HEAD + C_BACK]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_growth_is_left_to_prove_itself_with_is_enough_or_it_is_taken_back(sign: int) -> None:
+    """A lost window of 2.2 A, then 1.3 A, the last that may grow: 3.5 A would stand for ever."""
+    assert windows((SPOILT, sign * 2_200), (OPEN, sign * 3_450)) == 1
+    assert windows((SPOILT, sign * 2_200), (OPEN, sign * 2_900)) == 0  # it may grow yet
+    assert windows((SPOILT, sign * 400), (OPEN, sign * 3_200)) == 0  # 3.1 A will be seen
+    assert windows((OPEN, sign * 2_200), (OPEN, sign * 3_450)) == 0  # all was seen
+    lost = (SPOILT, sign * 2_200), (OPEN, sign * 3_450)
+    assert windows(*lost, takes=TAKES_ALWAYS) == 0  # growth does not wait for it there
 
 
 @pytest.mark.parametrize("seed", SLICE)

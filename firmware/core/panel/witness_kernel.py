@@ -55,9 +55,11 @@ from firmware.core.panel.layout import (
     P_SEES,
     P_SHOWS_MS,
     P_STATE,
+    P_TAKES,
     SHUT,
     SPOILT,
     STALE,
+    TAKES_ALWAYS,
     TICK_LATCH,
     TICK_STIR,
 )
@@ -73,6 +75,7 @@ SAME_MS = const(2_400)  # no register is renewed more slowly (drivers/meter.py)
 TRACE_MA = const(100)
 THERE_AND_BACK_MA = const(800)
 AGAIN_MA = const(3_000)
+MOST_LOST_MA = const(500)  # GROW_MA less STEP_MA: with more, growth ends before there is evidence
 ALL_STIR = const(8_000)  # something stirs in every span; an average over 32
 
 
@@ -83,6 +86,7 @@ def close(
     """A window ends: what it showed is gathered, judged, and the next one begins here. In a
     function of its own, for a jump of the chip does not reach across all of watch()."""
     b = ptr32(book)
+    p = ptr32(plan)
     step_ma = own_ma - b[c + C_FROM]
     if step_ma < 0:
         step_ma = 0 - step_ma
@@ -140,9 +144,13 @@ def close(
         stirs = ALL_STIR
     size_ma = own_ma if own_ma > 0 else 0 - own_ma
     beyond_ma = size_ma - b[c + C_PROVED]
+    lost_ma = 0  # in windows that told nothing
+    if b[c + C_SUM_OWN] and p[row + P_TAKES] != TAKES_ALWAYS:
+        lost_ma = b[c + C_SUM_OWN]
+        lost_ma = beyond_ma - (lost_ma if lost_ma > 0 else 0 - lost_ma)
     if beyond_ma < KEPT_MA:
         b[c + C_BACK] = 0
-    elif (stirs or judged == 0) and beyond_ma > AGAIN_MA:
+    elif beyond_ma > AGAIN_MA and (stirs or judged == 0 or lost_ma > MOST_LOST_MA):
         b[c + C_BACK] = 1  # once more
     if judged:
         b[c + C_STIR] += stirs - b[c + C_STIR] >> 5

@@ -243,9 +243,11 @@ def _shut(place, own_ma, flow_ma, takes, whole_ma, late_ms):
     elif step_ma >= enough_ma:
         _judge(place, own_ma, takes, whole_ma)
     beyond_ma = abs(own_ma) - place.proved
+    told = place.sum_own and takes != TAKES_ALWAYS
+    lost_ma = beyond_ma - abs(place.sum_own) if told else 0
     if beyond_ma < KEPT_MA:
         place.back = 0
-    elif (stirs or not judged) and beyond_ma > k.AGAIN_MA:
+    elif beyond_ma > k.AGAIN_MA and (stirs or not judged or lost_ma > k.MOST_LOST_MA):
         place.back = 1
     if judged:
         place.stir += (k.ALL_STIR if stirs else 0) - place.stir >> 5
