@@ -164,6 +164,7 @@ REASON_OCPP = const(46)
 REASON_OPENADR = const(47)
 REASON_UTILITY = const(48)
 REASON_MANAGER = const(49)
+REASON_RELIEF = const(50)  # node and leg that its delivery keeps within their limit, value in W
 
 # What belongs to a point has a bit for each: a second point's lies as many bits higher as the word
 # has names, and `names_of` puts its number behind the name. Nothing else has bits up there.
@@ -568,6 +569,9 @@ DEVICE_OBEDIENCE = _f("DEVICE_OBEDIENCE", "", 0, 4, "what is done about a device
 DEVICE_ENABLE_BAR = _f("DEVICE_ENABLE_BAR", "bits", 0, 31, "why its enable is withheld (BAR_*), whatever the island permits", DEVICES)
 DEVICE_OVERDUE = _f("DEVICE_OVERDUE", "", 0, 1, "INV-3: it draws more than the panel leaves it, for longer than its response: open", DEVICES)
 DEVICE_AFTER = _f("DEVICE_AFTER", "", -1, DEVICES, "device that the panel serves before it and that has what it lacks, -1 none", DEVICES, -1)
+RELIEF_W = _f("RELIEF_W", "W", 0, _W, "what it would have to deliver to relieve an overload, where its owner lets it", DEVICES)
+RELIEF_NODE = _f("RELIEF_NODE", "", -1, NODES, "the node that it relieves, -1 none", DEVICES, -1)
+RELIEF_LEG = _f("RELIEF_LEG", "", -1, LEGS, "its leg", DEVICES, -1)
 POINT_DUTY_PERMILLE = _f("POINT_DUTY_PERMILLE", "permille", 0, 1000, "0 steady -12 V, 1000 steady +12 V", POINTS, 1000)
 POINT_PILOT_STATE = _f("POINT_PILOT_STATE", "", 0, 7, "PILOT_*", POINTS)
 POINT_CABLE_MA = _f("POINT_CABLE_MA", "mA", -1, 80_000, "cable rating, -1 unknown", POINTS, -1)

@@ -9,6 +9,7 @@ from firmware.config.rules_tree import fits_static
 SLOWEST_RESPONSE_MS = 8_000  # INV-16 has 10 s, the response and 2 s more among them
 CAR_RESPONSE_S = 5
 DRIVEN = ("point", "converter")  # firmware/assembly.py
+_MEASURES = (im.INSTRUMENT_CT, im.INSTRUMENT_METER)
 # of a device whose anti-islanding cannot be asked
 CERTIFICATE = ("certificate.standard", "certificate.number", "certificate.profile")
 
@@ -95,6 +96,23 @@ def _reverts(site, config, rights):
                 yield "{}revert_s: must be from 1 to 10 for {}".format(where, needs)
 
 
+def _relieves(site, config, rights):
+    """What is allowed must be possible, and seen to be needed."""
+    for where, at, device in devices(config, "converter"):
+        if not device["relieves"]:
+            continue
+        for path in ("may_discharge", "discharge_w"):
+            if not device[path]:
+                yield "{}relieves: it cannot, {}{} is {}".format(
+                    where, where, path, "false" if path == "may_discharge" else 0
+                )
+        node = site[im.DEVICE_NODE + at]
+        while node >= 0 and site[im.NODE_INSTRUMENT + node] not in _MEASURES:
+            node = site[im.NODE_PARENT + node]
+        if node < 0:
+            yield where + "relieves: no circuit above it is measured by a meter or by ct"
+
+
 def _certificates(site, config, rights):
     """Whole or not at all."""
     for where, _, device in devices(config, "converter"):
@@ -162,6 +180,7 @@ REFUSED = (
     _contactors,
     _pilots,
     _reverts,
+    _relieves,
     _certificates,
     _slow,
     _built_for,

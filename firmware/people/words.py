@@ -68,6 +68,7 @@ REASONS = (
     ("", "A demand programme limits it (OpenADR)."),
     ("", "The utility limits it."),
     ("", "The energy manager limits it."),
+    ("W", "It shall deliver {value} so that {where} stays within its limit, as you allowed."),
 )
 
 _ENDS = "Clears by itself once the island has ended; see the fault that names it."

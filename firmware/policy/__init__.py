@@ -18,7 +18,6 @@ from firmware.policy.takers import (
     WHY_METER,
     WHY_NAMES,
     WHY_OFF_GRID,
-    WHY_PEAK,
     Converter,
     Offered,
 )
@@ -164,13 +163,12 @@ class Policy:
         self.reasons[device] = taker.why
 
     def _decide(self, dt_ms):
-        """The goal for all; then what is set by hand, the service's rating and the reserve."""
+        """The goal for all; then what is set by hand, and the reserve."""
         for taker in self._takers:
             taker.draw_w = self.balance.draw_w(taker.device) or 0
         self._follow_goal(dt_ms)
         for taker in self._takers:
             self._by_hand(taker)
-        self._relieve()
         for converter in self._converters:
             converter.bound()
 
@@ -215,23 +213,3 @@ class Policy:
         elif value is not None:
             cut = max(min(value, max(wish, 0)), min(wish, 0))
             taker.set(cut, WHY_HAND if cut != value else taker.why)
-
-    def _relieve(self):
-        """For the service to hold its rating the converters deliver, those who do already first.
-
-        Only for the house's own load: the panel takes cars back first, so they are left out."""
-        over_ma = self.balance.over_ma()
-        if max(over_ma) <= 0:
-            return
-        volts = self.image.site[im.NOMINAL_MV] // 1000
-        deliver = [c for c in self._converters if c.value and c.value < 0]
-        for converter in deliver + [c for c in self._converters if c not in deliver]:
-            most_ma = max([over_ma[leg] for leg in converter.legs])
-            need_w = most_ma * volts // 1000 * len(converter.legs)
-            if need_w > 0 and (converter.value is None or converter.value > -need_w):
-                converter.set(-need_w, WHY_PEAK)
-            converter.bound()
-            if converter.value and converter.value < 0:
-                does_w = min(-converter.value, converter.able_w(True))
-                for leg in converter.legs:
-                    over_ma[leg] -= does_w * 1000 // converter.volts

@@ -79,21 +79,6 @@ class Balance:
             ma += readings[im.DEVICE_MA + device * im.LEGS + k]
         return ma * (site[im.NOMINAL_MV] // 1000) // 1000
 
-    def over_ma(self):
-        """By how much the house alone is above the service's rating, per leg; all below it where
-        nobody knows."""
-        site, readings = self._image.site, self._image.readings
-        over_ma = [0] * im.LEGS
-        if self.house_w is None:
-            return over_ma
-        limit_ma = site[im.NODE_RATING_MA] * site[im.NODE_CONTINUOUS_PERMILLE] // 1000
-        for leg in range(site[im.LEG_COUNT]):
-            over_ma[leg] = readings[im.NODE_MA + leg] - limit_ma
-        for device in self.legs:
-            for k, leg in enumerate(self.legs[device]):
-                over_ma[leg] -= readings[im.DEVICE_MA + device * im.LEGS + k]
-        return over_ma
-
 
 def _towards_zero(value, divisor):
     """Division that rounds towards zero, but moves by 1 at least."""

@@ -32,11 +32,10 @@ WHY_NAMES = (
     "holds",  # too little is left over, and it goes on at its least for up to three minutes
     "before",  # others are served before it
     "reserve",  # the battery is at its owner's reserve
-    "peak",  # it keeps the service within its rating
 )
 WHY_OFF_GRID, WHY_GOAL, WHY_HAND, WHY_METER = const(0), const(1), const(2), const(3)
 WHY_SHORT, WHY_WAITS, WHY_HOLDS, WHY_BEFORE = const(4), const(5), const(6), const(7)
-WHY_RESERVE, WHY_PEAK = const(8), const(9)
+WHY_RESERVE = const(8)
 
 
 class Taker:

@@ -70,6 +70,10 @@ NO_BATTERY: dict[str, Any] = {
 }
 
 
+MAY = {"devices.1.relieves": True}
+UNMEASURED: dict[str, Any] = {"nodes.0.instrument": "none", "meters": []}
+
+
 def load(changes: dict[str, Any] | None = None) -> tuple[config.Config, im.Image]:
     """Load GOOD with values at dotted paths replaced (None removes)."""
     document = json.loads(json.dumps(GOOD))
@@ -192,6 +196,10 @@ def test_a_good_configuration_fills_the_site() -> None:
         ({"island.device": "porch"}, "island.device", "one of devices: car, battery"),
         (ANSWERS | {"devices.1.legs": ["L1"]}, "devices[1].legs", "all legs"),
         (ANSWERS | {"devices.1.may_discharge": False}, "island.device", "may not discharge"),
+        (MAY | {"devices.1.may_discharge": False}, "devices[1].relieves", "it cannot"),
+        (MAY | {"devices.1.discharge_w": 0}, "devices[1].relieves", "discharge_w is 0"),
+        (MAY | UNMEASURED, "devices[1].relieves", "no circuit above it is measured"),
+        ({"devices.0.relieves": True}, "devices[0].relieves", "is no option of a point"),
         (GATEWAY | {"devices.0.max_a": None}, "devices[0].max_a", "is missing"),
         (GATEWAY | {"devices.0.behind": "battery"}, "devices[0].behind", "car or both"),
     ],

@@ -26,6 +26,12 @@ MISTAKES: dict[str, Callable[..., int]] = {
     "tightest": lambda *_: 0,
 }
 
+RELIEF_MISTAKES: dict[str, Callable[..., int]] = {
+    "covered": lambda *_: 0,
+    "able": lambda *_: 9_000,
+    "lacks": lambda *_: 500,
+}
+
 
 def image(devices: int) -> None:
     """Put an image with so many rows in the place of firmware.image."""
@@ -42,22 +48,26 @@ def image(devices: int) -> None:
 def main() -> None:
     devices, seeds = int(sys.argv[1]), int(sys.argv[2])
     image(devices)
-    from firmware.core.panel import share_kernel
+    from firmware.core.panel import relief_kernel, share_kernel
 
     cases = runpy.run_path(str(ROOT / "tests_host/core/device/kernels.py"), run_name="cases")
     pairs: dict[str, Any] = {pair[0].__name__: pair for pair in cases["PAIRS"]}
-    for name in ("panel", "sharing", "witness", "parents"):
+    for name in ("panel", "sharing", "reliefs", "witness", "parents"):
         run, kernel, plain = pairs[name]
         for seed in range(seeds):
             if run(kernel, seed) != run(plain, seed):
                 print("differ:", name, seed)
-    run, kernel, plain = pairs["sharing"]
-    for name, wrong in MISTAKES.items():
-        right = getattr(share_kernel, name)
-        setattr(share_kernel, name, wrong)
-        if all(run(kernel, seed) == run(plain, seed) for seed in range(seeds)):
-            print("not noticed:", name)
-        setattr(share_kernel, name, right)
+    for case, module, mistakes in (
+        ("sharing", share_kernel, MISTAKES),
+        ("reliefs", relief_kernel, RELIEF_MISTAKES),
+    ):
+        run, kernel, plain = pairs[case]
+        for name, wrong in mistakes.items():
+            right = getattr(module, name)
+            setattr(module, name, wrong)
+            if all(run(kernel, seed) == run(plain, seed) for seed in range(seeds)):
+                print("not noticed:", name)
+            setattr(module, name, right)
 
 
 if __name__ == "__main__":

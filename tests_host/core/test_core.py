@@ -371,8 +371,9 @@ def test_a_car_that_left_d_is_offered_power_again(between: str) -> None:
 
 def test_core_and_guard_allocate_nothing(run_device: RunDevice) -> None:
     """1000 steps and 10000 ticks under MicroPython with the heap locked: 0 bytes. Contactor
-    states open to opening and more than one state of the island were passed."""
-    used, locked, contactor, island = run_device(DEVICE / "no_allocation.py").split()
+    states open to opening and more than one state of the island were passed, and an overload."""
+    used, locked, contactor, island, relieved = run_device(DEVICE / "no_allocation.py").split()
     assert (used, locked) == ("0", "1")
     assert int(contactor) == 0b11111
     assert int(island).bit_count() > 3
+    assert relieved == "1"

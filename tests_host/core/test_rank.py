@@ -199,3 +199,68 @@ def test_the_export_limit_is_shared_by_rank() -> None:
     house.run()
     assert -3_100 <= house.claim(0)[0] <= -2_900
     assert -1_150 <= house.claim(1)[0] <= -950
+
+
+# --- relieving an overload ----------------------------------------------------------------------
+
+
+def two(ranks: tuple[int, int] = (1, 0)) -> Site:
+    """Two batteries whose owners let them relieve L2, which has 12 A too much."""
+    house = Site(*CONVERTERS, ranks=ranks)
+    for device in (0, 1):
+        house.image.site[im.DEVICE_RELIEVES + device] = 1
+        house.image.site[im.DEVICE_MAY_DISCHARGE + device] = 1
+        house.wish(device, 0, 0)
+    house.loads_ma = SERVICE_MA + 12_000
+    return house
+
+
+def relief(house: Site) -> list[int]:
+    """What is asked of each, mA, less its margin."""
+    watts = house.image.commands[im.RELIEF_W : im.RELIEF_W + 2]
+    return [max(0, (w * 1_000 // VOLTS - 100) * 32 // 33) for w in watts]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_lower_rank_relieves_first_and_the_other_does_not_too(first: int) -> None:
+    house = two(ranks=(first, 1 - first)).run()
+    assert near(relief(house)[first], 12_000) and relief(house)[1 - first] == 0
+
+
+def test_what_the_first_may_not_the_next_does() -> None:
+    house = two()
+    house.image.commands[im.CLAIM_LOW + im.RESERVE * im.DEVICES + 1] = -5 * VOLTS
+    house.run().run().run()
+    assert near(relief(house)[0], 7_000) and 5_000 <= relief(house)[1] <= 5_350
+
+
+def test_what_another_delivers_for_its_goal_counts() -> None:
+    house = two()
+    house.image.site[im.DEVICE_RELIEVES + 1] = 0
+    house.has_ma[1] = -9_000
+    house.run()
+    assert near(relief(house)[0], 3_000) and relief(house)[1] == 0
+
+
+def test_who_relieves_already_goes_on_when_the_first_can_again() -> None:
+    house = two()
+    house.image.commands[im.CLAIM_LOW + im.RESERVE * im.DEVICES + 1] = 0
+    house.run()
+    house.has_ma[0] = -12_400
+    house.run()
+    house.image.commands[im.CLAIM_LOW + im.RESERVE * im.DEVICES + 1] = -WIDE
+    house.run()
+    assert near(relief(house)[0], 12_000) and relief(house)[1] < 500
+
+
+def test_a_leg_that_a_battery_is_not_on_asks_nothing_of_it() -> None:
+    house = two()
+    for device in (0, 1):
+        house.image.site[im.DEVICE_LEG + device * im.LEGS] = 2
+    house.loads_ma = 0
+    house.run()
+    house.image.readings[im.NODE_MA + 1] = 40_000
+    for _ in range(40):
+        house.image.readings[im.NODE_MA + 1] += 1
+        house.panel.step(100)
+    assert relief(house) == [0, 0]

@@ -66,11 +66,6 @@ def low(image: im.Image, p: Policy) -> None:
     image.readings[im.DEVICE_SOC_PERMILLE + INVERTER] = 290
 
 
-def peak(image: im.Image, p: Policy) -> None:
-    p.set_goal("hold")
-    image.readings[im.NODE_MA] = 30_000
-
-
 REASONS = (
     ("off_grid", EVSE, islanded, 1),
     ("goal", INVERTER, sun, 1),
@@ -81,5 +76,4 @@ REASONS = (
     ("holds", EVSE, clouds, 30),
     ("before", INVERTER, all_to_the_car, 1),
     ("reserve", INVERTER, low, 1),
-    ("peak", INVERTER, peak, 1),
 )

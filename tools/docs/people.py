@@ -68,6 +68,7 @@ ENDS = {
     "OPENADR": "the programme's event ends",
     "UTILITY": "the utility's lease ends or is released",
     "MANAGER": "the manager's lease ends or is released",
+    "RELIEF": "by itself when other loads leave room; `devices[].relieves`",
 }
 # what a command is for
 COMMANDS = {

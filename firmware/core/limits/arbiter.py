@@ -39,6 +39,8 @@ class Limits:
         self._reserves = [Reserve(image, d) for d in stores]
         for device in offers:
             self._offered[device] = 1
+        self._relievers = bytes([d for d in stores if site[im.DEVICE_RELIEVES + d]])
+        self._relief_w = array("i", [0] * im.DEVICES)
         for device in range(im.DEVICES):
             if device not in rows:
                 self.claim(im.HARDWARE, device, 0, 0, im.REASON_TOPOLOGY)
@@ -72,6 +74,7 @@ class Limits:
         for hardware in self._hardware:
             hardware.claim(self)
         self._leases.step(dt_ms, self)
+        self._relieve()
         self._market.step(dt_ms)
         for reserve in self._reserves:
             reserve.claim(dt_ms, self)
@@ -87,17 +90,32 @@ class Limits:
         """Intersect all claims in the order of their sources; remember who moved each end."""
         kernel.arbitrate(self._commands, im.CLAIM_LOW, im.SOURCES, im.GRANT_LOW, im.DEVICES)
 
+    def _relieve(self):
+        """What an owner lets a device deliver to relieve an overload may be more than his goal."""
+        commands = self._commands
+        for device in self._relievers:
+            if commands[im.RELIEF_W + device] != self._relief_w[device]:
+                self._relief_w[device] = commands[im.RELIEF_W + device]
+                self._market.renew(device)
+
     def _claim_market(self, device, stands):
         """INV-8: a wish expires, and then the device stands still."""
-        requests = self._image.requests
-        if not stands:
-            self.claim(im.MARKET, device, 0, 0, im.REASON_NO_GOAL)
-            return
-        high = requests[im.MARKET_HIGH + device]
-        low = 0 if self._offered[device] else requests[im.MARKET_LOW + device]
-        if high < low:
-            high = low
-        self.claim(im.MARKET, device, low, high, im.REASON_GOAL, -1, -1, high)
+        requests, commands = self._image.requests, self._commands
+        low = high = 0
+        reason = im.REASON_NO_GOAL
+        if stands:
+            high = requests[im.MARKET_HIGH + device]
+            low = 0 if self._offered[device] else requests[im.MARKET_LOW + device]
+            reason = im.REASON_GOAL
+            if high < low:
+                high = low
+        relief_w = self._relief_w[device]
+        if relief_w and high > -relief_w:
+            node, leg = commands[im.RELIEF_NODE + device], commands[im.RELIEF_LEG + device]
+            low = low if low < -relief_w else -relief_w
+            self.claim(im.MARKET, device, low, -relief_w, im.REASON_RELIEF, node, leg, relief_w)
+        else:
+            self.claim(im.MARKET, device, low, high, reason, -1, -1, high)
 
 
 class Said:
@@ -113,6 +131,10 @@ class Said:
         self._seen = array("i", [0] * im.DEVICES)
         self._age_ms = array("i", [im.AGE_MAX_MS] * im.DEVICES)
         self._stands = array("i", [im.UNKNOWN] * im.DEVICES)
+
+    def renew(self, device):
+        """Claim again in the next step."""
+        self._stands[device] = im.UNKNOWN
 
     def step(self, dt_ms):
         ages = self._age_ms

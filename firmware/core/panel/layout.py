@@ -144,7 +144,11 @@ D_SEES_MA = const(61)  # [leg] its current, as the witness counts it
 D_DUE_MA = const(64)  # [leg] what it was told of late and does not draw, or feed back, yet
 D_PROVED_DRAW = const(67)  # most it may draw on what the witness has seen, END_NODE and END_LEG
 D_PROVED_FEED = const(70)
-D_ROW = const(73)
+# an overload that it may relieve
+D_RELIEF = const(73)  # mA it would have to deliver, END_NODE and END_LEG
+D_RELIEF_MS = const(76)  # for so long there has been one
+D_CREDIT = const(77)  # of that, what others count on
+D_ROW = const(78)
 
 END_NODE = const(1)
 END_LEG = const(2)

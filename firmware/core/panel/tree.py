@@ -56,6 +56,7 @@ from firmware.core.panel.layout import (
     node_at,
 )
 from firmware.core.panel.pace import Pace
+from firmware.core.panel.relief import Relief
 from firmware.core.panel.witness import Witness
 
 _STALE_MS = const(2_000)  # INV-4
@@ -95,6 +96,7 @@ class Panel:
         self.pace = Pace(image, self.devices)
         self.witness = Witness(image, self.devices)
         self.export = Export(image, self.devices)
+        self.relief = Relief(image, self.devices)
         self._converters = 0  # bits of those that deliver, maybe
         self._coordinated = False  # declared, and safe by the devices' own time-outs
         self._nominal_mv = self._floor_mv = 0
@@ -112,6 +114,8 @@ class Panel:
         self._survey(dt_ms)
         self.pace.step(dt_ms)
         self._share()
+        if self.relief.may:
+            self.relief.step(self.plan, dt_ms)
         devices = self.devices
         for i in range(devices.count):
             at = devices.order[i]
@@ -163,6 +167,7 @@ class Panel:
             self._prepare_bus(node)
         self.witness.declare(plan)
         self.pace.declare(plan, nodes)
+        self.relief.declare()
 
     def _mark_above(self, node, column, amount):
         """Add an amount to a column of the plan at a node and all above it."""

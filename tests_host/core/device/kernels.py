@@ -11,6 +11,7 @@ from firmware.core.panel import (
     device_kernel,
     has_kernel,
     pairing_kernel,
+    relief_kernel,
     share_kernel,
     step_kernel,
     witness_kernel,
@@ -23,6 +24,7 @@ from tests_host.core.device.panel_cases import (
     Die,
     panel,
     parents,
+    reliefs,
     sharing,
     watching,
     witness,
@@ -31,6 +33,7 @@ from tests_host.core.plain import device_kernel as device_kernel_plain
 from tests_host.core.plain import limits_kernel as limits_kernel_plain
 from tests_host.core.plain import pairing_kernel as pairing_kernel_plain
 from tests_host.core.plain import panel_kernel as panel_kernel_plain
+from tests_host.core.plain import relief_kernel as relief_kernel_plain
 from tests_host.core.plain import share_kernel as share_kernel_plain
 from tests_host.core.plain import witness_kernel as witness_kernel_plain
 from tests_host.core.plain import witness_parent as witness_parent_plain
@@ -152,6 +155,7 @@ TREE_PLAIN = tree(
 PAIRS = (
     (panel, TREE, TREE_PLAIN),
     (sharing, TREE, TREE_PLAIN),
+    (reliefs, relief_kernel, relief_kernel_plain),
     (limits, limits_kernel, limits_kernel_plain),
     (leases, limits_kernel, limits_kernel_plain),
     (grow, image_kernel, plain),

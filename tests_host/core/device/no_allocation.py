@@ -1,6 +1,6 @@
 # Sessions, faults and outages under MicroPython with the heap locked. Prints the bytes that 1000
-# steps of core and 10000 ticks of the guard allocated, 1 if an allocation would have failed, and
-# the contactor's and the island's states reached, as bits.
+# steps of core and 10000 ticks of the guard allocated, 1 if an allocation would have failed, the
+# contactor's and the island's states reached, as bits, and 1 if an overload was to be relieved.
 import gc
 
 import micropython
@@ -31,6 +31,7 @@ SITE = (
     ("INVERTER_CHARGE_W", 1_000_000),
     ("INVERTER_DISCHARGE_W", 1_000_000),
     ("ENTER_DELAY_MS", 2_000),
+    ("DEVICE_RELIEVES[1]", 1),
     ("ISLAND_CAPABLE", 1),
     ("ISLAND_AUTO", 1),
 )
@@ -82,7 +83,8 @@ def cycle(step):
         live[f.DEVICE_MA + EVSE * f.LEGS + leg] = live[f.POINT_FAST_MA + leg] = (
             step * 97 % 6_500 if on else 0
         )
-        live[f.NODE_MA + leg] = step * 89 % 60_000
+        overload = step % 250 < 60
+        live[f.NODE_MA + leg] = 70_000 + step if overload else step * 89 % 60_000
     high_mv = PILOT_MV[step // 40 % 8]
     duty = image.commands[f.POINT_DUTY_PERMILLE]
     live[f.POINT_HIGH_MV] = high_mv
@@ -108,6 +110,8 @@ def run(first, last):
         cycle(step)
         reached |= 1 << image.commands[f.POINT_CONTACTOR_STATE]
         reached |= 256 << image.commands[f.ISLAND_STATE]
+        if image.commands[f.RELIEF_W + INVERTER]:
+            reached |= 1 << 24
     return reached
 
 
@@ -126,4 +130,4 @@ try:
         failed = 1
 finally:
     micropython.heap_unlock()
-print(used, failed, reached & 255, reached >> 8)
+print(used, failed, reached & 255, reached >> 8 & 0xFFFF, reached >> 24)

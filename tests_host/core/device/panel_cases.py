@@ -199,6 +199,39 @@ def sharing(module, seed):
     return left
 
 
+def reliefs(module, seed):
+    """Overloads that come and go, above devices some of which may relieve them; what 12 steps
+    leave."""
+    case = Case(seed)
+    die, plan, rows, slots = case.die, case.plan, case.rows, case.slots
+    may = die.below(1 << im.DEVICES)
+    for i in range(len(slots)):
+        slots[i] = 0
+    left = []
+    for _ in range(12):
+        for node in range(case.nodes):
+            at = k.node_at(node)
+            plan[at + k.P_LIMIT] = 25_000
+            plan[at + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.FRESH, k.FRESH, k.STALE)
+            for leg in range(3):
+                low_ma = die.pick(20_000, 26_000 + die.below(9_000), 30_000, die.ma())
+                plan[at + k.P_LOAD_LOW + leg] = low_ma
+                plan[at + k.P_LOAD_HIGH + leg] = low_ma + die.pick(0, die.below(3_000))
+        for device in range(im.DEVICES):
+            for leg in range(3):
+                at = device * k.H_ROW + k.H_HIGH + leg
+                slots[at] = die.pick(0, 0, -die.below(4_000), 6_000)
+            for source in range(im.SOURCES):
+                at = im.CLAIM_LOW + source * im.DEVICES + device
+                case.commands[at] = die.pick(-2_000_000, -5_000, -5_000, 0)
+        module.relieve(
+            plan, rows, slots, 0, case.order, len(case.order), may, case.commands,
+            die.pick(100, 1_000, 900, 60_000),
+        )  # fmt: skip
+        left += list(rows)
+    return left
+
+
 class watching:
     """Three files as one module."""
 
