@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,11 @@ settings.register_profile(
     "soak", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "islet"))
+
+# What starts the tests with SIGINT ignored (nohup, a job in the background) means their own, not
+# those of the programs that they start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RunDevice = Callable[..., str]
 # with -c the working folder comes first, whose firmware/ is not folded

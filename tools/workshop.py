@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache"
@@ -19,6 +20,8 @@ PATIENCE = 2.0  # seconds without a bar
 PLAIN_EVERY = 15.0  # seconds between lines where there is no terminal
 TAIL = 20
 BAR = 24
+
+stopping = threading.Event()  # all that run for a Console are to end
 
 
 class SetupError(Exception):
@@ -36,10 +39,11 @@ class Console:
         self.log = LOGS / f"{name}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_text("")
-        self._bar = Bar(about)
+        self._bar = Bar(name, about)
 
     def say(self, text: str) -> None:
-        print(f"setup: {text}", flush=True)
+        Bar.wipe()
+        print(f"setup: {text}\n", end="", flush=True)
 
     def run(
         self, command: Sequence[str | Path], env: Mapping[str, str] | None = None, remedy: str = ""
@@ -68,6 +72,8 @@ class Console:
         try:
             while (code := _poll(process)) is None:
                 self._bar.show()
+                if stopping.is_set():
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             process.terminate()
             process.wait()
@@ -83,32 +89,40 @@ class Console:
 
 
 class Bar:
-    """Elapsed time against the usual time; plain lines where there is no terminal."""
+    """Elapsed time against the usual time; plain lines where there is no terminal. Of several at
+    once one is drawn."""
 
-    def __init__(self, about: float) -> None:
-        self._about = about
+    _drawn: ClassVar[Bar | None] = None
+
+    def __init__(self, name: str, about: float) -> None:
+        self._name, self._about = name, about
         self._start = time.monotonic()
         self._next = PATIENCE
-        self._drawn = False
 
     def show(self) -> None:
         elapsed = time.monotonic() - self._start
         if elapsed < self._next:
             return
-        text = f"{elapsed:.0f} s of about {self._about:.0f}"
+        text = f"{self._name}: {elapsed:.0f} s of about {self._about:.0f}"
         if sys.stdout.isatty():
-            full = round(BAR * min(0.96, elapsed / self._about))
-            print(f"\r  [{'#' * full}{'.' * (BAR - full)}] {text} ", end="", flush=True)
-            self._drawn = True
+            if Bar._drawn in (None, self):
+                full = round(BAR * min(0.96, elapsed / self._about))
+                print(f"\r  [{'#' * full}{'.' * (BAR - full)}] {text} ", end="", flush=True)
+                Bar._drawn = self
         else:
             if elapsed >= PLAIN_EVERY:
-                print(f"setup:   {text}", flush=True)
+                print(f"setup:   {text}\n", end="", flush=True)
             self._next = max(elapsed, PLAIN_EVERY - 0.1) + PLAIN_EVERY * (elapsed >= PLAIN_EVERY)
 
     def clear(self) -> None:
-        if self._drawn:
+        if Bar._drawn is self:
+            self.wipe()
+
+    @staticmethod
+    def wipe() -> None:
+        if Bar._drawn:
             print("\r\033[K", end="", flush=True)
-            self._drawn = False
+            Bar._drawn = None
 
 
 def _poll(process: subprocess.Popen[bytes]) -> int | None:

@@ -6,19 +6,17 @@ The referee's own rules hold as well."""
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests_host import whole
 from tools.twin import scenario
 
 FOLDER = Path(__file__).parent
-ROOT = FOLDER.parents[1]
 FILES = sorted(FOLDER.glob("*.json"))
-SEED = "3"
+SEED = 3
 SOAK_S = 400  # longer ones are left to `make soak`
 
 
@@ -37,14 +35,8 @@ def test_says_what_was_wrong(path: Path) -> None:
 
 @pytest.mark.parametrize("path", params())
 def test_is_right_now(path: Path) -> None:
-    command = [sys.executable, "-m", "tools.twin", "--scenario", str(path)]
-    command += ["--speed", "max", "--seed", SEED]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    lines = done.stdout.strip().splitlines()
-    assert lines and lines[-1].startswith("{"), done.stderr[-2000:]
-    summary = json.loads(lines[-1])
-    wrong = [e for e in summary["expectations"] if e["ok"] is False]
-    assert not wrong and not summary["findings"], json.dumps(
-        [wrong, summary["findings"]], indent=1
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    played = whole.play(path, seed=SEED)
+    assert played.summary, played.messages
+    wrong = [e for e in played.summary["expectations"] if e["ok"] is False]
+    assert not wrong and not played.summary["findings"], played.blame
+    assert played.code == 0, played.messages

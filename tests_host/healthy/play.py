@@ -2,7 +2,6 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 import time
@@ -10,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests_host import whole
 from tests_host.healthy.document import house
-from tools.twin import chips, run, scenario, scene
-from tools.twin.link import port
+from tools.twin import run
 
-BOARD = "host"
 REFUSED = "chip configuration: "
 
 
@@ -61,21 +59,13 @@ def play(
         folder.mkdir(parents=True, exist_ok=True)
         path, events = folder / f"house_{seed}.json", folder / f"house_{seed}.events"
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        story = scenario.load(path)
-        options = run.Options(str(path), seconds, "max", seed, BOARD, events=events)
-        out, err = io.StringIO(), io.StringIO()
-        kind = chips.kind_of(port.read_board(BOARD))
-        stage = run.Run(
-            options, lambda c: scene.build(c, story), lambda: kind.command(BOARD), out, err
-        )
-        code = stage.go()
+        played = whole.play(path, seconds, seed, events)
         log = events.read_text(encoding="utf-8").splitlines()
     result.wall_s = time.monotonic() - begin
-    last = out.getvalue().strip().splitlines()
-    if code not in (0, run.FINDING) or not last:
-        result.wrong.append(f"run: ended with {code}: {err.getvalue().strip()[-600:]}")
+    if played.code not in (0, run.FINDING) or not played.summary:
+        result.wrong.append(f"run: ended with {played.code}: {played.messages.strip()[-600:]}")
         return result
-    _judge(result, json.loads(last[-1]))
+    _judge(result, played.summary)
     _read(result, log)
     return result
 

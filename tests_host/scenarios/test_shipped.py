@@ -5,14 +5,12 @@ by one that pays no heed to anything, and must fail both within its first minute
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests_host import whole
 from tools.twin import scenario
 from tools.twin.house import House
 from tools.twin.referee import Referee
@@ -28,22 +26,6 @@ ALWAYS = {
     "lost_broker", "outage", "outage_long", "overload_25a", "silent_bus", "split_phase_busbar",
     "stale_meter", "sunny_day", "two_batteries", "unplugged",
 }  # fmt: skip
-
-
-def run(name: str, seconds: float | None, limit_s: float) -> tuple[int, dict[str, Any], str]:
-    """Exit code, summary and messages of the whole stack in virtual time."""
-    command = [sys.executable, "-m", "tools.twin", "--scenario", str(FOLDER / f"{name}.json")]
-    command += ["--speed", "max"] + (["--seconds", f"{seconds:g}"] if seconds else [])
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit_s)
-    lines = done.stdout.strip().splitlines()
-    summary = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-    return done.returncode, summary, done.stderr[-2000:]
-
-
-def blame(summary: dict[str, Any]) -> str:
-    """What was found, for a failing test."""
-    bad = [e for e in summary.get("expectations", []) if e["ok"] is False]
-    return json.dumps({"findings": summary.get("findings"), "expectations": bad}, indent=1)
 
 
 def played(story: scenario.Scenario, box: Any) -> dict[str, Any]:
@@ -100,21 +82,21 @@ def test_holds_with_the_firmware(path: Path) -> None:
     """The whole stack, at least for the minute `make run SECONDS=60` takes."""
     length_s = scenario.load(path).seconds
     seconds = length_s if length_s <= WHOLE_S else MINUTE_S
-    code, summary, messages = run(path.stem, seconds, 280)
-    assert summary, messages
-    assert code == 0, blame(summary)
-    assert summary["seconds"] == seconds
+    played = whole.play(path, seconds)
+    assert played.summary, played.messages
+    assert played.code == 0, played.blame
+    assert played.summary["seconds"] == seconds
 
 
 def test_what_lies_beyond_the_end_is_not_judged() -> None:
-    code, summary, messages = run("outage_long", 10, 100)
-    assert code == 0, messages
-    assert any(e["ok"] is None for e in summary["expectations"])
+    played = whole.play(FOLDER / "outage_long.json", 10)
+    assert played.code == 0, played.blame
+    assert any(e["ok"] is None for e in played.summary["expectations"])
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7000)
 @pytest.mark.parametrize("name", ["outage_long", "sunny_day"])
 def test_the_long_ones_hold_to_their_end(name: str) -> None:
-    code, summary, messages = run(name, None, 6900)
-    assert code == 0, blame(summary) + messages
+    played = whole.play(FOLDER / f"{name}.json")
+    assert played.code == 0, played.blame

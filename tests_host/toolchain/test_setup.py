@@ -113,17 +113,21 @@ def test_mirrors_of_both_apt_formats(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ]
 
 
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    """As from a shell: nothing of the make above us, whose variables come by the environment."""
+    env = {"PATH": os.environ["PATH"]}
+    command = ["make", "--no-print-directory", *words]
+    return subprocess.run(
+        command, cwd=build.ROOT, env=env, capture_output=True, text=True, check=True
+    )
+
+
 def test_make_alone_lists_the_targets() -> None:
-    root = Path(build.ROOT)
-    done = subprocess.run(["make"], cwd=root, capture_output=True, text=True, check=True)
+    done = make()
     assert {"run", "test"} <= {line.split()[1] for line in done.stdout.splitlines()}
 
 
 def test_variables_of_make_run_become_options() -> None:
-    command = ["make", "--no-print-directory", "-n", "run", "SEED=3", "SCENARIO=a b"]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    done = subprocess.run(
-        command, cwd=build.ROOT, env=env, capture_output=True, text=True, check=True
-    )
+    done = make("-n", "run", "SEED=3", "SCENARIO=a b")
     words = done.stdout.splitlines()[-1].split()
     assert words[-5:] == ["--scenario", "'a", "b'", "--seed", "'3'"]

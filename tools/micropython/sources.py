@@ -25,7 +25,9 @@ ETC_APT = Path("/etc/apt")
 SUITE = "trixie"
 VERSION = "1.25.0+ds-1"
 TLS_SERIES = "3.6"
+DEBIAN_TREE = SOURCES / f"micropython-{VERSION}"
 SDK_SERIES = "2.1"  # 2.2 fails with MicroPython 1.25 and 1.26
+DEBIAN_SDK = SOURCES / f"pico-sdk-{SDK_SERIES}"
 USB_SERIES = "0.18"
 MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
 REPRODUCIBLE = {
@@ -58,7 +60,7 @@ def source_tree() -> Path:
 
 def debian_tree() -> Path:
     """Debian's tree of MicroPython with Debian's mbedTLS in its place, unpatched."""
-    tree = SOURCES / f"micropython-{VERSION}"
+    tree = DEBIAN_TREE
     if not tree.exists():
         patterns = (
             f"micropython_{VERSION.rsplit('-', 1)[0]}.orig.tar.*",
@@ -87,7 +89,7 @@ def rp2_sources() -> tuple[Path, Path]:
                     f"MPY_TREE lacks {name}: git submodule update --init lib/{name} there"
                 )
         return tree, tree / "lib" / "pico-sdk"
-    tree, sdk = debian_tree(), SOURCES / f"pico-sdk-{SDK_SERIES}"
+    tree, sdk = debian_tree(), DEBIAN_SDK
     usb = tree / "lib" / "tinyusb"
     if not sdk.exists() or not (usb / "src").exists():
         patterns = (f"pico-sdk-source_{SDK_SERIES}.*.deb", f"tinyusb-source_{USB_SERIES}.*.deb")
@@ -207,9 +209,9 @@ def run(
 
 
 def main() -> int:
-    """Fetch and unpack all that the RP2040's image is built from."""
+    """Fetch and unpack what a port is built from: `unix`, or `rp2`, which is all of it."""
     try:
-        rp2_sources()
+        source_tree() if sys.argv[1:] == ["unix"] else rp2_sources()
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import fcntl
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
-from tools.setup.steps import PROFILES, STEPS
+from tools import workshop
+from tools.setup.steps import PROFILES, STEPS, Step
 from tools.workshop import CACHE, SetupError
 
 
@@ -18,9 +20,7 @@ def main() -> int:
     profile = parser.parse_args().profile
     try:
         with only_one():
-            for step in STEPS:
-                if profile in step.profiles:
-                    step.perform(profile)
+            perform([step for step in STEPS if profile in step.profiles], profile)
     except SetupError as error:
         print(f"setup: error: {error}", file=sys.stderr)
         if error.remedy:
@@ -30,6 +30,27 @@ def main() -> int:
         print("\nsetup: stopped; the next run goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def perform(steps: Sequence[Step], profile: str) -> None:
+    """Each begins when those it comes after are done; a failure or Ctrl-C ends the others."""
+    begun: dict[str, Future[None]] = {}
+
+    def go(step: Step) -> None:
+        for name in step.after:
+            if name in begun:
+                begun[name].result()
+        step.perform(profile)
+
+    with ThreadPoolExecutor(len(steps)) as pool:
+        try:
+            for step in steps:
+                begun[step.name] = pool.submit(go, step)
+            for future in as_completed(begun.values()):
+                future.result()
+        except BaseException:
+            workshop.stopping.set()
+            raise
 
 
 @contextmanager

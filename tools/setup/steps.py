@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.image import images
-from tools.micropython import build
+from tools.micropython import build, sources
 from tools.setup import debian, packages
 from tools.workshop import CACHE, ROOT, Console, SetupError
 
@@ -26,6 +26,8 @@ STUBS = CACHE / "stubs"
 STUBS_LOCK = ROOT / "requirements-stubs.lock"
 NODE = CACHE / "node"
 NODE_LOCK = ("package.json", "package-lock.json")
+OWN_TREE = "see the log; MPY_TREE=/path/to/micropython builds from an upstream 1.25 tree"
+IMAGE = ("test", "bench", "board")
 ON_CHIP = ("test", "bench", "image", "board")  # profiles that run something on the emulated chip
 
 
@@ -40,6 +42,7 @@ class Step:
     inputs: Callable[[str], Iterable[object]]
     product: Callable[[], bool]
     action: Callable[[Console, str], bool | None]
+    after: tuple[str, ...] = ()
 
     def perform(self, profile: str) -> None:
         stamp = STAMPS / self.name
@@ -66,9 +69,29 @@ def fingerprint(inputs: Iterable[object]) -> str:
     return digest.hexdigest()
 
 
+def compilers(console: Console, profile: str) -> None:
+    """What the other steps wait for: as little as a run needs."""
+    debian_packages(console, "run")
+
+
 def debian_packages(console: Console, profile: str) -> None:
     if wanted := debian.missing(profile):
         debian.install(console, wanted)
+
+
+def missing_packages(profile: str) -> list[object]:
+    return [os.geteuid() == 0, *(package.name for package in debian.missing(profile))]
+
+
+def unpacked_sources(console: Console, _profile: str) -> None:
+    console.run([sys.executable, "-m", "tools.micropython.sources", "unix"], remedy=OWN_TREE)
+
+
+def pico_sources(console: Console, _profile: str) -> bool:
+    if debian.missing("image"):
+        return False  # the image's own step says what for
+    console.run([sys.executable, "-m", "tools.micropython.sources", "rp2"], remedy=OWN_TREE)
+    return True
 
 
 def python_packages(console: Console, _profile: str) -> None:
@@ -80,8 +103,7 @@ def python_packages(console: Console, _profile: str) -> None:
 def micropython(console: Console, _profile: str) -> None:
     origin = "MPY_TREE" if build.external_tree() else "Debian's source package"
     console.say(f"MicroPython 1.25 on virtual time, from {origin}")
-    remedy = "see the log; MPY_TREE=/path/to/micropython builds from an upstream 1.25 tree"
-    console.run([sys.executable, "-m", "tools.micropython.build"], remedy=remedy)
+    console.run([sys.executable, "-m", "tools.micropython.build"], remedy=OWN_TREE)
     console.say(f"  built with {build.bits()} bits: .cache/bin/micropython")
 
 
@@ -137,30 +159,32 @@ def chip_image(console: Console, _profile: str) -> bool:
     return True
 
 
+# What one comes after stands before it.
 STEPS = (
+    Step(
+        "sources",
+        PROFILES,
+        10,
+        lambda _: [sources.VERSION, sources.external_tree()],
+        lambda: sources.external_tree() is not None or sources.DEBIAN_TREE.exists(),
+        unpacked_sources,
+    ),
+    Step(
+        "compilers",
+        PROFILES,
+        20,
+        lambda _: missing_packages("run"),
+        lambda: True,
+        compilers,
+    ),
     Step(
         "debian",
         PROFILES,
         60,
-        lambda profile: [os.geteuid() == 0, *(p.name for p in debian.missing(profile))],
+        missing_packages,
         lambda: True,
         debian_packages,
-    ),
-    Step(
-        "python",
-        PROFILES,
-        25,
-        lambda _: [REQUIREMENTS, sys.version, str(ROOT)],
-        PYTHON.exists,
-        python_packages,
-    ),
-    Step(
-        "lib",
-        PROFILES,
-        3,
-        lambda _: [packages.LOCK],
-        packages.there,
-        device_packages,
+        after=("compilers",),
     ),
     Step(
         "micropython",
@@ -169,6 +193,25 @@ STEPS = (
         lambda _: [build.key()],
         lambda: all((build.BIN / name).exists() for name in build.PROGRAMS),
         micropython,
+        after=("compilers", "sources"),
+    ),
+    Step(
+        "python",
+        PROFILES,
+        25,
+        lambda _: [REQUIREMENTS, sys.version, str(ROOT)],
+        PYTHON.exists,
+        python_packages,
+        after=("compilers",),
+    ),
+    Step(
+        "lib",
+        PROFILES,
+        3,
+        lambda _: [packages.LOCK],
+        packages.there,
+        device_packages,
+        after=("python",),
     ),
     Step(
         "data",
@@ -177,6 +220,7 @@ STEPS = (
         lambda _: data_sources(),
         (CACHE / "data" / "islet_data.py").exists,
         packed_data,
+        after=("python",),
     ),
     Step(
         "node",
@@ -185,6 +229,7 @@ STEPS = (
         lambda _: [*(ROOT / "tools/rp2040" / name for name in NODE_LOCK), shutil.which("npm")],
         lambda: shutil.which("npm") is None or (NODE / "node_modules/rp2040js").exists(),
         node_packages,
+        after=("debian",),
     ),
     Step(
         "bootrom",
@@ -193,14 +238,25 @@ STEPS = (
         lambda _: [ROOT / "tools/rp2040/bootrom.py"],
         (CACHE / "rp2040" / "bootrom.bin").exists,
         boot_rom,
+        after=("python",),
+    ),
+    Step(
+        "sdk",
+        IMAGE,
+        6,
+        lambda _: [sources.SDK_SERIES, sources.USB_SERIES, sources.external_tree()],
+        lambda: sources.external_tree() is not None or sources.DEBIAN_SDK.exists(),
+        pico_sources,
+        after=("debian", "sources"),
     ),
     Step(
         "image",
-        ["test", "bench", "board"],
-        70,
+        IMAGE,
+        50,
         lambda _: images.inputs(),
         (images.REFERENCE.folder / "firmware.bin").exists,
         chip_image,
+        after=("micropython", "lib", "data", "node", "bootrom", "sdk"),
     ),
-    Step("stubs", ["test"], 3, lambda _: [STUBS_LOCK], STUBS.exists, device_stubs),
+    Step("stubs", ["test"], 3, lambda _: [STUBS_LOCK], STUBS.exists, device_stubs, ("python",)),
 )

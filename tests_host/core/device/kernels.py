@@ -176,11 +176,11 @@ def checksum(values):
     return total
 
 
-def checksums(seed):
+def answers(seed):
     """Of each kernel and its twin in turn."""
-    return [checksum(run(module, seed)) for run, *modules in PAIRS for module in modules]
+    return [run(module, seed) for run, *modules in PAIRS for module in modules]
 
 
 if __name__ == "__main__" and len(sys.argv) > 1:
     for seed in range(int(sys.argv[-1])):
-        print(*checksums(seed))
+        print(*map(checksum, answers(seed)))
