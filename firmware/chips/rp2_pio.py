@@ -9,6 +9,7 @@ import rp2
 
 SEND_CYCLES = 8  # of the state machine for a bit
 HOLD_CYCLES = 3  # for a step of the count
+SET_X_0 = 0xE020  # set(x, 0).side(0), encoded: RP2040 data sheet 3.4.10
 
 
 @rp2.asm_pio(
@@ -45,3 +46,9 @@ def hold():
     mov(x, osr)
     jmp(x_dec, "step")
     wrap()
+
+
+# The assembler has done its work: 2 kB of the heap.
+for _name in ("asm_pio", "asm_pio_encode", "PIOASMEmit", "_pio_funcs"):
+    if hasattr(rp2, _name):
+        delattr(rp2, _name)

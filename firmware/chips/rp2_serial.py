@@ -20,7 +20,7 @@ from machine import Pin
 
 from firmware.base.viper import const
 from firmware.chips.common import PARITY
-from firmware.chips.rp2_pio import SEND_CYCLES, send
+from firmware.chips.rp2_pio import SEND_CYCLES, SET_X_0, send
 
 _LONGEST = const(264)  # characters: a Modbus frame has 256
 _TXF = 0x50200010  # PIO 0, TXF0
@@ -61,7 +61,7 @@ class Rs485(io.IOBase):
         self._machine = rp2.StateMachine(
             line, send, freq=SEND_CYCLES * baud, out_base=Pin(tx), sideset_base=self._de
         )
-        self._machine.exec("set(x, 0)")
+        self._machine.exec(SET_X_0)
         self._machine.active(1)
         plain = parity == "N"
         self._bits = 8 if plain and stop == 1 else 9

@@ -8,9 +8,11 @@
 # the valid one with the highest sequence, so no pointer is kept that could be torn.
 
 import struct
+from array import array
 from binascii import crc32
 
 from firmware.base.viper import const
+from firmware.ledger.scan_kernel import find
 
 RECORD, SMALL = const(64), const(32)  # bytes of a record; a sector holds a whole number of them
 PIECE = const(32)  # bytes programmed at once
@@ -18,6 +20,9 @@ _HEAD = "<BBHII"  # magic, kind, flags, sequence, CRC of the record before
 _BODY = {RECORD: "<11I", SMALL: "<4i"}  # the integers that the user fills
 _VERSION_1 = "<6IH2I14s"  # of a large record whose flags' high byte is its version
 _MAGIC = const(0xA5)
+_TOPICS = const(96)  # told apart at once; further ones are looked at one by one
+_PAGE = const(256)  # compared at once
+_BLANK = b"\xff" * _PAGE
 
 
 def encode(kind, flags, sequence, before, values, size=RECORD):
@@ -56,7 +61,7 @@ class Ring:
 
     last    the newest record, decoded
     latest  the newest of each `topic` (kind and flags): (slot, record)
-    dirty   something is there that is neither a record nor erased"""
+    dirty   something is there, and no record"""
 
     def __init__(self, store, base, sectors, ahead, size=RECORD):
         if not 1 <= ahead <= sectors - 2:
@@ -84,27 +89,41 @@ class Ring:
         return self.store.read(self.base + slot * self.size, self.size)
 
     def _scan(self):
+        """What is newest, of all and of each topic, from the end, where it is found at once."""
         used = bytearray(self.sectors)
-        for slot in range(self.slots):
-            data = self._read(slot)
-            if data == self._blank:
-                continue
-            used[slot // self.per_sector] = 1
-            record = decode(data)
-            if not record:
-                self.dirty = True
-                continue
-            found = self.latest.get(topic(record[1], record[2]))
-            if not found or record[0] > found[1][0]:
-                self.latest[topic(record[1], record[2])] = (slot, record)
+        newest = array("i", [0] * (1 + 2 * _TOPICS))
+        for sector in range(self.sectors - 1, -1, -1):
+            if not self._is_blank(sector):
+                used[sector] = 1
+                self._look(sector, newest)
+        for slot, record in self.latest.values():
             if self.last is None or record[0] > self.last[0]:
-                self.last = record
-                self._newest = slot
+                self.last, self._newest = record, slot
+        self.dirty = self.last is None and any(used)
         self._slot = (self._newest + 1) % self.slots if self.last else 0
         sector = self.next_sector()
         while sector >= 0 and not used[sector]:
             self._clean += 1
             sector = self.next_sector()
+
+    def _look(self, sector, newest):
+        """Keep each record that is the newest of its topic so far, and whole."""
+        first = sector * self.per_sector
+        data = self.store.read(self.base + sector * self.store.sector, self.store.sector)
+        at = find(data, self.size, self.per_sector * self.size, _MAGIC, newest)
+        while at >= 0:
+            record = decode(data[at : at + self.size])
+            if record:
+                of = topic(record[1], record[2])
+                if of not in self.latest and newest[0] < _TOPICS:
+                    newest[1 + 2 * newest[0]] = of
+                    newest[0] += 1
+                if of not in self.latest or record[0] > self.latest[of][1][0]:
+                    self.latest[of] = first + at // self.size, record
+                for i in range(1, 2 * newest[0], 2):
+                    if newest[i] == of:
+                        newest[i + 1] = record[0] & 0x3FFFFFFF
+            at = find(data, self.size, at, _MAGIC, newest)
 
     def records(self):
         """Every whole record, oldest first."""
@@ -182,9 +201,9 @@ class Ring:
         return (current + self._clean + 1) % self.sectors
 
     def _is_blank(self, sector):
-        first = sector * self.per_sector
+        at = self.base + sector * self.store.sector
         return all(
-            self._read(slot) == self._blank for slot in range(first, first + self.per_sector)
+            self.store.read(at + i, _PAGE) == _BLANK for i in range(0, self.store.sector, _PAGE)
         )
 
     def room(self):

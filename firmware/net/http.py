@@ -246,8 +246,12 @@ def _page():
 
         return WEB_INDEX_GZ, {"Content-Encoding": "gzip"}
     except ImportError:
-        path = __file__.rsplit("/", 2)[0] + "/web/index.html"
-        return open(path, "rb"), {}
+        for place in sys.path:
+            try:
+                return open(place + "/firmware/web/index.html", "rb"), {}
+            except OSError:
+                pass
+        raise
 
 
 class Http:

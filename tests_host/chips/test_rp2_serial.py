@@ -50,7 +50,7 @@ def test_nothing_is_written_into_a_transmission(setup: Setup) -> None:
 def test_the_line_is_set_up_for_both_directions(setup: Setup) -> None:
     setup.board().uart(0, 9_600, "E")
     machine, settings = setup.chip.machines[0], setup.chip.uarts[0]
-    assert (machine.freq, machine.on, machine.done) == (76_800, True, ["set(x, 0)"])
+    assert (machine.freq, machine.on, machine.done) == (76_800, True, [0xE020])
     assert (settings.baud, settings.parity, settings.bits) == (9_600, 0, 8)
     with pytest.raises(ValueError, match=r"parity: 'X' is not one of N, E, O"):
         setup.board().uart(0, 9_600, "X")

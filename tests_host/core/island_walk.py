@@ -24,12 +24,14 @@ from firmware.core.grid.island_table import (
     RELAY,
     RULES,
     bit,
+    bits,
     compile_condition,
 )
 
 RELAY_MS = 500
 Bits = npt.NDArray[np.int32]
 Rows = tuple[tuple, ...]
+KNOWN = bits()
 SEEN = {name for name, _ in INSTRUMENTS}
 MADE = {name for name, _ in JUDGEMENTS}
 
@@ -86,12 +88,16 @@ class Table:
 
     def __init__(self, rules: Rows, permits: Rows) -> None:
         self.rules = [
-            [(after, *compile_condition(text), following) for s, after, text, following, _ in rules
-             if s == state]
+            [(after, *compile_condition(text, KNOWN), following)
+             for s, after, text, following, _ in rules if s == state]
             for state in range(len(im.ISLAND_NAMES))
         ]  # fmt: skip
         self.permits = [
-            [(output, *compile_condition(text)) for s, output, text in permits if s == state]
+            [
+                (output, *compile_condition(text, KNOWN))
+                for s, output, text in permits
+                if s == state
+            ]
             for state in range(len(im.ISLAND_NAMES))
         ]
         self.words = [

@@ -7,6 +7,7 @@ import pytest
 from firmware import image as im
 from firmware.core.grid.island_table import (
     RULES,
+    bits,
     compile_condition,
 )
 from tests_host.core.island_house import House, a_site, names
@@ -211,7 +212,7 @@ def test_every_state_has_a_rule() -> None:
 
 def test_unknown_fact_is_refused() -> None:
     with pytest.raises(KeyError, match="clozed"):
-        compile_condition("fresh clozed")
+        compile_condition("fresh clozed", bits())
 
 
 @pytest.mark.parametrize("grid", [im.GRID_DEAD, im.GRID_WAITING])

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tools.image import fold
+from tools.image.constants import Constants
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
-KNOWN: fold.Constants = {
+KNOWN: Constants = {
     "firmware.image": {"LEGS": 3, "UNKNOWN": -1, "MOST": 1_000_000, "LOW": 5},
     "firmware.core.kernel": {"ROWS": 7},
 }
@@ -81,6 +82,31 @@ def test_a_name_that_nobody_asks_for_has_none(tmp_path: Path) -> None:
     assert "ASKED = const(4)" in image  # core gives it another value, and asks for this one
     assert "A, B" not in image
     assert folded[source / "core" / "a.py"].endswith("ASKED = 1 + ASKED\n")
+
+
+def test_an_image_folds_what_is_no_const(tmp_path: Path) -> None:
+    """Names in capitals given a value once, rows of a table; the host's copy keeps the former."""
+    source = tmp_path / "firmware"
+    (source / "core" / "grid").mkdir(parents=True)
+    (source / "image.py").write_text("LEGS = 3\n")
+    (source / "core" / "grid" / "island_table.py").write_text(
+        "WORDS = ('dead', 'open')\n\n\ndef bit(word):\n    return 1 << WORDS.index(word)\n"
+        "\n\ncause = bit\n"
+    )
+    (source / "core" / "a.py").write_text(
+        "from firmware import image as im\nfrom firmware.base.viper import const, ptr32\n"
+        "from firmware.core.grid.island_table import bit\n"
+        "_OPEN = bit('open')\nWAIT_MS, LEFT = range(2)\n_TWICE = 2 * im.LEGS\n_GIVEN = 1\n"
+        "x = _OPEN, WAIT_MS, LEFT, _TWICE, _GIVEN\n_GIVEN = 2\n"
+    )
+    (source / "core" / "b.py").write_text("from firmware.core.a import LEFT\nx = LEFT\n")
+    image = fold.folder(source)
+    lines = image[source / "core" / "a.py"].splitlines()
+    assert lines == [*["pass"] * 6, "_GIVEN = 1", "x = 2, 0, 1, 6, _GIVEN", "_GIVEN = 2"]
+    assert image[source / "core" / "b.py"] == "pass\nx = 1\n"
+    host = fold.folder(source, keep=True)[source / "core" / "a.py"]
+    assert "WAIT_MS, LEFT = range(2)\n_TWICE = 2 * 3" in host
+    assert "x = 2, WAIT_MS, LEFT, _TWICE, _GIVEN" in host
 
 
 def test_every_module_keeps_its_lines_and_its_numbers(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 # islet: constants of other modules written into the text that is frozen.
 # GPL-3.0-or-later
 """`const` is folded by the compiler inside its own module only; an imported name is a slot of the
-module's globals in the heap, and a look-up each time. Here every name that another firmware module
-declares as a whole number (const(), or a field of the process image) is replaced by the number, in
-the text and in its place, so that lines in a traceback stay those of the source.
+module's globals in the heap, and a look-up each time. Here every name that stands for a whole
+number is replaced by the number, in the text and in its place, so that lines in a traceback stay
+those of the source. Such are the fields of the process image, const(), what a table answers
+(TABLES), and in an image each name in capitals that is given a value once; on the host a test may
+give it another.
 
 A constant whose name nobody asks for any more has none, and a table's sentences about its rows,
 which only the documentation prints, are empty.
@@ -15,19 +17,21 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import functools
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tools.image.constants import TABLES, Constants, constants, imports, rebound
 from tools.micropython.sources import BuildError
 from tools.workshop import ROOT
 
-SMALL = 2**30 - 1  # what the chip holds without the heap
 IN_A_TUPLE = 8191  # a larger one in a frozen tuple becomes a boxed integer (facts of MicroPython)
+
+# What only the compiler and this file needed: as slots of a module they would be so in each.
+POINTERS = {"ptr8", "ptr16", "ptr32"}
+DONE = {"im", "const", "micropython", *POINTERS, *(name for t in TABLES.values() for name in t)}
 
 Rows = Mapping[str, int]  # an image's own numbers for constants of image.py, by name
 
@@ -35,7 +39,6 @@ Rows = Mapping[str, int]  # an image's own numbers for constants of image.py, by
 SAID_BY_ROW = {"firmware.config.options": 8}
 SAID_BY_FIELD = {"firmware.image": 4}
 
-Constants = dict[str, dict[str, int]]  # module -> name -> value
 Cut = tuple[int, int, str]  # from, to, what stands there instead
 
 
@@ -61,13 +64,14 @@ def folder(
     modules = {name(path, source): path for path in sorted(source.rglob("*.py"))}
     texts = {module: path.read_text(encoding="utf-8") for module, path in modules.items()}
     texts["firmware.image"] = with_rows(texts["firmware.image"], dict(rows))
-    known = constants(texts)
+    known = constants(texts, plain=not keep)
     folded = {module: fold(text, known, module) for module, text in texts.items()}
     if keep:
         return {modules[module]: text for module, text in folded.items()}
     folded = {module: mute(text, module) for module, text in folded.items()}
     needed = set().union(*(asked(text, known) for text in folded.values()))
-    return {modules[module]: bare(text, known, needed, module) for module, text in folded.items()}
+    left = {module: bare(text, known, needed, module) for module, text in folded.items()}
+    return {modules[m]: spliced(text, list(unused(text, DONE))) for m, text in left.items()}
 
 
 def with_rows(text: str, rows: Rows) -> str:
@@ -99,92 +103,6 @@ def shipped(rows: tuple[tuple[str, int], ...] = ()) -> Constants:
 def name(path: Path, source: Path) -> str:
     parts = [source.name, *path.relative_to(source).with_suffix("").parts]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-# --- what is constant ----------------------------------------------------------------------------
-
-
-def constants(texts: dict[str, str]) -> Constants:
-    """The whole numbers that modules declare: fields of the image and const() elsewhere."""
-    trees = {module: ast.parse(text) for module, text in texts.items()}
-    found: Constants = {module: {} for module in trees}
-    found["firmware.image"] = fields(texts["firmware.image"])
-    for _ in trees:  # until those that are made of others' are known as well
-        before = sum(map(len, found.values()))
-        for module, tree_ in trees.items():
-            if module != "firmware.image":
-                found[module] |= declared(tree_, found)
-        if sum(map(len, found.values())) == before:
-            return found
-    return found
-
-
-def fields(text: str) -> dict[str, int]:
-    """Of the process image: what its module holds once it has run."""
-    image: dict[str, object] = {"__name__": "firmware.image"}
-    exec(compile(text, "firmware/image.py", "exec"), image)
-    return {n: v for n, v in image.items() if n.isupper() and type(v) is int and abs(v) <= SMALL}
-
-
-def declared(module: ast.Module, known: Constants) -> dict[str, int]:
-    values = {n: known[source][original] for n, (source, original) in imports(module, known)}
-    for part in ast.walk(module):  # as im.NODES
-        if isinstance(part, ast.ImportFrom) and part.module:
-            for alias in part.names:
-                there = known.get(f"{part.module}.{alias.name}", {})
-                values |= {f"{alias.asname or alias.name}.{n}": v for n, v in there.items()}
-    own: dict[str, int] = {}
-    for node in module.body:
-        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
-            continue
-        target, value = node.targets[0], node.value
-        pairs: list[tuple[ast.expr, ast.expr]] = [(target, value)]
-        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-            pairs = list(zip(target.elts, value.elts, strict=False))
-        for left, right in pairs:
-            if not isinstance(left, ast.Name) or not isinstance(right, ast.Call):
-                continue
-            if not isinstance(right.func, ast.Name) or right.func.id != "const":
-                continue
-            number = evaluated(right.args[0], {**values, **own})
-            if number is not None and abs(number) <= SMALL:
-                own[left.id] = number
-    return own
-
-
-def evaluated(node: ast.expr, names: dict[str, int]) -> int | None:
-    """A constant expression of whole numbers, else None; `names` has those of modules as im.X."""
-    node = _Numbers(names).visit(copy.deepcopy(node))
-    if any(
-        isinstance(part, ast.Call | ast.Attribute | ast.Subscript | ast.Name)
-        for part in ast.walk(node)
-    ):
-        return None
-    value = eval(compile(ast.fix_missing_locations(ast.Expression(node)), "const", "eval"), {}, {})
-    return value if type(value) is int else None
-
-
-class _Numbers(ast.NodeTransformer):
-    """Known names, also as im.NAME, become their numbers."""
-
-    def __init__(self, names: Mapping[str, int]) -> None:
-        self._names = names
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Constant(self._names[node.id]) if node.id in self._names else node
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        name = ast.unparse(node)
-        return ast.Constant(self._names[name]) if name in self._names else node
-
-
-def imports(module: ast.AST, known: Constants) -> Iterator[tuple[str, tuple[str, str]]]:
-    """(name here, (module, name there)) of what is imported and constant."""
-    for node in ast.walk(module):
-        if isinstance(node, ast.ImportFrom) and node.module in known:
-            for alias in node.names:
-                if alias.name in known[node.module]:
-                    yield alias.asname or alias.name, (node.module, alias.name)
 
 
 # --- the text ------------------------------------------------------------------------------------
@@ -243,19 +161,6 @@ def mute(text: str, module: str) -> str:
     return spliced(text, cuts)
 
 
-def rebound(tree_: ast.AST) -> Counter[str]:
-    """How often each name is given a value here, in any scope."""
-    names: Counter[str] = Counter()
-    for node in ast.walk(tree_):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names[node.id] += 1
-        elif isinstance(node, ast.arg):
-            names[node.arg] += 1
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            names[node.name] += 1
-    return names
-
-
 # --- what nobody asks for any more ---------------------------------------------------------------
 
 
@@ -298,9 +203,18 @@ def bare(text: str, known: Constants, needed: set[tuple[str, str]], module: str)
 
 
 def unused(text: str, names: set[str]) -> Iterator[Cut]:
-    """Imports of constants that nobody names any more go, their lines stay."""
+    """Imports of `names` that nobody names any more go, their lines stay. The decorator of a viper
+    function and the pointers in it are words of the compiler's."""
     tree_ = ast.parse(text)
-    used = {node.id for node in ast.walk(tree_) if isinstance(node, ast.Name)}
+    words = {
+        id(part)
+        for node in ast.walk(tree_)
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        for part in ast.walk(decorator)
+    }
+    used = {n.id for n in ast.walk(tree_) if isinstance(n, ast.Name) and id(n) not in words}
+    used -= POINTERS
     starts = offsets(text)
     for node in ast.walk(tree_):
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("firmware"):

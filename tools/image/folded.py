@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tools.image import fold
+from tools.image import constants, fold
 from tools.workshop import CACHE, ROOT
 
 TARGET = CACHE / "folded"
@@ -37,7 +37,7 @@ def _key() -> str:
     """Of every source's path, size and time."""
     digest = hashlib.sha256()
     sources = [*(ROOT / "firmware").rglob("*.py"), *(ROOT / name for name in PROGRAMS)]
-    for path in sorted([*sources, Path(fold.__file__)]):
+    for path in sorted([*sources, Path(fold.__file__), Path(constants.__file__)]):
         state = path.stat()
         digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
     return digest.hexdigest()

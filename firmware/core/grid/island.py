@@ -21,6 +21,7 @@ from firmware.core.grid.island_table import (
     SOFT,
     TRIES,
     bit,
+    bits,
     cause,
     compile_condition,
 )
@@ -52,11 +53,12 @@ class Island:
         self._modes = array("i", [mode for _, mode in MODES])
         self._rules = [array("i", []) for _ in MODES]  # by state
         self._permits = [array("i", []) for _ in MODES]
+        known = bits()
         for state, after_ms, text, following, why in rules:
-            row = (after_ms,) + compile_condition(text) + (following, cause(why))
+            row = (after_ms,) + compile_condition(text, known) + (following, cause(why))
             self._rules[state].extend(array("i", row))
         for state, output, text in permits:
-            self._permits[state].extend(array("i", (output,) + compile_condition(text)))
+            self._permits[state].extend(array("i", (output,) + compile_condition(text, known)))
         self._rules_end = [len(rows) for rows in self._rules]
         self._permits_end = [len(rows) for rows in self._permits]
         self.state = im.ISLAND_SENSING

@@ -309,29 +309,33 @@ for _row in CAUSES:
 FAULTS_OF_ISLAND |= im.FAULT_LOADS
 BARRING = FAULTS_OF_ISLAND & ~(SOFT | im.FAULT_NOT_DEAD)
 
-_BITS = {}
-for _words, _facts in enumerate((INSTRUMENTS, JUDGEMENTS)):
-    for _place, _row in enumerate(_facts):
-        _BITS[_row[0]] = (_words, 1 << _place)
-_CAUSES = {row[0]: number for number, row in enumerate(CAUSES)}
+
+def bits():
+    """{fact: (0 of INSTRUMENTS or 1 of JUDGEMENTS, its bit)}; made when asked for: nobody needs it
+    once the conditions are compiled."""
+    return {
+        row[0]: (words, 1 << place)
+        for words, facts in enumerate((INSTRUMENTS, JUDGEMENTS))
+        for place, row in enumerate(facts)
+    }
 
 
 def bit(fact):
     """The bit of a fact in its word; an unknown name is a KeyError at start, never at run time."""
-    return _BITS[fact][1]
+    return bits()[fact][1]
 
 
 def cause(name):
     """The row of CAUSES."""
-    return _CAUSES[name]
+    return [row[0] for row in CAUSES].index(name)
 
 
-def compile_condition(text):
+def compile_condition(text, known):
     """'a -b' -> (mask, value, mask, value) of INSTRUMENTS and of JUDGEMENTS: facts & mask == value
-    when a holds and b does not."""
+    when a holds and b does not. `known`: bits()."""
     found = [0, 0, 0, 0]
     for word in text.split():
-        place, mask = _BITS[word.lstrip("-")]
+        place, mask = known[word.lstrip("-")]
         found[2 * place] |= mask
         if word[0] != "-":
             found[2 * place + 1] |= mask

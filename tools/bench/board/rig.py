@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from firmware import ledger
+from firmware.ledger import ring
+from firmware.ledger.store import FileStore
 from tools.flash.site import sealed
 from tools.image import fold, layout
 from tools.twin import chips, flash
@@ -21,6 +24,7 @@ SITE = HERE / "site.json"
 LINE = {"baud": 19_200, "parity": "N", "stop": 1, "silence_us": 2_100}
 SENSORS: dict[str, Any] = {"noise_codes": 1.5}  # LSB of the converter, standard deviation
 KEY = b"bench"  # of the installer, who stands by what is for tests alone
+TOPICS_KEPT = 30  # of keep.py: leases, wishes, what the owner said
 MARK = "maintenance"  # firmware/net/console.py: the board stays at its prompt
 SECTIONS = layout.tables(chips.ROWS)
 
@@ -47,10 +51,12 @@ def setup(
     sensors: dict[str, Any] = SENSORS,
     held: bool = True,
     board: Path | None = None,
+    records: bytes = b"",
 ) -> Path:
     """Write flash and setup; the file to start a script of tools/bench/board/emulated with.
 
     `held`: the board stays at its prompt, where a program is started; else it runs as delivered.
+    `records`: what is on the last part of the flash, of years before.
     """
     command = chips.emulator_command(BOARD)  # says what is missing
     assert command
@@ -61,7 +67,7 @@ def setup(
         files["site.json"] = sealed(site.read_bytes(), KEY)
         files["installer.key"] = KEY
     whole = flash.whole(chips.IMAGE.read_bytes(), files)
-    (folder / "flash.bin").write_bytes(whole)
+    (folder / "flash.bin").write_bytes(whole[: len(whole) - len(records)] + records)
     content = {
         "board": str(board or board_file()),
         "flash": str(folder / "flash.bin"),
@@ -74,6 +80,22 @@ def setup(
     path = folder / "setup.json"
     path.write_text(json.dumps(content))
     return path
+
+
+def full_records() -> bytes:
+    """The records' flash after years: each ring full but for a sector."""
+    rings = (
+        (ledger.SESSION_SECTORS, ring.RECORD, 1),
+        (ledger.JOURNAL_SECTORS, ring.RECORD, 2),
+        (ledger.KEEP_SECTORS, ring.SMALL, TOPICS_KEPT),
+    )
+    data = b""
+    for sectors, size, topics in rings:
+        count = (sectors - 1) * FileStore.sector // size
+        values = (1,) * (11 if size == ring.RECORD else 4)
+        made = [ring.encode(1 + i % topics, 0, 1 + i, 0, values, size) for i in range(count)]
+        data += b"".join(made).ljust(sectors * FileStore.sector, b"\xff")
+    return data
 
 
 def lines(script: str, *arguments: object) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 // islet on a Raspberry Pi Pico W. docs/images.md has the layout of the flash.
 // GPL-3.0-or-later
+#include "../islet.h"
 #include "boards/RPI_PICO_W/mpconfigboard.h"
 
 #undef MICROPY_HW_BOARD_NAME

@@ -1,5 +1,6 @@
 // islet on a WIZnet W5500-EVB-Pico. docs/images.md has the layout of the flash.
 // GPL-3.0-or-later
+#include "../islet.h"
 #include "boards/W5500_EVB_PICO/mpconfigboard.h"
 
 #undef MICROPY_HW_BOARD_NAME

@@ -1,0 +1,51 @@
+# islet: what a start finds in a ring is what a look at every record finds.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from firmware.ledger.ring import SMALL, Ring, decode, encode, topic
+from tests_host.ledger.flash import Flash, blank
+
+SECTORS = 24
+
+
+def looked_at(flash: Flash) -> tuple[dict[int, tuple[int, int]], int]:
+    """Topic -> (slot, sequence) of the newest whole record, and the newest of all."""
+    newest: dict[int, tuple[int, int]] = {}
+    for slot in range(flash.size // SMALL):
+        record = decode(flash.read(slot * SMALL, SMALL))
+        if record:
+            of = topic(record[1], record[2])
+            if of not in newest or record[0] > newest[of][1]:
+                newest[of] = slot, record[0]
+    return newest, max((sequence for _, sequence in newest.values()), default=0)
+
+
+@pytest.mark.parametrize("topics", [1, 5, 150])
+@pytest.mark.parametrize("seed", range(30))
+def test_the_newest_is_found_among_torn_and_foreign_bytes(seed: int, topics: int) -> None:
+    die = random.Random(seed)
+    flash = Flash(blank(SECTORS))
+    slots = flash.size // SMALL
+    first = die.randrange(slots)
+    for i in range(die.randrange(slots)):
+        of = die.randrange(topics)
+        data = bytearray(encode(1 + of % 7, of, 1 + i, 0, (i, 0, 0, 0), SMALL))
+        if die.random() < 0.1:
+            data[die.randrange(SMALL)] ^= 1 << die.randrange(8)
+        at = (first + i) % slots * SMALL
+        flash.data[at : at + SMALL] = data
+    ring = Ring(flash, 0, SECTORS, 2, SMALL)
+    newest, last = looked_at(flash)
+    assert {of: (slot, record[0]) for of, (slot, record) in ring.latest.items()} == newest
+    assert (ring.last[0] if ring.last else 0) == last
+
+
+def test_bytes_that_are_no_record_are_told_from_none() -> None:
+    flash = Flash(blank(SECTORS))
+    assert not Ring(flash, 0, SECTORS, 2, SMALL).dirty
+    flash.data[5 * SMALL] = 0xA5
+    assert Ring(flash, 0, SECTORS, 2, SMALL).dirty

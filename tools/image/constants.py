@@ -1,0 +1,161 @@
+# islet: which names of the firmware stand for whole numbers.
+# GPL-3.0-or-later
+from __future__ import annotations
+
+import ast
+import copy
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+SMALL = 2**30 - 1  # what the chip holds without the heap
+
+# Modules of nothing but data, run to know what they hold, and their functions that answer a word
+# with a number: asked now, not at every start.
+TABLES = {"firmware.image": (), "firmware.core.grid.island_table": ("bit", "cause")}
+_ARITHMETIC = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
+
+Constants = dict[str, dict[str, int]]  # module -> name -> value
+
+
+def constants(texts: dict[str, str], plain: bool = True) -> Constants:
+    """The whole numbers that modules declare; `plain`: also without const()."""
+    trees = {module: ast.parse(text) for module, text in texts.items()}
+    ran = {module: run(texts[module], module) for module in TABLES if module in texts}
+    found: Constants = {module: numbers(ran.get(module, {})) for module in trees}
+    for _ in trees:  # until those that are made of others' are known as well
+        before = sum(map(len, found.values()))
+        for module, tree_ in trees.items():
+            if module not in ran:
+                found[module] |= declared(tree_, found, answers(tree_, ran), plain)
+        if sum(map(len, found.values())) == before:
+            return found
+    return found
+
+
+def run(text: str, module: str) -> dict[str, Any]:
+    """What a module of nothing but data holds once it has run."""
+    names: dict[str, Any] = {"__name__": module}
+    exec(compile(text, module, "exec"), names)
+    return names
+
+
+def numbers(names: Mapping[str, Any]) -> dict[str, int]:
+    return {n: v for n, v in names.items() if n.isupper() and type(v) is int and abs(v) <= SMALL}
+
+
+def answers(module: ast.Module, ran: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The functions of tables that a module imports, by their names here."""
+    return {
+        alias.asname or alias.name: ran[node.module][alias.name]
+        for node in module.body
+        if isinstance(node, ast.ImportFrom) and node.module and node.module in ran
+        for alias in node.names
+        if alias.name in TABLES[node.module]
+    }
+
+
+def declared(
+    module: ast.Module, known: Constants, asked: Mapping[str, Any], plain: bool
+) -> dict[str, int]:
+    values = {n: known[source][original] for n, (source, original) in imports(module, known)}
+    for part in ast.walk(module):  # as im.NODES
+        if isinstance(part, ast.ImportFrom) and part.module:
+            for alias in part.names:
+                there = known.get(f"{part.module}.{alias.name}", {})
+                values |= {f"{alias.asname or alias.name}.{n}": v for n, v in there.items()}
+    bound = rebound(module)
+    own = {n: v for n, v in values.items() if "." not in n and n not in bound}  # for who asks here
+    for node in module.body:
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+            continue
+        target, value = node.targets[0], node.value
+        pairs: list[tuple[ast.expr, ast.expr]] = [(target, value)]
+        if isinstance(target, ast.Tuple):
+            pairs = list(zip(target.elts, several(value), strict=False))
+        for left, right in pairs:
+            if not isinstance(left, ast.Name) or not left.id.isupper():
+                continue
+            if (
+                bound[left.id] > 1
+                or left.id in values
+                or not (plain or named(right, ("const", *asked)))
+            ):
+                continue
+            number = evaluated(right, {**values, **own}, asked)
+            if number is not None and abs(number) <= SMALL:
+                own[left.id] = number
+    return own
+
+
+def named(value: ast.expr, functions: Sequence[str]) -> bool:
+    """A call of one of them."""
+    return isinstance(value, ast.Call) and getattr(value.func, "id", "") in functions
+
+
+def several(value: ast.expr) -> Sequence[ast.expr]:
+    """What each name of a tuple is given, of a tuple or of range(5)."""
+    if isinstance(value, ast.Tuple):
+        return value.elts
+    match value:
+        case ast.Call(func=ast.Name("range"), args=[ast.Constant(int(count))]):
+            return [ast.Constant(number) for number in range(count)]
+    return ()
+
+
+def evaluated(node: ast.expr, names: dict[str, int], asked: Mapping[str, Any]) -> int | None:
+    """A constant expression of whole numbers, else None; `names` has those of modules as im.X,
+    `asked` the functions that answer a word with one."""
+    node = _Numbers(names, asked).visit(copy.deepcopy(node))
+    if not all(isinstance(part, _ARITHMETIC) for part in ast.walk(node)):
+        return None
+    value = eval(compile(ast.fix_missing_locations(ast.Expression(node)), "const", "eval"), {}, {})
+    return value if type(value) is int else None
+
+
+class _Numbers(ast.NodeTransformer):
+    """Known names, also as im.NAME, become their numbers; so do const(5) and bit("open")."""
+
+    def __init__(self, names: Mapping[str, int], asked: Mapping[str, Any]) -> None:
+        self._names = names
+        self._asked = asked
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(self._names[node.id]) if node.id in self._names else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        name = ast.unparse(node)
+        return ast.Constant(self._names[name]) if name in self._names else node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if len(node.args) != 1 or node.keywords:
+            return node
+        (argument,) = node.args
+        if name == "const":
+            return cast(ast.expr, self.visit(argument))
+        if name in self._asked and isinstance(argument, ast.Constant):
+            return ast.Constant(self._asked[name](argument.value))
+        return node
+
+
+def imports(module: ast.AST, known: Constants) -> Iterator[tuple[str, tuple[str, str]]]:
+    """(name here, (module, name there)) of what is imported and constant."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom) and node.module in known:
+            for alias in node.names:
+                if alias.name in known[node.module]:
+                    yield alias.asname or alias.name, (node.module, alias.name)
+
+
+def rebound(tree_: ast.AST) -> Counter[str]:
+    """How often each name is given a value here, in any scope."""
+    names: Counter[str] = Counter()
+    for node in ast.walk(tree_):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names[node.id] += 1
+        elif isinstance(node, ast.arg):
+            names[node.arg] += 1
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            names[node.name] += 1
+    return names
