@@ -28,6 +28,7 @@ from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.lamp import Button, Lamp
 from firmware.people.names import Names
+from firmware.people.reasons import Reasons
 from firmware.people.state import State
 from firmware.policy import Policy
 from firmware.sense import Sense, calibration
@@ -94,6 +95,9 @@ class Parts:
             self.names,
             self.config.errors,
             self._extras,
+        )
+        self.reasons = Reasons(
+            self.names, self.image.commands, self.image.trips, self.config.errors
         )
         self.links = []  # (name, coroutine function that runs for ever)
         self.slow_parts = []  # (name, what steps once a second)
@@ -196,6 +200,7 @@ def _overlaid(_parts, _settings):
 def _add_wishes(parts, settings):
     policy = Policy(parts.image, settings, parts.config.devices)
     parts.commands = Commands(parts.image, policy, parts.names, parts.keep.note)
+    parts.state.wishes = parts.reasons.wishes = policy.reasons
     parts.keep.restore(policy)
     parts.slow_parts += [("policy", policy), ("keep", parts.keep)]
     parts.reports += [("policy", policy.state), ("keep", parts.keep.state)]
@@ -269,6 +274,7 @@ def _add_console(parts, settings):
     errors = parts.config.errors
     console = Console(parts.board, parts.image, settings["name"], parts.names, errors)
     console.add("warnings", lambda: parts.config.warnings)
+    console.add("why", parts.reasons.of_all)
     console.add("calibration", lambda: parts.calibration.date)
     console.answer("readings", lambda: calibration.readings(parts.image))
     console.answer("calibration", lambda: {"text": calibration.text()})

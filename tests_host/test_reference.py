@@ -7,6 +7,7 @@ import pytest
 from firmware import image as im
 from firmware.core.grid import island_table
 from firmware.core.limits import hardware
+from firmware.policy.takers import WHY_NAMES
 from tools import tables
 from tools.docs import people, reference
 
@@ -27,6 +28,12 @@ def test_every_reason_has_its_sentence_and_its_end() -> None:
     for name in names:
         number = getattr(im, f"REASON_{name}")
         assert [r for r in rows if r.startswith(f"| {number} | `{name}` | ")], name
+
+
+def test_every_wish_has_its_sentence() -> None:
+    rows = chapter("Wishes").splitlines()
+    for name in WHY_NAMES:
+        assert [r for r in rows if r.startswith(f"| `{name}` | ") and r.endswith(". |")], name
 
 
 def test_every_fault_and_trip_has_its_way_out() -> None:

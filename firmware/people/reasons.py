@@ -18,14 +18,16 @@ class Reasons:
     """Explains the buffers `commands` and `trips` of a site whose rows have `names`.
 
     errors: configuration errors, sentences; empty if the unit runs.
+    wishes: the policy's WHY_* by the rows of devices, None where it does not speak.
     """
 
-    def __init__(self, names, commands, trips, errors):
+    def __init__(self, names, commands, trips, errors, wishes=None):
         self.names = names
         self.site = names.site
         self.commands = commands
         self.trips = trips
         self.errors = errors
+        self.wishes = wishes
 
     def of_device(self, device):
         """The grant, who set it, and every source's claim with its sentence."""
@@ -63,6 +65,10 @@ class Reasons:
     def _sentence(self, source, device, which):
         commands = self.commands
         at = source * im.DEVICES + device
+        if source == im.MARKET:
+            text = self._wish(device, commands[which + at])
+            if text:
+                return text
         node = commands[im.CLAIM_NODE + at]
         after = commands[im.DEVICE_AFTER + device] if source == im.PANEL else -1
         return words.reason_text(
@@ -73,12 +79,41 @@ class Reasons:
             self.names.device(after) if after >= 0 else None,
         )
 
+    def _wish(self, device, reason):
+        """What the policy says of its own wish; None where that is not what is claimed."""
+        if self.wishes is None or reason not in (im.REASON_GOAL, im.REASON_NO_GOAL):
+            return None
+        return words.wish_text(
+            self.wishes[device],
+            reason == im.REASON_GOAL,
+            self.names.node(0),
+            ", ".join([self.names.device(d) for d in self._before(device)]),
+        )
+
+    def _before(self, device):
+        """Those of no higher rank that something is wished of."""
+        commands, rank = self.commands, im.DEVICE_RANK
+        wish = im.MARKET * im.DEVICES
+        return [
+            d
+            for d in self.names.devices()
+            if d != device
+            and self.site[rank + d] <= self.site[rank + device]
+            and (commands[im.CLAIM_HIGH + wish + d] > 0 or commands[im.CLAIM_LOW + wish + d] < 0)
+            and commands[im.CLAIM_REASON + wish + d] == im.REASON_GOAL
+        ]
+
     def explain(self, device):
         """One sentence, with the device's name: why it does what it does.
 
         The wish is what is asked; if the grant cuts it short, the source that cut it says why.
         """
         return "{}: {}".format(self.names.subject(device), self._why(device))
+
+    def of_all(self):
+        """By the devices' names why each does what it does."""
+        names = self.names
+        return {names.device(device): self._why(device) for device in names.devices()}
 
     def _why(self, device):
         commands = self.commands

@@ -81,6 +81,7 @@ class State:
         self.names = names
         self.errors = errors
         self.extras = extras
+        self.wishes = None  # the policy's reasons by the rows of devices, where there is one
         self.heap_low_bytes = None
         self.readings = array("i", image.readings)
         self.requests = im.REQUESTS.new()
@@ -105,6 +106,8 @@ class State:
             (self.trips, image.trips),
         ):
             target[:] = source
+        if self.wishes is not None:
+            self.reasons.wishes = bytes(self.wishes)
         return self
 
     def pieces(self, without=()):
@@ -157,6 +160,8 @@ class State:
             for first, count, step in changes:
                 for i in range(first, first + count):
                     total = (total * 31 + buffer[i] // step) & 0xFFFFF
+        for why in self.wishes or ():
+            total = (total * 31 + why) & 0xFFFFF
         return total
 
     # --- sections -------------------------------------------------------------------------

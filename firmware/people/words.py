@@ -56,8 +56,8 @@ REASONS = (
     ("", "Waiting until the last change shows in the measurement of {where}."),
     (
         "ms",
-        "The charging contactor stays open for {value}, since it has switched often; it closes by "
-        "itself then, or sooner when you unplug for a minute or acknowledge.",
+        "The charging contactor rests for {value} more, the longer the more often it switches; a "
+        "long rest ends sooner when you unplug for a minute or acknowledge.",
     ),
     ("", "The supply's protective conductor seems lost, so the charging point stays off."),
     ("ms", "The measurement of {where} is back; it must stay for {value} more."),
@@ -69,6 +69,23 @@ REASONS = (
     ("", "The utility limits it."),
     ("", "The energy manager limits it."),
     ("W", "It shall deliver {value} so that {where} stays within its limit, as you allowed."),
+)
+
+# One row per WHY_* of the policy, in its order, instead of GOAL or NO_GOAL: whether something is
+# asked, sentence. {where} is the service's circuit, {after} who is served before.
+WISHES = (
+    (False, "Without the grid nothing is asked of it."),
+    (True, "As your goal asks."),
+    (True, "As you told it by hand."),
+    (
+        False,
+        "Nobody knows what is left over: {where}, or one of the devices, is not measured now.",
+    ),
+    (True, "Too little is left over for it."),
+    (True, "Enough is left over; it starts when that has lasted for a minute."),
+    (True, "Too little is left over; it goes on at its least for at most three minutes."),
+    (True, "After {after}, nothing is left for it."),
+    (True, "Its battery is at your reserve."),
 )
 
 _ENDS = "Clears by itself once the island has ended; see the fault that names it."
@@ -254,6 +271,15 @@ def reason_text(code, node_name=None, leg=-1, value=0, after=None):
         where = where[0].lower() + where[1:]
     text = text.format(where=where, value=amount(value, unit))
     return "{}, after {}.".format(text[:-1], after) if after and code in _ROOM else text
+
+
+def wish_text(why, asked, node_name=None, after=""):
+    """The policy's sentence for a WHY_* and whether something is asked; None where it has not said
+    so, with the service's name and those served before."""
+    if not 0 <= why < len(WISHES) or WISHES[why][0] != asked:
+        return None
+    where = where_text(node_name, -1)
+    return WISHES[why][1].format(where=where[0].lower() + where[1:], after=after or "others")
 
 
 # short names and plain words of what changes its state

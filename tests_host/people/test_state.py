@@ -7,9 +7,10 @@ import json
 import pytest
 
 from firmware import image as im
-from firmware.people import rows
+from firmware.people import rows, words
 from firmware.people.events import KEPT, Events
 from firmware.people.state import State, raw, wall_text
+from firmware.policy.takers import WHY_NAMES
 from tests_host.conftest import RunDevice
 from tests_host.net.small_site import claim, names_of
 
@@ -198,6 +199,37 @@ def test_the_reason_of_each_device(site: im.Image) -> None:
     assert shown["why"].endswith(" left, after evse.") and shown["after"] == "evse"
     claim(site, im.PANEL, INVERTER, 0, 1500, im.REASON_METER_STALE, 0, 2, 0)
     assert "after" not in published(site)["devices"]["inverter"]["why"], "nobody has taken that"
+
+
+@pytest.mark.parametrize("why", range(len(WHY_NAMES)), ids=WHY_NAMES)
+def test_the_policy_s_reason_where_the_wish_is_what_holds(site: im.Image, why: int) -> None:
+    asked, _ = words.WISHES[why]
+    reason = im.REASON_GOAL if asked else im.REASON_NO_GOAL
+    claim(site, im.MARKET, EVSE, 0, 0, reason)
+    site.commands[im.GRANT_HIGH + EVSE] = site.commands[im.SETPOINT + EVSE] = 0
+    site.commands[im.WINNER_HIGH + EVSE] = im.MARKET
+    state = State(site, "home", names_of(site))
+    state.wishes = bytearray(im.DEVICES)
+    state.wishes[EVSE] = why
+    told = "".join(state.take().pieces())
+    shown = json.loads(told)
+    text = words.wish_text(why, asked, "service", "inverter")
+    assert shown["devices"]["evse"]["why"] == f"The car: {text}"
+    assert shown["limits"]["evse"]["claims"][im.MARKET]["text"] == text
+    before = state.signature()
+    state.wishes[EVSE] = (why + 1) % len(WHY_NAMES)
+    assert state.signature() != before
+    assert "".join(state.pieces()) == told, "of the moment it was taken"
+
+
+def test_the_policy_s_reason_stands_back(site: im.Image) -> None:
+    """Behind one that cuts the wish short, and where what it says is not what is claimed."""
+    state = State(site, "home", names_of(site))
+    state.wishes = bytearray([WHY_NAMES.index("before")] * im.DEVICES)
+    assert json.loads("".join(state.take().pieces()))["devices"] == published(site)["devices"]
+    claim(site, im.MARKET, INVERTER, 0, 0, im.REASON_NO_GOAL)  # it speaks no more
+    why = json.loads("".join(state.take().pieces()))["devices"]["inverter"]["why"]
+    assert why == "The battery: Nothing is asked of it."
 
 
 @pytest.mark.parametrize(

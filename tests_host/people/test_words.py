@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from firmware import image as im
 from firmware.people import alerts, words
 from firmware.people.names import Names
+from firmware.policy.takers import WHY_NAMES
 from tests_host.conftest import RunDevice
 
 
@@ -36,6 +37,7 @@ def test_one_row_per_reason() -> None:
         (words.CONTACTOR, im.CONTACTOR_NAMES),
         (words.GRID, im.GRID_NAMES),
         (words.ISLAND, im.ISLAND_NAMES),
+        (words.WISHES, WHY_NAMES),
     ],
 )
 def test_one_row_per_name(rows: tuple[object, ...], names: tuple[str, ...]) -> None:
@@ -55,6 +57,27 @@ def test_sentences_are_whole(code: int, leg: int, value: int) -> None:
         assert text[0].isupper() or text[0].isdigit()
         assert text.endswith(".") or code == im.REASON_TRIP
         assert "{" not in text and "None" not in text
+
+
+@pytest.mark.parametrize("why", range(len(WHY_NAMES)), ids=WHY_NAMES)
+def test_every_wish_has_a_sentence_for_people(why: int) -> None:
+    """Of its own, whole, and without the names of options."""
+    asked, row = words.WISHES[why]
+    text = words.wish_text(why, asked, "service", "car, battery")
+    assert text and text[0].isupper() and text.endswith(".") and "{" not in text
+    assert [other for _, other in words.WISHES].count(row) == 1
+    assert "_" not in text and "owner" not in text
+    assert words.wish_text(why, not asked) is None
+
+
+def test_a_wish_names_circuit_and_devices() -> None:
+    before, meter = WHY_NAMES.index("before"), WHY_NAMES.index("meter")
+    assert words.wish_text(before, True, "service", "gateway, battery") == (
+        "After gateway, battery, nothing is left for it."
+    )
+    assert words.wish_text(before, True) == "After others, nothing is left for it."
+    assert "circuit service" in str(words.wish_text(meter, False, "service"))
+    assert words.wish_text(len(WHY_NAMES), True) is None
 
 
 def test_examples() -> None:

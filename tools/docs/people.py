@@ -13,6 +13,7 @@ from firmware.ledger import keep
 from firmware.net import discovery, http, mqtt
 from firmware.people import alerts, asked, leases, words
 from firmware.policy import GOALS
+from firmware.policy.takers import WHY_NAMES
 from tools.tables import markdown
 
 ITSELF = "by itself"
@@ -133,7 +134,9 @@ def reason_names() -> list[str]:
 
 
 def sentence(text: str) -> str:
-    return text.replace("{where}", "*circuit*").replace("{value}", "*value*")
+    for name, shown in (("where", "circuit"), ("value", "value"), ("after", "devices")):
+        text = text.replace("{" + name + "}", f"*{shown}*")
+    return text
 
 
 def reasons() -> Iterator[str]:
@@ -169,6 +172,14 @@ def zeros() -> Iterator[str]:
             rows.append((holds.__doc__.splitlines()[0][:-1], f"`{names[reason]}`", why))
         yield from markdown(f"{kind} at zero while | reason | sentence", rows)
         yield ""
+
+
+def wishes() -> Iterator[str]:
+    rows = (
+        (f"`{name}`", "yes" if asked else "no", sentence(text))
+        for name, (asked, text) in zip(WHY_NAMES, words.WISHES, strict=True)
+    )
+    return markdown("why | something is asked | sentence", rows)
 
 
 def faults() -> Iterator[str]:

@@ -81,6 +81,13 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         people.reasons(),
     )
     yield (
+        "Wishes",
+        "Why a device is asked what it is: said for it where nothing holds it to less than its "
+        "wish, and by name in `policy.reasons` of the state (`firmware/policy/takers.py`). Where "
+        "nothing is asked it stands still.",
+        people.wishes(),
+    )
+    yield (
         "Faults",
         "What core found wrong; each keeps off what it concerns until its way out.",
         people.faults(),
