@@ -81,7 +81,8 @@ class State:
         self.names = names
         self.errors = errors
         self.extras = extras
-        self.wishes = None  # the policy's reasons by the rows of devices, where there is one
+        # the policy's reasons by the rows of devices, where there is one
+        self.wishes: bytearray | None = None
         self.heap_low_bytes = None
         self.readings = array("i", image.readings)
         self.requests = im.REQUESTS.new()

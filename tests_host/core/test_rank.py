@@ -264,3 +264,23 @@ def test_a_leg_that_a_battery_is_not_on_asks_nothing_of_it() -> None:
         house.image.readings[im.NODE_MA + 1] += 1
         house.panel.step(100)
     assert relief(house) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("loads_ma", "reason", "value_ma"),
+    [(24_000, im.REASON_BREAKER, 1_000), (0, im.REASON_UNPROVED, 0)],
+)
+def test_a_claim_names_the_place_of_its_tighter_end(
+    loads_ma: int, reason: int, value_ma: int
+) -> None:
+    """Nothing is proved yet, so feeding back is held to 805 W, and drawing as well: where the
+    breaker leaves less than that, its leg and its room are said."""
+    site = Site(im.KIND_CONVERTER)
+    site.loads_ma = loads_ma
+    site.run().panel.witness.narrow(site.panel.limits)
+    commands, slot = site.image.commands, im.PANEL * im.DEVICES
+    assert commands[im.CLAIM_LOW + slot] == -805
+    assert commands[im.CLAIM_LOW_REASON + slot] == im.REASON_UNPROVED
+    assert commands[im.CLAIM_REASON + slot] == reason
+    assert commands[im.CLAIM_NODE + slot] == 0 and commands[im.CLAIM_LEG + slot] == 1
+    assert abs(commands[im.CLAIM_VALUE + slot] - value_ma) <= (25 if value_ma else 0)

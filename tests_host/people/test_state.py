@@ -209,15 +209,15 @@ def test_the_policy_s_reason_where_the_wish_is_what_holds(site: im.Image, why: i
     site.commands[im.GRANT_HIGH + EVSE] = site.commands[im.SETPOINT + EVSE] = 0
     site.commands[im.WINNER_HIGH + EVSE] = im.MARKET
     state = State(site, "home", names_of(site))
-    state.wishes = bytearray(im.DEVICES)
-    state.wishes[EVSE] = why
+    wishes = state.wishes = bytearray(im.DEVICES)
+    wishes[EVSE] = why
     told = "".join(state.take().pieces())
     shown = json.loads(told)
     text = words.wish_text(why, asked, "service", "inverter")
     assert shown["devices"]["evse"]["why"] == f"The car: {text}"
     assert shown["limits"]["evse"]["claims"][im.MARKET]["text"] == text
     before = state.signature()
-    state.wishes[EVSE] = (why + 1) % len(WHY_NAMES)
+    wishes[EVSE] = (why + 1) % len(WHY_NAMES)
     assert state.signature() != before
     assert "".join(state.pieces()) == told, "of the moment it was taken"
 

@@ -208,15 +208,19 @@ class Witness:
             return
         reason = commands[im.CLAIM_REASON + slot]
         low_reason = commands[im.CLAIM_LOW_REASON + slot]
-        tight = at + D_PROVED_FEED
         if draw_w < high_w:
             high_w, reason = draw_w, im.REASON_UNPROVED
-            tight = at + D_PROVED_DRAW
         if -feed_w > low_w:
             low_w, low_reason = -feed_w, im.REASON_UNPROVED
-        rows = self._devices.rows
-        node, leg = rows[tight + END_NODE], rows[tight + END_LEG]
-        limits.claim(im.PANEL, device, low_w, high_w, reason, node, leg, 0, low_reason)
+        # the place and value of the tighter end: the panel's own where that is not narrowed
+        feeds = -low_w < high_w
+        node, leg = commands[im.CLAIM_NODE + slot], commands[im.CLAIM_LEG + slot]
+        value = commands[im.CLAIM_VALUE + slot]
+        if (low_reason if feeds else reason) == im.REASON_UNPROVED:
+            rows = self._devices.rows
+            tight = at + (D_PROVED_FEED if feeds else D_PROVED_DRAW)
+            node, leg, value = rows[tight + END_NODE], rows[tight + END_LEG], 0
+        limits.claim(im.PANEL, device, low_w, high_w, reason, node, leg, value, low_reason)
 
     def _watts(self, at, room):
         """What is proved as the device's total."""
