@@ -30,11 +30,15 @@ class Whole(NamedTuple):
 
 
 def play(
-    path: Path, seconds: float | None = None, seed: int = 1, events: Path | None = None
+    path: Path,
+    seconds: float | None = None,
+    seed: int = 1,
+    events: Path | None = None,
+    record: Path | None = None,
 ) -> Whole:
     story = scenario.load(path)
     chip = chips.kind_of(port.read_board(BOARD))
-    options = run.Options(str(path), seconds, "max", seed, BOARD, events=events)
+    options = run.Options(str(path), seconds, "max", seed, BOARD, record, events=events)
     out, err = io.StringIO(), io.StringIO()
     one = run.Run(
         options,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests_host import whole
-from tools.twin import scenario
+from tests_host.scenarios import rows
+from tools.twin import record, scenario
 from tools.twin.house import House
 from tools.twin.referee import Referee
 
@@ -78,14 +79,29 @@ def test_fails_with_a_bad_box(path: Path, box: Any) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 @pytest.mark.timeout(300)
-def test_holds_with_the_firmware(path: Path) -> None:
-    """The whole stack, at least for the minute `make run SECONDS=60` takes."""
+def test_holds_with_the_firmware(path: Path, tmp_path: Path) -> None:
+    """The whole stack, at least for the minute `make run SECONDS=60` takes; and core commands the
+    same when the devices are the last rows of the image, idle ones before them."""
     length_s = scenario.load(path).seconds
     seconds = length_s if length_s <= WHOLE_S else MINUTE_S
-    played = whole.play(path, seconds)
+    played = whole.play(path, seconds, record=tmp_path / "run")
     assert played.summary, played.messages
     assert played.code == 0, played.blame
     assert played.summary["seconds"] == seconds
+    rows.moved(record.Recording(tmp_path / "run"), tmp_path / "moved")
+    again = record.replay_micropython(record.Recording(tmp_path / "moved"))
+    assert again.difference is None, again.difference
+    assert again.steps > 9 * seconds
+
+
+def test_a_device_that_is_left_behind_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows that say whose device something is stay as they were."""
+    whole.play(FOLDER / "overload_25a.json", 60, record=tmp_path / "run")
+    monkeypatch.setattr(rows, "of_site", lambda site, _: site)
+    rows.moved(record.Recording(tmp_path / "run"), tmp_path / "moved")
+    assert record.replay_micropython(record.Recording(tmp_path / "moved")).difference
 
 
 def test_what_lies_beyond_the_end_is_not_judged() -> None:
