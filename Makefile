@@ -7,6 +7,9 @@ RUFF := .venv/bin/ruff
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
+# One more than there are processors: some tests wait for the real time to pass.
+PROCESSES = $(shell expr 1 + $$(nproc))
+
 # The variables of `make run`; each set one becomes an option of the twin: SEED=3 -> --seed '3'.
 VARIABLES := SCENARIO SECONDS SPEED SEED CHIP CIRCUIT RECORD
 given = $(foreach v,$(1),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
@@ -21,10 +24,10 @@ run: setup-$(if $(filter rp2040,$(CHIP)),board,run) ## the box in its simulated 
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
 
 test: setup-test ## all tests but the long ones
-	@exec $(PY) -m pytest -n 2 --dist loadgroup --no-header $(ARGS)
+	@exec $(PY) -m pytest -n $(PROCESSES) --no-header $(ARGS)
 
 soak: setup-test ## the long tests
-	@HYPOTHESIS_PROFILE=soak exec $(PY) -m pytest -n 2 --no-header -m soak --timeout 7200 $(ARGS)
+	@HYPOTHESIS_PROFILE=soak exec $(PY) -m pytest -n $(PROCESSES) --no-header -m soak --timeout 7200 $(ARGS)
 
 bench: setup-bench ## measure speed and memory
 	@exec $(PY) -m tools.bench $(ARGS)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests_host.order import pytest_collection_modifyitems as pytest_collection_modifyitems
+from tests_host.order import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tools.image import folded
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -33,7 +33,6 @@ Bits = npt.NDArray[np.int32]
 Rows = tuple[tuple, ...]
 KNOWN = bits()
 SEEN = {name for name, _ in INSTRUMENTS}
-MADE = {name for name, _ in JUDGEMENTS}
 
 # What may hold together, by what is measured; the empty text is none of it.
 GROUPS: tuple[tuple[str, ...], ...] = (

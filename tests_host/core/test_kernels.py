@@ -24,7 +24,7 @@ SEEDS = 300
 Answers = list[list[list[int]]]  # by seed: what each kernel and its twin say, in turn
 
 
-pytestmark = [pytest.mark.xdist_group("kernels"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ idle ones, each room of core decides the same."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -31,12 +32,19 @@ GEOMETRIES = {
 def decided(firmware: Path, rows: tuple[int, ...], seed: int) -> dict[str, list[list[int]]]:
     command = [sys.executable, "-m", "tests_host.core.rows_run", *map(str, (*rows, seed))]
     path = os.pathsep.join((str(firmware.parent), str(ROOT), str(ROOT / ".cache/data")))
+    beside = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")  # bytecode, to be copied with it
+    env = dict(os.environ) if firmware.parent == ROOT else os.environ | dict.fromkeys(beside, "")
     done = subprocess.run(
-        command, cwd=firmware.parent, env={**os.environ, "PYTHONPATH": path},
+        command, cwd=firmware.parent, env={**env, "PYTHONPATH": path},
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
+
+
+@functools.cache
+def shipped(seed: int) -> dict[str, list[list[int]]]:
+    return decided(ROOT / "firmware", (0, 1), seed)
 
 
 def copied(folder: Path, numbers: dict[str, int]) -> Path:
@@ -58,7 +66,7 @@ def test_the_same_is_decided_wherever_the_devices_stand(name: str, tmp_path: Pat
     numbers, rows = GEOMETRIES[name]
     firmware = copied(tmp_path, numbers)
     for seed in SEEDS:
-        right, found = decided(ROOT / "firmware", (0, 1), seed), decided(firmware, rows, seed)
+        right, found = shipped(seed), decided(firmware, rows, seed)
         assert right.keys() == found.keys() == rows_run.ROOMS.keys()
         for room in right:
             for step, (a, b) in enumerate(zip(right[room], found[room], strict=True)):
@@ -67,7 +75,7 @@ def test_the_same_is_decided_wherever_the_devices_stand(name: str, tmp_path: Pat
 
 def test_the_walk_meets_what_it_should() -> None:
     """Offers and setpoints stood, the reserve held, leases bound, and one was disobeyed."""
-    steps = [step for seed in SEEDS for step in decided(ROOT / "firmware", (0, 1), seed)["limits"]]
+    steps = [step for seed in SEEDS for step in shipped(seed)["limits"]]
     width = len(rows_run.RESULTS)
     setpoint, level, low, high = 3 + 4, 3 + 6, 3 + 2, 3 + 3
     other = (len(steps[0]) - 3) // 2
@@ -76,6 +84,14 @@ def test_the_walk_meets_what_it_should() -> None:
     assert max(step[level + other] for step in steps) > 0
     winners = {step[end + at] for step in steps for end in (low, high) for at in (0, other)}
     assert winners == set(range(6)) - {1} and width == 8
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The firmware with four rows of devices, in which the wanted ones stand last."""
+    firmware = copied(tmp_path_factory.mktemp("four"), {"DEVICES": 4})
+    assert decided(firmware, (2, 3), 1) == shipped(1)
+    return firmware
 
 
 @pytest.mark.parametrize(
@@ -126,12 +142,11 @@ def test_the_walk_meets_what_it_should() -> None:
     ],
 )
 def test_a_row_that_means_a_device_is_noticed(
-    file: str, old: str, new: str, tmp_path: Path
+    four: Path, file: str, old: str, new: str, tmp_path: Path
 ) -> None:
-    firmware = copied(tmp_path, {"DEVICES": 4})
+    firmware = shutil.copytree(four, tmp_path / "firmware")
     path = firmware / (file if "/" in file else "core/limits/" + file)
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    right = decided(ROOT / "firmware", (0, 1), 1)
-    assert decided(firmware, (2, 3), 1) != right
+    assert decided(firmware, (2, 3), 1) != shipped(1)

@@ -40,7 +40,7 @@ SITE = {
 }
 PATIENCE = 120  # the machine may be busy
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("flash")]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(autouse=True)

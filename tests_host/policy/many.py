@@ -19,7 +19,6 @@ from firmware.policy import Policy
 from firmware.policy.takers import WHY_NAMES
 
 VOLTS = 230
-AMPERE_W = 3 * VOLTS
 PHASE_S = 320  # longer than a car needs to stop and others to follow
 LOOSE_W = 60
 

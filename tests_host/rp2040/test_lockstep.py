@@ -26,7 +26,7 @@ from tests_host.system.kit import SCENARIOS, processes_of, quiet, written
 from tools.twin import chips, record, run, scenario, scene
 from tools.twin.link.process import ROOT
 
-pytestmark = [pytest.mark.xdist_group("board"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 PATIENCE_S = 300  # two busy cores may be slow
 BOARD = "pico"
 

@@ -38,10 +38,7 @@ def failures(report: str) -> str:
     kept = []
     for block in re.split(r"(?m)^(?=\s*(?:not )?ok \d+ - )", report):
         if block.lstrip().startswith("not ok"):
-            block = re.sub(
-                r"(?m)^\s*(?:duration_ms|type|location|stack|\.\.\.|---).*\n", "", block
-            )
-            kept.append(block.rstrip())
+            kept.append(NOISE.sub("", block).rstrip())
     return "\n".join("\n".join(kept).splitlines()[:TAIL]) or report
 
 
@@ -53,7 +50,8 @@ def test_node(node: str, file: Path) -> None:
         command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     passed = re.search(r"(?m)^# pass (\d+)", done.stdout)
-    assert done.returncode == 0, failures(done.stdout) + done.stderr
+    code = done.returncode  # by itself: pytest -vv would print the whole of `done`
+    assert code == 0, failures(done.stdout) + done.stderr
     assert passed and int(passed[1]) > 0, f"{file.name} tested nothing"
 
 

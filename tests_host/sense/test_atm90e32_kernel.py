@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from firmware.sense import atm90e32
 from firmware.sense import atm90e32_kernel as kernel
 from tests_host.conftest import ROOT, RunDevice
+from tests_host.sense.device.metering import run
 
 DEVICE = ROOT / "tests_host/sense/device/metering.py"
 LEGS, HIGH, LOW = 3, 11, 14  # places of a poll of three legs with power
@@ -112,30 +113,5 @@ def test_viper_makes_the_same_of_it(run_device: RunDevice, tmp_path: Path) -> No
     *lines, polls = run_device(script).splitlines()
     assert len(lines) == len(found)
     for case, line in zip(found, lines, strict=True):
-        assert json.loads(line) == plain(case), case
+        assert json.loads(line) == run(case), case
     assert polls == "polls [True, True] [0, 0]"
-
-
-def plain(case: dict) -> list[int]:
-    """The same run on CPython; device/metering.py has it for the device."""
-    now, last = array("H", case["words"]), array("H", case["last"])
-    legs, high, low = case["legs"], case["high"], case["low"]
-    results = [kernel.doubts(now, last, case["end"], high, low)]
-    results.append(kernel.note(now, last, case["end"]))
-    results.extend(last)
-    polarity = array("i", case["polarity"])
-    mv, ma, w = (array("i", [0] * 3) for _ in range(3))
-    kernel.volts(now, legs, case["sag_mv"], case["loss_mv"], mv)
-    kernel.amps(now, legs, case["unit"], ma)
-    kernel.watts(now, high, low, case["shift"], polarity, w)
-    live = array("i", [7] * 14)
-    kernel.put(mv, live, 1, legs)
-    kernel.put_signed(ma, w, live, 4, 8, legs)
-    drawn = array("i", [7] * 14)
-    order = array("i", case["order"])
-    kernel.put_of(ma, order, drawn, 0, legs)
-    kernel.put_drawn(ma, w, order, drawn, 4, 8, legs)
-    results.append(kernel.blind(mv, ma, case["sag_mv"], case["most_ma"], legs))
-    for buffer in (mv, ma, w, live, drawn):
-        results.extend(buffer)
-    return results

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from firmware.sense import kernel, scale
 from tests_host.conftest import RunDevice
+from tests_host.sense.device.kernels import run
 from tests_host.sense.plain import kernel as kernel_plain
 from tests_host.sense.waves import ROOT
 
@@ -47,29 +47,6 @@ def cases(draw: st.DrawFn) -> dict:
         "steps": draw(st.sampled_from([[0, 0, 0, 0], [10, 9, 9, 10], [3, 12, 0, 7]])),
         "rows": draw(st.lists(st.integers(0, 2**20), min_size=10 * stride, max_size=10 * stride)),
     }
-
-
-def run(module, case: dict) -> list[int]:
-    """All kernels of a module on one case; every result in one list. Also run on the device."""
-    samples = array("H", case["samples"])
-    frames, stride = case["frames"], case["stride"]
-    offsets = array("i", case["offsets"])
-    a, b, before = case["a"], case["b"], case["before"]
-    a0, b0 = offsets[a], offsets[b]
-    rows = array("i", case["rows"])
-    module.scan(samples, frames, stride, offsets, rows, array("i", case["steps"]))
-    cleared = array("i", rows)
-    module.clear(cleared, stride)
-    state = array("i", case["state"])
-    found = array("i", [0] * 5)
-    module.plateaus(samples, frames, stride, a, case["lowest"], case["highest"], found)
-    results = [
-        module.product(samples, frames, stride, a, b, a0, b0),
-        module.product_late(samples, frames, stride, a, b, a0, b0, before),
-        module.crossing(samples, frames, stride, a, a0, case["hysteresis"], state),
-        module.rms(case["square"], case["gain"], case["shift"]),
-    ]
-    return [*rows, *cleared, *state, *found, *results]
 
 
 @settings(max_examples=150, deadline=None)

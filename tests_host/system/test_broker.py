@@ -17,8 +17,6 @@ from tests_host.system.kit import PATIENCE_S, Box, document, quiet, until
 from tools.twin import scene
 from tools.twin.buses.realbroker import mosquitto_path
 
-pytestmark = pytest.mark.xdist_group("broker")
-
 
 class Person:
     """Somebody with an MQTT client; it comes back by itself when the broker does."""

@@ -16,7 +16,6 @@ from tests_host.system.kit import ROOT, SCENARIOS, quiet
 from tools.twin import record
 
 SECONDS = "25"  # the grid goes, the house runs alone, the grid comes back
-pytestmark = pytest.mark.xdist_group("determinism")
 
 
 def start(folder: Path, name: str, seed: int) -> subprocess.Popen[str]:

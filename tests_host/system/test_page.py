@@ -27,7 +27,6 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-pytestmark = pytest.mark.xdist_group("page")
 
 
 def chromium(profile: Path) -> WebDriver:

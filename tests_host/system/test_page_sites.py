@@ -23,7 +23,6 @@ from tests_host.system.kit import until
 from tests_host.system.test_page import PHONE, chromium
 
 PAGE = ROOT / "firmware/web/index.html"
-pytestmark = pytest.mark.xdist_group("page")
 
 
 class Told:

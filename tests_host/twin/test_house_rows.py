@@ -23,8 +23,10 @@ LEGS = ("l1", "l2", "l3")
 
 
 def many() -> House:
-    """The shipped one, without its events; its batteries told nothing, its points open."""
-    return House(STORY.house, STORY.start, 1)
+    """The shipped one with its guest there; its batteries told nothing, its points open."""
+    house = House(STORY.house, STORY.start, 1)
+    house.apply("guest.plugged", True)
+    return house
 
 
 def busy() -> House:
@@ -168,7 +170,7 @@ def test_each_device_answers_on_its_own_line_at_its_own_address(stage: Any) -> N
     built = stage("max")
     (house, _, timing), (cellar, _, other) = built._cables.values()
     assert (house.names, cellar.names) == (["meter", "inverter"], ["garage", "yield", "battery"])
-    assert (timing.baud, timing.parity, other.baud, other.parity) == (19_200, "N", 9600, "E")
+    assert (timing.baud, timing.parity, other.baud, other.parity) == (19_200, "N", 19_200, "E")
     assert asked(house, 4, 4, 0, 2) is None and asked(cellar, 4, 4, 0, 2) is not None
     for responder in (house, cellar):
         assert asked(responder, 2, 3, 40_000, 2) == [0x5375, 0x6E53]
@@ -213,7 +215,7 @@ def test_the_case_has_islets_devices_by_name() -> None:
     known = case.of(STORY)
     gateway, battery = known.converters
     assert [(p.name, p.row, p.point, p.gateway, p.car) for p in known.points] == [
-        ("evse", -1, 0, "inverter", ""), ("carport", -1, 1, "", "guest"),
+        ("evse", -1, 0, "inverter", ""), ("carport", 2, 1, "", "guest"),
     ]  # fmt: skip
     assert gateway.row >= 0 and (gateway.contactor, gateway.car) == ("evse", "car")
     assert (battery.row, battery.contactor) == (1, "")

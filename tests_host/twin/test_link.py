@@ -249,13 +249,6 @@ def test_any_order_of_doings_gives_the_truth_of_one_pass(seed):
     assert set(range(frame_after(800_000))) <= set(rig.codes)
 
 
-class BadDevice(StubDevice):
-    """Wants to act for ever at the same moment."""
-
-    def next_us(self):
-        return 50_000
-
-
 @pytest.mark.parametrize(
     ("ask", "words"),
     [

@@ -173,10 +173,6 @@ class Link:
                 raise FlashError(f"the board says:\n{error.decode(errors='replace').strip()}")
             return out.decode(errors="replace").strip()
 
-    def evaluate(self, expression: str, wait_s: int = READ_S) -> Any:
-        """A value from the board, by way of JSON."""
-        return json.loads(self.run(f"import json; print(json.dumps({expression}))", wait_s))
-
     # --- files ----------------------------------------------------------------------------------
 
     def sha256(self, path: str) -> str | None:

@@ -15,9 +15,7 @@ from firmware import image as fields
 from firmware.bus import pdu
 from firmware.bus.line import Line
 from firmware.drivers.meter import Meter
-
-_BAUD = 19_200
-_CHAR_US = 10_000_000 // _BAUD
+from tests_host.bus.device.arriving import BAUD, CHAR_US, Arriving
 
 
 class VirtualPoller:
@@ -30,14 +28,11 @@ class VirtualPoller:
         return ()
 
 
-class Meter630:
+class Meter630(Arriving):
     """Answers 18 or 2 registers after 8 ms; the voltage moves. Allocates nothing."""
 
     def __init__(self):
-        self.buffer = bytearray(64)
-        self.size = 0
-        self.taken = 0
-        self.first_us = 0
+        super().__init__(64)
 
     def write(self, frame):
         count = frame[5]
@@ -48,25 +43,14 @@ class Meter630:
         self.buffer[6] = (self.buffer[6] + 1) & 0xFF
         crc = pdu.crc16(self.buffer, 0, self.size - 2)
         self.buffer[self.size - 2], self.buffer[self.size - 1] = crc & 0xFF, crc >> 8
-        self.first_us = time.ticks_add(time.ticks_us(), len(frame) * _CHAR_US + 8000)
+        self.first_us = time.ticks_add(time.ticks_us(), len(frame) * CHAR_US + 8000)
         return len(frame)
-
-    def any(self):
-        arrived = time.ticks_diff(time.ticks_us(), self.first_us) // _CHAR_US
-        return max(0, min(arrived, self.size) - self.taken)
-
-    def readinto(self, buffer):
-        count = min(self.any(), len(buffer))
-        for i in range(count):
-            buffer[i] = self.buffer[self.taken + i]
-        self.taken += count
-        return count
 
 
 async def main(profile, polls):
     image = fields.Image()
     image.site[fields.LEG_COUNT] = 3
-    line = Line(Meter630(), _BAUD, 10)
+    line = Line(Meter630(), BAUD, 10)
     meter = Meter(image, line, profile, 1, 0)
     task = asyncio.create_task(line.run())
     while meter.polls < 20:

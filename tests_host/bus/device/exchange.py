@@ -16,11 +16,10 @@ from firmware import image as fields
 from firmware.bus.line import Line
 from firmware.drivers.meter import Meter
 from firmware.drivers.sunspec_inverter import Inverter
+from tests_host.bus.device.arriving import BAUD, CHAR_US, Arriving
 from tests_host.fields import columns
 
 INVERTER = 1  # its row
-_BAUD = 19_200
-_CHAR_US = 10_000_000 // _BAUD
 
 
 class VirtualPoller:
@@ -31,14 +30,11 @@ class VirtualPoller:
         return ()
 
 
-class Uart:
+class Uart(Arriving):
     """Bytes written go out as a line; the answer arrives byte by byte, in its own time."""
 
     def __init__(self):
-        self.buffer = bytearray(600)
-        self.first_us = 0
-        self.size = 0
-        self.taken = 0
+        super().__init__(600)
         self.requests = 0
 
     def write(self, frame):
@@ -51,19 +47,8 @@ class Uart:
             answer = unhexlify(line[1])
             self.size = len(answer)
             self.buffer[: self.size] = answer
-            self.first_us = time.ticks_add(now_us, len(frame) * _CHAR_US + int(line[0]))
+            self.first_us = time.ticks_add(now_us, len(frame) * CHAR_US + int(line[0]))
         return len(frame)
-
-    def any(self):
-        arrived = time.ticks_diff(time.ticks_us(), self.first_us) // _CHAR_US
-        return max(0, min(arrived, self.size) - self.taken)
-
-    def readinto(self, buffer):
-        count = min(self.any(), len(buffer))
-        for i in range(count):
-            buffer[i] = self.buffer[self.taken + i]
-        self.taken += count
-        return count
 
 
 async def core(image):
@@ -85,7 +70,7 @@ async def main(profile, seconds):
     image.commands[fields.SETPOINT_MODE + INVERTER] = fields.MODE_FOLLOW
     image.commands[fields.SETPOINT + INVERTER] = -1000
     uart = Uart()
-    line = Line(uart, _BAUD, 10)
+    line = Line(uart, BAUD, 10)
     Meter(image, line, profile, 1, 0)
     Inverter(image, line, INVERTER, 2)
     tasks = asyncio.create_task(line.run()), asyncio.create_task(core(image))

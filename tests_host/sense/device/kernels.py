@@ -1,4 +1,5 @@
-# Runs each vector of a JSON file through the viper kernels and their plain twin.
+# Runs each vector of a JSON file through the viper kernels and their plain twin; the host imports
+# run() too.
 import json
 import sys
 from array import array
@@ -8,6 +9,7 @@ from tests_host.sense.plain import kernel as kernel_plain
 
 
 def run(module, case):
+    """All kernels of a module on one case; every result in one list."""
     samples = array("H", case["samples"])
     frames, stride = case["frames"], case["stride"]
     offsets = array("i", case["offsets"])
@@ -29,6 +31,7 @@ def run(module, case):
     return list(rows) + list(cleared) + list(state) + list(found) + results
 
 
-with open(sys.argv[-1]) as file:
-    for case in json.load(file):
-        print(json.dumps([run(kernel, case), run(kernel_plain, case)]))
+if __name__ == "__main__":
+    with open(sys.argv[-1]) as file:
+        for case in json.load(file):
+            print(json.dumps([run(kernel, case), run(kernel_plain, case)]))

@@ -1,10 +1,9 @@
 # The chip's words in viper: a JSON file of cases, a line of results for each. After that a poll of
-# two chips with the heap locked, on a bus that answers what a healthy chip would.
+# two chips with the heap locked, on a bus that answers what a healthy chip would. run() is the
+# host's as well.
 import json
 import sys
 from array import array
-
-import micropython
 
 from firmware import image as im
 from firmware.sense import atm90e32_kernel as kernel
@@ -63,6 +62,8 @@ class Row:
 
 
 def polls():
+    import micropython
+
     image = im.Image()
     image.site[im.LEG_COUNT] = image.site[im.DEVICE_LEGS + EVSE] = 3
     image.site[im.DEVICE_NODE + EVSE] = 1

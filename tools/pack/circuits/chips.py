@@ -12,7 +12,7 @@ Programming Guide, "ADC". Where a figure could only be had second-hand, it says 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,9 @@ RP2040 = Chip(
 )
 
 _RADIO = "the Pico W's radio"
-RP2040_W = Chip(
+RP2040_W = replace(
+    RP2040,
     text="RP2040 on a Raspberry Pi Pico W",
-    pins=RP2040.pins,
-    adc=RP2040.adc,
-    adc_mv=RP2040.adc_mv,
-    guards=_GUARDS,
-    uarts=RP2040.uarts,
-    spis=RP2040.spis,
-    routes=RP2040_ROUTES,
     taken={
         23: _RADIO + " (power)",
         24: _RADIO + " (data)",
@@ -118,12 +112,6 @@ RP2040_W = Chip(
         29: _RADIO + " (clock; ADC3 reads the supply only while the radio is not selected)",
     },
     adc_taken={3: _RADIO + " has GP29 as its clock"},
-    module_lamp=True,
-    bootsel=True,
-    dead_man=("pio",),
-    pio=True,
-    streams=True,
-    islands=True,
 )
 
 _FLASH = "the flash of the module"

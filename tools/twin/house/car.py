@@ -6,6 +6,7 @@ import math
 
 from .point import Point
 from .spec import CarSpec
+from .storage import Battery
 
 NEVER = 1 << 62
 READY_OHM, VENTILATION_OHM, PLUGGED_OHM = 882.0, 246.0, 2740.0  # to PE behind the diode [ESW]
@@ -28,17 +29,16 @@ def offered_a(duty: float) -> float:
     return 2.5 * (percent - 64) if percent <= 96 else 80.0
 
 
-class Car:
+class Car(Battery):
     """One car. Currents in A per leg, state of charge as energy in Wh. `point`: what it is plugged
     into, None at a gateway; `legs`: those of the house that its phases are on."""
 
     def __init__(self, spec: CarSpec, point: Point | None) -> None:
+        super().__init__(spec.capacity_kwh, spec.soc_percent)
         self.name, self.place, self.point = spec.name, spec.at, point
         self.at = point.at if point is not None else -1  # its circuit
         self.plugged = spec.plugged
         self.wants = spec.wants
-        self.capacity_wh = spec.capacity_kwh * 1000
-        self.wh = self.capacity_wh * spec.soc_percent / 100
         self.target_percent = spec.target_percent
         self.taper_percent = spec.taper_percent
         self.legs = point.legs[: spec.legs] if point is not None else ()
@@ -70,14 +70,6 @@ class Car:
         self.parted_live = 0  # power pins parted under voltage
         self.charged_wh = 0.0  # at a point
         self.flow: tuple[complex, ...] = (0j, 0j, 0j)
-
-    @property
-    def soc_percent(self) -> float:
-        return 100 * self.wh / self.capacity_wh
-
-    @soc_percent.setter
-    def soc_percent(self, value: float) -> None:
-        self.wh = self.capacity_wh * value / 100
 
     def plug(self, now_us: int, plugged: bool) -> None:
         """The pilot's pin makes last and breaks first."""

@@ -161,11 +161,6 @@ class Inverter:
         self.fault, self.fault_us = "", NEVER
         self.touched = True
 
-    @property
-    def revert_left_s(self) -> float:
-        """Time left of the reversion timer, 0 when it is not running."""
-        return 0.0 if self.revert_us == NEVER else max(0.0, (self.revert_us - self.now_us) / 1e6)
-
     # --- limits -----------------------------------------------------------------------------
 
     @property

@@ -1,0 +1,54 @@
+"""Which process runs which tests, and in which order, where several share them (pytest -n).
+
+A file stays together, so that what its tests share is made once; the tests of APART share nothing
+and take long, so each of them goes by itself. What takes longest begins first: else one process
+ends long after the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+APART = {
+    f"tests_host/{name}.py"
+    for name in (
+        "cases/test_cases", "scenarios/test_shipped", "healthy/test_healthy",
+        "core/test_machine", "core/test_late", "core/test_obedience", "rp2040/test_latency",
+        "image/test_fold", "toolchain/test_style",
+    )
+}  # fmt: skip
+TOGETHER = {"tests_host/system/test_page_sites.py": "tests_host/system/test_page.py"}
+LONG = tuple(
+    f"tests_host/{name}"
+    for name in (
+        "toolchain/test_style", "system/", "rp2040/", "flash/test_emulated", "net/", "twin/",
+        "core/test_rows", "core/test_kernels",
+    )
+)  # fmt: skip
+
+
+def unit(nodeid: str) -> str:
+    """What runs in one process, one test after the other."""
+    file = nodeid.partition("::")[0]
+    return nodeid if file in APART else TOGETHER.get(file, file)
+
+
+class Shares(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    config.option.loadscopereorder = False  # the order of collection, as made below
+    return Shares(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        at = [i for i, prefix in enumerate(LONG) if item.nodeid.startswith(prefix)]
+        return at[0] if at else len(LONG)
+
+    items.sort(key=place)
