@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tools.image import fold
+from tools.image import constants
 
 ROOT = Path(__file__).resolve().parents[2]
 MISTAKES: dict[str, Callable[..., int]] = {
@@ -41,7 +41,7 @@ def image(devices: int) -> None:
     module = ModuleType("firmware.image")
     module.__file__ = str(path)
     sys.modules[module.__name__] = firmware.image = module  # type: ignore[attr-defined]
-    text = fold.with_rows(path.read_text(encoding="utf-8"), {"DEVICES": devices})
+    text = constants.with_rows(path.read_text(encoding="utf-8"), {"DEVICES": devices})
     exec(compile(text, str(path), "exec"), vars(module))
 
 

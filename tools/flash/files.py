@@ -18,7 +18,7 @@ from tools.flash import FlashError, Voice
 from tools.flash.boards import Board
 from tools.flash.link import Link
 from tools.image import fold
-from tools.image.images import SMALL
+from tools.image.layout import SMALL
 from tools.pack.__main__ import build as pack
 from tools.workshop import CACHE, ROOT
 

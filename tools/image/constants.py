@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
+
+from tools.micropython.sources import BuildError
 
 SMALL = 2**30 - 1  # what the chip holds without the heap
 
@@ -15,6 +18,7 @@ SMALL = 2**30 - 1  # what the chip holds without the heap
 TABLES = {"firmware.image": (), "firmware.core.grid.island_table": ("bit", "cause")}
 _ARITHMETIC = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
 
+Rows = Mapping[str, int]  # an image's own numbers for constants of image.py, by name
 Constants = dict[str, dict[str, int]]  # module -> name -> value
 
 
@@ -159,3 +163,14 @@ def rebound(tree_: ast.AST) -> Counter[str]:
         elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
             names[node.name] += 1
     return names
+
+
+def with_rows(text: str, rows: Rows) -> str:
+    """The text of image.py with an image's numbers of rows."""
+    for row, count in rows.items():
+        text, found = re.subn(
+            rf"^{row} = const\(\d+\)", f"{row} = const({count})", text, flags=re.M
+        )
+        if not found:
+            raise BuildError(f"rows: firmware/image.py declares no {row}")
+    return text

@@ -18,12 +18,20 @@ from __future__ import annotations
 import argparse
 import ast
 import functools
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from tools.image.constants import TABLES, Constants, constants, imports, rebound
+from tools.image import layout
+from tools.image.constants import (
+    TABLES,
+    Constants,
+    Rows,
+    constants,
+    imports,
+    rebound,
+    with_rows,
+)
 from tools.micropython.sources import BuildError
 from tools.workshop import ROOT
 
@@ -32,8 +40,6 @@ IN_A_TUPLE = 8191  # a larger one in a frozen tuple becomes a boxed integer (fac
 # What only the compiler and this file needed: as slots of a module they would be so in each.
 POINTERS = {"ptr8", "ptr16", "ptr32"}
 DONE = {"im", "const", "micropython", *POINTERS, *(name for t in TABLES.values() for name in t)}
-
-Rows = Mapping[str, int]  # an image's own numbers for constants of image.py, by name
 
 # where a table's row has its sentence: of a tuple that long, of a call's arguments
 SAID_BY_ROW = {"firmware.config.options": 8}
@@ -72,17 +78,6 @@ def folder(
     needed = set().union(*(asked(text, known) for text in folded.values()))
     left = {module: bare(text, known, needed, module) for module, text in folded.items()}
     return {modules[m]: spliced(text, list(unused(text, DONE))) for m, text in left.items()}
-
-
-def with_rows(text: str, rows: Rows) -> str:
-    """The text of image.py with an image's numbers of rows."""
-    for row, count in rows.items():
-        text, found = re.subn(
-            rf"^{row} = const\(\d+\)", f"{row} = const({count})", text, flags=re.M
-        )
-        if not found:
-            raise BuildError(f"rows: firmware/image.py declares no {row}")
-    return text
 
 
 def script(text: str, rows: Rows | None = None) -> str:
@@ -258,9 +253,7 @@ def main() -> int:
     options = parser.parse_args()
     rows = None
     if options.image:
-        from tools.image.images import IMAGES  # knows no folding, and needs half of the tools
-
-        rows = IMAGES[options.image].rows
+        rows = layout.ROWS[options.image]
     if str(options.target) == "-":
         sys.stdout.write(script(sys.stdin.read(), rows))
         return 0

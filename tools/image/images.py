@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.image import layout
 from tools.micropython.sources import BuildError
 from tools.pack import PackError
 from tools.pack.__main__ import pack_file
@@ -30,9 +31,13 @@ class Image:
     chips: tuple[str, ...]  # circuits that fit, by their `chip`
     circuit: str  # taken when none is named
     code_bytes: int  # of the flash, for MicroPython and what is frozen
-    rows: Mapping[str, int]  # how many of what the process image holds
     needs: tuple[str, ...] = ()  # submodules of an upstream tree; none: Debian has all sources
     taken: Mapping[int, str] = field(default_factory=dict)  # pin -> what the module has there
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """How many of what the process image holds."""
+        return layout.ROWS[self.name]
 
     @property
     def network(self) -> bool:
@@ -54,10 +59,6 @@ class Image:
         return self.folder / "data" / "islet_data.py"
 
 
-# nodes of the circuit tree, devices, charging points of the board, issuers of limits: what 264 kB
-# of RAM bear
-SMALL = {"NODES": 32, "DEVICES": 4, "POINTS": 1, "ISSUERS": 4}
-
 _W5500 = dict.fromkeys(range(16, 22), "the W5500's, the module's Ethernet chip")
 
 IMAGES = {
@@ -72,7 +73,6 @@ IMAGES = {
             ("rp2040",),
             "pico",
             896 * 1024,
-            SMALL,
         ),
         Image(
             "pico_w",
@@ -83,7 +83,6 @@ IMAGES = {
             ("rp2040_w", "rp2040"),
             "pico",
             1152 * 1024,
-            SMALL,
             needs=("lib/cyw43-driver", "lib/lwip"),
             taken=RP2040_W.taken,
         ),
@@ -96,7 +95,6 @@ IMAGES = {
             ("rp2040",),
             "pico",
             896 * 1024,
-            SMALL,
             needs=("lib/wiznet5k", "lib/lwip"),
             taken={**RP2040.taken, **_W5500},
         ),
@@ -109,7 +107,6 @@ IMAGES = {
             ("esp32",),
             "esp32",
             0x230000,
-            SMALL,
             needs=("lib/berkeley-db-1.xx",),
         ),
     )

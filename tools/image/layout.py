@@ -6,13 +6,17 @@ import functools
 from array import array
 from typing import Any
 
-from tools.image import fold
+from tools.image.constants import Rows, with_rows
 from tools.workshop import ROOT
 
-HOST: fold.Rows = {}  # as firmware/image.py stands
+HOST: Rows = {}  # as firmware/image.py stands
+# nodes of the circuit tree, devices, charging points of the board, issuers of limits: what 264 kB
+# of RAM bear
+SMALL = {"NODES": 32, "DEVICES": 4, "POINTS": 1, "ISSUERS": 4}
+ROWS: dict[str, Rows] = dict.fromkeys(("pico", "pico_w", "w5500", "esp32"), SMALL)  # by image
 
 
-def tables(rows: fold.Rows = HOST) -> Any:
+def tables(rows: Rows = HOST) -> Any:
     """The five tables of the image: objects with name, rows, shapes, size and new()."""
     return _module(tuple(sorted(rows.items())))["TABLES"]
 
@@ -21,7 +25,7 @@ def tables(rows: fold.Rows = HOST) -> Any:
 def _module(rows: tuple[tuple[str, int], ...]) -> dict[str, Any]:
     path = ROOT / "firmware" / "image.py"
     module: dict[str, Any] = {"__name__": "firmware.image"}
-    text = fold.with_rows(path.read_text(encoding="utf-8"), dict(rows))
+    text = with_rows(path.read_text(encoding="utf-8"), dict(rows))
     exec(compile(text, str(path), "exec"), module)
     return module
 
@@ -34,7 +38,7 @@ class Spread:
     """Sections of an image with few rows as the host lays them out: each row at its place, those
     that the image does not have as a section is when nothing is known."""
 
-    def __init__(self, rows: fold.Rows) -> None:
+    def __init__(self, rows: Rows) -> None:
         self._places = [
             (there.size, here.new(), _places(there, here))
             for there, here in zip(tables(rows), tables(), strict=True)

@@ -106,14 +106,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--target", type=Path, default=TARGET, help="file to write")
     parser.add_argument("--circuit", default="", help="pack only this circuit board (all)")
     parser.add_argument(
-        "--image", default="", help="with this image's numbers of rows (the host's)"
+        "--image", choices=layout.ROWS, help="with this image's numbers of rows (the host's)"
     )
     options = parser.parse_args(arguments)
-    rows = layout.HOST
-    if options.image:
-        from tools.image.images import IMAGES  # which packs circuits itself
-
-        rows = IMAGES[options.image].rows
+    rows = layout.ROWS[options.image] if options.image else layout.HOST
     module, errors = build(options.root, options.circuit, rows)
     for error in errors:
         print(error, file=sys.stderr)
