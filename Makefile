@@ -47,7 +47,7 @@ bench-board: setup-bench ## measure the emulated board: latencies, load, memory,
 	@exec $(PY) -m tools.bench.board $(ARGS)
 
 calibrate: setup-run ## gains, offsets, delays, transformers turned or swapped (WHAT=wiring WATTS=2000 PORT= …)
-	@exec $(PY) -m tools.calibrate $(call given,WHAT IMAGE CIRCUIT PORT LEG AT WATTS METER PROFILE \
+	@exec $(PY) -m tools.calibrate $(call given,WHAT IMAGE CIRCUIT PORT LEG AT POINT WATTS METER PROFILE \
 	  ADDRESS BAUD PARITY LOAD KEEP) $(ARGS)
 
 lint: setup-test ## style and types, as the tests check them

@@ -150,17 +150,23 @@ def _once(where, key, seen, errors):
 
 def _channel(where, row, analog, _scales, calibration, seen):
     errors = calibration.errors
-    if not calibration.check_row(where, row, ("signal", "leg"), CHANNEL_FIELDS):
+    if not calibration.check_row(where, row, ("signal", "leg", "point"), CHANNEL_FIELDS):
         return
     leg = calibration.leg(where, row)
+    point = row.get("point", 1)
+    if type(point) is not int or not 1 <= point <= im.POINTS:
+        errors.append("{}.point: {} is not a point from 1 to {}".format(where, point, im.POINTS))
+        return
     if leg < 0:
         return
     try:
-        channel = analog.find(row.get("signal"), leg)
+        channel = analog.find(row.get("signal"), leg, point - 1)
     except ValueError:  # no such signal
         channel = -1
     if channel < 0:
         text = "{}.signal: the board has no {} of leg {}"
+        if point > 1:
+            text += " at point {}".format(point)
         errors.append(text.format(where, row.get("signal"), leg + 1))
         return
     _once(where, channel, seen, errors)
@@ -199,7 +205,8 @@ def _inputs(scales, calibration, errors):
 
 
 def readings(image):
-    """What the instruments say now, for tools/calibrate: lists per leg, None where stale."""
+    """What the instruments say now, for tools/calibrate: lists by the site's legs, None where
+    stale. What is a point's ends in _2 for the second."""
     live, site = image.live, image.site
     legs = range(site[im.LEG_COUNT])
 
@@ -212,19 +219,42 @@ def readings(image):
             mains = node
     node = max(mains, 0)
     age = im.NODE_AGE_MS + node
-    return {
+    said = {
         "grid_mv": fresh(im.GRID_AGE_MS, im.GRID_MV),
         "grid_mhz": live[im.GRID_MHZ],
         "house_mv": fresh(im.HOUSE_AGE_MS, im.HOUSE_MV),
         "mains_ma": fresh(age, im.NODE_MA + node * im.LEGS) if mains >= 0 else None,
         "mains_w": fresh(age, im.NODE_W + node * im.LEGS) if mains >= 0 else None,
-        "evse_ma": fresh(im.POINT_MA_AGE_MS, im.POINT_MA),
-        "fast_ma": fresh(im.FAST_AGE_MS, im.POINT_FAST_MA),
-        "pilot_mv": [live[im.POINT_HIGH_MV], live[im.POINT_LOW_MV]]
-        if live[im.POINT_PILOT_AGE_MS] < 500
-        else None,
-        "pilot_permille": image.commands[im.POINT_DUTY_PERMILLE],
-        "proximity_ohm": live[im.POINT_PROXIMITY_OHM]
-        if live[im.POINT_PROXIMITY_AGE_MS] < 500
-        else None,
     }
+    for point in range(im.POINTS):
+        pilot = [live[im.POINT_HIGH_MV + point], live[im.POINT_LOW_MV + point]]
+        for name, age, value in (
+            ("evse_ma", im.POINT_MA_AGE_MS + point, _behind(image, point, im.POINT_MA)),
+            ("fast_ma", im.FAST_AGE_MS, _behind(image, point, im.POINT_FAST_MA)),
+            ("pilot_mv", im.POINT_PILOT_AGE_MS + point, pilot),
+            (
+                "proximity_ohm",
+                im.POINT_PROXIMITY_AGE_MS + point,
+                live[im.POINT_PROXIMITY_OHM + point],
+            ),
+        ):
+            said[of_point(name, point)] = value if live[age] < 500 else None
+    return said
+
+
+def of_point(name, point):
+    """What a point's reading is called."""
+    return "{}_{}".format(name, point + 1) if point else name
+
+
+def _behind(image, point, block):
+    """Currents of a point, which are in the order of its device's legs, by the site's; None of a
+    point that no device has."""
+    live, site = image.live, image.site
+    device = site[im.POINT_DEVICE + point]
+    if device < 0:
+        return None
+    found = [0] * site[im.LEG_COUNT]
+    for k in range(site[im.DEVICE_LEGS + device]):
+        found[site[im.DEVICE_LEG + device * im.LEGS + k]] = live[block + point * im.LEGS + k]
+    return found

@@ -19,7 +19,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from tests_host.calibrate.test_wiring import House
 from tests_host.flash.fake_board import Board
-from tools.calibrate import Doubt, __main__, store, targets
+from tools.calibrate import Doubt, __main__, store
 from tools.calibrate.trusted import ModbusMeter
 from tools.flash import site
 
@@ -405,16 +405,13 @@ def test_another_circuit_board(
     assert "this is the circuit board mybox" in capsys.readouterr().out
 
 
-def test_targets() -> None:
-    grid = targets.find(PICO, "grid", 1)
-    assert (grid.section, grid.key, grid.gain) == (
-        "meters", (("meter", 1), ("leg", 2)), "mv_gain_ppm",
-    )  # fmt: skip
-    assert targets.find(PICO, "evse", 2).key == (("meter", 2), ("leg", 3))
-    fast = targets.find(PICO, "fast", 0)
-    assert (fast.section, fast.key) == ("channels", (("signal", "evse_ct"), ("leg", 1)))
-    with pytest.raises(Doubt, match="does not measure fast L2"):
-        targets.find(PICO, "fast", 1)
-    host = site.circuit("host")
-    assert targets.find(host, "mains", 2).key == (("signal", "main_ct"), ("leg", 3))
-    assert targets.find(host, "grid", 0).full == pytest.approx(450_000 / 2**0.5)
+@pytest.mark.parametrize("what", ["pilot", "proximity"])
+@pytest.mark.parametrize("point", ["2", "3"])
+def test_a_point_that_the_board_has_not(
+    home: Instruments, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    what: str, point: str,
+) -> None:  # fmt: skip
+    assert calibrate(monkeypatch, typed(), "--what", what, "--point", point) == 1
+    said = capsys.readouterr().out
+    wanted = f"POINT: the circuit board pico has no {what} 2" if point == "2" else "1 to 2"
+    assert wanted in said and home.board.events == []

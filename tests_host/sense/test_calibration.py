@@ -175,3 +175,56 @@ def test_readings() -> None:
     assert said["pilot_mv"] == [12_010, -11_990]
     assert said["house_mv"] is said["evse_ma"] is said["proximity_ohm"] is None
     json.dumps(said)
+
+
+def test_readings_of_each_point_are_by_the_sites_legs() -> None:
+    """A point on L3 and L2 in this order, and one that no device has."""
+    image = im.Image()
+    site, live = image.site, image.live
+    site[im.LEG_COUNT] = 3
+    site[im.POINT_DEVICE], site[im.POINT_DEVICE + 1] = -1, 4
+    site[im.DEVICE_LEGS + 4] = 2
+    site[im.DEVICE_LEG + 4 * im.LEGS], site[im.DEVICE_LEG + 4 * im.LEGS + 1] = 2, 1
+    for block, ma in ((im.POINT_MA, 9_000), (im.POINT_FAST_MA, 9_100)):
+        live[block + im.LEGS], live[block + im.LEGS + 1] = ma, ma + 10
+    live[im.POINT_HIGH_MV + 1], live[im.POINT_LOW_MV + 1] = 5_990, -12_010
+    live[im.POINT_PROXIMITY_OHM + 1] = 221
+    ages = (im.POINT_MA_AGE_MS, im.POINT_PILOT_AGE_MS, im.POINT_PROXIMITY_AGE_MS)
+    live[im.FAST_AGE_MS] = 0
+    for age in ages:
+        live[age] = live[age + 1] = 100
+    said = calibration.readings(image)
+    assert said["evse_ma_2"] == [0, 9_010, 9_000] and said["fast_ma_2"] == [0, 9_110, 9_100]
+    assert said["pilot_mv_2"] == [5_990, -12_010] and said["proximity_ohm_2"] == 221
+    assert said["evse_ma"] is said["fast_ma"] is None
+    json.dumps(said)
+    for age in ages:
+        live[age + 1] = 500
+    said = calibration.readings(image)
+    assert said["evse_ma_2"] is said["pilot_mv_2"] is said["proximity_ohm_2"] is None
+
+
+def test_a_channel_of_the_second_point() -> None:
+    described = json.loads((ROOT / "firmware/circuits/host.json").read_text())
+    circuit = Circuit(packer.pack(described))
+    rows = [
+        {"signal": "evse_ct", "leg": 2, "gain_ppm": 100},
+        {"signal": "evse_ct", "leg": 2, "point": 2, "gain_ppm": 200},
+        {"signal": "pilot", "point": 2, "zero_code16": 5},
+    ]
+
+    def loaded(rows: list[dict[str, object]]) -> list[str]:
+        text = json.dumps({"circuit": "host", "date": "2026-11-22", "channels": rows})
+        return calibration.load(text, "host", circuit.analog, []).errors
+
+    assert loaded(rows) == []
+    analog = circuit.analog
+    gains = [analog.gain_ppm[analog.find("evse_ct", 1, point)] for point in (0, 1)]
+    zeros = [analog.zero_code16[analog.find("pilot", 0, point)] for point in (0, 1)]
+    assert (gains, zeros) == ([100, 200], [0, 5])
+    assert loaded(rows[1:2] * 2) == ["channels[1]: is given twice"]
+    for point in (0, 3, "2", True):
+        (error,) = loaded([{**rows[1], "point": point}])
+        assert error.startswith("channels[0].point: ") and "a point from 1 to 2" in error
+    (error,) = loaded([{"signal": "grid_v", "leg": 1, "point": 2}])
+    assert error == "channels[0].signal: the board has no grid_v of leg 1 at point 2"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from firmware import image as im
 from tools.calibrate import Doubt
 from tools.calibrate.sampler import Sampler
 from tools.calibrate.talk import WHAT, Session
@@ -27,6 +28,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", default="", help="serial port (PORT=)")
     parser.add_argument("--leg", default="", help="1, 2, 3, or all at once (LEG=)")
     parser.add_argument("--at", default="", help="grid, house, mains, evse or fast (AT=)")
+    parser.add_argument("--point", type=int, default=1, help="of evse, fast, pilot (POINT=, 1)")
     parser.add_argument("--watts", type=float, default=0, help="the load's, per leg (WATTS=)")
     parser.add_argument("--meter", default="", help="trusted meter: port or tcp:HOST (METER=)")
     parser.add_argument("--profile", default="sdm630", help="its kind (PROFILE=, sdm630)")
@@ -46,6 +48,12 @@ def legs_of(text: str) -> tuple[int, ...]:
     if text not in ("1", "2", "3"):
         raise Doubt(f"LEG: {text} is not 1, 2, 3 or all")
     return (int(text) - 1,)
+
+
+def point_of(number: int) -> int:
+    if not 1 <= number <= im.POINTS:
+        raise Doubt(f"POINT: {number} is not one of 1 to {im.POINTS}")
+    return number - 1
 
 
 def run(given: argparse.Namespace, voice: Voice) -> int:
@@ -69,6 +77,7 @@ def run(given: argparse.Namespace, voice: Voice) -> int:
             legs_wanted=legs,
             everywhere=given.leg == "all",
             at=given.at,
+            point=point_of(given.point),
             watts=given.watts,
             lagging=given.load == "inductive",
             keep_wiring=given.keep not in ("", "0"),

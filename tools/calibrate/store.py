@@ -34,16 +34,22 @@ def parse(text: str | None, circuit: Circuit) -> Document:
 def value(document: Document, target: Target, field: str, default: int = 0) -> int:
     """A field of a target's row."""
     for row in document[target.section]:
-        if all(row.get(name) == wanted for name, wanted in target.key):
+        if _is(row, target.key):
             return row.get(field, default)
     return default
+
+
+def _is(row: dict[str, Any], key: Key) -> bool:
+    """A row that names no point is the first's."""
+    wanted = {"point": 1, **dict(key)}
+    return all({"point": 1, **row}.get(name) == wanted[name] for name in wanted)
 
 
 def put(document: Document, section: str, key: Key, **fields: int) -> None:
     """Set fields of the row with this key, and date the whole."""
     document["date"] = date.today().isoformat()
     for row in document[section]:
-        if all(row.get(name) == wanted for name, wanted in key):
+        if _is(row, key):
             row.update(fields)
             return
     document[section].append({**dict(key), **fields})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware.chips.circuit import Circuit
-from firmware.sense.calibration import METER_FIELDS
+from firmware.sense.calibration import METER_FIELDS, of_point
 from tools.calibrate import Doubt, gains, store, targets, wiring
 from tools.calibrate.sampler import Readings, Sampler, of_leg, power
 from tools.calibrate.trusted import Trusted
@@ -36,6 +36,7 @@ class Session:
     legs_wanted: tuple[int, ...] = ()  # 0 first; empty: all
     everywhere: bool = False  # LEG=all: a load on all legs at once
     at: str = ""
+    point: int = 0
     watts: float = 0.0
     lagging: bool = True
     keep_wiring: bool = False
@@ -120,10 +121,10 @@ def _keep(session: Session, found: wiring.Wiring) -> None:
 
 def find_gains(session: Session) -> bool:
     """Gains of the place that AT names."""
-    first = targets.find(session.circuit, session.at, 0)
+    first = targets.find(session.circuit, session.at, 0, session.point)
     quantity = "voltage" if first.reading.endswith("_mv") else "current"
     for leg in session.wanted(first.reading):
-        target = targets.find(session.circuit, session.at, leg)
+        target = targets.find(session.circuit, session.at, leg, session.point)
         session.ask(f"{target.what}: let it be steady, then press Enter ")
         before = session.trusted.read(quantity, leg)
         readings = of_leg(session.sample(GAIN_S), target.reading, leg)
@@ -195,10 +196,20 @@ def _number(session: Session, question: str) -> float:
             pass
 
 
+def _channel(session: Session, signal: str, reading: str) -> tuple[str, int]:
+    """Of the point: what its reading is called, and where the board measures it."""
+    channel = session.circuit.analog.find(signal, 0, session.point)
+    if channel < 0:
+        board = session.circuit.name
+        raise Doubt(f"POINT: the circuit board {board} has no {signal} {session.point + 1}")
+    return of_point(reading, session.point), channel
+
+
 def find_pilot(session: Session) -> bool:
     """Gain and zero of the control pilot, from both plateaus on an oscilloscope."""
+    name, channel = _channel(session, "pilot", "pilot_mv")
     session.ask("a test plug in state B, so that the PWM runs; then press Enter ")
-    rows = [row["pilot_mv"] for row in session.sample(GAIN_S) if row["pilot_mv"] is not None]
+    rows = [row[name] for row in session.sample(GAIN_S) if row[name] is not None]
     highs = gains.steady([row[0] for row in rows], "pilot, high").value
     lows = gains.steady([row[1] for row in rows], "pilot, low").value
     if highs - lows < 10_000:
@@ -206,9 +217,8 @@ def find_pilot(session: Session) -> bool:
     high_v = _number(session, "the oscilloscope's high plateau in V (+9 or so)? ")
     low_v = _number(session, "its low plateau in V (-12 or so)? ")
     analog = session.circuit.analog
-    channel = analog.find("pilot")
-    key = (("signal", "pilot"),)
-    target = targets.Target("pilot_mv", 0, "channels", key, "gain_ppm", 0, "pilot")
+    key = targets.channel_key("pilot", session.point)
+    target = targets.Target(name, 0, "channels", key, "gain_ppm", 0, "pilot")
     old = gains.Pilot(
         store.value(session.document, target, "gain_ppm"),
         store.value(session.document, target, "zero_code16"),
@@ -226,13 +236,12 @@ def find_pilot(session: Session) -> bool:
 
 def find_proximity(session: Session) -> bool:
     """Zero of the proximity pilot, from a resistor that is known."""
+    name, channel = _channel(session, "proximity", "proximity_ohm")
     ohm = _number(session, "the resistor from proximity to earth in ohm, as measured? ")
-    read = [float(row["proximity_ohm"]) for row in session.sample(GAIN_S)
-            if row["proximity_ohm"] is not None]  # fmt: skip
+    read = [float(row[name]) for row in session.sample(GAIN_S) if row[name] is not None]
     mean = gains.steady(read, "proximity").value
-    key = (("signal", "proximity"),)
-    target = targets.Target("proximity_ohm", 0, "channels", key, "zero_code16", 0, "proximity")
-    channel = session.circuit.analog.find("proximity")
+    key = targets.channel_key("proximity", session.point)
+    target = targets.Target(name, 0, "channels", key, "zero_code16", 0, "proximity")
     pull_up = session.circuit.analog.high[channel]
     old = store.value(session.document, target, "zero_code16")
     zero = gains.proximity_zero(pull_up, mean, ohm, old)

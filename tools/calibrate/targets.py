@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware.chips.circuit import AMPS, VOLTS, Circuit
 from firmware.sense.atm90e32_setup import Scales
+from firmware.sense.calibration import of_point
 from tools.calibrate import Doubt
 
 # place -> (name in the board's readings, what a metering chip's inputs must see, else the channel)
@@ -29,9 +30,17 @@ class Target:
     what: str  # for people
 
 
-def find(circuit: Circuit, place: str, leg: int) -> Target:
-    """The target behind a place (grid, house, mains, evse, fast) and leg (0 first)."""
-    what = f"{place} L{leg + 1}"
+def channel_key(signal: str, point: int, leg: int | None = None) -> tuple[tuple[str, Any], ...]:
+    """Of a channel's row, which names a further point than the first."""
+    legs = () if leg is None else (("leg", leg + 1),)
+    return (("signal", signal), *legs, *((("point", point + 1),) if point else ()))
+
+
+def find(circuit: Circuit, place: str, leg: int, point: int = 0) -> Target:
+    """The target behind a place (grid, house, mains, evse, fast), leg and point (0 first)."""
+    if place not in ("evse", "fast"):
+        point = 0
+    what = f"{place} L{leg + 1}" + (f" of point {point + 1}" if point else "")
     if place in VOLTAGES:
         reading, seen, signal = VOLTAGES[place]
         names, field = VOLTS, "mv_gain_ppm"
@@ -40,16 +49,16 @@ def find(circuit: Circuit, place: str, leg: int) -> Target:
         names, field = AMPS, "ma_gain_ppm"
     else:
         raise Doubt(f"AT: {place} is not one of grid, house, mains, evse, fast")
-    for number, meter in enumerate(circuit.meters, 1):
+    for number, meter in enumerate(() if point else circuit.meters, 1):
         index = meter.volts if names is VOLTS else meter.amps
         if seen and names[index] == seen:
             scales = Scales(meter)
             full = scales.full_mv if names is VOLTS else scales.range_ma
             key = (("meter", number), ("leg", leg + 1))
             return Target(reading, leg, "meters", key, field, full, what)
-    channel = circuit.analog.find(signal, leg)
+    channel = circuit.analog.find(signal, leg, point)
     if channel < 0:
         raise Doubt(f"the circuit board {circuit.name} does not measure {what}")
     full = circuit.analog.high[channel] / PEAK
-    key = (("signal", signal), ("leg", leg + 1))
-    return Target(reading, leg, "channels", key, "gain_ppm", full, what)
+    key = channel_key(signal, point, leg)
+    return Target(of_point(reading, point), leg, "channels", key, "gain_ppm", full, what)
