@@ -142,8 +142,11 @@ def point(state, point):
     pilot, pilot_text = words.state_text("pilot", commands[im.POINT_PILOT_STATE + point])
     contactor, text = words.state_text("contactor", commands[im.POINT_CONTACTOR_STATE + point])
     cable_ma = commands[im.POINT_CABLE_MA + point]
+    device = site[im.POINT_DEVICE + point]
+    if site[im.DEVICE_OWNS_PILOT + device]:
+        pilot_text = words.PILOT_ELSEWHERE
     return {
-        "device": state.names.device(site[im.POINT_DEVICE + point]),
+        "device": state.names.device(device),
         "pilot": pilot,
         "pilot_text": pilot_text,
         "contactor": contactor,

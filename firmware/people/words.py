@@ -170,6 +170,7 @@ PILOT = (
     "charging point not available (F)",
     "not a car (no diode)",
 )
+PILOT_ELSEWHERE = "read by its device"
 CONTACTOR = (
     "open",
     "closing",

@@ -56,6 +56,8 @@ def test_what_is_published(estate: Any) -> None:
     assert tuple(state["devices"]) == tuple(state["limits"]) == DEVICES
     assert tuple(state["points"]) == ("drive", "carport")
     assert state["points"]["drive"]["device"] == "gateway"
+    said = [state["points"][name]["pilot_text"] for name in ("drive", "carport")]
+    assert said == ["read by its device", "car asks for power"]
     gateway, carport, battery, roof = (state["devices"][name] for name in DEVICES)
     assert [d["kind"] for d in state["devices"].values()] == [
         "converter", "point", "converter", "source",

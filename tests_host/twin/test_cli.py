@@ -164,6 +164,25 @@ def test_the_picture_of_a_house_with_much_in_it_shows_all_of_it():
     assert "hers 3.0 kW" in live.status_line(shown)
 
 
+def test_the_pilot_of_a_gateway_is_not_the_boards_to_read():
+    shown = view()
+    shown.site = {
+        **SITE,
+        "points": [{"name": "drive"}, {"name": "carport"}],
+        "devices": [{"name": "gateway", "kind": "converter", "owns_pilot": True,
+                     "contactor": "drive"}],
+    }  # fmt: skip
+    shown.rows = (live.Place("drive", "point"), live.Place("carport", "point"))
+    file = io.StringIO()
+    Console(width=140, height=24, file=file).print(live.draw(shown, 140))
+    text = file.getvalue()
+    pilot = tables.PILOT_NAMES[shown.values["commands"][tables.POINT_PILOT_STATE + 1]]
+    assert f"carport {pilot}" in text
+    assert "╱● drive" in text and not [
+        name for name in tables.PILOT_NAMES if f"drive {name}" in text
+    ]
+
+
 def test_what_is_logged_of_rows_bears_their_names_where_there_are_several():
     site = {
         "devices": [{"name": "garage", "kind": "point"}, {"name": "cellar", "kind": "converter"}]

@@ -37,6 +37,14 @@ def commanded(site: Mapping[str, Any]) -> list[Commanded]:
     ]
 
 
+def own_pilots(site: Mapping[str, Any]) -> set[str]:
+    """Points whose pilot a device of theirs speaks itself, so that the board reads none."""
+    rows = site.get("devices")
+    found = rows if isinstance(rows, list) else []
+    found = [row for row in found if isinstance(row, dict) and row.get("owns_pilot") is True]
+    return {str(row.get("contactor")) for row in found}
+
+
 def point_names(site: Mapping[str, Any]) -> list[str]:
     """Names of the board's points, in its order."""
     rows = site.get("points")

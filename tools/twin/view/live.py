@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware import image as tables
-from tools.twin.view.devices import Commanded, commanded, point_names
+from tools.twin.view.devices import Commanded, commanded, own_pilots, point_names
 from tools.twin.view.events import Limit, limit_of
 
 WIDTH = 80
@@ -281,7 +281,10 @@ def _switches(view: View, width: int) -> list[RenderableType]:
     commands = view.values.get("commands")
     if commands:
         names = point_names(view.site)
+        elsewhere = own_pilots(view.site)
         for i, name in enumerate(names):
+            if name in elsewhere:
+                continue
             pilot = tables.PILOT_NAMES[commands[tables.POINT_PILOT_STATE + i]]
             text.append(f"  {'pilot' if len(names) == 1 else name} {pilot}", style="cyan")
         text.append(f"  {tables.ISLAND_NAMES[commands[tables.ISLAND_STATE]]}", style="cyan")
