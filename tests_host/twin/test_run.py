@@ -2,7 +2,6 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-import contextlib
 import io
 import itertools
 import json
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests_host.system.kit import processes_of
 from tests_host.twin.stubs import StubHouse
 from tools.twin import record, run
 from tools.twin.link.process import ROOT
@@ -236,26 +236,20 @@ def test_ctrl_c_in_real_time_ends_cleanly_and_leaves_nothing(tmp_path, length, c
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.startswith("islet: page at http://127.0.0.1:")
-    time.sleep(1)
-    assert len(processes_in(tmp_path)) >= 3  # twin, chip, broker
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == code
-    assert err == "islet: ended\n" and out == ""
-    assert list(tmp_path.iterdir()) == []
-    assert processes_in(tmp_path) == []
-
-
-def processes_in(folder: Path) -> list[str]:
-    """Command lines of living processes whose environment names this folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if str(folder).encode() in (entry / "environ").read_bytes():
-                found.append((entry / "cmdline").read_text())
-    return found
+    try:
+        line = process.stderr.readline()
+        assert line.startswith("islet: page at http://127.0.0.1:")
+        time.sleep(1)
+        assert len(processes_of(tmp_path)) >= 3  # twin, chip, broker
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == code
+        assert err == "islet: ended\n" and out == ""
+        assert list(tmp_path.iterdir()) == []
+        assert processes_of(tmp_path) == []
+    finally:
+        for pid, _ in processes_of(tmp_path):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_run_in_real_time_of_some_seconds_ends_with_the_summary():
