@@ -159,15 +159,16 @@ def test_any_tree_loads_and_delays(seed: int) -> None:
 
 
 def leg_ignored(panel: Panel) -> None:
-    share, rows = panel._share, panel.devices.rows
+    share = panel._share
 
     def spoiled() -> None:
         """Only the first leg is looked at."""
+        rows = panel.devices.rows
         legs = rows[D_LEGS::D_ROW]
-        for device in range(im.DEVICES):
+        for device in range(len(legs)):
             rows[device * D_ROW + D_LEGS] = min(1, legs[device])
         share()
-        for device in range(im.DEVICES):
+        for device in range(len(legs)):
             rows[device * D_ROW + D_LEGS] = legs[device]
 
     panel._share = spoiled  # type: ignore[method-assign]
@@ -197,7 +198,7 @@ def sign_flipped(panel: Panel) -> None:
 
     def spoiled(plan: array[int], dt_ms: int) -> None:
         push(plan, dt_ms)
-        first = (devices.head * im.DEVICES + INVERTER) * H_ROW
+        first = (devices.head * devices.many + INVERTER) * H_ROW
         for at in range(first, first + 6):
             devices.slots[at] = -devices.slots[at]
 

@@ -105,7 +105,7 @@ def an_inverters_sample_counts_from_when_it_was_taken() -> None:
         devices.push(plan, 100)
     seen = []
     for back in range(8):
-        slot = ((devices.head - back) % RING * im.DEVICES + INVERTER) * H_ROW
+        slot = ((devices.head - back) % RING * devices.many + INVERTER) * H_ROW
         seen.append((devices.slots[slot + H_LOW_W], devices.slots[slot + H_LOW]))
     assert seen == [(-3_000, -4_347)] * 5 + [(0, 0)] * 3
 

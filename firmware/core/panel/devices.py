@@ -36,24 +36,37 @@ _REVERT_MS = const(10_000)  # longest time-out in the device that islet may rely
 
 
 class Devices:
-    """`rows`, and `slots`: a ring of moments; each step writes one. `order`: where the rows of
-    those that the site has begin, by rank and within a rank as they are configured."""
+    """`rows`, as many as `many`, and `slots`: a ring of moments; each step writes one. `order`:
+    where the rows of those that the site has begin, by rank and within a rank as they are
+    configured."""
 
     def __init__(self, image):
         self._image = image
-        self.rows = array("i", [0] * (im.DEVICES * D_ROW))
-        self.slots = array("i", [0] * (RING * im.DEVICES * H_ROW))
-        self.order = array("i", [0] * im.DEVICES)
+        self.many = 0  # up to the last that the site has: 1 kB of the ring each
+        self._room()
         self.count = 0  # in `order`
         self.head = 0
         self.sure = True  # every one that delivers gives up by itself
 
+    def _room(self):
+        """For what the site has now."""
+        kinds = self._image.site
+        many = im.DEVICES
+        while many > 1 and not kinds[im.DEVICE_KIND + many - 1]:
+            many -= 1
+        if many != self.many:
+            self.many = many
+            self.rows = array("i", [0] * (many * D_ROW))
+            self.slots = array("i", [0] * (RING * many * H_ROW))
+            self.order = array("i", [0] * many)
+
     def declare(self):
         """Read the site."""
+        self._room()
         site = self._image.site
         rows = self.rows
         self.count = 0
-        for device in range(im.DEVICES):
+        for device in range(self.many):
             at = device * D_ROW
             kind = site[im.DEVICE_KIND + device]
             rows[at + D_NODE] = site[im.DEVICE_NODE + device] if kind else -1
@@ -111,6 +124,6 @@ class Devices:
         """What each did in this step; P_FRESH_BITS and P_WORST_BITS of the plan."""
         self.head = (self.head + 1) & (RING - 1)
         kernel.push(
-            plan, self.rows, im.DEVICES, self.slots, self.head, self._image.readings,
+            plan, self.rows, self.many, self.slots, self.head, self._image.readings,
             self._image.commands, dt_ms,
         )  # fmt: skip

@@ -115,7 +115,7 @@ class Export:
         for leg in range(im.LEGS):
             flow_w += readings[im.NODE_W + leg]
         self._house_w = pairing.house(
-            plan, devices.rows, devices.slots, im.DEVICES, devices.head, self._highest_volts(),
+            plan, devices.rows, devices.slots, devices.many, devices.head, self._highest_volts(),
             flow_w, self._house_w, self._known,
         )  # fmt: skip
         self._known = 1

@@ -113,14 +113,16 @@ class Pace:
     def step(self, dt_ms):
         image = self._image
         devices = self._devices
-        bits = device_kernel.pace(devices.rows, im.DEVICES, image.readings, self._commands, dt_ms)
+        bits = device_kernel.pace(
+            devices.rows, devices.many, image.readings, self._commands, dt_ms
+        )
         if bits:
             self._follow(bits)
         if self._step_ma:
             self._look(dt_ms)
             return
         found = step_kernel.stepped(
-            self._plan, devices.rows, devices.slots, image.readings, self._nodes, im.DEVICES,
+            self._plan, devices.rows, devices.slots, image.readings, self._nodes, devices.many,
             devices.head,
         )  # fmt: skip
         if found:
@@ -135,7 +137,7 @@ class Pace:
     def _follow(self, bits):
         rows = self._devices.rows
         seen = self._responses
-        for device in range(im.DEVICES):
+        for device in range(self._devices.many):
             if bits >> device & 1:
                 at = device * D_ROW
                 if rows[at + D_TOOK_MS]:
@@ -169,7 +171,8 @@ class Pace:
         self._since_ms = back * 100
 
     def _slot(self, back):
-        return ((self._devices.head - back) & (RING - 1)) * im.DEVICES * H_ROW
+        devices = self._devices
+        return ((devices.head - back) & (RING - 1)) * devices.many * H_ROW
 
     def _look(self, dt_ms):
         self._since_ms += dt_ms

@@ -55,7 +55,7 @@ class Relief:
         commands = self._commands
         tied = commands[im.ISLAND_STATE] == im.ISLAND_GRID
         if tied:
-            slot = devices.head * im.DEVICES * H_ROW
+            slot = devices.head * devices.many * H_ROW
             kernel.relieve(
                 plan, rows, devices.slots, slot, devices.order, devices.count, self.may, commands,
                 dt_ms,

@@ -152,7 +152,7 @@ class Panel:
         for node in range(nodes):
             self._mark_above(node, P_SOURCES, site[im.NODE_SOURCE_MA + node])
         for device in range(im.DEVICES):
-            if devices.rows[device * D_ROW + D_NODE] < 0:
+            if device >= devices.many or devices.rows[device * D_ROW + D_NODE] < 0:
                 self.limits.claim(im.PANEL, device, 0, 0, im.REASON_NONE)
         slowest_ms = 0
         for i in range(devices.count):
@@ -200,10 +200,10 @@ class Panel:
         """From the readings to what each place of the tree leaves to islet's devices."""
         plan = self.plan
         readings = self._readings
-        slots, head = self.devices.slots, self.devices.head
+        slots, head, many = self.devices.slots, self.devices.head, self.devices.many
         nodes = self._nodes
         pairing.ages(plan, readings, nodes, dt_ms)
-        pairing.pair(plan, slots, readings, nodes, im.DEVICES, head, dt_ms, self._doubt_ms)
+        pairing.pair(plan, slots, readings, nodes, many, head, dt_ms, self._doubt_ms)
         coordinated = 0
         if self._coordinated and plan[P_FRESH_BITS] & self._converters == self._converters:
             coordinated = 1
@@ -213,7 +213,7 @@ class Panel:
         kernel.breakers(plan, nodes)
         self._lease()
         self.witness.parents.narrow()
-        kernel.busbars(plan, slots, nodes, im.DEVICES, head)
+        kernel.busbars(plan, slots, nodes, many, head)
 
     def _lease(self):
         """What issuers leave of nodes, as found in the step before (core/limits/leases.py)."""
@@ -238,9 +238,9 @@ class Panel:
         plan = self.plan
         readings = self._readings
         devices = self.devices
-        rows = devices.rows
-        has_kernel.volts(rows, im.DEVICES, readings, self._nominal_mv, self._floor_mv, _STALE_MS)
-        has_kernel.occupy(plan, rows, self._nodes, im.DEVICES, readings, self._commands)
+        rows, many = devices.rows, devices.many
+        has_kernel.volts(rows, many, readings, self._nominal_mv, self._floor_mv, _STALE_MS)
+        has_kernel.occupy(plan, rows, self._nodes, many, readings, self._commands)
         share_kernel.serve(plan, rows, devices.order, devices.count)
         self.export.share(plan)
 

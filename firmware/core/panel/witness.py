@@ -114,7 +114,7 @@ class Witness:
         """P_MANY of a node with these devices below."""
         rows = self._devices.rows
         offers = powers = 0
-        for device in range(im.DEVICES):
+        for device in range(self._devices.many):
             if below >> device & 1:
                 if rows[device * D_ROW + D_OFFERS]:
                     offers += 1
@@ -142,9 +142,9 @@ class Witness:
         # behind an open switch nothing of it reaches the service
         fed = commands[im.ISLAND_STATE] == im.ISLAND_GRID
         book[B_KNOWN] = plan[P_FRESH_BITS] if fed else 0
-        book[B_BEGAN] = device_kernel.moves(rows, im.DEVICES, commands, dt_ms)
+        book[B_BEGAN] = device_kernel.moves(rows, self._devices.many, commands, dt_ms)
         self._tick(dt_ms, book)
-        witness_sees.sees(plan, rows, self._nodes, im.DEVICES, readings)
+        witness_sees.sees(plan, rows, self._nodes, self._devices.many, readings)
         kernel.watch(book, plan, rows, readings, self._nodes)
         self.parents.step(book, readings, fed)
         witness_rooms.places(book, plan, rows, self._nodes, readings)

@@ -232,7 +232,7 @@ class Parents:
                 self._end = size
         for at in range(0, size, _ROW):
             rows[at + _T_ROOM] = rows[at + _T_ROOM] * 9 // 8 + _LEAST_MA  # at a high voltage
-        for device in range(im.DEVICES):
+        for device in range(devices.many):
             row = device * D_ROW
             if devices.rows[row + D_NODE] >= 0 and not devices.rows[row + D_OFFERS]:
                 at = self._row(devices.rows[row + D_NODE])
