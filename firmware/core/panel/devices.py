@@ -4,6 +4,7 @@
 from array import array
 
 from firmware import image as im
+from firmware.base.noughts import noughts
 from firmware.base.viper import const
 from firmware.core.panel import device_kernel as kernel
 from firmware.core.panel.layout import (
@@ -56,8 +57,8 @@ class Devices:
             many -= 1
         if many != self.many:
             self.many = many
-            self.rows = array("i", [0] * (many * D_ROW))
-            self.slots = array("i", [0] * (RING * many * H_ROW))
+            self.rows = noughts(many * D_ROW)
+            self.slots = noughts(RING * many * H_ROW)
             self.order = array("i", [0] * many)
 
     def declare(self):

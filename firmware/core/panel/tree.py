@@ -4,9 +4,9 @@
 # Here: what the installer declared, and the claims. The passes are in kernels: what is known
 # (fresh, stale, frozen), what others draw, what each place leaves, and to whom by rank.
 
-from array import array
 
 from firmware import image as im
+from firmware.base.noughts import noughts
 from firmware.base.viper import const
 from firmware.core.panel import device_kernel, has_kernel, kernel, share_kernel
 from firmware.core.panel import pairing_kernel as pairing
@@ -75,7 +75,7 @@ _REASONS = (
 
 
 def _plan(nodes):
-    return array("i", [0] * (P_HEAD + nodes * P_ROW))
+    return noughts(P_HEAD + nodes * P_ROW)
 
 
 class Panel:

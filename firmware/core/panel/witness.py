@@ -8,9 +8,9 @@
 # The passes are in witness_kernel.py; witness_parent.py holds instruments against one another.
 # Rules: safety.md, section 1.
 
-from array import array
 
 from firmware import image as im
+from firmware.base.noughts import noughts
 from firmware.base.viper import const
 from firmware.core.panel import device_kernel, witness_rooms, witness_sees
 from firmware.core.panel import witness_kernel as kernel
@@ -63,7 +63,7 @@ _STIR_LATCHES = const(4)
 
 
 def _book(nodes):
-    return array("i", [0] * (B_HEAD + C_ROW * im.LEGS * nodes))
+    return noughts(B_HEAD + C_ROW * im.LEGS * nodes)
 
 
 class Witness:

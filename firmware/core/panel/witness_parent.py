@@ -9,9 +9,9 @@
 # Nobody knows which of them is wrong: the parent and its children are stale while it stands and
 # for 10 s more. A generator that is not declared looks the same, and the house is as unsafe.
 
-from array import array
 
 from firmware import image as im
+from firmware.base.noughts import noughts
 from firmware.base.viper import const, micropython, ptr32
 from firmware.core.panel.layout import (
     B_LEG,
@@ -203,7 +203,7 @@ class Parents:
     """Metered nodes that feed one another. Costs nothing where there are none."""
 
     def __init__(self, site):
-        self.rows = array("i", [0] * _size(site))
+        self.rows = noughts(_size(site))
         self._plan = self._devices = None
         self._end = 0  # of the rows, 0 while none feeds another
         self._doubted = 0
@@ -213,7 +213,7 @@ class Parents:
         self._devices = devices
         size = _size(site)
         if len(self.rows) != size:
-            self.rows = array("i", [0] * size)
+            self.rows = noughts(size)
         rows = self.rows
         at = 0
         for node in range(site[im.NODE_COUNT]):
