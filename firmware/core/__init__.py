@@ -73,7 +73,7 @@ class Core:
             point.look(dt_ms)
         self.pen.step(dt_ms)
         self.panel.step(dt_ms)
-        self.panel.witness.narrow(self.limits)
+        self.panel.witness.narrow()
         self.obedience.step(dt_ms)
         self.limits.step(dt_ms)
         permits = self.island.permits

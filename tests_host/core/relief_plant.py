@@ -93,7 +93,7 @@ class House:
             low_w = self.grid_low_w if device == INVERTER else -OPEN
             self.limits.claim(f.GRID_CODE, device, low_w, OPEN, f.REASON_NONE)
         self.panel.step(STEP_MS)
-        self.panel.witness.narrow(self.limits)
+        self.panel.witness.narrow()
         self.limits.step(STEP_MS)
 
     def _show(self) -> None:

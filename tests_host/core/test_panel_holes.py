@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from firmware import image as im
-from firmware.core.panel import device_kernel, export, has_kernel, pairing_kernel
+from firmware.core.panel import device_kernel, export, export_kernel, has_kernel, pairing_kernel
 from firmware.core.panel import tree as panel
 from firmware.core.panel.devices import Devices
 from firmware.core.panel.layout import (
@@ -151,7 +151,7 @@ MISTAKES = (
      "leg = 1\n                while leg < 3:\n                    ma"),
     (0, export, "self._highest_volts(),", "195,"),
     (0, export, HIGHEST + "1_150)", HIGHEST + "1_000)"),
-    (0, export, "if leg_mv > highest_mv:", "if False:"),
+    (0, export_kernel, "if leg_mv > highest_mv:", "if False:"),
     (0, export, "self._site[im.EXPORT_LIMIT_W] + self._house_w",
      "self._site[im.EXPORT_LIMIT_W] + flow_w"),
     (1, has_kernel, "or r[im.GRID_AGE_MS] > stale_ms", ""),

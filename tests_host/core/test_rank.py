@@ -277,7 +277,7 @@ def test_a_claim_names_the_place_of_its_tighter_end(
     breaker leaves less than that, its leg and its room are said."""
     site = Site(im.KIND_CONVERTER)
     site.loads_ma = loads_ma
-    site.run().panel.witness.narrow(site.panel.limits)
+    site.run().panel.witness.narrow()
     commands, slot = site.image.commands, im.PANEL * im.DEVICES
     assert commands[im.CLAIM_LOW + slot] == -805
     assert commands[im.CLAIM_LOW_REASON + slot] == im.REASON_UNPROVED

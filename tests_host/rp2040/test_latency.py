@@ -4,11 +4,13 @@ within half of what is promised, and within the bound asked of the emulated figu
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tools.bench.board import chip, latency, rig
+from tools.image.images import REFERENCE
 
 EVENTS = 30
 # kind -> (bound of the emulated figure, what is promised of hardware), ms
@@ -86,3 +88,11 @@ def test_a_document_does_not_hold_the_loop(tmp_path: Path) -> None:
     (figure,) = chip.documents(tmp_path)
     assert figure.method.startswith("1000 bytes")
     assert float(figure.figure.split(" ")[0]) <= 6, figure.figure
+
+
+def test_a_step_of_core(tmp_path: Path) -> None:
+    """Two devices and ten nodes, the heap locked; by devices and nodes: `make bench-board`."""
+    text = chip.stepped(tmp_path / "step", REFERENCE, ["measure(10, 2, 30)"])
+    found = re.search(r"^step 10 2 (\S+) 0\.0 1 1 32", text, re.MULTILINE)
+    assert found, text[-500:]
+    assert float(found[1]) <= 10_000, found[0]

@@ -45,5 +45,5 @@ def measure(quick: bool) -> Iterator[Figure]:
             "0 B; on the chip ≤ 10 ms with 6 devices and 10 nodes",
             f"CPython {rival_us:.0f} µs",
             f"median of {steps} steps in the interpreter on this PC; nodes metered, three-phase"
-            " chargers and converters in turn, two of each rank",
+            " converters and chargers in turn, two of each rank",
         )

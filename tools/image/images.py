@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tools.image import layout
@@ -113,6 +113,10 @@ IMAGES = {
 }
 
 REFERENCE = IMAGES["pico"]  # what the tests run on the emulated chip
+
+# for benches alone: what more devices cost on the same chip
+EIGHT = replace(REFERENCE, name="eight", text="Raspberry Pi Pico, 8 devices")
+BUILT = {**IMAGES, EIGHT.name: EIGHT}  # what can be built here and flashed, and that one
 
 
 def inputs() -> Iterator[Path]:

@@ -31,6 +31,7 @@ class GridCode:
         self._ramp_ms = 0  # since in service
         self._tied = False  # the house was on the grid in the last step
         self._shares = shares(image)
+        self._stands = False  # the claims are those of a grid that leaves devices all they have
         self._first = True
 
     def step(self, dt_ms):
@@ -49,10 +50,16 @@ class GridCode:
             if not complete(self._shares, self._site):  # a replay has its site only now
                 self._shares = shares(self._image)
         supply = self.supply
+        plain = tied and self.state == im.GRID_IN_SERVICE and self.ramp_permille() == 1000
+        plain = plain and not (supply.strain or supply.lost or supply.wait_ms)
+        if plain and self._stands:
+            return  # a claim stays where it is
         for share in self._shares:
             if tied and supply.known and (supply.strain or share.active()):
                 share.remember(dt_ms, supply)
+                plain = False
             share.claim(self, island)
+        self._stands = plain
 
     # --- state ------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 from firmware import image as im
 from firmware.base.viper import const
 from firmware.core.limits import columns
+from firmware.core.limits.clear_kernel import clear
 from firmware.core.vehicle.rights import (
     ENABLE_ALONE,
     INPUTS_STALE_MS,
@@ -270,6 +271,7 @@ class Hardware:
         self.readings = image.readings
         self.commands = image.commands
         self.trips = image.trips
+        self._requests = image.requests
         self.device = device
         self.point = columns.point(site, device)
         kind = columns.kind(site, device)
@@ -283,11 +285,16 @@ class Hardware:
         self._low = self._high = self._reason = self._value = im.UNKNOWN  # as said last
 
     def claim(self, limits):
-        for reason, holds in self._blocks:
-            value = holds(self)
-            if value:
-                self._say(limits, 0, 0, reason, 0 if value is True else value)
-                return
+        tripped = self.trips[im.TRIPPED]
+        if not clear(
+            self.site, self.readings, self._requests, self.commands, tripped, self.device,
+            self.point,
+        ):  # fmt: skip
+            for reason, holds in self._blocks:
+                value = holds(self)
+                if value:
+                    self._say(limits, 0, 0, reason, 0 if value is True else value)
+                    return
         self._able(limits)
 
     def _say(self, limits, low, high, reason, value, low_reason=im.UNKNOWN):

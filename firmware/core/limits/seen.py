@@ -43,7 +43,8 @@ class Seen:
         self._point = -1  # whose contactor that is
         self._others = array("i", [0] * im.DEVICES)  # rows of the other devices below `_above`
         self._other_count = 0
-        self._others_now_w = 0  # what these take, of this step
+        self._others_now_w = 0  # what these take, of this step, once somebody asks
+        self._others_seen = False
         self._prepared = False
 
     def _prepare(self):
@@ -89,8 +90,7 @@ class Seen:
         self._measured = self._own >= 0 and self._panel.state(self._own) == FRESH
         self._flows = self.gateway and readings[im.POINT_MA_AGE_MS + self._point] <= _FRESH_MS
         self.bounded = self._above >= 0 and self._panel.state(self._above) == FRESH
-        if self.bounded:
-            self._others_now_w = self._others_w()
+        self._others_seen = False
         if self._measured:
             self.age_ms = readings[im.NODE_AGE_MS + self._own]
         elif self._reports:
@@ -145,7 +145,7 @@ class Seen:
 
     def above_w(self):
         """What flows in the circuit above, without the other devices. Only where `bounded`."""
-        return self._node_w(self._above) - self._others_now_w
+        return self._node_w(self._above) - self._others_w()
 
     def delivers(self):
         """Whether the circuit above proves that it delivers. Only where `bounded`."""
@@ -175,11 +175,14 @@ class Seen:
         site = self._site
         w = self._node_w(self._above)
         w += self._sources_w + abs(w) * site[im.NODE_ERROR_PERMILLE + self._above] // 1000
-        return w - self._others_now_w
+        return w - self._others_w()
 
     def _others_w(self):
         """What the other devices below the circuit take at least: a car at a power factor of 7/8,
         a converter that does not answer at its full delivery."""
+        if self._others_seen:
+            return self._others_now_w
+        self._others_seen = True
         site = self._site
         readings = self._readings
         w = 0
@@ -192,6 +195,7 @@ class Seen:
                 at = im.DEVICE_MA + row * im.LEGS
                 for leg in range(columns.legs(site, row)):
                     w += readings[at + leg] * 7 // 8 * (site[im.NOMINAL_MV] // 1000) // 1000
+        self._others_now_w = w
         return w
 
     def _exceeds(self, power_w):

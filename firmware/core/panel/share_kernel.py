@@ -185,7 +185,7 @@ def fair(plan, rows, order, first: int, end: int, way: int):
 
 @micropython.viper
 def alone(plan, rows, at: int, way: int):
-    """D_TAKES of the only one of its rank."""
+    """D_TAKES of the only one of its rank that wants anything, or of one that wants nothing."""
     t = ptr32(rows)
     takes_ma = 0
     if t[at + D_WANTS + way]:
@@ -291,10 +291,19 @@ def serve(plan, rows, order, count: int):
             end += 1
         way = 0
         while way < 2:
-            if end - first == 1:
-                alone(plan, rows, o[first], way)
-            else:
+            wanting = 0
+            i = first
+            while i < end:
+                if t[o[i] + D_WANTS + way]:
+                    wanting += 1
+                i += 1
+            if wanting > 1:
                 fair(plan, rows, order, first, end, way)
+            else:  # nobody to share with
+                i = first
+                while i < end:
+                    alone(plan, rows, o[i], way)
+                    i += 1
             i = first
             while i < end:
                 promise(plan, rows, o[i], way)

@@ -5,29 +5,25 @@
 # (fresh, stale, frozen), what others draw, what each place leaves, and to whom by rank.
 
 
+from array import array
+
 from firmware import image as im
 from firmware.base.noughts import noughts
 from firmware.base.viper import const
-from firmware.core.panel import device_kernel, has_kernel, kernel, share_kernel
+from firmware.core.panel import claims_kernel, has_kernel, kernel, share_kernel
 from firmware.core.panel import pairing_kernel as pairing
 from firmware.core.panel.devices import Devices
 from firmware.core.panel.export import Export
 from firmware.core.panel.layout import (
-    D_AFTER,
     D_DEADLINE_MS,
     D_EXCESS_MS,
-    D_FRESH,
     D_HIGH,
-    D_LEGS,
     D_LOW,
     D_NODE,
     D_OFFERS,
     D_ROW,
-    D_VOLTS,
     DRAW_BUS,
-    END_LEG,
     END_NODE,
-    END_WHY,
     FEED_BUS,
     OPEN_MA,
     P_ALARM,
@@ -52,7 +48,6 @@ from firmware.core.panel.layout import (
     P_WHY,
     WHY_BUSBAR,
     WHY_LEASE,
-    WHY_STALE,
     node_at,
 )
 from firmware.core.panel.pace import Pace
@@ -62,16 +57,19 @@ from firmware.core.panel.witness import Witness
 _STALE_MS = const(2_000)  # INV-4
 _LOWEST_VOLTAGE_PERMILLE = const(850)
 _WIDEST_W = const(1_000_000)
-_TOLERANCE_MA = const(600)  # of a car's current against the room it has
 _OPENING_MS = const(200)  # a contactor's declared time, and a cycle
 
-_REASONS = (
-    im.REASON_BREAKER,
-    im.REASON_BUSBAR,
-    im.REASON_STATIC_BACKFEED,
-    im.REASON_METER_STALE,
-    im.REASON_OPERATOR,
-) + tuple([im.REASON_OWNER + i for i in range(im.ISSUERS - 1)])  # by WHY_*
+_REASONS = array(
+    "i",
+    (
+        im.REASON_BREAKER,
+        im.REASON_BUSBAR,
+        im.REASON_STATIC_BACKFEED,
+        im.REASON_METER_STALE,
+        im.REASON_OPERATOR,
+    )
+    + tuple([im.REASON_OWNER + i for i in range(im.ISSUERS - 1)]),
+)  # by WHY_*
 
 
 def _plan(nodes):
@@ -116,13 +114,7 @@ class Panel:
         self._share()
         if self.relief.may:
             self.relief.step(self.plan, dt_ms)
-        devices = self.devices
-        for i in range(devices.count):
-            at = devices.order[i]
-            if devices.rows[at + D_OFFERS]:
-                self._claim_offer(at // D_ROW, at, dt_ms)
-            else:
-                self._claim_power(at // D_ROW, at)
+        self._claim(dt_ms)
         self._alarm()
 
     # --- what the installer declared ----------------------------------------------------------
@@ -246,29 +238,43 @@ class Panel:
 
     # --- claims -------------------------------------------------------------------------------
 
-    def _claim_offer(self, device, at, dt_ms):
-        rows = self.devices.rows
-        node = rows[at + D_HIGH + END_NODE]
-        why = rows[at + D_HIGH + END_WHY]
-        high_ma = rows[at + D_HIGH]
-        leg = rows[at + D_HIGH + END_LEG]
-        value = self._value(why, node, high_ma)
-        reason = self._reason(why, node)
-        self.limits.claim(im.PANEL, device, 0, high_ma, reason, node, leg, value, im.REASON_NONE)
-        self._commands[im.DEVICE_AFTER + device] = rows[at + D_AFTER]
-        self._watch_excess(device, at, dt_ms, node, high_ma)
+    def _claim(self, dt_ms):
+        devices = self.devices
+        beyond = claims_kernel.claim(
+            self.plan, devices.rows, devices.order, devices.count, self._readings, self._commands,
+            _REASONS, self.export.most,
+        )  # fmt: skip
+        device = 0
+        while beyond:
+            if beyond & 1:
+                self._watch_excess(device, dt_ms)
+            beyond >>= 1
+            device += 1
+        if self.witness.named():
+            self._doubt()
 
-    def _watch_excess(self, device, at, dt_ms, node, high_ma):
+    def _doubt(self):
+        """Claims for want of a reading, where the reading is there and its instrument named."""
+        commands, devices = self._commands, self.devices
+        for i in range(devices.count):
+            at = devices.order[i]
+            slot = im.PANEL * im.DEVICES + at // D_ROW
+            if commands[im.CLAIM_REASON + slot] == im.REASON_METER_STALE:
+                if self.witness.doubts(devices.rows[at + D_HIGH + END_NODE]):
+                    commands[im.CLAIM_REASON + slot] = im.REASON_INSTRUMENT
+            if commands[im.CLAIM_LOW_REASON + slot] == im.REASON_METER_STALE:
+                if self.witness.doubts(devices.rows[at + D_LOW + END_NODE]):
+                    commands[im.CLAIM_LOW_REASON + slot] = im.REASON_INSTRUMENT
+
+    def _watch_excess(self, device, dt_ms):
         """INV-3: DEVICE_OVERDUE when a car has drawn more than the place that binds leaves it, for
         longer than its response. An overload is met within 2 s of age + 100 ms + the response; of
         the age that the reading did not need, the car may have the rest."""
         commands = self._commands
         rows = self.devices.rows
+        at = device * D_ROW
+        node = rows[at + D_HIGH + END_NODE]
         excess_ms = rows[at + D_EXCESS_MS]
-        drawn_ma = device_kernel.drawn(rows, at, self._readings, device)
-        if not rows[at + D_FRESH] or drawn_ma <= high_ma + _TOLERANCE_MA:
-            rows[at + D_EXCESS_MS] = commands[im.DEVICE_OVERDUE + device] = 0
-            return
         if excess_ms == 0:
             left_ms = 0
             if node >= 0:
@@ -284,46 +290,6 @@ class Panel:
             rows[at + D_EXCESS_MS] = excess_ms
         if excess_ms > rows[at + D_DEADLINE_MS]:
             commands[im.DEVICE_OVERDUE + device] = 1
-
-    def _claim_power(self, device, at):
-        rows = self.devices.rows
-        high, low = at + D_HIGH, at + D_LOW
-        high_w = self._watts(at, rows[high])
-        low_w = self._watts(at, rows[low])
-        low_reason = self._reason(rows[low + END_WHY], rows[low + END_NODE])
-        # One place and value for both ends: the tighter one's.
-        end = low if low_w < high_w else high
-        node = rows[end + END_NODE]
-        leg = rows[end + END_LEG]
-        value = self._value(rows[end + END_WHY], node, rows[end])
-        after = rows[at + D_AFTER + (1 if end == low else 0)]
-        export_w = self.export.most_w(device)
-        if export_w < low_w:
-            low_w = export_w
-            low_reason = im.REASON_EXPORT
-            if low_w < high_w:
-                node = 0
-                leg = after = -1
-                value = low_w
-        reason = self._reason(rows[high + END_WHY], rows[high + END_NODE])
-        self.limits.claim(im.PANEL, device, -low_w, high_w, reason, node, leg, value, low_reason)
-        self._commands[im.DEVICE_AFTER + device] = after
-
-    def _reason(self, why, node):
-        if why == WHY_STALE and self.witness.doubts(node):
-            return im.REASON_INSTRUMENT
-        return _REASONS[why]
-
-    def _watts(self, at, per_leg_ma):
-        rows = self.devices.rows
-        watts = per_leg_ma * rows[at + D_VOLTS] // 1000 * rows[at + D_LEGS]
-        return watts if watts < _WIDEST_W else _WIDEST_W
-
-    def _value(self, why, node, headroom_ma):
-        """What the reason's sentence needs: the age of a stale instrument, else the headroom."""
-        if why == WHY_STALE:
-            return self._readings[im.NODE_AGE_MS + node]
-        return headroom_ma
 
     def _alarm(self):
         commands = self._commands

@@ -12,7 +12,7 @@
 from firmware import image as im
 from firmware.base.noughts import noughts
 from firmware.base.viper import const
-from firmware.core.panel import device_kernel, witness_rooms, witness_sees
+from firmware.core.panel import claims_kernel, device_kernel, witness_rooms, witness_sees
 from firmware.core.panel import witness_kernel as kernel
 from firmware.core.panel.layout import (
     B_BEGAN,
@@ -29,11 +29,7 @@ from firmware.core.panel.layout import (
     D_LEGS,
     D_MA64_PER_W,
     D_OFFERS,
-    D_PROVED_DRAW,
-    D_PROVED_FEED,
     D_ROW,
-    END_LEG,
-    END_NODE,
     HEAL,
     P_BELOW,
     P_FRESH_BITS,
@@ -46,7 +42,6 @@ from firmware.core.panel.layout import (
     TAKES_SOURCE,
     TICK_LATCH,
     TICK_STIR,
-    WIDE_MA,
     node_at,
     place_at,
 )
@@ -181,62 +176,24 @@ class Witness:
                 self._latches = 0
                 book[B_TICK] = TICK_LATCH + TICK_STIR
 
-    def narrow(self, limits):
+    def narrow(self):
         """Leave the devices, of what the panel claims, only what is proved."""
         devices = self._devices
-        for i in range(devices.count):
-            at = devices.order[i]
-            if devices.rows[at + D_OFFERS]:
-                self._narrow_offer(limits, at // D_ROW, at + D_PROVED_DRAW)
-            else:
-                self._narrow_power(limits, at // D_ROW, at)
-
-    def _narrow_offer(self, limits, device, at):
-        rows = self._devices.rows
-        room_ma = rows[at]
-        if room_ma < self._commands[im.CLAIM_HIGH + im.PANEL * im.DEVICES + device]:
-            node, leg = rows[at + END_NODE], rows[at + END_LEG]
-            limits.claim(im.PANEL, device, 0, room_ma, im.REASON_UNPROVED, node, leg, room_ma)
-
-    def _narrow_power(self, limits, device, at):
-        commands = self._commands
-        slot = im.PANEL * im.DEVICES + device
-        draw_w = self._watts(at, D_PROVED_DRAW)
-        feed_w = self._watts(at, D_PROVED_FEED)
-        low_w, high_w = commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot]
-        if draw_w >= high_w and -feed_w <= low_w:
-            return
-        reason = commands[im.CLAIM_REASON + slot]
-        low_reason = commands[im.CLAIM_LOW_REASON + slot]
-        if draw_w < high_w:
-            high_w, reason = draw_w, im.REASON_UNPROVED
-        if -feed_w > low_w:
-            low_w, low_reason = -feed_w, im.REASON_UNPROVED
-        # the place and value of the tighter end: the panel's own where that is not narrowed
-        feeds = -low_w < high_w
-        node, leg = commands[im.CLAIM_NODE + slot], commands[im.CLAIM_LEG + slot]
-        value = commands[im.CLAIM_VALUE + slot]
-        if (low_reason if feeds else reason) == im.REASON_UNPROVED:
-            rows = self._devices.rows
-            tight = at + (D_PROVED_FEED if feeds else D_PROVED_DRAW)
-            node, leg, value = rows[tight + END_NODE], rows[tight + END_LEG], 0
-        limits.claim(im.PANEL, device, low_w, high_w, reason, node, leg, value, low_reason)
-
-    def _watts(self, at, room):
-        """What is proved as the device's total."""
-        rows = self._devices.rows
-        room_ma = rows[at + room]
-        if room_ma >= WIDE_MA:
-            return WIDE_MA
-        return room_ma * self._volts // 1000 * rows[at + D_LEGS] if room_ma > 0 else 0
+        claims_kernel.narrow(
+            devices.rows, devices.order, devices.count, self._commands, self._volts
+        )
 
     # --- for the panel ------------------------------------------------------------------------
 
+    def named(self):
+        """Whether any instrument is named."""
+        return self.book[B_NODE] >= 0
+
     def doubts(self, node):
         """Whether the node's instrument is named."""
-        book = self.book
-        if book[B_NODE] < 0 or node < 0:
+        if not self.named() or node < 0:
             return False
+        book = self.book
         if self.parents.doubts(node):
             return True
         at = place_at(node, 0) + C_MISSES

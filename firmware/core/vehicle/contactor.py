@@ -266,9 +266,6 @@ class Contactor:
         if self._unplugged() or (self.acknowledged and self.state == im.CONTACTOR_OPEN):
             draw.forget()
         draw.step(dt_ms, self.permit)
-        self._note_ignored()
-
-    def _note_ignored(self):
         self.faults &= ~im.FAULT_NOT_FOLLOWED
         if self.draw.ignored:
             self.faults |= im.FAULT_NOT_FOLLOWED

@@ -6,7 +6,7 @@
 from firmware import image as im
 from firmware.base.viper import const
 
-INPUTS_STALE_MS = 300  # feedback older than this: protections count as unhealthy
+INPUTS_STALE_MS = const(300)  # feedback older than this: protections count as unhealthy
 _GATEWAY_FAULTS = im.FAULT_FORMING + im.FAULT_ENABLE
 ENABLE_ALONE = im.TRIP_SERVICE + im.TRIP_ENABLE  # nothing to a car that charges from the grid (T1)
 _MEASURED_MS = const(2_000)  # INV-4

@@ -8,7 +8,9 @@ from firmware.base import grow as image_kernel
 from firmware.core.grid import switch_kernel
 from firmware.core.limits import kernel as limits_kernel
 from firmware.core.panel import (
+    claims_kernel,
     device_kernel,
+    export_kernel,
     has_kernel,
     pairing_kernel,
     relief_kernel,
@@ -22,6 +24,8 @@ from firmware.core.panel import (
 from firmware.core.panel import kernel as panel_kernel
 from tests_host.core.device.panel_cases import (
     Die,
+    claiming,
+    exporting,
     panel,
     parents,
     reliefs,
@@ -29,7 +33,9 @@ from tests_host.core.device.panel_cases import (
     watching,
     witness,
 )
+from tests_host.core.plain import claims_kernel as claims_kernel_plain
 from tests_host.core.plain import device_kernel as device_kernel_plain
+from tests_host.core.plain import export_kernel as export_kernel_plain
 from tests_host.core.plain import limits_kernel as limits_kernel_plain
 from tests_host.core.plain import pairing_kernel as pairing_kernel_plain
 from tests_host.core.plain import panel_kernel as panel_kernel_plain
@@ -156,6 +162,8 @@ PAIRS = (
     (panel, TREE, TREE_PLAIN),
     (sharing, TREE, TREE_PLAIN),
     (reliefs, relief_kernel, relief_kernel_plain),
+    (exporting, export_kernel, export_kernel_plain),
+    (claiming, claims_kernel, claims_kernel_plain),
     (limits, limits_kernel, limits_kernel_plain),
     (leases, limits_kernel, limits_kernel_plain),
     (grow, image_kernel, plain),

@@ -232,6 +232,67 @@ def reliefs(module, seed):
     return left
 
 
+def exporting(module, seed):
+    """Devices that deliver, are told to or want to, and more or less than that may be exported."""
+    case = Case(seed)
+    die, rows, order = case.die, case.rows, case.order
+    has, most = array("i", [0] * im.DEVICES), array("i", [-1] * im.DEVICES)
+    left = []
+    for _ in range(4):
+        for leg in range(3):
+            case.readings[im.GRID_MV + leg] = die.pick(0, 190_000, 220_000 + die.below(40_000))
+        for device in range(im.DEVICES):
+            at = device * k.D_ROW
+            rows[at + k.D_FRESH], rows[at + k.D_VOLTS] = die.below(2), 195 + die.below(60)
+            rows[at + k.D_TAKES + 1] = die.pick(0, 6_000, 1_000, die.below(40_000))
+            case.commands[im.SETPOINT + device] = die.pick(0, 3_000, -4_000, -die.below(9_000))
+            case.readings[im.DEVICE_W + device] = die.pick(0, 3_000, -4_000, -die.below(9_000))
+        left_w = die.pick(0, 500, 5_000, 20_000, die.below(60_000))
+        module.share(
+            rows, order, len(order), case.readings, case.commands, has, most, left_w
+        )  # fmt: skip
+        left.append(module.highest(rows, order, len(order), case.readings, 195_500))
+        left += list(has) + list(most)
+    return left
+
+
+def claiming(module, seed):
+    """What devices are left, of what cause, and how much of it is proved."""
+    case = Case(seed)
+    die, rows, order, commands = case.die, case.rows, case.order, case.commands
+    reasons = array("i", [die.below(50) for _ in range(k.WHY_LEASE + im.ISSUERS)])
+    left = []
+    for _ in range(4):
+        case.measure()
+        most = array("i", [die.pick(0, 2_000, 1_000_000) for _ in range(im.DEVICES)])
+        for at in order:
+            rows[at + k.D_FRESH], rows[at + k.D_VOLTS] = die.below(2), 195 + die.below(40)
+            rows[at + k.D_EXCESS_MS] = die.pick(0, 900)
+            for end in (at + k.D_HIGH, at + k.D_LOW):
+                node = die.below(case.nodes)
+                rows[end] = die.pick(0, die.below(40_000), die.below(6_000), k.WIDEST_MA)
+                rows[end + k.END_NODE], rows[end + k.END_LEG] = node, die.below(3)
+                rows[end + k.END_WHY] = die.below(len(reasons))
+            for end in (at + k.D_PROVED_DRAW, at + k.D_PROVED_FEED):
+                rows[end] = die.pick(k.WIDE_MA, -500, die.below(6_000), die.below(40_000))
+                rows[end + k.END_NODE], rows[end + k.END_LEG] = die.below(9) - 1, die.below(3)
+            for way in range(2):
+                rows[at + k.D_AFTER + way] = die.below(5) - 1
+        for device in range(im.DEVICES):
+            commands[im.DEVICE_OVERDUE + device] = die.below(2)
+        for at in range(im.DEVICE_MA, im.DEVICE_MA + im.DEVICES * im.LEGS):
+            case.readings[at] = die.pick(0, 6_000, -3_000, die.below(40_000))
+        left.append(
+            module.claim(
+                case.plan, rows, order, len(order), case.readings, commands, reasons, most
+            )
+        )
+        left += list(commands)
+        module.narrow(rows, order, len(order), commands, 200 + die.below(50))
+        left += list(commands) + list(rows)
+    return left
+
+
 class watching:
     """Three files as one module."""
 

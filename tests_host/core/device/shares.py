@@ -274,7 +274,7 @@ class House:
                     slot = source * im.DEVICES + row
                     commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
         self.panel.step(STEP_MS)
-        self.panel.witness.narrow(self)
+        self.panel.witness.narrow()
         for offer in self.offers:
             offer.claim_pause(STEP_MS, self)
         limits.arbitrate(commands, im.CLAIM_LOW, im.SOURCES, im.GRANT_LOW, im.DEVICES)

@@ -10,12 +10,18 @@ from typing import Any
 
 from tools.bench.board import latency, rig
 from tools.bench.table import Figure
+from tools.image import build
+from tools.image.images import EIGHT, REFERENCE, Image
 from tools.image.layout import SMALL
 
 BLOCK_BYTES = 16  # of MicroPython's heap
 CHARGING_A = 10
 DEVICE = rig.HERE / "device"
 STEP = rig.HERE.parent / "device" / "step.py"
+STEP_DEVICES = ((REFERENCE, (1, 2, 4)), (EIGHT, (6, 8)))
+STEP_CASES = [(many, nodes) for many in (1, 2, 4, 6, 8) for nodes in (3, 10, 30)]
+STEP_BOUNDS = {(6, 10): "≤ 10 ms, 0 B", (2, 30): "≤ 25 ms, 0 B"}
+PROFILED = (2, 10)
 
 
 def program(setup: Path, name: str, ms: int) -> dict[str, Any]:
@@ -41,20 +47,41 @@ def load(folder: Path, seconds: int) -> Iterator[Figure]:
 
 
 def step(folder: Path, steps: int) -> Iterator[Figure]:
-    (folder / "step").mkdir()
-    main = folder / "step" / "steps.py"
+    """By devices and nodes, each in the image with the fewest rows for them; and its parts."""
+    method = f"mean of {steps} steps, frozen, heap locked: an allocation would raise"
+    for image, devices in STEP_DEVICES:
+        cases = [case for case in STEP_CASES if case[0] in devices]
+        calls = [f"measure({nodes}, {many}, {steps})" for many, nodes in cases]
+        if image is REFERENCE:
+            calls.append(f"profile({PROFILED[1]}, {PROFILED[0]}, {steps})")
+        text = stepped(folder / image.name, image, calls)
+        rows = f"{image.rows['DEVICES']} devices"
+        for many, nodes in cases:
+            found = re.search(rf"^step {nodes} {many} (\S+) (\S+) 1 (\d) ", text, re.MULTILINE)
+            if not found:
+                raise rig.BoardBenchError(f"step.py: {many} devices, {nodes} nodes: {text[-500:]}")
+            value = f"{float(found[1]) / 1000:.1f} ms, {float(found[2]):.0f} B"
+            bound = STEP_BOUNDS.get((many, nodes), "0 B")
+            doing = "all at work" if found[3] == "1" else "not all at work"
+            what = f"core.step(), {many} devices, {nodes} nodes"
+            yield Figure(what, value, bound, "", f"{method}; {doing}; rows for {rows}")
+        for name, part_us in re.findall(r"^part \d+ \d+ (\w+) (\S+)", text, re.MULTILINE):
+            what = f"{name}, of {PROFILED[0]} devices and {PROFILED[1]} nodes"
+            yield Figure(what, f"{float(part_us) / 1000:.2f} ms", "", "", f"mean of {steps} steps")
+
+
+def stepped(folder: Path, image: Image, calls: list[str]) -> str:
+    """What calls of step.py's functions print, in an image that is brought up to date first."""
+    if image is not REFERENCE:
+        with build.only_one(image):
+            build.build(image, image.circuit)
+    folder.mkdir()
+    main = folder / "steps.py"
     body = STEP.read_text().split("\nfor argument in sys.argv", 1)[0]
-    runs = f"\n\nprint('running')\nfor n in (3, 10, 30):\n    measure(n, {steps})\nprint('done')\n"
-    main.write_text(body + runs)
-    setup = rig.setup(folder / "step", [main])
-    text = program(setup, "steps", 600_000)["text"]
-    for nodes, bound in ((3, ""), (10, "≤ 10 ms, 0 B"), (30, "≤ 25 ms, 0 B")):
-        found = re.search(rf"^{nodes} \d+ (\S+) (\S+) ", text, re.MULTILINE)
-        if not found:
-            raise rig.BoardBenchError(f"step.py said nothing about {nodes} nodes: {text[-500:]}")
-        value = f"{float(found[1]) / 1000:.1f} ms, {float(found[2]):.0f} B"
-        method = f"mean of {steps} steps, frozen, heap locked: an allocation would raise"
-        yield Figure(f"core.step(), {nodes} nodes", value, bound, "", method)
+    main.write_text("\n".join([body, "", "print('running')", *calls, "print('done')", ""]))
+    setup = rig.setup(folder, [main, STEP.with_name("house.py")], image=image)
+    text: str = program(setup, "steps", 600_000)["text"]
+    return text
 
 
 def heaps(text: str) -> list[tuple[int, int]]:

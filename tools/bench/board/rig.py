@@ -14,6 +14,7 @@ from firmware.ledger import ring
 from firmware.ledger.store import FileStore
 from tools.flash.site import sealed
 from tools.image import fold, layout
+from tools.image.images import REFERENCE, Image
 from tools.twin import chips, flash
 from tools.workshop import ROOT
 
@@ -26,16 +27,16 @@ SENSORS: dict[str, Any] = {"noise_codes": 1.5}  # LSB of the converter, standard
 KEY = b"bench"  # of the installer, who stands by what is for tests alone
 TOPICS_KEPT = 30  # of keep.py: leases, wishes, what the owner said
 MARK = "maintenance"  # firmware/net/console.py: the board stays at its prompt
-SECTIONS = layout.tables(chips.ROWS)
 
 
 class BoardBenchError(RuntimeError):
     """A measurement did not come to its end; the text says how far it came."""
 
 
-def fields() -> dict[str, tuple[int, int]]:
+def fields(image: Image) -> dict[str, tuple[int, int]]:
     """Where each field of the process image is: (section, index)."""
-    return {row[0]: (n, row[1]) for n, table in enumerate(SECTIONS) for row in table.rows}
+    sections = layout.tables(image.rows)
+    return {row[0]: (n, row[1]) for n, table in enumerate(sections) for row in table.rows}
 
 
 def board_file() -> Path:
@@ -52,6 +53,7 @@ def setup(
     held: bool = True,
     board: Path | None = None,
     records: bytes = b"",
+    image: Image = REFERENCE,
 ) -> Path:
     """Write flash and setup; the file to start a script of tools/bench/board/emulated with.
 
@@ -60,13 +62,14 @@ def setup(
     """
     command = chips.emulator_command(BOARD)  # says what is missing
     assert command
-    files = {path.name: fold.script(path.read_text(), chips.ROWS).encode() for path in programs}
+    rows = dict(image.rows)
+    files = {path.name: fold.script(path.read_text(), rows).encode() for path in programs}
     if held:
         files[MARK] = b"bench\n"
     if site is not None:
         files["site.json"] = sealed(site.read_bytes(), KEY)
         files["installer.key"] = KEY
-    whole = flash.whole(chips.IMAGE.read_bytes(), files)
+    whole = flash.whole((image.folder / "firmware.bin").read_bytes(), files)
     (folder / "flash.bin").write_bytes(whole[: len(whole) - len(records)] + records)
     content = {
         "board": str(board or board_file()),
@@ -75,7 +78,7 @@ def setup(
         "nominal_hz": 50,
         "sensors": sensors,
         "seed": seed,
-        "fields": fields(),
+        "fields": fields(image),
     }
     path = folder / "setup.json"
     path.write_text(json.dumps(content))

@@ -9,6 +9,8 @@ import gc
 import sys
 import time
 
+import house
+
 from firmware import image as im
 from firmware.core.panel.tree import Panel
 
@@ -22,27 +24,6 @@ class Limits:
         self._commands[im.CLAIM_LOW + slot], self._commands[im.CLAIM_HIGH + slot] = low, high
 
 
-def site(image, nodes, devices):
-    """A tree of measured sub-panels with two coordinated busbars; three-phase devices at its ends,
-    points and converters in turn, two of each rank."""
-    s = image.site
-    s[im.LEG_COUNT], s[im.NODE_COUNT] = 3, nodes
-    for i in range(nodes):
-        s[im.NODE_PARENT + i] = (i - 1) // 2 if i else -1
-        s[im.NODE_RATING_MA + i] = 63_000
-        s[im.NODE_INSTRUMENT + i] = im.INSTRUMENT_METER
-    s[im.NODE_BUS_MA], s[im.NODE_BUS_MA + 1] = 200_000, 100_000
-    s[im.COORDINATED] = 1
-    for device in range(devices):
-        s[im.DEVICE_KIND + device] = im.KIND_CONVERTER if device & 1 else im.KIND_CHARGER
-        s[im.DEVICE_NODE + device] = nodes - 1 - device % nodes
-        s[im.DEVICE_RANK + device] = device // 2
-        s[im.DEVICE_MAX_MA + device] = 16_000
-        s[im.DEVICE_CHARGE_W + device] = s[im.DEVICE_DISCHARGE_W + device] = 5_000
-        for leg in range(3):
-            s[im.DEVICE_LEG + device * im.LEGS + leg] = leg
-
-
 def prepare(image, devices, number, moves):
     """Fresh readings that never stand still; commands that rest, or move each second."""
     live = image.readings
@@ -52,7 +33,7 @@ def prepare(image, devices, number, moves):
         live[im.GRID_MV + leg] = 231_000
     for device in range(devices):
         ma = 6_000 + (number // 10 % 4 * 1_000 if moves else 0)
-        converts = device & 1
+        converts = house.converts(device)
         commands = image.commands
         commands[im.SETPOINT + device] = -ma * 693 // 1_000 if converts else ma
         live[im.DEVICE_W + device] = -ma * 693 // 1_000
@@ -73,7 +54,7 @@ def prepare(image, devices, number, moves):
 
 def measure(nodes, devices, steps):
     image = im.Image()
-    site(image, nodes, devices)
+    house.declare(image, nodes, devices)
     image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
     panel = Panel(image, Limits(image.commands))
     clock_us = getattr(time, "ticks_us", None) or (lambda: time.perf_counter_ns() // 1000)
@@ -88,7 +69,7 @@ def measure(nodes, devices, steps):
             before = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
             start_us = clock_us()
             panel.step(100)
-            panel.witness.narrow(panel.limits)
+            panel.witness.narrow()
             took = since(clock_us(), start_us)
             allocated += (gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0) - before
             if i >= 40:
