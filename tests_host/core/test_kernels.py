@@ -67,7 +67,7 @@ def test_values_stay_within_30_bits(answers: Answers) -> None:
 PARTS = {
     "": ("judge", "survey", "breakers", "leased", "busbars"),
     "pairing": ("ages", "pair", "house"),
-    "steps": ("stepped", "appear"),
+    "steps": ("stepped", "appear", "own"),
     "device": ("push", "pace", "moves"),
     "has": ("volts", "occupy"),
     "share": ("serve",),

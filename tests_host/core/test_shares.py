@@ -6,7 +6,7 @@ import pytest
 
 from tests_host.core.shares import House, houses
 
-LEAST_SHARE = 0.85  # of the planner's best; the goal is 0.97, and docs/measured.md says what lacks
+LEAST_SHARE = 0.88  # of the planner's best; the goal is 0.97, and docs/measured.md says what lacks
 
 
 def check(seen: list[House]) -> None:

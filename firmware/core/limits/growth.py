@@ -116,11 +116,11 @@ class Offer:
             self._seen_ms = grown(self._seen_ms, dt_ms)
             if self._seen_ms > _WELL_MS:
                 self._wait_ms = _WAIT_LEAST_MS
-        elif not self._blind and (
-            commands[im.SETPOINT + self._device] or self._seen_ms < self._wait_ms
-        ):
+        elif not self._blind and commands[im.SETPOINT + self._device]:
             if self._seen_ms <= _WELL_MS and self._wait_ms < _WAIT_MOST_MS:
                 self._wait_ms *= 2
+            self._seen_ms = 0
+        elif self._seen_ms < self._wait_ms and reason != im.REASON_UNPROVED:
             self._seen_ms = 0
         self._blind = blind
 

@@ -91,6 +91,7 @@ class Pace:
         self._hidden = Learned(nodes)
         self._device = 0  # whose step is looked for
         self._step_ma = 0
+        self._own_ma = 0  # what all devices drew on its leg then
         self._since_ms = 0
 
     def declare(self, plan, nodes):
@@ -169,6 +170,8 @@ class Pace:
                 break
             back += 1
         self._since_ms = back * 100
+        leg = self._devices.rows[self._device * D_ROW + D_LEG]
+        self._own_ma = step_kernel.own(slots, self._devices.many, self._devices.head, leg)
 
     def _slot(self, back):
         devices = self._devices
@@ -176,13 +179,20 @@ class Pace:
 
     def _look(self, dt_ms):
         self._since_ms += dt_ms
-        leg = self._devices.rows[self._device * D_ROW + D_LEG]
+        devices = self._devices
+        leg = devices.rows[self._device * D_ROW + D_LEG]
         waiting = step_kernel.appear(
             self._plan, self._image.readings, self._nodes, 1 << self._device, leg, self._step_ma,
             self._since_ms,
         )  # fmt: skip
         if waiting and self._since_ms <= _LONGEST_MS:
-            return
+            gone_ma = self._own_ma - step_kernel.own(
+                devices.slots, devices.many, devices.head, leg
+            )
+            if self._step_ma < 0:
+                gone_ma = -gone_ma
+            if gone_ma <= (self._step_ma if self._step_ma > 0 else -self._step_ma) >> 2:
+                return  # else another of islet's has hidden it since: it tells of no lateness
         self._step_ma = 0
         for node in range(self._nodes):
             self._aged(node)

@@ -107,3 +107,16 @@ def appear(plan, readings, nodes: int, bit: int, leg: int, step_ma: int, since_m
         flow += 3
         nodes -= 1
     return waiting
+
+
+@micropython.viper
+def own(slots, devices: int, head: int, leg: int) -> int:
+    """What all devices draw on a leg now, at least."""
+    s = ptr32(slots)
+    at = head * devices * H_ROW + leg + H_LOW
+    sum_ma = 0
+    while devices:
+        sum_ma += s[at]
+        at += H_ROW
+        devices -= 1
+    return sum_ma

@@ -114,6 +114,7 @@ class Case:
         step_ma, since_ms = die.ma(), die.pick(0, die.below(9_000))
         bit, leg = 1 << die.below(devices), die.below(3)
         left.append(module.steps.appear(plan, readings, nodes, bit, leg, step_ma, since_ms))
+        left.append(module.steps.own(slots, devices, head, leg))
         return left
 
 

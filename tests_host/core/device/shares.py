@@ -121,7 +121,9 @@ class House:
             site[im.DEVICE_NODE + row] = device.node
             for k, leg in enumerate(device.legs):
                 site[im.DEVICE_LEG + row * im.LEGS + k] = leg
+            site[im.DEVICE_LEGS + row] = len(device.legs)
             site[im.DEVICE_RANK + row] = device.rank
+            site[im.DEVICE_PAUSE_MS + row] = 0
             site[im.DEVICE_RESPONSE_MS + row] = device.response_ms + 500
             site[im.DEVICE_LEAST + row] = LEAST_MA if device.offers else 0
             site[im.DEVICE_MAX_MA + row] = device.max_ma

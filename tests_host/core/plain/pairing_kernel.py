@@ -184,3 +184,7 @@ def appear(plan, readings, nodes, bit, leg, step_ma, since_ms):
         else:
             waiting += 1
     return waiting
+
+
+def own(slots, devices, head, leg):
+    return sum([slots[_slot(devices, head, 0) + d * H_ROW + H_LOW + leg] for d in range(devices)])
