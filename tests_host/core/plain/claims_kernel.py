@@ -29,7 +29,7 @@ FIELDS = (
 
 
 def _write(commands, device, claim):
-    for field, value in zip(FIELDS, claim, strict=True):
+    for field, value in zip(FIELDS, claim):
         commands[field + im.PANEL * im.DEVICES + device] = value
 
 
@@ -97,4 +97,4 @@ def narrow(rows, order, count, commands, volts):
         if tight is not None:
             own = [commands[f + im.PANEL * im.DEVICES + device] for f in FIELDS[4:6]]
             place = own if tight < 0 else [rows[at + tight + i] for i in (END_NODE, END_LEG)]
-            _write(commands, device, (low, high, reason, low_reason, *place, value))
+            _write(commands, device, [low, high, reason, low_reason] + place + [value])

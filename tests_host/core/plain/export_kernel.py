@@ -17,7 +17,7 @@ from tests_host.core.plain.tree import legs
 def highest(rows, order, count, readings, floor_mv):
     offers = [at for at in order[:count] if rows[at + D_OFFERS]]
     seen = [readings[im.GRID_MV + leg] for at in offers for _, leg in legs(rows, at)]
-    return max([floor_mv, *seen])
+    return max([floor_mv] + seen)
 
 
 def _wants(rows, at):
