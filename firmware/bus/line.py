@@ -3,12 +3,13 @@
 #
 # A job is one request. A line runs one job at a time, the lowest rank that is due first; within a
 # rank the one that waited longest, so that polls take turns. A changed setpoint therefore waits
-# for at most the one request under way.
+# for at most the one request under way. One that only grows waits for what is due, half a second
+# at most, so that no reading grows old for it.
 
 from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
 from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK, Peer, Rtu
 
-SETPOINT, HEARTBEAT, POLL = 0, 1, 2  # ranks
+SETPOINT, HEARTBEAT, POLL, SPARE = 0, 1, 2, 3  # ranks; SPARE: when nothing else is due
 _IDLE_MS = 20  # longest sleep: a new setpoint is seen after so long
 
 
@@ -151,4 +152,4 @@ class Line:
         return report
 
 
-__all__ = ("HEARTBEAT", "OK", "POLL", "SETPOINT", "Device", "Job", "Line")
+__all__ = ("HEARTBEAT", "OK", "POLL", "SETPOINT", "SPARE", "Device", "Job", "Line")

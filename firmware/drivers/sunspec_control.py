@@ -64,7 +64,7 @@ class Control:
         self._failures = 0
         self._odd_checks = 0
         self._busy = False  # a write of this plan has to be made again
-        self._retry_ms = self._renewed_ms = ticks_ms()
+        self._retry_ms = self.written_ms = ticks_ms()
 
     def settled(self):
         """Whether everything the mode asks for has been written."""
@@ -99,8 +99,19 @@ class Control:
         return (
             not self.settled()
             or self.wanted_w(now) != self.sent_w
-            or ticks_diff(now, self._renewed_ms) >= self.renew_ms
+            or ticks_diff(now, self.written_ms) >= self.renew_ms
         )
+
+    def grows(self, now):
+        """Whether what is due is only more of what it does already: no reading may grow old for
+        it."""
+        sent_w = self.sent_w
+        if not self.settled() or sent_w == INVALID:
+            return False
+        if ticks_diff(now, self.written_ms) >= self.renew_ms:
+            return False
+        wanted_w = self.wanted_w(now)
+        return wanted_w > sent_w >= 0 or wanted_w < sent_w <= 0
 
     def _begin(self):
         self._step = 0
@@ -150,7 +161,7 @@ class Control:
             inverter.right(field)
         if code == OK and what == WATTS:
             self.sent_w = wanted_w
-            self._renewed_ms = inverter.rtu.sent_ms
+            self.written_ms = inverter.rtu.sent_ms
         # a device that refuses AntiIslEna cannot have it switched off either; one that is busy is
         # asked again, in a stop when all else of it is written
         skips = code == EXCEPTION and mode == im.MODE_STOP

@@ -17,7 +17,7 @@
 
 from firmware import image as im
 from firmware.base.clock import ticks_diff, ticks_ms
-from firmware.bus.line import HEARTBEAT, OK, POLL, SETPOINT, Device, Job
+from firmware.bus.line import HEARTBEAT, OK, POLL, SETPOINT, SPARE, Device, Job
 from firmware.bus.pdu import READ_HOLDING
 from firmware.bus.registers import INVALID, scaled
 from firmware.drivers.sunspec_control import CHECKED, Control
@@ -44,6 +44,7 @@ _TIMEOUT_MS = 300
 _AGAIN_MS = 5000  # after a refused register map
 _DOUBTED = 2  # time-outs in a row: 704 is read again before anything is written
 _LOST = 3  # it may have restarted, or be another: discovered anew
+_GROW_MS = 500  # a setpoint that only grows has waited so long: it takes its turn
 _STILL_MS = 3000  # 715.DERHb changes each second
 
 # 701.Alrm. Those about the grid are its own business, and normal in an outage.
@@ -136,6 +137,10 @@ class Inverter(Device):
             self._settings.after(0)
         self._heartbeat.on = not self._doubted
         self._setpoint.on = not self._doubted and not self._hung and self.control.due(now)
+        self._setpoint.rank = SETPOINT
+        if self._setpoint.on and self.control.grows(now):
+            waited = ticks_diff(now, self.control.written_ms) >= _GROW_MS
+            self._setpoint.rank = POLL if waited else SPARE
 
     def state(self):
         if self.peer.silences:

@@ -45,33 +45,47 @@ def test_follow_is_armed_in_the_documented_order() -> None:
     run(main)
 
 
-def test_a_new_setpoint_waits_for_one_request_at_most() -> None:
+SHEDS = (200, 0.137, 1, 0.1)  # changes, s between them, requests before it and s until it is sent
+GROWS = (45, 0.637, 6, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("begin_w", "step_w", "how"),
+    [(-300, 1, SHEDS), (300, -1, SHEDS), (-100, -1, GROWS), (100, 1, GROWS)],
+    ids=["less out", "less in", "more out", "more in"],
+)
+def test_how_long_a_new_setpoint_waits(
+    begin_w: int, step_w: int, how: tuple[int, float, int, float]
+) -> None:
+    """One that sheds for one request at most; one that only grows for what is due, and no longer
+    than half a second."""
+    changes, pause_s, most, longest_s = how
+
     async def main() -> None:
         house = House()
-        house.ask(im.MODE_FOLLOW, 0)
+        house.ask(im.MODE_FOLLOW, begin_w)
         await house.run(4.2)  # not in the middle of a frame
-        beside = house.run(30)
+        beside = house.run(31)
         waits: list[float] = []
 
         async def change() -> None:
             await asyncio.sleep(0.5)
-            for i in range(200):
-                w = -100 - i
+            for i in range(1, changes + 1):
                 asked, requests = house.uart.time(), len(house.uart.sent)
-                house.ask(im.MODE_FOLLOW, w)
-                await asyncio.sleep(0.137)
+                house.ask(im.MODE_FOLLOW, begin_w + step_w * i)
+                await asyncio.sleep(pause_s)
                 later = house.uart.sent[requests:]
                 sent = next(
                     i
                     for i, (_, f) in enumerate(later)
                     if f[1] == 16 and f[7:9] == b"\0\1" and f[6] == 8
                 )
-                assert sent <= 1  # one may already wait for the line to fall silent
+                assert sent <= most  # one may already wait for the line to fall silent
                 waits.append(later[sent][0] - asked)
 
         await asyncio.gather(beside, change())
-        assert house.sunspec.get(704, "WSet") == 299
-        assert max(waits) < 0.1 and min(house.uart.silences) >= 3.5
+        assert house.sunspec.get(704, "WSet") == -(begin_w + step_w * changes)
+        assert max(waits) < longest_s and min(house.uart.silences) >= 3.5
 
     run(main)
 

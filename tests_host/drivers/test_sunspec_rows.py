@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from firmware import image as im
 from firmware.drivers.sunspec_inverter import Inverter
 from tests_host.bus.house import House
@@ -11,10 +15,10 @@ UPSTAIRS, CELLAR = 0, 1  # rows
 ROTATED, ALONE = (2, 0, 1), (1,)  # the legs of the site that theirs are on
 
 
-def two() -> House:
+def two(baud: int = 19_200) -> House:
     """One of three legs, rotated, that measures node 1; another alone on L2, whose node 0 does
     not measure it."""
-    house = House(inverter=False)
+    house = House(inverter=False, baud=baud)
     site = house.image.site
     for device, legs in ((UPSTAIRS, ROTATED), (CELLAR, ALONE)):
         site[im.DEVICE_KIND + device] = im.KIND_CONVERTER
@@ -72,3 +76,40 @@ def test_each_is_told_its_own_setpoint_and_reverts_by_its_own_time() -> None:
         assert not told[2] & {(1, 1, 0xFFFF, 0x10000 - 2_500), (1, 0, 12)}
 
     run(main)
+
+
+def growing(step_w: int) -> tuple[int, list[int]]:
+    """Two converters at 9,600 baud whose setpoints move every 100 ms: the oldest that a reading of
+    the meter's became, ms, and the last setpoint that each was told."""
+    oldest_ms, told = 0, {2: 0, 3: 0}
+
+    async def live(house: House) -> None:
+        nonlocal oldest_ms
+        while True:
+            await asyncio.sleep(0.1)
+            for device in (UPSTAIRS, CELLAR):
+                house.image.commands[im.SETPOINT + device] += step_w
+            oldest_ms = max(oldest_ms, house.image.live[im.NODE_AGE_MS])
+
+    async def main() -> None:
+        house = two(baud=9_600)
+        for device in (UPSTAIRS, CELLAR):
+            house.image.commands[im.SETPOINT_MODE + device] = im.MODE_FOLLOW
+        await house.run(12)
+        moving = asyncio.ensure_future(live(house))
+        await house.run(10)
+        moving.cancel()
+        for request in house.devices.requests:
+            if request.function_code == 16 and len(request.registers) == 4:
+                told[request.dev_id] = request.registers[3]
+
+    run(main)
+    return oldest_ms, [told[2], told[3]]
+
+
+@pytest.mark.parametrize("step_w", [20, -20])
+def test_no_reading_grows_old_for_a_setpoint_that_only_grows(step_w: int) -> None:
+    oldest_ms, told = growing(step_w)
+    assert oldest_ms < 2_000, "INV-4"
+    wanted = [-100 * step_w % 0x10000] * 2
+    assert all(abs(a - b) < 25 * 20 for a, b in zip(told, wanted, strict=True)), told
