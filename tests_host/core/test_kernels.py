@@ -89,6 +89,26 @@ def test_a_wrong_kernel_is_found(cases: SimpleNamespace, part: str, name: str) -
     assert any(run(wrong, seed) != run(plain, seed) for seed in range(20))
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("claims_kernel", "claim"),
+        ("claims_kernel", "narrow"),
+        ("export_kernel", "highest"),
+        ("export_kernel", "share"),
+        ("relief_kernel", "relieve"),
+    ],
+)
+def test_a_wrong_kernel_of_a_module_of_its_own_is_found(
+    cases: SimpleNamespace, module: str, name: str
+) -> None:
+    ((run, right, plain),) = [
+        pair for pair in cases.PAIRS if getattr(pair[1], "__name__", "").endswith("." + module)
+    ]
+    wrong = SimpleNamespace(**{**vars(right), name: lambda *_: 0})
+    assert any(run(wrong, seed) != run(plain, seed) for seed in range(20))
+
+
 @pytest.mark.parametrize("devices", [3, 6])
 def test_kernels_are_their_twins_with_more_devices(devices: int) -> None:
     command = [sys.executable, "-m", "tests_host.core.many", str(devices), "60"]

@@ -7,3 +7,4 @@
 #              has and wants; export: of the site's export; relief: of an overload, where allowed
 #   pairing    whose moment a late reading is of          pace       how late it is; step_kernel
 #   witness    instruments judged by islet's own steps (INV-15); witness_*: its parts
+#   claims_kernel, export_kernel, relief_kernel: what of these every step does, in viper
