@@ -201,6 +201,7 @@ def _add_wishes(parts, settings):
     policy = Policy(parts.image, settings, parts.config.devices)
     parts.commands = Commands(parts.image, policy, parts.names, parts.keep.note)
     parts.state.wishes = parts.reasons.wishes = policy.reasons
+    parts.state.left_s = parts.reasons.left_s = policy.left_s
     parts.keep.restore(policy)
     parts.slow_parts += [("policy", policy), ("keep", parts.keep)]
     parts.reports += [("policy", policy.state), ("keep", parts.keep.state)]

@@ -80,7 +80,21 @@ def _contactors(site, config, rights):
 
 
 def _pilots(site, config, rights):
+    """Who speaks with a car, and what isolates it."""
+    free = rights.can_own_contactor
+    for _, _, device in devices(config, "point", "converter"):
+        free = free and device["contactor"] is None
     for where, _, device in devices(config, "converter"):
+        if device["owns_pilot"] and free:
+            yield (
+                "{}contactor: is missing, a gateway delivers nothing while the contactor in its "
+                "circuit stays open; needs the name of a row of points".format(where)
+            )
+        if device["behind"] == "car" and device["may_discharge"] and not device["owns_pilot"]:
+            yield (
+                "{}owns_pilot: must be true of a gateway, which speaks with the car behind it; of "
+                "a car's own inverter {}may_discharge must be false".format(where, where)
+            )
         if device["owns_pilot"] and device["behind"] not in ("car", "both"):
             yield where + "behind: must be car or both, it owns a pilot"
         if device["contactor"] is not None and not device["owns_pilot"]:  # INV-1 for T2

@@ -19,6 +19,7 @@ class Reasons:
 
     errors: configuration errors, sentences; empty if the unit runs.
     wishes: the policy's WHY_* by the rows of devices, None where it does not speak.
+    left_s: for how long each of those stands.
     """
 
     def __init__(self, names, commands, trips, errors, wishes=None):
@@ -28,6 +29,7 @@ class Reasons:
         self.trips = trips
         self.errors = errors
         self.wishes = wishes
+        self.left_s = ()
 
     def of_device(self, device):
         """The grant, who set it, and every source's claim with its sentence."""
@@ -88,6 +90,7 @@ class Reasons:
             reason == im.REASON_GOAL,
             self.names.node(0),
             ", ".join([self.names.device(d) for d in self._before(device)]),
+            self.left_s[device] if self.left_s else 0,
         )
 
     def _before(self, device):

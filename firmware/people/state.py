@@ -83,6 +83,7 @@ class State:
         self.extras = extras
         # the policy's reasons by the rows of devices, where there is one
         self.wishes: bytearray | None = None
+        self.left_s = ()
         self.heap_low_bytes = None
         self.readings = array("i", image.readings)
         self.requests = im.REQUESTS.new()
@@ -109,6 +110,7 @@ class State:
             target[:] = source
         if self.wishes is not None:
             self.reasons.wishes = bytes(self.wishes)
+            self.reasons.left_s = tuple(self.left_s)
         return self
 
     def pieces(self, without=()):

@@ -72,7 +72,8 @@ REASONS = (
 )
 
 # One row per WHY_* of the policy, in its order, instead of GOAL or NO_GOAL: whether something is
-# asked, sentence. {where} is the service's circuit, {after} who is served before.
+# asked, sentence. {where} is the service's circuit, {after} who is served before, {left} for how
+# long it stands.
 WISHES = (
     (False, "Without the grid nothing is asked of it."),
     (True, "As your goal asks."),
@@ -82,10 +83,11 @@ WISHES = (
         "Nobody knows what is left over: {where}, or one of the devices, is not measured now.",
     ),
     (True, "Too little is left over for it."),
-    (True, "Enough is left over; it starts when that has lasted for a minute."),
-    (True, "Too little is left over; it goes on at its least for at most three minutes."),
+    (True, "Enough is left over; it starts when that lasts for {left} more."),
+    (True, "Too little is left over; it goes on at its least for at most {left} more."),
     (True, "After {after}, nothing is left for it."),
     (True, "Its battery is at your reserve."),
+    (True, "Enough is left over again; it has just stopped for too little, and rests for {left}."),
 )
 
 _ENDS = "Clears by itself once the island has ended; see the fault that names it."
@@ -274,13 +276,15 @@ def reason_text(code, node_name=None, leg=-1, value=0, after=None):
     return "{}, after {}.".format(text[:-1], after) if after and code in _ROOM else text
 
 
-def wish_text(why, asked, node_name=None, after=""):
+def wish_text(why, asked, node_name=None, after="", left_s=0):
     """The policy's sentence for a WHY_* and whether something is asked; None where it has not said
-    so, with the service's name and those served before."""
+    so, with the service's name, those served before and how long it stands."""
     if not 0 <= why < len(WISHES) or WISHES[why][0] != asked:
         return None
     where = where_text(node_name, -1)
-    return WISHES[why][1].format(where=where[0].lower() + where[1:], after=after or "others")
+    return WISHES[why][1].format(
+        where=where[0].lower() + where[1:], after=after or "others", left=_duration(left_s)
+    )
 
 
 # short names and plain words of what changes its state

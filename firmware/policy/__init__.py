@@ -8,6 +8,8 @@
 #   balance  what the house draws by itself      sharing        by rank
 #   takers   who shares, and why it gets that    authorisation  how long a user's lasts
 
+from array import array
+
 from firmware import image as im
 from firmware.policy.authorisation import Authorisation
 from firmware.policy.balance import Balance, takes_offer
@@ -40,15 +42,17 @@ GOALS = (
 
 
 class Policy:
-    """Speaks for the owner by MARKET_* requests; `reasons` has a WHY_* by the row of the device.
+    """Speaks for the owner by MARKET_* requests; `reasons` has a WHY_* by the row of the device,
+    `left_s` for how long it stands.
 
-    settings: "owner.goal", "owner.charge_a", "owner.charge_w", "owner.discharge_w" by path.
-    names: of the devices, by their rows."""
+    settings: "owner.goal", "owner.charge_a", "owner.charge_w", "owner.discharge_w" by path, and of
+    "owner.sun_" start_s, stop_s, start_w, stop_w. names: of the devices, by their rows."""
 
     def __init__(self, image, settings, names=()):
         self.image = image
         self.balance = Balance(image)
         self.reasons = bytearray(im.DEVICES)
+        self.left_s = array("H", bytes(2 * im.DEVICES))
         self._names = names
         charge_ma = int(settings["owner.charge_a"] * 1000)
         self._charge_w = int(settings["owner.charge_w"])
@@ -56,7 +60,13 @@ class Policy:
         site, legs = image.site, self.balance.legs
         rows = sorted(legs, key=lambda d: site[im.DEVICE_RANK + d] * im.DEVICES + d)
         offered = [d for d in rows if takes_offer(site, d)]
-        self._offered = [Offered(image, d, legs[d], charge_ma) for d in offered]
+        sun = (
+            int(settings["owner.sun_start_s"] * 1000),
+            int(settings["owner.sun_stop_s"] * 1000),
+            int(settings["owner.sun_start_w"]),
+            int(settings["owner.sun_stop_w"]),
+        )
+        self._offered = [Offered(image, d, legs[d], charge_ma, sun) for d in offered]
         self._converters = [Converter(image, d, legs[d]) for d in rows if d not in offered]
         self._takers = self._offered + self._converters
         self._sharing = Sharing(self._offered, self._converters)
@@ -66,6 +76,7 @@ class Policy:
             if site[im.POINT_DEVICE + point] >= 0
         ]
         self._configured = settings["owner.goal"]
+        self.goal = GOALS[0]
         self.set_goal(self._configured)
 
     # --- what a person sets ----------------------------------------------------------------
@@ -74,9 +85,11 @@ class Policy:
         """Follow another goal; wishes set by hand end."""
         for row in GOALS:
             if row[0] == name:
-                self.goal = row
                 for taker in self._takers:
                     taker.hand = None
+                if row is not self.goal:
+                    self.goal = row
+                    self._stand_still()
                 return
         raise ValueError("goal: {} is not one of {}".format(name, ", ".join(r[0] for r in GOALS)))
 
@@ -147,6 +160,7 @@ class Policy:
             self._decide(dt_ms)
         else:
             self.balance.house_w = None
+            self._stand_still()
             for taker in self._takers:
                 taker.set(None, WHY_OFF_GRID)
         for taker in self._takers:
@@ -161,6 +175,11 @@ class Policy:
         seq = requests[im.MARKET_SEQ + device]
         requests[im.MARKET_SEQ + device] = seq + 1 if seq < im.AGE_MAX_MS else 0
         self.reasons[device] = taker.why
+        self.left_s[device] = -(-taker.left_ms() // 1000)
+
+    def _stand_still(self):
+        for offered in self._offered:
+            offered.still()
 
     def _decide(self, dt_ms):
         """The goal for all; then what is set by hand, and the reserve."""
@@ -181,7 +200,7 @@ class Policy:
             return
         for offered in self._offered:
             if car == "surplus":
-                offered.on = False
+                offered.turn(0, dt_ms)
                 offered.set(None, WHY_METER)
             else:
                 offered.set(offered.most_ma if car == "full" else 0, WHY_GOAL)

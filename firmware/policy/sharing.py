@@ -46,9 +46,11 @@ class Sharing:
         promised_w = spare_w = max(watts, 0)
         for rank in self._ranks:
             for each in self._offered + self._converters:
-                if each.rank == rank and each.by_hand() and each.draw_w > 0:
-                    promised_w -= each.draw_w
-                    spare_w -= each.draw_w
+                if each.rank == rank and each.by_hand():
+                    if each in self._offered:
+                        each.turn(promised_w, dt_ms)  # so that it goes on by the sun
+                    promised_w -= max(each.draw_w, 0)
+                    spare_w -= max(each.draw_w, 0)
             offered = [o for o in self._offered if o.rank == rank and not o.by_hand()]
             room_w = sum([c.able_w(False) for c in takers if c.rank == rank])
             promised_w = _offer(offered, promised_w, room_w, dt_ms)
@@ -68,15 +70,14 @@ def _offer(offered, left_w, room_w, dt_ms):
     able = [each for each in offered if each.able()]
     rest_w = left_w
     for each in sorted(able, key=_turn_of):
-        enough = each.least_w <= rest_w
-        rest_w -= each.least_w if enough else 0
-        each.turn(enough, dt_ms)
+        each.turn(rest_w, dt_ms)
+        rest_w -= min(each.least_w, rest_w) if each.on or each.enough else 0
     rooms = [each.most_w - each.least_w if each.on and each.enough else 0 for each in able]
     for each, part_w in zip(able, spread(rest_w, rooms + [room_w])):
         left_w -= each.give(each.least_w + part_w, dt_ms)
     for each in offered:
         if each not in able:
-            each.turn(each.least_w <= left_w, dt_ms)
+            each.turn(left_w, dt_ms)
             each.give(left_w, dt_ms)
     return left_w
 

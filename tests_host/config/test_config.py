@@ -74,12 +74,14 @@ MAY = {"devices.1.relieves": True}
 UNMEASURED: dict[str, Any] = {"nodes.0.instrument": "none", "meters": []}
 
 
-def load(changes: dict[str, Any] | None = None) -> tuple[config.Config, im.Image]:
+def load(
+    changes: dict[str, Any] | None = None, board: SimpleNamespace = BOARD
+) -> tuple[config.Config, im.Image]:
     """Load GOOD with values at dotted paths replaced (None removes)."""
     document = json.loads(json.dumps(GOOD))
     change(document, changes or {})
     image = im.Image()
-    return config.load(json.dumps(document), image, BOARD), image
+    return config.load(json.dumps(document), image, board), image
 
 
 def change(document: Any, changes: dict[str, Any]) -> None:

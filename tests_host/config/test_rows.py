@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from firmware import image as im
-from tests_host.config.test_config import ANSWERS, GATEWAY, GOOD, LEGS, column, load
+from tests_host.config.test_config import ANSWERS, GATEWAY, GOOD, LEGS, column, load, rights
 
 
 def test_a_device_s_row_is_its_place_in_the_list() -> None:
@@ -56,6 +56,34 @@ def test_two_converters_need_a_name_for_the_one_that_forms() -> None:
     assert "island.device: is missing, needs one of car, battery" in loaded.errors
     loaded, _ = load(two)
     assert not [error for error in loaded.errors if error.startswith("island")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (GATEWAY | {"devices.0.contactor": None, "points": None}, "[0].contactor: is missing"),
+        (GATEWAY | {"devices.0.contactor": None}, "devices[0].contactor: is missing"),
+        ({"devices": [GOOD["devices"][1] | {"owns_pilot": True, "behind": "both"}],
+          "points": None, "nodes.1.instrument": "none"}, "devices[0].contactor: is missing"),
+        ({"devices.1.behind": "car"}, "devices[1].owns_pilot: must be true of a gateway"),
+    ],
+)  # fmt: skip
+def test_a_gateway_that_could_never_deliver_is_refused(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    """It was accepted, told W, and its contactor never closed."""
+    loaded, _ = load(changes)
+    assert any(sentence in error for error in loaded.errors), loaded.errors
+    assert all("devices[" in e or "points[" in e for e in loaded.errors)
+
+
+def test_a_board_without_a_contactor_has_none_to_name() -> None:
+    """And a car's own inverter has the point's."""
+    alone = GATEWAY | {"devices.0.contactor": None, "points": None}
+    loaded, _ = load(alone, rights(can_own_contactor=False))
+    assert loaded.errors == []
+    loaded, _ = load({"devices.1.behind": "car", "devices.1.may_discharge": False})
+    assert loaded.errors == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,16 @@ from tests_host.ledger.flash import Flash, blank
 from tests_host.ledger.walk import SECTORS, Board
 
 ROWS = (3, 1)  # of the points' devices
-OWNER = {"goal": "charge", "charge_a": 16, "charge_w": 0, "discharge_w": 0}
+OWNER = {
+    "goal": "charge",
+    "charge_a": 16,
+    "charge_w": 0,
+    "discharge_w": 0,
+    "sun_start_s": 60,
+    "sun_stop_s": 180,
+    "sun_start_w": 0,
+    "sun_stop_w": 0,
+}
 
 
 def house() -> im.Image:

@@ -222,7 +222,16 @@ def test_the_owners_commands_and_no_others(
     from firmware.policy import Policy
 
     image = make_site()
-    owner = {"goal": "hold", "charge_a": 16, "charge_w": 3000, "discharge_w": 2500}
+    owner = {
+        "goal": "hold",
+        "charge_a": 16,
+        "charge_w": 3000,
+        "discharge_w": 2500,
+        "sun_start_s": 60,
+        "sun_stop_s": 180,
+        "sun_start_w": 0,
+        "sun_stop_w": 0,
+    }
     policy = Policy(image, {"owner." + key: value for key, value in owner.items()})
     commands = Commands(image, policy, names_of(image))
     made = console(chip, image)

@@ -108,7 +108,16 @@ class House:
     def __init__(self, devices: list[Each], goal: str) -> None:
         self.devices = devices
         self.image = image_of(devices)
-        owner = {"goal": goal, "charge_a": 80, "charge_w": 6_000, "discharge_w": 6_000}
+        owner = {
+            "goal": goal,
+            "charge_a": 80,
+            "charge_w": 6_000,
+            "discharge_w": 6_000,
+            "sun_start_s": 60,
+            "sun_stop_s": 180,
+            "sun_start_w": 0,
+            "sun_stop_w": 0,
+        }
         self.policy = Policy(self.image, {"owner." + key: owner[key] for key in owner})
 
     def wish(self, each: Each) -> int:

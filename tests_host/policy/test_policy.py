@@ -23,6 +23,10 @@ OWNER = {
     "owner.charge_a": 16,
     "owner.charge_w": 3000,
     "owner.discharge_w": 2500,
+    "owner.sun_start_s": 60,
+    "owner.sun_stop_s": 180,
+    "owner.sun_start_w": 0,
+    "owner.sun_stop_w": 0,
 }
 
 

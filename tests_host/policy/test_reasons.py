@@ -37,6 +37,15 @@ def clouds(image: im.Image, p: Policy) -> None:
     image.readings[im.NODE_W] = 0
 
 
+def clouds_gone(image: im.Image, p: Policy) -> None:
+    clouds(image, p)
+    image.readings[im.DEVICE_MA + EVSE * im.LEGS] = image.readings[im.NODE_W] = 6_000
+    for _ in range(190):
+        p.step(1000)
+    image.readings[im.DEVICE_MA + EVSE * im.LEGS] = 0
+    sun(image, p)
+
+
 def less(image: im.Image, _: Policy) -> None:
     image.readings[im.NODE_W] = -500
 
@@ -76,4 +85,5 @@ REASONS = (
     ("holds", EVSE, clouds, 30),
     ("before", INVERTER, all_to_the_car, 1),
     ("reserve", INVERTER, low, 1),
+    ("rests", EVSE, clouds_gone, 30),
 )

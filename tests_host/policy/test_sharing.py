@@ -35,8 +35,8 @@ MISTAKES = (
     ("sharing", "left_w -= each.give(", "each.give("),
     ("sharing", "spare_w -= each.draw_w", "spare_w -= 0"),
     ("sharing", "promised_w -= spare_w - left_w", "pass"),
-    ("sharing", "each.least_w <= rest_w", "rest_w > 0"),
-    ("sharing", "rest_w -= each.least_w if enough else 0", "pass"),
+    ("sharing", "each.turn(rest_w, dt_ms)", "each.turn(rest_w and each.least_w, dt_ms)"),
+    ("sharing", "rest_w -= min(each.least_w, rest_w) if each.on or each.enough else 0", "pass"),
     ("sharing", "left_w -= more_w", "pass"),
     (
         "takers",

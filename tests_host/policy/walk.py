@@ -14,6 +14,10 @@ OWNER = {
     "owner.charge_a": 16,
     "owner.charge_w": 3_000,
     "owner.discharge_w": 2_500,
+    "owner.sun_start_s": 60,
+    "owner.sun_stop_s": 180,
+    "owner.sun_start_w": 0,
+    "owner.sun_stop_w": 0,
 }
 WISHES = (im.MARKET_LOW, im.MARKET_HIGH, im.MARKET_TTL_MS, im.MARKET_SEQ)
 

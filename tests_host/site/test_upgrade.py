@@ -94,6 +94,11 @@ SMALL: dict[str, Any] = {
         ({"evse": {"node": "service", "legs": "all"}}, "evse.legs: 'all' is not"),
         ({"evse": {"node": "service", "max_amps": 16}}, "evse.max_amps: unknown option"),
         ({"topology": "T2", "evse": {"node": "service"}}, "inverter: is missing"),
+        ({"topology": "T2", "inverter": {"node": "service"}}, "evse: is missing"),
+        (
+            {"topology": "T2", "evse": {"max_a": 16}, "inverter": {"node": "service"}},
+            "evse: is missing",
+        ),
         (
             {"topology": "T2", "evse": {"node": "service"}, "inverter": {"node": "garage"}},
             "evse.node: is not inverter.node",

@@ -46,6 +46,8 @@ def upgrade(site: Json) -> tuple[Json, list[str]]:
         remarks.append("evse had no node, so it was none: left out")
     if inverter and not has_inverter:
         remarks.append("inverter had no node, so it was none: left out")
+    if gateway and has_inverter and not has_evse:
+        raise Strange("evse: is missing, a T2 site's contactor is in the circuit of its inverter")
     if gateway and has_evse and not has_inverter:
         raise Strange("inverter: is missing, a T2 site is a gateway with an inverter")
     if gateway and has_evse and evse["node"] != inverter["node"]:

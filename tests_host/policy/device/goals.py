@@ -22,6 +22,10 @@ policy = Policy(
         "owner.charge_a": 13.5,
         "owner.charge_w": 2000,
         "owner.discharge_w": 900,
+        "owner.sun_start_s": 60,
+        "owner.sun_stop_s": 180,
+        "owner.sun_start_w": 0,
+        "owner.sun_stop_w": 0,
     },
 )
 said = []
