@@ -155,11 +155,10 @@ class Policy:
                     taker.hand = None
         for authorisation in self._authorisations:
             authorisation.step(dt_ms)
+        self.balance.step()
         if self.image.commands[im.ISLAND_STATE] == im.ISLAND_GRID:
-            self.balance.step()
             self._decide(dt_ms)
         else:
-            self.balance.house_w = None
             self._stand_still()
             for taker in self._takers:
                 taker.set(None, WHY_OFF_GRID)

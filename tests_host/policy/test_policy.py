@@ -211,8 +211,10 @@ def test_nothing_is_wished_while_islanded() -> None:
     image = site()
     p = policy(image, "charge")
     image.commands[im.ISLAND_STATE] = im.ISLAND_ISLANDED
+    image.readings[im.DEVICE_W + INVERTER] = -700
     p.step(1000)
     assert (car(image), battery(image)) == ((0, 0, 0), (0, 0, 0))
+    assert p.state()["house_w"] == 700, "what it carries is known all the same"
 
 
 def balance(load_w: int, meter_s: int, reading_s: int, response_s: int, p: Policy) -> list[int]:

@@ -112,7 +112,7 @@ def test_it_shows_what_is_and_it_lives(page: Page) -> None:
     until(lambda: "W" in page.text("#grid-w"), "the house meter has spoken")
     grid_w = figure_w(page.text("#grid-w"))
     assert abs(grid_w - page.box.truth["grid_w"]) < 300
-    until(lambda: page.text("#house-title") == "Sun to spare", "at half past ten in June")
+    until(lambda: page.text("#house-title") == "Left over", "at half past ten in June")
     assert page.text(CAR + ".big") == "0 W", "an open contactor carries nothing but noise"
     page.says(CAR, "car plugged in")
     until(lambda: "50 %" in page.text(BATTERY + ".big"), "the inverter has spoken")

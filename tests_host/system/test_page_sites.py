@@ -225,3 +225,39 @@ def test_what_is_not_known_is_said(browser: WebDriver, told: Told) -> None:
         assert "–" in card and "no reading for 5 s" in card
     assert texts(browser, "#grid-w") == ["–"] and texts(browser, "#house-w") == ["–"]
     assert "no reading for 9 s" in texts(browser, "#grid-note")[0]
+
+
+@pytest.mark.parametrize(
+    ("house_w", "sources", "title", "figure", "said"),
+    [
+        (420, False, "House", "420 W", ""),
+        (420, True, "House", "420 W", "less what its sources give"),
+        (-28, True, "House", "0 W", "less what its sources give"),  # a night's noise is no sun
+        (-28, False, "House", "0 W", ""),
+        (-2_400, True, "Left over", "2.4 kW", ""),
+        (-2_400, False, "Left over", "2.4 kW", "something feeds in that the site does not name"),
+        (None, True, "House", "–", ""),
+    ],
+)
+def test_the_house_is_the_policy_s_balance(
+    browser: WebDriver, told: Told, house_w: int, sources: bool, title: str, figure: str, said: str
+) -> None:
+    """Whatever nodes and devices would sum up to; and nothing is called the sun's."""
+    state = small() | {"policy": {"goal": "self", "text": "x", "house_w": house_w, "wishes": {}}}
+    state["site"]["sources"] = sources
+    opened(browser, told, state)
+    assert (texts(browser, "#house-title"), texts(browser, "#house-w")) == ([title], [figure])
+    assert texts(browser, "#house-note")[0].startswith(said)
+    assert ("sources" in said or "feeds" in said) == bool(said)
+    assert "Sun" not in browser.find_element(By.ID, "figures").text
+
+
+def test_a_converter_told_to_deliver_is_granted_something(browser: WebDriver, told: Told) -> None:
+    """In the direction that it is told, also before it does."""
+    state = small()
+    state["devices"]["inverter"] |= {
+        "w": 0, "setpoint_w": -900, "grant_low_w": -3_000, "grant_high_w": 0,
+    }  # fmt: skip
+    opened(browser, told, state)
+    card = browser.find_element(By.CSS_SELECTOR, '#devices [data-device="inverter"]').text
+    assert "0 W of 3.0 kW" in card and "nothing granted" not in card
