@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests_host.twin.referee_goals import TABLE as GOALS_TABLE
 from tests_host.twin.referee_island import TABLE as ISLAND_TABLE
 from tests_host.twin.referee_kit import (
     CHARGING,
@@ -30,7 +31,7 @@ from tests_host.twin.referee_table import TABLE as RULE_TABLE
 from tools.twin.referee import RULES, Referee, documentation, obedience, panel
 from tools.twin.referee.case import Case
 
-TABLE = RULE_TABLE | ISLAND_TABLE | SUPPLY_TABLE | QUALITY_TABLE | POINT_TABLE
+TABLE = RULE_TABLE | ISLAND_TABLE | SUPPLY_TABLE | QUALITY_TABLE | POINT_TABLE | GOALS_TABLE
 
 
 def outcome(referee: Referee, rule: type) -> list[str]:
@@ -100,5 +101,6 @@ def test_summary_is_json_with_times_rules_and_figures() -> None:
 
 def test_documentation_names_every_rule() -> None:
     text = "\n".join(documentation())
-    kinds = ("INV-", "safety §", "rule ")  # docs/safety.md, or docs/architecture.md
+    # docs/safety.md, or docs/architecture.md, or owner.goal of docs/reference.md
+    kinds = ("INV-", "safety §", "rule ", "goal")
     assert all(rule.title in text and rule.inv.startswith(kinds) for rule in RULES)

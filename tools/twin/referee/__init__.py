@@ -14,6 +14,7 @@ from typing import Any
 from tools.tables import markdown
 from tools.twin.referee import (
     case,
+    goals,
     island,
     lasting,
     names,
@@ -46,6 +47,7 @@ RULES: tuple[type[Rule], ...] = (
     *obedience.RULES,
     *promises.RULES,
     *lasting.RULES,
+    *goals.RULES,
 )
 MOST_LISTED = 50  # a run that goes wrong for hours need not say so a thousand times
 

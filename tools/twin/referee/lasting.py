@@ -152,7 +152,7 @@ def _owner(case: Case, found: list[Limit], event: Event, command: str) -> None:
     about = [d for d in _commanded(case) if d.kind in kinds[command]]
     for device in about:
         _end(found, "owner", device, event.at_s)
-    if not _delivered(case, event.at_s):
+    if not delivered(case, event.at_s):
         return
     if command == "goal" and value == "hold":
         for device in about:
@@ -174,7 +174,7 @@ def _end(found: list[Limit], who: str, device: Device, at_s: float) -> None:
             limit.end_s = min(limit.end_s, at_s)
 
 
-def _delivered(case: Case, at_s: float) -> bool:
+def delivered(case: Case, at_s: float) -> bool:
     """The broker is up, and the controller on it."""
     since_s = OWNER_S
     for event in case.events:
