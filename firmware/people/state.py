@@ -178,20 +178,10 @@ class State:
             "legs": site[im.LEG_COUNT],
             "nominal_mv": site[im.NOMINAL_MV],
             "nominal_mhz": site[im.NOMINAL_MHZ],
-            "sources": self._has_sources(),
             "config_errors": list(self.errors),
             "wall_min": None if wall < 0 else wall,
             "time": wall_text(wall),
         }
-
-    def _has_sources(self):
-        """Something on the site gives power, whether islet commands it or not."""
-        site = self.image.site
-        for node in range(site[im.NODE_COUNT]):
-            if site[im.NODE_SOURCE_MA + node]:
-                return True
-        kinds = [site[im.DEVICE_KIND + device] for device in self.names.devices()]
-        return im.KIND_SOURCE in kinds
 
     def _why(self):
         """The one sentence that matters most now."""

@@ -137,6 +137,7 @@ class Policy:
             "goal": self.goal[0],
             "text": self.goal[4],
             "house_w": self.balance.house_w,
+            "sources": self.balance.has_sources(),
             "wishes": wishes,
             "reasons": {self._name(t.device): WHY_NAMES[t.why] for t in self._takers},
         }

@@ -47,6 +47,17 @@ class Balance:
             if site[im.DEVICE_KIND + device] in WANTS and site[im.DEVICE_NODE + device] >= 0
         }
 
+    def has_sources(self):
+        """Something on the site gives power, and house_w is less that."""
+        site = self._image.site
+        for device in range(im.DEVICES):
+            if site[im.DEVICE_KIND + device] == im.KIND_SOURCE:
+                return True
+        for node in range(site[im.NODE_COUNT]):
+            if site[im.NODE_SOURCE_MA + node]:
+                return True
+        return False
+
     def step(self):
         """Follow what the house draws by itself."""
         site, readings = self._image.site, self._image.readings

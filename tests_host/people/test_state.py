@@ -46,9 +46,6 @@ def test_sections_and_their_rows_agree(site: im.Image) -> None:
 def test_contents(site: im.Image) -> None:
     state = published(site)
     assert state["site"]["time"] == "2025-09-14T08:00Z"
-    assert state["site"]["sources"] is False
-    site.site[im.NODE_SOURCE_MA + 1] = 10_000
-    assert published(site)["site"]["sources"] is True
     assert state["nodes"][0]["ma"] == [0, 24_000, 0]
     assert state["nodes"][0]["limit_ma"] == 25_000
     assert state["nodes"][1]["ma"] is None and state["nodes"][1]["age_ms"] is None

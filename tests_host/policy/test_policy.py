@@ -337,6 +337,18 @@ def test_a_gateway_behind_a_contactor_counts_once(house_w: int) -> None:
     assert car(image) == (0, 0, 0), "the row before it is none of its"
 
 
+def test_whether_anything_feeds_in_is_said() -> None:
+    """Nobody measures the sun, so the house is less that."""
+    image = site()
+    p = policy(image, "self")
+    assert p.state()["sources"] is False
+    image.site[im.NODE_SOURCE_MA + 2] = 10_000
+    assert p.state()["sources"] is True
+    image.site[im.NODE_SOURCE_MA + 2] = 0
+    image.site[im.DEVICE_KIND + INVERTER] = im.KIND_SOURCE
+    assert p.state()["sources"] is True
+
+
 def test_a_silent_device_is_not_guessed() -> None:
     """Nobody knows what is left over beside one whose draw nobody knows."""
     image = site()

@@ -243,8 +243,8 @@ def test_the_house_is_the_policy_s_balance(
     browser: WebDriver, told: Told, house_w: int, sources: bool, title: str, figure: str, said: str
 ) -> None:
     """Whatever nodes and devices would sum up to; and nothing is called the sun's."""
-    state = small() | {"policy": {"goal": "self", "text": "x", "house_w": house_w, "wishes": {}}}
-    state["site"]["sources"] = sources
+    policy = {"goal": "self", "text": "x", "house_w": house_w, "sources": sources, "wishes": {}}
+    state = small() | {"policy": policy}
     opened(browser, told, state)
     assert (texts(browser, "#house-title"), texts(browser, "#house-w")) == ([title], [figure])
     assert texts(browser, "#house-note")[0].startswith(said)
