@@ -81,9 +81,10 @@ class Offered(Taker):
     An account instead of timers that a blip resets. Off, enough counts towards the start, and a
     second of shade takes three off. On, a second at its least with too little counts towards the
     stop, and three of enough take one off. What a stop has counted is owed: the next start waits
-    for so much more sun; half of the sun it then charges by repays it, and it is forgotten in
-    twenty times as long. So of all seconds it is on the grid pays for at most one stop's worth,
-    a twentieth of the time off, and half as many as the sun pays for."""
+    for so much more sun, half of the sun it then charges by repays it, and it is forgotten in
+    twenty times as long. So the seconds that the grid pays for are at most a stop's worth more
+    than those of sun it has waited for, half of those the sun pays for, and a twentieth of those
+    it stands still."""
 
     def __init__(self, image, device, legs, most_ma, sun):
         super().__init__(image, device, legs)

@@ -28,6 +28,7 @@ class Point:
     offers: deque[int] = field(init=False, default_factory=lambda: deque([0] * LATE_S, LATE_S))
     starts: list[int] = field(init=False, default_factory=list)
     offered_s: int = field(init=False, default=0)
+    waited_s: int = field(init=False, default=0)  # for its least, which was there
 
     @property
     def least_w(self) -> int:
@@ -91,6 +92,7 @@ def play(sun: Sun, seconds: int, *points: Point, pause_s: int = 300, **owner: in
             if offer_ma and not point.offers[-1]:
                 point.starts.append(second)
             point.offered_s += offer_ma > 0
+            point.waited_s += not offer_ma and left_w >= point.least_w
             point.offers.append(offer_ma)
     return run
 

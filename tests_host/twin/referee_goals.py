@@ -99,6 +99,15 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
         [
             ("by the sun", SUN, lambda: flows(0, 400, -4000, 4000)),
             ("holds, and stops", SUN, lambda: day(1800, 900, 180, 2)),
+            (
+                "waits for as much sun",
+                SUN,
+                lambda: [
+                    *day(600, 10, 180, 1),
+                    *flows(646, 886, -7000),
+                    *flows(886.5, 1066, 500, LEAST_W),
+                ],
+            ),
             ("shade by the minute", SUN, lambda: day(60, 45, 15, 30)),
             ("late", SUN, lambda: [*flows(0, 60, -9000, 9000), *flows(60.5, 72, 0, 9000)]),
             (

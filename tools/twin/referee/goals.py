@@ -179,7 +179,8 @@ class BySun(OfGoal):
         "Goal solar: what cars and converters draw beyond what the house left over (100 W and 8 % "
         "of it, owner.sun_stop_w) is the grid's. Of that the points' least for owner.sun_stop_s "
         "and a quarter more is permitted in all; charging by the sun alone gives back half of "
-        "their least, standing still a twentieth. No converter delivers."
+        "their least, standing still a twentieth, and beside sun enough for one all of it, since "
+        "that went to the grid. No converter delivers."
     )
     GOALS = ("solar",)
 
@@ -187,7 +188,8 @@ class BySun(OfGoal):
         super().__init__(case)
         self._spare = Extreme(self.late_s)
         volts, told = case.nominal_v, case.told
-        self._least_w = sum(LEAST_A * volts * told.legs(point.name) for point in self.points)
+        leasts = [LEAST_A * volts * told.legs(point.name) for point in self.points]
+        self._least_w, self._least_one_w = sum(leasts), min(leasts, default=math.inf)
         self._most_ws = 1.25 * self._least_w * told.at("owner.sun_stop_s", STOP_S)
         # nothing but delays of a converter
         self._most_ws += sum(0.1 * device.rating_w * self.late_s for device in self.converters)
@@ -209,7 +211,9 @@ class BySun(OfGoal):
             self.grid_ws = min(self.grid_ws + grid_w * m.dt_s, self._most_ws)
         else:
             by = BY_SUN if cars_w > OVER_W else BY_REST
-            self.grid_ws = max(0.0, self.grid_ws - self._least_w / by * m.dt_s)
+            waits = cars_w <= OVER_W and -self.house_w(m) >= self._least_one_w
+            back_w = self._least_w if waits else self._least_w / by
+            self.grid_ws = max(0.0, self.grid_ws - back_w * m.dt_s)
         if grid_w > self._more_w and self.grid_ws >= self._most_ws:
             text = f"charging {drawn_w:.0f} W, {spare_w:.0f} W are left over, "
             yield Wrong("grid", f"{text}{self.grid_ws / 3600:.0f} Wh of the grid so far")
