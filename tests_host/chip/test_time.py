@@ -149,14 +149,12 @@ import hostlink
 from machine import Timer
 class Wall:
     us = 0
-    def ticks_us(self):
+    def time_ns(self):
         self.us += 700          # so long does each look at the clock take
-        return self.us & 0x3FFFFFFF
-    def ticks_diff(self, a, b):
-        return a - b
+        return self.us * 1000
 wall = Wall()
 hostlink.utime = wall
-hostlink._wall_ticks = hostlink._wall_us = 0
+hostlink._wall_us = 0
 hits = []
 Timer(period=10, callback=lambda t: hits.append((hostlink.now_ms(), wall.us)))
 class Ready:
@@ -183,3 +181,13 @@ def test_in_real_time_interrupts_come_though_a_socket_is_always_ready(work_us: i
     in_order, late_us, many = twin.stdout.split()
     assert (in_order, many) == ("True", "True")
     assert int(late_us) <= work_us + 20_000
+
+
+def test_what_the_pc_is_late_the_house_stands_still() -> None:
+    """A turn of the loop that takes two seconds of the wall clock takes 20 ms of the house's, and
+    the interpreter's own clock is the house's."""
+    script = LIVE.format(work_us=2_000_000) + "import time\nprint(time.ticks_ms())"
+    twin = run(script, quit_us=2_000_000, env={"ISLET_SPEED": "1"})
+    in_order, _, turns, ticks_ms = twin.stdout.split()
+    assert in_order == "True" and turns == "False", "20 ms a turn"
+    assert 800 <= int(ticks_ms) <= 830

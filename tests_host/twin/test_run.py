@@ -224,8 +224,16 @@ def test_the_firmware_runs_in_its_house_twice_the_same(tmp_path):
     assert record.replay_micropython(recording).difference is None
 
 
-@pytest.mark.parametrize(("length", "code"), [((), 0), (("--seconds", "60"), 130)])
-def test_ctrl_c_in_real_time_ends_cleanly_and_leaves_nothing(tmp_path, length, code):
+@pytest.mark.parametrize(
+    ("length", "code", "ends"),
+    [
+        ((), 0, (signal.SIGINT,)),
+        (("--seconds", "60"), 130, (signal.SIGTERM,)),
+        ((), 0, (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)),  # a closed terminal
+    ],
+)
+def test_whatever_ends_it_in_real_time_ends_it_cleanly(tmp_path, length, code, ends):
+    """Ctrl-C, kill, a closed terminal: no process and no file is left."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.twin", *length],
         cwd=ROOT,
@@ -241,10 +249,11 @@ def test_ctrl_c_in_real_time_ends_cleanly_and_leaves_nothing(tmp_path, length, c
         assert line.startswith("islet: page at http://127.0.0.1:")
         time.sleep(1)
         assert len(processes_of(tmp_path)) >= 3  # twin, chip, broker
-        os.killpg(process.pid, signal.SIGINT)
+        for each in ends:
+            os.killpg(process.pid, each)
         out, err = process.communicate(timeout=30)
         assert process.returncode == code
-        assert err == "islet: ended\n" and out == ""
+        assert err.endswith("islet: ended\n") and out == "" and "Traceback" not in err
         assert list(tmp_path.iterdir()) == []
         assert processes_of(tmp_path) == []
     finally:
@@ -257,3 +266,30 @@ def test_a_run_in_real_time_of_some_seconds_ends_with_the_summary():
     assert "Traceback" not in done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert summary["speed"] == "1" and 20 <= summary["steps"] <= 32
+
+
+def test_a_late_pc_makes_the_house_stand_still_and_no_trip(tmp_path):
+    """The chip's process gets no processor for 0.8 s, twice: the firmware is not late for that."""
+    log = tmp_path / "events"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.twin", "--seconds", "4", "--events", str(log)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the page
+    for _ in range(2):
+        time.sleep(1.2)
+        for pid, command in processes_of(tmp_path):
+            if "micropython" in command:
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.8)
+                os.kill(pid, signal.SIGCONT)
+    out, err = process.communicate(timeout=60)
+    summary = json.loads(out.splitlines()[-1])
+    assert summary["stood_still_s"] >= 1.2 and "this PC was late" in err
+    assert summary["steps"] >= 38, "each 100 ms of the house was decided on"
+    assert "stale_permit" not in log.read_text()

@@ -3,11 +3,13 @@
 """The loop is the same in real and virtual time: the chip asks, the session answers.
 
 At SPEED=max the chip asks as fast as it can; at SPEED=1 it waits for the wall clock before it
-asks, and serial line and broker are real. An emulated chip is on virtual time at both; at SPEED=1
-it is kept from running ahead of the wall clock, and falls behind when it has to. Exit codes: 0 all
-well, 1 the referee or an expectation found something, 2 the run itself failed, 130 ended by Ctrl-C
-before its time. A run in real time without a length has no other end than Ctrl-C, so that is 0
-there (and `make` stays silent).
+asks, and serial line and broker are real. Where this PC is late, the house stands still: nothing
+happens in it that the firmware had no chance to see, and how long it stood is said. An emulated
+chip is on virtual time at both; at SPEED=1 it is kept from running ahead of the wall clock, and
+falls behind when it has to. Exit codes: 0 all well, 1 the referee or an expectation found
+something, 2 the run itself failed, 130 ended by Ctrl-C, a signal or a closed terminal before its
+time. A run in real time without a length has no other end than those, so that is 0 there (and
+`make` stays silent).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -39,6 +41,7 @@ RESTART_CODES = {75: "watchdog", 76: "reset"}
 OBSERVE_US = 100_000
 REFUSAL = "configuration: "  # the firmware's log begins so for each error in the site
 FINDING, FAILED, INTERRUPTED = 1, 2, 130
+STOOD_S = 0.5  # a PC so late is told of
 NEVER_DECIDED = {"t_s": 0.0, "rule": "run", "text": "the firmware took no control step"}
 
 
@@ -132,6 +135,7 @@ class Run:
         self._recorder: record.Recorder | None = None
         self._chip: Chip | None = None
         self._begin = time.monotonic()
+        self._behind_s = self._least_s = self._told_s = 0.0  # the house, behind the wall clock
 
     def go(self) -> int:
         try:
@@ -186,6 +190,7 @@ class Run:
             if not self._on_screen():
                 print(f"islet: {text}", file=self._err, flush=True)
         self._begin = time.monotonic()
+        self._least_s = float("inf")
         self._loop(display)
         summary = self._summary()
         if options.picture is not None:
@@ -222,6 +227,8 @@ class Run:
                     continue
                 self._chip.send(answer)
                 self._catch_up()
+                if not self._virtual and not self._scene.emulated:
+                    self._note_late(session.now_us)
                 if session.over:
                     continue
                 if self._virtual or self._scene.emulated:
@@ -240,6 +247,20 @@ class Run:
         ahead_s = now_s - (time.monotonic() - self._begin)
         if ahead_s > 0:
             time.sleep(ahead_s)
+
+    def _note_late(self, now_us: int) -> None:
+        """What the house stood still for a busy PC."""
+        gone_s = time.monotonic() - self._begin - now_us / 1e6
+        self._least_s = min(self._least_s, gone_s)
+        self._behind_s = gone_s - self._least_s
+        late_s = self._behind_s - self._told_s
+        if late_s < STOOD_S:
+            return
+        text = f"this PC was late: the house stood still for {late_s:.1f} s"
+        self.log.add(now_us, "run", text)
+        if not self._told_s and not self._on_screen():
+            print(f"islet: {text}, and does so whenever it is", file=self._err, flush=True)
+        self._told_s = self._behind_s
 
     def _restart(self, cause: str) -> None:
         session = self._scene.session
@@ -340,19 +361,22 @@ class Run:
             "steps": self._image.steps,
             "events": self.log.count,
             "events_sha256": self.log.sha256,
+            **({} if self._virtual else {"stood_still_s": round(self._told_s, 1)}),
             **judged,
         }
 
     def _interrupted(self) -> int:
         remarks = f", {self._judged} remarks of the referee" if self._judged else ""
         begin = "\r" if self._err.isatty() else ""  # over the ^C
-        print(f"{begin}islet: ended{remarks}", file=self._err, flush=True)
+        with suppress(OSError):  # a terminal that was closed
+            print(f"{begin}islet: ended{remarks}", file=self._err, flush=True)
         return 0 if self.options.seconds is None and not self._virtual else INTERRUPTED
 
     def _complain(self, text: str, tail: str) -> None:
-        if tail:
-            print(tail, file=self._err)
-        print(f"islet: {text}", file=self._err, flush=True)
+        with suppress(OSError):  # a terminal that was closed
+            if tail:
+                print(tail, file=self._err)
+            print(f"islet: {text}", file=self._err, flush=True)
 
     # --- what people see --------------------------------------------------------------------
 
@@ -375,7 +399,7 @@ class Run:
     def _speed(self) -> str:
         if self._virtual:
             return "max"
-        if not self._scene.emulated:
+        if not self._scene.emulated and not self._told_s:
             return "×1"
         passed_s = time.monotonic() - self._begin
         return f"×{times(self._scene.session.now_us / 1e6 / passed_s)}" if passed_s > 1 else "×1"

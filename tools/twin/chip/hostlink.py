@@ -30,6 +30,7 @@ from micropython import const
 _REBASE_US = const(500_000_000)  # times count from a moving origin, so that they stay small
 
 _SECTIONS = ("site", "readings", "requests", "commands", "trips")
+_LATE_US = const(20_000)  # the wall clock may be ahead by so much; a busy PC's is by seconds
 _MAX_IDLE = const(100_000)  # polls without time passing before we call it a busy loop
 
 is_virtual = os.getenv("ISLET_SPEED") != "1"
@@ -131,7 +132,7 @@ def run(due, waiter=None):
         raise RuntimeError("an interrupt handler cannot wait")
     _running = True
     start_us = now_us
-    late_us = 0 if is_virtual else _passed_us()  # what the wall clock is ahead by
+    late_us = 0 if is_virtual else _passed_us(_LATE_US)  # what the wall clock is ahead by
     try:
         while True:
             if _ended is not None:
@@ -195,27 +196,34 @@ def _advance_virtual(target, waiter):
     now_us = target
 
 
-def _passed_us():
-    """By how much the wall clock is ahead of us."""
-    global _wall_us, _wall_ticks
-    ticks = utime.ticks_us()
-    _wall_us += utime.ticks_diff(ticks, _wall_ticks)
-    _wall_ticks = ticks
-    return _wall_us - _base_ms * 1000 - now_us
+def _passed_us(most_us):
+    """By how much the wall clock is ahead of the house. What is beyond `most_us` this PC was late
+    and the firmware could see nothing of it: the house held still."""
+    global _wall_us
+    ahead_us = utime.time_ns() // 1000 - _wall_us - _base_ms * 1000 - now_us
+    if ahead_us > most_us or ahead_us < 0:  # or somebody set the clock back
+        kept_us = most_us if ahead_us > 0 else 0
+        _wall_us += ahead_us - kept_us
+        return kept_us
+    return ahead_us
 
 
 def _advance_real(target, waiter):
-    """Wait for the wall clock or a file; we never run ahead of it, and catch up when late."""
+    """Wait for the wall clock or a file. The interpreter's clock is the house's here, too."""
     global now_us
-    while True:
-        left = target - now_us - _passed_us()
-        if left <= 0:
-            now_us = target
-            return
+    start_us = now_us
+    ahead_us = _passed_us(_LATE_US)
+    ready = False
+    while not ready and now_us + ahead_us < target:
+        left_us = target - now_us - ahead_us
         poller = _sleeper if waiter is None else waiter.files
-        if poller.poll((left + 999) // 1000):
-            now_us = max(now_us, min(target, target - left))
-            return
+        vclock.virtual(False)  # poll() counts its time by the clock
+        ready = poller.poll((left_us + 999) // 1000)
+        vclock.virtual(True)
+        vclock.advance_us(_base_ms * 1000 + start_us)
+        ahead_us = _passed_us(ahead_us + left_us + _LATE_US)
+    now_us = min(target, now_us + ahead_us)
+    vclock.advance_us(now_us - start_us)
 
 
 # --- the exchange -----------------------------------------------------------------------------
@@ -355,9 +363,8 @@ def connect():
     exchange(words.WHY_START)
 
 
-vclock.virtual(is_virtual)
+vclock.virtual(True)
 _advance = _advance_virtual if is_virtual else _advance_real
 _sleeper = uselect.poll()
-_wall_ticks = utime.ticks_us()
-_wall_us = 0
+_wall_us = utime.time_ns() // 1000  # when the house was at 0, and all it has stood still since
 connect()
