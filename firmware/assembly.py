@@ -175,6 +175,8 @@ def _page(parts, settings):
     """The page is there even when the configuration is not, to mend it."""
     if settings["http.port"] is None or parts.config.errors:
         settings["http.port"] = parts.board.http_port
+    if not settings["http.host"] or parts.config.errors:
+        settings["http.host"] = parts.board.http_host
     return settings["http.port"]
 
 
@@ -277,6 +279,9 @@ def _add_console(parts, settings):
     console.add("warnings", lambda: parts.config.warnings)
     console.add("why", parts.reasons.of_all)
     console.add("calibration", lambda: parts.calibration.date)
+    if settings["http.port"]:
+        bound = "{}:{}".format(settings["http.host"], settings["http.port"])
+        console.add("page", lambda: bound)
     console.answer("readings", lambda: calibration.readings(parts.image))
     console.answer("calibration", lambda: {"text": calibration.text()})
     if not errors:

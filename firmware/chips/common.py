@@ -22,6 +22,7 @@ class Common:
 
     fast_blocks = False
     dead_man = crossings = lamp = button = console = None
+    http_host = "0.0.0.0"  # the page is there for the house, not for the board alone
     resets = (WDT_RESET,)  # what reset_cause() says when the power was there all along
     clock_set = 2020  # the first year that a set clock can show
 

@@ -96,7 +96,8 @@ OPTIONS = (
     ("mqtt.prefix", "text", "", 1, 48, "islet", None, 1, "first part of every topic"),
     ("mqtt.discovery", "text", "", 0, 32, "", None, 1,
      "prefix of Home Assistant's discovery, there homeassistant; empty: it is told nothing"),
-    ("http.host", "text", "", 0, 64, "127.0.0.1", None, 1, "address the page is bound to"),
+    ("http.host", "text", "", 0, 64, "", None, 1,
+     "address the page is bound to; empty: all of a board's, a PC's own (127.0.0.1) alone"),
     ("http.port", "whole", "", 0, 65_535, None, None, 1, "its port, 0 for no page; else the board's"),
     ("http.token", "text", "", 0, 64, "", None, 1, "commands need it; empty: page is read-only"),
 )

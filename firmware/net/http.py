@@ -262,7 +262,7 @@ class Http:
     """
 
     def __init__(self, settings, state, commands=None, events=None, ledger=None):
-        self.host = settings["http.host"] or "127.0.0.1"
+        self.host = settings["http.host"]  # never empty: firmware/assembly.py
         self.port = settings["http.port"]
         self.token = settings["http.token"] or ""
         self.state = state
@@ -282,6 +282,7 @@ class Http:
         """For the published state."""
         app = self.app
         return {
+            "bound": "{}:{}".format(self.host, self.port),
             "clients": app.clients,
             "streams": app.streams,
             "dropped": app.dropped,

@@ -4,13 +4,14 @@
 from firmware import image as im
 
 FRESH_MS = 2000
+_ALONE = " reads closed though its coil is off: welded, or not wired"
 
 
 def energised(image, names, configured=True):
     """Why the firmware must not be stopped now, as sentences; empty when it may be.
 
-    A feedback contact counts where the site uses it: a broken wire says closed, and a board on a
-    desk has nothing but broken wires."""
+    A feedback contact counts where the site uses it, and what it alone says is called that: a
+    broken wire says closed, and a board on a desk has nothing but broken wires."""
     reasons = []
     site = image.site
     outputs = image.trips[im.OUTPUTS] | image.commands[im.PERMITS]
@@ -19,18 +20,21 @@ def energised(image, names, configured=True):
         inputs &= ~im.IN_BOND
     points = names.points()
     for point in range(im.POINTS):
-        fed_back = point in points and inputs >> im.IN_SHIFT * point & im.IN_CONTACTOR
-        if fed_back or outputs >> im.OUT_SHIFT * point & im.OUT_CONTACTOR:
-            of = " of " + names.point(point) if len(points) > 1 else ""
+        of = " of " + names.point(point) if len(points) > 1 else ""
+        if outputs >> im.OUT_SHIFT * point & im.OUT_CONTACTOR:
             reasons.append("the contactor" + of + " is closed")
+        elif point in points and inputs >> im.IN_SHIFT * point & im.IN_CONTACTOR:
+            reasons.append("the feedback contact of the contactor" + of + _ALONE)
     if image.commands[im.ISLAND_STATE] not in (
         im.ISLAND_SENSING,
         im.ISLAND_GRID,
         im.ISLAND_LOCKOUT,
     ):
         reasons.append("the house is off the grid")
-    if outputs & im.OUT_BOND or inputs & im.IN_BOND:
+    if outputs & im.OUT_BOND:
         reasons.append("the island's bond is closed")
+    elif inputs & im.IN_BOND:
+        reasons.append("the feedback contact of the island's bond" + _ALONE)
     return reasons
 
 

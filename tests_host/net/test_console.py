@@ -112,14 +112,17 @@ def point_only(image: im.Image, device: int = 0) -> None:
     image.site[im.POINT_DEVICE] = device
 
 
+ALONE = " reads closed though its coil is off: welded, or not wired"
+
+
 @pytest.mark.parametrize(
     ("field", "section", "value", "reason"),
     [
         (im.PERMITS, "commands", im.OUT_CONTACTOR, "the contactor is closed"),
         (im.OUTPUTS, "trips", im.OUT_CONTACTOR, "the contactor is closed"),
-        (im.INPUTS, "live", im.IN_CONTACTOR, "the contactor is closed"),
+        (im.INPUTS, "live", im.IN_CONTACTOR, "the feedback contact of the contactor" + ALONE),
         (im.OUTPUTS, "trips", im.OUT_BOND, "the island's bond is closed"),
-        (im.INPUTS, "live", im.IN_BOND, "the island's bond is closed"),
+        (im.INPUTS, "live", im.IN_BOND, "the feedback contact of the island's bond" + ALONE),
         *(
             (im.ISLAND_STATE, "commands", state, "the house is off the grid")
             for state in range(im.ISLAND_STOPPING, im.ISLAND_LOCKOUT)

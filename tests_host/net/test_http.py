@@ -7,9 +7,11 @@ import contextlib
 import importlib
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -252,3 +254,29 @@ def test_events(devices: Callable[..., Device]) -> None:
     # the places come free again as the device notices
     device.until(lambda s: s["http"]["streams"] == 0)
     assert device.request("GET", "/api/limits")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "errors", "bound"),
+    [("", [], "0.0.0.0"), ("192.168.1.7", [], "192.168.1.7"), ("10.9.9.9", ["wrong"], "0.0.0.0")],
+)
+def test_a_board_with_a_network_is_reached_unless_an_address_is_named(
+    host: str, errors: list[str], bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(sys.modules)
+    for name in ("machine", "micropython"):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    assembly = importlib.import_module("firmware.assembly")
+    common = importlib.import_module("firmware.chips.common").Common
+    for name in (
+        set(sys.modules) - before - {"machine", "micropython"}
+    ):  # they know a machine that is none
+        del sys.modules[name]
+
+    class Parts:
+        config = type("Config", (), {"errors": errors})
+        board = type("Board", (), {"http_host": common.http_host, "http_port": 80})
+
+    settings = {"http.host": host, "http.port": None}
+    assert assembly._page(Parts, settings) == 80
+    assert settings["http.host"] == bound

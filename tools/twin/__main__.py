@@ -123,18 +123,21 @@ def replay(options: argparse.Namespace) -> int:
     return OK
 
 
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a closed terminal
+class End:
+    """What a signal does: clean up as for Ctrl-C, undisturbed by what comes after it, for a closed
+    terminal sends several."""
 
+    asked = False
 
-def end(_signal: int, _frame: FrameType | None) -> None:
-    """Clean up once, undisturbed by what comes after it: a closed terminal sends several."""
-    for each in ENDS:
-        signal.signal(each, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        if not self.asked:
+            self.asked = True
+            raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    for each in ENDS:
+    end = End()
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Ctrl-C, kill, a closed terminal
         if signal.getsignal(each) is not signal.SIG_IGN:  # as under nohup
             signal.signal(each, end)
     sys.exit(main())
