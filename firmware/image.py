@@ -165,6 +165,9 @@ REASON_OPENADR = const(47)
 REASON_UTILITY = const(48)
 REASON_MANAGER = const(49)
 REASON_RELIEF = const(50)  # node and leg that its delivery keeps within their limit, value in W
+REASON_COMMISSION = const(51)  # it has not shown yet that it obeys
+REASON_PROOF = const(52)  # it is being put to the proof, value is the power in W
+REASON_NO_RETURN = const(53)  # it does not come back to rest by itself, and nothing cuts it off
 
 # What belongs to a point has a bit for each: a second point's lies as many bits higher as the word
 # has names, and `names_of` puts its number behind the name. Nothing else has bits up there.
@@ -346,6 +349,42 @@ OBEY_ZERO = const(2)  # named, and told zero
 OBEY_STOP = const(3)  # told to stop
 OBEY_OFF = const(4)  # its enable is gone
 
+# how far the commissioning proof is (core/limits/proof.py)
+PROOF_NAMES = ("rest", "still", "draw", "deliver", "silent", "ended")
+PROOF_REST, PROOF_STILL, PROOF_DRAW = const(0), const(1), const(2)
+PROOF_DELIVER, PROOF_SILENT, PROOF_ENDED = const(3), const(4), const(5)
+
+# what it found: the low bits of PROOF_RESULT; up to VERDICT_OWN it is a record, which replaces
+# the one before
+VERDICT_NAMES = (
+    "none",
+    "obeys",
+    "sign",
+    "size",
+    "late",
+    "ignores",
+    "own",
+    "refused",
+    "blind",
+    "restless",
+    "stopped",
+)
+VERDICT_NONE = const(0)
+VERDICT_OBEYS = const(1)
+VERDICT_SIGN = const(2)  # it does the opposite
+VERDICT_SIZE = const(3)  # it does more or less
+VERDICT_LATE = const(4)  # later than declared
+VERDICT_IGNORES = const(5)
+VERDICT_OWN = const(6)  # it left what was granted, or went on without its enable
+VERDICT_REFUSED = const(7)  # its grants did not let it
+VERDICT_BLIND = const(8)  # no instrument but its own sees it
+VERDICT_RESTLESS = const(9)  # the house was never still for long enough
+VERDICT_STOPPED = const(10)  # by a person
+VERDICT_BITS = const(15)
+PROOF_RESPONSE_SHIFT = const(4)  # 8 bits: how long it took to follow, in 0.1 s
+PROOF_RETURN_SHIFT = const(12)  # 10 bits: s until it came to rest by itself; all set: never
+PROOF_NEVER = const(1023)
+
 # why its enable is withheld: bits of ENABLE_BAR
 BAR_NOT_OBEYED = const(1)
 BAR_UNWITNESSED = const(2)
@@ -401,6 +440,7 @@ ISLAND_UNBONDING, ISLAND_CLOSING, ISLAND_LOCKOUT = const(9), const(10), const(11
 _MA = const(2_000_000)  # widest current, mA
 _W = const(1_000_000)  # widest power, W
 _MS = AGE_MAX_MS
+_WORD = const((1 << 29) - 1)  # of a hash, or packed
 # every bit of a word, those of further points among them
 _OUTS, _INS = (1 << OUT_SHIFT * POINTS) - 1, (1 << IN_SHIFT * POINTS) - 1
 _TRIPS = 65535 + (POINT_TRIPS << TRIP_SHIFT) * (POINTS - 1)
@@ -482,6 +522,7 @@ PEN_PARTED = _f("PEN_PARTED", "", 0, 1, "the circuit declares a pole in the prot
 WELD_RELEASE = _f("WELD_RELEASE", "", 0, 1, "the circuit declares a release of what feeds the point")
 ENABLE_INPUTS = _f("ENABLE_INPUTS", "bits", 16, 127, "protective inputs (IN_*) that break the enable hard-wired; IN_ENABLE: it is read back", start=16)
 ISLAND_ANNOUNCE = _f("ISLAND_ANNOUNCE", "", 0, 1, "every start of an island is announced 5 s ahead")
+ENABLE_WIRED = _f("ENABLE_WIRED", "", 0, 1, "the circuit has a hard-wired enable: it ends what a converter does")
 BOND_HOLD_MS = _f("BOND_HOLD_MS", "ms", 0, 20_000, "stored energy holds a bond that was picked up so long after the enable has fallen")
 BOND_NORMALLY_OPEN = _f("BOND_NORMALLY_OPEN", "", 0, 1, "the bond's contact is normally open, its coil dead while the switch is closed", start=1)
 STOP_CUTS_SUPPLY = _f("STOP_CUTS_SUPPLY", "", 0, 1, "the emergency stop's scope takes in the house's supply")
@@ -526,6 +567,7 @@ DEVICE_DISCHARGE_MAX_W = _f("DEVICE_DISCHARGE_MAX_W", "W", 0, _W, "what it can d
 DEVICE_SOC_PERMILLE = _f("DEVICE_SOC_PERMILLE", "permille", -1, 1000, "state of charge behind it, -1 unknown", DEVICES, -1)
 DEVICE_SOC_AGE_MS = _f("DEVICE_SOC_AGE_MS", "age", 0, _MS, "age of DEVICE_SOC_PERMILLE", DEVICES, _MS)
 DEVICE_ANTI_ISLANDING = _f("DEVICE_ANTI_ISLANDING", "", -1, 2, "704.AntiIslEna: 0 off, 1 on, 2 cannot be asked, -1 not read yet", DEVICES, -1)
+DEVICE_IDENTITY = _f("DEVICE_IDENTITY", "", -1, _WORD, "of its maker, model, version and serial number, as one number; -1 not read yet", DEVICES, -1)
 FAST_HOUSE_MV = _f("FAST_HOUSE_MV", "mV", 0, 600_000, "house side, RMS of the last 20 ms, for the guard, where the board samples it", LEGS)
 SWITCH_DEG = _f("SWITCH_DEG", "deg", -1, 180, "phase across the islanding switch on L1, where the board samples both sides; -1 unknown", start=-1)
 
@@ -553,6 +595,10 @@ POINT_AUTHORISED = _f("POINT_AUTHORISED", "", 0, 1, "the user of this session is
 POINT_AUTHORISED_FOR = _f("POINT_AUTHORISED_FOR", "", 0, _MS, "POINT_UNPLUGS when the user was authorised: it counts until the next", POINTS)
 ISLAND_WISH = _f("ISLAND_WISH", "", -1, 1, "-1 never island, 0 as configured, 1 island now")
 ACKNOWLEDGE_SEQ = _f("ACKNOWLEDGE_SEQ", "", 0, _MS, "raised when a person acknowledges faults and trips")
+PROVE_SEQ = _f("PROVE_SEQ", "", 0, _MS, "raised when a person starts or stops a commissioning proof")
+PROVE_DEVICE = _f("PROVE_DEVICE", "", -1, DEVICES, "of which device, -1 stops it", start=-1)
+PROOF_RECORD = _f("PROOF_RECORD", "", 0, _WORD, "PROOF_RESULT of its record, as far as that is of this wiring; 0 none", DEVICES)
+PROOF_IDENTITY = _f("PROOF_IDENTITY", "", -1, _WORD, "DEVICE_IDENTITY of that record", DEVICES, -1)
 REMEMBERED_FAULTS = _f("REMEMBERED_FAULTS", "bits", 0, _MS, "FAULTS as they stood before this start")
 POINT_REMEMBERED_FAULTS = _f("POINT_REMEMBERED_FAULTS", "bits", 0, _MS, "POINT_FAULTS as they stood before this start", POINTS)
 REMEMBERED = _f("REMEMBERED", "", 0, _MS, "MEMORY as it stood before this start, 0 where nothing is known", MEMORIES)
@@ -572,6 +618,13 @@ DEVICE_AFTER = _f("DEVICE_AFTER", "", -1, DEVICES, "device that the panel serves
 RELIEF_W = _f("RELIEF_W", "W", 0, _W, "what it would have to deliver to relieve an overload, where its owner lets it", DEVICES)
 RELIEF_NODE = _f("RELIEF_NODE", "", -1, NODES, "the node that it relieves, -1 none", DEVICES, -1)
 RELIEF_LEG = _f("RELIEF_LEG", "", -1, LEGS, "its leg", DEVICES, -1)
+DEVICE_PROVED = _f("DEVICE_PROVED", "", 0, 2, "1: it has shown that it obeys; 2: and that it does not rest by itself within 10 s when nobody speaks", DEVICES)
+PROOF_STATE = _f("PROOF_STATE", "", 0, 5, "PROOF_*, of the commissioning proof under way")
+PROOF_DEVICE = _f("PROOF_DEVICE", "", -1, DEVICES, "of which device, also when it is over; -1 none since start", start=-1)
+PROOF_RESULT = _f("PROOF_RESULT", "", 0, _WORD, "what it found: VERDICT_*, time to follow, time to return (PROOF_*_SHIFT)")
+PROOF_SEQ = _f("PROOF_SEQ", "", 0, _MS, "raised with each result")
+PROOF_MS = _f("PROOF_MS", "ms", 0, _MS, "how long it has lasted")
+PROOF_WS = _f("PROOF_WS", "W s", 0, _MS, "energy that it moved, both ways added")
 POINT_DUTY_PERMILLE = _f("POINT_DUTY_PERMILLE", "permille", 0, 1000, "0 steady -12 V, 1000 steady +12 V", POINTS, 1000)
 POINT_PILOT_STATE = _f("POINT_PILOT_STATE", "", 0, 7, "PILOT_*", POINTS)
 POINT_CABLE_MA = _f("POINT_CABLE_MA", "mA", -1, 80_000, "cable rating, -1 unknown", POINTS, -1)

@@ -12,6 +12,7 @@ from firmware.core.grid.recovery import KEPT_TRIPS, Recovery  # noqa: F401  for 
 from firmware.core.limits.arbiter import Limits
 from firmware.core.limits.obedience import KEPT_FAULTS as OBEDIENCE_FAULTS
 from firmware.core.limits.obedience import Obedience
+from firmware.core.limits.proof import Proof
 from firmware.core.panel.tree import Panel
 from firmware.core.vehicle.contactor import KEPT_FAULTS as CONTACTOR_FAULTS
 from firmware.core.vehicle.pen import KEPT_FAULTS as PEN_FAULTS
@@ -41,6 +42,7 @@ class Core:
         self.pen = Pen(image)
         self.panel = Panel(image, self.limits)
         self.obedience = Obedience(image, self.panel)
+        self.proof = self.limits.proof = Proof(image, self.obedience)
         self.recovery = Recovery(image)
         self._first = True
         self._recall()
@@ -75,12 +77,13 @@ class Core:
         self.panel.step(dt_ms)
         self.panel.witness.narrow()
         self.obedience.step(dt_ms)
+        self.proof.step(dt_ms)
         self.limits.step(dt_ms)
         permits = self.island.permits
         for point in points:
             permits |= point.act(dt_ms)
         self.recovery.step(dt_ms)
         commands = self._commands
-        commands[im.PERMITS] = permits & ~self.obedience.withheld
+        commands[im.PERMITS] = permits & ~(self.obedience.withheld | self.proof.withheld)
         beat = commands[im.BEAT]
         commands[im.BEAT] = beat + 1 if beat < im.AGE_MAX_MS else 0

@@ -46,7 +46,11 @@ HEALTHY_READINGS = {
     "SOC_PERMILLE": 600,
     "ANTI_ISLANDING": 1,
 }
-HEALTHY_REQUESTS = {"RESERVE_PERMILLE": 300, "OUTAGE_RESERVE_PERMILLE": 100}
+HEALTHY_REQUESTS = {
+    "PROOF_RECORD": (fields.VERDICT_OBEYS,) * fields.DEVICES,
+    "RESERVE_PERMILLE": 300,
+    "OUTAGE_RESERVE_PERMILLE": 100,
+}
 
 
 def put(section: array[int], **values: int | tuple[int, ...]) -> None:

@@ -27,6 +27,9 @@ class Limits:
         self._image = image
         self._commands = image.commands
         self._leases = Leases(image)
+        self.proof = None  # of the converters; what it wishes stands for the owner's goal
+        self._proving = im.UNKNOWN  # its device
+        self._proof_w = 0
         self._offered = bytearray(im.DEVICES)
         site = image.site
         rows = [d for d in range(im.DEVICES) if columns.kind(site, d)]
@@ -75,6 +78,8 @@ class Limits:
             hardware.claim(self)
         self._leases.step(dt_ms, self)
         self._relieve()
+        if self.proof is not None:
+            self._prove(self.proof)
         self._market.step(dt_ms)
         for reserve in self._reserves:
             reserve.claim(dt_ms, self)
@@ -98,9 +103,23 @@ class Limits:
                 self._relief_w[device] = commands[im.RELIEF_W + device]
                 self._market.renew(device)
 
+    def _prove(self, proof):
+        """One device at a time; its goal stands again afterwards."""
+        if proof.device == self._proving and proof.wish_w == self._proof_w:
+            return
+        for device in (self._proving, proof.device):
+            if device >= 0:
+                self._market.renew(device)
+        self._proving = proof.device
+        self._proof_w = proof.wish_w
+
     def _claim_market(self, device, stands):
         """INV-8: a wish expires, and then the device stands still."""
         requests, commands = self._image.requests, self._commands
+        if device == self._proving:
+            w = self._proof_w
+            self.claim(im.MARKET, device, w, w, im.REASON_PROOF, -1, -1, w)
+            return
         low = high = 0
         reason = im.REASON_NO_GOAL
         if stands:

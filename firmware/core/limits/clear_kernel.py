@@ -37,7 +37,7 @@ def clear(site, readings, requests, commands, tripped: int, device: int, point: 
     if kind == im.KIND_CONVERTER:
         if c[im.FAULTS] & im.FAULT_FORMING or c[im.DEVICE_ENABLE_BAR + device]:
             return 0
-        if c[im.DEVICE_OBEDIENCE + device] >= im.OBEY_ZERO:
+        if c[im.DEVICE_OBEDIENCE + device] >= im.OBEY_ZERO or c[im.DEVICE_PROVED + device] == 0:
             return 0
         return 1 if point < 0 else 0  # behind a contactor: ask the table
     if island != im.ISLAND_GRID:

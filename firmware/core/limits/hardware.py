@@ -228,6 +228,16 @@ def _isolated(at):
     )
 
 
+def _to_prove(at):
+    """It has not shown that it obeys, and is not about to (proof.py)."""
+    return at.commands[im.DEVICE_PROVED + at.device] == 0 and not _proving(at)
+
+
+def _proving(at):
+    commands = at.commands
+    return commands[im.PROOF_STATE] != im.PROOF_REST and commands[im.PROOF_DEVICE] == at.device
+
+
 def _gateway_not_authorised(at):
     """Nobody authorised, where the contactor of a point lies in its circuit.
 
@@ -249,6 +259,7 @@ CONVERTER_BLOCKS = (
     (im.REASON_ISLAND, _transfer),
     (im.REASON_ANTI_ISLANDING, _unguarded),
     (im.REASON_UNWITNESSED, _unwitnessed),
+    (im.REASON_COMMISSION, _to_prove),
     (im.REASON_NOT_AUTHORISED, _gateway_not_authorised),
     (im.REASON_CONTACTOR, _isolated),
 )
@@ -338,6 +349,10 @@ class Hardware:
         if not self._delivers:  # until ISO 15118-20 or SAE J3072 authorises the car
             low_w = 0
             low_reason = im.REASON_TOPOLOGY
+        elif self.commands[im.DEVICE_PROVED + device] == 2 and not site[im.ENABLE_WIRED]:
+            if not _proving(self):  # which ends it by asking
+                low_w = 0
+                low_reason = im.REASON_NO_RETURN
         self._say(limits, -low_w, high_w, im.REASON_RATING, high_w, low_reason)
 
     def _source(self, limits):

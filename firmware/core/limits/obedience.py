@@ -83,7 +83,7 @@ class Follower:
     """One converter: writes its OBEDIENCE and ENABLE_BAR; takes SETPOINT_MODE to stop."""
 
     def __init__(self, image, seen, device):
-        self._device = device
+        self.device = device
         self._site = image.site
         self._readings = image.readings
         self._commands = image.commands
@@ -126,7 +126,7 @@ class Follower:
         seen = self.seen
         commands = self._commands
         self._person()
-        device = self._device
+        device = self.device
         low_w, high_w = commands[im.GRANT_LOW + device], commands[im.GRANT_HIGH + device]
         if low_w > 0:
             low_w = 0  # a wish may exclude zero; standing still always obeys
@@ -327,20 +327,20 @@ class Follower:
                 bar |= im.BAR_SWITCH
         else:
             self.dark = False
-        following = commands[im.SETPOINT_MODE + self._device] == im.MODE_FOLLOW
+        following = commands[im.SETPOINT_MODE + self.device] == im.MODE_FOLLOW
         if following and (self.level >= im.OBEY_STOP or bar & im.BAR_ENABLE):
-            commands[im.SETPOINT_MODE + self._device] = im.MODE_STOP
+            commands[im.SETPOINT_MODE + self.device] = im.MODE_STOP
         self.withheld = withheld
-        commands[im.DEVICE_ENABLE_BAR + self._device] = bar
-        commands[im.DEVICE_OBEDIENCE + self._device] = self.level
+        commands[im.DEVICE_ENABLE_BAR + self.device] = bar
+        commands[im.DEVICE_OBEDIENCE + self.device] = self.level
 
     def _barred(self):
         site = self._site
         bar = im.BAR_NOT_OBEYED if self.level == im.OBEY_OFF else 0
         blind = self.seen.blind_ms > self._response_ms + _GRACE_MS
-        if blind and not site[im.DEVICE_FITS + self._device]:
+        if blind and not site[im.DEVICE_FITS + self.device]:
             bar |= im.BAR_UNWITNESSED
-        guard = self._readings[im.DEVICE_ANTI_ISLANDING + self._device]
-        if guard == 0 or (guard != 1 and not site[im.DEVICE_CERTIFIED + self._device]):
+        guard = self._readings[im.DEVICE_ANTI_ISLANDING + self.device]
+        if guard == 0 or (guard != 1 and not site[im.DEVICE_CERTIFIED + self.device]):
             bar |= im.BAR_ANTI_ISLANDING
         return bar

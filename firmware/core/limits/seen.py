@@ -126,6 +126,24 @@ class Seen:
             return True
         return False
 
+    def measured(self):
+        """Whether a meter on its own node speaks now."""
+        return self._measured
+
+    def independent(self):
+        """Whether an instrument that is not its own tells its power and sign: its node's, or the
+        circuit's above."""
+        return self._measured or self.bounded
+
+    def independent_w(self):
+        """What that reads, in the second case with all that is on the circuit besides islet's
+        devices. Only where `independent`."""
+        return self._node_w(self._own) if self._measured else self.above_w()
+
+    def independent_age_ms(self):
+        node = self._own if self._measured else self._above
+        return self._readings[im.NODE_AGE_MS + node]
+
     def rests_by_its_word(self):
         """Whether nothing but its own word says that it rests, under a measured circuit without
         other sources, which come and go by themselves."""
