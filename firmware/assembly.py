@@ -20,9 +20,11 @@ from firmware.guard.fast import Fast
 from firmware.health import Health
 from firmware.ledger import Ledger, open_store
 from firmware.ledger.keep import Keep
+from firmware.ledger.proofs import Proofs
 from firmware.ledger.seal import Seal
 from firmware.maintenance import overlaid
 from firmware.net.console import Console
+from firmware.people import proof
 from firmware.people.asked import OWNER
 from firmware.people.commands import Commands
 from firmware.people.events import Events
@@ -51,6 +53,7 @@ class Configured:
         names = loaded.names
         self.nodes, self.devices, self.points = names["nodes"], names["devices"], names["points"]
         self.errors, self.warnings = loaded.errors, loaded.warnings
+        self.wiring = loaded.wiring
         if sys.implementation.name == "micropython":
             for name in [n for n in sys.modules if n.startswith("firmware.config")]:
                 sys.modules.pop(name)
@@ -64,6 +67,7 @@ class Parts:
 
     fast = None  # guard/fast.py, where the board hands over blocks
     metering = None  # where it has metering chips
+    proved = None  # what their proofs came to, where it has converters
     lamp = None  # and what else a circuit may have
     button = None
 
@@ -209,6 +213,17 @@ def _add_wishes(parts, settings):
     parts.reports += [("policy", policy.state), ("keep", parts.keep.state)]
 
 
+def _converters(parts, _settings):
+    return _configured(parts, _settings) and parts.config.wiring
+
+
+def _add_proofs(parts, _settings):
+    proofs = Proofs(parts.keep, parts.image, parts.config.wiring)
+    parts.proved = lambda: proof.shown(parts.image, parts.names, proofs)
+    parts.slow_parts.append(("proofs", proofs))
+    parts.reports.append(("proofs", parts.proved))
+
+
 def _add_ledger(parts, _settings):
     parts.ledger = Ledger(parts.store, parts.image, names=parts.config.devices)
     parts.slow_parts.append(("ledger", parts.ledger))
@@ -284,6 +299,8 @@ def _add_console(parts, settings):
         console.add("page", lambda: bound)
     console.answer("readings", lambda: calibration.readings(parts.image))
     console.answer("calibration", lambda: {"text": calibration.text()})
+    if parts.proved is not None:
+        console.answer("proofs", lambda: {"proofs": parts.proved()})
     if not errors:
         console.obey(parts.by_hand)
     parts.links.append(("console", console.run))
@@ -308,6 +325,7 @@ def _add_button(parts, _settings):
 PARTS = (
     # part, when it is there, what adds it
     ("policy and commands", _configured, _add_wishes),
+    ("proofs", _converters, _add_proofs),
     ("ledger", _configured, _add_ledger),
     ("lines: meters, devices", _lines, _add_lines),
     ("metering chips", _chips, _add_chips),

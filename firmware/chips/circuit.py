@@ -168,6 +168,7 @@ class Rights:
         self.can_own_contactor = guarded and circuit.has_outputs(im.OUT_CONTACTOR)
         island = im.OUT_ISLAND | im.OUT_BOND | im.OUT_ENABLE | im.OUT_LOADS
         self.can_island = guarded and interrupts and circuit.has_outputs(island)
+        self.enable = circuit.has_outputs(im.OUT_ENABLE)
         self.circuit = circuit
         self.evse_a, self.mains_a = circuit.evse_a, circuit.mains_a
         self.lines = len(circuit.lines)  # RS-485

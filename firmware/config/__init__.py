@@ -11,7 +11,7 @@ import islet_data
 
 from firmware import image as im
 from firmware.base import strict_json
-from firmware.config import check, lists, rules
+from firmware.config import check, lists, rules, wiring
 from firmware.config.options import LISTS, OPTIONS, REQUIRED, WAS
 
 LONGER_IS_STRICTER = ("grid_code_overrides.enter_delay_s", "grid_code_overrides.enter_ramp_s")
@@ -21,7 +21,7 @@ MAX_BYTES = 8192  # 8.6 kB of JSON takes 28 kB of heap on the chip
 class Config:
     """The checked configuration: `settings` by path, a list's as its rows by path; `names` by
     list, whose rows are the image's; `errors` and `warnings` as sentences, `weaker` as rows
-    (path, value, why) of what is weaker than the rules."""
+    (path, value, why) of what is weaker than the rules; `wiring` by device, see wiring.py."""
 
     def __init__(self):
         self.settings: dict = {row[0]: None if row[5] is REQUIRED else row[5] for row in OPTIONS}
@@ -30,6 +30,7 @@ class Config:
         self.errors = []
         self.warnings = []
         self.weaker = []
+        self.wiring = {}
 
     def __getitem__(self, path):
         return self.settings[path]
@@ -81,6 +82,7 @@ def load(text, image, rights):
         requests = image.requests
         requests[im.RESERVE_PERMILLE] = int(config["owner.reserve_percent"] * 10)
         requests[im.OUTAGE_RESERVE_PERMILLE] = int(config["owner.outage_reserve_percent"] * 10)
+        config.wiring = wiring.hashes(config, site)
     return config
 
 

@@ -69,6 +69,7 @@ def derive(site, config, rights):
     site[im.PEN_WATCH] = 1 if pen_watched(config) else 0
     rules_tree.derive(site, config)
     rules_devices.derive(site, config)
+    site[im.ENABLE_WIRED] = 1 if rights.enable else 0
     rules_island.derive(site, config, rights)
 
 

@@ -129,6 +129,14 @@ class Control:
             self._beat = beat
             self._beat_ms = now
 
+    def muted(self):
+        """Nothing is said to it: its commissioning proof times how long it goes on."""
+        commands = self.image.commands
+        return (
+            commands[im.PROOF_STATE] == im.PROOF_SILENT
+            and commands[im.PROOF_DEVICE] == self.device
+        )
+
     def wanted_w(self, now):
         """W to ask for, + drawn; 0 when stopped or when core's beat stands."""
         if self.mode == im.MODE_STOP or ticks_diff(now, self._beat_ms) > _BEAT_MS:

@@ -15,11 +15,14 @@
 # Once found is not found for ever: after time-outs, after a heartbeat that stood, and where 704 no
 # longer begins with its ID or another factor, models and factors are read again before any write.
 
+from binascii import crc32
+
 from firmware import image as im
 from firmware.base.clock import ticks_diff, ticks_ms
 from firmware.bus.line import HEARTBEAT, OK, POLL, SETPOINT, SPARE, Device, Job
 from firmware.bus.pdu import READ_HOLDING
 from firmware.bus.registers import INVALID, scaled
+from firmware.bus.rtu import EXCEPTION
 from firmware.drivers.sunspec_control import CHECKED, Control
 from firmware.drivers.sunspec_models import (
     FOUND,
@@ -32,6 +35,7 @@ from firmware.drivers.sunspec_models import (
 )
 
 # job: period in ms, model, first point's offset, registers
+_IDENTITY = (60_000, 1, 2, 64)  # Mn, Md, Opt, Vr, SN
 _STATUS = (300, 701, 2, 17)  # ACType … Hz
 _LEGS = (400, 701, 41, 0)  # WL1 … AL1, VL1 of each leg, 23 registers apart
 _STORE = (1000, 713, 2, 5)  # WHRtg, WHAvail, SoC, SoH, Sta
@@ -56,6 +60,7 @@ _FORMING = 2  # bit of 701.DERMode
 _STORE_ERROR = 2
 _INT_ISL_CAPABLE = 2  # bit of 702.IntIslandCatRtg
 
+_WORD = (1 << 29) - 1
 _W_MAX = 1_000_000
 _MA_MAX = 2_000_000
 
@@ -96,6 +101,7 @@ class Inverter(Device):
         self._heartbeat = Job(self, HEARTBEAT, 1000, self._send_beat)
         self.jobs.append(self._heartbeat)
         for row, run in (
+            (_IDENTITY, self._read_identity),  # first: who it is says whether it is proved
             (_RATINGS, self._read_ratings),
             (_BEAT, self._read_beat),
             (_STORE, self._read_store),
@@ -135,8 +141,9 @@ class Inverter(Device):
         if self.peer.silences >= _DOUBTED and not self._doubted:
             self._doubted = True
             self._settings.after(0)
-        self._heartbeat.on = not self._doubted
-        self._setpoint.on = not self._doubted and not self._hung and self.control.due(now)
+        speaks = not self._doubted and not self.control.muted()
+        self._heartbeat.on = speaks
+        self._setpoint.on = speaks and not self._hung and self.control.due(now)
         self._setpoint.rank = SETPOINT
         if self._setpoint.on and self.control.grows(now):
             waited = ticks_diff(now, self.control.written_ms) >= _GROW_MS
@@ -303,6 +310,15 @@ class Inverter(Device):
         if soc != INVALID and self._alive:
             self.image.live[im.DEVICE_SOC_PERMILLE + self.device] = soc
             self.image.live[im.DEVICE_SOC_AGE_MS + self.device] = self._age_ms()
+
+    async def _read_identity(self):
+        """As one number. A device that does not say who it is cannot be told from another."""
+        known = await self._read(_IDENTITY)
+        if not known and self.peer.code != EXCEPTION:
+            return
+        at = self.rtu.data()
+        who = crc32(memoryview(self.rtu.frame)[at : at + 2 * _IDENTITY[3]]) if known else 0
+        self.image.live[im.DEVICE_IDENTITY + self.device] = who & _WORD
 
     async def _read_ratings(self):
         if not await self._read(_RATINGS):

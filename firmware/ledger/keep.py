@@ -18,6 +18,7 @@ from firmware.ledger.ring import SMALL, Ring, topic
 # a lease and what it falls back to for each issuer, device or node, and step: `_flags`
 OWNER, STANDING, MEMORIES_OF_CORE = const(5), const(6), const(7)
 LEASE, BACK, WISH = const(10), const(11), const(13)
+PROOF = const(14)  # proofs.py: what was proved of a device stands before its owner has chosen
 _NODE = const(63)  # in the flags of what limits a node: it has no number among the devices
 _NONE = (0, 0, 0, 0)
 _WORDS = const(4)
@@ -76,7 +77,8 @@ class Keep:
                 self._said[kind] = ring.latest[kind][1][4]
         self.start = KNOWN
         if OWNER not in self._said:
-            self.start = FIRST if ring is not None and not ring.last and not ring.dirty else LOST
+            first = ring is not None and not ring.dirty and not any(map(_owners, self._said))
+            self.start = FIRST if first else LOST
         requests = image.requests
         standing = self._said.get(STANDING, (0, 0, 0, 0))
         requests[im.REMEMBERED_FAULTS] = standing[0] & faults
@@ -148,7 +150,7 @@ class Keep:
         if not self._new(said):
             return
         now = self._standing()
-        self._put(STANDING, tuple([now[i] | said[i] for i in range(_WORDS)]), WAITS_NEW)
+        self.put(STANDING, tuple([now[i] | said[i] for i in range(_WORDS)]), WAITS_NEW)
 
     def _new(self, said):
         """Whether something stands that has not been said; in every cycle, so without a tuple."""
@@ -188,7 +190,7 @@ class Keep:
             for i in range(min(_WORDS, im.MEMORIES - first)):
                 words[i] = self._image.commands[im.MEMORY + first + i]
             if any(words) or kind in self._said:
-                self._put(kind, tuple(words), WAITS_CORE)
+                self.put(kind, tuple(words), WAITS_CORE)
         self._prepare()
 
     def _note_leases(self):
@@ -209,11 +211,11 @@ class Keep:
     def _note_lease(self, key, said, now):
         left_s = now[2]
         if left_s == 0:
-            self._put(key, _NONE, WAITS_RELEASE)
+            self.put(key, _NONE, WAITS_RELEASE)
         elif now[:2] != said[:2] or now[3] != said[3] or _shorter(said[2], left_s):
-            self._put(key, now, WAITS_SHORT if 0 < left_s <= SHORT_S else WAITS_LONG)
+            self.put(key, now, WAITS_SHORT if 0 < left_s <= SHORT_S else WAITS_LONG)
         elif _worth(said[2], left_s):
-            self._put(key, now, WAITS_LEFT)
+            self.put(key, now, WAITS_LEFT)
 
     def _lease(self, row):
         """What its record shall hold: low, high, s left (-1 until released), node + 1."""
@@ -236,13 +238,13 @@ class Keep:
         said = self._said.get(topic(WISH, device), _NONE)
         if wish is None:
             if said[1]:
-                self._put(topic(WISH, device), _NONE, WAITS_HAND)
+                self.put(topic(WISH, device), _NONE, WAITS_HAND)
             return
         left_s = (min(wish[1], im.AGE_MAX_MS) + 999) // 1000
         if wish[0] != said[0] or left_s > said[1]:
-            self._put(topic(WISH, device), (wish[0], left_s, 0, 0), WAITS_HAND)
+            self.put(topic(WISH, device), (wish[0], left_s, 0, 0), WAITS_HAND)
         elif _worth(said[1], left_s):
-            self._put(topic(WISH, device), (wish[0], left_s, 0, 0), WAITS_LEFT)
+            self.put(topic(WISH, device), (wish[0], left_s, 0, 0), WAITS_LEFT)
 
     def _note_owner(self):
         """`now` for the island is a permission and is not kept."""
@@ -250,7 +252,7 @@ class Keep:
         chosen, configured = self._policy.goal_numbers()
         reserves = requests[im.RESERVE_PERMILLE], requests[im.OUTAGE_RESERVE_PERMILLE]
         island = min(requests[im.ISLAND_WISH], 0)
-        self._put(OWNER, (chosen | configured << 8, reserves[0], reserves[1], island), WAITS_OWNER)
+        self.put(OWNER, (chosen | configured << 8, reserves[0], reserves[1], island), WAITS_OWNER)
 
     def _note_over(self, dt_ms):
         now = self._standing()
@@ -259,11 +261,11 @@ class Keep:
             return
         self._gone_ms += dt_ms
         if self._gone_ms >= _GONE_MS:
-            self._put(STANDING, now, WAITS_OVER)
+            self.put(STANDING, now, WAITS_OVER)
 
     # --- the ring -----------------------------------------------------------------------------
 
-    def _put(self, kind, values, least_permille):
+    def put(self, kind, values, least_permille):
         """Write a record unless it is there already, or has to wait for want of room."""
         if self._said.get(kind) == values:
             return
@@ -295,6 +297,10 @@ class Keep:
                     return  # never lose it
         ring.prepare(erase)
 
+    def said(self, key):
+        """The newest record of a topic, or None."""
+        return self._said.get(key)
+
     def state(self):
         """For the published state: changes that fit without an erase, and what has to wait."""
         return {
@@ -303,6 +309,11 @@ class Keep:
             "room": self._ring.room() if self._ring is not None else 0,
             "waiting": self._waits,
         }
+
+
+def _owners(key):
+    """Whether a record speaks of what an owner, a fault or core left; a proof does not."""
+    return key & 0xFF != PROOF
 
 
 _OPEN = (-2_000_000, 2_000_000)  # limits nothing

@@ -60,6 +60,7 @@ TABLE = (
     ),
     ("island", OWNER, (("island", ISLAND_CHOICES, "", 0, 0, REQUIRED),)),
     ("acknowledge", OWNER, ()),
+    ("prove", OWNER, (_DEVICE, ("stop", "bool", "", 0, 0, False))),
     ("limit", OWNER, _LIMIT),
     ("operator", OPERATOR, _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),)),
 )

@@ -174,6 +174,24 @@ class Commands:
         _raise_seq(self.image.requests, im.ACKNOWLEDGE_SEQ)
         return "Acknowledged: faults and trips whose cause is gone will clear."
 
+    def _prove(self, values):
+        """Start the commissioning proof of a converter, or stop it."""
+        image = self.image
+        requests, commands = image.requests, image.commands
+        if values["stop"]:
+            requests[im.PROVE_DEVICE] = im.UNKNOWN
+            _raise_seq(requests, im.PROVE_SEQ)
+            return "The proof is stopped."
+        device = self._meant(values, "prove", False)
+        if commands[im.PROOF_STATE]:
+            busy = self.names.device(commands[im.PROOF_DEVICE])
+            raise Refused("device", "{} is being proved".format(busy), "one after the other")
+        requests[im.PROVE_DEVICE] = device
+        _raise_seq(requests, im.PROVE_SEQ)
+        return "{} is put to the proof; it takes one to three minutes.".format(
+            self.names.subject(device)
+        )
+
     def _limit(self, values, name="owner"):
         issuer = im.ISSUER_NAMES.index(name)
         low, high, ttl_s = values["low"], values["high"], values["ttl_s"]

@@ -69,6 +69,9 @@ REASONS = (
     ("", "The utility limits it."),
     ("", "The energy manager limits it."),
     ("W", "It shall deliver {value} so that {where} stays within its limit, as you allowed."),
+    ("", "It has not shown yet that it obeys: start its proof."),
+    ("W", "It is put to the proof: told {value}."),
+    ("", "It does not rest by itself when nobody speaks to it, and nothing else could end that."),
 )
 
 # One row per WHY_* of the policy, in its order, instead of GOAL or NO_GOAL: whether something is

@@ -69,6 +69,9 @@ ENDS = {
     "OPENADR": "the programme's event ends",
     "UTILITY": "the utility's lease ends or is released",
     "MANAGER": "the manager's lease ends or is released",
+    "COMMISSION": "the command `prove`",
+    "PROOF": "by itself within minutes, or `prove` with stop",
+    "NO_RETURN": "an enable wired to the device, or a shorter time-out in it; then `prove` again",
     "RELIEF": "by itself when other loads leave room; `devices[].relieves`",
 }
 # what a command is for
@@ -83,6 +86,8 @@ COMMANDS = {
     "only one",
     "island": "run without the grid: never, in an outage as configured, or now",
     "acknowledge": "a person has seen faults and trips; those that are over clear",
+    "prove": "put a converter to the commissioning proof, or stop it: it shows that it obeys, "
+    "before it may do anything else; without a device it means the only one",
     "limit": "the owner's limit on a device, all (0) or a node (mA per leg): a range and one of "
     "ttl_s, until_released; or release; with both it replaces",
     "operator": "the network operator's limit, or another issuer's, as of limit",

@@ -26,6 +26,7 @@ def ready() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         key = _key()
         if not stamp.exists() or stamp.read_text() != key:
+            fold.folder.cache_clear()  # of a process that outlives an edit
             fold.tree(ROOT / "firmware", TARGET / "firmware", keep=True)
             for name in PROGRAMS:
                 shutil.copyfile(ROOT / name, TARGET / name)

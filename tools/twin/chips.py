@@ -92,17 +92,17 @@ def offline(site: dict[str, Any]) -> list[str]:
 
 
 def prepare(
-    folder: Path, board: str, site: dict[str, Any], wiring: dict[str, Any]
+    folder: Path, board: str, site: dict[str, Any], wiring: dict[str, Any], ledger: bytes = b""
 ) -> dict[str, str]:
     """Write an emulated chip's flash and what surrounds it; the environment that names both.
 
-    `wiring`: line, sensors, nominal_hz, seed and network (whether it gets the stub), as
-    tools/rp2040/house/board.mjs takes them."""
+    `ledger`: records that stand there. `wiring`: line, sensors, nominal_hz, seed and network
+    (whether it gets the stub), as tools/rp2040/house/board.mjs takes them."""
     content = json.dumps(site, separators=(",", ":")).encode()
     files = {"site.json": sealed(content, KEY), "installer.key": KEY}
     if wiring["network"]:
         files["lib/socket.py"] = STUB.read_bytes()
-    (folder / "flash.bin").write_bytes(flash.whole(IMAGE.read_bytes(), files))
+    (folder / "flash.bin").write_bytes(flash.whole(IMAGE.read_bytes(), files, ledger))
     setup = {
         "board": str(CIRCUITS / f"{board}.json"),
         "flash": str(folder / "flash.bin"),

@@ -44,9 +44,9 @@ def file_system(files: Mapping[str, bytes]) -> bytes:
     return bytes(made.context.buffer)
 
 
-def whole(image: bytes, files: Mapping[str, bytes]) -> bytes:
-    """The whole flash with this image and these files."""
+def whole(image: bytes, files: Mapping[str, bytes], ledger: bytes = b"") -> bytes:
+    """The whole flash with this image, these files and what stands in the ledger."""
     if len(image) > CODE_BYTES:
         raise FlashError(f"image of {len(image)} bytes, allowed {CODE_BYTES}")
     code = image.ljust(CODE_BYTES, b"\xff")
-    return (code + file_system(files)).ljust(FLASH_BYTES, b"\xff")
+    return (code + file_system(files) + ledger).ljust(FLASH_BYTES, b"\xff")

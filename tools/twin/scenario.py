@@ -43,6 +43,7 @@ class Scenario:
     traces: list[Trace] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     expect: list[Expectation] = field(default_factory=list)
+    proofs: dict[str, list[int]] | None = None  # records; None: to be made before the run
 
     def new_house(self, seed: int = 0) -> House:
         """The house at its start; it carries out the `set` events and traces by itself."""
@@ -96,6 +97,7 @@ def parse(data: Any, path: Path) -> Scenario:
         traces=[t for t in traces if t],
         events=sorted((e for e in events if e), key=lambda e: e.at_s),
         expect=expect,
+        proofs=data.get("proofs"),
     )
 
 

@@ -28,6 +28,17 @@ def schema() -> dict[str, Any]:
                 "start": {**text, "description": "local time with zone, ISO 8601"},
                 "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 31_622_400},
                 "site": {"type": ["object", "string"]},
+                "proofs": {
+                    "type": "object",
+                    "description": "records of the converters' commissioning proofs, by device, "
+                    "as `python -m tools.twin.commission` writes; absent: made before the run",
+                    "additionalProperties": {
+                        "type": "array",
+                        "items": {"type": "integer"},
+                        "minItems": 4,
+                        "maxItems": 4,
+                    },
+                },
                 "house": schema_of(HouseSpec),
                 "traces": {"type": "array", "items": _trace_schema()},
                 "events": {"type": "array", "items": _event_schema(seconds)},

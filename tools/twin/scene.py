@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.twin import chips, run, scenario
+from tools.twin import chips, commission, run, scenario
 from tools.twin.buses.devices import sdm630
 from tools.twin.buses.line import Line, Responder, Timing
 from tools.twin.buses.mqtt import StubBroker
@@ -79,7 +79,10 @@ class Script:
 class Stage:
     """Everything around the chip in one run; `scene()` is what the run needs of it."""
 
-    def __init__(self, context: run.Context, story: scenario.Scenario) -> None:
+    def __init__(
+        self, context: run.Context, story: scenario.Scenario, proofs: dict[str, list[int]]
+    ) -> None:
+        self._proofs = proofs
         self._context, self._story = context, story
         options = context.options
         self._board = board = port.read_board(options.board)
@@ -136,6 +139,8 @@ class Stage:
             emulated=self._emulated,
             remarks=self._remarks,
             rows=_places(self._story.house),
+            ledger=commission.ledger(self._site, self._proofs) if self._proofs else b"",
+            publish=self._publish,
         )
 
     def _emulate(self, timing: Timing) -> None:
@@ -154,7 +159,11 @@ class Stage:
             "network": not offline,
         }
         self._environment |= chips.prepare(
-            context.folder, context.options.board, self._site, wiring
+            context.folder,
+            context.options.board,
+            self._site,
+            wiring,
+            commission.ledger(self._site, self._proofs) if self._proofs else b"",
         )
 
     # --- devices ------------------------------------------------------------------------------
@@ -274,8 +283,17 @@ class Stage:
             self._context.log.add(t_us, "bus", text)
 
 
-def build(context: run.Context, story: scenario.Scenario) -> run.Scene:
-    stage = Stage(context, story)
+def build(
+    context: run.Context,
+    story: scenario.Scenario,
+    proofs: dict[str, list[int]] | None = None,
+) -> run.Scene:
+    """`proofs`: records that stand in the chip's ledger; None: the scenario's, or made now."""
+    if proofs is None:
+        proofs = story.proofs
+    if proofs is None:
+        proofs, _ = commission.prove(story)
+    stage = Stage(context, story, proofs)
     try:
         stage.start_real()
     except BaseException:

@@ -1,8 +1,8 @@
 # islet: the commissioning proof: a converter shows that it obeys before it may do anything else.
 # GPL-3.0-or-later
 #
-# A person starts it. Inside all grants it is told to draw a few hundred watt, then to deliver them;
-# sign, size and time are compared with an instrument that is not its own. Then islet falls silent
+# A person starts it. Inside all grants it is told to draw a few hundred watt, then to deliver
+# them; sign, size and time are compared with an instrument not its own. Then islet falls silent
 # towards it (no setpoint, no heartbeat; it is still read, so a time-out that any traffic renews
 # shows as none) and times its return to rest. One that never returns is ended by its enable.
 #

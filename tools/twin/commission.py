@@ -1,0 +1,253 @@
+# islet: the commissioning that a scenario's site has behind it: records of proofs, made by them.
+# GPL-3.0-or-later
+"""The firmware lets no converter do anything before it has shown that it obeys. A scenario carries
+the records of that day (`proofs`, by the site's devices); one without is commissioned before it
+begins: the same firmware puts each converter to the proof, in the same house on a quiet night.
+
+    python -m tools.twin.commission FILE…    prove, and write the records into the scenarios
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import io
+import json
+import sys
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from firmware import image as im
+from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SECTORS, SESSION_SECTORS
+from firmware.ledger.keep import PROOF
+from firmware.ledger.ring import SMALL, Ring, topic
+from tools.twin import chips, run, scenario, scene
+from tools.twin.house.spec import ApplianceSpec
+from tools.twin.link import port
+from tools.twin.link.interfaces import Truth
+
+Proofs = dict[str, list[int]]  # wiring, identity, minute + 1, result; by the device's name
+SECTOR = 4096
+KEEP = (SESSION_SECTORS + JOURNAL_SECTORS) * SECTOR
+BOARD = "host"
+BEGIN_S, MOST_S = 12, 1000
+PREFIX = "islet/proof"
+SOC_PERCENT, RESERVE_PERCENT = 60, 20  # room both ways
+NIGHT_W = 1200  # of the house, so that a site that may not export can deliver
+
+
+# --- records ------------------------------------------------------------------------------------
+
+
+class Flash:
+    """The ledger's bytes, as a store."""
+
+    sector = SECTOR
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.size = SECTORS * SECTOR
+        self.data = bytearray(data or b"\xff" * self.size)
+
+    def read(self, offset: int, count: int) -> bytes:
+        return bytes(self.data[offset : offset + count])
+
+    def program(self, offset: int, data: bytes) -> None:
+        self.data[offset : offset + len(data)] = data
+
+    def erase(self, offset: int) -> None:
+        self.program(offset, b"\xff" * self.sector)
+
+
+def _ring(store: Flash) -> Any:
+    return Ring(store, KEEP, KEEP_SECTORS, KEEP_SECTORS - 2, SMALL)
+
+
+def _rows(site: Mapping[str, Any]) -> list[str]:
+    rows = site.get("devices")
+    return [row.get("name", "") for row in rows] if isinstance(rows, list) else []
+
+
+def ledger(site: Mapping[str, Any], proofs: Proofs) -> bytes:
+    """The ledger's flash before the first start, with these records alone."""
+    store = Flash()
+    ring = _ring(store)
+    for row, name in enumerate(_rows(site)):
+        if name in proofs:
+            ring.append(PROOF, row, proofs[name])
+    return bytes(store.data)
+
+
+def records(site: Mapping[str, Any], data: bytes) -> Proofs:
+    """What a ledger's flash has."""
+    latest = _ring(Flash(data)).latest
+    names = dict(enumerate(_rows(site)))
+    return {
+        name: list(latest[topic(PROOF, row)][1][4])
+        for row, name in names.items()
+        if topic(PROOF, row) in latest
+    }
+
+
+def converters(site: Mapping[str, Any]) -> list[str]:
+    rows = site.get("devices")
+    rows = rows if isinstance(rows, list) else []
+    return [r["name"] for r in rows if isinstance(r, dict) and r.get("kind") == "converter"]
+
+
+# --- the quiet night ----------------------------------------------------------------------------
+
+
+def quiet(story: scenario.Scenario) -> scenario.Scenario:
+    """The same house, its people asleep; a car at each gateway, batteries half full."""
+    site, house = copy.deepcopy(story.site), copy.deepcopy(story.house)
+    codes = site.get("grid_code_overrides")
+    site["grid_code_overrides"] = (codes if isinstance(codes, dict) else {}) | {
+        "enter_delay_s": 2,
+        "enter_ramp_s": 1,
+    }
+    site["owner"] = {
+        "goal": "hold",
+        "reserve_percent": RESERVE_PERCENT,
+        "outage_reserve_percent": RESERVE_PERCENT,
+    }
+    site["mqtt"] = {"host": "127.0.0.1", "port": scene.MQTT_PORT, "prefix": PREFIX}
+    for point in site.get("points", []):
+        point["auth_required"] = False
+    house.loads.annual_kwh = house.loads.flicker_percent = 0
+    legs = list(range(1, house.legs + 1))
+    house.loads.appliances = [ApplianceSpec("night", w=NIGHT_W, legs=legs, at=[])]
+    house.sensors.gain_permille = {}
+    for source in house.sources:
+        source.cloud = 0
+        source.w_peak = 1
+    for storage in house.storages:
+        storage.power_w = 0
+    gateways = {converter.name for converter in house.converters}
+    for car in house.cars:
+        car.plugged = car.at in gateways
+        car.soc_percent = SOC_PERCENT
+    for converter in house.converters:
+        converter.soc_percent = SOC_PERCENT
+    on = scenario.Event(0, "set", "loads.night", True)
+    night = story.start.replace(hour=2, minute=0)
+    calm = {"site": site, "house": house, "start": night, "seconds": MOST_S, "events": [on]}
+    return dataclasses.replace(story, **calm, traces=[], expect=[])
+
+
+class Evening:
+    """The judge of a quiet night: has one device proved after the other, then ends the run."""
+
+    def __init__(self, names: Sequence[str], say: Callable[[int, str], None]) -> None:
+        self._waiting = list(names)
+        self._say = say
+        self._asked = ""
+        self._seq = 0
+        self.session: Any = None
+        self.verdicts: dict[str, str] = {}
+        self._found: list[str] = []
+
+    def observe(self, t_us: int, truth: Truth, image: Mapping[str, array[int]]) -> None:
+        if not image or t_us < BEGIN_S * 1e6:
+            return
+        commands = image["commands"]
+        if self._asked and commands[im.PROOF_SEQ] != self._seq:
+            verdict = commands[im.PROOF_RESULT] & im.VERDICT_BITS
+            self.verdicts[self._asked] = im.VERDICT_NAMES[verdict]
+            self._asked = ""
+        self._seq = commands[im.PROOF_SEQ]
+        if self._asked:
+            return
+        if not self._waiting:
+            if self.session.end_us > t_us + 2_000_000:
+                self.session.end_us = t_us + 2_000_000  # the record is written within a second
+            return
+        self._asked = self._waiting.pop(0)
+        self._say(t_us, self._asked)
+
+    def restarted(self, t_us: int, asked: bool) -> None:
+        self._found.append("restarted")
+
+    def booted(self, t_us: int) -> None: ...
+
+    def findings(self) -> Sequence[str]:
+        return self._found
+
+    def summary(self) -> dict[str, Any]:
+        return {"ok": True, "verdicts": self.verdicts}
+
+
+def prove(story: scenario.Scenario, seed: int = 1) -> tuple[Proofs, dict[str, str]]:
+    """Records and verdicts by the site's converters. Some seconds of work for each."""
+    names = converters(story.site)
+    calm = quiet(story)
+    found: dict[str, Any] = {"data": b""}
+
+    def build(context: run.Context) -> run.Scene:
+        made = scene.build(context, calm, {})
+        stage = made.session
+
+        def say(t_us: int, name: str) -> None:
+            made.publish(t_us, f"{PREFIX}/set/prove", {"device": name})
+
+        evening = Evening(names, say)
+        evening.session = stage
+        made.judge = evening
+        closes = made.close
+
+        def close() -> None:
+            path = context.folder / "storage" / "ledger.bin"
+            found["data"] = path.read_bytes() if path.exists() else b""
+            closes()
+
+        made.close = close
+        found["evening"] = evening
+        return made
+
+    options = run.Options(str(story.path), MOST_S, "max", seed, BOARD)
+    command = chips.kind_of(port.read_board(BOARD)).command
+    run.Run(options, build, lambda: command(BOARD), io.StringIO(), io.StringIO()).go()
+    data = found["data"]
+    return (records(calm.site, data) if data else {}), found["evening"].verdicts
+
+
+# --- into the files -----------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.twin.commission",
+        description="Put the converters of scenarios to the proof; write the records into them.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="scenario")
+    bad = 0
+    for name in parser.parse_args(arguments).files:
+        path = Path(name)
+        story = scenario.load(path)
+        if not converters(story.site):
+            continue
+        begun = datetime.now()
+        proofs, verdicts = prove(story)
+        text = path.read_text(encoding="utf-8")
+        path.write_text(written(text, proofs), encoding="utf-8")
+        took_s = (datetime.now() - begun).total_seconds()
+        said = ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
+        print(f"{path}: {said or 'nothing was proved'} ({took_s:.0f} s)", flush=True)
+        bad |= any(verdict != "obeys" for verdict in verdicts.values())
+    return int(bad)
+
+
+def written(text: str, proofs: Proofs) -> str:
+    """A scenario's text with these records, the rest of it untouched."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith('"proofs":')]
+    at = next(i for i, line in enumerate(lines) if line.lstrip().startswith('"house":'))
+    indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+    lines.insert(at, f'{indent}"proofs": {json.dumps(proofs)},')
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
