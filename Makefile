@@ -15,7 +15,7 @@ VARIABLES := SCENARIO SECONDS SPEED SEED CHIP CIRCUIT RECORD
 given = $(foreach v,$(1),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
 OPTIONS = $(call given,$(VARIABLES))
 
-.PHONY: help bench-board run test bench soak image flash overlay calibrate lint format clean distclean setup-% python
+.PHONY: help bench-board run test bench soak image flash overlay calibrate prove lint format clean distclean setup-% python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ bench-board: setup-bench ## measure the emulated board: latencies, load, memory,
 calibrate: setup-run ## gains, offsets, delays, transformers turned or swapped (WHAT=wiring WATTS=2000 PORT= …)
 	@exec $(PY) -m tools.calibrate $(call given,WHAT IMAGE CIRCUIT PORT LEG AT POINT WATTS METER PROFILE \
 	  ADDRESS BAUD PARITY LOAD KEEP) $(ARGS)
+
+prove: setup-run ## a converter shows that it obeys, before islet uses it (DEVICE=battery PORT= IMAGE=)
+	@exec $(PY) -m tools.prove $(call given,IMAGE PORT DEVICE) $(ARGS)
 
 lint: setup-test ## style and types, as the tests check them
 	@exec $(PY) -m tools.setup.lint

@@ -328,7 +328,8 @@ NOTE_LOADS = const(3)  # no room for the sheddable loads
 NOTE_WAITS = const(4)  # a pause before the next island
 NOTE_RESERVE = const(5)  # the battery is at its reserve
 NOTE_STARTS = const(6)  # an island is about to start
-NOTE_NAMES = ("none", "mirror", "bond", "loads", "waits", "reserve", "starts")
+NOTE_UNPROVED = const(7)  # the device that would form it has not shown yet that it obeys
+NOTE_NAMES = ("none", "mirror", "bond", "loads", "waits", "reserve", "starts", "unproved")
 
 # what measures a node
 INSTRUMENT_NONE = const(0)
@@ -622,6 +623,7 @@ DEVICE_PROVED = _f("DEVICE_PROVED", "", 0, 2, "1: it has shown that it obeys; 2:
 PROOF_STATE = _f("PROOF_STATE", "", 0, 5, "PROOF_*, of the commissioning proof under way")
 PROOF_DEVICE = _f("PROOF_DEVICE", "", -1, DEVICES, "of which device, also when it is over; -1 none since start", start=-1)
 PROOF_RESULT = _f("PROOF_RESULT", "", 0, _WORD, "what it found: VERDICT_*, time to follow, time to return (PROOF_*_SHIFT)")
+PROOF_OF = _f("PROOF_OF", "", -1, DEVICES, "the device that it speaks of", start=-1)
 PROOF_SEQ = _f("PROOF_SEQ", "", 0, _MS, "raised with each result")
 PROOF_MS = _f("PROOF_MS", "ms", 0, _MS, "how long it has lasted")
 PROOF_WS = _f("PROOF_WS", "W s", 0, _MS, "energy that it moved, both ways added")
@@ -663,7 +665,7 @@ DOUBTED_NODE = _f("DOUBTED_NODE", "", -1, NODES, "node whose instrument islet's 
 DOUBTED_LEG = _f("DOUBTED_LEG", "", -1, LEGS, "its leg", start=-1)
 LEARNED_AGE_MS = _f("LEARNED_AGE_MS", "ms", 0, 60_000, "after so long, at the latest, a step of islet's own shows in the node's reading: the declared worst until learned", NODES, 2_000)
 LEARNED_RESPONSE_MS = _f("LEARNED_RESPONSE_MS", "ms", 0, 60_000, "time the device takes to follow, as seen in its own current: declared until learned, per device", DEVICES, 60_000)
-ISLAND_NOTE = _f("ISLAND_NOTE", "", 0, 6, "NOTE_*")
+ISLAND_NOTE = _f("ISLAND_NOTE", "", 0, 7, "NOTE_*")
 
 # --- trips ----------------------------------------------------------------------------------
 

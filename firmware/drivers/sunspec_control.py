@@ -3,6 +3,7 @@
 
 from firmware import image as im
 from firmware.base.clock import ticks_add, ticks_diff, ticks_ms
+from firmware.base.viper import const
 from firmware.bus.pdu import ACKNOWLEDGE, BUSY, EXCEPTION_NAMES
 from firmware.bus.registers import INVALID
 from firmware.bus.rtu import EXCEPTION, OK
@@ -35,6 +36,7 @@ _LOOK_MS = 2000  # after a write that was acknowledged and is still being carrie
 _RENEW_MIN_MS = 300
 _RENEW_MAX_MS = 10_000
 _INT32 = 0x7FFFFFFF
+_SPEAKS, _LAST, _MUTED = const(0), const(1), const(2)
 
 
 class Control:
@@ -54,6 +56,7 @@ class Control:
         self._beat_ms = 0
         self._high = self._low = 0  # words of the WSet last written
         self._obedience = 0  # OBEDIENCE last seen
+        self._words = _SPEAKS
         self.forget()
 
     def forget(self):
@@ -99,6 +102,7 @@ class Control:
         return (
             not self.settled()
             or self.wanted_w(now) != self.sent_w
+            or self._words == _LAST
             or ticks_diff(now, self.written_ms) >= self.renew_ms
         )
 
@@ -130,12 +134,18 @@ class Control:
             self._beat_ms = now
 
     def muted(self):
-        """Nothing is said to it: its commissioning proof times how long it goes on."""
+        """Nothing is said to it: its commissioning proof times how long it goes on, from a last
+        word."""
         commands = self.image.commands
-        return (
+        silent = (
             commands[im.PROOF_STATE] == im.PROOF_SILENT
             and commands[im.PROOF_DEVICE] == self.device
         )
+        if not silent:
+            self._words = _SPEAKS
+        elif self._words == _SPEAKS:
+            self._words = _LAST
+        return self._words == _MUTED
 
     def wanted_w(self, now):
         """W to ask for, + drawn; 0 when stopped or when core's beat stands."""
@@ -168,6 +178,8 @@ class Control:
         elif code == OK:
             inverter.right(field)
         if code == OK and what == WATTS:
+            if self._words == _LAST:
+                self._words = _MUTED
             self.sent_w = wanted_w
             self.written_ms = inverter.rtu.sent_ms
         # a device that refuses AntiIslEna cannot have it switched off either; one that is busy is

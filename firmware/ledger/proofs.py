@@ -43,7 +43,7 @@ class Proofs:
         if commands[im.PROOF_SEQ] == self._seq:
             return
         self._seq = commands[im.PROOF_SEQ]
-        device, result = commands[im.PROOF_DEVICE], commands[im.PROOF_RESULT]
+        device, result = commands[im.PROOF_OF], commands[im.PROOF_RESULT]
         identity = image.readings[im.DEVICE_IDENTITY + device]
         if result & im.VERDICT_BITS > im.VERDICT_OWN or identity < 0 or device not in self.wiring:
             return

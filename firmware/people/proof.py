@@ -71,7 +71,7 @@ def _shown(image, device, proofs):
     age_min = now - minute + 1 if 0 < minute <= now + 1 else None
     runs = commands[im.PROOF_STATE] and commands[im.PROOF_DEVICE] == device
     void = result != 0 and image.requests[im.PROOF_RECORD + device] == 0
-    last = commands[im.PROOF_RESULT] if commands[im.PROOF_DEVICE] == device else 0
+    last = commands[im.PROOF_RESULT] if commands[im.PROOF_OF] == device else 0
     if last & im.VERDICT_BITS <= im.VERDICT_OWN:
         last = 0  # the record says it
     return_s = result >> im.PROOF_RETURN_SHIFT

@@ -210,6 +210,7 @@ NOTES = (
     "The island ended; after a pause it is tried again.",
     "The battery is at its reserve for outages.",
     "Attention: in a moment the inverter supplies the house.",
+    "The house cannot run without the grid yet: its inverter has not shown that it obeys.",
 )
 ANTI_ISLANDING = ("not read yet", "off", "on", "not asked")  # from -1
 

@@ -7,7 +7,7 @@ from array import array
 from firmware import image as fields
 from firmware.image import Image
 from firmware.people import leases
-from tests_host.fields import COLUMNS_OF, at, columns
+from tests_host.fields import COLUMNS_OF, at, columns, proved
 
 HEALTHY_SITE = {
     "LEG_COUNT": 3,
@@ -47,7 +47,6 @@ HEALTHY_READINGS = {
     "ANTI_ISLANDING": 1,
 }
 HEALTHY_REQUESTS = {
-    "PROOF_RECORD": (fields.VERDICT_OBEYS,) * fields.DEVICES,
     "RESERVE_PERMILLE": 300,
     "OUTAGE_RESERVE_PERMILLE": 100,
 }
@@ -82,6 +81,7 @@ def healthy(**site: int | tuple[int, ...]) -> Image:
     make_fresh(image.live)
     put(image.requests, **HEALTHY_REQUESTS)
     put(image.commands, ISLAND_STATE=fields.ISLAND_GRID, GRID_STATE=fields.GRID_IN_SERVICE)
+    proved(image)
     image.latch()
     return image
 

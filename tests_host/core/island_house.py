@@ -5,7 +5,7 @@ from __future__ import annotations
 from firmware import image as im
 from firmware.core.grid.island import Island
 from tests_host.core.builders import put
-from tests_host.fields import INVERTER
+from tests_host.fields import INVERTER, proved
 
 LIVE_MV = 230_000
 STEP_MS = 100
@@ -34,6 +34,7 @@ def a_site(capable: int = 1, bond: int = 1, shed: int = 1) -> im.Image:
     image.requests[im.OUTAGE_RESERVE_PERMILLE] = 200
     image.commands[im.GRID_STATE] = im.GRID_IN_SERVICE
     image.commands[im.GRID_LOAD_OK] = 1
+    proved(image)
     return image
 
 

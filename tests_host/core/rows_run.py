@@ -24,6 +24,7 @@ from firmware.people.names import Names
 from firmware.people.standing import energised, instruments
 from firmware.people.state import State
 from tests_host.core import vehicle_walk
+from tests_host.fields import proved
 from tests_host.ledger.walk import ledger
 from tests_host.policy.walk import policy
 
@@ -54,6 +55,7 @@ TWO = ("point", "converter")
 def house(rows: list[int]) -> Image:
     """A point on L2 and a three-phase converter with a meter above; all other rows are idle."""
     image = Image()
+    proved(image)
     site, readings, commands = image.site, image.readings, image.commands
     site[im.LEG_COUNT] = 3
     site[im.NODE_COUNT] = len(NODES)

@@ -103,8 +103,11 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("witness", [OWN, ABOVE, CONTACTOR])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    ("name", "witness"),
+    [(name, ABOVE) for name in KINDS]
+    + [(name, witness) for name in ("obeys", "wrong sign") for witness in (OWN, CONTACTOR)],
+)
 def test_the_verdict_on_each_kind_of_device(name: str, witness: str) -> None:
     kind, verdict, return_s = KINDS[name]
     site = ready(kind, witness)
@@ -118,14 +121,11 @@ def test_the_verdict_on_each_kind_of_device(name: str, witness: str) -> None:
     assert site.most_w <= (1_500 if "own" in name else 1_000)
     site.run(8_000)
     assert site.w == 0 or not site.enabled or name == "own mode"
-    print(
-        f"{name}, {witness}: {f.VERDICT_NAMES[found]}, {site.now_ms / 1000:.0f} s, {site.wh:.1f} Wh"
-    )
 
 
-@pytest.mark.parametrize("witness", [OWN, ABOVE, CONTACTOR])
+@pytest.mark.parametrize("witness", [OWN, ABOVE])
 @pytest.mark.parametrize("age_ms", [300, 1_800])
-@pytest.mark.parametrize("response_ms", [300, 2_000, 8_000])
+@pytest.mark.parametrize("response_ms", [300, 8_000])
 def test_one_that_obeys_passes_by_any_witness(witness: str, age_ms: int, response_ms: int) -> None:
     site = ready(Kind(), witness, age_ms, INVERTER_RESPONSE_MS=response_ms)
     assert site.prove() == f.VERDICT_OBEYS
@@ -223,17 +223,16 @@ def test_a_person_stops_it() -> None:
     assert site.w == 0
 
 
-@pytest.mark.parametrize("witness", [OWN, ABOVE])
-@pytest.mark.parametrize("begin_s", range(6, 44, 2))
-def test_a_kettle_in_the_middle_spoils_no_proof(begin_s: int, witness: str) -> None:
-    site = ready(Kind(), witness)
+@pytest.mark.parametrize("begin_s", range(8, 44, 5))
+def test_a_kettle_in_the_middle_spoils_no_proof(begin_s: int) -> None:
+    site = ready(Kind())
     site.loads = {begin_s * 1000: 2_600.0, (begin_s + 25) * 1000: 600.0}
     assert site.prove() == f.VERDICT_OBEYS
     assert site.return_s <= 10
 
 
-@pytest.mark.parametrize("name", ["wrong sign", "half", "late", "ignores"])
-@pytest.mark.parametrize("begin_s", range(6, 44, 4))
+@pytest.mark.parametrize("name", ["wrong sign", "half", "ignores"])
+@pytest.mark.parametrize("begin_s", range(10, 44, 9))
 def test_a_kettle_in_the_middle_lets_none_pass(begin_s: int, name: str) -> None:
     kind, _, _ = KINDS[name]
     site = ready(kind)

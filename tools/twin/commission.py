@@ -19,7 +19,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from firmware import image as im
 from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SECTORS, SESSION_SECTORS
@@ -101,8 +101,9 @@ def converters(site: Mapping[str, Any]) -> list[str]:
 # --- the quiet night ----------------------------------------------------------------------------
 
 
-def quiet(story: scenario.Scenario) -> scenario.Scenario:
-    """The same house, its people asleep; a car at each gateway, batteries half full."""
+def quiet(story: scenario.Scenario, habits: Mapping[str, Any] | None = None) -> scenario.Scenario:
+    """The same house, its people asleep; a car at each gateway, batteries half full. `habits`:
+    inputs of the house as events set them, from the start."""
     site, house = copy.deepcopy(story.site), copy.deepcopy(story.house)
     codes = site.get("grid_code_overrides")
     site["grid_code_overrides"] = (codes if isinstance(codes, dict) else {}) | {
@@ -132,10 +133,21 @@ def quiet(story: scenario.Scenario) -> scenario.Scenario:
         car.soc_percent = SOC_PERCENT
     for converter in house.converters:
         converter.soc_percent = SOC_PERCENT
-    on = scenario.Event(0, "set", "loads.night", True)
+    told = {"loads.night": True, **(habits or {})}
+    on = [scenario.Event(0, "set", name, value) for name, value in told.items()]
     night = story.start.replace(hour=2, minute=0)
-    calm = {"site": site, "house": house, "start": night, "seconds": MOST_S, "events": [on]}
+    calm = {"site": site, "house": house, "start": night, "seconds": MOST_S, "events": on}
     return dataclasses.replace(story, **calm, traces=[], expect=[])
+
+
+class Verdict(NamedTuple):
+    """What a proof came to: a VERDICT_NAMES, its s and Wh, s to the device's return (0: not asked,
+    PROOF_NEVER: none)."""
+
+    name: str
+    took_s: float
+    wh: float
+    return_s: int
 
 
 class Evening:
@@ -147,7 +159,7 @@ class Evening:
         self._asked = ""
         self._seq = 0
         self.session: Any = None
-        self.verdicts: dict[str, str] = {}
+        self.verdicts: dict[str, Verdict] = {}
         self._found: list[str] = []
 
     def observe(self, t_us: int, truth: Truth, image: Mapping[str, array[int]]) -> None:
@@ -155,8 +167,13 @@ class Evening:
             return
         commands = image["commands"]
         if self._asked and commands[im.PROOF_SEQ] != self._seq:
-            verdict = commands[im.PROOF_RESULT] & im.VERDICT_BITS
-            self.verdicts[self._asked] = im.VERDICT_NAMES[verdict]
+            result = commands[im.PROOF_RESULT]
+            self.verdicts[self._asked] = Verdict(
+                im.VERDICT_NAMES[result & im.VERDICT_BITS],
+                commands[im.PROOF_MS] / 1000,
+                commands[im.PROOF_WS] / 3600,
+                result >> im.PROOF_RETURN_SHIFT,
+            )
             self._asked = ""
         self._seq = commands[im.PROOF_SEQ]
         if self._asked:
@@ -180,10 +197,12 @@ class Evening:
         return {"ok": True, "verdicts": self.verdicts}
 
 
-def prove(story: scenario.Scenario, seed: int = 1) -> tuple[Proofs, dict[str, str]]:
+def prove(
+    story: scenario.Scenario, seed: int = 1, habits: Mapping[str, Any] | None = None
+) -> tuple[Proofs, dict[str, Verdict]]:
     """Records and verdicts by the site's converters. Some seconds of work for each."""
     names = converters(story.site)
-    calm = quiet(story)
+    calm = quiet(story, habits)
     found: dict[str, Any] = {"data": b""}
 
     def build(context: run.Context) -> run.Scene:
@@ -234,9 +253,9 @@ def main(arguments: Sequence[str]) -> int:
         text = path.read_text(encoding="utf-8")
         path.write_text(written(text, proofs), encoding="utf-8")
         took_s = (datetime.now() - begun).total_seconds()
-        said = ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
+        said = ", ".join(f"{name} {verdict.name}" for name, verdict in verdicts.items())
         print(f"{path}: {said or 'nothing was proved'} ({took_s:.0f} s)", flush=True)
-        bad |= any(verdict != "obeys" for verdict in verdicts.values())
+        bad |= any(verdict.name != "obeys" for verdict in verdicts.values())
     return int(bad)
 
 

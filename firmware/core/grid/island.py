@@ -30,6 +30,7 @@ _KEPT = bit("kept")
 _OPEN = bit("open")
 _BOND = bit("bond")
 _RESERVE = bit("reserve")
+_OUTAGE = bit("outage")
 _RULE = const(7)  # words of a rule: after, four of the condition, next, cause
 _PERMIT = const(5)  # words of a permit: output, four of the condition
 _LATEST_MS = const(20_000)  # of the rules' times: later the same facts change nothing
@@ -168,12 +169,14 @@ class Island:
     def _tell(self, dt_ms, seen, made):
         """ISLAND_NOTE: what is worth a sentence and is no fault."""
         note = im.NOTE_NONE
-        state = self.state
+        state, device = self.state, self._site[im.ISLAND_DEVICE]
         if state == im.ISLAND_GRID:
             if seen & _OPEN:
                 note = im.NOTE_MIRROR
             elif seen & _BOND:
                 note = im.NOTE_BOND
+            elif made & _OUTAGE and not self._commands[im.DEVICE_PROVED + device]:
+                note = im.NOTE_UNPROVED
         elif state == im.ISLAND_ISLANDED and self.state_ms >= _SHORTLY_MS:
             if not self.permits & im.OUT_LOADS:
                 note = im.NOTE_LOADS

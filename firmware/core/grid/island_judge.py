@@ -258,7 +258,7 @@ class Judge:
         ):
             trips = self._trips[im.TRIPPED]
             cut = (trips or readings[im.INPUTS] & im.IN_ESTOP) and self._cuts(trips)
-            if not trips & _SEEN and not cut:
+            if not trips & _SEEN and not cut and self._commands[im.DEVICE_PROVED + device]:
                 made |= _ABLE
         return made
 

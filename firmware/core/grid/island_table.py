@@ -60,7 +60,11 @@ JUDGEMENTS = (
     ("outage", "the grid is bad, or has been dead for GRID_LOSS_MS (short losses add up), and"
      " islanding is automatic; or a person asks for it and the battery is refilled"),
     ("burning", "the grid's voltage destroys: the switch opens even if nothing can form"),
-    ("able", "the inverter answers, is plugged, without fault or trip, and the reserve allows it"),
+    (
+        "able",
+        "the inverter has shown that it obeys, answers, is plugged, without fault or trip, and "
+        "the reserve allows it",
+    ),
     ("refilled", "state of charge well above the outage reserve"),
     ("reserve", "state of charge above the outage reserve, a jump only once it is confirmed"),
     ("served", "grid in its window: waiting or in service"),

@@ -27,6 +27,7 @@ _SIZE_MS = const(2_000)
 _BLIND_MS = const(5_000)
 _SILENT_MS = const(90_000)
 _ENDED_MS = const(6_000)  # after its enable fell, the instrument's age included
+_REST_MS = const(2_000)  # before the next: the ledger looks at a result once a second
 _TRIES = const(3)
 _RETURN_S = const(10)  # design: within so long a dead islet does nothing
 _MOST_RESPONSE = const(255)  # of PROOF_RESULT
@@ -73,6 +74,7 @@ class Proof:
         self._response_ms = 0  # the slower of both
         self._return_s = 0
         self._wms = 0  # below one W s
+        self._rest_ms = im.AGE_MAX_MS  # since the last
 
     def step(self, dt_ms):
         commands, requests = self._commands, self._requests
@@ -83,7 +85,8 @@ class Proof:
                 requests[im.PROOF_IDENTITY + device]
                 == self._readings[im.DEVICE_IDENTITY + device],
             )
-        if requests[im.PROVE_SEQ] != self._seq:
+        self._rest_ms = grown(self._rest_ms, dt_ms)
+        if requests[im.PROVE_SEQ] != self._seq and (self.device >= 0 or self._rest_ms > _REST_MS):
             self._seq = requests[im.PROVE_SEQ]
             self._begin(requests[im.PROVE_DEVICE])
         if self.device >= 0:
@@ -148,12 +151,14 @@ class Proof:
         commands[im.PROOF_RESULT] = (
             verdict | response << im.PROOF_RESPONSE_SHIFT | self._return_s << im.PROOF_RETURN_SHIFT
         )
+        commands[im.PROOF_OF] = self.device
         seq = commands[im.PROOF_SEQ]
         commands[im.PROOF_SEQ] = seq + 1 if seq < im.AGE_MAX_MS else 0
         self._enter(im.PROOF_STILL)
         commands[im.PROOF_STATE] = im.PROOF_REST
         self.device = im.UNKNOWN
         self._seen = None
+        self._rest_ms = 0
 
     def _again(self, verdict):
         """This part once more from rest, or that was it."""

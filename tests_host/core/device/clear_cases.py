@@ -35,6 +35,7 @@ def well(image):
         im.POINT_UNPLUGS, im.CLAIM_REASON,
     ):  # fmt: skip
         c[field] = 0
+    c[im.DEVICE_PROVED] = 1
     q[im.POINT_AUTHORISED], q[im.POINT_AUTHORISED_FOR] = 1, 0
     image.trips[im.TRIPPED] = 0
 
@@ -58,6 +59,7 @@ def spoil(image, die):
         (c, im.POINT_FAULTS, (im.FAULT_NOT_FOLLOWED, im.FAULT_PILOT)),
         (c, im.DEVICE_ENABLE_BAR, (1, 2, 4, 8, 16)),
         (c, im.DEVICE_OBEDIENCE, tuple(range(5))),
+        (c, im.DEVICE_PROVED, (0, 2)),
         (c, im.POINT_REST_MS, (0, 1)),
         (c, im.POINT_UNPLUGS, (1,)),
         (c, im.CLAIM_REASON, (im.REASON_VENTILATION,)),

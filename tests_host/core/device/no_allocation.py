@@ -9,7 +9,7 @@ from firmware import image as f
 from firmware.core import Core
 from firmware.guard import Guard
 from firmware.image import Image
-from tests_host.fields import EVSE, INVERTER, at, columns
+from tests_host.fields import EVSE, INVERTER, at, columns, proved
 
 
 class Board:
@@ -52,6 +52,7 @@ for node in range(3):
     image.site[f.NODE_RATING_MA + node] = 63_000
     image.site[f.NODE_INSTRUMENT + node] = f.INSTRUMENT_POINT if node else f.INSTRUMENT_METER
 columns(image.site)
+proved(image)
 for name, value in LIVE:
     image.live[at(name)] = value
 requests = image.requests

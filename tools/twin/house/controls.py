@@ -122,6 +122,12 @@ ROWS: tuple[tuple[str, str, Kind, str], ...] = (
     ("converter", "ignores_enable", YES, "hard-wired enable has no effect"),
     ("converter.obeys", "ignores_setpoint", YES, "keeps its last setpoint"),
     ("converter.obeys", "ignores_revert", YES, "goes on when its reversion timer is over"),
+    (
+        "converter.obeys",
+        "returns_s",
+        span(1, 600, null=True),
+        "its reversion timer lasts so long, whatever it was told",
+    ),
     ("converter.obeys", "lies", YES, "reports its setpoint, whatever it does"),
     ("converter.obeys", "stuck_w", span(-1e6, 1e6, null=True), "holds this power while following"),
     ("converter.obeys", "sign", Kind(choices=(1, -1)), "−1: does the opposite of its setpoint"),

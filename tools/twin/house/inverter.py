@@ -113,6 +113,8 @@ class Inverter:
         (0 s: never)."""
         changed = (w, enable) != (self.requested_w, self.request_enabled)
         self.requested_w, self.request_enabled = float(w), bool(enable)
+        if self.obeys.returns_s is not None:
+            revert_s = self.obeys.returns_s
         self.revert_w = float(revert_w)
         self.revert_us = self.now_us + round(revert_s * 1e6) if enable and revert_s > 0 else NEVER
         if (changed or self.reverted) and self.respond_us == NEVER:

@@ -22,6 +22,7 @@ class Obedience:
         self.ignores_setpoint = False
         self.forgets = False
         self.ignores_revert = False
+        self.returns_s: float | None = None  # its reversion timer, whatever it was told
         self.lies = False
         self._overshoot_us = round(overshoot_s * 1e6)
         self._asked_w = 0.0  # the setpoint it follows, 0 in its own mode

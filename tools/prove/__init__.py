@@ -1,0 +1,1 @@
+"""The commissioning proof of a converter, at a board that runs islet: `make prove`."""
