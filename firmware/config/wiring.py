@@ -7,6 +7,7 @@ import islet_data
 
 from firmware import image as im
 from firmware.config.each import devices
+from firmware.config.options import DEVICE_OPTIONS, LINE_OPTIONS, METER_OPTIONS, V
 
 # what changes nothing about whether and how it obeys
 _FREE = ("name", "rank", "pause_s", "relieves")
@@ -16,22 +17,27 @@ def hashes(config, site):
     """By the rows of the converters: its options, its line, the circuits above it with their
     instruments, the site's legs and voltage, and the firmware's family (0.7 of 0.7.3)."""
     family = ".".join(islet_data.VERSION.split(".")[:2])
+    own = [row for row in DEVICE_OPTIONS if row[-1] & V and row[0] not in _FREE]
     found = {}
     for _, at, device in devices(config, "converter"):
         parts = [family, site[im.LEG_COUNT], site[im.NOMINAL_MV], site[im.NOMINAL_MHZ]]
-        parts += [site[im.ENABLE_WIRED]]
-        parts += [device[path] for path in sorted(device) if path not in _FREE]
-        parts += _row(config, "lines", device["line"])
+        parts += [site[im.ENABLE_WIRED]] + _set(own, device)
+        parts += _named(config["lines"], LINE_OPTIONS, device["line"])
         node = site[im.DEVICE_NODE + at]
         while node >= 0:
             row = config["nodes"][node]
             parts += [row["name"], row["instrument"]]
-            parts += _row(config, "meters", row["instrument"])
+            parts += _named(config["meters"], METER_OPTIONS, row["instrument"])
             node = site[im.NODE_PARENT + node]
         found[at] = crc32(repr(parts).encode()) & (1 << 29) - 1
     return found
 
 
-def _row(config, of, name):
-    """What is written of the row of that name; nothing where there is none."""
-    return [row[path] for row in config[of] if row["name"] == name for path in sorted(row)]
+def _set(options, row):
+    """Options that are not as by default: one that a later version adds voids no record."""
+    return [part for o in options if row[o[0]] != o[5] for part in (o[0], row[o[0]])]
+
+
+def _named(rows, options, name):
+    """The same of the row of that name; nothing where there is none."""
+    return [part for row in rows if row["name"] == name for part in _set(options, row)]

@@ -104,7 +104,7 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "readings, device = self._image.readings, self._device",
             "readings, device = self._image.readings, 1",
         ),
-        ("obedience.py", "self._device = device", "self._device = 1"),
+        ("obedience.py", "self.device = device", "self.device = 1"),
         ("leases.py", "for device in range(im.DEVICES):", "for device in (0, 1):"),
         ("kernel.py", "while device < devices:", "while device < 2:"),
         ("policy/takers.py", "self.device = device", "self.device = 1"),

@@ -182,14 +182,14 @@ def shorter_by_restarting(patch: pytest.MonkeyPatch) -> None:
 
 
 def releases_are_written_first(patch: pytest.MonkeyPatch) -> None:
-    real = Keep._put
+    real = Keep.put
 
     def put(self: Keep, kind: int, values: tuple[int, ...], least: int) -> None:
         if kind & 0xFF == keep.LEASE and values[2]:
             real(self, kind, (0, 0, 0, 0), least)
         real(self, kind, values, least)
 
-    patch.setattr(Keep, "_put", put)
+    patch.setattr(Keep, "put", put)
 
 
 def faults_forgotten(patch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def changed(tmp_path: Path, **options: Any) -> Path:
     document["start"] = "2026-06-15T13:00:00+02:00"
     document["site"]["owner"] |= {"goal": "charge", "charge_w": 2000}
     document["expect"] = [
-        {"that": "inverter.w", "from_s": 30, "to_s": 40, "at_least": 1900, "text": "it charges"}
+        {"that": "inverter.w", "from_s": 25, "to_s": 30, "at_least": 1900, "text": "it charges"}
     ]
     path = tmp_path / "changed.json"
     path.write_text(json.dumps(document))
@@ -70,11 +70,11 @@ def changed(tmp_path: Path, **options: Any) -> Path:
 
 @pytest.mark.parametrize(
     ("options", "holds"),
-    [({}, True), ({"rank": 3}, True), ({"charge_w": 4900}, False), ({"revert_s": 9}, False)],
+    [({"rank": 3}, True), ({"charge_w": 4900}, False)],
 )
 def test_a_record_is_void_when_what_it_was_made_with_changes(
     tmp_path: Path, options: dict[str, Any], holds: bool
 ) -> None:
-    played = whole.play(changed(tmp_path, **options), seconds=40)
+    played = whole.play(changed(tmp_path, **options), seconds=30)
     assert played.summary["expectations"][0]["ok"] is holds, played.blame
     assert not played.summary["findings"], played.blame

@@ -13,7 +13,7 @@ from firmware.core.grid.gridcode import GridCode
 from firmware.core.grid.island import Island
 from firmware.core.panel.tree import Panel
 from firmware.image import *
-from tests_host.fields import EVSE, INVERTER, columns
+from tests_host.fields import EVSE, INVERTER, columns, proved
 
 STEPS = 1000
 
@@ -35,6 +35,7 @@ class Claims:
 
 def build(nodes):
     image = Image()
+    proved(image)
     site = image.site
     site[LEG_COUNT] = site[DEVICE_LEGS + EVSE] = site[DEVICE_LEGS + INVERTER] = 3
     site[NODE_COUNT] = nodes
