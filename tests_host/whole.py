@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.twin import chips, run, scenario, scene
+from tools.twin import chips, commission, run, scenario, scene
 from tools.twin.link import port
 
 BOARD = "host"
@@ -36,7 +36,7 @@ def play(
     events: Path | None = None,
     record: Path | None = None,
 ) -> Whole:
-    story = scenario.load(path)
+    story = commission.commissioned(scenario.load(path))
     chip = chips.kind_of(port.read_board(BOARD))
     options = run.Options(str(path), seconds, "max", seed, BOARD, record, events=events)
     out, err = io.StringIO(), io.StringIO()

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def simulate(options: argparse.Namespace) -> int:
-    from tools.twin import chips, run, scenario, scene
+    from tools.twin import chips, commission, run, scenario, scene
     from tools.twin.link import port
 
     path = Path(options.scenario)
@@ -85,6 +85,7 @@ def simulate(options: argparse.Namespace) -> int:
     except (scenario.ScenarioError, port.BoardError, OSError) as error:
         print(f"islet: {error}", file=sys.stderr)
         return FAILED
+    story = commission.commissioned(story, lambda text: print(f"islet: {text}", file=sys.stderr))
     chosen = run.Options(
         str(path),
         options.seconds,

@@ -22,74 +22,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from firmware import image as im
-from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SECTORS, SESSION_SECTORS
-from firmware.ledger.keep import PROOF
-from firmware.ledger.ring import SMALL, Ring, topic
 from tools.twin import chips, run, scenario, scene
 from tools.twin.house.spec import ApplianceSpec
 from tools.twin.link import port
 from tools.twin.link.interfaces import Truth
+from tools.twin.records import Proofs, records
 
-Proofs = dict[str, list[int]]  # wiring, identity, minute + 1, result; by the device's name
-SECTOR = 4096
-KEEP = (SESSION_SECTORS + JOURNAL_SECTORS) * SECTOR
 BOARD = "host"
 BEGIN_S, MOST_S = 12, 1000
 PREFIX = "islet/proof"
 SOC_PERCENT, RESERVE_PERCENT = 60, 20  # room both ways
 NIGHT_W = 1200  # of the house, so that a site that may not export can deliver
-
-
-# --- records ------------------------------------------------------------------------------------
-
-
-class Flash:
-    """The ledger's bytes, as a store."""
-
-    sector = SECTOR
-
-    def __init__(self, data: bytes = b"") -> None:
-        self.size = SECTORS * SECTOR
-        self.data = bytearray(data or b"\xff" * self.size)
-
-    def read(self, offset: int, count: int) -> bytes:
-        return bytes(self.data[offset : offset + count])
-
-    def program(self, offset: int, data: bytes) -> None:
-        self.data[offset : offset + len(data)] = data
-
-    def erase(self, offset: int) -> None:
-        self.program(offset, b"\xff" * self.sector)
-
-
-def _ring(store: Flash) -> Any:
-    return Ring(store, KEEP, KEEP_SECTORS, KEEP_SECTORS - 2, SMALL)
-
-
-def _rows(site: Mapping[str, Any]) -> list[str]:
-    rows = site.get("devices")
-    return [row.get("name", "") for row in rows] if isinstance(rows, list) else []
-
-
-def ledger(site: Mapping[str, Any], proofs: Proofs) -> bytes:
-    """The ledger's flash before the first start, with these records alone."""
-    store = Flash()
-    ring = _ring(store)
-    for row, name in enumerate(_rows(site)):
-        if name in proofs:
-            ring.append(PROOF, row, proofs[name])
-    return bytes(store.data)
-
-
-def records(site: Mapping[str, Any], data: bytes) -> Proofs:
-    """What a ledger's flash has."""
-    latest = _ring(Flash(data)).latest
-    names = dict(enumerate(_rows(site)))
-    return {
-        name: list(latest[topic(PROOF, row)][1][4])
-        for row, name in names.items()
-        if topic(PROOF, row) in latest
-    }
 
 
 def converters(site: Mapping[str, Any]) -> list[str]:
@@ -137,7 +80,7 @@ def quiet(story: scenario.Scenario, habits: Mapping[str, Any] | None = None) -> 
     on = [scenario.Event(0, "set", name, value) for name, value in told.items()]
     night = story.start.replace(hour=2, minute=0)
     calm = {"site": site, "house": house, "start": night, "seconds": MOST_S, "events": on}
-    return dataclasses.replace(story, **calm, traces=[], expect=[])
+    return dataclasses.replace(story, **calm, traces=[], expect=[], proofs={})
 
 
 class Verdict(NamedTuple):
@@ -202,11 +145,13 @@ def prove(
 ) -> tuple[Proofs, dict[str, Verdict]]:
     """Records and verdicts by the site's converters. Some seconds of work for each."""
     names = converters(story.site)
+    if not names:
+        return {}, {}
     calm = quiet(story, habits)
     found: dict[str, Any] = {"data": b""}
 
     def build(context: run.Context) -> run.Scene:
-        made = scene.build(context, calm, {})
+        made = scene.build(context, calm)
         stage = made.session
 
         def say(t_us: int, name: str) -> None:
@@ -231,6 +176,21 @@ def prove(
     run.Run(options, build, lambda: command(BOARD), io.StringIO(), io.StringIO()).go()
     data = found["data"]
     return (records(calm.site, data) if data else {}), found["evening"].verdicts
+
+
+def commissioned(
+    story: scenario.Scenario, say: Callable[[str], None] = lambda _: None
+) -> scenario.Scenario:
+    """The scenario with its records, made now where it has none."""
+    names = converters(story.site)
+    if story.proofs is not None or not names:
+        return story
+    say(f"no records of proofs: {', '.join(names)} shown to obey first, some seconds each")
+    proofs, verdicts = prove(story)
+    for name, verdict in verdicts.items():
+        if verdict.name != "obeys":
+            say(f"{name} has not shown that it obeys ({verdict.name}), so it will stand still")
+    return dataclasses.replace(story, proofs=proofs)
 
 
 # --- into the files -----------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from jsonschema import Draft202012Validator
 
 from tools.site.house import told
 from tools.twin.house import Change, House, HouseSpec, Trace, from_dict
+from tools.twin.records import Proofs
 from tools.twin.scenario_check import UNITS, Event, Expectation, Problems, ScenarioError
 from tools.twin.scenario_schema import explain, flat, schema
 
@@ -43,7 +44,7 @@ class Scenario:
     traces: list[Trace] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     expect: list[Expectation] = field(default_factory=list)
-    proofs: dict[str, list[int]] | None = None  # records; None: to be made before the run
+    proofs: Proofs | None = None  # records; None: to be made before the run
 
     def new_house(self, seed: int = 0) -> House:
         """The house at its start; it carries out the `set` events and traces by itself."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.twin import chips, commission, run, scenario
+from tools.twin import chips, records, run, scenario
 from tools.twin.buses.devices import sdm630
 from tools.twin.buses.line import Line, Responder, Timing
 from tools.twin.buses.mqtt import StubBroker
@@ -79,10 +79,8 @@ class Script:
 class Stage:
     """Everything around the chip in one run; `scene()` is what the run needs of it."""
 
-    def __init__(
-        self, context: run.Context, story: scenario.Scenario, proofs: dict[str, list[int]]
-    ) -> None:
-        self._proofs = proofs
+    def __init__(self, context: run.Context, story: scenario.Scenario) -> None:
+        self._proofs = story.proofs or {}
         self._context, self._story = context, story
         options = context.options
         self._board = board = port.read_board(options.board)
@@ -139,7 +137,7 @@ class Stage:
             emulated=self._emulated,
             remarks=self._remarks,
             rows=_places(self._story.house),
-            ledger=commission.ledger(self._site, self._proofs) if self._proofs else b"",
+            ledger=records.ledger(self._site, self._proofs) if self._proofs else b"",
             publish=self._publish,
         )
 
@@ -163,7 +161,7 @@ class Stage:
             context.options.board,
             self._site,
             wiring,
-            commission.ledger(self._site, self._proofs) if self._proofs else b"",
+            records.ledger(self._site, self._proofs) if self._proofs else b"",
         )
 
     # --- devices ------------------------------------------------------------------------------
@@ -283,17 +281,8 @@ class Stage:
             self._context.log.add(t_us, "bus", text)
 
 
-def build(
-    context: run.Context,
-    story: scenario.Scenario,
-    proofs: dict[str, list[int]] | None = None,
-) -> run.Scene:
-    """`proofs`: records that stand in the chip's ledger; None: the scenario's, or made now."""
-    if proofs is None:
-        proofs = story.proofs
-    if proofs is None:
-        proofs, _ = commission.prove(story)
-    stage = Stage(context, story, proofs)
+def build(context: run.Context, story: scenario.Scenario) -> run.Scene:
+    stage = Stage(context, story)
     try:
         stage.start_real()
     except BaseException:
