@@ -568,7 +568,7 @@ DEVICE_DISCHARGE_MAX_W = _f("DEVICE_DISCHARGE_MAX_W", "W", 0, _W, "what it can d
 DEVICE_SOC_PERMILLE = _f("DEVICE_SOC_PERMILLE", "permille", -1, 1000, "state of charge behind it, -1 unknown", DEVICES, -1)
 DEVICE_SOC_AGE_MS = _f("DEVICE_SOC_AGE_MS", "age", 0, _MS, "age of DEVICE_SOC_PERMILLE", DEVICES, _MS)
 DEVICE_ANTI_ISLANDING = _f("DEVICE_ANTI_ISLANDING", "", -1, 2, "704.AntiIslEna: 0 off, 1 on, 2 cannot be asked, -1 not read yet", DEVICES, -1)
-DEVICE_IDENTITY = _f("DEVICE_IDENTITY", "", -1, _WORD, "of its maker, model, version and serial number, as one number; -1 not read yet", DEVICES, -1)
+DEVICE_IDENTITY = _f("DEVICE_IDENTITY", "", -1, _WORD, "of its version and serial number, as one number; -1 not read yet", DEVICES, -1)
 FAST_HOUSE_MV = _f("FAST_HOUSE_MV", "mV", 0, 600_000, "house side, RMS of the last 20 ms, for the guard, where the board samples it", LEGS)
 SWITCH_DEG = _f("SWITCH_DEG", "deg", -1, 180, "phase across the islanding switch on L1, where the board samples both sides; -1 unknown", start=-1)
 

@@ -35,7 +35,7 @@ from firmware.drivers.sunspec_models import (
 )
 
 # job: period in ms, model, first point's offset, registers
-_IDENTITY = (60_000, 1, 2, 64)  # Mn, Md, Opt, Vr, SN
+_IDENTITY = (600_000, 1, 42, 24)  # Vr, SN; short, so that no reading grows old for it
 _STATUS = (300, 701, 2, 17)  # ACType … Hz
 _LEGS = (400, 701, 41, 0)  # WL1 … AL1, VL1 of each leg, 23 registers apart
 _STORE = (1000, 713, 2, 5)  # WHRtg, WHAvail, SoC, SoH, Sta

@@ -1,8 +1,8 @@
 # islet: the records of commissioning proofs: what they hold for, and how old they are.
 # GPL-3.0-or-later
 #
-# A record belongs to what was proved: the device that answered (its maker, model, version, serial
-# number), the options and wiring it was proved with, and this family of the firmware, the latter
+# A record belongs to what was proved: the device that answered (its version and serial number),
+# the options and wiring it was proved with, and this family of the firmware, the latter
 # three as one hash (config/wiring.py). When one changes, it is void. Only a finished proof writes
 # one (core/limits/proof.py), and one that failed replaces one that passed.
 
