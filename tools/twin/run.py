@@ -84,7 +84,6 @@ class Scene:
     emulated: bool = False  # the chip: on virtual time, whatever the speed
     remarks: Sequence[str] = ()  # said once, at the beginning
     rows: Sequence[live.Place] = ()  # of the house, for the view
-    ledger: bytes = b""  # what stands in the chip's records before its first start
     publish: Callable[[int, str, Any], None] = lambda t_us, topic, payload: None
 
 
@@ -174,9 +173,7 @@ class Run:
         session.on_log = self._said
         session.on_section = self._section
         session.on_reset = self._was_reset
-        (folder / "storage").mkdir()
-        if scene.ledger:
-            (folder / "storage" / "ledger.bin").write_bytes(scene.ledger)
+        (folder / "storage").mkdir(exist_ok=True)
         (folder / "site.json").write_text(json.dumps(scene.site))
         self._environment = {
             "ISLET_SPEED": options.speed,

@@ -80,7 +80,6 @@ class Stage:
     """Everything around the chip in one run; `scene()` is what the run needs of it."""
 
     def __init__(self, context: run.Context, story: scenario.Scenario) -> None:
-        self._proofs = story.proofs or {}
         self._context, self._story = context, story
         options = context.options
         self._board = board = port.read_board(options.board)
@@ -106,8 +105,13 @@ class Stage:
         if not self._real:
             self._broker = StubBroker(_whole(self._site, "mqtt", "port", MQTT_PORT))
             self._broker.on_message = self._message
+        ledger = records.ledger(self._site, story.proofs) if story.proofs else b""
         if self._emulated:
-            self._emulate(next(iter(self._cables.values()))[2])
+            self._emulate(next(iter(self._cables.values()))[2], ledger)
+        elif ledger:
+            storage = context.folder / "storage"
+            storage.mkdir()
+            (storage / "ledger.bin").write_bytes(ledger)
         minutes = round((story.start - EPOCH).total_seconds()) // 60
         self.session = Session(
             self._port,
@@ -137,11 +141,10 @@ class Stage:
             emulated=self._emulated,
             remarks=self._remarks,
             rows=_places(self._story.house),
-            ledger=records.ledger(self._site, self._proofs) if self._proofs else b"",
             publish=self._publish,
         )
 
-    def _emulate(self, timing: Timing) -> None:
+    def _emulate(self, timing: Timing, ledger: bytes) -> None:
         """What an emulated chip finds in its flash and on its pins."""
         context = self._context
         offline = context.options.offline
@@ -157,11 +160,7 @@ class Stage:
             "network": not offline,
         }
         self._environment |= chips.prepare(
-            context.folder,
-            context.options.board,
-            self._site,
-            wiring,
-            records.ledger(self._site, self._proofs) if self._proofs else b"",
+            context.folder, context.options.board, self._site, wiring, ledger
         )
 
     # --- devices ------------------------------------------------------------------------------
