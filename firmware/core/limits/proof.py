@@ -33,15 +33,6 @@ _RETURN_S = const(10)  # design: within so long a dead islet does nothing
 _MOST_RESPONSE = const(255)  # of PROOF_RESULT
 _NOTHING_W = const(2_000_000)  # no power: more than any
 
-# The phases in their order, with what is asked: for the reference and for people.
-PHASES = (
-    (im.PROOF_STILL, "told zero, until the instrument has stood still for 3 s"),
-    (im.PROOF_DRAW, "told to draw: sign, size, time"),
-    (im.PROOF_DELIVER, "told to deliver: sign, size, time; only what may deliver"),
-    (im.PROOF_SILENT, "told nothing any more: time until it rests, at most 90 s"),
-    (im.PROOF_ENDED, "its enable is off, since it did not rest by itself"),
-)
-
 
 class Proof:
     """`step` after obedience, before the limits are claimed. `wish_w` is asked of `device` (-1
