@@ -11,7 +11,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 PROCESSES = $(shell expr 1 + $$(nproc))
 
 # The variables of `make run`; each set one becomes an option of the twin: SEED=3 -> --seed '3'.
-VARIABLES := SCENARIO SECONDS SPEED SEED CHIP CIRCUIT RECORD
+VARIABLES := SITE SCENARIO SECONDS SPEED SEED CHIP CIRCUIT RECORD
 given = $(foreach v,$(1),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
 OPTIONS = $(call given,$(VARIABLES))
 
@@ -20,7 +20,7 @@ OPTIONS = $(call given,$(VARIABLES))
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: setup-$(if $(filter rp2040,$(CHIP)),board,run) ## the box in its simulated house (SCENARIO= SECONDS= SPEED= SEED= CHIP= CIRCUIT= RECORD=)
+run: setup-$(if $(filter rp2040,$(CHIP)),board,run) ## the box in its simulated house (SITE= SCENARIO= SECONDS= SPEED= SEED= CHIP= CIRCUIT= RECORD=)
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
 
 test: setup-test ## all tests but the long ones

@@ -174,8 +174,8 @@ def _lines(site, config, rights):
     for where, row in _on_lines(config):
         place = row["line"], row["address"]
         if place in taken:
-            yield "{}address: {} is taken by {} on {}".format(
-                where, place[1], taken[place], place[0]
+            yield "{}address: {} on {} is {}'s already, give {} another".format(
+                where, place[1], place[0], taken[place], row["name"]
             )
         taken[place] = row["name"]
 

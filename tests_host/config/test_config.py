@@ -193,7 +193,11 @@ def test_a_good_configuration_fills_the_site() -> None:
         ({"nodes.0.instrument": "ct"}, "meters[0].name", "measures no node"),
         ({"points.0.breaking_a": 32}, "points[0].breaking_a", "above twice devices[0].max_a"),
         ({"devices.0": GOOD["devices"][1] | {"name": "car"}}, "points[0].name", "no device's"),
-        ({"meters.0.address": 2}, "devices[1].address", "2 is taken by house meter on rs485"),
+        (
+            {"meters.0.address": 2},
+            "devices[1].address",
+            "2 on rs485 is house meter's already, give ",
+        ),
         (ANSWERS | {"island.device": "car"}, "island.device", "car is no converter"),
         (ANSWERS | NO_BATTERY, "island.capable", "needs a converter"),
         ({"island.device": "porch"}, "island.device", "one of devices: car, battery"),

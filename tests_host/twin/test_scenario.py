@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from firmware import image as tables
 from tests_host.twin.house_kit import SECOND
-from tools.twin import scenario
+from tools.twin import run, scenario, scene
 from tools.twin.house import document
 from tools.twin.referee.expect import Check
 from tools.twin.scenario import ScenarioError
+from tools.twin.view.events import EventLog
 
 FOLDER = Path(scenario.__file__).parent / "scenarios"
 SUNNY = FOLDER / "sunny_day.json"
@@ -246,6 +247,38 @@ def test_junk_anywhere_is_refused_in_plain_words_or_harmless(where: Any, junk: A
         scenario.parse(data, SUNNY).new_house(1).advance(1000)
     except ScenarioError as error:
         assert error.problems
+
+
+def test_one_address_for_two_names_both_and_the_remedy() -> None:
+    """Also where the house declares no line: the board's first is meant then."""
+    for lines in ([], [{"name": "bus"}]):
+        data = changed(lambda d: d["house"].update(lines=lines))  # noqa: B023
+        data["house"]["meters"][0]["address"] = 2
+        with pytest.raises(ScenarioError) as caught:
+            scenario.parse(data, SUNNY)
+        on = " on line bus" if lines else ""
+        said = (
+            f"house.converters[0].address: 2{on} is meter's, allowed once: give inverter another"
+        )
+        assert caught.value.problems == [said]
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["nodes.1", "points", "meters.0", "devices.1.node", "nominal_hz", "owner"],
+)
+def test_a_site_may_be_wrong_in_any_way_and_is_still_run(where: str, tmp_path: Path) -> None:
+    """It is the firmware's to refuse; the referee has the house."""
+    data = copy.deepcopy(GOOD)
+    *way, last = where.split(".")
+    part = data["site"]
+    for step in way:
+        part = part[int(step)] if isinstance(part, list) else part[step]
+    for junk in (["L1"], "L2", {}, 1e9):
+        part[int(last) if isinstance(part, list) else last] = junk
+        story = scenario.parse(data, SUNNY)
+        context = run.Context(run.Options("x", 1, "max"), tmp_path, EventLog())
+        assert scene.build(context, story).judge
 
 
 def test_what_an_expectation_says_of_one_bit() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from tools.twin import record
+
+if TYPE_CHECKING:
+    from tools.twin.scenario import Scenario
 
 HERE = Path(__file__).resolve().parent
 DEFAULT = HERE / "scenarios" / "sunny_day.json"
@@ -23,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
         "recording through core.step().",
     )
     made.add_argument("--scenario", default=str(DEFAULT), help="scenario file, or a shipped name")
+    made.add_argument(
+        "--site", type=Path, help="a site's configuration, in a house made around it"
+    )
     made.add_argument("--seconds", type=_seconds, help="end after so long")
     made.add_argument("--speed", choices=("1", "max"), default="1", help="real or virtual time")
     made.add_argument("--seed", type=_seed, default=1, help="of everything random")
@@ -70,15 +78,9 @@ def simulate(options: argparse.Namespace) -> int:
     from tools.twin import chips, commission, run, scenario, scene
     from tools.twin.link import port
 
-    path = Path(options.scenario)
-    if not path.exists() and (shipped := HERE / "scenarios" / f"{path.name}.json").exists():
-        path = shipped
-    if not path.exists():
-        names = ", ".join(sorted(file.stem for file in (HERE / "scenarios").glob("*.json")))
-        print(f"islet: --scenario {path}: no such file; shipped are {names}", file=sys.stderr)
-        return FAILED
+    path = options.site or _shipped(Path(options.scenario))
     try:
-        story = scenario.load(path)
+        story, remarks = _around(path) if options.site else (scenario.load(path), [])
         board = chips.circuit_of(options.chip, options.circuit)
         chip = chips.kind_of(port.read_board(board))
         chip.command(board)
@@ -97,10 +99,37 @@ def simulate(options: argparse.Namespace) -> int:
         options.picture,
         options.offline,
     )
+    for remark in remarks:
+        print(f"islet: {remark}", file=sys.stderr)
     stage = run.Run(
         chosen, lambda c: scene.build(c, story), lambda: chip.command(board), spread=chip.spread()
     )
     return stage.go()
+
+
+def _shipped(path: Path) -> Path:
+    """A scenario's file, which may be named as the shipped ones are."""
+    shipped = HERE / "scenarios" / f"{path.name}.json"
+    if path.exists() or shipped.exists():
+        return path if path.exists() else shipped
+    names = ", ".join(sorted(file.stem for file in (HERE / "scenarios").glob("*.json")))
+    raise FileNotFoundError(f"--scenario {path}: no such file; shipped are {names}")
+
+
+def _around(path: Path) -> tuple[Scenario, list[str]]:
+    """The house around a site that the simulated board takes."""
+    from tools.flash import site
+    from tools.site import around
+    from tools.twin import scenario
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileNotFoundError(f"--site {path}: {error.strerror}") from None
+    if errors := site.loaded(content, "host", True).errors:
+        raise scenario.ScenarioError(path, errors)
+    made, remarks = around.scenario(json.loads(content))
+    return scenario.parse(made, path), remarks
 
 
 def replay(options: argparse.Namespace) -> int:

@@ -179,14 +179,16 @@ class Problems:
         lines = [line["name"] for line in house.get("lines", [])]
         used: dict[tuple[str, int], str] = {}
         for where, row in _rows(house, "meters", "converters"):
-            line = row.get("line") or (lines[0] if lines else None)
-            if line is None:
-                continue  # nobody asks it
-            if line not in lines:
-                self.add(f"house.{where}.line", f"{line!r}, allowed {', '.join(lines)}")
+            line = row.get("line") or (lines[0] if lines else "")
+            if line not in lines and line:
+                allowed = ", ".join(lines) or "none: this house has no line"
+                self.add(f"house.{where}.line", f"{line!r}, allowed {allowed}")
             place = (line, row.get("address", 1 if where.startswith("meters") else 2))
             if place in used:
-                text = f"{place[1]} on line {line} is {used[place]}'s, allowed once"
+                on = f" on line {line}" if line else ""
+                text = (
+                    f"{place[1]}{on} is {used[place]}'s, allowed once: give {row['name']} another"
+                )
                 self.add(f"house.{where}.address", text)
             used[place] = row["name"]
 

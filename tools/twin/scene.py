@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from tools.flash.site import loaded
 from tools.twin import chips, records, run, scenario
 from tools.twin.buses.devices import sdm630
 from tools.twin.buses.line import Line, Responder, Timing
@@ -133,7 +134,7 @@ class Stage:
             start=self._story.start,
             site=self._site,
             session=self.session,
-            judge=Referee(self._story, board=self._board),
+            judge=Referee(self._judged(), board=self._board),
             input_names=self._port.input_names,
             environment=self._environment,
             page=self._page,
@@ -143,6 +144,14 @@ class Stage:
             rows=_places(self._story.house),
             publish=self._publish,
         )
+
+    def _judged(self) -> scenario.Scenario:
+        """What the referee judges by. A site that the firmware refuses energises nothing, and may
+        say anything: the referee then has the house alone."""
+        site = json.dumps(self._story.site).encode()
+        if not loaded(site, "host", True).errors:
+            return self._story
+        return dataclasses.replace(self._story, site={})
 
     def _emulate(self, timing: Timing, ledger: bytes) -> None:
         """What an emulated chip finds in its flash and on its pins."""

@@ -1,0 +1,74 @@
+"""A house around a site: each shipped example, and sites that are written otherwise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests_host.twin.test_run import twin
+from tools.flash.site import loaded
+from tools.site import around
+from tools.twin import __main__ as cli
+from tools.twin import scenario
+from tools.workshop import ROOT
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.json"))
+SHIPPED = sorted((ROOT / "tools" / "twin" / "scenarios").glob("*.json"))
+
+
+def site(path: Path) -> dict[str, Any]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return document.get("site", document)
+
+
+def test_there_is_one_of_each_kind() -> None:
+    assert [path.stem for path in EXAMPLES] == ["gateway", "split_phase", "wallbox"]
+    said = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    assert all(f"examples/{path.name}" in said for path in EXAMPLES)
+
+
+@pytest.mark.parametrize("path", EXAMPLES + SHIPPED, ids=lambda path: path.stem)
+def test_a_house_is_made_around_any_site(path: Path) -> None:
+    given = site(path)
+    made, _ = around.scenario(given)
+    story = scenario.parse(made, path)
+    house = story.house
+    assert len(house.circuits) == len(given["nodes"]) and len(house.meters) == len(
+        given.get("meters", ())
+    )
+    assert len(house.cars) >= len(given.get("points", ()))
+    assert "host" not in story.site["http"], "the page of a simulated house is for this PC alone"
+    assert not loaded(json.dumps(story.site).encode(), "host", True).errors
+
+
+def test_names_that_people_give_are_no_trouble() -> None:
+    given = site(ROOT / "examples" / "wallbox.json")
+    text = json.dumps(given).replace('"service"', '"Main: 1st floor"').replace('"house"', '"grid"')
+    made, _ = around.scenario(json.loads(text.replace('"wallbox"', '"Élan/1"')))
+    story = scenario.parse(made, Path("site.json"))
+    assert [row.name for row in story.house.circuits] == ["main_1st_floor", "garage"]
+    assert story.house.meters[0].name == "grid_2"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_each_example_runs(path: Path) -> None:
+    done = twin("--site", str(path), "--speed", "max", "--seconds", "8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["ok"]
+
+
+def test_a_site_that_is_refused_or_missing_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bad = tmp_path / "site.json"
+    for text, said in (("{", "is not JSON"), ("{}", "legs: is missing"), (None, "No such file")):
+        if text is None:
+            bad.unlink()
+        else:
+            bad.write_text(text)
+        assert cli.main(["--site", str(bad)]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("islet: ") and said in error and "Traceback" not in error
