@@ -265,7 +265,16 @@ def test_one_address_for_two_names_both_and_the_remedy() -> None:
 
 @pytest.mark.parametrize(
     "where",
-    ["nodes.1", "points", "meters.0", "devices.1.node", "nominal_hz", "owner"],
+    [
+        "nodes.1",
+        "points",
+        "devices",
+        "devices.0",
+        "meters.0",
+        "devices.1.node",
+        "nominal_hz",
+        "owner",
+    ],
 )
 def test_a_site_may_be_wrong_in_any_way_and_is_still_run(where: str, tmp_path: Path) -> None:
     """It is the firmware's to refuse; the referee has the house."""
@@ -274,7 +283,7 @@ def test_a_site_may_be_wrong_in_any_way_and_is_still_run(where: str, tmp_path: P
     part = data["site"]
     for step in way:
         part = part[int(step)] if isinstance(part, list) else part[step]
-    for junk in (["L1"], "L2", {}, 1e9):
+    for junk in (["L1"], "L2", {}, 1e9, [["x"]]):
         part[int(last) if isinstance(part, list) else last] = junk
         story = scenario.parse(data, SUNNY)
         context = run.Context(run.Options("x", 1, "max"), tmp_path, EventLog())

@@ -39,7 +39,8 @@ def _ring(store: Flash) -> Any:
 
 def _rows(site: Mapping[str, Any]) -> list[str]:
     rows = site.get("devices")
-    return [row.get("name", "") for row in rows] if isinstance(rows, list) else []
+    rows = rows if isinstance(rows, list) else []
+    return [str(row.get("name", "")) if isinstance(row, dict) else "" for row in rows]
 
 
 def ledger(site: Mapping[str, Any], proofs: Proofs) -> bytes:
