@@ -280,11 +280,12 @@ def test_a_site_may_be_wrong_in_any_way_and_is_still_run(where: str, tmp_path: P
     """It is the firmware's to refuse; the referee has the house."""
     data = copy.deepcopy(GOOD)
     *way, last = where.split(".")
-    part = data["site"]
+    part: Any = data["site"]
     for step in way:
-        part = part[int(step)] if isinstance(part, list) else part[step]
+        part = part[int(step) if isinstance(part, list) else step]
+    at: Any = int(last) if isinstance(part, list) else last
     for junk in (["L1"], "L2", {}, 1e9, [["x"]]):
-        part[int(last) if isinstance(part, list) else last] = junk
+        part[at] = junk
         story = scenario.parse(data, SUNNY)
         context = run.Context(run.Options("x", 1, "max"), tmp_path, EventLog())
         assert scene.build(context, story).judge
