@@ -284,10 +284,12 @@ def test_a_site_may_be_wrong_in_any_way_and_is_still_run(where: str, tmp_path: P
     for step in way:
         part = part[int(step) if isinstance(part, list) else step]
     at: Any = int(last) if isinstance(part, list) else last
-    for junk in (["L1"], "L2", {}, 1e9, [["x"]]):
+    for number, junk in enumerate((["L1"], "L2", {}, 1e9, [["x"]])):
         part[at] = junk
         story = scenario.parse(data, SUNNY)
-        context = run.Context(run.Options("x", 1, "max"), tmp_path, EventLog())
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        context = run.Context(run.Options("x", 1, "max"), folder, EventLog())
         assert scene.build(context, story).judge
 
 

@@ -78,8 +78,8 @@ def simulate(options: argparse.Namespace) -> int:
     from tools.twin import chips, commission, run, scenario, scene
     from tools.twin.link import port
 
-    path = options.site or _shipped(Path(options.scenario))
     try:
+        path = options.site or _shipped(Path(options.scenario))
         story, remarks = _around(path) if options.site else (scenario.load(path), [])
         board = chips.circuit_of(options.chip, options.circuit)
         chip = chips.kind_of(port.read_board(board))
