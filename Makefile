@@ -15,7 +15,18 @@ VARIABLES := SITE SCENARIO SECONDS SPEED SEED CHIP CIRCUIT RECORD
 given = $(foreach v,$(1),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
 OPTIONS = $(call given,$(VARIABLES))
 
-.PHONY: help bench-board run test bench soak image flash overlay calibrate prove lint format clean distclean setup-% python
+# A misspelt variable would be ignored by make: SECOND=20 runs for ever.
+KNOWN := $(VARIABLES) PYTHON MPY_TREE ARGS IMAGE CHECK PORT SITE KEY DRIVE FILE FILES FORCE MODULES \
+  WHAT LEG AT POINT WATTS METER PROFILE ADDRESS BAUD PARITY LOAD KEEP DEVICE ROOM NUMBER MAKEFLAGS
+UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
+ifneq ($(UNKNOWN),)
+$(error $(shell $(PYTHON) -c 'import difflib, sys; known, asked = sys.argv[1].split(), sys.argv[2]; \
+  near = difflib.get_close_matches(asked.upper(), known, 1); \
+  print(asked + "= is no variable of this Makefile" + (": did you mean " + near[0] + "=?" if near else "; make help names them"))' \
+  '$(KNOWN)' '$(firstword $(UNKNOWN))'))
+endif
+
+.PHONY: help bench-board run test bench soak check image flash overlay calibrate prove lint format clean distclean setup-% python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +42,10 @@ soak: setup-test ## the long tests
 
 bench: setup-bench ## measure speed and memory
 	@exec $(PY) -m tools.bench $(ARGS)
+
+check: setup-run ## all there is to say about a site, at once (SITE=examples/wallbox.json CIRCUIT=pico)
+	@exec $(PY) -m tools.site check $(or $(SITE),$(error check: name your site: SITE=site.json)) \
+	  $(if $(CIRCUIT),--circuit '$(CIRCUIT)') $(ARGS)
 
 image: setup-$(if $(CHECK)$(filter esp32,$(IMAGE)),run,image) ## the firmware as an image for a chip (IMAGE=pico CIRCUIT= CHECK= MPY_TREE=)
 	@exec $(PY) -m tools.image $(or $(IMAGE),pico) \

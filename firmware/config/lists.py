@@ -1,6 +1,8 @@
 # islet: the lists of a configuration: their names first, then row by row.
 # GPL-3.0-or-later
 
+import json
+
 import islet_data
 
 from firmware import image as im
@@ -75,8 +77,15 @@ def _parents(config):
         where, parent = "nodes[{}].parent: ".format(i), node["parent"]
         if i == 0 and parent is not None:
             config.errors.append(where + "the first node is the service, it has none")
+        elif [error for error in config.errors if error.startswith(where)]:
+            continue  # said already
         elif i and parent not in config.names["nodes"][:i]:
-            config.errors.append(where + "is not the name of an earlier node")
+            earlier = ", ".join([name for name in config.names["nodes"][:i] if name])
+            config.errors.append(
+                "{}{} is not the name of an earlier node: {}".format(
+                    where, "nothing" if parent is None else json.dumps(parent), earlier
+                )
+            )
 
 
 def _of_kind(device, at, site):

@@ -92,7 +92,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_ends_everything(start: Start, number: signal.Signals) -> None:
     """Exit code 130 before the run's own end; no process, pseudo-terminal or folder stays."""
     one = start("--seconds", "100")

@@ -67,7 +67,8 @@ def main() -> int:
     parser.add_argument("port", type=int, help="the board's port on 127.0.0.1")
     parser.add_argument("link", type=Path, help="where the link to the terminal goes")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         wire = socket.create_connection(("127.0.0.1", options.port))
     except OSError as error:

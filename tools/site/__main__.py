@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tools.site import house, style
+from tools.flash import FlashError
+from tools.site import check, house, style
 from tools.site.upgrade import Strange, is_old, upgrade
 
 TEXT = """\
@@ -24,7 +25,26 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     command = commands.add_parser("upgrade", help="an older form in today's", description=TEXT)
     command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="site or scenario")
     command.add_argument("--write", action="store_true", help="rewrite the files in place")
+    command = commands.add_parser(
+        "check", help="all there is to say about a site, at once", description=check.__doc__
+    )
+    command.add_argument("site", type=Path, metavar="SITE", help="site.json")
+    command.add_argument("--circuit", default="pico", help="circuit board (CIRCUIT=, pico)")
     return parser.parse_args(words)
+
+
+def checked(path: Path, circuit: str) -> int:
+    """Print the report; 0 when the board would take the site, 1 when not, 2 when there is none."""
+    try:
+        lines, good = check.report(path, circuit)
+    except OSError as error:
+        print(f"SITE: {path}: {error.strerror}", file=sys.stderr)
+        return 2
+    except FlashError as error:
+        print(f"{error}; {error.remedy}", file=sys.stderr)
+        return 2
+    print("\n".join(lines))
+    return 0 if good else 1
 
 
 def upgraded(content: str) -> tuple[str, list[str]]:
@@ -61,6 +81,8 @@ def _scenario(content: str, document: dict[str, Any]) -> tuple[str, list[str]]:
 
 def main(words: list[str] | None = None) -> int:
     given = arguments(words)
+    if given.command == "check":
+        return checked(given.site, given.circuit)
     bad = 0
     for path in given.files:
         try:

@@ -80,6 +80,7 @@ class Scene:
     input_names: Mapping[int, str]  # by pin
     environment: dict[str, str] = field(default_factory=dict)
     page: str = ""
+    broker: str = ""  # host and port of the run's own, in real time
     close: Callable[[], None] = lambda: None
     emulated: bool = False  # the chip: on virtual time, whatever the speed
     remarks: Sequence[str] = ()  # said once, at the beginning
@@ -390,6 +391,7 @@ class Run:
             t_us=scene.session.now_us,
             speed=self._speed(),
             page=scene.page,
+            broker=scene.broker,
             truth=self._truth,
             values=self._image.values if self._image.steps else {},
             events=list(self.log.tail),
@@ -416,4 +418,8 @@ class Run:
             return Terminal(stack.enter_context(live.Screen()), self.view)
         if self._scene.page:
             print(f"islet: page at {self._scene.page}", file=self._err, flush=True)
+        if self._scene.broker:
+            prefix = (self._scene.site.get("mqtt") or {}).get("prefix", "islet")
+            below = f", topics below {prefix}/"
+            print(f"islet: broker at {self._scene.broker}{below}", file=self._err, flush=True)
         return StatusLines(self._err, self.view)

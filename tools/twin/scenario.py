@@ -82,17 +82,20 @@ def parse(data: Any, path: Path) -> Scenario:
     checks.stop()
     spec: HouseSpec = from_dict(HouseSpec, data["house"])
     house = House(spec, start, 0)
+    seconds = data["seconds"]
     traces = [checks.trace(i, t, house) for i, t in enumerate(data.get("traces", []))]
-    events = [checks.event(i, e, house) for i, e in enumerate(data.get("events", []))]
+    events = [checks.event(i, e, house, seconds) for i, e in enumerate(data.get("events", []))]
     fields = set(house.truth())
-    expect = [checks.expectation(i, e, fields) for i, e in enumerate(data.get("expect", []))]
+    expect = [
+        checks.expectation(i, e, fields, seconds) for i, e in enumerate(data.get("expect", []))
+    ]
     checks.stop()
     return Scenario(
         path=path,
         name=data["name"],
         text=data.get("text", ""),
         start=start,
-        seconds=data["seconds"],
+        seconds=seconds,
         site=site,
         house=spec,
         traces=[t for t in traces if t],

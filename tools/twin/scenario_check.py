@@ -276,9 +276,13 @@ class Problems:
             found.append(pair)
         return found
 
-    def event(self, i: int, data: dict[str, Any], house: House) -> Event | None:
-        """One of the six kinds."""
+    def event(
+        self, i: int, data: dict[str, Any], house: House, seconds: float = math.inf
+    ) -> Event | None:
+        """One of the six kinds, before the scenario's end."""
         at_s, where = data["at_s"], f"events[{i}]"
+        if at_s >= seconds:
+            self.add(f"{where}.at_s", f"{at_s:g}, allowed below {seconds:g}, where it ends")
         if "set" in data:
             try:
                 controls.check(house.controls, data["set"], data["to"])
@@ -313,7 +317,9 @@ class Problems:
             return Event(at_s, "controller", "", data["controller"], data.get("for_s", 0.0))
         return Event(at_s, "broker", "", data["broker"])
 
-    def expectation(self, i: int, data: dict[str, Any], fields: set[str]) -> Expectation:
+    def expectation(
+        self, i: int, data: dict[str, Any], fields: set[str], seconds: float = math.inf
+    ) -> Expectation:
         where = f"expect[{i}]"
         rise = "rise_of" in data
         key = "rise_of" if rise else "that"
@@ -338,6 +344,9 @@ class Problems:
             except KeyError as error:
                 self.add(f"{where}.bit", str(error.args[0]))
         to_s = data.get("to_s")
+        if data.get("from_s", 0) >= seconds:
+            what = f"{data['from_s']:g}, allowed below {seconds:g}, where it ends"
+            self.add(f"{where}.from_s", what)
         if to_s is not None and to_s < data.get("from_s", 0):
             self.add(f"{where}.to_s", f"{to_s}, allowed from_s {data.get('from_s', 0)} and later")
         return Expectation(

@@ -92,7 +92,7 @@ class Stage:
         self._port = port.HousePort(self._house, board)
         instruments = Instruments(**story.house.sensors.instruments())
         self._environment: dict[str, str] = {}
-        self._page = ""
+        self._page = self._broker_at = ""
         self._serials: dict[int, SerialBus] = {}  # by the board's UART
         self._sunspecs: dict[str, SunSpec] = {}
         self._real_broker: RealBroker | None = None
@@ -138,6 +138,7 @@ class Stage:
             input_names=self._port.input_names,
             environment=self._environment,
             page=self._page,
+            broker=self._broker_at,
             close=self.close,
             emulated=self._emulated,
             remarks=self._remarks,
@@ -229,6 +230,7 @@ class Stage:
         self._page = f"http://127.0.0.1:{page_port}/"
         if isinstance(self._site.get("mqtt"), dict):
             self._site["mqtt"] |= {"host": "127.0.0.1", "port": broker.port}
+            self._broker_at = f"127.0.0.1:{broker.port}"
         if isinstance(self._site.get("http"), dict):
             self._site["http"]["port"] = page_port
 

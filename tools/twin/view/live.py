@@ -66,6 +66,7 @@ class View:
     t_us: int = 0
     speed: str = "×1"
     page: str = ""
+    broker: str = ""  # where it listens
     truth: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Sequence[int]] = field(default_factory=dict)
     events: Sequence[tuple[int, str, str]] = ()
@@ -115,8 +116,10 @@ def _head(view: View) -> RenderableType:
     right = Text(f"{clock:%a %d %b %H:%M:%S}  {view.speed}", style="grey70")
     row.add_row(left, right)
     verdict = (f"{view.remarks} remarks", "bold red") if view.remarks else ("all well", "green")
-    page = Text(view.page or "virtual time", style="underline" if view.page else "grey50")
-    row.add_row(Text.assemble(("referee: ", "grey50"), verdict), page)
+    where = Text(view.page or "virtual time", style="underline" if view.page else "grey50")
+    if view.broker:
+        where.append(f"  mqtt {view.broker}", style="not underline grey70")
+    row.add_row(Text.assemble(("referee: ", "grey50"), verdict), where)
     return row
 
 

@@ -1,0 +1,80 @@
+"""`make check`: all there is to say about a site, at once; and `make` with a misspelt variable."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests_host.config.test_config import GOOD, change
+from tools.site import __main__ as tool
+from tools.workshop import ROOT
+
+
+def run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], document: Any, circuit: str = "host"
+) -> tuple[int, str]:
+    path = tmp_path / "site.json"
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    code = tool.main(["check", str(path), "--circuit", circuit])
+    return code, capsys.readouterr().out
+
+
+def changed(changes: dict[str, Any]) -> Any:
+    document = json.loads(json.dumps(GOOD))
+    change(document, changes)
+    return document
+
+
+def test_a_good_site_is_told_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = run(tmp_path, capsys, changed({}))
+    assert code == 0, said
+    for part in ("circuits:", "when the meters fall silent:", "left to do:", "the circuit board:"):
+        assert part in said
+    assert "refused" not in said
+
+
+def test_everything_that_is_wrong_is_said_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options and rules together: what a rule would say does not wait for the options."""
+    wrong = changed({"nodes.1.parent": "kitchn", "nodes.0.rating_a": 0, "owner.goal": "rich"})
+    wrong["http"] = {"port": 80}
+    code, said = run(tmp_path, capsys, wrong, "esp32")
+    assert code == 1
+    for text in ('"kitchn" is not one of nodes: service', "nodes[0].rating_a", "owner.goal"):
+        assert text in said
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"nodes": 3}', "{}"])
+def test_no_file_ends_in_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    code, said = run(tmp_path, capsys, text)
+    assert code == 1 and "refused" in said
+
+
+def test_an_unknown_circuit_or_file_is_named(tmp_path: Path) -> None:
+    assert tool.main(["check", str(tmp_path / "none.json")]) == 2
+    assert tool.main(["check", str(tmp_path / "none.json"), "--circuit", "pcio"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("SCENARO=x", "SCENARIO="), ("seed=3", "SEED="), ("QQQ=1", "make help")]
+)
+def test_a_misspelt_variable_of_make_is_refused(word: str, meant: str) -> None:
+    made = subprocess.run(
+        ["make", "-n", "run", word], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert made.returncode != 0 and meant in made.stderr, made.stderr
+
+
+def test_known_variables_of_make_pass() -> None:
+    words = ["SEED=3", "SPEED=max", "ARGS=-k a=b", "PYTHON=python3"]
+    made = subprocess.run(
+        ["make", "-n", "run", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
