@@ -418,8 +418,4 @@ class Run:
             return Terminal(stack.enter_context(live.Screen()), self.view)
         if self._scene.page:
             print(f"islet: page at {self._scene.page}", file=self._err, flush=True)
-        if self._scene.broker:
-            prefix = (self._scene.site.get("mqtt") or {}).get("prefix", "islet")
-            below = f", topics below {prefix}/"
-            print(f"islet: broker at {self._scene.broker}{below}", file=self._err, flush=True)
         return StatusLines(self._err, self.view)

@@ -231,6 +231,8 @@ class Stage:
         if isinstance(self._site.get("mqtt"), dict):
             self._site["mqtt"] |= {"host": "127.0.0.1", "port": broker.port}
             self._broker_at = f"127.0.0.1:{broker.port}"
+            below = self._site["mqtt"].get("prefix", "islet")
+            self._remarks.append(f"broker at {self._broker_at}, topics below {below}/")
         if isinstance(self._site.get("http"), dict):
             self._site["http"]["port"] = page_port
 
