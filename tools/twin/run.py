@@ -52,11 +52,9 @@ class Judge(Protocol):
 
     def restarted(self, t_us: int, asked: bool) -> None:
         """The chip lost its mind; `asked`: the scenario wanted it so."""
-        ...
 
     def booted(self, t_us: int) -> None:
         """A chip's new life begins (of one that goes on by itself this is not known)."""
-        ...
 
     def findings(self) -> Sequence[str]:
         """Everything held against the run so far, oldest first, a sentence each."""
@@ -80,7 +78,7 @@ class Scene:
     input_names: Mapping[int, str]  # by pin
     environment: dict[str, str] = field(default_factory=dict)
     page: str = ""
-    broker: str = ""  # host and port of the run's own, in real time
+    broker: str = ""  # where the run's own listens
     close: Callable[[], None] = lambda: None
     emulated: bool = False  # the chip: on virtual time, whatever the speed
     remarks: Sequence[str] = ()  # said once, at the beginning
