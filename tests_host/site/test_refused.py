@@ -1,0 +1,52 @@
+"""Whole sites that a board once took, or refused for one reason alone: every reason, at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.flash.site import loaded
+from tools.site.upgrade import upgrade
+
+FOLDER = Path(__file__).parent / "refused"
+NO_NETWORK = {
+    "mqtt.host: this board has no network, leave it empty",
+    "http.port: this board has no network, give 0 or leave it out",
+}
+ASKED = {
+    "island.neutral_switched: is missing: does the islanding switch open the neutral too?",
+    "island.device_bonds: is missing: does the device join neutral and earth by itself in backup?",
+    "island.electrode: is missing: has the house an earth electrode of its own?",
+}
+RATED = {
+    "devices[0].max_a: this circuit board is built for 32 A",
+    "nodes[0].rating_a: this circuit board is built for 63 A",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("site_network_on_pico", NO_NETWORK | ASKED),
+        ("site_over_board", NO_NETWORK | ASKED | RATED),
+        ("us_bond", NO_NETWORK | ASKED | RATED),
+    ],
+)
+def test_every_reason_is_said_at_once(name: str, said: set[str]) -> None:
+    site, _ = upgrade(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+    content = json.dumps(site).encode()
+    assert said <= set(loaded(content, "pico", False).errors)
+    on_a_network = set(loaded(content, "pico", True).errors)
+    assert said - NO_NETWORK <= on_a_network and not NO_NETWORK & on_a_network
+
+
+@pytest.mark.parametrize(("answer", "right"), [(True, False), (False, True)])
+def test_a_service_bonded_neutral_is_never_switched(answer: bool, right: bool) -> None:
+    """NEC 250: the bond follows from the answer, or the site is refused (INV-6)."""
+    site, _ = upgrade(json.loads((FOLDER / "us_bond.json").read_text(encoding="utf-8")))
+    site["island"] |= {"neutral_switched": answer, "device_bonds": False, "electrode": True}
+    errors = loaded(json.dumps(site).encode(), "pico", True).errors
+    said = "island.neutral_switched: must be false under grid_code ieee1547_cat3"
+    assert (said not in errors) is right
