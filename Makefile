@@ -43,9 +43,9 @@ soak: setup-test ## the long tests
 bench: setup-bench ## measure speed and memory
 	@exec $(PY) -m tools.bench $(ARGS)
 
-check: setup-run ## all there is to say about a site, at once (SITE=examples/wallbox.json CIRCUIT=pico)
+check: setup-run ## all there is to say about a site, at once (SITE=examples/wallbox.json CIRCUIT=pico IMAGE=)
 	@exec $(PY) -m tools.site check $(or $(SITE),$(error check: name your site: SITE=site.json)) \
-	  $(if $(CIRCUIT),--circuit '$(CIRCUIT)') $(ARGS)
+	  $(call given,CIRCUIT IMAGE) $(ARGS)
 
 image: setup-$(if $(CHECK)$(filter esp32,$(IMAGE)),run,image) ## the firmware as an image for a chip (IMAGE=pico CIRCUIT= CHECK= MPY_TREE=)
 	@exec $(PY) -m tools.image $(or $(IMAGE),pico) \

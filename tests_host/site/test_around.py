@@ -10,7 +10,7 @@ import pytest
 
 from tests_host.twin.test_run import twin
 from tools.flash.site import loaded
-from tools.site import around
+from tools.site import around, check
 from tools.twin import __main__ as cli
 from tools.twin import scenario
 from tools.workshop import ROOT
@@ -51,6 +51,13 @@ def test_names_that_people_give_are_no_trouble() -> None:
     story = scenario.parse(made, Path("site.json"))
     assert [row.name for row in story.house.circuits] == ["main_1st_floor", "garage"]
     assert story.house.meters[0].name == "grid_2"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("circuit", ["host", "pico"])
+def test_each_example_is_taken_by_the_boards(path: Path, circuit: str) -> None:
+    lines, good = check.report(path, circuit)
+    assert good, lines
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

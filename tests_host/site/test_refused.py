@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.flash.site import loaded
+from tools.site import check
 from tools.site.upgrade import upgrade
 
 FOLDER = Path(__file__).parent / "refused"
@@ -40,6 +41,17 @@ def test_every_reason_is_said_at_once(name: str, said: set[str]) -> None:
     assert said <= set(loaded(content, "pico", False).errors)
     on_a_network = set(loaded(content, "pico", True).errors)
     assert said - NO_NETWORK <= on_a_network and not NO_NETWORK & on_a_network
+
+
+@pytest.mark.parametrize("name", ["site_network_on_pico", "site_over_board", "us_bond"])
+def test_make_check_says_it_of_the_image_that_is_flashed(name: str) -> None:
+    """A plain Pico has no network, a Pico W has; a file of an older form is checked as today's."""
+    for image, lacks in (("", True), ("pico_w", False)):
+        lines, good = check.report(FOLDER / f"{name}.json", "pico", image)
+        text = "\n".join(lines)
+        assert not good and all(line in text for line in ASKED)
+        assert all((line in text) is lacks for line in NO_NETWORK)
+        assert "of an older form" in text and "Not answered" not in text
 
 
 @pytest.mark.parametrize(("answer", "right"), [(True, False), (False, True)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,15 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         "check", help="all there is to say about a site, at once", description=check.__doc__
     )
     command.add_argument("site", type=Path, metavar="SITE", help="site.json")
+    command.add_argument("--image", default="", help="what it is flashed with (IMAGE=)")
     command.add_argument("--circuit", default="pico", help="circuit board (CIRCUIT=, pico)")
     return parser.parse_args(words)
 
 
-def checked(path: Path, circuit: str) -> int:
+def checked(path: Path, circuit: str, image: str) -> int:
     """Print the report; 0 when the board would take the site, 1 when not, 2 when there is none."""
     try:
-        lines, good = check.report(path, circuit)
+        lines, good = check.report(path, circuit, image)
     except OSError as error:
         print(f"SITE: {path}: {error.strerror}", file=sys.stderr)
         return 2
@@ -82,7 +84,7 @@ def _scenario(content: str, document: dict[str, Any]) -> tuple[str, list[str]]:
 def main(words: list[str] | None = None) -> int:
     given = arguments(words)
     if given.command == "check":
-        return checked(given.site, given.circuit)
+        return checked(given.site, given.circuit, given.image)
     bad = 0
     for path in given.files:
         try:
@@ -107,4 +109,5 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make check … | head` is no error
     sys.exit(main())

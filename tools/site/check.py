@@ -15,9 +15,10 @@ from typing import Any
 from firmware import image as im
 from firmware.chips.circuit import Rights
 from firmware.core import Core
+from tools.flash import FlashError
 from tools.flash import site as loading
 from tools.image.images import IMAGES
-from tools.site.upgrade import is_old
+from tools.site.upgrade import is_old, upgrade
 from tools.workshop import ROOT
 
 INDENT = "  "
@@ -32,21 +33,38 @@ def images_of(circuit: str) -> list[Any]:
     return [image for image in IMAGES.values() if chip in image.chips]
 
 
-def report(path: Path, circuit: str) -> tuple[list[str], bool]:
-    """Lines to print, and whether the board would take the site."""
-    content = path.read_bytes()
+def flashed(images: list[Any], circuit: str, name: str) -> Any:
+    """The image of that name, else the one that takes the circuit board without being told; the
+    simulated board has none."""
+    if name and name not in [image.name for image in images]:
+        known = ", ".join(image.name for image in images) or "it has none"
+        raise FlashError(f"IMAGE: {name} does not fit {circuit}", f"name one of: {known}")
+    wanted = [image for image in images if image.name == name or image.circuit == circuit]
+    named = [image for image in wanted if image.name == name]
+    return next(iter(named or wanted or images), None)
+
+
+def report(path: Path, circuit: str, name: str = "") -> tuple[list[str], bool]:
+    """Lines to print, and whether the board would take the site in the image of that name."""
+    content, before = _of_today(path.read_bytes())
+    board = loading.circuit(circuit)
     images = images_of(circuit)
-    network = any(image.network for image in images) or circuit == "host"
+    chosen = flashed(images, circuit, name)
+    network = chosen is None or chosen.network
     image = im.Image()
-    rights = Rights(loading.circuit(circuit), network)
+    rights = Rights(board, network)
     loading.packed()
     config = importlib.import_module("firmware.config").load(content, image, rights)
     refused, later = _split(config, image, rights)
-    lines = [f"{path} on the circuit board {circuit}: {VERDICT[not refused and not later]}"]
+    on = f"{circuit}, IMAGE={chosen.name}" if chosen else circuit
+    lines = [f"{path} on the circuit board {on}: {VERDICT[not refused and not later]}"]
     lines += _part("refused", refused) + _part("and, as far as it can be told yet", later)
-    if _old(content):
-        lines += _part("of an older form", [f"python -m tools.site upgrade --write {path}"])
-    lines += _part("warned", config.warnings)
+    if before:
+        remedy = f"checked as `python -m tools.site upgrade --write {path}` would rewrite it"
+        lines += _part("of an older form", [remedy])
+    said = {line.split(":")[0] for line in (*refused, *later)}
+    warned = [line for line in config.warnings if line.split(":")[0] not in said]
+    lines += _part("warned", warned)
     lines += _part("the circuit board", _board(rights, images, network))
     if not refused and not later:
         lines += _part("circuits", _circuits(config, image))
@@ -60,12 +78,15 @@ def _part(title: str, lines: list[str]) -> list[str]:
     return ["", f"{title}:", *(INDENT + line for line in lines)] if lines else []
 
 
-def _old(content: bytes) -> bool:
+def _of_today(content: bytes) -> tuple[bytes, bool]:
+    """The site in today's form, and whether it was of an older one."""
     try:
         document = json.loads(content)
-    except ValueError:
-        return False
-    return isinstance(document, dict) and is_old(document)
+        if isinstance(document, dict) and is_old(document):
+            return json.dumps(upgrade(document)[0]).encode(), True
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        pass  # the firmware's own loader says what is wrong with it
+    return content, False
 
 
 def _split(config: Any, image: Any, rights: Any) -> tuple[list[str], list[str]]:
