@@ -8,7 +8,7 @@ from firmware.people import words
 FAULTS = (
     (
         "The control pilot is shorted or at an impossible level.",
-        "Unplug the car and try another cable; then acknowledge.",
+        "Unplug the car and try another cable, or have a fixed one checked; then acknowledge.",
     ),
     (
         "The car's pilot diode is missing, so this may not be a car.",
@@ -25,8 +25,9 @@ FAULTS = (
         "Check the coil supply and the emergency stop, then acknowledge.",
     ),
     (
-        "The charging cable's rating cannot be read.",
-        "Unplug and plug in again, or use another cable.",
+        "Nobody can tell what the charging cable carries: the contact that says it is shorted.",
+        "Unplug and plug in again, or use another cable; with a fixed cable, have the resistor at "
+        "that input checked.",
     ),
     (
         "The islanding switch did not open, or its mirror contact says so wrongly: no backup.",

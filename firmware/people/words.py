@@ -24,8 +24,8 @@ REASONS = (
     ("", "It reports a fault, or nothing is connected to it."),
     ("ms", "It has not answered for {value}."),
     ("", "The grid is outside its normal voltage or frequency."),
-    ("ms", "The grid is back; waiting {value} more, as the grid code asks."),
-    ("", "The grid is back; power returns slowly, as the grid code asks."),
+    ("ms", "The grid is good; waiting {value} more, as the grid code asks."),
+    ("", "The grid is good; power rises slowly, as the grid code asks."),
     ("", "The house runs, or is about to run, without the grid."),
     ("mA", "{where} has {value} left."),
     ("mA", "The busbar of {where} has {value} left."),
@@ -35,9 +35,9 @@ REASONS = (
     ("ms", "Paused for {value} after a stop for lack of current."),
     ("", "Rising slowly towards the limit."),
     ("", "The network operator limits it."),
-    ("permille", "At its reserve of {value}."),
+    ("permille", "Kept above your reserve of {value}."),
     ("", "Its charge is not known, so it counts as at its reserve."),
-    ("", "As you asked."),
+    ("", "As your goal or your own request decides."),
     ("", "Nothing is asked of it."),
     ("", "It draws more than it was offered."),
     ("", "A device of this kind may not do it."),
@@ -184,7 +184,13 @@ CONTACTOR = (
     "opening",
     "fault",
 )
-GRID = ("not measured yet", "no power from the grid", "abnormal", "back, waiting", "present")
+GRID = (
+    "not measured yet",
+    "no power from the grid",
+    "abnormal",
+    "good, waiting as the grid code asks",
+    "present",
+)
 ISLAND = (
     "Looking at the state of the house.",
     "The house is on the grid.",

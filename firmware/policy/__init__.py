@@ -34,10 +34,16 @@ _TTL_MS = const(5_000)
 # goal: needs the meter, what the cars may take, what the batteries do, meaning
 GOALS = (
     ("hold", False, "none", "still", "car and battery stand still"),
-    ("charge", False, "full", "charge", "car at owner.charge_a, battery at owner.charge_w"),
+    ("charge", False, "full", "charge", "car and battery charge as fast as you allow"),
     ("solar", True, "surplus", "surplus", "surplus to the car from 6 A, the rest to the battery"),
     ("self", True, "full", "balance", "battery covers the house, not the car; no export"),
-    ("discharge", False, "none", "discharge", "battery at owner.discharge_w; car stands still"),
+    (
+        "discharge",
+        False,
+        "none",
+        "discharge",
+        "battery gives as much as you allow; car stands still",
+    ),
 )
 
 

@@ -275,6 +275,17 @@ def test_inv_11_no_discharge_at_the_reserve(readings: dict[str, int], reason: in
     assert desk.claim(f.RESERVE, INVERTER) == (0, OPEN, reason)
 
 
+def test_the_reserve_s_claim_tells_the_reserve() -> None:
+    """A value people read is the bound, never the state of charge; also when it is changed."""
+    desk = Desk()
+    at = f.CLAIM_VALUE + f.RESERVE * f.DEVICES + INVERTER
+    for soc, reserve in ((500, 300), (500, 600), (500, 700), (590, 200)):
+        put(desk.image.readings, SOC_PERMILLE=soc)
+        desk.image.requests[f.RESERVE_PERMILLE] = reserve
+        desk.step()
+        assert desk.image.commands[at] == reserve, (soc, reserve)
+
+
 def test_inv_11_discharge_returns_above_the_reserve_not_at_it() -> None:
     """INV-11: a noisy reading does not make it chatter."""
     desk = Desk()

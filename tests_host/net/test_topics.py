@@ -142,7 +142,7 @@ def test_its_values_and_orders_are_there(site: im.Image) -> None:
         "_device_evse_w": "0",
         "_device_inverter_w": "0",
         "_device_evse_why": "The car: Circuit service (L2) has 1.0 A left.",
-        "_device_inverter_why": "The battery: At its reserve of 30 %.",
+        "_device_inverter_why": "The battery: Kept above your reserve of 30 %.",
         "_device_inverter_soc": "None",
         "_point_evse_pilot": "car asks for power",
         "_point_evse_contactor": "OFF",

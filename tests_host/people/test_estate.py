@@ -68,7 +68,7 @@ def test_what_is_published(estate: Any) -> None:
     assert carport["status"] == "C" and battery["status"] is None and roof["w"] == -4_100
     assert gateway["why"] == "gateway: Circuit garage (L2) has 0.3 A left, after carport."
     assert carport["why"] == "carport: Circuit garage (L2) has 0.3 A left."
-    assert battery["why"] == "The battery: As you asked."
+    assert battery["why"] == "The battery: As your goal or your own request decides."
     assert state["why"]["text"] == gateway["why"]
     assert state["longest"] < 2_500, "a piece too long for its turn (INV-9)"
 

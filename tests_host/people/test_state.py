@@ -183,7 +183,7 @@ def test_the_reason_of_each_device(site: im.Image) -> None:
     state = published(site)
     evse, inverter = (state["devices"][name]["why"] for name in ("evse", "inverter"))
     assert evse == "The car: Circuit service (L2) has 1.0 A left."
-    assert inverter == "The battery: At its reserve of 30 %."
+    assert inverter == "The battery: Kept above your reserve of 30 %."
     assert state["why"]["text"] == evse
     claim(site, im.MARKET, INVERTER, 0, 0, im.REASON_NO_GOAL)
     why = published(site)["devices"]["inverter"]["why"]

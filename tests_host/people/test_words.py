@@ -90,7 +90,7 @@ def test_examples() -> None:
     assert words.reason_text(im.REASON_GRID_WAIT, value=250_000).endswith(
         "waiting 4 min more, as the grid code asks."
     )
-    assert words.reason_text(im.REASON_RESERVE, value=300) == "At its reserve of 30 %."
+    assert words.reason_text(im.REASON_RESERVE, value=300) == "Kept above your reserve of 30 %."
     assert words.reason_text(im.REASON_BUSBAR, "garage", 0, 0, "carport") == (
         "The busbar of circuit garage (L1) has 0.0 A left, after carport."
     )

@@ -21,28 +21,34 @@ class Reserve:
         self._last = im.UNKNOWN
         self._doubt_ms = 0
         self._low = 1  # as said last: nothing yet
-        self._soc = im.UNKNOWN
+        self._bound = im.UNKNOWN
 
     def claim(self, dt_ms, limits):
         soc = self._plausible(dt_ms)
-        low = 0 if soc < 0 else self._lowest(soc)
+        reserve = im.UNKNOWN if soc < 0 else self._reserve()
+        low = 0 if soc < 0 else self._lowest(soc, reserve)
         if soc < 0:
             self._reached = True
-        if low == self._low and soc == self._soc:
+        if low == self._low and reserve == self._bound:
             return  # a claim stays where it is
         self._low = low
-        self._soc = soc
+        self._bound = reserve
         if soc < 0:
             limits.claim(im.RESERVE, self._device, 0, _WIDEST, im.REASON_SOC_UNKNOWN)
         else:
-            limits.claim(im.RESERVE, self._device, low, _WIDEST, im.REASON_RESERVE, -1, -1, soc)
+            limits.claim(
+                im.RESERVE, self._device, low, _WIDEST, im.REASON_RESERVE, -1, -1, reserve
+            )
 
-    def _lowest(self, soc):
-        """How far the reserve lets it discharge, W."""
+    def _reserve(self):
+        """The one that holds now, permille."""
         image = self._image
         state = image.commands[im.ISLAND_STATE]
         outage = state == im.ISLAND_ISLANDED or state == im.ISLAND_STARTING
-        reserve = image.requests[im.OUTAGE_RESERVE_PERMILLE if outage else im.RESERVE_PERMILLE]
+        return image.requests[im.OUTAGE_RESERVE_PERMILLE if outage else im.RESERVE_PERMILLE]
+
+    def _lowest(self, soc, reserve):
+        """How far the reserve lets it discharge, W."""
         if soc <= reserve:
             self._reached = True
         elif soc >= reserve + _RESERVE_GAP_PERMILLE or soc == 1000:
