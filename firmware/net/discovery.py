@@ -68,8 +68,12 @@ class Discovery:
                 continue
             rows = self._state.names.all_of(of)
             for short, name in self._plain[of].items():
-                if of == POINT or self._is(rows[name], which):
+                if self._has(row[3], rows[name]) if of == POINT else self._is(rows[name], which):
                     yield self._message(row, short, rows[name])
+
+    def _has(self, key, point):
+        """Nobody authorises where nothing waits for it."""
+        return key != "authorise" or self._state.image.site[im.POINT_AUTH_REQUIRED + point]
 
     def _is(self, device, which):
         site = self._state.image.site

@@ -84,7 +84,7 @@ def device(state, device):
         shown["soc_age_ms"] = age(soc_age_ms)
     if kind == im.KIND_CONVERTER:
         guarded = readings[im.DEVICE_ANTI_ISLANDING + device]
-        shown["anti_islanding"] = words.ANTI_ISLANDING[guarded + 1]
+        shown["anti_islanding"] = words.ANTI_ISLANDING[guarded + 1] if heard else None
     return shown
 
 

@@ -241,7 +241,9 @@ class State:
         return {
             "on": im.names_of(self.trips[im.OUTPUTS], im.OUTPUT_NAMES),
             "permitted": im.names_of(self.commands[im.PERMITS], im.OUTPUT_NAMES),
-            "inputs": im.names_of(self.readings[im.INPUTS], im.INPUT_NAMES),
+            "inputs": im.names_of(self.readings[im.INPUTS], im.INPUT_NAMES)
+            if self.readings[im.INPUTS_AGE_MS] <= rows.STALE_MS
+            else None,
             "inputs_age_ms": age(self.readings[im.INPUTS_AGE_MS]),
         }
 
