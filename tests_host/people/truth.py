@@ -83,7 +83,7 @@ def reserves(site: Mapping[str, Any]) -> tuple[str, str]:
     """As they are told: the owner's, and the one in an outage."""
     owner = site.get("owner", {})
     normal = owner.get("reserve_percent", 100)
-    return f"{normal} %.", f"{owner.get("outage_reserve_percent", 100)} %."
+    return f"{normal} %.", f"{owner.get('outage_reserve_percent', 100)} %."
 
 
 # what stands in a reason, and when it is so: text, truth, whether the grid has been away, reserves
