@@ -26,7 +26,7 @@ $(error $(shell $(PYTHON) -c 'import difflib, sys; known, asked = sys.argv[1].sp
   '$(KNOWN)' '$(firstword $(UNKNOWN))'))
 endif
 
-.PHONY: help bench-board run test bench soak check image flash overlay calibrate prove lint format clean distclean setup-% python
+.PHONY: help bench-board run test bench soak check image flash overlay calibrate prove mutate lint format clean distclean setup-% python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -67,6 +67,9 @@ calibrate: setup-run ## gains, offsets, delays, transformers turned or swapped (
 
 prove: setup-run ## a converter shows that it obeys, before islet uses it (DEVICE=battery PORT= IMAGE=)
 	@exec $(PY) -m tools.prove $(call given,IMAGE PORT DEVICE) $(ARGS)
+
+mutate: setup-test ## mistakes planted in the firmware, and which no test finds (ROOM=guard NUMBER=220 SEED=1)
+	@exec $(PY) -m tools.mutate $(call given,ROOM NUMBER SEED) $(ARGS)
 
 lint: setup-test ## style and types, as the tests check them
 	@exec $(PY) -m tools.setup.lint
