@@ -107,14 +107,16 @@ def test_a_calibrated_pilot_has_the_code_of_its_level(gain_ppm: int) -> None:
     assert rig.fast._pilot_code(0, PILOT_B_MV) == pytest.approx(code, abs=1)
 
 
-def test_a_point_with_a_pilot_of_its_own_is_not_asked_by_the_boards() -> None:
-    """Whichever device it is, not only the first."""
+@pytest.mark.parametrize("owns", [1, 0])
+def test_a_device_with_a_pilot_of_its_own_is_not_asked_by_the_boards(owns: int) -> None:
+    """Whichever row it has, not only the first."""
     duty = Post(CONTACTOR)
     put(duty.image.live, POINT_HIGH_MV=12_000)
     duty.image.site[f.POINT_DEVICE] = 1
     for device in range(f.DEVICES):
-        duty.image.site[f.DEVICE_OWNS_PILOT + device] = int(device == 1)
-    assert duty.tick(3) & CONTACTOR and duty.tripped == 0
+        duty.image.site[f.DEVICE_OWNS_PILOT + device] = owns if device == 1 else 1 - owns
+    duty.tick(3)
+    assert bool(duty.tripped & f.TRIP_PILOT) is not bool(owns)
 
 
 def test_an_over_current_is_confirmed_from_its_own_begin() -> None:
