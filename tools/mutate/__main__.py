@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import queue
+import signal
 import sys
 import threading
 import time
@@ -140,6 +141,8 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # in the background too
+        signal.signal(name, signal.default_int_handler)
     try:
         sys.exit(main())
     except KeyboardInterrupt:
