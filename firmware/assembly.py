@@ -75,6 +75,7 @@ class Parts:
         self.board = board
         self.image = im.Image()
         self.health = Health()
+        gc.collect()  # what the configuration leaves shall not lie above what importing left
         self.config = Configured(text, self.image, board.rights)
         gc.collect()  # what lasts shall lie together, not between what goes again
         self._calibrate()

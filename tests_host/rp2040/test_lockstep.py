@@ -188,8 +188,8 @@ def test_the_watchdog_restarts_a_board_whose_program_has_ended(
     """Ctrl-C at the console, as long as nothing is energised: nobody feeds the watchdog."""
     prepare = chips.prepare
 
-    def prepared(folder: Path, board: str, site: Any, wiring: Any) -> dict[str, str]:
-        return prepare(folder, board, site, {**wiring, "typed": [[1500, "\x03"]]})
+    def prepared(folder: Path, board: str, site: Any, wiring: Any, *more: Any) -> dict[str, str]:
+        return prepare(folder, board, site, {**wiring, "typed": [[1500, "\x03"]]}, *more)
 
     monkeypatch.setattr(chips, "prepare", prepared)
     one = in_process(tmp_path, story(expect=[]), 5.5)
