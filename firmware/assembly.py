@@ -101,8 +101,9 @@ class Parts:
             self.config.errors,
             self._extras,
         )
+        image = self.image
         self.reasons = Reasons(
-            self.names, self.image.commands, self.image.trips, self.config.errors
+            self.names, image.readings, image.commands, image.trips, self.config.errors
         )
         self.links = []  # (name, coroutine function that runs for ever)
         self.slow_parts = []  # (name, what steps once a second)

@@ -590,6 +590,8 @@ MARKET_LOW = _f("MARKET_LOW", "mA or W", -_MA, _MA, "the owner's goal: lowest, p
 MARKET_HIGH = _f("MARKET_HIGH", "mA or W", -_MA, _MA, "highest, per device", DEVICES)
 MARKET_TTL_MS = _f("MARKET_TTL_MS", "ms", 0, _MS, "a goal always expires; 0 none", DEVICES)
 MARKET_SEQ = _f("MARKET_SEQ", "", 0, _MS, "raised by each message", DEVICES)
+MARKET_WHY = _f("MARKET_WHY", "", 0, 255, "why the policy wishes that (WHY_* of policy/takers.py), 255 it has not said", DEVICES, 255)
+MARKET_LEFT_S = _f("MARKET_LEFT_S", "s", 0, _MS, "for how long that stands, where that is known", DEVICES)
 RESERVE_PERMILLE = _f("RESERVE_PERMILLE", "permille", 0, 1000, "owner's reserve, grid-tied", start=1000)
 OUTAGE_RESERVE_PERMILLE = _f("OUTAGE_RESERVE_PERMILLE", "permille", 0, 1000, "owner's reserve in an outage", start=1000)
 POINT_AUTHORISED = _f("POINT_AUTHORISED", "", 0, 1, "the user of this session is authorised", POINTS)

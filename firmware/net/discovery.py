@@ -10,7 +10,6 @@ import islet_data
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.people.asked import GOALS
 from firmware.people.names import POINT, takes_offer
 
 # which devices
@@ -24,7 +23,8 @@ ENTITIES = (
      "{{ value_json.nodes[0].w | sum if value_json.nodes[0].w else None }}",
      '"device_class":"power","unit_of_measurement":"W","state_class":"measurement"'),
     ("site", _ANY, "binary_sensor", "fault", "Fault",
-     "{{ 'ON' if value_json.alerts.faults or value_json.alerts.trips else 'OFF' }}",
+     "{{ 'ON' if value_json.alerts.faults or value_json.alerts.trips "
+     "or value_json.alerts.silent else 'OFF' }}",
      '"device_class":"problem"'),
     ("site", _ANY, "select", "goal", "Goal", "{{ value_json.policy.goal }}", ""),
     ("device", _ANY, "sensor", "w", "Power", "{{ value_json.w }}",
@@ -48,13 +48,14 @@ ENTITIES = (
 
 class Discovery:
     """Messages below the discovery's prefix; `plain` names of devices and points by what stands in
-    a topic for them."""
+    a topic for them; `goals` that the site can follow."""
 
-    def __init__(self, prefix, own, state, plain):
+    def __init__(self, prefix, own, state, plain, goals):
         self._prefix = prefix
         self._own = own.decode()
         self._state = state
         self._plain = plain
+        self._goals = goals
         self._id = "islet-" + self._own.replace("/", "-")
         self.status = (prefix + "/status").encode()
         self.due = False
@@ -103,7 +104,7 @@ class Discovery:
         if platform in ("select", "number", "switch"):
             config["command_topic"] = way + "set/" + key
         if key == "goal":
-            config["options"] = GOALS
+            config["options"] = self._goals
         elif key == "charge_ma":
             config["min"], config["max"] = 0, site[im.DEVICE_MAX_MA + row]
         elif key == "target_w":

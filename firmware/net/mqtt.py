@@ -170,7 +170,9 @@ class Mqtt:
         if settings["mqtt.discovery"]:
             from firmware.net.discovery import Discovery
 
-            self._discovery = Discovery(settings["mqtt.discovery"], self.prefix, state, self.names)
+            self._discovery = Discovery(
+                settings["mqtt.discovery"], self.prefix, state, self.names, commands.policy.goals()
+            )
 
     def _plain(self, what):
         """Names of devices or points by what stands in a topic for them."""

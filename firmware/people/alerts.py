@@ -2,6 +2,7 @@
 # GPL-3.0-or-later
 
 from firmware import image as im
+from firmware.base.viper import const
 from firmware.people import words
 
 # One row per fault bit, in FAULT_NAMES' order: what is wrong, the way out.
@@ -156,6 +157,32 @@ def trips(names, tripped):
             whose = [_former(names) if trip & _TRIPS_OF_ISLAND else None]
         rows += [_row("trip", im.TRIP_NAMES[bit], each, sentences) for each in whose]
     return rows
+
+
+_SILENT_MS = const(10_000)  # a reading lost now and then is none
+_SILENT = (
+    "{} has not answered for {}.",
+    "Check its power, its wires and its address. Until it answers the worst is assumed.",
+)
+
+
+def silent(names, readings, up_s):
+    """What is configured and does not speak, likewise with "silent"."""
+    site, rows = names.site, []
+    for node in range(site[im.NODE_COUNT]):
+        if site[im.NODE_INSTRUMENT + node] in (im.INSTRUMENT_CT, im.INSTRUMENT_METER):
+            name = names.node(node)
+            rows.append(("The measurement of circuit " + name, name, im.NODE_AGE_MS + node))
+    for device in names.devices():
+        if site[im.DEVICE_KIND + device] != im.KIND_POINT:
+            rows.append((names.device(device), names.device(device), im.DEVICE_AGE_MS + device))
+    found = []
+    for what, of, at in rows:
+        age_ms = readings[at] if readings[at] < im.AGE_MAX_MS else up_s * 1000
+        if age_ms > _SILENT_MS:
+            text = _SILENT[0].format(what, words.amount(age_ms, "ms"))
+            found.append({"silent": of, "of": None, "text": text, "way_out": _SILENT[1]})
+    return found
 
 
 def same(row):

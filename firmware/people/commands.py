@@ -93,6 +93,9 @@ class Commands:
     # --- effects: values are checked, each returns a sentence --------------------------------
 
     def _goal(self, values):
+        goals = self.policy.goals()
+        if values["goal"] not in goals:
+            raise Refused("goal", values["goal"] + " does not fit this site", ", ".join(goals))
         self.policy.set_goal(values["goal"])
         return "The goal is now {}.".format(values["goal"])
 

@@ -15,16 +15,17 @@ def unit(site, device):
 
 
 class Reasons:
-    """Explains the buffers `commands` and `trips` of a site whose rows have `names`.
+    """Explains the buffers `readings`, `commands` and `trips` of a site whose rows have `names`.
 
     errors: configuration errors, sentences; empty if the unit runs.
     wishes: the policy's WHY_* by the rows of devices, None where it does not speak.
     left_s: for how long each of those stands.
     """
 
-    def __init__(self, names, commands, trips, errors, wishes=None):
+    def __init__(self, names, readings, commands, trips, errors, wishes=None):
         self.names = names
         self.site = names.site
+        self.readings = readings
         self.commands = commands
         self.trips = trips
         self.errors = errors
@@ -91,6 +92,7 @@ class Reasons:
             self.names.node(0),
             ", ".join([self.names.device(d) for d in self._before(device)]),
             self.left_s[device] if self.left_s else 0,
+            self._sentence(im.RESERVE, device, im.CLAIM_LOW_REASON),
         )
 
     def _before(self, device):
@@ -157,8 +159,13 @@ class Reasons:
             return "Grid: {}.".format(words.state_text("grid", commands[im.GRID_STATE])[1])
         return self._device_headline()
 
+    def silent(self):
+        return alerts.silent(self.names, self.readings, self.commands[im.UP_S])
+
     def _device_headline(self):
-        """The device that is cut short speaks before the one that does as asked."""
+        """What is silent speaks first, then the device that is cut short."""
+        for row in self.silent():
+            return row["text"]
         for device in self.names.devices():
             if self._cut_short(device):
                 return self.explain(device)

@@ -82,6 +82,11 @@ def device(state, device):
         shown["fault"] = readings[im.DEVICE_FAULT + device] != 0 if heard else None
         shown["soc_permille"] = None if soc < 0 or soc_age_ms > _SOC_STALE_MS else soc
         shown["soc_age_ms"] = age(soc_age_ms)
+    if of == "ma":
+        shown["max_ma"] = site[im.DEVICE_MAX_MA + device]
+    else:
+        shown["charge_w"] = site[im.DEVICE_CHARGE_W + device]
+        shown["discharge_w"] = site[im.DEVICE_DISCHARGE_W + device]
     if kind == im.KIND_CONVERTER:
         guarded = readings[im.DEVICE_ANTI_ISLANDING + device]
         shown["anti_islanding"] = words.ANTI_ISLANDING[guarded + 1] if heard else None

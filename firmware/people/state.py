@@ -89,7 +89,7 @@ class State:
         self.requests = im.REQUESTS.new()
         self.commands = array("i", image.commands)
         self.trips = im.TRIPS.new()
-        self.reasons = Reasons(names, self.commands, self.trips, errors)
+        self.reasons = Reasons(names, self.readings, self.commands, self.trips, errors)
         self.command_changes, self.reading_changes = COMMAND_CHANGES, READING_CHANGES
         for device in names.devices():
             changes = OFFER_CHANGES if takes_offer(image.site, device) else POWER_CHANGES
@@ -198,6 +198,7 @@ class State:
         return {
             "faults": alerts.faults(names, commands),
             "trips": alerts.trips(names, self.trips[im.TRIPPED]),
+            "silent": self.reasons.silent(),
             "trip_count": self.trips[im.TRIP_COUNT],
             "alarm": alarm,
         }

@@ -89,7 +89,7 @@ WISHES = (
     (True, "Enough is left over; it starts when that lasts for {left} more."),
     (True, "Too little is left over; it goes on at its least for at most {left} more."),
     (True, "After {after}, nothing is left for it."),
-    (True, "Its battery is at your reserve."),
+    (True, "{reserve}"),  # what the reserve says itself
     (True, "Enough is left over again; it has just stopped for too little, and rests for {left}."),
 )
 
@@ -286,14 +286,18 @@ def reason_text(code, node_name=None, leg=-1, value=0, after=None):
     return "{}, after {}.".format(text[:-1], after) if after and code in _ROOM else text
 
 
-def wish_text(why, asked, node_name=None, after="", left_s=0):
+def wish_text(why, asked, node_name=None, after="", left_s=0, reserve=""):
     """The policy's sentence for a WHY_* and whether something is asked; None where it has not said
-    so, with the service's name, those served before and how long it stands."""
+    so, with the service's name, those served before, how long it stands, and the sentence of the
+    reserve."""
     if not 0 <= why < len(WISHES) or WISHES[why][0] != asked:
         return None
     where = where_text(node_name, -1)
     return WISHES[why][1].format(
-        where=where[0].lower() + where[1:], after=after or "others", left=_duration(left_s)
+        where=where[0].lower() + where[1:],
+        after=after or "others",
+        left=_duration(left_s),
+        reserve=reserve,
     )
 
 

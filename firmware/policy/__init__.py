@@ -30,6 +30,7 @@ except ImportError:
     from firmware.base.viper import const
 
 _TTL_MS = const(5_000)
+_UNSAID = const(255)  # for no WHY_*: it has not decided yet
 
 # goal: needs the meter, what the cars may take, what the batteries do, meaning
 GOALS = (
@@ -57,7 +58,7 @@ class Policy:
     def __init__(self, image, settings, names=()):
         self.image = image
         self.balance = Balance(image)
-        self.reasons = bytearray(im.DEVICES)
+        self.reasons = bytearray([_UNSAID] * im.DEVICES)
         self.left_s = array("H", bytes(2 * im.DEVICES))
         self._names = names
         charge_ma = int(settings["owner.charge_a"] * 1000)
@@ -84,6 +85,17 @@ class Policy:
         self._configured = settings["owner.goal"]
         self.goal = GOALS[0]
         self.set_goal(self._configured)
+
+    def goals(self):
+        """Names of those that this site can follow."""
+        site = self.image.site
+        sun = self.balance.has_sources()
+        delivers = False
+        for taker in self._converters:
+            if site[im.DEVICE_MAY_DISCHARGE + taker.device]:
+                delivers = delivers or site[im.DEVICE_DISCHARGE_W + taker.device] > 0
+        able = {"solar": sun, "self": delivers, "discharge": delivers}
+        return [row[0] for row in GOALS if able.get(row[0], True)]
 
     # --- what a person sets ----------------------------------------------------------------
 
@@ -142,6 +154,7 @@ class Policy:
         return {
             "goal": self.goal[0],
             "text": self.goal[4],
+            "goals": self.goals(),
             "house_w": self.balance.house_w,
             "sources": self.balance.has_sources(),
             "wishes": wishes,
@@ -180,8 +193,8 @@ class Policy:
         requests[im.MARKET_TTL_MS + device] = 0 if value is None else _TTL_MS
         seq = requests[im.MARKET_SEQ + device]
         requests[im.MARKET_SEQ + device] = seq + 1 if seq < im.AGE_MAX_MS else 0
-        self.reasons[device] = taker.why
-        self.left_s[device] = -(-taker.left_ms() // 1000)
+        self.reasons[device] = requests[im.MARKET_WHY + device] = taker.why
+        self.left_s[device] = requests[im.MARKET_LEFT_S + device] = -(-taker.left_ms() // 1000)
 
     def _stand_still(self):
         for offered in self._offered:

@@ -38,6 +38,9 @@ class PolicyDouble:
     def __init__(self) -> None:
         self.said: list[tuple[object, ...]] = []
 
+    def goals(self) -> list[str]:
+        return ["hold", "charge", "solar", "self", "discharge"]
+
     def set_goal(self, name: str) -> None:
         self.said.append(("goal", name))
 

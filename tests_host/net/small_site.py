@@ -32,6 +32,7 @@ def make_site(rows=(0, 1)):
     site[im.POINT_DEVICE] = point
     site[im.DEVICE_NODE + converter] = 2
     site[im.DEVICE_CHARGE_W + converter] = site[im.DEVICE_DISCHARGE_W + converter] = 5000
+    site[im.DEVICE_MAY_DISCHARGE + converter] = 1
     site[im.ISLAND_DEVICE] = converter
     readings[im.NODE_AGE_MS] = 300
     readings[im.NODE_MA + 1] = 24_000

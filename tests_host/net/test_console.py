@@ -240,7 +240,7 @@ def test_the_owners_commands_and_no_others(
     made = console(chip, image)
     made.obey(lambda name, payload: commands.handle(name, payload, (OWNER,)))
     lines = [
-        b"islet acknowledge", b"islet goal solar", b"islet authorise true", b"islet island never",
+        b"islet acknowledge", b"islet goal self", b"islet authorise true", b"islet island never",
         b'islet operator {"device": "evse", "release": true}', b"islet nonsense", b"islet ",
     ]  # fmt: skip
     type_in(made, b"\r".join(lines) + b"\r", monkeypatch)
@@ -249,7 +249,7 @@ def test_the_owners_commands_and_no_others(
     assert image.requests[im.ACKNOWLEDGE_SEQ] == 1
     assert image.requests[im.POINT_AUTHORISED] == 1
     assert image.requests[im.ISLAND_WISH] == -1
-    assert policy.goal[0] == "solar"
+    assert policy.goal[0] == "self"
     assert "not yours" in said[4]["error"] and "not known" in said[5]["error"]
     for name, who, _ in TABLE:
         type_in(made, b"islet " + name.encode() + b"\r", monkeypatch)

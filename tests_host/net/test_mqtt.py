@@ -144,12 +144,12 @@ def test_broker_killed_and_back(
     later = device.until(lambda s: s["test"]["ticks"] > lost["test"]["ticks"] + 50)
     assert "127.0.0.1" in later["mqtt"]["error"]
     # what happens meanwhile is told afterwards
-    body = '{"command": "goal", "goal": "solar"}'
+    body = '{"command": "goal", "goal": "charge"}'
     assert device.request("POST", "/api/command", body, device.token)[1]["ok"]
     broker.start()
     state = device.until(lambda s: s["mqtt"]["connected"])
     assert state["mqtt"]["connections"] == 2
-    assert person.wait("state", lambda s: s["policy"]["goal"] == "solar")
+    assert person.wait("state", lambda s: s["policy"]["goal"] == "charge")
     assert person.ask("goal", "self")["ok"]
     no_call_could_block(device.state())
     assert device.stop() == "", "a traceback or other noise"

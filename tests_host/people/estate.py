@@ -106,6 +106,9 @@ class Policy:
     def __init__(self, names: Names) -> None:
         self.names, self.said = names, []
 
+    def goals(self) -> list[str]:
+        return ["hold", "charge", "solar", "self", "discharge"]
+
     def set_goal(self, name: str) -> None:
         self.said.append(["goal", name])
 

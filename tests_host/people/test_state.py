@@ -89,6 +89,7 @@ def test_a_device_and_its_point(site: im.Image) -> None:
         "barred": [],
         "plugged": True,
         "status": "C",
+        "max_ma": site.site[im.DEVICE_MAX_MA + EVSE],
     }
     assert state["points"] == {
         "evse": {
@@ -206,6 +207,8 @@ def test_the_policy_s_reason_where_the_wish_is_what_holds(site: im.Image, why: i
     asked, _ = words.WISHES[why]
     reason = im.REASON_GOAL if asked else im.REASON_NO_GOAL
     claim(site, im.MARKET, EVSE, 0, 0, reason)
+    claim(site, im.RESERVE, EVSE, 0, 0, im.REASON_RESERVE, value=600)
+    site.commands[im.CLAIM_LOW_REASON + im.RESERVE * im.DEVICES + EVSE] = im.REASON_RESERVE
     site.commands[im.GRANT_HIGH + EVSE] = site.commands[im.SETPOINT + EVSE] = 0
     site.commands[im.WINNER_HIGH + EVSE] = im.MARKET
     state = State(site, "home", names_of(site))
@@ -213,7 +216,8 @@ def test_the_policy_s_reason_where_the_wish_is_what_holds(site: im.Image, why: i
     wishes[EVSE] = why
     told = "".join(state.take().pieces())
     shown = json.loads(told)
-    text = words.wish_text(why, asked, "service", "inverter")
+    reserve = "Kept above your reserve of 60 %."
+    text = words.wish_text(why, asked, "service", "inverter", reserve=reserve)
     assert shown["devices"]["evse"]["why"] == f"The car: {text}"
     assert shown["limits"]["evse"]["claims"][im.MARKET]["text"] == text
     before = state.signature()
@@ -369,3 +373,25 @@ def test_the_same_on_micropython(run_device: RunDevice, site: im.Image) -> None:
     here.pop("unit")
     printed.pop("unit")
     assert printed == here
+
+
+def test_what_is_configured_and_silent_is_an_alert(site: im.Image) -> None:
+    """With how long, by name, and before anything is called well; of a moment it is none."""
+    readings, commands = site.readings, site.commands
+    for row in (im.NODE_AGE_MS, im.DEVICE_AGE_MS + INVERTER):
+        readings[row] = 9_000
+    assert published(site)["alerts"]["silent"] == []
+    readings[im.NODE_AGE_MS] = 180_000
+    readings[im.DEVICE_AGE_MS + INVERTER] = im.AGE_MAX_MS  # never found
+    commands[im.UP_S] = 180
+    shown = published(site)
+    silent = shown["alerts"]["silent"]
+    assert [row["text"] for row in silent] == [
+        "The measurement of circuit service has not answered for 3 min.",
+        "inverter has not answered for 3 min.",
+    ]
+    assert all(row["way_out"] for row in silent)
+    assert shown["why"]["text"] == silent[0]["text"]
+    commands[im.UP_S] = 5  # just started
+    readings[im.NODE_AGE_MS] = im.AGE_MAX_MS
+    assert published(site)["alerts"]["silent"] == []

@@ -63,7 +63,7 @@ def test_sentences_are_whole(code: int, leg: int, value: int) -> None:
 def test_every_wish_has_a_sentence_for_people(why: int) -> None:
     """Of its own, whole, and without the names of options."""
     asked, row = words.WISHES[why]
-    text = words.wish_text(why, asked, "service", "car, battery")
+    text = words.wish_text(why, asked, "service", "car, battery", reserve="Kept above it.")
     assert text and text[0].isupper() and text.endswith(".") and "{" not in text
     assert [other for _, other in words.WISHES].count(row) == 1
     assert "_" not in text and "owner" not in text
@@ -87,8 +87,8 @@ def test_examples() -> None:
     assert words.reason_text(im.REASON_METER_STALE, "service", -1, 4200) == (
         "No measurement of circuit service for 4 s, so the worst is assumed."
     )
-    assert words.reason_text(im.REASON_GRID_WAIT, value=250_000).endswith(
-        "waiting 4 min more, as the grid code asks."
+    assert words.reason_text(im.REASON_GRID_WAIT, value=250_000) == (
+        "The grid is good; waiting 4 min more, as the grid code asks."
     )
     assert words.reason_text(im.REASON_RESERVE, value=300) == "Kept above your reserve of 30 %."
     assert words.reason_text(im.REASON_BUSBAR, "garage", 0, 0, "carport") == (

@@ -176,6 +176,9 @@ def test_controls_for_what_the_site_has(
 def test_every_control_does_what_it_says(browser: WebDriver, told: Told, estate: Any) -> None:
     state = copy.deepcopy(estate)
     state["points"]["carport"]["needs_authorising"] = state["island"]["capable"] = True
+    goals = ["hold", "charge", "self"]
+    state["policy"] = {"goal": "hold", "goals": goals, "text": "stand still", "wishes": {}}
+    state["policy"] |= {"house_w": None, "sources": False}
     opened(browser, told, state)
     assert "not authorised" in texts(browser, "#devices .card")[1]
     form = '#asked form[data-device="%s"] '
@@ -188,7 +191,8 @@ def test_every_control_does_what_it_says(browser: WebDriver, told: Told, estate:
         press(browser, form % device + ".set")
         asks(told, {**body, "device": device})
         press(browser, form % device + ".stop")
-        asks(told, {**body, "device": device, body["command"]: 0})
+        held = {"low": 0, "high": 0, "until_released": True}
+        asks(told, {"command": "limit", "device": device, **held})
     press(browser, '[data-point="carport"]')
     asks(told, {"command": "authorise", "authorised": True, "point": "carport"})
     for choice, value in (("goal", "self"), ("island", "never")):

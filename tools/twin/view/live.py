@@ -324,10 +324,22 @@ def why(view: View, device: Commanded, limit: Limit) -> str:
     if device.offers and 0 < offer_ma < limit.high - RAISE_MA:
         return f"Growing slowly, up to {limit.high / 1000:.3g} A."
     try:
-        from firmware.people.words import reason_text
+        from firmware.people.words import reason_text, wish_text
     except ImportError:
         return f"reason {limit.reason}"
     nodes = _nodes(view)
+    if limit.reason in (tables.REASON_GOAL, tables.REASON_NO_GOAL) and "requests" in view.values:
+        wish = view.values["requests"][tables.MARKET_WHY + device.row]
+        asked = limit.reason == tables.REASON_GOAL
+        slot = tables.RESERVE * tables.DEVICES + device.row
+        reserve = reason_text(
+            view.values["commands"][tables.CLAIM_LOW_REASON + slot],
+            value=view.values["commands"][tables.CLAIM_VALUE + slot],
+        )
+        left_s = view.values["requests"][tables.MARKET_LEFT_S + device.row]
+        service = nodes[0][0] if nodes else None
+        if text := wish_text(wish, asked, service, left_s=left_s, reserve=reserve):
+            return text
     name = nodes[limit.node][0] if 0 <= limit.node < len(nodes) else None
     before = [other.name for other in commanded(view.site) if other.row == limit.after]
     return reason_text(limit.reason, name, limit.leg, limit.value, before[0] if before else None)
