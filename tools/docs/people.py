@@ -180,8 +180,9 @@ def zeros() -> Iterator[str]:
 
 
 def wishes() -> Iterator[str]:
+    reserve = words.REASONS[im.REASON_RESERVE][1]  # what the reserve says itself
     rows = (
-        (f"`{name}`", "yes" if asked else "no", sentence(text))
+        (f"`{name}`", "yes" if asked else "no", sentence(text.replace("{reserve}", reserve)))
         for name, (asked, text) in zip(WHY_NAMES, words.WISHES, strict=True)
     )
     return markdown("why | something is asked | sentence", rows)
