@@ -71,6 +71,8 @@ class Device:
         peer = self.peer
         report = {"address": peer.address, "state": self.state(), "last": CODE_NAMES[peer.code]}
         report["turnaround_ms"] = peer.turnaround_ms
+        report["timeout_ms"] = peer.timeout_ms
+        report["pause_ms"] = peer.pause_ms
         report["errors"] = [field + ": " + text for field, text in self.errors.items()]
         if peer.code == EXCEPTION:
             report["exception"] = peer.exception
@@ -126,6 +128,8 @@ class Line:
                 if not job.on or late_ms < 0:
                     continue
                 if job.rank != SETPOINT and job.peer.resting(now):
+                    continue
+                if job.peer.pausing_ms(now) > 0:
                     continue
                 if (
                     best is None

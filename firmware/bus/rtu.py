@@ -11,6 +11,10 @@
 # next. So after a time-out we first ask for another number of registers, and believe the device
 # again when that is answered: devices answer in order, so nothing older can follow. It also rests
 # meanwhile, longer each time, so that a dead device does not eat the line.
+#
+# How much time a device needs is learned: one that answers when rested and is deaf to what follows
+# at once gets a pause after each of its answers; one whose answer comes when nobody waits any more
+# is waited for longer.
 
 from array import array
 
@@ -37,6 +41,8 @@ _GAP_MS = 20  # silence which ends a broken answer; a computer's pty delivers in
 _PATIENCE_MS = 200  # for the line to fall silent
 _REST_MS = 500  # after one time-out; doubled with each
 _REST_MAX_MS = 4000
+_PAUSE_LEAST_MS, _PAUSE_MOST_MS = 10, 1000
+_TIMEOUT_MOST_MS = 2000
 _FRAME = 256  # longest frame of Modbus RTU
 _ROOM = _FRAME + 64  # a frame, and what may precede it
 
@@ -53,7 +59,9 @@ class Peer:
         self.exception = 0  # of the last refusal
         self.silences = 0  # time-outs in a row
         self.turnaround_ms = 0  # it usually takes, measured; saves looking too early
+        self.pause_ms = 0  # it needs between its answer and the next request, learned
         self._rest_until = 0
+        self._answered = ticks_ms()
 
     def note(self, code, now):
         """Remember the outcome of a request."""
@@ -66,6 +74,19 @@ class Peer:
             self.silences = min(self.silences + 1, 1000)
         elif code < BUSY:
             self.silences = 0
+            self._answered = now
+
+    def hurried(self):
+        """It answered after a rest and was deaf to what followed: it needs a pause."""
+        self.pause_ms = min(max(2 * self.pause_ms, _PAUSE_LEAST_MS), _PAUSE_MOST_MS)
+
+    def late(self):
+        """Its answer came when nobody waited any more."""
+        self.timeout_ms = max(min(2 * self.timeout_ms, _TIMEOUT_MOST_MS), self.timeout_ms)
+
+    def pausing_ms(self, now):
+        """For how long it should not be spoken to after its last answer."""
+        return self.pause_ms - ticks_diff(now, self._answered) if self.pause_ms else 0
 
     def resting(self, now):
         """Whether it should be left alone after time-outs."""
@@ -95,6 +116,7 @@ class Rtu:
         self._missing = 0  # bytes of an answer that has begun
         self._heard_ms = 0  # ticks when bytes were last seen
         self._heard_code = TIMEOUT
+        self._missed = None  # the device whose answer did not come in time
 
     # --- requests: return a code; the registers of a good answer are read with the two below --
 
@@ -102,9 +124,15 @@ class Rtu:
         if peer.silences:
             probe = 2 + 2 * (peer.silences & 3)  # another number each time; floats come in pairs
             probe = probe if probe != count else 10
+            silences = peer.silences
             code = await self._transact(peer, pdu.read(function, register, probe))
             if code != OK:
                 return code
+            peer.silences = silences  # until what follows is answered as well
+            code = await self._transact(peer, pdu.read(function, register, count))
+            if code in _UNHEARD:
+                peer.hurried()
+            return code
         return await self._transact(peer, pdu.read(function, register, count))
 
     async def write(self, peer, register, values):
@@ -133,6 +161,9 @@ class Rtu:
 
     async def _transact(self, peer, request):
         try:
+            pause_ms = peer.pausing_ms(ticks_ms())
+            if pause_ms > 0:
+                await sleep_ms(pause_ms)
             if await self._silence():
                 size = self._send(peer.address, request)
                 code = await self._answer(peer, request, size)
@@ -142,7 +173,22 @@ class Rtu:
             await sleep_ms(_PATIENCE_MS)
             code = LINE
         peer.note(code, ticks_ms())
+        if code in _UNHEARD:
+            self._missed = peer
+        elif peer is self._missed:
+            self._missed = None
         return code
+
+    def _overdue(self, end):
+        """Learn from the bytes up to `end` if they are the answer that was missed, or the wreck of
+        one that ran into another's."""
+        missed = self._missed
+        if missed is None or not 5 <= end <= _FRAME:
+            return
+        whole = pdu.crc16(self.frame, 0, end) == 0
+        if not whole or self.frame[0] == missed.address:
+            missed.late()
+            self._missed = None
 
     async def _silence(self):
         """Drop what is there and wait for 3.5 characters of silence; False if it never comes."""
@@ -150,6 +196,8 @@ class Rtu:
         while True:
             self._count = 0
             self._take()
+            if self._count:
+                self._overdue(self._count)
             self.stray = (self.stray + self._count) & 0xFFFFFF
             self._count = 0
             now = ticks_ms()
@@ -194,6 +242,7 @@ class Rtu:
             if code == EXCEPTION:
                 return EXCEPTION
             if self._count and ticks_diff(now, self._heard_ms) >= _GAP_MS:
+                self._overdue(self._count)
                 self._heard_code = self._classify(peer.address, sent, self._count)
                 if self._heard_code == CRC:  # it has spoken; anything else may still come
                     return CRC
@@ -257,6 +306,7 @@ class Rtu:
     def _precede(self, peer, start, sent):
         """Count what stood before a good answer."""
         if start > self._echoed(sent):
+            self._overdue(start)
             peer.counts[self._classify(peer.address, sent, start)] += 1
 
     def _classify(self, address, sent, end):

@@ -10,6 +10,7 @@ from firmware import image as im
 from firmware.base.clock import ticks_diff, ticks_ms
 from firmware.bus.line import OK, POLL, Device, Job
 from firmware.bus.registers import INVALID
+from firmware.bus.rtu import EXCEPTION
 from firmware.drivers.profile import (
     CURRENT,
     EVERY,
@@ -38,6 +39,7 @@ _SILENCE_MS = 1000  # a longer gap between readings was silence, not stillness
 _FRESH_MS = 2000
 _DEAD_PERCENT = 10  # of nominal voltage
 _GAP = 10  # unused registers cheaper to read than another request
+_NO_REGISTER = 2  # exception: illegal data address
 _LONGEST = 60  # registers in a request: a frame stays below 70 ms at 19 200 baud
 
 
@@ -52,12 +54,12 @@ class Block:
         self.rows = []
         self.fingerprint = -1
 
-    def takes(self, row):
-        """Whether a row (they come by address) can join."""
+    def takes(self, row, gap):
+        """Whether a row (they come by address) can join, over so many unused registers."""
         return (
             row[FUNCTION] == self.function
             and row[EVERY] == self.every
-            and row[REGISTER] - self.first - self.count <= _GAP
+            and row[REGISTER] - self.first - self.count <= gap
             and row[REGISTER] + TYPES[row[TYPE] & 7][1] - self.first <= _LONGEST
         )
 
@@ -66,12 +68,13 @@ class Block:
         self.count = row[REGISTER] + TYPES[row[TYPE] & 7][1] - self.first
 
 
-def blocks_of(rows):
-    """Group a profile's rows into requests; rows read every time come first."""
+def blocks_of(rows, gap=_GAP):
+    """Group a profile's rows into requests over at most `gap` unused registers; rows read every
+    time come first."""
     blocks = []
     order = [(row[EVERY], row[FUNCTION], row[REGISTER], i) for i, row in enumerate(rows)]
     for _, _, _, i in sorted(order):
-        if not blocks or not blocks[-1].takes(rows[i]):
+        if not blocks or not blocks[-1].takes(rows[i], gap):
             blocks.append(Block(rows[i]))
         blocks[-1].add(i, rows[i])
     return blocks
@@ -101,6 +104,7 @@ class Meter(Device):
         self.polls = 0
         self._blocks = blocks_of(self.profile.rows)
         self._fields = [field_of(row) for row in self.profile.rows]
+        self._gap = _GAP
         self._next = 0  # block to read next
         self._begun_ms = 0  # ticks when this poll's first request was sent
         self._written_ms = ticks_ms()
@@ -133,6 +137,9 @@ class Meter(Device):
         code = await rtu.read(self.peer, block.function, block.first, block.count)
         if self._next == 0:
             self._begun_ms = rtu.sent_ms
+        if code == EXCEPTION and self.peer.exception == _NO_REGISTER and self._gap:
+            self._gap //= 2  # a hole that it does not read across
+            self._blocks = blocks_of(self.profile.rows, self._gap)
         if code != OK or not self._decode(block):
             self._next = 0
             return

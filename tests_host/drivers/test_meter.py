@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from firmware import image as im
 from firmware.drivers.meter import FROZEN_MS, Meter, blocks_of
 from firmware.drivers.profile import Profile, value_of
-from tests_host.bus.house import House, profile
+from tests_host.bus.house import PROFILES, House, profile
 from tests_host.bus.wire import Answer, floats, run, set_meter
 from tools.pack.profiles import pack
 
@@ -289,3 +290,30 @@ def test_a_profile_that_misses_a_leg_is_refused() -> None:
 
     run(main)
     assert im.UNKNOWN == -1
+
+
+def test_a_hole_that_it_does_not_read_across_is_learned() -> None:
+    """Powers eight registers further; a request that touches the hole is refused."""
+
+    async def main() -> None:
+        row = json.loads((PROFILES / "sdm630.json").read_text())
+        for each in row["rows"]:
+            each["register"] += 8 if each["quantity"] == "power" else 0
+        house = House(inverter=False, meter=False)
+        for at, word in floats({20: 2200.0, 22: -1100.0, 24: 0.0}).items():
+            house.registers[at] = word
+
+        def fault(request: bytes, answers: list[Answer]) -> list[Answer]:
+            first, count = struct.unpack(">HH", request[2:6])
+            if first < 20 and first + count > 12:
+                return [(0.008, house.devices.exception(request, 2))]
+            return answers
+
+        house.devices.fault = fault
+        house.meter = Meter(house.image, house.line, pack(row), 1, 0)
+        await house.run(5)
+        live = house.image.live
+        assert list(live[im.NODE_W : im.NODE_W + 3]) == [2200, -1100, 0]
+        assert live[im.NODE_AGE_MS] < 1000 and house.meter._gap < 8
+
+    run(main)
