@@ -30,7 +30,9 @@ class Kind:
 class Site(Plant):
     """A plant whose device has shown nothing yet, and notices that nobody speaks to it."""
 
-    def __init__(self, kind: Kind, witness: str = ABOVE, age_ms: int = 300, **site: int):
+    def __init__(
+        self, kind: Kind, witness: str = ABOVE, age_ms: int = 300, **site: int | tuple[int, ...]
+    ):
         super().__init__(witness, age_ms, **site)
         self.kind = kind
         self.quiet_ms = 0
@@ -83,7 +85,9 @@ class Site(Plant):
         requests[f.PROOF_IDENTITY + INVERTER] = IDENTITY
 
 
-def ready(kind: Kind, witness: str = ABOVE, age_ms: int = 300, **site: int) -> Site:
+def ready(
+    kind: Kind, witness: str = ABOVE, age_ms: int = 300, **site: int | tuple[int, ...]
+) -> Site:
     made = Site(kind, witness, age_ms, **site)
     made.run(6_000)
     return made

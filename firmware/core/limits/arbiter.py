@@ -13,6 +13,7 @@ from firmware.core.limits import columns, kernel
 from firmware.core.limits.growth import Offer, Setpoint
 from firmware.core.limits.hardware import Hardware
 from firmware.core.limits.leases import Leases
+from firmware.core.limits.proof import Proof
 from firmware.core.limits.reserve import Reserve
 
 OPEN = const(2_000_000)  # wider than any current in mA or power in W: no limit
@@ -27,7 +28,8 @@ class Limits:
         self._image = image
         self._commands = image.commands
         self._leases = Leases(image)
-        self.proof = None  # of the converters; what it wishes stands for the owner's goal
+        # of the converters; what it wishes stands for the owner's goal
+        self.proof: Proof | None = None
         self._proving = im.UNKNOWN  # its device
         self._proof_w = 0
         self._offered = bytearray(im.DEVICES)
