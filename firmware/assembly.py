@@ -101,10 +101,6 @@ class Parts:
             self.config.errors,
             self._extras,
         )
-        image = self.image
-        self.reasons = Reasons(
-            self.names, image.readings, image.commands, image.trips, self.config.errors
-        )
         self.links = []  # (name, coroutine function that runs for ever)
         self.slow_parts = []  # (name, what steps once a second)
         warnings = self.config.warnings
@@ -208,8 +204,8 @@ def _overlaid(_parts, _settings):
 def _add_wishes(parts, settings):
     policy = Policy(parts.image, settings, parts.config.devices)
     parts.commands = Commands(parts.image, policy, parts.names, parts.keep.note)
-    parts.state.wishes = parts.reasons.wishes = policy.reasons
-    parts.state.left_s = parts.reasons.left_s = policy.left_s
+    parts.state.wishes = policy.reasons
+    parts.state.left_s = policy.left_s
     parts.keep.restore(policy)
     parts.slow_parts += [("policy", policy), ("keep", parts.keep)]
     parts.reports += [("policy", policy.state), ("keep", parts.keep.state)]
@@ -289,12 +285,20 @@ def _add_page(parts, settings):
     parts.reports.append(("http", http.counters))
 
 
+def _why(parts):
+    """As it is now, for whoever asks at the console."""
+    image, state = parts.image, parts.state
+    reasons = Reasons(parts.names, image.readings, image.commands, image.trips, state.errors)
+    reasons.wishes, reasons.left_s = state.wishes, state.left_s
+    return reasons.of_all()
+
+
 def _add_console(parts, settings):
     """It answers there and can be stopped for maintenance."""
     errors = parts.config.errors
     console = Console(parts.board, parts.image, settings["name"], parts.names, errors)
     console.add("warnings", lambda: parts.config.warnings)
-    console.add("why", parts.reasons.of_all)
+    console.add("why", lambda: _why(parts))
     console.add("calibration", lambda: parts.calibration.date)
     if settings["http.port"]:
         bound = "{}:{}".format(settings["http.host"], settings["http.port"])

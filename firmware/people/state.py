@@ -86,7 +86,7 @@ class State:
         self.left_s = ()
         self.heap_low_bytes = None
         self.readings = array("i", image.readings)
-        self.requests = im.REQUESTS.new()
+        self.requests = image.requests  # no copy: two kB, and what is asked is true at any moment
         self.commands = array("i", image.commands)
         self.trips = im.TRIPS.new()
         self.reasons = Reasons(names, self.readings, self.commands, self.trips, errors)
@@ -103,7 +103,6 @@ class State:
         image = self.image
         for target, source in (
             (self.readings, image.readings),
-            (self.requests, image.requests),
             (self.commands, image.commands),
             (self.trips, image.trips),
         ):

@@ -51,7 +51,7 @@ def house(seed: int) -> Json:
         "site": site,
         "house": physical,
         "traces": w.traces,
-        "events": sorted(w.events, key=lambda e: e["at_s"]),
+        "events": sorted((e for e in w.events if e["at_s"] < w.seconds), key=lambda e: e["at_s"]),
         "expect": _expect(w),
     }
 
