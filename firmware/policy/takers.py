@@ -154,7 +154,8 @@ class Offered(Taker):
         self.set(min(ma, self.most_ma), WHY_GOAL if self.enough else WHY_HOLDS)
         promised_w = self.value * self.volts // 1000
         used_w = self.draw_w + _UNUSED_MA * self.volts // 1000
-        self._unused_ms = self._unused_ms + dt_ms if used_w < promised_w else 0
+        unused_ms = self._unused_ms + (dt_ms if used_w < promised_w else -dt_ms)
+        self._unused_ms = max(min(unused_ms, 2 * _UNUSED_MS), 0)
         return used_w if self._unused_ms > _UNUSED_MS else promised_w
 
     def left_ms(self):

@@ -19,12 +19,14 @@ Sun = Callable[[int], int]  # W left over beside the cars, by the second; negati
 
 @dataclass
 class Point:
-    """legs: of the point; uses: of those by the car."""
+    """legs: of the point; uses: of those by the car; wants_ma: at most, by the second."""
 
     legs: int = 3
     uses: int = 3
     most_a: int = 16
     rank: int = 0
+    wants_ma: Callable[[int], int] = lambda second: 80_000
+    second: int = field(init=False, default=0)
     offers: deque[int] = field(init=False, default_factory=lambda: deque([0] * LATE_S, LATE_S))
     starts: list[int] = field(init=False, default_factory=list)
     offered_s: int = field(init=False, default=0)
@@ -35,7 +37,7 @@ class Point:
         return LEAST_A * VOLTS * self.legs
 
     def draw_ma(self) -> int:
-        return self.offers[0]
+        return min(self.offers[0], self.wants_ma(self.second))
 
     def draw_w(self) -> int:
         return self.draw_ma() * VOLTS * self.uses // 1000
@@ -77,6 +79,8 @@ def play(sun: Sun, seconds: int, *points: Point, pause_s: int = 300, **owner: in
     run.policy = policy = Policy(image, {**OWNER, "owner.goal": "solar", **settings})
     meter = deque([0, 0], 2)
     for second in range(seconds):
+        for point in run.points:
+            point.second = second
         left_w, drawn_w = sun(second), sum(point.draw_w() for point in run.points)
         grid_w = max(0, drawn_w - max(left_w, 0))
         run.grid_ws += grid_w

@@ -3,6 +3,8 @@ or keeps it from a sun that stays."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ PATTERNS = st.tuples(
     st.integers(1_500, 14_000),  # W of sun left over
     st.integers(-2_000, 4_000),  # W in the shade
 )
-CARS = st.sampled_from((dict[str, int](), {"uses": 1}, {"legs": 1, "uses": 1, "most_a": 32}))
+CARS = st.sampled_from((dict[str, Any](), {"uses": 1}, {"legs": 1, "uses": 1, "most_a": 32}))
 
 
 def grid_most_ws(run: Run, seconds: int) -> int:
@@ -66,7 +68,7 @@ def judge(run: Run, seconds: int, blips: int, shade_s: int, sun_w: int) -> None:
 @example((10, 50, 14_000, -2_000), {}, 2)
 @LONG
 def test_no_pattern_keeps_a_car_on_the_grid(
-    sun: tuple[int, int, int, int], car: dict[str, int], many: int
+    sun: tuple[int, int, int, int], car: dict[str, Any], many: int
 ) -> None:
     """Grid energy and starts are bounded, with any car, and two of them."""
     period_s, percent, sun_w, shade_w = sun
@@ -212,3 +214,12 @@ def test_a_mistake_is_noticed(number: int, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(takers, name, value)
     with pytest.raises((AssertionError, ValueError)):
         check()
+
+
+@pytest.mark.parametrize("blip_s", [0, 1, 4, 8])
+def test_a_moment_s_use_of_an_offer_keeps_nothing_from_the_next(blip_s: int) -> None:
+    """What a car leaves of its offer is free after a minute, whatever it does between."""
+    first = Point(wants_ma=lambda second: 80_000 if second % 60 < blip_s else 7_000)
+    second = Point(legs=1, uses=1, rank=1)
+    play(lambda _: 9_500, 600, first, second)
+    assert len(first.starts) == len(second.starts) == 1
