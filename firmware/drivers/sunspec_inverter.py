@@ -32,6 +32,7 @@ from firmware.drivers.sunspec_models import (
     SET_FACTOR,
     Scales,
     Walk,
+    later,
 )
 
 # job: period in ms, model, first point's offset, registers
@@ -111,6 +112,7 @@ class Inverter(Device):
         ):
             self.jobs.append(Job(self, POLL, row[0], run))
         self._settings = self.jobs[-1]  # _CHECK's
+        self._identity = self.jobs[3]
         self._enter(False)
         line.add(self)
 
@@ -312,9 +314,12 @@ class Inverter(Device):
             self.image.live[im.DEVICE_SOC_AGE_MS + self.device] = self._age_ms()
 
     async def _read_identity(self):
-        """As one number. A device that does not say who it is cannot be told from another."""
+        """As one number. A device that refuses to say who it is cannot be told from another; one
+        that is busy or was not heard is asked again soon, for without a name it stays unproved."""
         known = await self._read(_IDENTITY)
-        if not known and self.peer.code != EXCEPTION:
+        code = self.peer.code
+        if not known and (code != EXCEPTION or later(self.peer, code)):
+            self._identity.after(_AGAIN_MS)
             return
         at = self.rtu.data()
         who = crc32(memoryview(self.rtu.frame)[at : at + 2 * _IDENTITY[3]]) if known else 0

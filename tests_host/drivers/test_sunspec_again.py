@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
 
@@ -316,5 +317,47 @@ def test_its_anti_islanding_is_asked(raw: int, says: int) -> None:
         house.devices.fault = fault
         await house.run(4)
         assert house.image.live[im.DEVICE_ANTI_ISLANDING + INVERTER] == says and at
+
+    run(main)
+
+
+def _lost(house: House, request: bytes) -> list[Answer]:
+    return []
+
+
+def _busy(house: House, request: bytes) -> list[Answer]:
+    return [(0.01, house.devices.exception(request, 6))]
+
+
+def _refused(house: House, request: bytes) -> list[Answer]:
+    return [(0.01, house.devices.exception(request, 2))]
+
+
+@pytest.mark.parametrize(("plant", "known"), [(_lost, True), (_busy, True), (_refused, False)])
+def test_who_it_is_is_asked_again_soon(
+    plant: Callable[[House, bytes], list[Answer]], known: bool
+) -> None:
+    """Without a name it stays unproved, so one lost or busy answer must not last ten minutes;
+    one that refuses has the name 0, and is not asked in vain."""
+
+    async def main() -> None:
+        house = House(meter=False)
+        place = house.sunspec.at[1] + 42
+        asked: list[float] = []
+
+        def fault(request: bytes, answers: list[Answer]) -> list[Answer]:
+            if int.from_bytes(request[2:4], "big") != place or request[1] != 3:
+                return answers
+            asked.append(house.uart.time())
+            return answers if len(asked) > 1 else plant(house, request)
+
+        house.devices.fault = fault
+        running = asyncio.ensure_future(house.run(12))
+        await asyncio.sleep(2)
+        first = house.image.live[im.DEVICE_IDENTITY + INVERTER]
+        assert first == (-1 if known else 0)
+        await running
+        assert (house.image.live[im.DEVICE_IDENTITY + INVERTER] > 0) == known
+        assert len(asked) == (2 if known else 1)
 
     run(main)
