@@ -204,8 +204,6 @@ def _overlaid(_parts, _settings):
 def _add_wishes(parts, settings):
     policy = Policy(parts.image, settings, parts.config.devices)
     parts.commands = Commands(parts.image, policy, parts.names, parts.keep.note)
-    parts.state.wishes = policy.reasons
-    parts.state.left_s = policy.left_s
     parts.keep.restore(policy)
     parts.slow_parts += [("policy", policy), ("keep", parts.keep)]
     parts.reports += [("policy", policy.state), ("keep", parts.keep.state)]
@@ -287,10 +285,9 @@ def _add_page(parts, settings):
 
 def _why(parts):
     """As it is now, for whoever asks at the console."""
-    image, state = parts.image, parts.state
-    reasons = Reasons(parts.names, image.readings, image.commands, image.trips, state.errors)
-    reasons.wishes, reasons.left_s = state.wishes, state.left_s
-    return reasons.of_all()
+    image, errors = parts.image, parts.config.errors
+    reasons = Reasons(parts.names, image.readings, image.commands, image.trips, errors)
+    return reasons.hear(image.requests).of_all()
 
 
 def _add_console(parts, settings):

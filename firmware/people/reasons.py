@@ -18,19 +18,23 @@ class Reasons:
     """Explains the buffers `readings`, `commands` and `trips` of a site whose rows have `names`.
 
     errors: configuration errors, sentences; empty if the unit runs.
-    wishes: the policy's WHY_* by the rows of devices, None where it does not speak.
-    left_s: for how long each of those stands.
+    `hear` what the policy says of its wishes, or they have no reasons of their own.
     """
 
-    def __init__(self, names, readings, commands, trips, errors, wishes=None):
+    def __init__(self, names, readings, commands, trips, errors):
         self.names = names
         self.site = names.site
         self.readings = readings
         self.commands = commands
         self.trips = trips
         self.errors = errors
-        self.wishes = wishes
-        self.left_s = ()
+        self._wishes = self._left_s = ()
+
+    def hear(self, requests):
+        """The policy's WHY_* and for how long each stands, as of now."""
+        self._wishes = requests[im.MARKET_WHY : im.MARKET_WHY + im.DEVICES]
+        self._left_s = requests[im.MARKET_LEFT_S : im.MARKET_LEFT_S + im.DEVICES]
+        return self
 
     def of_device(self, device):
         """The grant, who set it, and every source's claim with its sentence."""
@@ -84,14 +88,14 @@ class Reasons:
 
     def _wish(self, device, reason):
         """What the policy says of its own wish; None where that is not what is claimed."""
-        if self.wishes is None or reason not in (im.REASON_GOAL, im.REASON_NO_GOAL):
+        if not self._wishes or reason not in (im.REASON_GOAL, im.REASON_NO_GOAL):
             return None
         return words.wish_text(
-            self.wishes[device],
+            self._wishes[device],
             reason == im.REASON_GOAL,
             self.names.node(0),
             ", ".join([self.names.device(d) for d in self._before(device)]),
-            self.left_s[device] if self.left_s else 0,
+            self._left_s[device],
             self._sentence(im.RESERVE, device, im.CLAIM_LOW_REASON),
         )
 

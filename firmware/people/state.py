@@ -81,9 +81,6 @@ class State:
         self.names = names
         self.errors = errors
         self.extras = extras
-        # the policy's reasons by the rows of devices, where there is one
-        self.wishes: bytearray | None = None
-        self.left_s = ()
         self.heap_low_bytes = None
         self.readings = array("i", image.readings)
         self.requests = image.requests  # no copy: two kB, and what is asked is true at any moment
@@ -107,9 +104,7 @@ class State:
             (self.trips, image.trips),
         ):
             target[:] = source
-        if self.wishes is not None:
-            self.reasons.wishes = bytes(self.wishes)
-            self.reasons.left_s = tuple(self.left_s)
+        self.reasons.hear(image.requests)
         return self
 
     def pieces(self, without=()):
@@ -162,7 +157,7 @@ class State:
             for first, count, step in changes:
                 for i in range(first, first + count):
                     total = (total * 31 + buffer[i] // step) & 0xFFFFF
-        for why in self.wishes or ():
+        for why in self.requests[im.MARKET_WHY : im.MARKET_WHY + im.DEVICES]:
             total = (total * 31 + why) & 0xFFFFF
         return total
 

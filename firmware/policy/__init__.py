@@ -8,8 +8,6 @@
 #   balance  what the house draws by itself      sharing        by rank
 #   takers   who shares, and why it gets that    authorisation  how long a user's lasts
 
-from array import array
-
 from firmware import image as im
 from firmware.policy.authorisation import Authorisation
 from firmware.policy.balance import Balance, takes_offer
@@ -30,7 +28,6 @@ except ImportError:
     from firmware.base.viper import const
 
 _TTL_MS = const(5_000)
-_UNSAID = const(255)  # for no WHY_*: it has not decided yet
 
 # goal: needs the meter, what the cars may take, what the batteries do, meaning
 GOALS = (
@@ -49,8 +46,7 @@ GOALS = (
 
 
 class Policy:
-    """Speaks for the owner by MARKET_* requests; `reasons` has a WHY_* by the row of the device,
-    `left_s` for how long it stands.
+    """Speaks for the owner by MARKET_* requests, with why (WHY_*) and for how long.
 
     settings: "owner.goal", "owner.charge_a", "owner.charge_w", "owner.discharge_w" by path, and of
     "owner.sun_" start_s, stop_s, start_w, stop_w. names: of the devices, by their rows."""
@@ -58,8 +54,6 @@ class Policy:
     def __init__(self, image, settings, names=()):
         self.image = image
         self.balance = Balance(image)
-        self.reasons = bytearray([_UNSAID] * im.DEVICES)
-        self.left_s = array("H", bytes(2 * im.DEVICES))
         self._names = names
         charge_ma = int(settings["owner.charge_a"] * 1000)
         self._charge_w = int(settings["owner.charge_w"])
@@ -193,8 +187,8 @@ class Policy:
         requests[im.MARKET_TTL_MS + device] = 0 if value is None else _TTL_MS
         seq = requests[im.MARKET_SEQ + device]
         requests[im.MARKET_SEQ + device] = seq + 1 if seq < im.AGE_MAX_MS else 0
-        self.reasons[device] = requests[im.MARKET_WHY + device] = taker.why
-        self.left_s[device] = requests[im.MARKET_LEFT_S + device] = -(-taker.left_ms() // 1000)
+        requests[im.MARKET_WHY + device] = taker.why
+        requests[im.MARKET_LEFT_S + device] = -(-taker.left_ms() // 1000)
 
     def _stand_still(self):
         for offered in self._offered:

@@ -212,8 +212,7 @@ def test_the_policy_s_reason_where_the_wish_is_what_holds(site: im.Image, why: i
     site.commands[im.GRANT_HIGH + EVSE] = site.commands[im.SETPOINT + EVSE] = 0
     site.commands[im.WINNER_HIGH + EVSE] = im.MARKET
     state = State(site, "home", names_of(site))
-    wishes = state.wishes = bytearray(im.DEVICES)
-    wishes[EVSE] = why
+    site.requests[im.MARKET_WHY + EVSE] = why
     told = "".join(state.take().pieces())
     shown = json.loads(told)
     reserve = "Kept above your reserve of 60 %."
@@ -221,7 +220,7 @@ def test_the_policy_s_reason_where_the_wish_is_what_holds(site: im.Image, why: i
     assert shown["devices"]["evse"]["why"] == f"The car: {text}"
     assert shown["limits"]["evse"]["claims"][im.MARKET]["text"] == text
     before = state.signature()
-    wishes[EVSE] = (why + 1) % len(WHY_NAMES)
+    site.requests[im.MARKET_WHY + EVSE] = (why + 1) % len(WHY_NAMES)
     assert state.signature() != before
     assert "".join(state.pieces()) == told, "of the moment it was taken"
 
@@ -229,7 +228,8 @@ def test_the_policy_s_reason_where_the_wish_is_what_holds(site: im.Image, why: i
 def test_the_policy_s_reason_stands_back(site: im.Image) -> None:
     """Behind one that cuts the wish short, and where what it says is not what is claimed."""
     state = State(site, "home", names_of(site))
-    state.wishes = bytearray([WHY_NAMES.index("before")] * im.DEVICES)
+    for device in range(im.DEVICES):
+        site.requests[im.MARKET_WHY + device] = WHY_NAMES.index("before")
     assert json.loads("".join(state.take().pieces()))["devices"] == published(site)["devices"]
     claim(site, im.MARKET, INVERTER, 0, 0, im.REASON_NO_GOAL)  # it speaks no more
     why = json.loads("".join(state.take().pieces()))["devices"]["inverter"]["why"]

@@ -127,7 +127,7 @@ class House:
         return high
 
     def why(self, each: Each) -> str:
-        return WHY_NAMES[self.policy.reasons[each.row]]
+        return WHY_NAMES[self.policy.image.requests[im.MARKET_WHY + each.row]]
 
     def second(self, house_w: int) -> None:
         readings = self.image.readings

@@ -356,4 +356,4 @@ def test_a_silent_device_is_not_guessed() -> None:
     image.readings[im.DEVICE_AGE_MS + EVSE] = 2001
     p.step(1000)
     assert battery(image) == (0, 0, 0)
-    assert p.reasons[INVERTER] == WHY_METER
+    assert p.image.requests[im.MARKET_WHY + INVERTER] == WHY_METER

@@ -23,7 +23,7 @@ def test_each_decision_has_its_reason() -> None:
         change(image, p)
         for _ in range(seconds):
             p.step(1000)
-        assert WHY_NAMES[p.reasons[device]] == name == why(p)[device]
+        assert WHY_NAMES[p.image.requests[im.MARKET_WHY + device]] == name == why(p)[device]
 
 
 def sun(image: im.Image, _: Policy) -> None:

@@ -144,27 +144,33 @@ def test_what_people_are_told_counts_down() -> None:
     image.readings[im.NODE_W] = -3_000
     for _ in range(30):
         p.step(1000)
-    assert p.reasons[EVSE] == WHY_WAITS and p.left_s[EVSE] == START_S - 30
+    assert (
+        p.image.requests[im.MARKET_WHY + EVSE] == WHY_WAITS
+        and p.image.requests[im.MARKET_LEFT_S + EVSE] == START_S - 30
+    )
     for _ in range(31):
         p.step(1000)
     image.readings[im.NODE_W] = 0
     image.readings[im.DEVICE_MA + EVSE * im.LEGS] = 6_000
     for _ in range(40):
         p.step(1000)
-        if p.reasons[EVSE] == WHY_HOLDS:
-            told.append(p.left_s[EVSE])
+        if p.image.requests[im.MARKET_WHY + EVSE] == WHY_HOLDS:
+            told.append(p.image.requests[im.MARKET_LEFT_S + EVSE])
     assert not told, "it draws by the sun"
     image.readings[im.NODE_W] = 1_380
     for _ in range(250):
         p.step(1000)
-        if p.reasons[EVSE] == WHY_HOLDS:
-            told.append(p.left_s[EVSE])
+        if p.image.requests[im.MARKET_WHY + EVSE] == WHY_HOLDS:
+            told.append(p.image.requests[im.MARKET_LEFT_S + EVSE])
     assert told == list(range(STOP_S - 1, 0, -1))
     image.readings[im.NODE_W] = -3_000
     image.readings[im.DEVICE_MA + EVSE * im.LEGS] = 0
     for _ in range(30):
         p.step(1000)
-    assert p.reasons[EVSE] == WHY_RESTS and 0 < p.left_s[EVSE] < PAUSE_S - 30
+    assert (
+        p.image.requests[im.MARKET_WHY + EVSE] == WHY_RESTS
+        and 0 < p.image.requests[im.MARKET_LEFT_S + EVSE] < PAUSE_S - 30
+    )
 
 
 def test_a_goal_said_again_is_no_new_one() -> None:

@@ -66,5 +66,5 @@ def policy(image: im.Image, rows: list[int], die: random.Random) -> Iterator[lis
         decided = [image.requests[im.POINT_AUTHORISED], owner.balance.house_w or 0]
         for device in rows:
             decided += [image.requests[block + device] for block in WISHES]
-            decided.append(owner.reasons[device])
+            decided.append(owner.image.requests[im.MARKET_WHY + device])
         yield decided
