@@ -88,19 +88,15 @@ def run(given: argparse.Namespace, voice: Voice) -> int:
 
 def main(words: list[str] | None = None) -> int:
     voice = Voice("calibrate")
-    try:
-        return run(arguments(words), voice)
-    except Doubt as doubt:
-        voice.say(f"cannot tell: {doubt}")
-    except FlashError as error:
-        voice.say(f"error: {error}")
-        if error.remedy:
-            print(f"  remedy: {error.remedy}", flush=True)
-    except (KeyboardInterrupt, EOFError):
-        print()
-        voice.say("stopped; the board has the calibration that it had")
-        return 130
-    return 1
+
+    def work() -> int:
+        try:
+            return run(arguments(words), voice)
+        except Doubt as doubt:
+            voice.say(f"cannot tell: {doubt}")
+            return 1
+
+    return voice.guard(work, "stopped; the board has the calibration that it had")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ asked first (firmware/net/console.py).
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from tools.workshop import ROOT
 
@@ -46,6 +47,21 @@ class Voice:
         if sys.stdout.isatty():
             print(f"\r  {100 * done // max(1, total):3} %", end="", flush=True)
             self._drawn = True
+
+    def guard(self, work: Callable[[], int], stopped: str = "stopped") -> int:
+        """The exit code of `work`: 1 for what it could not do, which is said with its remedy, 130
+        after Ctrl-C, with what that leaves."""
+        try:
+            return work()
+        except FlashError as error:
+            self.say(f"error: {error}")
+            if error.remedy:
+                print(f"  remedy: {error.remedy}", flush=True)
+            return 1
+        except (KeyboardInterrupt, EOFError):
+            print()
+            self.say(stopped)
+            return 130
 
     def _clear(self) -> None:
         if self._drawn:

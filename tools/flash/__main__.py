@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tools.flash import FlashError, Voice
+from tools.flash import Voice
 from tools.flash.steps import Wish, flash, run_overlay
 
 FLASH = """\
@@ -53,20 +53,12 @@ def main(words: list[str] | None = None) -> int:
     else:
         given["modules"] = tuple(given["modules"].split())
     voice = Voice(command)
-    try:
-        return (flash if command == "flash" else run_overlay)(Wish(**given), voice)
-    except FlashError as error:
-        voice.say(f"error: {error}")
-        if error.remedy:
-            print(f"  remedy: {error.remedy}", flush=True)
-        return 1
-    except KeyboardInterrupt:
-        print()
-        voice.say(
-            "stopped. A file on the board is the old or the new one, never half of it; if the "
-            "board is at its prompt, unplug it or flash again to start it"
-        )
-        return 130
+    work = flash if command == "flash" else run_overlay
+    return voice.guard(
+        lambda: work(Wish(**given), voice),
+        "stopped. A file on the board is the old or the new one, never half of it; if the "
+        "board is at its prompt, unplug it or flash again to start it",
+    )
 
 
 if __name__ == "__main__":

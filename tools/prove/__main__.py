@@ -82,21 +82,15 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--device", default="", help="the converter, by its name (DEVICE=)")
     given = parser.parse_args(words)
     voice = Voice("prove")
-    try:
-        port = find.one_port(boards.named(given.image, "").family, given.port)
-        if port is None:
-            raise FlashError("no board is plugged in", "plug it in, or name its port: PORT=…")
-        with Link(port, voice) as link:
-            return prove(link, given.device, voice) if given.device else show(link, voice)
-    except FlashError as error:
-        voice.say(f"error: {error}")
-        if error.remedy:
-            print(f"  remedy: {error.remedy}", flush=True)
-    except KeyboardInterrupt:
-        print()
-        voice.say("stopped")
-        return 130
-    return 1
+    return voice.guard(lambda: run(given, voice))
+
+
+def run(given: argparse.Namespace, voice: Voice) -> int:
+    port = find.one_port(boards.named(given.image, "").family, given.port)
+    if port is None:
+        raise FlashError("no board is plugged in", "plug it in, or name its port: PORT=…")
+    with Link(port, voice) as link:
+        return prove(link, given.device, voice) if given.device else show(link, voice)
 
 
 if __name__ == "__main__":
