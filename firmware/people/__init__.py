@@ -6,4 +6,4 @@
 #   state      the published state; rows: of a device     events     what happened
 #   asked      what people may ask for                    commands   carried out
 #   leases     who limits what                            standing   what is energised, answers
-#   lamp       its patterns, the button
+#   lamp       its patterns, the button                   proof      what a proof came to

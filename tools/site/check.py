@@ -39,9 +39,9 @@ def flashed(images: list[Any], circuit: str, name: str) -> Any:
     if name and name not in [image.name for image in images]:
         known = ", ".join(image.name for image in images) or "it has none"
         raise FlashError(f"IMAGE: {name} does not fit {circuit}", f"name one of: {known}")
-    wanted = [image for image in images if image.name == name or image.circuit == circuit]
-    named = [image for image in wanted if image.name == name]
-    return next(iter(named or wanted or images), None)
+    usual = [image for image in images if image.circuit == circuit] or images
+    named = [image for image in images if image.name == name] or usual
+    return named[0] if named else None
 
 
 def report(path: Path, circuit: str, name: str = "") -> tuple[list[str], bool]:
@@ -70,7 +70,7 @@ def report(path: Path, circuit: str, name: str = "") -> tuple[list[str], bool]:
         lines += _part("circuits", _circuits(config, image))
         lines += _part("lines", _lines(config))
         lines += _part("when the meters fall silent", _silent(config, image))
-        lines += _part("left to do", _left(config, image, rights))
+        lines += _part("left to do", list(_left(config, rights)))
     return lines, not refused and not later
 
 
@@ -119,7 +119,7 @@ def _board(rights: Any, images: list[Any], network: bool) -> list[str]:
     said = [
         (rights.can_own_contactor, "own a charging contactor", "its guard or outputs do not do"),
         (rights.can_island, "run the house without the grid", "it lacks interlocks or outputs"),
-        (network, "serve a page and a broker", "none of its images has a network"),
+        (network, "serve a page and a broker", "this image has no network"),
         (bool(circuit.meters), "measure the service by itself (ct)", "it has no metering chip"),
     ]
     for can, what, why in said:
@@ -203,11 +203,7 @@ def _silent(config: Any, image: Any) -> list[str]:
     return found
 
 
-def _left(config: Any, image: Any, rights: Any) -> list[str]:
-    return list(_tasks(config, rights))
-
-
-def _tasks(config: Any, rights: Any) -> Iterator[str]:
+def _left(config: Any, rights: Any) -> Iterator[str]:
     kinds = [device["kind"] for device in config["devices"]]
     if rights.circuit.meters and config["nodes"][0]["instrument"] == "ct":
         yield "make calibrate WHAT=wiring WATTS=…: which transformer is which"

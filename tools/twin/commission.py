@@ -106,7 +106,10 @@ class Evening:
         self._found: list[str] = []
 
     def observe(self, t_us: int, truth: Truth, image: Mapping[str, array[int]]) -> None:
-        if not image or t_us < BEGIN_S * 1e6:
+        if t_us < BEGIN_S * 1e6:
+            return
+        if not image:  # a configuration that the firmware refuses
+            self.session.end_us = min(self.session.end_us, t_us)
             return
         commands = image["commands"]
         if self._asked and commands[im.PROOF_SEQ] != self._seq:
