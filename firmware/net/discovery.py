@@ -10,10 +10,10 @@ import islet_data
 
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.people.names import POINT, takes_offer
+from firmware.people.names import POINT, least_offer, takes_offer
 
 # which devices
-_ANY, _OFFER, _SETPOINT, _STORE = const(0), const(1), const(2), const(3)
+_ANY, _OFFER, _SETPOINT, _STORE, _TOLD = const(0), const(1), const(2), const(3), const(4)
 
 # of, which, platform, key, name, value's template or none: a command, options as they stand in
 # JSON; literals all, so that they stay in a chip's flash
@@ -33,6 +33,10 @@ ENTITIES = (
     ("device", _STORE, "sensor", "soc", "State of charge",
      "{{ value_json.soc_permille / 10 if value_json.soc_permille is number else None }}",
      '"device_class":"battery","unit_of_measurement":"%","state_class":"measurement"'),
+    ("device", _TOLD, "switch", "limit", "Stopped",
+     "{{ 'ON' if value_json.stopped else 'OFF' }}",
+     '"payload_on":"{\\"low\\":0,\\"high\\":0,\\"until_released\\":true}",'
+     '"payload_off":"{\\"release\\":true}","state_on":"ON","state_off":"OFF"'),
     ("device", _OFFER, "number", "charge_ma", "Up to, for one hour", "",
      '"device_class":"current","unit_of_measurement":"mA","step":1000'),
     ("device", _SETPOINT, "number", "target_w", "Target, for one hour", "",
@@ -80,8 +84,11 @@ class Discovery:
         site = self._state.image.site
         if which == _OFFER:
             return takes_offer(site, device)
+        setpoint = site[im.DEVICE_KIND + device] == im.KIND_CONVERTER
         if which == _SETPOINT:
-            return site[im.DEVICE_KIND + device] == im.KIND_CONVERTER
+            return setpoint
+        if which == _TOLD:
+            return setpoint or takes_offer(site, device)
         return which == _ANY or site[im.DEVICE_KIND + device] != im.KIND_POINT
 
     def _message(self, entity, short, row):
@@ -106,7 +113,7 @@ class Discovery:
         if key == "goal":
             config["options"] = self._goals
         elif key == "charge_ma":
-            config["min"], config["max"] = 0, site[im.DEVICE_MAX_MA + row]
+            config["min"], config["max"] = least_offer(site, row), site[im.DEVICE_MAX_MA + row]
         elif key == "target_w":
             config["min"] = -site[im.DEVICE_DISCHARGE_W + row]
             config["max"] = site[im.DEVICE_CHARGE_W + row]

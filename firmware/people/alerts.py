@@ -50,8 +50,8 @@ FAULTS = (
         "It stays off until you check it and acknowledge. A good grid carries the house.",
     ),
     (
-        "The car drew more than it was offered or its cable bears, or twice went on drawing when "
-        "told to stop, so it was switched off.",
+        "The car was switched off, for one of these: it drew more than it was offered, it drew "
+        "more than its cable bears, or it twice went on drawing when told to stop.",
         "Unplug the car and plug it in again, or acknowledge.",
     ),
     (
@@ -70,8 +70,8 @@ FAULTS = (
         "wire has no effect. Then acknowledge.",
     ),
     (
-        "A measurement contradicts what islet does, or another one below it: turned round, "
-        "on another leg, dead or of the wrong ratio.",
+        "A measurement contradicts what islet does, or another one below it. It is one of these: "
+        "turned round, on another leg, dead, or of the wrong ratio.",
         "Until then the worst is assumed. Have that transformer or meter checked, then "
         "acknowledge; three steps that it shows rightly clear it as well.",
     ),
@@ -102,7 +102,8 @@ FAULTS = (
         "Have an electrician check the bond relay and its contact, then acknowledge.",
     ),
     (
-        "The island's voltage or frequency was beyond its limits, or its neutral was lost.",
+        "The island was ended by one of these: too high a voltage, too high a frequency, or a "
+        "lost neutral.",
         "No new island until the inverter and the neutral have been checked; then acknowledge.",
     ),
     (
@@ -111,7 +112,8 @@ FAULTS = (
         "pause each time; then acknowledge.",
     ),
     (
-        "The island ended by itself, or did not come up.",
+        "The island ended by one of these: its inverter stopped or did not start, a short "
+        "circuit, or a contact that let go for a moment.",
         "It is tried again by itself up to three times, after a short circuit once, with a longer "
         "pause each time. Then have inverter, contacts and circuits checked, and acknowledge.",
     ),
@@ -164,30 +166,44 @@ _SILENT = (
     "{} has not answered for {}.",
     "Check its power, its wires and its address. Until it answers the worst is assumed.",
 )
+KINDS = ("fault", "trip", "silent")  # of rows, by the field with their name
 
 
 def silent(names, readings, up_s):
     """What is configured and does not speak, likewise with "silent"."""
-    site, rows = names.site, []
+    site, found = names.site, []
     for node in range(site[im.NODE_COUNT]):
-        if site[im.NODE_INSTRUMENT + node] in (im.INSTRUMENT_CT, im.INSTRUMENT_METER):
-            name = names.node(node)
-            rows.append(("The measurement of circuit " + name, name, im.NODE_AGE_MS + node))
+        if site[im.NODE_INSTRUMENT + node] not in (im.INSTRUMENT_NONE, im.INSTRUMENT_DEVICE):
+            age_ms = heard_ms(readings[im.NODE_AGE_MS + node], up_s)
+            _note_silent(found, "The measurement of circuit {}", names.node(node), age_ms)
     for device in names.devices():
-        if site[im.DEVICE_KIND + device] != im.KIND_POINT:
-            rows.append((names.device(device), names.device(device), im.DEVICE_AGE_MS + device))
-    found = []
-    for what, of, at in rows:
-        age_ms = readings[at] if readings[at] < im.AGE_MAX_MS else up_s * 1000
-        if age_ms > _SILENT_MS:
-            text = _SILENT[0].format(what, words.amount(age_ms, "ms"))
-            found.append({"silent": of, "of": None, "text": text, "way_out": _SILENT[1]})
+        what = "{}"
+        if site[im.DEVICE_KIND + device] == im.KIND_POINT:  # its own transformers'
+            if site[im.NODE_INSTRUMENT + site[im.DEVICE_NODE + device]] == im.INSTRUMENT_POINT:
+                continue
+            what = "The charging current of {}"
+        age_ms = heard_ms(readings[im.DEVICE_AGE_MS + device], up_s)
+        _note_silent(found, what, names.device(device), age_ms)
     return found
+
+
+def heard_ms(age_ms, up_s):
+    """How long nothing has been heard: since the start at most."""
+    return age_ms if age_ms < im.AGE_MAX_MS else up_s * 1000
+
+
+def _note_silent(found, what, name, age_ms):
+    if age_ms > _SILENT_MS:
+        what = what.format(name)
+        text = _SILENT[0].format(what, words.amount(age_ms, "ms"))
+        found.append({"silent": name, "of": None, "text": text, "way_out": _SILENT[1]})
 
 
 def same(row):
     """What stays as it is while the alert of this row stands, also if it says more of whose it is:
     two points may have the same one at the same time."""
+    if "silent" in row:
+        return row["silent"], None, None
     if "fault" in row:
         name = row["fault"]
         each = 1 << im.FAULT_NAMES.index(name) & im.FAULTS_OF_POINT

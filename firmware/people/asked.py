@@ -19,7 +19,7 @@ _WEEK_S = 604_800
 REQUIRED = object()
 
 # field: name, kind ("int", "bool", the choices, or what is named), unit, lowest, highest, default
-_TTL = ("ttl_s", "int", "s", 1, 86_400, 3600)
+_TTL = ("ttl_s", "int", "s", 1, 86_400, None)
 _DEVICE = ("device", DEVICE, "", 0, 0, None)
 
 # a limit: of what, which range, for how long, and what stands while none with an end does

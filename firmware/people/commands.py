@@ -19,10 +19,10 @@ from firmware.people.asked import (
     parse,
     shown,
 )
-from firmware.people.names import DEVICE, NODE, POINT, takes_offer
+from firmware.people.names import DEVICE, NODE, POINT, least_offer, takes_offer
 
 _WIDEST = leases.WIDEST
-_MINIMUM_MA = 6_000  # IEC 61851-1: no offer below 6 A
+_WISH_S = 3600  # of one by hand that says no time
 
 
 def _takes_setpoint(site, device):
@@ -106,20 +106,30 @@ class Commands:
         if not low <= watts <= high:
             allowed = "{} to {} W for it".format(low, high)
             raise Refused("target_w", "{} does not fit".format(watts), allowed)
-        self.policy.set_wish(device, watts, values["ttl_s"] * 1000)
-        name = self.names.subject(device)
-        return "{} aims for {} W for {} s.".format(name, watts, values["ttl_s"])
+        return self._wish(device, watts, values["ttl_s"], "{} aims for {} W for {} s.")
 
     def _charge_ma(self, values):
         site, ma = self.image.site, values["charge_ma"]
         device = self._meant(values, "charge_ma", True)
-        most_ma = site[im.DEVICE_MAX_MA + device]
-        if ma and not _MINIMUM_MA <= ma <= most_ma:
-            allowed = "0, or {} to {} mA for it".format(_MINIMUM_MA, most_ma)
+        least_ma, most_ma = least_offer(site, device), site[im.DEVICE_MAX_MA + device]
+        if ma and not least_ma <= ma <= most_ma:
+            allowed = "0, or {} to {} mA for it".format(least_ma, most_ma)
             raise Refused("charge_ma", "{} does not fit".format(ma), allowed)
-        self.policy.set_wish(device, ma, values["ttl_s"] * 1000)
-        name = self.names.subject(device)
-        return "{} may take up to {} mA for {} s.".format(name, ma, values["ttl_s"])
+        return self._wish(device, ma, values["ttl_s"], "{} may take up to {} mA for {} s.")
+
+    def _wish(self, device, value, ttl_s, text):
+        """By hand, for a while. Nothing, without a time, is a stop, and that stands until it is
+        let go: by whoever released the owner's limits, or asks for something again."""
+        image, name = self.image, self.names.subject(device)
+        if ttl_s is None and not value:
+            leases.give(image, im.ISSUER_OWNER, device, 0, 0, None)
+            return "{} is stopped until it is let go on, or told another value.".format(name)
+        ttl_s = _WISH_S if ttl_s is None else ttl_s
+        self.policy.set_wish(device, value, ttl_s * 1000)
+        text = text.format(name, value, ttl_s)
+        if value and leases.let_go(image, device):
+            text += " Its stop is over."
+        return text
 
     def _meant(self, values, command, offers):
         """The device that is named, else the only one that can do it: that takes an offer, or a
@@ -167,11 +177,20 @@ class Commands:
         unplugs = self.image.commands[im.POINT_UNPLUGS + point]
         requests[im.POINT_AUTHORISED_FOR + point] = unplugs
         where = " at " + self.names.point(point) if len(known) > 1 else ""
+        if not self.image.site[im.POINT_AUTH_REQUIRED + point]:
+            return "Charging{} waits for nobody: it needs no authorisation.".format(where)
         return "Charging{} is {}authorised.".format(where, "" if values["authorised"] else "not ")
 
     def _island(self, values):
-        self.image.requests[im.ISLAND_WISH] = ISLAND_CHOICES.index(values["island"]) - 1
-        return "Running without the grid: {}.".format(values["island"])
+        site, wish = self.image.site, ISLAND_CHOICES.index(values["island"]) - 1
+        if wish > 0 and not site[im.ISLAND_CAPABLE]:
+            raise Refused("island", "this site cannot run without the grid", "never, auto")
+        self.image.requests[im.ISLAND_WISH] = wish
+        if wish > 0:
+            return "Asked to leave the grid; the state of the island tells how far that is."
+        if wish == 0 and site[im.ISLAND_CAPABLE] and site[im.ISLAND_AUTO]:
+            return "In an outage the house shall run without the grid."
+        return "The house does not leave the grid by itself, nor in an outage."
 
     def _acknowledge(self, values):
         _raise_seq(self.image.requests, im.ACKNOWLEDGE_SEQ)

@@ -11,6 +11,11 @@ KEPT = 32
 AGAIN = ("bond",)  # faults told again every hour that they stand (safety.md 6)
 AGAIN_S = 3600
 
+
+def _kind(row):
+    return next(kind for kind in alerts.KINDS if kind in row)
+
+
 # what, field of commands; of each point, and of the site
 OF_POINT = (
     ("pilot", im.POINT_PILOT_STATE),
@@ -70,7 +75,7 @@ class Events:
                     if len(names.points()) > 1:
                         said = names.point(point) + ": " + said
                 self.add(what, said, **more)
-        own = commands[im.POINT_FAULTS : im.POINT_FAULTS + im.POINTS]
+        own = commands[im.POINT_FAULTS : im.POINT_FAULTS + im.POINTS]  # what is silent can wait
         seen = commands[im.FAULTS], own, self.image.trips[im.TRIPPED]
         if seconds or seen != self._seen:
             self._seen = seen
@@ -78,10 +83,11 @@ class Events:
 
     def _alerts(self):
         """Rows of what stands, by what makes two of them the same."""
-        commands, tripped = self.image.commands, self.image.trips[im.TRIPPED]
-        if not commands[im.FAULTS] and not tripped:
-            return {}
-        rows = alerts.faults(self.names, commands) + alerts.trips(self.names, tripped)
+        image, names, commands = self.image, self.names, self.image.commands
+        rows = alerts.silent(names, image.readings, commands[im.UP_S])
+        tripped = image.trips[im.TRIPPED]
+        if commands[im.FAULTS] or tripped:
+            rows += alerts.faults(names, commands) + alerts.trips(names, tripped)
         return {alerts.same(row): row for row in rows}
 
     def _compare(self, rows, seconds):
@@ -91,8 +97,13 @@ class Events:
                 self._tell(rows[key])
         for key, row in before.items():
             if key not in rows:
-                kind = "fault" if "fault" in row else "trip"
-                self.add(kind, "Cleared: " + row["text"], name=row[kind], of=row["of"], on=False)
+                kind = _kind(row)
+                text = (
+                    row[kind] + " answers again."
+                    if kind == "silent"
+                    else "Cleared: " + row["text"]
+                )
+                self.add(kind, text, name=row[kind], of=row["of"], on=False)
         again = [rows[key] for key in rows if key[0] in AGAIN]
         self._again_s = self._again_s + seconds if again else 0
         if self._again_s >= AGAIN_S:
@@ -101,7 +112,7 @@ class Events:
                 self._tell(row)
 
     def _tell(self, row):
-        kind = "fault" if "fault" in row else "trip"
+        kind = _kind(row)
         more = {"name": row[kind], "of": row["of"], "on": True, "way_out": row["way_out"]}
         self.add(kind, row["text"], **more)
 

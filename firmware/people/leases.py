@@ -7,6 +7,7 @@
 # where there are too many, two become one that is as strict as either, as long as the later.
 
 from firmware import image as im
+from firmware.people.names import takes_offer
 
 WIDEST = 2_000_000  # an end left open
 RELEASED = im.AGE_MAX_MS  # until released
@@ -79,6 +80,26 @@ def release(image, issuer, leased):
     if leased == NODE:
         requests[im.LEASE_NODE + issuer] = -1
     _changed(requests)
+
+
+def stops(image, device):
+    """Which of the owner's ranges leave a device nothing at all until they are released."""
+    offers = takes_offer(image.site, device)
+    return [
+        i
+        for i, step in enumerate(standing(image, im.ISSUER_OWNER, device))
+        if step and step[2] == RELEASED and step[1] == 0 and (offers or step[0] == 0)
+    ]
+
+
+def let_go(image, device):
+    """The owner's stops of a device, and nothing else of his; whether there was one."""
+    found = stops(image, device)
+    for i in found:
+        _put(image.requests, _row(im.ISSUER_OWNER, device) + i, (0, 0, 0))
+    if found:
+        _changed(image.requests)
+    return bool(found)
 
 
 def standing(image, issuer, leased):

@@ -12,6 +12,11 @@ def takes_offer(site, device):
     return site[im.DEVICE_KIND + device] in (im.KIND_POINT, im.KIND_CHARGER)
 
 
+def least_offer(site, device):
+    """mA; IEC 61851-1 has none below 6 A."""
+    return max(site[im.DEVICE_LEAST + device], 6_000)
+
+
 def legs_of(site, device):
     """(k, leg of the site) of each of its legs."""
     first = im.DEVICE_LEG + device * im.LEGS

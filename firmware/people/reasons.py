@@ -61,30 +61,46 @@ class Reasons:
             "low_" + of: commands[im.CLAIM_LOW + at],
             "high_" + of: commands[im.CLAIM_HIGH + at],
             "reason": commands[im.CLAIM_REASON + at],
-            "text": self._sentence(source, device, im.CLAIM_REASON),
+            "text": self.sentence(source, device, im.CLAIM_REASON),
             "low_reason": commands[im.CLAIM_LOW_REASON + at],
-            "low_text": self._sentence(source, device, im.CLAIM_LOW_REASON),
+            "low_text": self.sentence(source, device, im.CLAIM_LOW_REASON),
             "node": self.names.node(node) if node >= 0 else None,
             "leg": leg if leg >= 0 else None,
             "value": commands[im.CLAIM_VALUE + at],
         }
 
-    def _sentence(self, source, device, which):
+    def sentence(self, source, device, which):
+        """Why a source's claim is as it is: CLAIM_REASON its HIGH, CLAIM_LOW_REASON its LOW."""
         commands = self.commands
         at = source * im.DEVICES + device
         if source == im.MARKET:
             text = self._wish(device, commands[which + at])
             if text:
                 return text
-        node = commands[im.CLAIM_NODE + at]
-        after = commands[im.DEVICE_AFTER + device] if source == im.PANEL else -1
+        code, value = commands[which + at], commands[im.CLAIM_VALUE + at]
+        node, after = commands[im.CLAIM_NODE + at], -1
+        if source == im.PANEL:
+            after = commands[im.DEVICE_AFTER + device]
+            if not takes_offer(self.site, device) and self._loose(at, which):
+                end = im.CLAIM_HIGH if which == im.CLAIM_REASON else im.CLAIM_LOW
+                text = words.loose_text(code, commands[end + at])
+                if text:
+                    return text
+        elif code in (im.REASON_METER_STALE, im.REASON_DEVICE_SILENT):
+            node = self.site[im.DEVICE_NODE + device]
+            value = alerts.heard_ms(value, commands[im.UP_S])
         return words.reason_text(
-            commands[which + at],
+            code,
             self.names.node(node) if node >= 0 else None,
             commands[im.CLAIM_LEG + at],
-            commands[im.CLAIM_VALUE + at],
+            value,
             self.names.device(after) if after >= 0 else None,
         )
+
+    def _loose(self, at, which):
+        """This end of a claim leaves more than the other one, whose place and value it has."""
+        room_w = self.commands[im.CLAIM_HIGH + at] + self.commands[im.CLAIM_LOW + at]
+        return room_w > 0 if which == im.CLAIM_REASON else room_w <= 0
 
     def _wish(self, device, reason):
         """What the policy says of its own wish; None where that is not what is claimed."""
@@ -96,7 +112,7 @@ class Reasons:
             self.names.node(0),
             ", ".join([self.names.device(d) for d in self._before(device)]),
             self._left_s[device],
-            self._sentence(im.RESERVE, device, im.CLAIM_LOW_REASON),
+            self.sentence(im.RESERVE, device, im.CLAIM_LOW_REASON),
         )
 
     def _before(self, device):
@@ -137,7 +153,7 @@ class Reasons:
             source = commands[im.WINNER_HIGH + device]
         elif commands[im.CLAIM_HIGH + wish] < low:
             source, which = commands[im.WINNER_LOW + device], im.CLAIM_LOW_REASON
-        return self._sentence(source, device, which)
+        return self.sentence(source, device, which)
 
     def headline(self):
         """The sentence for a person who looks for one second: the worst first."""

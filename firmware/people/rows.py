@@ -72,6 +72,7 @@ def device(state, device):
         "barred": bits(commands[im.DEVICE_ENABLE_BAR + device], BAR_NAMES),
         "plugged": _plugged(state, device, heard),
         "status": _status(state, device, heard, ma),
+        "stopped": bool(leases.stops(state.image, device)),
     }
     if kind != im.KIND_POINT:
         soc_age_ms = readings[im.DEVICE_SOC_AGE_MS + device]

@@ -8,25 +8,57 @@
 from firmware import image as im
 
 # One row per REASON_*, in its order: unit of the value, sentence. It follows the device's name.
-# {where} is the circuit and its leg, {value} the value with its unit.
+# {where} is the circuit and its leg, {value} the value with its unit. Where one code has several
+# causes there is a sentence for each, by the value: 0 the first one, the last one for all above.
 REASONS = (
     ("", "Nothing limits it."),
     ("", "At its own rating."),
     ("", "No car is plugged in."),
     ("", "Plugged in; the car has not asked for power."),
-    ("mA", "The charging cable carries at most {value}."),
-    ("", "The control pilot reads a fault, so the charging point stays off."),
+    (
+        "mA",
+        ("Nobody can tell what the charging cable carries.", "The cable carries at most {value}."),
+    ),
+    (
+        "",
+        (
+            "The control pilot reads a fault, so the charging point stays off.",
+            "The control pilot cannot be read, so the charging point stays off.",
+        ),
+    ),
     ("", "Waiting for somebody authorised to start charging."),
     ("", "The car asks for ventilation and none is confirmed."),
     ("protections", "The power is cut: {value}."),
-    ("", "The charging contactor is still moving or has a fault."),
+    (
+        "",
+        (
+            "The charging contactor has a fault.",
+            "The charging contactor is still moving.",
+            "The charging contactor waits for the car to stop drawing.",
+            "The charging contactor is open.",
+        ),
+    ),
     ("trips", "Protection has tripped: {value}"),
-    ("", "It reports a fault, or nothing is connected to it."),
+    ("", ("It reports a fault.", "Nothing is connected to it.")),
     ("ms", "It has not answered for {value}."),
-    ("", "The grid is outside its normal voltage or frequency."),
+    (
+        "",
+        (
+            "The grid is outside its normal voltage or frequency.",
+            "There is no power from the grid.",
+            "The grid is not measured.",
+        ),
+    ),
     ("ms", "The grid is good; waiting {value} more, as the grid code asks."),
     ("", "The grid is good; power rises slowly, as the grid code asks."),
-    ("", "The house runs, or is about to run, without the grid."),
+    (
+        "",
+        (
+            "The house is off the grid, or about to leave it.",
+            "The house was supplied when it must not be; inverters stay off until somebody "
+            "acknowledges.",
+        ),
+    ),
     ("mA", "{where} has {value} left."),
     ("mA", "The busbar of {where} has {value} left."),
     ("W", "The house may send at most {value} to the grid."),
@@ -39,15 +71,18 @@ REASONS = (
     ("", "Its charge is not known, so it counts as at its reserve."),
     ("", "As your goal or your own request decides."),
     ("", "Nothing is asked of it."),
-    ("", "It draws more than it was offered."),
+    ("", "The car drew more than it may, or went on when told to stop."),
     ("", "A device of this kind may not do it."),
     ("", "Just started; still looking at the state of the house."),
     ("", "It did not do what it was told, so it is held at zero."),
     ("", "Nothing measures what it does, so it stays off."),
     (
         "",
-        "It says that its anti-islanding is off, or cannot be asked and has no certificate "
-        "entered.",
+        (
+            "It says that its anti-islanding is off.",
+            "It has not told yet whether its anti-islanding is on.",
+            "It cannot be asked about its anti-islanding, and no certificate is entered.",
+        ),
     ),
     ("", "It went on after its enable was taken away."),
     ("", "Held back, since its own power has pushed the grid's voltage out of bounds before."),
@@ -59,7 +94,13 @@ REASONS = (
         "The charging contactor rests for {value} more, the longer the more often it switches; a "
         "long rest ends sooner when you unplug for a minute or acknowledge.",
     ),
-    ("", "The supply's protective conductor seems lost, so the charging point stays off."),
+    (
+        "",
+        (
+            "The supply's protective conductor seems lost, so the charging point stays off.",
+            "The grid is not measured, so nobody would see its protective conductor lost.",
+        ),
+    ),
     ("ms", "The measurement of {where} is back; it must stay for {value} more."),
     ("", "Your own limit holds it."),
     ("", "A contact at the box limits it."),
@@ -135,8 +176,8 @@ TRIPS = (
         "checked.",
     ),
     (
-        "The car asked for ventilation that is not there, or its pilot lost its diode, so the "
-        "contactor was opened at once.",
+        "One of two: the car asked for ventilation that is not there, or its pilot lost its "
+        "diode; so the contactor was opened at once.",
         "Clears by itself; it closes again only for a car that is in order.",
     ),
     (
@@ -151,8 +192,8 @@ TRIPS = (
         "Ask who pulled it. When nobody works any more, put it back, then acknowledge.",
     ),
     (
-        "The inverter's enable does not arrive: the service switch is pulled, or a relay or a "
-        "broken wire has opened it.",
+        "The inverter's enable does not arrive, for one of these: a service switch that is "
+        "pulled, a relay that has opened it, a broken wire.",
         "Ask whether somebody works on the house; else have the enable's wire checked. Then "
         "acknowledge.",
     ),
@@ -166,7 +207,7 @@ PROTECTIONS = (
 )
 
 PILOT = (
-    "not read yet",
+    "not read",
     "no car",
     "car plugged in",
     "car asks for power",
@@ -185,7 +226,7 @@ CONTACTOR = (
     "fault",
 )
 GRID = (
-    "not measured yet",
+    "not measured",
     "no power from the grid",
     "abnormal",
     "good, waiting as the grid code asks",
@@ -269,6 +310,27 @@ def where_text(node_name, leg):
     return name if leg < 0 else "{} (L{})".format(name, leg + 1)
 
 
+# Of a claim with two ends place and value are those of the tighter one; of the other one it is its
+# own bound that is told.
+LOOSE = (
+    (im.REASON_BREAKER, "A circuit above it leaves it {}."),
+    (im.REASON_BUSBAR, "A busbar above it leaves it {}."),
+    (im.REASON_EXPORT, "What the house may send to the grid leaves it {}."),
+    (im.REASON_STATIC_BACKFEED, "A busbar above it leaves it {}."),
+    (im.REASON_METER_STALE, "A measurement above it is missing; the worst is assumed."),
+    (im.REASON_INSTRUMENT, "A measurement above it is doubted; the worst is assumed."),
+    (im.REASON_UNPROVED, "Waiting until the last change shows in a measurement above it."),
+)
+
+
+def loose_text(code, bound_w):
+    """The sentence of the looser end of a claim; None where it needs no place and no value."""
+    for reason, text in LOOSE:
+        if reason == code:
+            return text.format(amount(abs(bound_w), "W"))
+    return None
+
+
 # what another device may have taken before
 _ROOM = (im.REASON_BREAKER, im.REASON_BUSBAR, im.REASON_EXPORT, im.REASON_STATIC_BACKFEED)
 
@@ -279,6 +341,8 @@ def reason_text(code, node_name=None, leg=-1, value=0, after=None):
     if not 0 <= code < len(REASONS):
         return "Reason {} is not known to this version.".format(code)
     unit, text = REASONS[code]
+    if isinstance(text, tuple):
+        text = text[max(0, min(value, len(text) - 1))]
     where = where_text(node_name, leg)
     if not text.startswith("{where}"):
         where = where[0].lower() + where[1:]

@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from firmware import image as im
 from firmware.net import mqtt as mqtt_module
 from firmware.net.mqtt import Mqtt
+from firmware.people import leases
 from firmware.people.asked import TABLE
 from firmware.people.names import Names
 from tests_host.net.conftest import Broker
@@ -95,7 +96,8 @@ def test_home_assistant_is_told_of_each_device(site: im.Image) -> None:
     assert [key[1].replace("islet-islet-test", "") for key in keys] == [
         "_why", "_grid_w", "_fault", "_goal",
         "_device_evse_w", "_device_inverter_w", "_device_evse_why", "_device_inverter_why",
-        "_device_inverter_soc", "_device_evse_charge_ma", "_device_inverter_target_w",
+        "_device_inverter_soc", "_device_evse_limit", "_device_inverter_limit",
+        "_device_evse_charge_ma", "_device_inverter_target_w",
         "_point_evse_pilot", "_point_evse_contactor", "_point_evse_authorise",
     ]  # fmt: skip
     unique = [entity["unique_id"] for entity in entities.values()]
@@ -110,7 +112,14 @@ def test_home_assistant_is_told_of_each_device(site: im.Image) -> None:
         assert "state_topic" in entity or "command_topic" in entity
     charge = next(e for e in entities.values() if e["unique_id"].endswith("_charge_ma"))
     assert charge["command_topic"] == PREFIX + "device/evse/set/charge_ma"
-    assert (charge["min"], charge["max"], charge["unit_of_measurement"]) == (0, 16_000, "mA")
+    assert (charge["min"], charge["max"], charge["unit_of_measurement"]) == (6_000, 16_000, "mA")
+    commands = link(site, 1).commands
+    for ma in range(charge["min"], charge["max"] + 1, charge["step"]):
+        assert commands.handle("charge_ma", str(ma).encode())["ok"]
+    stop = next(e for e in entities.values() if e["unique_id"].endswith("_inverter_limit"))
+    for payload, stands in ((stop["payload_on"], [0]), (stop["payload_off"], [])):
+        assert commands.handle("limit", {"device": "inverter", **json.loads(payload)})["ok"]
+        assert leases.stops(site, 1) == stands
     target = next(e for e in entities.values() if e["unique_id"].endswith("_target_w"))
     assert (target["min"], target["max"]) == (-5_000, 5_000)
     assert target["device"]["via_device"] == charge["device"]["via_device"] == "islet-islet-test"
@@ -146,6 +155,8 @@ def test_its_values_and_orders_are_there(site: im.Image) -> None:
         "_device_evse_why": "The car: Circuit service (L2) has 1.0 A left.",
         "_device_inverter_why": "The battery: Kept above your reserve of 30 %.",
         "_device_inverter_soc": "None",
+        "_device_evse_limit": "OFF",
+        "_device_inverter_limit": "OFF",
         "_point_evse_pilot": "car asks for power",
         "_point_evse_contactor": "OFF",
     }
@@ -190,10 +201,10 @@ def test_home_assistant_hears_it_at_every_connection_and_start(
     async def go() -> None:
         mqtt = link(site, broker.port, **{"mqtt.discovery": "homeassistant"})
         task = asyncio.create_task(mqtt.run())
-        first = await asyncio.to_thread(hears, 13)
+        first = await asyncio.to_thread(hears, 15)
         client.publish("homeassistant/status", "offline")
         client.publish("homeassistant/status", "online")
-        assert await asyncio.to_thread(hears, 13) == first
+        assert await asyncio.to_thread(hears, 15) == first
         await asyncio.sleep(0.5)
         assert heard.empty() and not mqtt._answers
         await ended(task)

@@ -48,6 +48,7 @@ def estate(rows: list[int], points: list[int]) -> tuple[im.Image, Names]:
     site[im.POINT_DEVICE + points[0]], site[im.POINT_DEVICE + points[1]] = gateway, carport
     site[im.DEVICE_CONTACTOR + gateway], site[im.DEVICE_CONTACTOR + carport] = points
     site[im.DEVICE_OWNS_PILOT + gateway] = 1
+    site[im.POINT_AUTH_REQUIRED + points[1]] = 1
     site[im.DEVICE_MAX_MA + carport] = 16_000
     for row, watts in ((gateway, 9_000), (battery, 4_000), (roof, 6_000)):
         site[im.DEVICE_CHARGE_W + row] = 0 if row == roof else watts
@@ -77,7 +78,8 @@ def estate(rows: list[int], points: list[int]) -> tuple[im.Image, Names]:
         commands[im.GRANT_HIGH + row], commands[im.GRANT_LOW + row] = grant, -6_000
     claim(image, im.MARKET, gateway, 9_000, 9_000, im.REASON_GOAL)
     for row in (gateway, carport):
-        claim(image, im.PANEL, row, 0, commands[im.GRANT_HIGH + row], im.REASON_BREAKER, 1, 1, 300)
+        high = commands[im.GRANT_HIGH + row]
+        claim(image, im.PANEL, row, -9_000, high, im.REASON_BREAKER, 1, 1, 300)
         commands[im.WINNER_HIGH + row] = im.PANEL
     commands[im.DEVICE_AFTER + gateway] = carport
     for leg, ma in enumerate((8_200, 19_900, 11_400)):
@@ -129,6 +131,7 @@ ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("authorise", {"authorised": True}),
     ("authorise", {"authorised": True, "point": "carport"}),
     ("authorise", {"authorised": True, "point": "gateway"}),
+    ("authorise", {"authorised": False, "point": "drive"}),
     ("limit", {"device": "battery", "high": 1_000, "ttl_s": 60}),
     ("limit", {"device": "all", "high": 0, "ttl_s": 60}),
     ("limit", {"device": "cellar", "high": 0, "ttl_s": 60}),

@@ -56,11 +56,11 @@ def test_goal(commands: Commands, policy: PolicyDouble, payload: str) -> None:
 def test_wishes(commands: Commands, policy: PolicyDouble) -> None:
     ok(commands, "target_w", "-1500")
     ok(commands, "target_w", '{"target_w": 2000.0, "ttl_s": 60}')
-    ok(commands, "charge_ma", "0")
+    ok(commands, "charge_ma", '{"charge_ma": 0, "ttl_s": 600}')
     assert policy.said == [
         ("wish", INVERTER, -1500, 3_600_000),
         ("wish", INVERTER, 2000, 60_000),
-        ("wish", EVSE, 0, 3_600_000),
+        ("wish", EVSE, 0, 600_000),
     ]
     assert refused(commands, "target_w", "-5001") == ("target_w", "-5000 to 5000 W for it")
     assert refused(commands, "charge_ma", "5999") == (
@@ -68,6 +68,54 @@ def test_wishes(commands: Commands, policy: PolicyDouble) -> None:
         "0, or 6000 to 16000 mA for it",
     )
     assert len(policy.said) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "again"),
+    [("charge_ma", EVSE, "8000"), ("target_w", INVERTER, "-700")],
+)
+def test_nothing_without_a_time_is_a_stop(
+    site: im.Image, commands: Commands, policy: PolicyDouble, name: str, device: int, again: str
+) -> None:
+    """As the page's: it stands until it is released, or something is asked for again."""
+    who = names_of(site).device(device)
+    release = json.dumps({"device": who, "release": True})
+    for let_go in (lambda: ok(commands, "limit", release), lambda: ok(commands, name, again)):
+        policy.said.clear()
+        assert ok(commands, name, "0").endswith("until it is let go on, or told another value.")
+        assert held(site, "owner", device) == [(0, 0, leases.RELEASED)] and not policy.said
+        site.commands[im.UP_S] += 90_000  # a day
+        assert leases.stops(site, device)
+        let_go()
+        assert not leases.holds(site, im.ISSUER_OWNER, device)
+    assert ok(commands, name, again).endswith(" s.")  # nothing to let go
+
+
+def test_a_limit_is_no_stop(site: im.Image, commands: Commands) -> None:
+    """What the owner forbids for good is not allowed by asking for the other direction."""
+    never = '{"device": "inverter", "high": 0, "until_released": true}'
+    ok(commands, "limit", never)
+    ok(commands, "target_w", "-700")
+    assert [step[1] for step in held(site, "owner", INVERTER)] == [0]
+    assert not leases.stops(site, INVERTER)
+    ok(commands, "operator", '{"device": "evse", "high": 0, "until_released": true}')
+    ok(commands, "charge_ma", "8000")
+    assert held(site, "operator", EVSE) and not leases.stops(site, EVSE)
+
+
+def test_what_a_site_cannot_do_is_said(site: im.Image, commands: Commands) -> None:
+    assert refused(commands, "island", "now") == ("island", "never, auto")
+    assert site.requests[im.ISLAND_WISH] == 0
+    never = "The house does not leave the grid by itself, nor in an outage."
+    assert ok(commands, "island", "auto") == ok(commands, "island", "never") == never
+    site.site[im.ISLAND_CAPABLE] = site.site[im.ISLAND_AUTO] = 1
+    assert ok(commands, "island", "auto") == "In an outage the house shall run without the grid."
+    assert ok(commands, "island", "now").startswith("Asked to leave the grid;")
+    assert site.requests[im.ISLAND_WISH] == 1
+    for authorised in ("true", "false"):
+        assert ok(commands, "authorise", authorised).endswith("it needs no authorisation.")
+    site.site[im.POINT_AUTH_REQUIRED] = 1
+    assert ok(commands, "authorise", "false") == "Charging is not authorised."
 
 
 def test_a_missing_device_is_named(site: im.Image, commands: Commands) -> None:

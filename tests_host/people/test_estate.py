@@ -133,6 +133,7 @@ def test_commands_mean_the_device_that_is_named(estate: Any) -> None:
         ("point", "one of carport, drive"),
         "Charging at carport is authorised.",
         ("point", "one of carport, drive"),
+        "Charging at drive waits for nobody: it needs no authorisation.",
         "The owner's limit on battery holds for 60 s.",
         "The owner's limit on all holds for 60 s.",
         ("device", four + ", all"),

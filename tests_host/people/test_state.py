@@ -89,6 +89,7 @@ def test_a_device_and_its_point(site: im.Image) -> None:
         "barred": [],
         "plugged": True,
         "status": "C",
+        "stopped": False,
         "max_ma": site.site[im.DEVICE_MAX_MA + EVSE],
     }
     assert state["points"] == {
@@ -191,14 +192,14 @@ def test_the_reason_of_each_device(site: im.Image) -> None:
     assert why == "The battery: Nothing is asked of it."
     # charging cut short by the panel
     claim(site, im.MARKET, INVERTER, 4000, 4000, im.REASON_GOAL)
-    claim(site, im.PANEL, INVERTER, 0, 1500, im.REASON_BREAKER, 0, 2, 0)
+    claim(site, im.PANEL, INVERTER, -2000, 1500, im.REASON_BREAKER, 0, 2, 0)
     site.commands[im.GRANT_LOW + INVERTER] = site.commands[im.GRANT_HIGH + INVERTER] = 1500
     site.commands[im.WINNER_HIGH + INVERTER] = im.PANEL
     assert "(L3) has" in published(site)["devices"]["inverter"]["why"]
     site.commands[im.DEVICE_AFTER + INVERTER] = EVSE
     shown = published(site)["devices"]["inverter"]
     assert shown["why"].endswith(" left, after evse.") and shown["after"] == "evse"
-    claim(site, im.PANEL, INVERTER, 0, 1500, im.REASON_METER_STALE, 0, 2, 0)
+    claim(site, im.PANEL, INVERTER, -2000, 1500, im.REASON_METER_STALE, 0, 2, 0)
     assert "after" not in published(site)["devices"]["inverter"]["why"], "nobody has taken that"
 
 
@@ -378,6 +379,7 @@ def test_the_same_on_micropython(run_device: RunDevice, site: im.Image) -> None:
 def test_what_is_configured_and_silent_is_an_alert(site: im.Image) -> None:
     """With how long, by name, and before anything is called well; of a moment it is none."""
     readings, commands = site.readings, site.commands
+    readings[im.DEVICE_AGE_MS + EVSE] = 100
     for row in (im.NODE_AGE_MS, im.DEVICE_AGE_MS + INVERTER):
         readings[row] = 9_000
     assert published(site)["alerts"]["silent"] == []

@@ -15,6 +15,7 @@ from firmware import image as tables
 from firmware.people import words
 from tests_host.twin.test_record import recorded
 from tools.twin import __main__ as cli
+from tools.twin import record
 from tools.twin.link.process import ROOT
 from tools.twin.view import events, live
 
@@ -236,3 +237,28 @@ def test_it_is_said_who_was_served_before():
     device = live.commanded(seen.site)[0]
     limit = events.limit_of(seen.values, device.row)
     assert live.why(seen, device, limit) == "Circuit service (L2) has 0.9 A left, after inverter."
+
+
+def test_what_is_silent_stands_in_log_and_view():
+    shown = view()
+    values = {name: array("i", buffer) for name, buffer in shown.values.items()}
+    log = events.EventLog()
+    image = events.ImageEvents(log, shown.site)
+    image.boot(record.Boot(values["site"].tobytes()))
+    image.values["site"][tables.NODE_INSTRUMENT] = tables.INSTRUMENT_METER
+    values["site"], values["commands"][tables.UP_S] = image.values["site"], 60
+    for second, age_ms in enumerate((0, 11_000, 0)):
+        values["readings"][tables.NODE_AGE_MS] = age_ms
+        sections = [
+            values[name].tobytes() for name in ("readings", "requests", "trips", "commands")
+        ]
+        for _ in range(events.SILENT_STEPS):
+            image.step(second * 1_000_000, record.Step(100, *sections))
+        shown.values = image.values
+        file = io.StringIO()
+        Console(width=120, file=file).print(live.draw(shown, 120))
+        said = " ".join(file.getvalue().split())
+        assert ("SILENT service" in said) == (age_ms > 10_000)
+    log.settle(9_000_000)
+    said = [text for _, _, text in log.tail if text.startswith("service")]
+    assert said == ["service has not answered", "service answers again"]

@@ -77,10 +77,12 @@ ENDS = {
 # what a command is for
 COMMANDS = {
     "goal": "what car and battery shall aim for",
-    "target_w": "a converter's power for a while, + is drawn, - delivered; without a device it "
-    "means the only one that can do it",
-    "charge_ma": "most a car shall take for a while, per leg: 0, or 6000 and up; without a device "
-    "it means the only one that takes an offer",
+    "target_w": "a converter's power for `ttl_s` (one hour), + is drawn, - delivered; 0 without "
+    "`ttl_s` stops it until it is released or told another value; without a device it means the "
+    "only one that can do it",
+    "charge_ma": "most a car shall take, per leg: 0, or 6000 and up, for `ttl_s` (one hour); 0 "
+    "without `ttl_s` stops it until it is released or told another value; without a device it "
+    "means the only one that takes an offer",
     "reserve": "keep more in the battery; not below what is configured",
     "authorise": "the user of this charging session may charge; without a point it means the "
     "only one",
@@ -138,7 +140,10 @@ def reason_names() -> list[str]:
     return [name.removeprefix("REASON_") for name in sorted(names, key=lambda n: getattr(im, n))]
 
 
-def sentence(text: str) -> str:
+def sentence(text: str | tuple[str, ...]) -> str:
+    """A code with several causes has a sentence for each."""
+    if isinstance(text, tuple):
+        return "<br>".join(map(sentence, text))
     for name, shown in (("where", "circuit"), ("value", "value"), ("after", "devices")):
         text = text.replace("{" + name + "}", f"*{shown}*")
     return text

@@ -37,6 +37,13 @@ def apart(island):
     return im.REASON_BOOT if island == im.ISLAND_SENSING else im.REASON_ISLAND
 
 
+def ill(grid):
+    """What is wrong with it, by the sentences of its reason: it is not measured, dead, or bad."""
+    if not grid.supply.known or grid.state == im.GRID_UNKNOWN:
+        return 2
+    return 1 if grid.supply.dead else 0
+
+
 class Offered:
     """What takes an offer: a load. It needs no enter-service delay, and may stay on until a trip
     row has run out."""
@@ -69,7 +76,7 @@ class Offered:
         if island != im.ISLAND_GRID:
             limits.claim(im.GRID_CODE, device, 0, 0, apart(island))
         elif not supply.known or supply.lost:
-            limits.claim(im.GRID_CODE, device, 0, 0, im.REASON_GRID_ABNORMAL)
+            limits.claim(im.GRID_CODE, device, 0, 0, im.REASON_GRID_ABNORMAL, -1, -1, ill(grid))
         elif supply.wait_ms:
             limits.claim(im.GRID_CODE, device, 0, 0, im.REASON_FLAPPING, -1, -1, supply.wait_ms)
         else:
@@ -125,7 +132,7 @@ class Commanded:
             reason = im.REASON_FLAPPING if flapping else im.REASON_GRID_WAIT
             limits.claim(im.GRID_CODE, device, 0, 0, reason, -1, -1, grid.remain_ms())
         elif grid.state != im.GRID_IN_SERVICE:
-            limits.claim(im.GRID_CODE, device, 0, 0, im.REASON_GRID_ABNORMAL)
+            limits.claim(im.GRID_CODE, device, 0, 0, im.REASON_GRID_ABNORMAL, -1, -1, ill(grid))
         else:
             share = grid.ramp_permille()
             low_w = discharge_w // 1000 * share + discharge_w % 1000 * share // 1000

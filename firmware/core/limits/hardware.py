@@ -2,8 +2,9 @@
 # GPL-3.0-or-later
 #
 # A device may do nothing while any row of its kind's table holds; the first that holds is the
-# reason. An event returns True, or the value its reason shows; the first line of its docstring is
-# what the documentation says of it, which costs a chip nothing.
+# reason. An event returns True, or the value its reason shows, which may be which of the reason's
+# sentences it is (people/words.py); the first line of its docstring is what the documentation says
+# of it, which costs a chip nothing.
 
 from firmware import image as im
 from firmware.base.viper import const
@@ -58,7 +59,9 @@ def _silent(at):
 def _faulty(at):
     """It reports a fault, or nothing is connected to it."""
     readings, device = at.readings, at.device
-    return readings[im.DEVICE_FAULT + device] != 0 or readings[im.DEVICE_PLUGGED + device] == 0
+    if readings[im.DEVICE_FAULT + device]:
+        return True
+    return 1 if readings[im.DEVICE_PLUGGED + device] == 0 else False
 
 
 # --- charging point -------------------------------------------------------------------------
@@ -82,11 +85,9 @@ def _not_followed(at):
 def _contactor_busy(at):
     """Contactor faulty or opening."""
     state = at.commands[im.POINT_CONTACTOR_STATE + at.point]
-    return (
-        state == im.CONTACTOR_FAULT
-        or state == im.CONTACTOR_EMPTYING
-        or state == im.CONTACTOR_OPENING
-    )
+    if state == im.CONTACTOR_EMPTYING:
+        return 2
+    return state == im.CONTACTOR_FAULT or (1 if state == im.CONTACTOR_OPENING else False)
 
 
 def _no_vehicle(at):
@@ -97,6 +98,8 @@ def _no_vehicle(at):
 def _pilot_fault(at):
     """Pilot not in B, C, D."""
     state = at.commands[im.POINT_PILOT_STATE + at.point]
+    if state == im.PILOT_UNKNOWN:
+        return 1
     return state != im.PILOT_B and state != im.PILOT_C and state != im.PILOT_D
 
 
@@ -130,7 +133,8 @@ def _pen(at):
     """
     if at.commands[im.FAULTS] & im.FAULT_PEN:
         return True
-    return at.site[im.PEN_WATCH] == 1 and at.readings[im.GRID_AGE_MS] > _STALE_MS
+    unseen = at.site[im.PEN_WATCH] == 1 and at.readings[im.GRID_AGE_MS] > _STALE_MS
+    return 1 if unseen else False
 
 
 def _rests(at):
@@ -196,7 +200,7 @@ def _transfer(at):
     """House neither on the grid nor islanded, or the fault forming."""
     state = at.commands[im.ISLAND_STATE]
     if at.commands[im.FAULTS] & im.FAULT_FORMING:
-        return True
+        return 1
     return state != im.ISLAND_GRID and state != im.ISLAND_ISLANDED
 
 
@@ -212,7 +216,10 @@ def _not_obeyed(at):
 
 def _unguarded(at):
     """Its anti-islanding is off, or not asked and no certificate."""
-    return at.commands[im.DEVICE_ENABLE_BAR + at.device] & im.BAR_ANTI_ISLANDING != 0
+    if not at.commands[im.DEVICE_ENABLE_BAR + at.device] & im.BAR_ANTI_ISLANDING:
+        return False
+    said = at.readings[im.DEVICE_ANTI_ISLANDING + at.device]
+    return True if said == 0 else 1 if said < 0 else 2
 
 
 def _unwitnessed(at):
@@ -222,10 +229,14 @@ def _unwitnessed(at):
 
 def _isolated(at):
     """The contactor in its circuit is not closed."""
-    return at.point >= 0 and (
-        at.commands[im.POINT_CONTACTOR_STATE + at.point] != im.CONTACTOR_CLOSED
-        or not gateway_ready(at.image, at.device)
-    )
+    if at.point < 0:
+        return False
+    state = at.commands[im.POINT_CONTACTOR_STATE + at.point]
+    if state == im.CONTACTOR_OPEN:
+        return 3
+    if state == im.CONTACTOR_CLOSED and gateway_ready(at.image, at.device):
+        return False
+    return state == im.CONTACTOR_FAULT or 1
 
 
 def _to_prove(at):

@@ -75,7 +75,7 @@ class Asked:
                 self._goals.append((at_s, goal))
                 self._pauses.append((at_s, at_s + SETTLE_S))
             elif command in ("charge_ma", "target_w"):
-                ttl_s = float(said.get("ttl_s", HAND_S))
+                ttl_s = float(said.get("ttl_s", HAND_S if said.get(command) else math.inf))
                 self._pauses.append((at_s, at_s + ttl_s + SETTLE_S))
         names = [d.name for d in case.devices] + list(case.cars)
         names += [name for name, kind in case.kinds.items() if kind == "meter"]

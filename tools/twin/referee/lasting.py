@@ -120,6 +120,10 @@ def _limits(case: Case) -> Iterator[Limit]:
             _operator(case, found, event, event.value)
         elif command in ("goal", "charge_ma", "target_w"):
             _owner(case, found, event, command)
+        elif command == "limit" and isinstance(event.value, dict) and event.value.get("release"):
+            for device in _commanded(case):
+                if event.value.get("device") in (device.name, "all"):
+                    _end(found, "owner", device, event.at_s)
     for limit in found:
         limit.end_s += _unpowered_s(case, limit)
         yield limit
@@ -158,7 +162,7 @@ def _owner(case: Case, found: list[Limit], event: Event, command: str) -> None:
         for device in about:
             found.append(Limit("owner", device, 0, 0, event.at_s, math.inf))
     elif command == "charge_ma" and isinstance(event.value, dict) and isinstance(value, int):
-        ttl_s = event.value.get("ttl_s", 3600)
+        ttl_s = event.value.get("ttl_s", 3600 if value else math.inf)  # nothing is a stop
         for device in about:
             end_s = event.at_s + ttl_s
             found.append(Limit("owner", device, -math.inf, value, event.at_s, end_s))

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from firmware import image as tables
+from firmware.people.names import Names
 
 OFFERS = ("point", "charger")  # kinds that take an offer, in mA; the others take W
 
@@ -43,6 +44,14 @@ def own_pilots(site: Mapping[str, Any]) -> set[str]:
     found = rows if isinstance(rows, list) else []
     found = [row for row in found if isinstance(row, dict) and row.get("owns_pilot") is True]
     return {str(row.get("contactor")) for row in found}
+
+
+def names_of(site: Mapping[str, Any], image_site: Sequence[int]) -> Names:
+    """Of the image's rows, for the firmware's own sentences."""
+    rows = site.get("nodes")
+    found = rows if isinstance(rows, list) else []
+    nodes = [str(row.get("name")) for row in found if isinstance(row, dict)]
+    return Names(image_site, nodes, [row.name for row in commanded(site)], point_names(site))
 
 
 def point_names(site: Mapping[str, Any]) -> list[str]:

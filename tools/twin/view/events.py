@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from firmware import image as tables
+from firmware.people import alerts
 from tools.twin import record
-from tools.twin.view.devices import commanded, point_names
+from tools.twin.view.devices import commanded, names_of, point_names
 
 TAIL = 500  # the state is published each second, and the view leaves that out
 LONGEST_TEXT = 160
+SILENT_STEPS = 10  # so often it is looked who is silent: each second
 SECTION_NAMES = tuple(table.name for table in tables.TABLES)
 Values = Mapping[str, Sequence[int]]
 
@@ -163,12 +165,15 @@ class ImageEvents:
         self.values: dict[str, array[int]] = {}
         self._known: dict[int, int] = {}
         self._limits: dict[int, tuple[int, int]] = {}
+        self._site = site
+        self._silent: list[str] = []
         self.steps = 0
 
     def boot(self, boot: record.Boot) -> None:
         self.values = {"site": array("i", boot.site)}
         self._known.clear()
         self._limits.clear()
+        self._silent = []
 
     def step(self, t_us: int, step: record.Step) -> None:
         self.steps += 1
@@ -185,6 +190,15 @@ class ImageEvents:
             was = "" if old is None else f"{row.text(old)} -> "
             self._log.add(t_us, SOURCE_OF[row.section], f"{row.label} {was}{row.text(new)}")
         self._limit_changes(t_us, values)
+        if self.steps % SILENT_STEPS == 0:
+            self._silence(t_us, values)
+
+    def _silence(self, t_us: int, values: Values) -> None:
+        now = silent(self._site, values)
+        for name in sorted(set(now) ^ set(self._silent)):
+            text = "has not answered" if name in now else "answers again"
+            self._log.add(t_us, "core", f"{name} {text}")
+        self._silent = now
 
     def _limit_changes(self, t_us: int, values: Values) -> None:
         for device in self._devices:
@@ -197,6 +211,12 @@ class ImageEvents:
                 self._log.add(t_us, "core", f"{device.name} limited by {source}: {reason}")
 
 
+def silent(site: Mapping[str, Any], values: Values) -> list[str]:
+    """Names of what is configured and does not answer."""
+    names, up_s = names_of(site, values["site"]), values["commands"][tables.UP_S]
+    return [row["silent"] for row in alerts.silent(names, values["readings"], up_s)]
+
+
 @dataclass(frozen=True)
 class Limit:
     """What a device is granted, and who says so."""
@@ -205,10 +225,7 @@ class Limit:
     high: int
     source: int
     reason: int
-    node: int
-    leg: int
-    value: int
-    after: int = -1  # device that was served before it and has what it lacks
+    end: int  # field of the reason, CLAIM_REASON or CLAIM_LOW_REASON
 
 
 def limit_of(values: Values, device: int) -> Limit:
@@ -219,14 +236,5 @@ def limit_of(values: Values, device: int) -> Limit:
     lower = commands[tables.SETPOINT + device] < 0
     source = commands[(tables.WINNER_LOW if lower else tables.WINNER_HIGH) + device]
     at = source * tables.DEVICES + device
-    reason = commands[(tables.CLAIM_LOW_REASON if lower else tables.CLAIM_REASON) + at]
-    return Limit(
-        low,
-        high,
-        source,
-        reason,
-        commands[tables.CLAIM_NODE + at],
-        commands[tables.CLAIM_LEG + at],
-        commands[tables.CLAIM_VALUE + at],
-        commands[tables.DEVICE_AFTER + device] if source == tables.PANEL else -1,
-    )
+    end = tables.CLAIM_LOW_REASON if lower else tables.CLAIM_REASON
+    return Limit(low, high, source, commands[end + at], end)

@@ -18,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware import image as tables
-from tools.twin.view.devices import Commanded, commanded, own_pilots, point_names
-from tools.twin.view.events import Limit, limit_of
+from firmware.people.reasons import Reasons
+from tools.twin.view.devices import Commanded, commanded, names_of, own_pilots, point_names
+from tools.twin.view.events import Limit, limit_of, silent
 
 WIDTH = 80
 HEIGHT = 24
@@ -295,6 +296,8 @@ def _switches(view: View, width: int) -> list[RenderableType]:
         if trips:
             names = tables.names_of(trips, tables.TRIP_NAMES)
             text.append("  TRIP " + " ".join(names), style="bold white on red")
+        if quiet := silent(view.site, view.values):
+            text.append("  SILENT " + " ".join(quiet), style="bold white on red")
     return list(text.wrap(Console(), width))
 
 
@@ -319,30 +322,16 @@ def _limits(view: View, width: int) -> list[RenderableType]:
 
 
 def why(view: View, device: Commanded, limit: Limit) -> str:
-    """The reason in words; its bare number where the firmware's sentences are missing."""
+    """The reason in words, the firmware's own."""
     offer_ma = view.values["commands"][tables.SETPOINT + device.row]
     if device.offers and 0 < offer_ma < limit.high - RAISE_MA:
         return f"Growing slowly, up to {limit.high / 1000:.3g} A."
-    try:
-        from firmware.people.words import reason_text, wish_text
-    except ImportError:
-        return f"reason {limit.reason}"
-    nodes = _nodes(view)
-    if limit.reason in (tables.REASON_GOAL, tables.REASON_NO_GOAL) and "requests" in view.values:
-        wish = view.values["requests"][tables.MARKET_WHY + device.row]
-        asked = limit.reason == tables.REASON_GOAL
-        slot = tables.RESERVE * tables.DEVICES + device.row
-        reserve = reason_text(
-            view.values["commands"][tables.CLAIM_LOW_REASON + slot],
-            value=view.values["commands"][tables.CLAIM_VALUE + slot],
-        )
-        left_s = view.values["requests"][tables.MARKET_LEFT_S + device.row]
-        service = nodes[0][0] if nodes else None
-        if text := wish_text(wish, asked, service, left_s=left_s, reserve=reserve):
-            return text
-    name = nodes[limit.node][0] if 0 <= limit.node < len(nodes) else None
-    before = [other.name for other in commanded(view.site) if other.row == limit.after]
-    return reason_text(limit.reason, name, limit.leg, limit.value, before[0] if before else None)
+    values = view.values
+    names = names_of(view.site, values["site"])
+    said = Reasons(names, values["readings"], values["commands"], values["trips"], ())
+    if "requests" in values:
+        said.hear(values["requests"])
+    return said.sentence(limit.source, device.row, limit.end)
 
 
 def _untold(source: str, text: str) -> bool:
