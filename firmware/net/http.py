@@ -4,21 +4,22 @@
 # PATHS says what there is to get.
 #
 # The token travels in a header that no other site's page can make a browser send, so there are no
-# cookies and nothing to forge. microdot reads lines and waits without bound: `_Reader`, `_Writer`
-# bound both, `Server.handle_request` bounds the number of clients. Its own event queue grows with
-# a slow client; ours is none: each client's stream is built when it can take it, or it is dropped.
+# cookies and nothing to forge. How many may ask, and for how long: `clients.py`. microdot's event
+# queue grows with a slow client; ours is none: each client's stream is built when it can take it,
+# or it is dropped.
 #
-# Streams differ between the runtimes, and microdot's stubs know less than it takes:
+# microdot's stubs know less than it takes:
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
-import asyncio
 import json
 import sys
 
-from microdot import Microdot, Request, Response
+from microdot import Request, Response
 from microdot import microdot as _microdot
 
 from firmware.base import strict_json
+from firmware.base.clock import sleep_ms
+from firmware.net.clients import Server
 from firmware.people.asked import OWNER
 from firmware.people.state import raw
 
@@ -34,16 +35,10 @@ PATHS = (
     ("POST", "/api/command", "_command"),
 )
 MAX_BODY = 1024
-_MAX_REQUEST = 4096  # request line, headers and body
-_MAX_READS = 64
-_DEADLINE_S = 5  # one read or one write
-_CLIENTS = 6
 _STREAMS = 3
 _TICK_MS = 250
 _STATE_MIN_MS = 1_000
 _STATE_MAX_MS = 10_000
-_RESET = 104  # an error microdot passes over in silence
-_DEVICE = sys.implementation.name == "micropython"
 
 _ERRORS = {
     400: ("the request is not HTTP", "GET or POST with a few headers"),
@@ -66,13 +61,6 @@ _JSON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-if _DEVICE:
-    _sleep_ms = asyncio.sleep_ms
-else:
-
-    def _sleep_ms(ms):
-        return asyncio.sleep(ms / 1000)
-
 
 def _error(status, field, error, allowed):
     body = {"ok": False, "field": field, "error": error, "allowed": allowed}
@@ -92,119 +80,13 @@ def _same(a, b):
     return not different
 
 
-class _Reader:
-    """A request within _MAX_REQUEST bytes, _MAX_READS reads and a deadline each."""
-
-    def __init__(self, reader):
-        self._reader = reader
-        self._left = _MAX_REQUEST
-        self._reads = _MAX_READS
-        self._data = b""
-
-    async def _more(self):
-        if not self._left or not self._reads:
-            raise ValueError("request too large or too slow")
-        data = await asyncio.wait_for(self._reader.read(min(512, self._left)), _DEADLINE_S)
-        self._left -= len(data)
-        self._reads -= 1
-        self._data += data
-        return data
-
-    def _take(self, count):
-        data = self._data[:count]
-        self._data = self._data[count:]
-        return data
-
-    async def readline(self):
-        while b"\n" not in self._data:
-            if not await self._more():
-                return self._take(len(self._data))
-        return self._take(self._data.index(b"\n") + 1)
-
-    async def readexactly(self, count):
-        while len(self._data) < count:
-            if not await self._more():
-                raise EOFError
-        return self._take(count)
-
-    async def skip(self, count):
-        """Read away a body that is too large, so that our answer is not lost by a reset."""
-        count -= len(self._data)
-        self._data = b""
-        for _ in range(_MAX_READS):
-            if count <= 0:
-                break
-            data = await asyncio.wait_for(self._reader.read(min(1024, count)), _DEADLINE_S)
-            count -= len(data) or count
-
-
-class _Writer:
-    """Each write has a deadline: who takes nothing for so long is dropped."""
-
-    def __init__(self, writer):
-        self._writer = writer
-        self.streaming = False
-
-    def get_extra_info(self, name):
-        return self._writer.get_extra_info(name)
-
-    async def awrite(self, data):
-        try:
-            await asyncio.wait_for(self._writer.awrite(data), _DEADLINE_S)
-        except asyncio.TimeoutError:
-            raise OSError(_RESET)
-
-    async def aclose(self):
-        """Nothing: `close` follows in any case."""
-
-    async def close(self, whole):
-        """Once only: a second close would hit whoever got the same descriptor meanwhile."""
-        if _DEVICE:
-            self._writer.s.close()
-            return
-        if whole:
-            try:
-                self._writer.close()
-                await asyncio.wait_for(self._writer.wait_closed(), _DEADLINE_S)
-                return
-            except (OSError, asyncio.TimeoutError):
-                pass
-        self._writer.transport.abort()
-
-
-class Server(Microdot):
-    """Microdot with bounds."""
-
-    def __init__(self):
-        super().__init__()
-        self.clients = 0
-        self.streams = 0
-        self.dropped = 0
-
-    async def handle_request(self, reader, writer):
-        writer = _Writer(writer)
-        whole = False
-        self.clients += 1
-        try:
-            if self.clients <= _CLIENTS:
-                await super().handle_request(_Reader(reader), writer)
-                whole = True
-            else:
-                self.dropped += 1
-        except (OSError, EOFError, ValueError, asyncio.TimeoutError):
-            self.dropped += 1  # the client's fault or its network's
-        finally:
-            self.clients -= 1
-            self.streams -= writer.streaming
-            await writer.close(whole)
-
-
 class _Events:
     """The body of /api/events: a state at each change, once a second at most, and every 10 s."""
 
-    def __init__(self, state, commands):
+    def __init__(self, state, commands, writer):
         self._state = state
         self._commands = commands
+        self._writer = writer
         self._pieces = None
         self._signature = None
         self._since_ms = _STATE_MAX_MS
@@ -217,6 +99,7 @@ class _Events:
             await self._wait()
             # a stream that is read slowly may mix two moments; the next state mends it
             self._pieces = self._state.take().pieces()
+            self._writer.begin()
             return b"data: "
         try:
             return next(self._pieces).encode()
@@ -230,7 +113,7 @@ class _Events:
             changed = signature != self._signature and self._since_ms >= _STATE_MIN_MS
             if changed or self._since_ms >= _STATE_MAX_MS:
                 break
-            await _sleep_ms(_TICK_MS)
+            await sleep_ms(_TICK_MS)
             self._since_ms += _TICK_MS
         self._signature = signature
         self._since_ms = 0
@@ -354,13 +237,15 @@ class Http:
 
     async def _stream(self, request):
         if self.app.streams >= _STREAMS:
-            return _error(
-                503, "request", "{} clients are listening".format(_STREAMS), "use /api/state"
-            )
+            listen = "{} clients are listening".format(_STREAMS)
+            response = _error(503, "request", listen, "use /api/state")
+            response.headers["Retry-After"] = "60"
+            return response
+        writer = request.sock[1]
         self.app.streams += 1
-        request.sock[1].streaming = True
+        writer.streaming = True
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        return Response(_Events(self.state, self.commands), 200, headers)
+        return Response(_Events(self.state, self.commands, writer), 200, headers)
 
     # --- commands -------------------------------------------------------------------------------
 

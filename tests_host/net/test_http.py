@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import json
 import socket
 import sys
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import MagicMock
@@ -158,17 +155,6 @@ def test_page(site: im.Image) -> None:
 # --- on the device -------------------------------------------------------------------------
 
 
-def raw(device: Device, data: bytes) -> bytes:
-    """Send bytes, read the answer to its end."""
-    with socket.create_connection(("127.0.0.1", device.port), 20) as sock:
-        answer = b""
-        with contextlib.suppress(ConnectionError):
-            sock.sendall(data)
-            while more := sock.recv(4096):
-                answer += more
-    return answer
-
-
 def test_on_the_device(devices: Callable[..., Device]) -> None:
     device = devices()
     status, page = device.request("GET", "/")
@@ -188,51 +174,6 @@ def test_on_the_device(devices: Callable[..., Device]) -> None:
     assert device.request("GET", "/nowhere")[0] == 404
     assert device.request("PUT", "/")[0] == 405
     assert device.stop() == "", "a traceback or other noise"
-
-
-def test_broken_requests_do_no_harm(devices: Callable[..., Device]) -> None:
-    device = devices()
-    for data in (
-        b"\r\n\r\n",
-        b"\xff\xfe\r\n\r\n",
-        b"GET\r\n\r\n",
-        b"GET / HTTP/1.1\r\nno colon here\r\n\r\n",
-        b"POST /api/command HTTP/1.1\r\nContent-Length: many\r\n\r\n",
-        b"POST /api/command HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
-        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 3000 + b"\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
-    ):
-        raw(device, data)
-    with socket.create_connection(("127.0.0.1", device.port)) as sock:  # leaves half way
-        sock.sendall(b"POST /api/command HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf")
-    state = device.until(lambda s: s["http"]["clients"] == 1)
-    assert state["test"]["ticks"] > 0
-    assert device.stop() == "", "a traceback or other noise"
-
-
-def test_silent_clients_are_bounded_and_dropped(devices: Callable[..., Device]) -> None:
-    """Clients that connect and say nothing hold no place for long, and nobody else waits."""
-    device = devices()
-    before = device.state()["test"]["ticks"]
-    silent = [socket.create_connection(("127.0.0.1", device.port)) for _ in range(5)]
-    assert device.state()["http"]["clients"] == 6
-    silent += [socket.create_connection(("127.0.0.1", device.port)) for _ in range(20)]
-    device_free = threading.Event()
-
-    def wait() -> None:
-        for sock in silent:
-            sock.settimeout(30)
-            with contextlib.suppress(OSError):
-                sock.recv(1)
-        device_free.set()
-
-    threading.Thread(target=wait, daemon=True).start()
-    assert device_free.wait(60)
-    time.sleep(0.5)  # the last ones are being dropped
-    state = device.state()
-    assert state["http"]["clients"] == 1 and state["http"]["dropped"] > 0
-    assert state["test"]["ticks"] > before + 100
 
 
 def test_events(devices: Callable[..., Device]) -> None:

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 
+from firmware.net import clients as clients_module
 from firmware.net import http as http_module
 from firmware.net import mqtt as mqtt_module
 from firmware.net.http import Http
@@ -109,7 +110,8 @@ def extras():
 
 state = State(image, "test", names, (), extras)
 if os.getenv("ISLET_TEST_FAST") == "1":
-    http_module._DEADLINE_S = 1
+    clients_module._REQUEST_MS = clients_module._STALL_MS = 1000
+    clients_module._PATIENCE_MS = 300
     http_module._STATE_MAX_MS = 500
     mqtt_module._DEADLINE_S = 1
     mqtt_module._PING_MS = 400

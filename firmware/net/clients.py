@@ -1,0 +1,231 @@
+# islet: who may speak to the page at once, and for how long: microdot with bounds.
+# GPL-3.0-or-later
+#
+# microdot reads lines and writes answers without end. Here a head, a body, an answer have one
+# deadline each for the whole, so that nobody holds a place by a byte now and then. Who finds no
+# place waits for one, and is then told to come again; its words are read away first, for closing
+# on them would be a reset, and the answer lost.
+#
+# Streams differ between the runtimes, and microdot's stubs know less than it takes:
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+
+import asyncio
+import sys
+
+from microdot import Microdot
+
+from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms, wait_for_ms
+
+_MAX_REQUEST = 4096  # request line, headers and body
+_REQUEST_MS = 10_000  # a whole head; and then a whole body
+_ANSWER_MS = 30_000  # a whole answer; of a stream one state
+_STALL_MS = 5_000  # one write
+_CLIENTS = 6
+_OTHERS = 8  # without a place: a socket each, and little else
+_PATIENCE_MS = 2_000  # for a place
+_LEAVE_MS = 1_000  # for an answer to be read
+_TICK_MS = 50
+_RESET = 104  # an error microdot passes over in silence
+_LATE, _LARGE = 110, 27  # errors of a request, ETIMEDOUT and EFBIG
+_DEVICE = sys.implementation.name == "micropython"
+
+# whole answers, so that they take nothing of the heap
+_BUSY = (
+    b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 10\r\n"
+    b"Content-Type: application/json; charset=UTF-8\r\nContent-Length: 94\r\n\r\n"
+    b'{"ok": false, "field": "request", "error": "all places are taken", '
+    b'"allowed": "again in 10 s"}'
+)
+_TOO_LATE = (
+    b"HTTP/1.0 408 Request Timeout\r\n"
+    b"Content-Type: application/json; charset=UTF-8\r\nContent-Length: 97\r\n\r\n"
+    b'{"ok": false, "field": "request", "error": "it took too long", '
+    b'"allowed": "10 s, and for a body"}'
+)
+_TOO_LARGE = (
+    b"HTTP/1.0 431 Request Header Fields Too Large\r\n"
+    b"Content-Type: application/json; charset=UTF-8\r\nContent-Length: 87\r\n\r\n"
+    b'{"ok": false, "field": "request", "error": "it is too large", "allowed": "4 kB in all"}'
+)
+
+
+class _Reader:
+    """A request within _MAX_REQUEST bytes, and a deadline for its head and one for its body."""
+
+    def __init__(self, reader):
+        self._reader = reader
+        self._left = _MAX_REQUEST
+        self._data = b""
+        self._until = 0
+
+    def begin(self, ms=None):
+        """A head, a body: from now on."""
+        self._until = ticks_add(ticks_ms(), ms or _REQUEST_MS)
+
+    async def _read(self, count):
+        left_ms = ticks_diff(self._until, ticks_ms())
+        try:
+            if left_ms > 0:
+                return await wait_for_ms(self._reader.read(count), left_ms)
+        except asyncio.TimeoutError:
+            pass
+        raise OSError(_LATE)
+
+    async def _more(self):
+        if not self._left:
+            raise OSError(_LARGE)
+        data = await self._read(min(512, self._left))
+        self._left -= len(data)
+        self._data += data
+        return data
+
+    def _take(self, count):
+        data = self._data[:count]
+        self._data = self._data[count:]
+        return data
+
+    async def readline(self):
+        while b"\n" not in self._data:
+            if not await self._more():
+                return self._take(len(self._data))
+        return self._take(self._data.index(b"\n") + 1)
+
+    async def readexactly(self, count):
+        self.begin()  # of a body, for nothing else is asked for by its length
+        while len(self._data) < count:
+            if not await self._more():
+                raise EOFError
+        return self._take(count)
+
+    async def skip(self, count):
+        """Read away a body that is too large, so that our answer is not lost by a reset."""
+        self.begin()
+        count -= len(self._data)
+        self._data = b""
+        while count > 0:
+            count -= len(await self._read(min(1024, count))) or count
+
+    async def spill(self):
+        """Read away what still comes, until the client leaves, for a moment."""
+        self.begin(_LEAVE_MS)
+        try:
+            while await self._read(512):
+                pass
+        except OSError:
+            pass
+
+
+class _Writer:
+    """Who takes nothing for _STALL_MS, or an answer for longer than _ANSWER_MS, is dropped."""
+
+    def __init__(self, writer):
+        self._writer = writer
+        self._until = None
+        self.streaming = False
+
+    def begin(self):
+        """An answer, or the next state of a stream."""
+        self._until = ticks_add(ticks_ms(), _ANSWER_MS)
+
+    def get_extra_info(self, name):
+        return self._writer.get_extra_info(name)
+
+    async def awrite(self, data):
+        if self._until is None:
+            self.begin()
+        left_ms = ticks_diff(self._until, ticks_ms())
+        try:
+            if left_ms > 0:
+                return await wait_for_ms(self._writer.awrite(data), min(left_ms, _STALL_MS))
+        except asyncio.TimeoutError:
+            pass
+        raise OSError(_RESET)
+
+    async def aclose(self):
+        """Nothing: `close` follows in any case."""
+
+    async def close(self, whole):
+        """Once only: a second close would hit whoever got the same descriptor meanwhile."""
+        if _DEVICE:
+            self._writer.s.close()
+            return
+        if whole:
+            try:
+                self._writer.close()
+                await wait_for_ms(self._writer.wait_closed(), _STALL_MS)
+                return
+            except (OSError, asyncio.TimeoutError):
+                pass
+        self._writer.transport.abort()
+
+
+class Server(Microdot):
+    """Microdot with bounds."""
+
+    def __init__(self):
+        super().__init__()
+        self.clients = 0  # who have a place
+        self.streams = 0
+        self.dropped = 0
+        self._others = 0
+        self._queue = []  # of those who wait for a place
+
+    async def handle_request(self, reader, writer):
+        reader, writer = _Reader(reader), _Writer(writer)
+        whole = False
+        try:
+            refusal = _BUSY
+            if await self._place(writer):
+                try:
+                    refusal = await self._answer(reader, writer)
+                finally:
+                    self.clients -= 1
+                    self.streams -= writer.streaming
+            if refusal:
+                await self._part(reader, writer, refusal)
+            whole = True
+        except (OSError, EOFError, ValueError):
+            self.dropped += 1  # the client's fault or its network's
+        finally:
+            await writer.close(whole)
+
+    async def _place(self, who):
+        """Whether it has got one: at once, or in its turn within _PATIENCE_MS."""
+        queue = self._queue
+        if (queue or self.clients >= _CLIENTS) and self._others < _OTHERS:
+            queue.append(who)
+            self._others += 1
+            try:
+                until = ticks_add(ticks_ms(), _PATIENCE_MS)
+                while self.clients >= _CLIENTS or queue[0] is not who:
+                    if ticks_diff(until, ticks_ms()) <= 0:
+                        return False
+                    await sleep_ms(_TICK_MS)
+            finally:
+                self._others -= 1
+                queue.remove(who)
+        elif self.clients >= _CLIENTS or queue:
+            return False
+        self.clients += 1
+        return True
+
+    async def _answer(self, reader, writer):
+        """What has to be said instead, None after an answer."""
+        reader.begin()
+        try:
+            await super().handle_request(reader, writer)
+        except OSError as error:
+            if error.errno not in (_LATE, _LARGE):
+                raise
+            return _TOO_LATE if error.errno == _LATE else _TOO_LARGE
+
+    async def _part(self, reader, writer, refusal):
+        """Say it, and see to it that it is heard, as far as there is room for those who leave."""
+        self.dropped += 1
+        await writer.awrite(refusal)
+        if self._others < _OTHERS:
+            self._others += 1
+            try:
+                await reader.spill()
+            finally:
+                self._others -= 1
