@@ -161,13 +161,13 @@ def test_any_tree_loads_and_delays(seed: int) -> None:
 def leg_ignored(panel: Panel) -> None:
     share = panel._share
 
-    def spoiled() -> None:
+    def spoiled(dt_ms: int) -> None:
         """Only the first leg is looked at."""
         rows = panel.devices.rows
         legs = rows[D_LEGS::D_ROW]
         for device in range(len(legs)):
             rows[device * D_ROW + D_LEGS] = min(1, legs[device])
-        share()
+        share(dt_ms)
         for device in range(len(legs)):
             rows[device * D_ROW + D_LEGS] = legs[device]
 

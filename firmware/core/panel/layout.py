@@ -148,7 +148,14 @@ D_PROVED_FEED = const(70)
 D_RELIEF = const(73)  # mA it would have to deliver, END_NODE and END_LEG
 D_RELIEF_MS = const(76)  # for so long there has been one
 D_CREDIT = const(77)  # of that, what others count on
-D_ROW = const(78)
+# what it does not use
+D_UNUSED = const(78)  # bits of its legs (k) that carry nothing while another one does
+D_STILL_MS = const(79)  # [k] for so long; -1: something may flow there unseen
+D_BASE_MA = const(82)  # [k] what others drew there before
+D_SPARE_MS = const(85)  # for so long it has drawn clearly less than it was told
+D_SPARE_TOLD = const(86)  # mA per leg that it was told, a step ago
+D_NEEDS = const(87)  # mA per leg that it uses or may begin at once; WIDEST_MA: what it is told
+D_ROW = const(88)
 
 END_NODE = const(1)
 END_LEG = const(2)

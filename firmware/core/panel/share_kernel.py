@@ -8,7 +8,9 @@
 # limit is what the tightest place leaves beside all others. In the order of their ranks, each is
 # promised of what those before it have left (P_SERVED) as much as it wants, and from there on
 # that counts as if it had it: so those after it give way in one step, and it waits until they
-# have. What is too little for a device to do anything at all goes to the next.
+# have. What is too little for a device to do anything at all goes to the next. What a device is
+# told and does not use (D_NEEDS) is not served to it: it is told less, as far as those after it
+# want that.
 
 from firmware.base.viper import micropython, ptr32
 from firmware.core.panel.has_kernel import add, spread
@@ -20,11 +22,13 @@ from firmware.core.panel.layout import (
     D_LEAST_MA,
     D_LEG,
     D_LEGS,
+    D_NEEDS,
     D_NODE,
     D_RANK,
     D_ROW,
     D_TAKES,
     D_UNSURE,
+    D_UNUSED,
     D_WANTS,
     END_LEG,
     END_NODE,
@@ -60,15 +64,16 @@ def left(plan, rows, at: int, way: int, counts: int) -> int:
         row = P_HEAD + node * P_ROW
         k = 0
         while k < t[at + D_LEGS]:
-            leg = row + t[at + D_LEG + k]
-            room_ma = p[leg + P_ROOM + way * 6]
-            if p[leg + P_ROOM + way * 6 + 3] < room_ma:
-                room_ma = p[leg + P_ROOM + way * 6 + 3]
-            room_ma -= p[leg + P_SERVED + way * 3]
-            if counts and p[leg + P_COUNT] > 1:
-                room_ma = room_ma // p[leg + P_COUNT]
-            if room_ma < least_ma:
-                least_ma = room_ma
+            if t[at + D_UNUSED] & (1 << k) == 0:
+                leg = row + t[at + D_LEG + k]
+                room_ma = p[leg + P_ROOM + way * 6]
+                if p[leg + P_ROOM + way * 6 + 3] < room_ma:
+                    room_ma = p[leg + P_ROOM + way * 6 + 3]
+                room_ma -= p[leg + P_SERVED + way * 3]
+                if counts and p[leg + P_COUNT] > 1:
+                    room_ma = room_ma // p[leg + P_COUNT]
+                if room_ma < least_ma:
+                    least_ma = room_ma
             k += 1
         node = p[row + P_PARENT]
     return least_ma if least_ma > 0 else 0
@@ -84,7 +89,7 @@ def promise(plan, rows, at: int, way: int):
     while k < t[at + D_LEGS]:
         leg = t[at + D_LEG + k]
         more_ma = takes_ma - t[at + D_HAS + way * 3 + leg]
-        if more_ma > 0:
+        if more_ma > 0 and t[at + D_UNUSED] & (1 << k) == 0:
             t[at + D_HAS + way * 3 + leg] = takes_ma
             node = t[at + D_NODE]
             while node >= 0:
@@ -94,7 +99,10 @@ def promise(plan, rows, at: int, way: int):
                     p[row + P_UNSURE + leg] -= more_ma
                 node = p[row + P_PARENT]
         k += 1
-    add(plan, rows, at, P_SERVED, way)
+    if way == 0 and t[at + D_NEEDS] < WIDEST_MA:
+        spread(plan, rows, at, P_SERVED, takes_ma)
+    else:
+        add(plan, rows, at, P_SERVED, way)
 
 
 @micropython.viper
@@ -222,6 +230,8 @@ def tightest(plan, rows, at: int, way: int) -> int:
                 others_ma = 0
             cause = way * 2
             end = cause + 2
+            if t[at + D_UNUSED] & (1 << k):
+                cause = end
             while cause < end:
                 room_ma = p[row + P_ROOM + cause * 3 + leg] - others_ma
                 if way:
@@ -280,6 +290,17 @@ def limit(plan, rows, order, count: int, at: int):
 
 
 @micropython.viper
+def lend(plan, rows, at: int):
+    """What it does not use goes to those served after it, as far as they want it."""
+    t = ptr32(rows)
+    needs_ma = t[at + D_NEEDS]
+    if t[at + D_HIGH] > needs_ma:
+        tightest(plan, rows, at, 0)
+        if t[at + D_HIGH] < needs_ma:
+            t[at + D_HIGH] = needs_ma
+
+
+@micropython.viper
 def serve(plan, rows, order, count: int):
     """Rank by rank: what each takes, then what each is left."""
     t = ptr32(rows)
@@ -314,3 +335,7 @@ def serve(plan, rows, order, count: int):
             limit(plan, rows, order, count, o[i])
             i += 1
         first = end
+    i = 0
+    while i < count:
+        lend(plan, rows, o[i])
+        i += 1

@@ -111,7 +111,7 @@ class Panel:
         self.devices.push(self.plan, dt_ms)
         self._survey(dt_ms)
         self.pace.step(dt_ms)
-        self._share()
+        self._share(dt_ms)
         if self.relief.may:
             self.relief.step(self.plan, dt_ms)
         self._claim(dt_ms)
@@ -226,13 +226,13 @@ class Panel:
                 low_ma, high_ma = commands[im.HELD_LOW + at], commands[im.HELD_HIGH + at]
                 kernel.leased(self.plan, node, low_ma, high_ma, WHY_LEASE + issuer)
 
-    def _share(self):
+    def _share(self, dt_ms):
         plan = self.plan
         readings = self._readings
         devices = self.devices
         rows, many = devices.rows, devices.many
         has_kernel.volts(rows, many, readings, self._nominal_mv, self._floor_mv, _STALE_MS)
-        has_kernel.occupy(plan, rows, self._nodes, many, readings, self._commands)
+        has_kernel.occupy(plan, rows, self._nodes, many, readings, self._commands, dt_ms)
         share_kernel.serve(plan, rows, devices.order, devices.count)
         self.export.share(plan)
 

@@ -101,7 +101,7 @@ class Case:
             module.leased(plan, die.below(nodes), low_ma, high_ma, k.WHY_LEASE + issuer)
         module.busbars(plan, slots, nodes, devices, head)
         module.has.volts(rows, devices, readings, 230_000, 195_000, 2_000)
-        module.has.occupy(plan, rows, nodes, devices, readings, commands)
+        module.has.occupy(plan, rows, nodes, devices, readings, commands, dt_ms)
         share.serve(plan, rows, self.order, len(self.order))
         flow_w, last_w = die.ma() // 4, die.ma() // 4
         volts, known = die.pick(120, 265), die.below(2)
@@ -146,6 +146,11 @@ def place_devices(die, plan, rows, nodes):
         rows[at + k.D_MA64_PER_W], rows[at + k.D_VOLTS] = 278 // len(on), 230
         rows[at + k.D_FELL + 1] = rows[at + k.D_FELL + 3] = die.pick(-1, 0, 29_990)
         rows[at + k.D_STIRS_MS] = die.pick(-1, 0, 9_990)
+        rows[at + k.D_SPARE_MS] = die.pick(0, 0, 8_000)
+        rows[at + k.D_SPARE_TOLD] = die.pick(0, 6_000, 32_000)
+        for i in range(len(on)):
+            rows[at + k.D_STILL_MS + i] = die.pick(0, 0, -1, 1_900, 8_000)
+            rows[at + k.D_BASE_MA + i] = die.pick(0, die.ma())
         above = rows[at + k.D_NODE]
         while above >= 0:
             plan[k.node_at(above) + k.P_BELOW] |= 1 << device
@@ -194,7 +199,10 @@ def sharing(module, seed):
         for at in range(im.DEVICE_MA, im.DEVICE_MA + im.DEVICES * im.LEGS):
             case.readings[at] = die.pick(0, 0, 6_000, -3_000, die.below(20_000))
         module.has.volts(rows, im.DEVICES, case.readings, 230_000, 195_000, 2_000)
-        module.has.occupy(plan, rows, case.nodes, im.DEVICES, case.readings, commands)
+        dt_ms = die.pick(100, 4_000)
+        module.has.occupy(
+            plan, rows, case.nodes, im.DEVICES, case.readings, commands, dt_ms
+        )
         module.share.serve(plan, rows, case.order, len(case.order))
         left += list(plan[k.P_HEAD :]) + list(rows)
     return left

@@ -4,19 +4,26 @@
 from firmware import image as im
 from firmware.core.panel.layout import (
     D_AFTER,
+    D_BASE_MA,
     D_FEED_MA,
     D_FRESH,
     D_HAS,
     D_HIGH,
     D_LEAST_MA,
     D_LEGS,
+    D_NEEDS,
     D_NODE,
     D_OFFERS,
     D_RANK,
     D_ROW,
+    D_SETTLES_MS,
+    D_SPARE_MS,
+    D_SPARE_TOLD,
+    D_STILL_MS,
     D_SURE,
     D_TAKES,
     D_UNSURE,
+    D_UNUSED,
     D_VOLTS,
     D_WANTS,
     END_LEG,
@@ -24,6 +31,8 @@ from firmware.core.panel.layout import (
     END_WHY,
     FRESH,
     P_COUNT,
+    P_LOAD_HIGH,
+    P_METERED,
     P_ROOM,
     P_SERVED,
     P_STATE,
@@ -54,9 +63,14 @@ def _per_leg(rows, at, w):
     return w // rows[at + D_LEGS] * 1000 // rows[at + D_VOLTS]
 
 
+def _used(rows, at):
+    """(which of the device, of the site) of the legs that count."""
+    return [(k, leg) for k, leg in legs(rows, at) if not rows[at + D_UNUSED] >> k & 1]
+
+
 def _spread(plan, rows, at, column, ma):
     for node in path(plan, rows[at + D_NODE]):
-        for _, leg in legs(rows, at):
+        for _, leg in _used(rows, at):
             plan[node_at(node) + column + leg] += ma
 
 
@@ -66,7 +80,7 @@ def _add(plan, rows, at, column, way):
             plan[node_at(node) + column + way * 3 + leg] += rows[at + D_HAS + way * 3 + leg]
 
 
-def occupy(plan, rows, nodes, devices, readings, commands):
+def occupy(plan, rows, nodes, devices, readings, commands, dt_ms):
     for node in range(nodes):
         for i in range(node_at(node) + P_USED, node_at(node) + P_COUNT + im.LEGS):
             plan[i] = 0
@@ -74,10 +88,15 @@ def occupy(plan, rows, nodes, devices, readings, commands):
         told = commands[im.SETPOINT + device]
         if not rows[at + D_OFFERS]:
             told = _per_leg(rows, at, abs(told)) * (1 if told > 0 else -1)
+        first = im.DEVICE_MA + device * im.LEGS
+        drawn = [readings[first + k] if rows[at + D_FRESH] else 0 for k, _ in legs(rows, at)]
+        _needs(rows, at, told, max([0] + drawn), dt_ms)
+        if rows[at + D_OFFERS]:
+            _unused(plan, rows, at, drawn, dt_ms)
         for k, leg in legs(rows, at):
-            ma = readings[im.DEVICE_MA + device * im.LEGS + k] if rows[at + D_FRESH] else 0
-            rows[at + D_HAS + leg] = max(0, told, ma)
-            rows[at + D_HAS + 3 + leg] = max(0, -told, -ma)
+            does = told if (k, leg) in _used(rows, at) else 0
+            rows[at + D_HAS + leg] = max(0, does, drawn[k])
+            rows[at + D_HAS + 3 + leg] = max(0, -does, -drawn[k])
         rows[at + D_WANTS], rows[at + D_WANTS + 1] = _wants(rows, at, commands, device)
         for way in WAYS:
             _add(plan, rows, at, P_USED, way)
@@ -91,6 +110,38 @@ def occupy(plan, rows, nodes, devices, readings, commands):
                     plan[node_at(node) + P_UNSURE + leg] -= rows[at + D_HAS + 3 + leg]
 
 
+def _unused(plan, rows, at, drawn, dt_ms):
+    rows[at + D_UNUSED] = 0
+    for k, leg in legs(rows, at):
+        measured = [n for n in path(plan, rows[at + D_NODE]) if plan[node_at(n) + P_METERED]]
+        seen = measured and plan[node_at(measured[0]) + P_STATE] == FRESH
+        load_ma = plan[node_at(measured[0]) + P_LOAD_HIGH + leg] if seen else 0
+        if not rows[at + D_FRESH] or max(drawn) < 3_000 or abs(drawn[k]) >= 500:
+            rows[at + D_STILL_MS + k] = 0
+            if seen:
+                rows[at + D_BASE_MA + k] = load_ma
+        elif seen and 0 <= rows[at + D_STILL_MS + k] <= rows[at + D_SETTLES_MS]:
+            rows[at + D_STILL_MS + k] += dt_ms
+            if rows[at + D_STILL_MS + k] > rows[at + D_SETTLES_MS]:
+                if load_ma - rows[at + D_BASE_MA + k] > max(drawn) // 2:
+                    rows[at + D_STILL_MS + k] = -1
+        if rows[at + D_STILL_MS + k] > rows[at + D_SETTLES_MS]:
+            rows[at + D_UNUSED] |= 1 << k
+
+
+def _needs(rows, at, told, drawn, dt_ms):
+    rose = told > rows[at + D_SPARE_TOLD] and (drawn >= 3_000 or not rows[at + D_OFFERS])
+    rows[at + D_SPARE_TOLD] = told
+    rows[at + D_NEEDS] = WIDEST_MA
+    uses = drawn >= 500 and told - drawn <= 1_000 + drawn // 16
+    if not rows[at + D_FRESH] or rose or uses:
+        rows[at + D_SPARE_MS] = 0
+    elif rows[at + D_SPARE_MS] < rows[at + D_SETTLES_MS]:
+        rows[at + D_SPARE_MS] += dt_ms
+    else:
+        rows[at + D_NEEDS] = max(drawn + 2_000 + drawn // 8, rows[at + D_LEAST_MA])
+
+
 def _wants(rows, at, commands, device):
     sources = [s for s in range(im.MARKET) if s != im.PANEL]
     low = max(commands[im.CLAIM_LOW + s * im.DEVICES + device] for s in sources)
@@ -100,13 +151,15 @@ def _wants(rows, at, commands, device):
     draw = commands[(im.CLAIM_HIGH if offers else im.CLAIM_LOW) + goal]
     feed = -commands[im.CLAIM_HIGH + goal]
     draw, feed = max(0, min(draw, high, 1_000_000)), max(0, min(feed, -low, 1_000_000))
-    return (draw, feed) if offers else (_per_leg(rows, at, draw), _per_leg(rows, at, feed))
+    if not offers:
+        draw, feed = _per_leg(rows, at, draw), _per_leg(rows, at, feed)
+    return min(draw, rows[at + D_NEEDS]), feed
 
 
 def _left(plan, rows, at, way, counts=False):
     rooms = [WIDEST_MA]
     for node in path(plan, rows[at + D_NODE]):
-        for _, leg in legs(rows, at):
+        for _, leg in _used(rows, at):
             row = node_at(node) + leg
             first = row + P_ROOM + way * 2 * im.LEGS
             room_ma = min(plan[first], plan[first + im.LEGS]) - plan[row + P_SERVED + way * 3]
@@ -152,7 +205,7 @@ def _share(plan, rows, group, way):
 
 
 def _promise(plan, rows, at, way):
-    for _, leg in legs(rows, at):
+    for _, leg in _used(rows, at):
         has = at + D_HAS + way * 3 + leg
         more_ma = max(0, rows[at + D_TAKES + way] - rows[has])
         rows[has] += more_ma
@@ -160,7 +213,10 @@ def _promise(plan, rows, at, way):
             plan[node_at(node) + P_USED + way * 3 + leg] += more_ma
             if way and rows[at + D_UNSURE]:
                 plan[node_at(node) + P_UNSURE + leg] -= more_ma
-    _add(plan, rows, at, P_SERVED, way)
+    if way == 0 and rows[at + D_NEEDS] < WIDEST_MA:
+        _spread(plan, rows, at, P_SERVED, rows[at + D_TAKES])
+    else:
+        _add(plan, rows, at, P_SERVED, way)
 
 
 def _tightest(plan, rows, at, way):
@@ -168,7 +224,7 @@ def _tightest(plan, rows, at, way):
     best, shared = (WIDEST_MA, -1, -1, WHY_BREAKER), 0
     for node in path(plan, rows[at + D_NODE]):
         row = node_at(node)
-        for _, leg in legs(rows, at):
+        for _, leg in _used(rows, at):
             has_ma = rows[at + D_HAS + way * 3 + leg]
             others_ma = plan[row + P_USED + way * 3 + leg] - has_ma
             if not way and plan[row + P_STATE] == STALE:
@@ -203,6 +259,10 @@ def serve(plan, rows, order, count):
         for at in group:
             for way in WAYS:
                 rows[at + D_AFTER + way] = _first(_tightest(plan, rows, at, way), queue)
+    for at in queue:
+        if rows[at + D_HIGH] > rows[at + D_NEEDS]:
+            _tightest(plan, rows, at, 0)
+            rows[at + D_HIGH] = max(rows[at + D_HIGH], rows[at + D_NEEDS])
 
 
 def _first(rivals, queue):
