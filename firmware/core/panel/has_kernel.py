@@ -51,7 +51,8 @@ _MOST = const(1_000_000)  # W or mA
 _NOTHING_MA = const(500)
 _CARRIES_MA = const(3_000)
 _SPARE_MA = const(1_000)  # and 1/16 of its current: a car stays so far below its offer by itself
-_BEGINS_MA = const(2_000)  # and 1/8: more than that, or what it was lowered to would count as used
+_BEGINS_MA = const(2_000)  # and 1/8: more than that, or what it was lowered to would count as
+# used; and a load that comes stops it only when it is larger: those after it give way a step later
 
 
 @micropython.viper
@@ -181,9 +182,10 @@ def needs(rows, at: int, told_ma: int, most_ma: int, dt_ms: int):
     elif spare_ms < t[at + D_SETTLES_MS]:
         spare_ms += dt_ms
     else:
-        needs_ma = most_ma + _BEGINS_MA + (most_ma >> 3)
+        needs_ma = most_ma + (most_ma >> 3)
         if needs_ma < t[at + D_LEAST_MA]:
             needs_ma = t[at + D_LEAST_MA]
+        needs_ma += _BEGINS_MA
     t[at + D_SPARE_MS] = spare_ms
     t[at + D_NEEDS] = needs_ma
 

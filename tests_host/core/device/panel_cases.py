@@ -200,9 +200,7 @@ def sharing(module, seed):
             case.readings[at] = die.pick(0, 0, 6_000, -3_000, die.below(20_000))
         module.has.volts(rows, im.DEVICES, case.readings, 230_000, 195_000, 2_000)
         dt_ms = die.pick(100, 4_000)
-        module.has.occupy(
-            plan, rows, case.nodes, im.DEVICES, case.readings, commands, dt_ms
-        )
+        module.has.occupy(plan, rows, case.nodes, im.DEVICES, case.readings, commands, dt_ms)
         module.share.serve(plan, rows, case.order, len(case.order))
         left += list(plan[k.P_HEAD :]) + list(rows)
     return left

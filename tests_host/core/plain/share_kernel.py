@@ -139,7 +139,7 @@ def _needs(rows, at, told, drawn, dt_ms):
     elif rows[at + D_SPARE_MS] < rows[at + D_SETTLES_MS]:
         rows[at + D_SPARE_MS] += dt_ms
     else:
-        rows[at + D_NEEDS] = max(drawn + 2_000 + drawn // 8, rows[at + D_LEAST_MA])
+        rows[at + D_NEEDS] = max(drawn + drawn // 8, rows[at + D_LEAST_MA]) + 2_000
 
 
 def _wants(rows, at, commands, device):
