@@ -261,9 +261,11 @@ def _add_chips(parts, _settings):
 
 
 def _add_broker(parts, settings):
+    from machine import unique_id
+
     from firmware.net.mqtt import Mqtt
 
-    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events)
+    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events, unique_id())
     parts.links.append(("mqtt", mqtt.run))
     parts.reports.append(("mqtt", mqtt.counters))
 

@@ -50,6 +50,14 @@ ENTITIES = (
 )  # fmt: skip
 
 
+def _told_apart(prefix):
+    """In letters, digits, - and _, and no two alike: islet/house and islet-house are two sites."""
+    return "".join(
+        chr(code) if bytes((code,)).isalpha() or 48 <= code < 58 else "_{:02x}".format(code)
+        for code in prefix
+    ).replace("_2f", "-")
+
+
 class Discovery:
     """Messages below the discovery's prefix; `plain` names of devices and points by what stands in
     a topic for them; `goals` that the site can follow."""
@@ -57,10 +65,10 @@ class Discovery:
     def __init__(self, prefix, own, state, plain, goals):
         self._prefix = prefix
         self._own = own.decode()
+        self._id = "islet-" + _told_apart(own)
         self._state = state
         self._plain = plain
         self._goals = goals
-        self._id = "islet-" + self._own.replace("/", "-")
         self.status = (prefix + "/status").encode()
         self.due = False
 

@@ -2,21 +2,18 @@
 # GPL-3.0-or-later
 #
 # `Packets` makes and reads the packets with umqtt.simple, which gets no socket; the bytes travel
-# over asyncio streams here, every wait with a deadline.
+# over `Link`, every wait with a deadline, and whatever is said at once with one for the whole.
 #
 # TOPICS says what travels; answers are kept until the broker has acknowledged them.
 #
-# Only one task writes to the stream: MicroPython's `drain` forgets what another adds meanwhile.
 # Time is counted in the loop's own ticks, so virtual time and a wrapping clock are no matter.
-#
-# Streams differ between the runtimes, so no stub fits both:
-# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
 import asyncio
 import json
-import sys
+from binascii import crc32, hexlify
 
-from firmware import image as im
+from firmware.base.clock import sleep_ms
+from firmware.net.link import Link
 from firmware.net.packets import Packets
 from firmware.people.names import plain
 
@@ -44,7 +41,7 @@ _ROWS = (
 )
 
 _TICK_MS = 200
-_DEADLINE_S = 5  # connecting, and any single write
+_DEADLINE_S = 5  # connecting
 _PING_MS = 10_000  # silence before we ask
 _SILENT_MS = 15_000  # silence before we give up
 _KEEPALIVE_S = 30  # the broker's view of the same
@@ -52,6 +49,7 @@ _SETTLED_MS = 10_000  # a connection that lasted so long resets the back-off
 _BACKOFF_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000)
 _STATE_MIN_MS = 1_000
 _STATE_MAX_MS = 10_000
+_TOLD_MIN_MS = 10_000  # however often Home Assistant says that it is there
 _LARGEST = 1024  # bytes of a packet we keep; the rest is read and thrown away
 _ANSWERS = 16
 _PREFIX_MAX = 64  # umqtt's subscribe has one byte for the length
@@ -64,71 +62,13 @@ _REFUSALS = (
     "bad user name or password",
     "not authorised",
 )
-_DEVICE = sys.implementation.name == "micropython"
+_IDENTITY = 23  # letters and digits that every broker takes (MQTT 3.1.1, 3.1.3.1)
 
 
-class Link:
-    """One TCP connection, never blocking. `quiet` tells when a name may be resolved (INV-9)."""
-
-    def __init__(self, quiet):
-        self.quiet = quiet
-        self.reader = self.writer = None
-
-    async def open(self, host, port, first):
-        """Connect and send the bytes `first`."""
-        if not _DEVICE:
-            self.reader, self.writer = await asyncio.open_connection(host, port)
-            self.writer.write(first)
-            return
-        import socket
-        from errno import EINPROGRESS
-
-        if not host.replace(".", "").isdigit() and not self.quiet():
-            raise OSError("waiting for zero power to look up " + host)
-        info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-        sock = socket.socket(info[0], info[1], info[2])
-        self.reader = self.writer = asyncio.StreamReader(sock)  # closed by `close` in any case
-        sock.setblocking(False)
-        try:
-            sock.connect(info[-1])
-        except OSError as error:
-            if error.errno != EINPROGRESS:
-                raise
-        self.writer.out_buf = first  # drain waits until the socket is connected, then writes
-        await self.writer.drain()
-
-    async def send(self, data):
-        self.writer.write(data)
-        await asyncio.wait_for(self.writer.drain(), _DEADLINE_S)
-
-    async def close(self):
-        if not self.writer:
-            return
-        if _DEVICE:
-            self.writer.s.close()
-        else:
-            self.writer.transport.abort()  # `close` would wait for a peer that hangs
-        self.reader = self.writer = None
-
-
-if _DEVICE:
-    _sleep_ms = asyncio.sleep_ms
-else:
-
-    def _sleep_ms(ms):
-        return asyncio.sleep(ms / 1000)
-
-
-def quiet(image):
-    """True at zero power: what holds the loop for long may happen now (INV-9)."""
-    site, commands = image.site, image.commands
-    if commands[im.PERMITS] & im.OUT_CONTACTORS:
-        return False
-    for device in range(im.DEVICES):
-        kind = site[im.DEVICE_KIND + device]  # a point's offer stands while a car waits
-        if kind != im.KIND_NONE and kind != im.KIND_POINT and commands[im.SETPOINT + device]:
-            return False
-    return True
+def identity(prefix, chip):
+    """Who we are to the broker, which throws out an older of the same: the chip's own number, and
+    what there is room for of the prefix's."""
+    return (b"islet" + hexlify(chip) + "{:08x}".format(crc32(prefix)).encode())[:_IDENTITY]
 
 
 class Mqtt:
@@ -136,10 +76,10 @@ class Mqtt:
 
     settings: "mqtt.host", "mqtt.port", "mqtt.user", "mqtt.password", "mqtt.prefix" and
     "mqtt.discovery" by path.
-    commands: Commands; state: State; events: Events.
+    commands: Commands; state: State; events: Events; chip: its own number, as bytes.
     """
 
-    def __init__(self, settings, commands, state, events):
+    def __init__(self, settings, commands, state, events, chip=b""):
         self.host = settings["mqtt.host"]
         self.port = settings["mqtt.port"]
         self.prefix = settings["mqtt.prefix"].encode()
@@ -156,8 +96,8 @@ class Mqtt:
         self.refused = 0  # commands beyond what the box of answers holds
         user = settings["mqtt.user"].encode() or None
         password = settings["mqtt.password"].encode()
-        identity = b"islet-" + self.prefix.replace(b"/", b"-")
-        self._packets = Packets(identity, "", 0, user, password, _KEEPALIVE_S)
+        name = identity(self.prefix, chip)
+        self._packets = Packets(name, "", 0, user, password, _KEEPALIVE_S)
         self._packets.set_callback(self._on_message)
         self._packets.set_last_will(self._topic(_ONLINE), b"0", _ONLINE[1], 1)
         self._answers = []  # [packet id or 0, payload]
@@ -203,17 +143,20 @@ class Mqtt:
 
     async def run(self):
         """Connect, serve, and after a loss try again: after 1 s, then ever slower up to 60 s."""
+        link = Link(self.host, self.port, self.state.image)
         while True:
-            link = Link(lambda: quiet(self.state.image))
             try:
                 await asyncio.wait_for(self._connect(link), _DEADLINE_S)
                 await self._serve(link)
             except (OSError, EOFError, ValueError, asyncio.TimeoutError) as error:
+                link.doubted = not self.connected
                 self.error = self._words(error)
+                if link.waiting():
+                    self.error += "; a name is looked up at zero power only"
             finally:
                 self.connected = False
                 await link.close()
-            await _sleep_ms(_BACKOFF_MS[self._attempt])
+            await sleep_ms(_BACKOFF_MS[self._attempt])
             self._attempt = min(self._attempt + 1, len(_BACKOFF_MS) - 1)
 
     def _words(self, error):
@@ -226,7 +169,7 @@ class Mqtt:
 
     async def _connect(self, link):
         packets = self._packets
-        await link.open(self.host, self.port, bytes(packets.build(packets.connect)))
+        await link.open(bytes(packets.build(packets.connect)))
         answer = await link.reader.readexactly(4)
         if answer[0] != 0x20 or answer[1] != 2:
             raise ValueError("is not an MQTT broker")
@@ -266,7 +209,9 @@ class Mqtt:
         lasted_ms = 0
         signature = None
         asked = False
+        told_ms = _TOLD_MIN_MS
         while True:
+            link.begin()
             if self._failure:
                 raise self._failure
             if self._silent_ms >= _SILENT_MS:
@@ -277,7 +222,8 @@ class Mqtt:
                 asked = True
                 await link.send(self._packets.build(self._packets.ping))
             await self._send_waiting(link)
-            if self._discovery and self._discovery.due:
+            if self._discovery and self._discovery.due and told_ms >= _TOLD_MIN_MS:
+                told_ms = 0
                 await self._introduce(link)
                 signature = None  # and once more what is retained, for it asks after a restart
             present = self.state.signature() + self.commands.done
@@ -286,9 +232,10 @@ class Mqtt:
                 signature = present
                 since_ms = 0
                 await self._send_state(link)
-            await _sleep_ms(_TICK_MS)
+            await sleep_ms(_TICK_MS)
             since_ms += _TICK_MS
             lasted_ms += _TICK_MS
+            told_ms += _TICK_MS
             self._silent_ms += _TICK_MS
             if lasted_ms >= _SETTLED_MS:
                 self._attempt = 0
@@ -325,7 +272,7 @@ class Mqtt:
         parts = []
         for piece in state.pieces([section for _, section, _ in _ROWS]):
             parts.append(piece.encode())
-            await _sleep_ms(0)
+            await sleep_ms(0)
         await self._publish(link, _STATE, b"".join(parts))
         for topic, section, what in _ROWS:
             for name, row in state.names.all_of(what).items():

@@ -26,9 +26,10 @@ PREFIX = "islet/test/"
 
 def link(image: im.Image, port: int, **changes: object) -> Mqtt:
     names: Any = changes.pop("names", names_of(image))
+    chip: Any = changes.pop("chip", b"")
     settings = {**SETTINGS, "mqtt.port": port, **changes}
     commands = Commands(image, PolicyDouble(), names)
-    return Mqtt(settings, commands, State(image, "home", names), Events(image, names))
+    return Mqtt(settings, commands, State(image, "home", names), Events(image, names), chip)
 
 
 async def ended(task: asyncio.Task[None]) -> None:

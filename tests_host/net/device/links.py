@@ -2,16 +2,20 @@
 # GPL-3.0-or-later
 #
 # Environment: ISLET_TEST_HTTP, ISLET_TEST_MQTT ports (0 none), ISLET_TEST_FAST 1 shortens the
-# deadlines, ISLET_TEST_BLOCKING 1 plants a mistake in the trace. The state's section "test" tells
-# the ticks and every socket call that could block.
+# deadlines, ISLET_TEST_BLOCKING 1 plants a mistake in the trace, ISLET_TEST_GOAL is the goal.
+# ISLET_TEST_NAME is the broker's name: then power flows while the goal is charge, and while it is
+# self nobody knows the name. The state's section "test" tells the ticks, every socket call that
+# could block, and the look-ups of that name.
 import asyncio
 import io
 import os
 import socket
 import sys
 
+from firmware import image as im
 from firmware.net import clients as clients_module
 from firmware.net import http as http_module
+from firmware.net import link as link_module
 from firmware.net import mqtt as mqtt_module
 from firmware.net.http import Http
 from firmware.net.mqtt import Mqtt
@@ -22,7 +26,7 @@ from firmware.policy import Policy
 from tests_host.net.small_site import make_site, names_of
 
 SETTINGS = {
-    "owner.goal": "hold",
+    "owner.goal": os.getenv("ISLET_TEST_GOAL") or "hold",
     "owner.charge_a": 16,
     "owner.charge_w": 3000,
     "owner.discharge_w": 2000,
@@ -33,15 +37,17 @@ SETTINGS = {
     "http.host": "127.0.0.1",
     "http.port": int(os.getenv("ISLET_TEST_HTTP")),
     "http.token": os.getenv("ISLET_TEST_TOKEN"),
-    "mqtt.host": "127.0.0.1",
+    "mqtt.host": os.getenv("ISLET_TEST_NAME") or "127.0.0.1",
     "mqtt.port": int(os.getenv("ISLET_TEST_MQTT")),
     "mqtt.user": "",
     "mqtt.password": "",
     "mqtt.prefix": "islet/test",
     "mqtt.discovery": "",
 }
+NAME = os.getenv("ISLET_TEST_NAME")
 calls = [0]
 blocking = []
+lookups = []  # whether each was at zero power
 
 
 class Traced(io.IOBase):
@@ -85,9 +91,18 @@ class Traced(io.IOBase):
         return 0
 
 
+def looked_up(host, *given):
+    if host != NAME:
+        return socket.getaddrinfo(host, *given)
+    lookups.append(link_module.quiet(image))
+    if policy.state()["goal"] == "self":
+        raise OSError(-2)
+    return socket.getaddrinfo("127.0.0.1", *given)
+
+
 class TracedModule:
     SOCK_STREAM = socket.SOCK_STREAM
-    getaddrinfo = socket.getaddrinfo
+    getaddrinfo = looked_up
     socket = Traced
 
 
@@ -102,6 +117,7 @@ ticks = [0]
 
 def extras():
     out = {"test": {"ticks": ticks[0], "calls": calls[0], "blocking": blocking}}
+    out["test"]["lookups"] = lookups
     out["policy"] = policy.state()
     for name in links:
         out[name] = links[name].counters()
@@ -123,6 +139,9 @@ if os.getenv("ISLET_TEST_FAST") == "1":
 async def ticker():
     while True:
         ticks[0] += 1
+        if NAME:
+            flows = policy.state()["goal"] == "charge"
+            image.commands[im.PERMITS] = im.OUT_CONTACTORS if flows else 0
         await asyncio.sleep_ms(5)
 
 

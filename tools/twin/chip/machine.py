@@ -161,7 +161,7 @@ def freq(*args):
 
 
 def unique_id():
-    return b"islet\0\0\x01"
+    return b"islet\x01"  # six bytes, as an ESP32's
 
 
 def reset():
