@@ -245,6 +245,7 @@ def test_what_is_silent_stands_in_log_and_view():
     log = events.EventLog()
     image = events.ImageEvents(log, shown.site)
     image.boot(record.Boot(values["site"].tobytes()))
+    image.values["site"][tables.NODE_COUNT] = 1
     image.values["site"][tables.NODE_INSTRUMENT] = tables.INSTRUMENT_METER
     values["site"], values["commands"][tables.UP_S] = image.values["site"], 60
     for second, age_ms in enumerate((0, 11_000, 0)):
