@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests_host.people.truth.asked import Asked
 from tools.twin import chips, commission, run, scenario, scene
 from tools.twin.link import port
+from tools.twin.referee import Referee
 
 BOARD = "host"
 
@@ -20,6 +22,14 @@ class Whole(NamedTuple):
     code: int
     summary: dict[str, Any]  # empty when the run broke off
     messages: str
+    asked: Asked | None = None  # what was said, of which the house was asked
+
+    @property
+    def untrue(self) -> str:
+        """Sentences that were not so, with how often and an example, for a failing test."""
+        found = self.asked.untrue if self.asked is not None else {}
+        examples = self.asked.examples if self.asked is not None else {}
+        return "\n".join(f"{name} ({n}×): {examples[name]}" for name, n in found.items())
 
     @property
     def blame(self) -> str:
@@ -35,14 +45,26 @@ def play(
     seed: int = 1,
     events: Path | None = None,
     record: Path | None = None,
+    ask: bool = False,
 ) -> Whole:
+    """`ask`: whether the house agrees with what is said (tests_host/people/truth)."""
     story = commission.commissioned(scenario.load(path))
     chip = chips.kind_of(port.read_board(BOARD))
     options = run.Options(str(path), seconds, "max", seed, BOARD, record, events=events)
     out, err = io.StringIO(), io.StringIO()
+    heard: list[Asked] = []
+
+    def build(context: run.Context) -> run.Scene:
+        made = scene.build(context, story)
+        if ask:
+            assert isinstance(made.judge, Referee)
+            heard.append(Asked(made.judge, tuple(story.proofs or ())))
+            made.judge = heard[0]
+        return made
+
     one = run.Run(
         options,
-        lambda c: scene.build(c, story),
+        build,
         lambda: chip.command(BOARD),
         out,
         err,
@@ -50,4 +72,5 @@ def play(
     )
     code = one.go()
     lines = out.getvalue().splitlines()
-    return Whole(code, json.loads(lines[-1]) if lines else {}, err.getvalue())
+    summary = json.loads(lines[-1]) if lines else {}
+    return Whole(code, summary, err.getvalue(), heard[0] if heard else None)

@@ -17,7 +17,8 @@ FAULTS = (
         "car whose inlet is sound.",
     ),
     (
-        "The charging contactor stays closed although it was switched off.",
+        "The charging contactor, or its auxiliary contact, stays closed although it was switched "
+        "off.",
         "Do not touch the plug. Switch off the breaker of the charging point and call an "
         "electrician; the contactor must be replaced.",
     ),
@@ -60,7 +61,8 @@ FAULTS = (
         "switch it off if it lasts.",
     ),
     (
-        "The inverter stayed outside what it was told, so its enable was taken away.",
+        "The inverter stayed outside what it was told, so it is held at zero, by its enable if "
+        "need be.",
         "It is tried again after a pause, and after the third time only when you acknowledge: "
         "check its settings, whether something else commands it, and its meter first.",
     ),

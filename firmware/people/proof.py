@@ -10,7 +10,7 @@ VERDICTS = (
     "It did the opposite of what it was told: look at the sign in its settings, or at the "
     "transformers.",
     "It did more or less than it was told: look at its settings and ratings.",
-    "It followed later than is declared: raise response_s of it, or have it seen to.",
+    "It followed later than is declared: declare a longer response, or have it seen to.",
     "It did not move when it was told to: look whether remote control is allowed in its settings.",
     "It did something of its own accord, or went on without its enable.",
     "It could not be put to the proof: something limits it now; see who limits what.",

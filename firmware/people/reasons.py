@@ -79,7 +79,9 @@ class Reasons:
                 return text
         code, value = commands[which + at], commands[im.CLAIM_VALUE + at]
         node, after = commands[im.CLAIM_NODE + at], -1
-        if source == im.PANEL:
+        if code == im.REASON_EXPORT:
+            value = self.site[im.EXPORT_LIMIT_W]  # a claim has what of it is left to the device
+        elif source == im.PANEL:
             after = commands[im.DEVICE_AFTER + device]
             if not takes_offer(self.site, device) and self._loose(at, which):
                 end = im.CLAIM_HIGH if which == im.CLAIM_REASON else im.CLAIM_LOW

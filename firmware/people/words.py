@@ -49,7 +49,7 @@ REASONS = (
             "The grid is not measured.",
         ),
     ),
-    ("ms", "The grid is good; waiting {value} more, as the grid code asks."),
+    ("ms", "Waiting until the grid has been good for {value} more, as the grid code asks."),
     ("", "The grid is good; power rises slowly, as the grid code asks."),
     (
         "",
@@ -229,12 +229,12 @@ GRID = (
     "not measured",
     "no power from the grid",
     "abnormal",
-    "good, waiting as the grid code asks",
+    "waiting until it has been good for as long as the grid code asks",
     "present",
 )
 ISLAND = (
     "Looking at the state of the house.",
-    "The house is on the grid.",
+    "The house is connected to the grid.",
     "About to leave the grid: stopping the inverter first.",
     "Leaving the grid: opening the switch to it.",
     "Preparing to run alone: earthing the neutral.",

@@ -1,7 +1,7 @@
 # islet: what islet once did wrong, smallest input each, run by the whole stack in virtual time.
 # GPL-3.0-or-later
 """Each JSON file here is a scenario: its `text` says what was wrong, its `expect` what is right.
-The referee's own rules hold as well."""
+The referee's own rules hold as well, and what is said is so (tests_host/people/truth)."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def test_says_what_was_wrong(path: Path) -> None:
 
 @pytest.mark.parametrize("path", params())
 def test_is_right_now(path: Path) -> None:
-    played = whole.play(path, seed=SEED)
+    played = whole.play(path, seed=SEED, ask=True)
     assert played.summary, played.messages
+    assert not played.untrue, played.untrue
     wrong = [e for e in played.summary["expectations"] if e["ok"] is False]
     assert not wrong and not played.summary["findings"], played.blame
     assert played.code == 0, played.messages

@@ -13,9 +13,10 @@ def test_the_looser_end_tells_its_own_bound(site: im.Image) -> None:
     """Place and value of a claim are those of its tighter end, and only there they are told."""
     at = im.PANEL * im.DEVICES + INVERTER
     claim(site, im.PANEL, INVERTER, -1000, 4600, im.REASON_BREAKER, 0, 2, 1000)
+    site.site[im.EXPORT_LIMIT_W] = 300  # and the house draws 700 W
     site.commands[im.CLAIM_LOW_REASON + at] = im.REASON_EXPORT
     panel = published(site)["limits"]["inverter"]["claims"][im.PANEL]
-    assert panel["low_text"] == "The house may send at most 1.0 kW to the grid."
+    assert panel["low_text"] == "The house may send at most 300 W to the grid."
     assert panel["text"] == "A circuit above it leaves it 4.6 kW."
 
 

@@ -1,122 +1,65 @@
-"""What people read is asked of the house itself, never of the firmware's own image."""
+"""What people read is asked of the house itself, never of the firmware's own image: each sentence
+has its predicate, each whole run of cases and scenarios asks them (tests_host/whole.py)."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from firmware import image as im
-from firmware.people import words
-from firmware.people.names import Names
-from firmware.people.state import State
-from tests_host import whole
-from tests_host.people import truth as told
-from tools.twin import scenario
-from tools.twin.referee import Referee
-from tools.twin.view.devices import commanded, own_pilots, point_names
+from firmware.people import alerts, proof, words
+from firmware.policy import GOALS
+from firmware.policy.takers import WHY_NAMES
+from tests_host.people.truth import alerts as of_alerts
+from tests_host.people.truth import reasons as of_reasons
+from tests_host.people.truth import states
+from tests_host.people.truth.asked import NAMES, OPTION
 
-SHIPPED = Path(scenario.__file__).parent / "scenarios"
-RUNS = (
-    ("sunny_day", 20),
-    ("outage", 60),
-    ("silent_bus", 60),
-    ("stale_meter", 40),
-    ("unplugged", 60),
+
+@pytest.mark.parametrize("what", states.TABLES)
+def test_every_state_has_its_predicate(what: str) -> None:
+    assert tuple(states.TABLES[what]) == words.STATES[what][0]
+
+
+def test_every_alert_has_its_predicate() -> None:
+    assert tuple(of_alerts.FAULTS) == im.FAULT_NAMES
+    assert tuple(of_alerts.TRIPS) == im.TRIP_NAMES
+    assert tuple(of_alerts.NOTES) == im.NOTE_NAMES
+
+
+def test_every_reason_has_its_predicate_one_for_each_of_its_sentences() -> None:
+    assert tuple(of_reasons.WISHES) == WHY_NAMES
+    assert list(of_reasons.REASONS) == [NAMES[code] for code in range(len(words.REASONS))]
+    for (_, text), so in zip(words.REASONS, of_reasons.REASONS.values(), strict=True):
+        assert isinstance(text, tuple) == isinstance(so, tuple)
+        if isinstance(text, tuple) and isinstance(so, tuple):
+            assert len(text) == len(so)
+
+
+def texts(table: object) -> Iterator[str]:
+    if isinstance(table, str):
+        yield table
+    elif isinstance(table, tuple):
+        for row in table:
+            yield from texts(row)
+
+
+SENTENCES = (
+    *[row[1] for row in (*words.REASONS, *words.WISHES, *words.LOOSE)],
+    *(words.TRIPS, words.PROTECTIONS, words.NOTES, words.ANTI_ISLANDING, words.PILOT_ELSEWHERE),
+    *(words.PILOT, words.CONTACTOR, words.GRID, words.ISLAND, alerts.FAULTS, proof.VERDICTS),
+    *(proof.VOID, proof.PHASES, tuple(row[4] for row in GOALS)),
 )
-LATE_US = 1_500_000  # so long a state may lag behind the house: debounce, contacts, readings
-FIGURE_US = 5_000_000  # a figure is one of the house's of the last seconds
-NEAR_A, NEAR_PERCENT = 1.5, 3.0
+PLACES = ("{where}", "{value}", "{after}", "{left}", "{reserve}", "{}")
 
 
-@pytest.mark.parametrize("what", told.TABLES)
-def test_every_sentence_has_its_predicate(what: str) -> None:
-    assert tuple(told.TABLES[what]) == words.STATES[what][0]
-
-
-class Asked:
-    """Stands where the referee does: asks twice a second whatever is published."""
-
-    def __init__(self, site: Mapping[str, Any]) -> None:
-        nodes = [row["name"] for row in site["nodes"]]
-        self.image = im.Image()
-        names = Names(
-            self.image.site,
-            nodes,
-            [row.name for row in commanded(site)],
-            point_names(site),
-        )
-        self.state = State(self.image, "asked", names)
-        self.own = own_pilots(site)
-        self.reserves = told.reserves(site)
-        self.away = False  # the grid has been
-        self.count: Counter[str] = Counter()
-        self.untrue: Counter[str] = Counter()
-        self.since: dict[str, int] = {}
-        self.past: list[tuple[int, Mapping[str, Any]]] = []
-
-    def observe(self, t_us: int, truth: Mapping[str, Any], image: Mapping[str, Any]) -> None:
-        self.past = [row for row in self.past if t_us - row[0] < FIGURE_US] + [(t_us, truth)]
-        self.away = self.away or not truth["grid_present"]
-        if t_us % 500_000 or "commands" not in image or "site" not in image:
-            return
-        for section, values in image.items():
-            getattr(self.image, section)[:] = values
-        shown = json.loads("".join(self.state.take().pieces(("requests", "unit"))))
-        wrong = set()
-        for sentence, right in self.asked(shown, truth):
-            self.count[sentence] += 1
-            if not right:
-                wrong.add(sentence)
-                if t_us - self.since.setdefault(sentence, t_us) > LATE_US:
-                    self.untrue[sentence] += 1
-        self.since = {key: at for key, at in self.since.items() if key in wrong}
-
-    def asked(self, shown: dict[str, Any], truth: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-        rows = [("island", "", shown["island"]["state"]), ("grid", "", shown["grid"]["state"])]
-        for name, point in shown["points"].items():
-            rows.append(("contactor", name, point["contactor"]))
-            if name not in self.own:
-                rows.append(("pilot", name, point["pilot"]))
-        for what, of, state in rows:
-            predicate = told.TABLES[what][state]
-            if predicate is not None:
-                yield f"{what} {state}", bool(predicate(truth, of))
-        for limits in shown["limits"].values():
-            for claim in limits["claims"]:
-                for text in {claim["text"], claim["low_text"]}:
-                    for part, so in told.SAID:
-                        if part in text:
-                            yield part, bool(so(text, truth, self.away, self.reserves))
-        service = shown["nodes"][0]
-        for leg, ma in enumerate(service["ma"] or ()):
-            yield "amperes of the service", self.near(f"main_l{leg + 1}_a", ma / 1000, NEAR_A)
-        for name, device in shown["devices"].items():
-            if device.get("soc_permille") is not None:
-                percent = device["soc_permille"] / 10
-                yield "charge", self.near(f"{name}.soc_percent", percent, NEAR_PERCENT)
-
-    def near(self, key: str, value: float, by: float) -> bool:
-        was = [truth[key] for _, truth in self.past]
-        return min(was) - by <= value <= max(was) + by
-
-
-@pytest.mark.parametrize(("name", "seconds"), RUNS)
-def test_what_is_said_is_so(name: str, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = SHIPPED / f"{name}.json"
-    asked = Asked(scenario.load(path).site)
-    observe = Referee.observe
-
-    def both(self: Referee, t_us: int, truth: Any, image: Any) -> None:
-        observe(self, t_us, truth, image)
-        asked.observe(t_us, truth, image)
-
-    monkeypatch.setattr(Referee, "observe", both)
-    whole.play(path, seconds=seconds)
-    print(f"asked {name}: {sum(asked.count.values())} times, untrue {dict(asked.untrue)}")
-    assert sum(asked.count.values()) > 100
-    assert not asked.untrue, asked.untrue
+def test_people_read_no_names_of_options() -> None:
+    """What is printed of the unit bears names of circuits and cars, never of settings' fields."""
+    said = list(texts(SENTENCES))
+    assert len(said) > 200
+    for text in said:
+        for place in PLACES:
+            text = text.replace(place, "it")
+        assert not OPTION.search(text), text
+    assert OPTION.search("car at owner.charge_a") and OPTION.search("raise response_s of it")

@@ -88,7 +88,7 @@ def test_examples() -> None:
         "No measurement of circuit service for 4 s, so the worst is assumed."
     )
     assert words.reason_text(im.REASON_GRID_WAIT, value=250_000) == (
-        "The grid is good; waiting 4 min more, as the grid code asks."
+        "Waiting until the grid has been good for 4 min more, as the grid code asks."
     )
     assert words.reason_text(im.REASON_RESERVE, value=300) == "Kept above your reserve of 30 %."
     assert words.reason_text(im.REASON_BUSBAR, "garage", 0, 0, "carport") == (

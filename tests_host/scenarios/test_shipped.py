@@ -81,11 +81,13 @@ def test_fails_with_a_bad_box(path: Path, box: Any) -> None:
 @pytest.mark.timeout(300)
 def test_holds_with_the_firmware(path: Path, tmp_path: Path) -> None:
     """The whole stack, at least for the minute `make run SECONDS=60` takes; and core commands the
-    same when the devices are the last rows of the image, idle ones before them."""
+    same when the devices are the last rows of the image, idle ones before them; and what is said
+    on the way is so."""
     length_s = scenario.load(path).seconds
     seconds = length_s if length_s <= WHOLE_S else MINUTE_S
-    played = whole.play(path, seconds, record=tmp_path / "run")
+    played = whole.play(path, seconds, record=tmp_path / "run", ask=True)
     assert played.summary, played.messages
+    assert not played.untrue, played.untrue
     assert played.code == 0, played.blame
     assert played.summary["seconds"] == seconds
     rows.moved(record.Recording(tmp_path / "run"), tmp_path / "moved")
