@@ -17,8 +17,8 @@ FAULTS = (
         "car whose inlet is sound.",
     ),
     (
-        "The charging contactor, or its auxiliary contact, stays closed although it was switched "
-        "off.",
+        "The charging contactor stays closed although it was switched off, or its auxiliary "
+        "contact says so wrongly.",
         "Do not touch the plug. Switch off the breaker of the charging point and call an "
         "electrician; the contactor must be replaced.",
     ),
