@@ -240,11 +240,15 @@ def _add_lines(parts, settings):
     for row in settings["meters"]:
         name = row["name"]
         profile = islet_data.PROFILES[row["profile"]]
-        Meter(image, lines[row["line"]], profile, row["address"], node_of[name], name)
+        line, gap = lines[row["line"]], row["gap_registers"]
+        meter = Meter(image, line, profile, row["address"], node_of[name], name, gap)
+        meter.begin_with(row["timeout_ms"], row["pause_ms"])
     for row in settings["devices"]:
         if row["kind"] == "converter":
             device = parts.config.devices.index(row["name"])
-            Inverter(image, lines[row["line"]], device, row["address"], row["base"], row["name"])
+            line, name, write_ms = lines[row["line"]], row["name"], row["write_ms"]
+            inverter = Inverter(image, line, device, row["address"], row["base"], name, write_ms)
+            inverter.begin_with(row["timeout_ms"], row["pause_ms"])
 
 
 def _add_chips(parts, _settings):

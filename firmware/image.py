@@ -491,6 +491,7 @@ DEVICE_CERTIFIED = _f("DEVICE_CERTIFIED", "", 0, 1, "a certificate of its anti-i
 DEVICE_STOP_MS = _f("DEVICE_STOP_MS", "ms", 20, 5_000, "declared: it may go on so long after its enable has fallen", DEVICES, 500)
 DEVICE_SHIFT_MHZ = _f("DEVICE_SHIFT_MHZ", "mHz", 0, 3_000, "declared: by how much it shifts an island's frequency when it can take no more", DEVICES, 2_000)
 DEVICE_SYNCHRONISES = _f("DEVICE_SYNCHRONISES", "", 0, 1, "it synchronises with a returning grid by itself", DEVICES)
+DEVICE_DEAD_BAND_W = _f("DEVICE_DEAD_BAND_W", "W", 0, 1_000, "a setpoint that grows by less waits for ten seconds; 0: what jitters is told as it comes", DEVICES)
 POINT_DEVICE = _f("POINT_DEVICE", "", -1, DEVICES, "device in whose circuit its contactor lies, -1 none", POINTS, -1)
 POINT_OPEN_MS = _f("POINT_OPEN_MS", "ms", 1, 60, "contactor: declared drop-out time", POINTS, 30)
 POINT_CLOSE_MS = _f("POINT_CLOSE_MS", "ms", 1, 200, "contactor: declared pull-in time", POINTS, 80)

@@ -59,6 +59,13 @@ class Device:
             del self.errors[field]
         return True
 
+    def begin_with(self, timeout_ms, pause_ms):
+        """What is configured of its pace, None for what is not: learning begins there."""
+        if timeout_ms is not None:
+            self.peer.timeout_ms = timeout_ms
+        if pause_ms is not None:
+            self.peer.pause_ms = pause_ms
+
     def watch(self, now):
         """Called before each choice of a job; may make a job due."""
 
@@ -73,6 +80,7 @@ class Device:
         report["turnaround_ms"] = peer.turnaround_ms
         report["timeout_ms"] = peer.timeout_ms
         report["pause_ms"] = peer.pause_ms
+        report["writes"] = peer.writes
         report["errors"] = [field + ": " + text for field, text in self.errors.items()]
         if peer.code == EXCEPTION:
             report["exception"] = peer.exception

@@ -14,7 +14,7 @@
 #
 # How much time a device needs is learned: one that answers when rested and is deaf to what follows
 # at once gets a pause after each of its answers; one whose answer comes when nobody waits any more
-# is waited for longer.
+# is waited for longer. What is configured is where learning begins.
 
 from array import array
 
@@ -43,6 +43,7 @@ _REST_MS = 500  # after one time-out; doubled with each
 _REST_MAX_MS = 4000
 _PAUSE_LEAST_MS, _PAUSE_MOST_MS = 10, 1000
 _TIMEOUT_MOST_MS = 2000
+_MANY = 1_000_000_000
 _FRAME = 256  # longest frame of Modbus RTU
 _ROOM = _FRAME + 64  # a frame, and what may precede it
 
@@ -60,13 +61,14 @@ class Peer:
         self.silences = 0  # time-outs in a row
         self.turnaround_ms = 0  # it usually takes, measured; saves looking too early
         self.pause_ms = 0  # it needs between its answer and the next request, learned
+        self.writes = 0  # requests to write; saturates
         self._rest_until = 0
         self._answered = ticks_ms()
 
     def note(self, code, now):
         """Remember the outcome of a request."""
         self.code = code
-        if self.counts[code] < 1_000_000_000:
+        if self.counts[code] < _MANY:
             self.counts[code] += 1
         if code in _UNHEARD:  # its answer is still to come, or never will
             rest_ms = _REST_MS << min(self.silences, 3)
@@ -136,6 +138,7 @@ class Rtu:
         return await self._transact(peer, pdu.read(function, register, count))
 
     async def write(self, peer, register, values):
+        peer.writes = min(peer.writes + 1, _MANY)
         return await self._transact(peer, pdu.write(register, values))
 
     async def write_single(self, peer, register, value):

@@ -189,6 +189,15 @@ DEVICE_OPTIONS = (
     ("line", "lines", "", 0, 0, None, None, 1, "the line it is on", S),
     ("address", "whole", "", 1, 247, 1, None, 1, "Modbus unit", C | V | S),
     ("base", "whole", "", 0, 65_000, 40_000, None, 1, "first SunSpec register", V | S),
+    ("timeout_ms", "whole", "ms", 50, 2000, None, None, 1,
+     "its answer is waited for so long, at first: learned up to 2000; 300 if not said", V),
+    ("pause_ms", "whole", "ms", 0, 1000, None, None, 1,
+     "it is left alone for so long after an answer, at first: learned up to 1000", V),
+    ("write_ms", "whole", "ms", 0, 10_000, 500, None, 1,
+     "a setpoint that only grows is written no oftener; less is written at once", V),
+    ("dead_band_w", "whole", "W", 0, 1000, None, im.DEVICE_DEAD_BAND_W, 1,
+     "a setpoint that grows by less waits for 10 s; 0: what jitters is written as it comes; the"
+     " larger of 10 and 0.5 % of its rating if not said", V),
     ("certificate.standard", "text", "", 1, 40, None, None, 1,
      "anti-islanding of a device that cannot be asked: what it was tested to", V),
     ("certificate.number", "text", "", 1, 40, None, None, 1, "number of the certificate", V),
@@ -201,6 +210,12 @@ METER_OPTIONS = (
     ("profile", "profiles", "", 1, 24, REQUIRED, None, 1, "a name from firmware/profiles"),
     ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on"),
     ("address", "whole", "", 1, 247, 1, None, 1, "Modbus unit"),
+    ("timeout_ms", "whole", "ms", 50, 2000, None, None, 1,
+     "its answer is waited for so long, at first: learned up to 2000; its profile's if not said"),
+    ("pause_ms", "whole", "ms", 0, 1000, None, None, 1,
+     "it is left alone for so long after an answer, at first: learned up to 1000"),
+    ("gap_registers", "whole", "", 0, 50, 10, None, 1,
+     "at most so many unused registers are read across, at first: halved while it refuses them"),
 )
 
 LINE_OPTIONS = (

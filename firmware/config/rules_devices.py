@@ -8,6 +8,7 @@ from firmware.config.rules_tree import fits_static
 
 SLOWEST_RESPONSE_MS = 8_000  # INV-16 has 10 s, the response and 2 s more among them
 CAR_RESPONSE_S = 5
+LEAST_DEAD_BAND_W = 10
 DRIVEN = ("point", "converter")  # firmware/assembly.py
 _MEASURES = (im.INSTRUMENT_CT, im.INSTRUMENT_METER)
 # of a device whose anti-islanding cannot be asked
@@ -28,6 +29,9 @@ def derive(site, config):
             slow = "a car follows within 5 s (IEC 61851-1); circuits stay overloaded for longer"
             weaker.append((where + "response_s", device["response_s"], slow))
     for where, at, device in devices(config, "converter"):
+        if device["dead_band_w"] is None:
+            rating_w = max(device["charge_w"], device["discharge_w"])
+            site[im.DEVICE_DEAD_BAND_W + at] = max(LEAST_DEAD_BAND_W, rating_w // 200)
         site[im.DEVICE_FITS + at] = 1 if fits_static(site, at, config) else 0
         if None not in [device[path] for path in CERTIFICATE]:
             site[im.DEVICE_CERTIFIED + at] = 1

@@ -38,7 +38,7 @@ _PERIOD_MS = 250
 _SILENCE_MS = 1000  # a longer gap between readings was silence, not stillness
 _FRESH_MS = 2000
 _DEAD_PERCENT = 10  # of nominal voltage
-_GAP = 10  # unused registers cheaper to read than another request
+GAP = 10  # unused registers cheaper to read than another request
 _NO_REGISTER = 2  # exception: illegal data address
 _LONGEST = 60  # registers in a request: a frame stays below 70 ms at 19 200 baud
 
@@ -68,7 +68,7 @@ class Block:
         self.count = row[REGISTER] + TYPES[row[TYPE] & 7][1] - self.first
 
 
-def blocks_of(rows, gap=_GAP):
+def blocks_of(rows, gap=GAP):
     """Group a profile's rows into requests over at most `gap` unused registers; rows read every
     time come first."""
     blocks = []
@@ -89,10 +89,11 @@ def field_of(row):
 class Meter(Device):
     """Writes live NODE_MA, NODE_W and NODE_AGE_MS of `node`.
 
-    profile: packed bytes, islet_data.PROFILES[name]. Raises ValueError if a leg is not measured.
+    profile: packed bytes, islet_data.PROFILES[name]. gap: most unused registers to read across, at
+    first. Raises ValueError if a leg is not measured.
     """
 
-    def __init__(self, image, line, profile, address, node, name="meter"):
+    def __init__(self, image, line, profile, address, node, name="meter", gap=GAP):
         self.profile = Profile(profile)
         Device.__init__(self, name, address, self.profile.timeout_ms)
         self.image = image
@@ -102,9 +103,9 @@ class Meter(Device):
         self.still_ms = 0  # since any register changed
         self._slow = 0  # renewals in a row that came too late
         self.polls = 0
-        self._blocks = blocks_of(self.profile.rows)
+        self._blocks = blocks_of(self.profile.rows, gap)
         self._fields = [field_of(row) for row in self.profile.rows]
-        self._gap = _GAP
+        self._gap = gap
         self._next = 0  # block to read next
         self._begun_ms = 0  # ticks when this poll's first request was sent
         self._written_ms = ticks_ms()

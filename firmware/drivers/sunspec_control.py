@@ -5,7 +5,7 @@ from firmware import image as im
 from firmware.base.clock import ticks_add, ticks_diff, ticks_ms
 from firmware.base.viper import const
 from firmware.bus.pdu import ACKNOWLEDGE, BUSY, EXCEPTION_NAMES
-from firmware.bus.registers import INVALID
+from firmware.bus.registers import INVALID, signed32
 from firmware.bus.rtu import EXCEPTION, OK
 
 REVERT_W, LEASE, VALUE, WATTS, START, STOP, GUARD_ON, GUARD_OFF = range(8)
@@ -27,6 +27,7 @@ PLANS = (
     (GUARD_ON, REVERT_W, LEASE, VALUE, WATTS, START),  # INVERTER_FOLLOW
     (REVERT_W, LEASE, VALUE, WATTS, STOP, GUARD_OFF, START),  # INVERTER_FORM
 )
+WRITE_MS = 500  # least interval of setpoints that only grow
 CHECKED = 56  # registers of 704, from its ID to WSet_SF
 
 _BEAT_MS = 300  # core's beat older than this: nobody stands behind the setpoint
@@ -42,7 +43,7 @@ _SPEAKS, _LAST, _MUTED = const(0), const(1), const(2)
 class Control:
     """Follows image.commands; `inverter` offers rtu, peer, models, scales, wrong() and right()."""
 
-    def __init__(self, image, device, inverter):
+    def __init__(self, image, device, inverter, write_ms=WRITE_MS):
         self.image = image
         self.device = device  # its row
         self.inverter = inverter
@@ -51,6 +52,7 @@ class Control:
         self.renew_ms = _RENEW_MAX_MS
         if revert_ms:
             self.renew_ms = min(max(revert_ms // 3, _RENEW_MIN_MS), _RENEW_MAX_MS)
+        self.write_ms = write_ms
         self.may_form = im.UNKNOWN  # 702.IntIslandCatRtg: 0 or 1
         self._beat = im.UNKNOWN
         self._beat_ms = 0
@@ -99,12 +101,15 @@ class Control:
                 self._begin()
         if self._failures > 1 and ticks_diff(now, self._retry_ms) < 0:
             return False
-        return (
-            not self.settled()
-            or self.wanted_w(now) != self.sent_w
-            or self._words == _LAST
-            or ticks_diff(now, self.written_ms) >= self.renew_ms
-        )
+        since_ms = ticks_diff(now, self.written_ms)
+        if not self.settled() or self._words == _LAST or since_ms >= self.renew_ms:
+            return True
+        wanted_w = self.wanted_w(now)
+        if wanted_w == self.sent_w:
+            return False
+        if self.grows(now) and since_ms < self.write_ms and self._may_wait():
+            return False
+        return self.sent_w == INVALID or self._raw(wanted_w) != self._raw(self.sent_w)
 
     def grows(self, now):
         """Whether what is due is only more of what it does already: no reading may grow old for
@@ -116,6 +121,12 @@ class Control:
             return False
         wanted_w = self.wanted_w(now)
         return wanted_w > sent_w >= 0 or wanted_w < sent_w <= 0
+
+    def _may_wait(self):
+        """As in core/limits/growth.py: only what the owner's goal wants, beside the grid."""
+        reason = self.image.commands[im.CLAIM_REASON + im.MARKET * im.DEVICES + self.device]
+        goal = reason == im.REASON_GOAL and self.mode == im.MODE_FOLLOW
+        return goal and not self.image.site[im.COORDINATED]
 
     def _begin(self):
         self._step = 0
@@ -188,7 +199,7 @@ class Control:
         skips = skips or (code == EXCEPTION and what == GUARD_ON and why != BUSY)
         if skips and why == BUSY:
             self._busy = True
-        if code == OK or skips:
+        if code == OK or (skips and step < len(plan)):
             self._failures = 0
             if step < len(plan):
                 self._step = step + 1
@@ -217,14 +228,15 @@ class Control:
             return value if what == VALUE else (1,) + value
         return (1,) if what in (START, GUARD_ON) else (0,)
 
-    def _split(self, w):
-        """WSet as two words: + is generation there, and rounding is towards zero."""
+    def _raw(self, w):
+        """WSet of that: + is generation there, and rounding is towards zero."""
         num, den = self.inverter.scales.factor(704, "WSet", 0)
-        raw = abs(w) * den // num
-        if raw > _INT32:
-            raw = _INT32
-        if w > 0:
-            raw = -raw
+        raw = min(abs(w) * den // num, _INT32)
+        return -raw if w > 0 else raw
+
+    def _split(self, w):
+        """WSet as two words."""
+        raw = self._raw(w)
         self._high, self._low = (raw >> 16) & 0xFFFF, raw & 0xFFFF
 
     # --- checking -------------------------------------------------------------------------
@@ -238,8 +250,7 @@ class Control:
         good = (
             rtu.unsigned16(22) == 1  # WSetEna
             and rtu.unsigned16(23) == 1  # WSetMod
-            and rtu.unsigned16(24) == self._high
-            and rtu.unsigned16(25) == self._low
+            and self._holds(signed32(rtu.frame, rtu.data() + 48, rtu.data() + 50))  # WSet
             and rtu.unsigned16(52) in (guard, 0xFFFF)  # AntiIslEna
         )
         if self.mode != im.MODE_STOP:
@@ -252,6 +263,18 @@ class Control:
         else:
             self.inverter.right("704")
         self._check_mode()
+
+    def _holds(self, held):
+        """Whether WSet is as written, or less of it: a device that cuts it down to a limit of its
+        own does so again, however often it is told."""
+        raw = self._high << 16 | self._low
+        raw -= (raw & 0x80000000) << 1
+        if held == raw:
+            return self.inverter.right("704.WSet")
+        if not (0 < held < raw or raw < held < 0):
+            return False
+        self.inverter.wrong("704.WSet", "{} of {} held, a limit of the device's own", held, raw)
+        return True
 
     def _check_mode(self):
         """A device that stopped by itself is asked again after two checks."""

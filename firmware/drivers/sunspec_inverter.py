@@ -23,7 +23,7 @@ from firmware.bus.line import HEARTBEAT, OK, POLL, SETPOINT, SPARE, Device, Job
 from firmware.bus.pdu import READ_HOLDING
 from firmware.bus.registers import INVALID, scaled
 from firmware.bus.rtu import EXCEPTION
-from firmware.drivers.sunspec_control import CHECKED, Control
+from firmware.drivers.sunspec_control import CHECKED, WRITE_MS, Control
 from firmware.drivers.sunspec_models import (
     FOUND,
     NOT_INT16,
@@ -70,10 +70,12 @@ class Inverter(Device):
     """Writes live DEVICE_* of the row `device`, and NODE_* of the node whose instrument it is.
 
     base: register of the SunS marker, tried before the standard ones. Sends the row's SETPOINT
-    and SETPOINT_MODE.
+    and SETPOINT_MODE; write_ms: one that only grows is written no oftener.
     """
 
-    def __init__(self, image, line, device, address, base=40_000, name="inverter"):
+    def __init__(
+        self, image, line, device, address, base=40_000, name="inverter", write_ms=WRITE_MS
+    ):
         Device.__init__(self, name, address, _TIMEOUT_MS)
         self.image = image
         self.device = device
@@ -94,7 +96,7 @@ class Inverter(Device):
         self._stored = False  # a storage is connected
         self._ma = [0] * im.LEGS  # of its own legs; a leg's reading is written as a whole
         self._w = [0] * im.LEGS
-        self.control = Control(image, device, self)
+        self.control = Control(image, device, self, write_ms)
         self._discovery = Job(self, POLL, 20, self._discover)
         self._setpoint = Job(self, SETPOINT, 1, self.control.write)
         self.jobs.append(self._discovery)

@@ -207,6 +207,15 @@ def test_a_good_configuration_fills_the_site() -> None:
         (MAY | {"devices.1.discharge_w": 0}, "devices[1].relieves", "discharge_w is 0"),
         (MAY | UNMEASURED, "devices[1].relieves", "no circuit above it is measured"),
         ({"devices.0.relieves": True}, "devices[0].relieves", "is no option of a point"),
+        ({"devices.0.write_ms": 500}, "devices[0].write_ms", "is no option of a point"),
+        ({"devices.1.timeout_ms": 20}, "devices[1].timeout_ms", "whole number from 50 to 2000 ms"),
+        ({"devices.1.timeout_ms": 0.5}, "devices[1].timeout_ms", "whole number"),
+        ({"devices.1.pause_ms": 1001}, "devices[1].pause_ms", "from 0 to 1000 ms"),
+        ({"devices.1.write_ms": 10_001}, "devices[1].write_ms", "from 0 to 10000 ms"),
+        ({"devices.1.dead_band_w": -1}, "devices[1].dead_band_w", "from 0 to 1000 W"),
+        ({"meters.0.timeout_ms": 2001}, "meters[0].timeout_ms", "from 50 to 2000 ms"),
+        ({"meters.0.pause_ms": -1}, "meters[0].pause_ms", "from 0 to 1000 ms"),
+        ({"meters.0.gap_registers": 51}, "meters[0].gap_registers", "from 0 to 50"),
         (GATEWAY | {"devices.0.max_a": None}, "devices[0].max_a", "is missing"),
         (GATEWAY | {"devices.0.behind": "battery"}, "devices[0].behind", "car or both"),
     ],
@@ -307,6 +316,10 @@ def test_a_kind_sets_what_is_not_said() -> None:
         ("devices.1.behind", "both", im.DEVICE_BEHIND + 1, im.BEHIND_CAR | im.BEHIND_BATTERY),
         ("devices.1.may_discharge", False, im.DEVICE_MAY_DISCHARGE + 1, 0),
         ("devices.1.relieves", True, im.DEVICE_RELIEVES + 1, 1),
+        ("devices.1.dead_band_w", 0, im.DEVICE_DEAD_BAND_W + 1, 0),
+        ("devices.1.dead_band_w", 40, im.DEVICE_DEAD_BAND_W + 1, 40),
+        ("devices.1.charge_w", 500, im.DEVICE_DEAD_BAND_W + 1, 25),  # by what it delivers
+        ("devices.1.discharge_w", 20_000, im.DEVICE_DEAD_BAND_W + 1, 100),
         ("devices.1.stop_ms", 300, im.DEVICE_STOP_MS + 1, 300),
         ("devices.1.shift_hz", 1.5, im.DEVICE_SHIFT_MHZ + 1, 1_500),
         ("devices.1.synchronises", True, im.DEVICE_SYNCHRONISES + 1, 1),
@@ -339,6 +352,15 @@ def test_each_meter_and_device_keeps_its_own_line_and_address() -> None:
     assert [row["address"] for row in loaded["meters"]] == [1, 7]
     assert image.site[im.NODE_INSTRUMENT + 3] == im.INSTRUMENT_METER
     assert loaded["devices"][1]["line"] == "rs485" and loaded["devices"][1]["base"] == 40_000
+
+
+def test_a_pace_that_is_not_said_voids_no_record() -> None:
+    """What is said enters the hash of a proof, what is as by default does not."""
+    usual = load({})[0].wiring
+    as_usual = {"devices.1.write_ms": 500, "meters.0.gap_registers": 10}
+    assert usual and load(as_usual)[0].wiring == usual
+    for said in ("devices.1.pause_ms", "devices.1.dead_band_w", "meters.0.timeout_ms"):
+        assert load({said: 60})[0].wiring != usual
 
 
 def test_a_line_needs_a_transceiver_of_the_board() -> None:

@@ -19,6 +19,9 @@ _WAIT_MOST_MS = const(300_000)
 _WELL_MS = const(600_000)
 _RAMP_MS = const(10_000)  # zero to rating, at least; and at least five responses
 _LONGEST_STEP_MS = const(1_000)  # keeps W * ms below 2**30
+_WHILE_MS = const(400)  # less than what rests to the witness, so that a ramp stays one step
+_AFTER_LESS_MS = const(2_000)
+_SETTLE_MS = const(10_000)  # more by less than the dead band, wanted for so long, is told too
 _BRIEF_MS = const(2_000)  # a want of current that is over by then was a reading's, or a start's
 
 
@@ -32,7 +35,13 @@ def ramp(now, target, step):
 
 
 class Setpoint:
-    """SETPOINT of a device that takes a power, from its grant: zero as far as it may."""
+    """SETPOINT of a device that takes a power, from its grant: zero as far as it may.
+
+    What jitters is not told each time: some devices keep a setpoint in a memory that wears out.
+    Less is told at once, always; more is the least that was wanted for a whole while, which what
+    jitters does not reach. Proof, relief and an island wait for nothing, nor does a site of
+    coordinated backfeed.
+    """
 
     def __init__(self, image, device):
         site = image.site
@@ -42,6 +51,13 @@ class Setpoint:
         self._discharge_w = site[im.DEVICE_DISCHARGE_W + device]
         ramp_ms = 5 * site[im.DEVICE_RESPONSE_MS + device]
         self._ramp_ms = ramp_ms if ramp_ms > _RAMP_MS else _RAMP_MS
+        self._dead_w = 0 if site[im.COORDINATED] else site[im.DEVICE_DEAD_BAND_W + device]
+        self._wanted_w = 0
+        self._told_ms = im.AGE_MAX_MS  # since SETPOINT changed
+        self._while_ms = _WHILE_MS  # more must be wanted for so long
+        self._way = 1  # in which more is wanted: 1 drawing, -1 delivering
+        self._more_ms = self._settle_ms = 0  # for so long: in this while, in all
+        self._more = self._settle = 0  # the least of each, in W of that way
 
     def step(self, dt_ms):
         commands, device = self._commands, self._device
@@ -53,9 +69,58 @@ class Setpoint:
         rating_w = self._charge_w if target_w > 0 else self._discharge_w
         dt_ms = dt_ms if dt_ms < _LONGEST_STEP_MS else _LONGEST_STEP_MS
         step_w = rating_w * dt_ms // self._ramp_ms
-        commands[im.SETPOINT + device] = ramp(
-            commands[im.SETPOINT + device], target_w, step_w if step_w else 1
-        )
+        told_w = commands[im.SETPOINT + device]
+        may_wait = self._may_wait()
+        wanted_w = ramp(self._wanted_w if may_wait else told_w, target_w, step_w if step_w else 1)
+        self._wanted_w = wanted_w
+        self._told_ms = grown(self._told_ms, dt_ms)
+        if may_wait:
+            wanted_w = self._paced(told_w, wanted_w, dt_ms)
+        else:
+            self._more_ms = self._settle_ms = 0
+        if wanted_w != told_w:
+            self._told_ms = 0
+            commands[im.SETPOINT + device] = wanted_w
+
+    def _may_wait(self):
+        """Only what the owner's goal wants, beside the grid."""
+        if self._dead_w == 0:
+            return False
+        commands = self._commands
+        goal = commands[im.CLAIM_REASON + im.MARKET * im.DEVICES + self._device] == im.REASON_GOAL
+        return goal and commands[im.ISLAND_STATE] == im.ISLAND_GRID
+
+    def _paced(self, told_w, wanted_w, dt_ms):
+        """What to tell it now, W."""
+        way = -1 if told_w < 0 or (told_w == 0 and wanted_w < 0) else 1
+        told, wanted = way * told_w, way * wanted_w
+        if wanted <= told or way != self._way:
+            self._way = way
+            self._more_ms = self._settle_ms = 0
+        if wanted <= told:
+            if wanted < told:
+                self._while_ms = _AFTER_LESS_MS
+                if self._told_ms < _WHILE_MS:  # again: so much less that the next needs no write
+                    wanted -= self._dead_w
+            return way * wanted if wanted > 0 else 0
+        if self._more_ms == 0 or wanted < self._more:
+            self._more = wanted
+        if self._settle_ms == 0 or wanted < self._settle:
+            self._settle = wanted
+        self._more_ms += dt_ms
+        self._settle_ms += dt_ms
+        if self._more_ms < self._while_ms:
+            return told_w
+        self._more_ms = 0
+        if told == 0 or self._more > told + self._dead_w:
+            told = self._more
+        elif self._settle_ms >= _SETTLE_MS:
+            told = self._settle
+        else:
+            return told_w
+        self._settle_ms = 0
+        self._while_ms = _WHILE_MS
+        return way * told
 
 
 class Offer:

@@ -32,6 +32,7 @@ SITE = (
     ("INVERTER_DISCHARGE_W", 1_000_000),
     ("ENTER_DELAY_MS", 2_000),
     ("DEVICE_RELIEVES[1]", 1),
+    ("DEVICE_DEAD_BAND_W[1]", 1_000),
     ("ISLAND_CAPABLE", 1),
     ("ISLAND_AUTO", 1),
 )
