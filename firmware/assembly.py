@@ -147,7 +147,7 @@ class Parts:
 
     def by_hand(self, name, payload):
         """A command of whoever stands before the box: the owner's."""
-        return self.commands.handle(name, payload, (OWNER,))
+        return self.commands.handle(name, payload, OWNER)
 
     def _extras(self):
         """Further sections of the published state."""

@@ -262,7 +262,7 @@ class Http:
             return _error(400, "body", problem, 'an object like {"command": "goal", …}')
         if not isinstance(body, dict) or not isinstance(body.get("command"), str):
             return _error(400, "command", "is missing", 'an object like {"command": "goal", …}')
-        answer = self.commands.handle(body["command"], body, (OWNER,))
+        answer = self.commands.handle(body["command"], body, OWNER)
         return _json(answer, 200 if answer["ok"] else 400)
 
     def _authorise(self, request):

@@ -15,11 +15,13 @@ from binascii import crc32, hexlify
 from firmware.base.clock import sleep_ms
 from firmware.net.link import Link
 from firmware.net.packets import Packets
+from firmware.people.asked import OPERATOR, OWNER
 from firmware.people.names import plain
 
 TOPICS = (
     # below mqtt.prefix, {} is the device's or point's name; retained, quality of service; what
-    # each carries: tools/docs/people.py
+    # each carries: tools/docs/people.py; what is asked on them: by the owner, but where a topic
+    # begins with another role
     ("online", True, 0),
     ("state", True, 0),
     ("device/{}/state", True, 0),
@@ -30,6 +32,8 @@ TOPICS = (
     ("set/+", False, 1),
     ("device/+/set/+", False, 1),
     ("point/+/set/+", False, 1),
+    ("operator/set/+", False, 1),
+    ("operator/device/+/set/+", False, 1),
 )
 _ONLINE, _STATE, _DEVICE_STATE, _LIMITS, _POINT_STATE, _EVENT, _ANSWER = TOPICS[:7]
 _SETS = TOPICS[7:]
@@ -176,6 +180,7 @@ class Mqtt:
         if answer[3]:
             known = answer[3] < len(_REFUSALS)
             raise ValueError(_REFUSALS[answer[3]] if known else "refused: {}".format(answer[3]))
+        packets.pid = 0  # so that a subscription's number is its row's
         await self._publish(link, _ONLINE, b"1")
         for row in _SETS:
             await link.send(packets.build(packets.subscribe, self._topic(row), row[2]))
@@ -316,7 +321,9 @@ class Mqtt:
             number = body[0] << 8 | body[1]
             self._answers = [answer for answer in self._answers if answer[0] != number]
         elif kind == 9 and body[2:] == b"\x80":
-            raise ValueError("refused the subscription to " + self._topic(_SETS[0]).decode())
+            row = (body[0] << 8 | body[1]) - 1
+            topic = self._topic(_SETS[row]).decode() if 0 <= row < len(_SETS) else "a topic"
+            raise ValueError("refused the subscription to " + topic)
 
     def _on_message(self, topic, payload):
         """A command: carried out only if there is room for its answer."""
@@ -333,8 +340,12 @@ class Mqtt:
                 self._answers.append([0, b""])
             self._answers[-1] = [0, json.dumps(answer).encode()]
             return
+        role = OWNER
         try:
-            *way, _, name = topic[len(self.prefix) + 1 :].decode().split("/")
+            way = topic[len(self.prefix) + 1 :].decode().split("/")
+            if way[0] == OPERATOR:
+                role = way.pop(0)
+            *way, _, name = way
         except (UnicodeError, ValueError):
             way, name = (), "?"
         of = None
@@ -345,5 +356,5 @@ class Mqtt:
             answer["error"] = "a retained command would be repeated at every connection"
             answer["allowed"] = "retain false"
         else:
-            answer = self.commands.handle(name, payload, of=of)
+            answer = self.commands.handle(name, payload, role, of)
         self._answers.append([0, json.dumps(answer).encode()])

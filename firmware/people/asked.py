@@ -11,6 +11,8 @@ from firmware.people import leases
 from firmware.people.names import DEVICE, DEVICES, NODE, POINT
 
 MAX_PAYLOAD = 512  # bytes
+# Roles: page and console speak for the owner; on the broker a role is how topics begin (mqtt.py),
+# and its access list says whose it is.
 OWNER, OPERATOR = "owner", "operator"
 GOALS = ("hold", "charge", "solar", "self", "discharge")
 ISLAND_CHOICES = ("never", "auto", "now")
@@ -36,7 +38,7 @@ _LIMIT = (
     ("back_high", "int", "mA or W", 0, _WIDEST, None),
 )
 
-# command: name, who, fields; what each is for: tools/docs/people.py
+# command: name, the role whose right it is, fields; what each is for: tools/docs/people.py
 TABLE = (
     ("goal", OWNER, (("goal", GOALS, "", 0, 0, REQUIRED),)),
     (

@@ -10,8 +10,6 @@ from firmware import image as im
 from firmware.people import leases
 from firmware.people.asked import (
     ISLAND_CHOICES,
-    OPERATOR,
-    OWNER,
     Refused,
     check,
     find,
@@ -50,9 +48,10 @@ class Commands:
         self._lowest_reserve = image.requests[im.RESERVE_PERMILLE]
         self._lowest_outage_reserve = image.requests[im.OUTAGE_RESERVE_PERMILLE]
 
-    def handle(self, name, payload, roles=(OWNER, OPERATOR), of=None):
+    def handle(self, name, payload, role, of=None):
         """Carry out the command `name` with its payload (bytes, or a dict); return the answer.
 
+        role: who says it, for whoever answers for that: a token, a broker's access list.
         of: a field that came another way, as (name, value): in a topic.
 
         Answer: {"command", "id", "ok": true, "text"}, or with "ok" false {"field", "error",
@@ -64,7 +63,7 @@ class Commands:
             arguments = payload if isinstance(payload, dict) else parse(row, payload)
             if "id" in arguments:
                 answer["id"] = self._identifier(arguments["id"])
-            if row[1] not in roles:
+            if row[1] != role:
                 raise Refused("command", "{} is not yours to give".format(name), "the " + row[1])
             if of is not None:
                 if arguments.get(of[0], of[1]) != of[1]:

@@ -56,19 +56,21 @@ class Broker:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def _command(self) -> list[str]:
         mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
         if mosquitto:
             config = self._folder / "mosquitto.conf"
             config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
-            command = [mosquitto, "-c", str(config)]
-        else:
-            config = self._folder / "amqtt.yaml"
-            config.write_text(
-                f"listeners:\n  default:\n    type: tcp\n    bind: 127.0.0.1:{self.port}\n"
-                "auth:\n  allow-anonymous: true\n"
-            )
-            command = [str(Path(sys.executable).parent / "amqtt"), "-c", str(config)]
+            return [mosquitto, "-c", str(config)]
+        config = self._folder / "amqtt.yaml"
+        config.write_text(
+            f"listeners:\n  default:\n    type: tcp\n    bind: 127.0.0.1:{self.port}\n"
+            "auth:\n  allow-anonymous: true\n"
+        )
+        return [str(Path(sys.executable).parent / "amqtt"), "-c", str(config)]
+
+    def start(self) -> None:
+        command = self._command()
         log = (self._folder / "broker.log").open("ab")
         self._process = subprocess.Popen(command, stdout=log, stderr=log)
         while True:

@@ -1,6 +1,7 @@
 # islet tests: a small house for what people read and the links carry. Runs on the device too.
 # GPL-3.0-or-later
 from firmware import image as im
+from firmware.people.asked import OWNER, TABLE
 from firmware.people.names import Names
 
 NODES = ("service", "wallbox", "battery")
@@ -63,6 +64,11 @@ def claim(image, source, device, low, high, reason, node=-1, leg=-1, value=0):
     commands[im.CLAIM_REASON + at] = commands[im.CLAIM_LOW_REASON + at] = reason
     commands[im.CLAIM_NODE + at], commands[im.CLAIM_LEG + at] = node, leg
     commands[im.CLAIM_VALUE + at] = value
+
+
+def whose(name):
+    """The role whose right a command is; of what is none, the owner."""
+    return next((row[1] for row in TABLE if row[0] == name), OWNER)
 
 
 def names_of(image, rows=(0, 1)):

@@ -238,7 +238,7 @@ def test_the_owners_commands_and_no_others(
     policy = Policy(image, {"owner." + key: value for key, value in owner.items()})
     commands = Commands(image, policy, names_of(image))
     made = console(chip, image)
-    made.obey(lambda name, payload: commands.handle(name, payload, (OWNER,)))
+    made.obey(lambda name, payload: commands.handle(name, payload, OWNER))
     lines = [
         b"islet acknowledge", b"islet goal self", b"islet authorise true", b"islet island never",
         b'islet operator {"device": "evse", "release": true}', b"islet nonsense", b"islet ",

@@ -17,7 +17,7 @@ from firmware.net import link as link_module
 from firmware.net import mqtt as mqtt_module
 from firmware.net.mqtt import Mqtt
 from firmware.people import leases
-from firmware.people.asked import TABLE
+from firmware.people.asked import OPERATOR, OWNER, TABLE
 from firmware.people.names import Names
 from tests_host.net.conftest import Broker
 from tests_host.net.mqtt_kit import PREFIX, ended, link
@@ -36,7 +36,7 @@ def test_a_topic_says_of_what_a_command_is(site: im.Image) -> None:
     assert answered(mqtt, "device/inverter/set/target_w", "-700")["ok"]
     assert [said[1:3] for said in policy.said] == [(0, 8_000), (1, -700)]
     limit = '{"high": 0, "until_released": true}'
-    answer = answered(mqtt, "device/inverter/set/operator", limit)
+    answer = answered(mqtt, "operator/device/inverter/set/operator", limit)
     assert answer["text"] == "The operator's limit on inverter holds until released."
     assert answered(mqtt, "point/evse/set/authorise", "true")["ok"]
     assert site.requests[im.POINT_AUTHORISED] == 1
@@ -50,9 +50,29 @@ def test_a_topic_says_of_what_a_command_is(site: im.Image) -> None:
         ("elsewhere/evse/set/goal", '{"gaol": 1}', "gaol"),
         ("a/b/c/set/goal", '{"gaol": 1}', "gaol"),
         ("set", "solar", "command"),
+        ("operator", "solar", "command"),
+        ("operator/set", "solar", "command"),
+        ("operator/operator/set/operator", limit, "device"),
     ):
         answer = answered(mqtt, topic, payload)
         assert (answer["ok"], answer["field"]) == (False, field), (topic, answer)
+
+
+def test_a_topics_beginning_is_a_role_and_a_command_is_one_roles_right(site: im.Image) -> None:
+    """The same table as the page's and the console's."""
+    mqtt = link(site, 1)
+    for name, who, _ in TABLE:
+        for role, below in ((OWNER, ""), (OPERATOR, "operator/")):
+            for topic in ("set/", "device/inverter/set/", "point/evse/set/"):
+                answer = answered(mqtt, below + topic + name, '{"gaol": 1}')
+                assert ("not yours" in answer["error"]) == (role != who), (role, topic, name)
+                assert answer["field"] == ("gaol" if role == who else "command")
+    before = bytes(site.requests)
+    for topic in ("set/operator", "device/evse/set/operator"):
+        answer = answered(mqtt, topic, '{"device": "evse", "high": 0, "until_released": true}')
+        assert (answer["field"], answer["allowed"]) == ("command", "the operator")
+    assert not answered(mqtt, "operator/set/acknowledge", "")["ok"]
+    assert bytes(site.requests) == before
 
 
 def test_names_that_no_topic_tells_apart(site: im.Image) -> None:
@@ -116,10 +136,10 @@ def test_home_assistant_is_told_of_each_device(site: im.Image) -> None:
     assert (charge["min"], charge["max"], charge["unit_of_measurement"]) == (6_000, 16_000, "mA")
     commands = link(site, 1).commands
     for ma in range(charge["min"], charge["max"] + 1, charge["step"]):
-        assert commands.handle("charge_ma", str(ma).encode())["ok"]
+        assert commands.handle("charge_ma", str(ma).encode(), OWNER)["ok"]
     stop = next(e for e in entities.values() if e["unique_id"].endswith("_inverter_limit"))
     for payload, stands in ((stop["payload_on"], [0]), (stop["payload_off"], [])):
-        assert commands.handle("limit", {"device": "inverter", **json.loads(payload)})["ok"]
+        assert commands.handle("limit", {"device": "inverter", **json.loads(payload)}, OWNER)["ok"]
         assert leases.stops(site, 1) == stands
     target = next(e for e in entities.values() if e["unique_id"].endswith("_target_w"))
     assert (target["min"], target["max"]) == (-5_000, 5_000)
@@ -145,7 +165,7 @@ def test_its_values_and_orders_are_there(site: im.Image) -> None:
             said[entity["unique_id"][16:]] = template(entity["value_template"], values)
         if "command_topic" in entity:
             *_, name = entity["command_topic"].split("/")
-            assert name in [row[0] for row in TABLE]
+            assert (name, OWNER) in [row[:2] for row in TABLE]
     assert said == {
         "_why": "The car: Circuit service (L2) has 1.0 A left.",
         "_grid_w": "1600",

@@ -13,6 +13,7 @@ from typing import Any
 
 from firmware import image as im
 from firmware.people import alerts, leases
+from firmware.people.asked import OWNER
 from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.names import Names
@@ -142,9 +143,11 @@ ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
 def commands(image: im.Image, names: Names, rows: list[int], points: list[int]) -> Any:
     policy = Policy(names)
     made = Commands(image, policy, names)
-    answers = [made.handle(name, dict(body)) for name, body in ASKED]
-    wrong = made.handle("charge_ma", {"charge_ma": 0, "device": "carport"}, of=("device", "roof"))
-    right = made.handle("charge_ma", b"8000", of=("device", "carport"))
+    answers = [made.handle(name, dict(body), OWNER) for name, body in ASKED]
+    wrong = made.handle(
+        "charge_ma", {"charge_ma": 0, "device": "carport"}, OWNER, ("device", "roof")
+    )
+    right = made.handle("charge_ma", b"8000", OWNER, ("device", "carport"))
     authorised = [image.requests[im.POINT_AUTHORISED + point] for point in points]
     owner = im.ISSUER_NAMES.index("owner")
     held = [len([s for s in leases.standing(image, owner, row) if s]) for row in rows]

@@ -73,7 +73,7 @@ class World:
         command, role = ("limit", OWNER) if issuer == "owner" else ("operator", OPERATOR)
         if command == "operator":
             said["issuer"] = issuer
-        answer = self.commands.handle(command, json.dumps(said).encode(), (role,))
+        answer = self.commands.handle(command, json.dumps(said).encode(), role)
         moved = target in NODES and any(
             self._holds((issuer, node)) for node in NODES if node != target
         )

@@ -14,7 +14,7 @@ from firmware.people.asked import OWNER, TABLE
 from firmware.people.commands import Commands
 from tests_host.conftest import ROOT, RunDevice
 from tests_host.net.conftest import PolicyDouble
-from tests_host.net.small_site import make_site, names_of
+from tests_host.net.small_site import make_site, names_of, whose
 
 EVSE, INVERTER = 0, 1
 HOSTILE = json.loads((ROOT / "tests_host/net/hostile.json").read_text())
@@ -31,13 +31,13 @@ def commands(site: im.Image, policy: PolicyDouble) -> Commands:
 
 
 def ok(commands: Commands, name: str, payload: str) -> str:
-    answer = commands.handle(name, payload.encode())
+    answer = commands.handle(name, payload.encode(), whose(name))
     assert answer["ok"], answer
     return answer["text"]
 
 
 def refused(commands: Commands, name: str, payload: str) -> tuple[str, str]:
-    answer = commands.handle(name, payload.encode())
+    answer = commands.handle(name, payload.encode(), whose(name))
     assert not answer["ok"] and answer["error"], answer
     return answer["field"], answer["allowed"]
 
@@ -120,11 +120,11 @@ def test_what_a_site_cannot_do_is_said(site: im.Image, commands: Commands) -> No
 
 def test_a_missing_device_is_named(site: im.Image, commands: Commands) -> None:
     site.site[im.DEVICE_NODE + INVERTER] = -1
-    answer = commands.handle("target_w", b"100")
+    answer = commands.handle("target_w", b"100", OWNER)
     assert answer["error"] == "this site has nothing that can do that"
-    answer = commands.handle("target_w", b'{"target_w": 100, "device": "inverter"}')
+    answer = commands.handle("target_w", b'{"target_w": 100, "device": "inverter"}', OWNER)
     assert (answer["field"], answer["allowed"]) == ("device", "one of evse")
-    answer = commands.handle("target_w", b'{"target_w": 100, "device": "evse"}')
+    answer = commands.handle("target_w", b'{"target_w": 100, "device": "evse"}', OWNER)
     assert (answer["field"], answer["allowed"]) == ("device", "nothing: this site has none")
 
 
@@ -161,7 +161,7 @@ def test_operator(site: im.Image, commands: Commands) -> None:
     # the owner may neither give nor lift it
     seq = site.requests[im.LEASE_SEQ]
     payload = b'{"device": "inverter", "release": true}'
-    answer = commands.handle("operator", payload, (OWNER,))
+    answer = commands.handle("operator", payload, OWNER)
     assert answer["error"] == "operator is not yours to give"
     assert site.requests[im.LEASE_SEQ] == seq
 
@@ -172,7 +172,7 @@ def test_inv_8_a_limit_is_its_issuers(site: im.Image, commands: Commands) -> Non
     ok(commands, "limit", '{"device": "evse", "high": 9000, "ttl_s": 60}')
     ok(commands, "limit", '{"device": "evse", "release": true}')
     for name, issuer in (("limit", {}), ("operator", {"issuer": "ocpp"})):
-        answer = commands.handle(name, {"device": "evse", "release": True, **issuer})
+        answer = commands.handle(name, {"device": "evse", "release": True, **issuer}, whose(name))
         assert answer["field"] == "release" and answer["allowed"].endswith(": operator")
     assert held(site, "operator", EVSE) == [(-2_000_000, 0, leases.RELEASED)]
     payload = '{"device": "evse", "high": 1, "ttl_s": 9, "issuer": "owner"}'
@@ -232,8 +232,8 @@ def test_people(site: im.Image, commands: Commands) -> None:
 def test_the_answer_carries_the_id(commands: Commands) -> None:
     for identity in (7, "abc"):
         payload = json.dumps({"goal": "self", "id": identity}).encode()
-        assert commands.handle("goal", payload)["id"] == identity
-    answer = commands.handle("goal", b'{"goal": "loud", "id": "x"}')
+        assert commands.handle("goal", payload, OWNER)["id"] == identity
+    answer = commands.handle("goal", b'{"goal": "loud", "id": "x"}', OWNER)
     assert answer["id"] == "x" and answer["field"] == "goal"
     assert answer["allowed"] == "one of hold, charge, solar, self, discharge"
 
@@ -244,7 +244,7 @@ def test_hostile_payloads(name: str, payload: str, field: str) -> None:
     policy = PolicyDouble()
     before = bytes(image.requests)
     answer = Commands(image, policy, names_of(image)).handle(
-        name, payload.encode("utf-8", "surrogateescape")
+        name, payload.encode("utf-8", "surrogateescape"), whose(name)
     )
     assert not answer["ok"]
     assert answer["field"] == field
@@ -257,7 +257,7 @@ def test_hostile_payloads(name: str, payload: str, field: str) -> None:
 @settings(max_examples=300)
 def test_any_bytes_get_an_answer(name: str, payload: bytes) -> None:
     image = make_site()
-    answer = Commands(image, PolicyDouble(), names_of(image)).handle(name, payload)
+    answer = Commands(image, PolicyDouble(), names_of(image)).handle(name, payload, whose(name))
     json.dumps(answer)
     assert answer["ok"] or answer["field"]
 
@@ -278,7 +278,7 @@ FIELD_NAMES = sorted({field[0] for row in TABLE for field in row[2]} | {"id", "c
 def test_any_object_gets_an_answer_and_requests_stay_in_range(name: str, value: dict) -> None:
     image = make_site()
     answer = Commands(image, PolicyDouble(), names_of(image)).handle(
-        name, json.dumps(value).encode()
+        name, json.dumps(value).encode(), whose(name)
     )
     assert answer["ok"] or answer["field"]
     for _, index, count, _, low, high, _, _ in im.REQUESTS.rows:

@@ -49,7 +49,8 @@ class Person:
             self.answers.put(payload)
 
     def send(self, name: str, payload: bytes) -> None:
-        self._client.publish(f"{self.prefix}/set/{name}", payload, qos=1)
+        role = "operator/" if name == "operator" else ""
+        self._client.publish(f"{self.prefix}/{role}set/{name}", payload, qos=1)
 
     def command(self, name: str, payload: bytes | dict[str, Any]) -> Any:
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()

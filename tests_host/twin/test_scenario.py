@@ -317,3 +317,20 @@ def test_schema_and_documentation_are_those_of_the_code() -> None:
     assert json.loads(scenario.SCHEMA.read_text()) == json.loads(json.dumps(scenario.schema()))
     readme = (scenario.HERE / "README.md").read_text()
     assert document.fill(readme) == readme
+
+
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        ("a/b/set/operator", "a/b/operator/set/operator"),
+        ("a/b/device/car/set/operator", "a/b/operator/device/car/set/operator"),
+        ("a/b/operator/set/operator", "a/b/operator/set/operator"),
+        ("a/b/operator/set/goal", "a/b/operator/set/goal"),
+        ("a/b/set/goal", "a/b/set/goal"),
+        ("a/b/set/nonsense", "a/b/set/nonsense"),
+        ("elsewhere/set/operator", "elsewhere/set/operator"),
+        ("operator", "operator"),
+    ],
+)
+def test_a_command_is_said_by_whoever_has_the_right_to_it(topic: str, said: str) -> None:
+    assert scene.in_its_role(topic, "a/b") == said

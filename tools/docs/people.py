@@ -116,9 +116,11 @@ TOPICS = {
     "point/{}/state": "a point of the board: pilot and contactor",
     "event": "each event; the newest 32 survive a lost broker",
     "answer": "to each command",
-    "set/+": "to us: a command by its name, never retained",
-    "device/+/set/+": "to us: a command about this device",
-    "point/+/set/+": "to us: a command about this point",
+    "set/+": "to us, the owner's: a command by its name, never retained",
+    "device/+/set/+": "to us, the owner's: a command about this device",
+    "point/+/set/+": "to us, the owner's: a command about this point",
+    "operator/set/+": "to us, the operator's: a command by its name, never retained",
+    "operator/device/+/set/+": "to us, the operator's: a command about this device",
 }
 # what a path gives
 PATHS = {

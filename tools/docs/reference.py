@@ -39,9 +39,12 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     yield "Goals", "`owner.goal`, and the command `goal`.", people.goals()
     yield (
         "Commands",
-        "By MQTT (`prefix/set/NAME`, answered on `prefix/answer`), by HTTP "
+        "Each is one role's right, however it is said. The owner says it by MQTT "
+        "(`prefix/set/NAME`), by HTTP "
         '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`), and '
-        "the owner's on the board's console (`islet NAME PAYLOAD`).",
+        "on the board's console (`islet NAME PAYLOAD`); the operator by MQTT alone "
+        "(`prefix/operator/set/NAME`). Both are answered on `prefix/answer`. Whose a role is says "
+        "the broker's access list ([configuration.md](configuration.md#who-may-say-what)).",
         people.commands(),
     )
     yield (

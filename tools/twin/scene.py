@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from firmware.people import asked
 from tools.flash.site import loaded
 from tools.twin import chips, records, run, scenario
 from tools.twin.buses.devices import sdm630
@@ -278,6 +279,8 @@ class Stage:
 
     def _publish(self, t_us: int, topic: str, payload: Any) -> None:
         data = payload if isinstance(payload, str) else json.dumps(payload)
+        mqtt = self._site.get("mqtt")
+        topic = in_its_role(topic, mqtt.get("prefix", "islet") if isinstance(mqtt, dict) else "")
         if self._broker is not None:
             self._broker.publish(t_us, topic, data.encode())
         elif self._real_broker is not None:
@@ -301,6 +304,17 @@ def build(context: run.Context, story: scenario.Scenario) -> run.Scene:
         stage.close()
         raise
     return stage.scene()
+
+
+def in_its_role(topic: str, prefix: str) -> str:
+    """Where a scenario's command is said by whoever has the right to it: PREFIX/set/operator by
+    the operator. A topic that names a role, or no command that is known, stays."""
+    way, _, command = topic.rpartition("/set/")
+    role = next((row[1] for row in asked.TABLE if row[0] == command), asked.OWNER)
+    if role == asked.OWNER or not way.startswith(prefix):
+        return topic
+    below = way[len(prefix) :]
+    return topic if below.startswith(f"/{role}") else f"{prefix}/{role}{below}/set/{command}"
 
 
 def _places(house: HouseSpec) -> list[Place]:

@@ -3,7 +3,7 @@
 import json
 
 from firmware.people.commands import Commands
-from tests_host.net.small_site import make_site, names_of
+from tests_host.net.small_site import make_site, names_of, whose
 
 
 class Policy:
@@ -26,7 +26,7 @@ for name, payload, _ in rows:
     data = payload.encode()
     if data[:1] == b"\xed":  # stands for bytes that are no UTF-8
         data = b"\xff\xfe"
-    answer = commands.handle(name, data)
+    answer = commands.handle(name, data, whose(name))
     assert not answer["ok"], answer
     json.dumps(answer)
     print(answer["field"], answer["error"])
