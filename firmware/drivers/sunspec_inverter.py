@@ -30,6 +30,7 @@ from firmware.drivers.sunspec_models import (
     NOT_UINT16,
     REFUSED,
     SET_FACTOR,
+    WALKING,
     Scales,
     Walk,
     later,
@@ -166,6 +167,8 @@ class Inverter(Device):
         """One read of the discovery: first the models, then their scale factors."""
         part = self.scales or self.walk
         found = await part.step()
+        if found == WALKING and self.walk.overdue(part):
+            found = REFUSED
         if found == REFUSED:
             self.right("discovery")
             self.wrong("discovery", "{}", part.error)

@@ -7,10 +7,12 @@
 #
 # Devices are sloppy where it does not matter, and so is this: a chain may end without its end
 # model once all that is needed was found (in an exception, zeros, or silence), a model may be
-# longer than its file, a device may be busy. What is needed and cannot be used is refused by name.
+# longer than its file, a device may be busy. What is needed and cannot be used is refused by name,
+# and so is a device that answers and never lets it come to an end.
 
+from firmware.base.clock import ticks_diff, ticks_ms
 from firmware.bus.pdu import ACKNOWLEDGE, BUSY, READ_HOLDING
-from firmware.bus.rtu import EXCEPTION, OK, TIMEOUT
+from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK
 
 BASES = (40_000, 0, 50_000)
 END = 0xFFFF
@@ -32,7 +34,10 @@ MODELS = (
     (713, 7),
     (715, 7),
 )
-_QUIET = 2  # time-outs behind the last model needed: nothing follows
+_QUIET = 2  # reads in vain behind the last model needed: nothing follows
+# A whole discovery, from the first answer on: 40 reads of a device that takes 1.5 s for each and
+# needs a pause of 1 s fit in.
+_WHOLE_MS = 120_000
 
 WALKING, FOUND, REFUSED = 0, 1, 2
 
@@ -67,7 +72,27 @@ class Walk:
         self._base = 0  # index into bases
         self._at = -1  # register of the next model's id; -1: marker not found yet
         self._count = 0
-        self._quiet = 0  # time-outs in a row
+        self._quiet = 0  # reads in vain, in a row
+        self._since_ms = -1  # ticks of the first answer; -1: nobody is there
+
+    def overdue(self, part):
+        """Whether it, or the `part` behind it, goes on for too long; that has the error then."""
+        now = ticks_ms()
+        if self._since_ms < 0:
+            self._since_ms = -1 if self.peer.silences else now
+        if self._since_ms < 0 or ticks_diff(now, self._since_ms) < _WHOLE_MS:
+            return False
+        text = "not over after {} s, register {}: {}"
+        code = self.peer.code
+        said = (
+            "exception {}".format(self.peer.exception) if code == EXCEPTION else CODE_NAMES[code]
+        )
+        part.error = text.format(_WHOLE_MS // 1000, part.place(), said)
+        return True
+
+    def place(self):
+        """The register that is asked for."""
+        return self.bases[self._base] if self._at < 0 else self._at
 
     async def step(self):
         """Make one read; WALKING, FOUND or REFUSED."""
@@ -90,7 +115,7 @@ class Walk:
     async def _model(self):
         rtu = self.rtu
         code = await rtu.read(self.peer, READ_HOLDING, self._at, 2)
-        self._quiet = self._quiet + 1 if code == TIMEOUT else 0
+        self._quiet = self._quiet + 1 if code != OK else 0
         whole = self._missing() < 0
         if code == EXCEPTION and not later(self.peer, code):
             if whole:
@@ -148,6 +173,11 @@ class Scales:
         self.error = ""
         self._values = [0] * len(self.ROWS)
         self._next = 0
+
+    def place(self):
+        """The register that is asked for."""
+        _, model, offset, _, _ = self.ROWS[self._next]
+        return self.models[model] + offset
 
     async def step(self):
         """Read the next factor; WALKING, FOUND or REFUSED."""
