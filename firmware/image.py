@@ -111,7 +111,6 @@ ISSUER_NAMES = (
     "manager",
 )
 ISSUER_OPERATOR = const(0)
-ISSUER_OWNER = const(1)
 ISSUERS_KEPT = const(0xFB)  # bits: their leases outlive a reset; a contact is read again
 
 # why a claim is what it is; the sentences are in people/words.py

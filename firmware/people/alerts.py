@@ -168,37 +168,33 @@ _SILENT = (
     "{} has not answered for {}.",
     "Check its power, its wires and its address. Until it answers the worst is assumed.",
 )
-KINDS = ("fault", "trip", "silent")  # of rows, by the field with their name
 
 
 def silent(names, readings, up_s):
     """What is configured and does not speak, likewise with "silent"."""
-    site, found = names.site, []
+    site, rows = names.site, []
     for node in range(site[im.NODE_COUNT]):
         if site[im.NODE_INSTRUMENT + node] not in (im.INSTRUMENT_NONE, im.INSTRUMENT_DEVICE):
-            age_ms = heard_ms(readings[im.NODE_AGE_MS + node], up_s)
-            _note_silent(found, "The measurement of circuit {}", names.node(node), age_ms)
+            rows.append(("The measurement of circuit {}", names.node(node), im.NODE_AGE_MS + node))
     for device in names.devices():
         what = "{}"
         if site[im.DEVICE_KIND + device] == im.KIND_POINT:  # its own transformers'
             if site[im.NODE_INSTRUMENT + site[im.DEVICE_NODE + device]] == im.INSTRUMENT_POINT:
                 continue
             what = "The charging current of {}"
-        age_ms = heard_ms(readings[im.DEVICE_AGE_MS + device], up_s)
-        _note_silent(found, what, names.device(device), age_ms)
+        rows.append((what, names.device(device), im.DEVICE_AGE_MS + device))
+    found = []
+    for what, of, at in rows:
+        age_ms = heard_ms(readings[at], up_s)
+        if age_ms > _SILENT_MS:
+            text = _SILENT[0].format(what.format(of), words.amount(age_ms, "ms"))
+            found.append({"silent": of, "of": None, "text": text, "way_out": _SILENT[1]})
     return found
 
 
 def heard_ms(age_ms, up_s):
     """How long nothing has been heard: since the start at most."""
     return age_ms if age_ms < im.AGE_MAX_MS else up_s * 1000
-
-
-def _note_silent(found, what, name, age_ms):
-    if age_ms > _SILENT_MS:
-        what = what.format(name)
-        text = _SILENT[0].format(what, words.amount(age_ms, "ms"))
-        found.append({"silent": name, "of": None, "text": text, "way_out": _SILENT[1]})
 
 
 def same(row):

@@ -120,13 +120,16 @@ class Commands:
         """By hand, for a while. Nothing, without a time, is a stop, and that stands until it is
         let go: by whoever released the owner's limits, or asks for something again."""
         image, name = self.image, self.names.subject(device)
+        issuer = im.ISSUER_NAMES.index(OWNER)
         if ttl_s is None and not value:
-            leases.give(image, im.ISSUER_OWNER, device, 0, 0, None)
+            leases.give(image, issuer, device, 0, 0, None)
             return "{} is stopped until it is let go on, or told another value.".format(name)
         ttl_s = _WISH_S if ttl_s is None else ttl_s
         self.policy.set_wish(device, value, ttl_s * 1000)
         text = text.format(name, value, ttl_s)
-        if value and leases.let_go(image, device):
+        stops = leases.stops(image, device) if value else ()
+        if stops:
+            leases.release(image, issuer, device, stops)
             text += " Its stop is over."
         return text
 

@@ -11,11 +11,6 @@ KEPT = 32
 AGAIN = ("bond",)  # faults told again every hour that they stand (safety.md 6)
 AGAIN_S = 3600
 
-
-def _kind(row):
-    return next(kind for kind in alerts.KINDS if kind in row)
-
-
 # what, field of commands; of each point, and of the site
 OF_POINT = (
     ("pilot", im.POINT_PILOT_STATE),
@@ -97,13 +92,7 @@ class Events:
                 self._tell(rows[key])
         for key, row in before.items():
             if key not in rows:
-                kind = _kind(row)
-                text = (
-                    row[kind] + " answers again."
-                    if kind == "silent"
-                    else "Cleared: " + row["text"]
-                )
-                self.add(kind, text, name=row[kind], of=row["of"], on=False)
+                self._tell(row, False)
         again = [rows[key] for key in rows if key[0] in AGAIN]
         self._again_s = self._again_s + seconds if again else 0
         if self._again_s >= AGAIN_S:
@@ -111,10 +100,15 @@ class Events:
             for row in again:
                 self._tell(row)
 
-    def _tell(self, row):
-        kind = _kind(row)
-        more = {"name": row[kind], "of": row["of"], "on": True, "way_out": row["way_out"]}
-        self.add(kind, row["text"], **more)
+    def _tell(self, row, on=True):
+        kind = "fault" if "fault" in row else "trip" if "trip" in row else "silent"
+        text = row["text"]
+        more = {"name": row[kind], "of": row["of"], "on": on}
+        if on:
+            more["way_out"] = row["way_out"]
+        else:
+            text = row[kind] + " answers again." if kind == "silent" else "Cleared: " + text
+        self.add(kind, text, **more)
 
     def after(self, number):
         """(missed, texts): the events newer than `number`, and how many of them are forgotten."""

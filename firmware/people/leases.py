@@ -7,10 +7,12 @@
 # where there are too many, two become one that is as strict as either, as long as the later.
 
 from firmware import image as im
+from firmware.base.viper import const
 from firmware.people.names import takes_offer
 
 WIDEST = 2_000_000  # an end left open
 RELEASED = im.AGE_MAX_MS  # until released
+_OWNER = const(1)  # row of ISSUERS
 NODE = -1  # of what is leased: not a device but the issuer's node
 
 # Who may speak for each issuer, in the order in which one of two equal limits is named.
@@ -69,12 +71,15 @@ def fall_back(image, issuer, leased, low, high):
     _changed(requests)
 
 
-def release(image, issuer, leased):
-    """All that the issuer said of it."""
+def release(image, issuer, leased, steps=None):
+    """All that the issuer said of it, or these steps alone."""
     requests = image.requests
     row = _row(issuer, leased)
-    for i in range(im.LEASE_STEPS):
+    for i in range(im.LEASE_STEPS) if steps is None else steps:
         _put(requests, row + i, (0, 0, 0))
+    if steps is not None:
+        _changed(requests)
+        return
     requests[im.LEASE_BACK_LOW + _at(issuer, leased)] = -WIDEST
     requests[im.LEASE_BACK_HIGH + _at(issuer, leased)] = WIDEST
     if leased == NODE:
@@ -87,19 +92,9 @@ def stops(image, device):
     offers = takes_offer(image.site, device)
     return [
         i
-        for i, step in enumerate(standing(image, im.ISSUER_OWNER, device))
+        for i, step in enumerate(standing(image, _OWNER, device))
         if step and step[2] == RELEASED and step[1] == 0 and (offers or step[0] == 0)
     ]
-
-
-def let_go(image, device):
-    """The owner's stops of a device, and nothing else of his; whether there was one."""
-    found = stops(image, device)
-    for i in found:
-        _put(image.requests, _row(im.ISSUER_OWNER, device) + i, (0, 0, 0))
-    if found:
-        _changed(image.requests)
-    return bool(found)
 
 
 def standing(image, issuer, leased):

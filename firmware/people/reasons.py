@@ -83,11 +83,12 @@ class Reasons:
             value = self.site[im.EXPORT_LIMIT_W]  # a claim has what of it is left to the device
         elif source == im.PANEL:
             after = commands[im.DEVICE_AFTER + device]
-            if not takes_offer(self.site, device) and self._loose(at, which):
-                end = im.CLAIM_HIGH if which == im.CLAIM_REASON else im.CLAIM_LOW
-                text = words.loose_text(code, commands[end + at])
-                if text:
-                    return text
+            low_w, high_w = commands[im.CLAIM_LOW + at], commands[im.CLAIM_HIGH + at]
+            high = which == im.CLAIM_REASON
+            if not takes_offer(self.site, device) and (high_w + low_w > 0) == high:
+                for reason, text in words.LOOSE:
+                    if reason == code:
+                        return text.format(words.amount(high_w if high else -low_w, "W"))
         elif code in (im.REASON_METER_STALE, im.REASON_DEVICE_SILENT):
             node = self.site[im.DEVICE_NODE + device]
             value = alerts.heard_ms(value, commands[im.UP_S])
@@ -98,11 +99,6 @@ class Reasons:
             value,
             self.names.device(after) if after >= 0 else None,
         )
-
-    def _loose(self, at, which):
-        """This end of a claim leaves more than the other one, whose place and value it has."""
-        room_w = self.commands[im.CLAIM_HIGH + at] + self.commands[im.CLAIM_LOW + at]
-        return room_w > 0 if which == im.CLAIM_REASON else room_w <= 0
 
     def _wish(self, device, reason):
         """What the policy says of its own wish; None where that is not what is claimed."""

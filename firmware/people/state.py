@@ -44,8 +44,14 @@ POWER_CHANGES = (
 )
 
 
-def _of_device(changes, device):
-    return tuple([(first + device * count, count, step) for first, count, step in changes])
+def _fold(total, changes, buffer, device):
+    """Rows of changes into a signature; of a device's own, or -1."""
+    for first, count, step in changes:
+        if device >= 0:
+            first += device * count
+        for i in range(first, first + count):
+            total = (total * 31 + buffer[i] // step) & 0xFFFFF
+    return total
 
 
 class State:
@@ -87,11 +93,6 @@ class State:
         self.commands = array("i", image.commands)
         self.trips = im.TRIPS.new()
         self.reasons = Reasons(names, self.readings, self.commands, self.trips, errors)
-        self.command_changes, self.reading_changes = COMMAND_CHANGES, READING_CHANGES
-        for device in names.devices():
-            changes = OFFER_CHANGES if takes_offer(image.site, device) else POWER_CHANGES
-            self.command_changes += _of_device(changes[0], device)
-            self.reading_changes += _of_device(changes[1], device)
 
     # --- taking and writing ---------------------------------------------------------------
 
@@ -149,14 +150,13 @@ class State:
 
     def signature(self):
         """An integer that changes when something worth telling has changed; reads the image."""
-        total = self.image.trips[im.TRIPPED]
-        for changes, buffer in (
-            (self.command_changes, self.image.commands),
-            (self.reading_changes, self.image.readings),
-        ):
-            for first, count, step in changes:
-                for i in range(first, first + count):
-                    total = (total * 31 + buffer[i] // step) & 0xFFFFF
+        image = self.image
+        total = _fold(image.trips[im.TRIPPED], COMMAND_CHANGES, image.commands, -1)
+        total = _fold(total, READING_CHANGES, image.readings, -1)
+        for device in self.names.devices():
+            changes = OFFER_CHANGES if takes_offer(image.site, device) else POWER_CHANGES
+            total = _fold(total, changes[0], image.commands, device)
+            total = _fold(total, changes[1], image.readings, device)
         for why in self.requests[im.MARKET_WHY : im.MARKET_WHY + im.DEVICES]:
             total = (total * 31 + why) & 0xFFFFF
         return total

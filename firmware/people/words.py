@@ -323,14 +323,6 @@ LOOSE = (
 )
 
 
-def loose_text(code, bound_w):
-    """The sentence of the looser end of a claim; None where it needs no place and no value."""
-    for reason, text in LOOSE:
-        if reason == code:
-            return text.format(amount(abs(bound_w), "W"))
-    return None
-
-
 # what another device may have taken before
 _ROOM = (im.REASON_BREAKER, im.REASON_BUSBAR, im.REASON_EXPORT, im.REASON_STATIC_BACKFEED)
 

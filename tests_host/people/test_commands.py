@@ -87,7 +87,7 @@ def test_nothing_without_a_time_is_a_stop(
         site.commands[im.UP_S] += 90_000  # a day
         assert leases.stops(site, device)
         let_go()
-        assert not leases.holds(site, im.ISSUER_OWNER, device)
+        assert not leases.holds(site, im.ISSUER_NAMES.index("owner"), device)
     assert ok(commands, name, again).endswith(" s.")  # nothing to let go
 
 

@@ -173,8 +173,7 @@ class Asked:
         if isinstance(so, tuple):
             which = max(0, min(said.value, len(so) - 1))
             said, so = said._replace(name=f"{said.name} {which}"), so[which]
-        loose = words.loose_text(code, said.bound)
-        if loose == said.text:
+        if any(said.text.startswith(text.split("{}")[0]) for _, text in words.LOOSE):
             return said._replace(name=f"{said.name} loose"), True
         return self._ask(so, said)
 
