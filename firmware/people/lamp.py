@@ -21,54 +21,17 @@ _PRESSED_MS = const(1_000)  # for so long at least, so that a knock is nothing
 _STUCK_MS = const(10_000)  # for so long, and it is a broken button
 
 
-def _weld(lamp):
-    return lamp.image.commands[im.FAULTS] & im.FAULT_WELD
-
-
-def _starts(lamp):
-    return lamp.image.commands[im.ISLAND_NOTE] == im.NOTE_STARTS
-
-
-def _configuration(lamp):
-    return lamp.errors
-
-
-def _tripped(lamp):
-    return lamp.image.trips[im.TRIPPED]
-
-
-def _point(lamp):
-    return lamp.image.commands[im.FAULTS] & _POINT
-
-
-def _fault(lamp):
-    return lamp.image.commands[im.FAULTS]
-
-
-def _off_the_grid(lamp):
-    state = lamp.image.commands[im.ISLAND_STATE]
-    return state != im.ISLAND_GRID and state != im.ISLAND_SENSING
-
-
-def _charging(lamp):
-    return lamp.image.trips[im.OUTPUTS] & im.OUT_CONTACTORS
-
-
-def _always(_lamp):
-    return True
-
-
 PATTERNS = (
-    # holds, pattern; what each means: tools/docs/vehicle.py
-    (_weld, "#.#.#.#.#.#."),
-    (_starts, "###.###.###."),
-    (_configuration, "#####....."),
-    (_tripped, "##.........."),
-    (_point, "##..##.........."),
-    (_fault, "##..##..##.........."),
-    (_off_the_grid, "#########."),
-    (_charging, "##########"),
-    (_always, "#..................."),
+    # what holds, pattern; what each means: tools/docs/vehicle.py
+    ("weld", "#.#.#.#.#.#."),
+    ("an island starts", "###.###.###."),
+    ("configuration", "#####....."),
+    ("tripped", "##.........."),
+    ("a fault of a point", "##..##.........."),
+    ("a fault", "##..##..##.........."),
+    ("off the grid", "#########."),
+    ("charging", "##########"),
+    ("always", "#..................."),
 )
 
 
@@ -92,15 +55,32 @@ class Lamp:
         self._ms = 0
         if self._at >= len(self._pattern):
             self._at = 0
-            for holds, pattern in PATTERNS:
-                if holds(self):
-                    self._pattern = pattern
-                    break
+            self._pattern = PATTERNS[self._holds()][1]
         lit = self._pattern[self._at] == "#"
         self._at += 1
         if lit != self._lit:
             self._lit = lit
             self._light(1 if lit else 0)
+
+    def _holds(self):
+        """The first row of PATTERNS that does."""
+        commands, trips = self.image.commands, self.image.trips
+        faults, state = commands[im.FAULTS], commands[im.ISLAND_STATE]
+        rows = (
+            faults & im.FAULT_WELD,
+            commands[im.ISLAND_NOTE] == im.NOTE_STARTS,
+            self.errors,
+            trips[im.TRIPPED],
+            faults & _POINT,
+            faults,
+            state != im.ISLAND_GRID and state != im.ISLAND_SENSING,
+            trips[im.OUTPUTS] & im.OUT_CONTACTORS,
+            True,
+        )
+        at = 0
+        while not rows[at]:
+            at += 1
+        return at
 
 
 def idle(image):
