@@ -10,9 +10,10 @@ from typing import Any
 
 from firmware import image as im
 from firmware.people import alerts as words_alerts
-from firmware.people import words
+from firmware.people import rows, words
 from firmware.people.names import takes_offer
 from firmware.people.reasons import Reasons
+from firmware.people.state import State
 from firmware.policy.takers import WHY_NAMES
 from tests_host.people.truth import alerts, reasons, states
 from tests_host.people.truth.world import Said, World
@@ -23,7 +24,7 @@ from tools.twin.view.events import reason_names
 
 EVERY_US = 500_000
 LATE_US = 1_500_000  # so long a sentence may lag behind the house: debounce, contacts, readings
-NEAR_A, NEAR_PERCENT = 1.5, 3.0
+NEAR_A, NEAR_V, NEAR_W, NEAR_PERCENT = 1.5, 6.0, 300, 3.0
 NAMES = {code: name.upper() for code, name in reason_names().items()}
 OPTION = re.compile(r"\b[a-z]+(?:\.|_)[a-z]+(?:_[a-z]+)*\b|\{|\}|None|True|False")
 
@@ -40,6 +41,7 @@ class Asked:
         self.examples: dict[str, str] = {}
         self._since: dict[tuple[str, str], int] = {}
         self._reasons: Reasons | None = None
+        self._state: State | None = None
         self._own = own_pilots(judge.case.told.site)
         self._gone = False  # what is published is of a life that is over
 
@@ -78,6 +80,7 @@ class Asked:
         if self._reasons is None:
             names = names_of(self.world.site, mine.site)
             self._reasons = Reasons(names, mine.readings, mine.commands, mine.trips, ())
+            self._state = State(mine, "asked", names)
         self._reasons.hear(mine.requests)
         wrong: set[tuple[str, str]] = set()
         for said, so in self.sentences():
@@ -178,18 +181,40 @@ class Asked:
         return self._ask(so, said)
 
     def _figures(self) -> Iterator[tuple[Said, bool]]:
-        """What is published as a number is one of the house's of the last seconds."""
-        w, names = self.world, self._names
-        readings, site = w.image.readings, w.image.site
-        if readings[im.NODE_AGE_MS] <= 2_000 and not w.instruments_planted():
-            for leg in range(site[im.LEG_COUNT]):
-                key, ma = f"main_l{leg + 1}_a", readings[im.NODE_MA + leg]
-                so = w.near(ma / 1000, lambda t, k=key: t[k], NEAR_A)
-                yield Said("amperes of the service", key, text=f"{ma} mA"), so
+        """What is published as a number is one of the house's of the last seconds, and what nobody
+        hears any more is null."""
+        w, names, state = self.world, self._names, self._state
+        assert state is not None
+        state.take()
+        for leg, ma in enumerate(rows.node(state, 0)["ma"] or ()):
+            key = f"main_l{leg + 1}_a"
+            so = w.near(ma / 1000, lambda t, k=key: t[k], NEAR_A) or w.instruments_planted()
+            yield Said("amperes of the service", key, text=f"{ma} mA"), so
+        for side, section in (("grid", state._grid()), ("house", state._house())):
+            for leg, mv in enumerate(section["mv"] or ()):
+                key = f"{side}_l{leg + 1}_v"
+                so = w.near(mv / 1000, lambda t, k=key: t[k], NEAR_V) or w.planted("sensors.")
+                yield Said(f"volts of the {side}", key, text=f"{mv} mV"), so
         for device in names.devices():
-            soc, name = readings[im.DEVICE_SOC_PERMILLE + device], names.device(device)
-            fresh = readings[im.DEVICE_SOC_AGE_MS + device] <= 120_000
-            key = f"{name}.soc_percent"
-            if soc >= 0 and fresh and key in w.truth and not w.planted(f"{name}.soc"):
-                so = w.near(soc / 10, lambda t, k=key: t[k], NEAR_PERCENT)
-                yield Said("charge", name, text=f"{soc} permille"), so
+            yield from self._figures_of(names.device(device), rows.device(state, device))
+
+    def _figures_of(self, name: str, shown: dict[str, Any]) -> Iterator[tuple[Said, bool]]:
+        w = self.world
+        if f"{name}.w" not in w.truth:
+            return
+        odd = w.planted(f"{name}.", f"bus.{name}", "sensors.evse", *w.cars_of(name))
+        percent = shown.get("soc_permille")
+        if percent is not None and f"{name}.soc_percent" in w.truth:
+            so = w.near(percent / 10, lambda t: t[f"{name}.soc_percent"], NEAR_PERCENT)
+            yield Said("charge", name, text=f"{percent} permille"), so or odd
+        if shown["w"] is not None:
+            near_w = NEAR_W + abs(shown["w"]) // 20
+            so = w.near(shown["w"], lambda t: t[f"{name}.w"], near_w)
+            yield Said("watts of a device", name, text=f"{shown['w']} W"), so or odd
+        if shown["plugged"] is not None and w.cars_of(name):
+            so = w.car(name, "plugged", shown["plugged"])
+            yield Said("plugged", name, text=str(shown["plugged"]).lower()), so or odd
+        if shown.get("mode") is not None:
+            mode = "off" if shown["mode"] == "stop" else str(shown["mode"])
+            so = w.lately(lambda t: t[f"{name}.mode"] == mode)
+            yield Said("mode", name, text=mode), so or odd
