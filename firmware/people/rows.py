@@ -95,18 +95,23 @@ def device(state, device):
 
 
 def _watts(state, device, ma):
-    """What it draws; of a point its current at nominal voltage, and nothing while it is open:
-    what its clamps show then is noise, unless it is much."""
+    """What it draws; of a point its current at the grid's voltage, or the nominal one, and nothing
+    while it is open: what its clamps show then is noise, unless it is much."""
     if ma is None:
         return None
     site = state.image.site
     if site[im.DEVICE_KIND + device] != im.KIND_POINT:
         return state.readings[im.DEVICE_W + device]
-    drawn_ma = sum(ma.values())
+    drawn_ma, readings = sum(ma.values()), state.readings
     contactor = state.commands[im.POINT_CONTACTOR_STATE + site[im.DEVICE_CONTACTOR + device]]
     if contactor == im.CONTACTOR_OPEN and drawn_ma < _NOISE_MA:
         return 0
-    return drawn_ma * (site[im.NOMINAL_MV] // 100) // 10_000
+    mv = [site[im.NOMINAL_MV]] * im.LEGS
+    if readings[im.GRID_AGE_MS] <= STALE_MS:
+        mv = readings[im.GRID_MV : im.GRID_MV + im.LEGS]
+    first = im.DEVICE_MA + device * im.LEGS
+    legs = legs_of(site, device)
+    return sum([readings[first + k] * (mv[leg] // 100) // 10_000 for k, leg in legs])
 
 
 def _plugged(state, device, heard):

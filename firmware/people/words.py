@@ -101,7 +101,7 @@ REASONS = (
             "The grid is not measured, so nobody would see its protective conductor lost.",
         ),
     ),
-    ("ms", "The measurement of {where} is back; it must stay for {value} more."),
+    ("ms", "The measurement of {where} must be good for {value} more."),
     ("", "Your own limit holds it."),
     ("", "A contact at the box limits it."),
     ("", "What is shared out on this site leaves it no more."),

@@ -273,7 +273,7 @@ REASONS: dict[str, Row] = {
     "UNPROVED": None,  # of islet's own last step
     "REST": _moved,
     "PEN": (_pen, _unmeasured_grid),
-    "METER_BACK": _no_reading,
+    "METER_BACK": None,  # what is still to come
     "OWNER": _leased("owner"),
     "CONTACT": None,
     "SITE": _leased("site"),
