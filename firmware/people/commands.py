@@ -120,7 +120,7 @@ class Commands:
         """By hand, for a while. Nothing, without a time, is a stop, and that stands until it is
         let go: by whoever released the owner's limits, or asks for something again."""
         image, name = self.image, self.names.subject(device)
-        issuer = im.ISSUER_NAMES.index(OWNER)
+        issuer = im.ISSUER_NAMES.index("owner")
         if ttl_s is None and not value:
             leases.give(image, issuer, device, 0, 0, None)
             return "{} is stopped until it is let go on, or told another value.".format(name)

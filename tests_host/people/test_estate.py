@@ -62,7 +62,7 @@ def test_what_is_published(estate: Any) -> None:
     assert [d["kind"] for d in state["devices"].values()] == [
         "converter", "point", "converter", "source",
     ]  # fmt: skip
-    assert carport["ma"] == {"L2": 10_900, "L3": 11_000} and carport["w"] == 5_037
+    assert carport["ma"] == {"L2": 10_900, "L3": 11_000} and carport["w"] == 5_071
     assert battery["ma"] == {"L2": -3_900} and battery["setpoint_w"] == -900
     assert (gateway["point"], gateway["status"], gateway["after"]) == ("drive", "C", "carport")
     assert carport["status"] == "C" and battery["status"] is None and roof["w"] == -4_100
