@@ -104,7 +104,6 @@ class Meter(Device):
         self._slow = 0  # renewals in a row that came too late
         self.polls = 0
         self._blocks = blocks_of(self.profile.rows, gap)
-        self._fields = [field_of(row) for row in self.profile.rows]
         self._gap = gap
         self._next = 0  # block to read next
         self._begun_ms = 0  # ticks when this poll's first request was sent
@@ -168,15 +167,21 @@ class Meter(Device):
         for i in block.rows:
             row = self.profile.rows[i]
             value = value_of(row, rtu.frame, rtu.data() + 2 * (row[REGISTER] - block.first))
-            field = self._fields[i]
             if value == INVALID:
-                good = self.wrong(field, "not a number")
+                good = self.wrong(field_of(row), "not a number")
             elif not row[LOW] <= value <= row[HIGH]:
-                unit = QUANTITIES[row[QUANTITY]][1]
-                good = self.wrong(field, "{} {}, allowed {}…{}", value, unit, row[LOW], row[HIGH])
+                good = self.wrong(
+                    field_of(row),
+                    "{} {}, allowed {}…{}",
+                    value,
+                    QUANTITIES[row[QUANTITY]][1],
+                    row[LOW],
+                    row[HIGH],
+                )
             else:
-                self.right(field)
                 self.values[i] = value
+                if self.errors:  # a name for each row would lie on the heap for ever
+                    self.right(field_of(row))
         return good
 
     def _write(self):
