@@ -45,6 +45,7 @@ _PAUSE_LEAST_MS, _PAUSE_MOST_MS = 10, 1000
 _TIMEOUT_MOST_MS = 2000
 _MANY = 1_000_000_000
 _FRAME = 256  # longest frame of Modbus RTU
+_REQUEST = 24  # a read, a write of a few registers; a longer one makes room for itself
 _ROOM = _FRAME + 64  # a frame, and what may precede it
 
 
@@ -110,7 +111,7 @@ class Rtu:
         self._char_us = char_bits * 1_000_000 // baud + 1
         # 3.5 characters, at least 1.75 ms; one more because the clock counts whole milliseconds
         self._silence_ms = (max(self._char_us * 7 // 2, 1750) + 999) // 1000 + 1
-        self._request = bytearray(_FRAME)
+        self._request = bytearray(_REQUEST)
         self.frame = bytearray(_ROOM)
         self._view = memoryview(self.frame)
         self._count = 0  # bytes in _frame
@@ -213,8 +214,10 @@ class Rtu:
 
     def _send(self, address, request):
         """Write the frame; return its size."""
-        frame = self._request
         size = len(request) + 1
+        if size + 2 > len(self._request):
+            self._request = bytearray(_FRAME)
+        frame = self._request
         frame[0] = address
         frame[1:size] = request
         crc = pdu.crc16(frame, 0, size)

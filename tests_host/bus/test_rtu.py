@@ -53,6 +53,19 @@ def test_reads_and_writes_at_every_speed(baud: int) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("count", [7, 8, 16, 17, 30])
+def test_a_long_request_has_room(count: int) -> None:
+    async def main() -> None:
+        master, peer, _, _ = line()
+        values = tuple(range(1, count + 1))
+        assert await master.write(peer, 10, values) == OK
+        assert await master.read(peer, READ_HOLDING, 10, count) == OK
+        assert tuple(master.unsigned16(i) for i in range(count)) == values
+        assert peer.writes == 1
+
+    run(main)
+
+
 def test_ticks_wrap_unnoticed() -> None:
     async def main() -> None:
         master, peer, _, _ = line()
