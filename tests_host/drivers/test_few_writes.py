@@ -214,6 +214,20 @@ def test_a_device_that_cuts_its_setpoint_down_is_not_told_all_again(way: int) ->
     run(main)
 
 
+@pytest.mark.parametrize("held", [3001, 0, -100], ids=["more", "nothing", "the other way"])
+@pytest.mark.parametrize("way", [1, -1], ids=["in", "out"])
+def test_a_setpoint_that_another_hand_changes_is_written_again(way: int, held: int) -> None:
+    async def main() -> None:
+        house = Paced(steps((9, way * 3000)))
+        house.inverter.control.renew_ms = 60_000
+        await house.run(30)
+        house.sunspec.put(704, "WSet", -way * held)
+        await house.run(3)
+        assert house.sunspec.get(704, "WSet") == -way * 3000
+
+    run(main)
+
+
 def test_a_refused_stop_is_not_asked_for_without_end() -> None:
     async def main() -> int:
         house = Paced(steps((9, 0)))
