@@ -11,6 +11,7 @@
 # and so is a device that answers and never lets it come to an end.
 
 from firmware.base.clock import ticks_diff, ticks_ms
+from firmware.base.viper import const
 from firmware.bus.pdu import ACKNOWLEDGE, BUSY, READ_HOLDING
 from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK
 
@@ -34,10 +35,10 @@ MODELS = (
     (713, 7),
     (715, 7),
 )
-_QUIET = 2  # reads in vain behind the last model needed: nothing follows
+_QUIET = const(2)  # reads in vain behind the last model needed: nothing follows
 # A whole discovery, from the first answer on: 40 reads of a device that takes 1.5 s for each and
 # needs a pause of 1 s fit in.
-_WHOLE_MS = 120_000
+_WHOLE_MS = const(120_000)
 
 WALKING, FOUND, REFUSED = 0, 1, 2
 

@@ -10,23 +10,26 @@
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 
 import asyncio
+import json
 import sys
 
-from microdot import Microdot
+from microdot import Microdot, Response
 
 from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms, wait_for_ms
+from firmware.base.viper import const
 
-_MAX_REQUEST = 4096  # request line, headers and body
+_MAX_REQUEST = const(4096)  # request line, headers and body
 _REQUEST_MS = 10_000  # a whole head; and then a whole body
-_ANSWER_MS = 30_000  # a whole answer; of a stream one state
+_ANSWER_MS = const(30_000)  # a whole answer; of a stream one state
 _STALL_MS = 5_000  # one write
-_CLIENTS = 6
-_OTHERS = 8  # without a place: a socket each, and little else
+_CLIENTS = const(6)
+_OTHERS = const(8)  # without a place: a socket each, and little else
 _PATIENCE_MS = 2_000  # for a place
-_LEAVE_MS = 1_000  # for an answer to be read
-_TICK_MS = 50
-_RESET = 104  # an error microdot passes over in silence
-_LATE, _LARGE = 110, 27  # errors of a request, ETIMEDOUT and EFBIG
+_LEAVE_MS = const(1_000)  # for an answer to be read
+_TICK_MS = const(50)
+_RESET = const(104)  # an error microdot passes over in silence
+_LATE = const(110)  # errors of a request: ETIMEDOUT
+_LARGE = const(27)  # EFBIG
 _DEVICE = sys.implementation.name == "micropython"
 
 # whole answers, so that they take nothing of the heap
@@ -47,6 +50,33 @@ _TOO_LARGE = (
     b"Content-Type: application/json; charset=UTF-8\r\nContent-Length: 87\r\n\r\n"
     b'{"ok": false, "field": "request", "error": "it is too large", "allowed": "4 kB in all"}'
 )
+
+
+# literals all, so that they stay in a chip's flash
+_ERRORS = (
+    # status, of what, what is wrong, what may be said
+    (400, "request", "the request is not HTTP", "GET or POST with a few headers"),
+    (404, "request", "there is no such page", "/, /api/state, /api/limits, /api/image, /api/log, "
+     "/api/sessions, /api/events, /api/command"),
+    (405, "request", "this page does not take that method", "GET, and POST for /api/command"),
+    (413, "body", "the body is too large", "at most 1024 bytes"),
+    (500, "request", "something went wrong inside", "try again"),
+)  # fmt: skip
+
+
+def answered(text, status=200):
+    """JSON: as text, or in pieces."""
+    headers = {
+        "Content-Type": "application/json; charset=UTF-8",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(text, status, headers)
+
+
+def refused(status, field, error, allowed):
+    body = {"ok": False, "field": field, "error": error, "allowed": allowed}
+    return answered(json.dumps(body), status)
 
 
 class _Reader:
@@ -162,13 +192,35 @@ class _Writer:
 class Server(Microdot):
     """Microdot with bounds."""
 
-    def __init__(self):
+    def __init__(self, paths, pages):
         super().__init__()
+        self.paths = paths  # (method, path, name of the handler among the `pages`)
+        self.pages = pages
         self.clients = 0  # who have a place
         self.streams = 0
         self.dropped = 0
         self._others = 0
         self._queue = []  # of those who wait for a place
+
+    def find_route(self, req):
+        """The table is short: nothing is made of it and kept."""
+        req.url_args = {}
+        method = "GET" if req.method == "HEAD" else req.method
+        found = 404
+        for row in self.paths:
+            if row[1] == req.path:
+                if row[0] == method:
+                    return getattr(self.pages, row[2]), "", None
+                found = 405
+        return found, "", None
+
+    async def error_response(self, req, status_code, reason=None):
+        if status_code == 413:
+            await req.stream.skip(req.content_length)
+        for row in _ERRORS:
+            if row[0] == status_code:
+                break
+        return refused(*row)
 
     async def handle_request(self, reader, writer):
         reader, writer = _Reader(reader), _Writer(writer)

@@ -19,7 +19,8 @@ from microdot import microdot as _microdot
 
 from firmware.base import strict_json
 from firmware.base.clock import sleep_ms
-from firmware.net.clients import Server
+from firmware.base.viper import const
+from firmware.net.clients import Server, answered, refused
 from firmware.people.asked import OWNER
 from firmware.people.state import raw
 
@@ -35,40 +36,21 @@ PATHS = (
     ("POST", "/api/command", "_command"),
 )
 MAX_BODY = 1024
-_STREAMS = 3
-_TICK_MS = 250
-_STATE_MIN_MS = 1_000
+_STREAMS = const(3)
+_TICK_MS = const(250)
+_STATE_MIN_MS = const(1_000)
 _STATE_MAX_MS = 10_000
 
-_ERRORS = {
-    400: ("the request is not HTTP", "GET or POST with a few headers"),
-    404: ("there is no such page", ", ".join([row[1] for row in PATHS])),
-    405: ("this page does not take that method", "GET, and POST for /api/command"),
-    413: ("the body is too large", "at most {} bytes".format(MAX_BODY)),
-    500: ("something went wrong inside", "try again"),
-}
-_PAGE_HEADERS = {
-    "Content-Type": "text/html; charset=UTF-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
-}
-_JSON_HEADERS = {
-    "Content-Type": "application/json; charset=UTF-8",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-}
 
-
-def _error(status, field, error, allowed):
-    body = {"ok": False, "field": field, "error": error, "allowed": allowed}
-    return Response(json.dumps(body), status, dict(_JSON_HEADERS))
-
-
-def _json(value, status=200):
-    return Response(json.dumps(value), status, dict(_JSON_HEADERS))
+def _page_headers():
+    return {
+        "Content-Type": "text/html; charset=UTF-8",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+        "script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-cache",
+    }
 
 
 def _same(a, b):
@@ -152,11 +134,10 @@ class Http:
         self.commands = commands
         self.events = events
         self.ledger = ledger
-        self.app = Server()
+        self.app = Server(PATHS, self)
         Request.max_content_length = Request.max_body_length = MAX_BODY
         _microdot.print_exception = self._note
         self.failures = 0
-        self._routes()
 
     async def run(self):
         await self.app.start_server(host=self.host, port=self.port)
@@ -176,36 +157,19 @@ class Http:
         """microdot would print a traceback for each malformed request."""
         self.failures += 1
 
-    def _routes(self):
-        app = self.app
-        for method, path, handler in PATHS:
-            app.route(path, [method])(getattr(self, handler))
-        for status in _ERRORS:
-            app.errorhandler(status)(self._error_handler(status))
-
-    @staticmethod
-    def _error_handler(status):
-        async def handler(request):
-            if status == 413:
-                await request.stream.skip(request.content_length)
-            error, allowed = _ERRORS[status]
-            return _error(status, "body" if status == 413 else "request", error, allowed)
-
-        return handler
-
     async def _index(self, _):
         body, headers = _page()
-        headers.update(_PAGE_HEADERS)
+        headers.update(_page_headers())
         return Response(body, 200, headers)
 
     async def _state(self, _):
-        return Response(self.state.take().pieces(), 200, dict(_JSON_HEADERS))
+        return answered(self.state.take().pieces())
 
     async def _limits(self, _):
-        return Response(self.state.take().row_pieces("limits"), 200, dict(_JSON_HEADERS))
+        return answered(self.state.take().row_pieces("limits"))
 
     async def _image(self, _):
-        return Response(self._image_pieces(), 200, dict(_JSON_HEADERS))
+        return answered(self._image_pieces())
 
     def _image_pieces(self):
         section_lead = "{"
@@ -221,12 +185,12 @@ class Http:
 
     async def _log(self, _):
         if not self.events:
-            return _json([])
+            return answered("[]")
         _, texts = self.events.after(0)
-        return Response("[" + ",".join(texts) + "]", 200, dict(_JSON_HEADERS))
+        return answered("[" + ",".join(texts) + "]")
 
     async def _sessions(self, _):
-        return Response(self._session_pieces(), 200, dict(_JSON_HEADERS))
+        return answered(self._session_pieces())
 
     def _session_pieces(self):
         lead = "["
@@ -238,7 +202,7 @@ class Http:
     async def _stream(self, request):
         if self.app.streams >= _STREAMS:
             listen = "{} clients are listening".format(_STREAMS)
-            response = _error(503, "request", listen, "use /api/state")
+            response = refused(503, "request", listen, "use /api/state")
             response.headers["Retry-After"] = "60"
             return response
         writer = request.sock[1]
@@ -254,25 +218,25 @@ class Http:
         if refusal:
             return refusal
         if not self.commands:
-            return _error(503, "configuration", "it has errors, see /api/state", "mend it first")
+            return refused(503, "configuration", "it has errors, see /api/state", "mend it first")
         try:
             body = strict_json.loads(request.body)
         except ValueError as error:
             problem = "is not JSON, {}".format(error)
-            return _error(400, "body", problem, 'an object like {"command": "goal", …}')
+            return refused(400, "body", problem, 'an object like {"command": "goal", …}')
         if not isinstance(body, dict) or not isinstance(body.get("command"), str):
-            return _error(400, "command", "is missing", 'an object like {"command": "goal", …}')
+            return refused(400, "command", "is missing", 'an object like {"command": "goal", …}')
         answer = self.commands.handle(body["command"], body, OWNER)
-        return _json(answer, 200 if answer["ok"] else 400)
+        return answered(json.dumps(answer), 200 if answer["ok"] else 400)
 
     def _authorise(self, request):
         if not self.token:
-            return _error(
+            return refused(
                 403, "token", "no token is configured, so this page is read-only", "set http.token"
             )
         header = request.headers.get("Authorization", "")
         if header[:7].lower() != "bearer " or not _same(header[7:].strip(), self.token):
-            response = _error(
+            response = refused(
                 401, "Authorization", "the token is missing or wrong", "Bearer <http.token>"
             )
             response.headers["WWW-Authenticate"] = "Bearer"

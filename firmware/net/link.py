@@ -15,9 +15,10 @@ import sys
 
 from firmware import image as im
 from firmware.base.clock import ticks_add, ticks_diff, ticks_ms, wait_for_ms
+from firmware.base.viper import const
 
-_STALL_MS = 5_000  # a single write
-_TURN_MS = 10_000  # all that is said at once
+_STALL_MS = const(5_000)  # a single write
+_TURN_MS = const(10_000)  # all that is said at once
 _DEVICE = sys.implementation.name == "micropython"
 
 

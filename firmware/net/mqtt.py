@@ -13,6 +13,7 @@ import json
 from binascii import crc32, hexlify
 
 from firmware.base.clock import sleep_ms
+from firmware.base.viper import const
 from firmware.net.link import Link
 from firmware.net.packets import Packets
 from firmware.people.asked import OPERATOR, OWNER
@@ -44,19 +45,19 @@ _ROWS = (
     (_POINT_STATE, "points", "point"),
 )
 
-_TICK_MS = 200
+_TICK_MS = const(200)
 _DEADLINE_S = 5  # connecting
 _PING_MS = 10_000  # silence before we ask
 _SILENT_MS = 15_000  # silence before we give up
-_KEEPALIVE_S = 30  # the broker's view of the same
+_KEEPALIVE_S = const(30)  # the broker's view of the same
 _SETTLED_MS = 10_000  # a connection that lasted so long resets the back-off
 _BACKOFF_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000)
-_STATE_MIN_MS = 1_000
-_STATE_MAX_MS = 10_000
-_TOLD_MIN_MS = 10_000  # however often Home Assistant says that it is there
-_LARGEST = 1024  # bytes of a packet we keep; the rest is read and thrown away
-_ANSWERS = 16
-_PREFIX_MAX = 64  # umqtt's subscribe has one byte for the length
+_STATE_MIN_MS = const(1_000)
+_STATE_MAX_MS = const(10_000)
+_TOLD_MIN_MS = const(10_000)  # however often Home Assistant says that it is there
+_LARGEST = const(1024)  # bytes of a packet we keep; the rest is read and thrown away
+_ANSWERS = const(16)
+_PREFIX_MAX = const(64)  # umqtt's subscribe has one byte for the length
 
 _REFUSALS = (
     "",
@@ -66,7 +67,7 @@ _REFUSALS = (
     "bad user name or password",
     "not authorised",
 )
-_IDENTITY = 23  # letters and digits that every broker takes (MQTT 3.1.1, 3.1.3.1)
+_IDENTITY = const(23)  # letters and digits that every broker takes (MQTT 3.1.1, 3.1.3.1)
 
 
 def identity(prefix, chip):

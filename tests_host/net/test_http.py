@@ -14,6 +14,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from firmware import image as im
+from firmware.net import clients, http
 from firmware.net.http import Http
 from firmware.people.commands import Commands
 from firmware.people.events import Events
@@ -136,6 +137,13 @@ def test_errors_are_json(site: im.Image, method: str, path: str, status: int) ->
     response = ask(site, method, path)
     assert response.status_code == status
     assert response.json["ok"] is False and response.json["allowed"]
+    if status == 404:
+        assert response.json["allowed"] == ", ".join(row[1] for row in http.PATHS)
+
+
+def test_what_is_too_large_is_said_right() -> None:
+    (said,) = (row[3] for row in clients._ERRORS if row[0] == 413)
+    assert said == f"at most {http.MAX_BODY} bytes"
 
 
 def test_page(site: im.Image) -> None:
