@@ -129,6 +129,7 @@ class House:
             site[im.DEVICE_MAX_MA + row] = device.max_ma
             watts = device.max_ma * VOLTS // 1_000 * len(device.legs)
             site[im.DEVICE_CHARGE_W + row] = site[im.DEVICE_DISCHARGE_W + row] = watts
+            site[im.DEVICE_DEAD_BAND_W + row] = watts // 200 if watts > 2_000 else 10
         live = image.readings
         for i in image.ages:
             live[i] = 0
@@ -275,6 +276,8 @@ class House:
                         low, high = (0 if device.offers else wish), wish
                     slot = source * im.DEVICES + row
                     commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
+                    if source == im.MARKET:
+                        commands[im.CLAIM_REASON + slot] = im.REASON_GOAL
         self.panel.step(STEP_MS)
         self.panel.witness.narrow()
         for offer in self.offers:
