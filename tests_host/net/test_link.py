@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from firmware import image as im
 from firmware.net import link as link_module
+from firmware.net import mqtt as mqtt_module
 from firmware.net.link import Link
 from firmware.net.mqtt import identity
 from tests_host.net.conftest import Broker, Device
@@ -61,6 +65,20 @@ def test_two_boxes_do_not_throw_each_other_out(broker: Broker, chips: tuple[byte
             await ended(task)
 
     asyncio.run(go())
+
+
+def test_a_box_tells_its_chips_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(sys.modules)
+    machine = MagicMock(unique_id=lambda: CHIPS[2])
+    for name, module in (("machine", machine), ("micropython", MagicMock())):
+        monkeypatch.setitem(sys.modules, name, module)
+    assembly = importlib.import_module("firmware.assembly")
+    for name in set(sys.modules) - before - {"machine", "micropython"}:
+        del sys.modules[name]  # they know a machine that is none
+    given: list[Any] = []
+    monkeypatch.setattr(mqtt_module, "Mqtt", lambda *told: given.extend(told) or MagicMock())
+    assembly._add_broker(MagicMock(), {})
+    assert given[4] == CHIPS[2]
 
 
 # --- a broker given by its name -----------------------------------------------------------------
