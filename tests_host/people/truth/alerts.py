@@ -188,6 +188,6 @@ def well(w: World, s: Said) -> bool:
     truth = w.truth
     cut = truth["estop"] or truth["rcd"] or truth["overtemp"] or truth["service_switch"]
     faulty = any(truth[f"{c.name}.fault"] for c in w.case.converters)
-    dumb = any(w.silent(name, 14.0) for name in (*w.meters(), *w.rows))
+    dumb = any(w.silent(name, 11.5) for name in (*w.meters(), *w.rows))
     gone = not truth["grid_present"] or grid_bad(w, 0.8, 1.2)
     return not (cut or faulty or dumb or gone or truth["breaker_trips"])

@@ -24,6 +24,7 @@ from tools.twin.view.events import reason_names
 
 EVERY_US = 500_000
 LATE_US = 1_500_000  # so long a sentence may lag behind the house: debounce, contacts, readings
+NULL_S = 4.0  # so long after its last answer nothing of it is shown
 NEAR_A, NEAR_V, NEAR_W, NEAR_PERCENT = 1.5, 6.0, 300, 3.0
 NAMES = {code: name.upper() for code, name in reason_names().items()}
 OPTION = re.compile(r"\b[a-z]+(?:\.|_)[a-z]+(?:_[a-z]+)*\b|\{|\}|None|True|False")
@@ -186,10 +187,11 @@ class Asked:
         w, names, state = self.world, self._names, self._state
         assert state is not None
         state.take()
+        dumb = w.silent(w.instrument(names.node(0)), NULL_S)
         for leg, ma in enumerate(rows.node(state, 0)["ma"] or ()):
             key = f"main_l{leg + 1}_a"
             so = w.near(ma / 1000, lambda t, k=key: t[k], NEAR_A) or w.instruments_planted()
-            yield Said("amperes of the service", key, text=f"{ma} mA"), so
+            yield Said("amperes of the service", key, text=f"{ma} mA"), so and not dumb
         for side, section in (("grid", state._grid()), ("house", state._house())):
             for leg, mv in enumerate(section["mv"] or ()):
                 key = f"{side}_l{leg + 1}_v"
@@ -210,7 +212,8 @@ class Asked:
         if shown["w"] is not None:
             near_w = NEAR_W + abs(shown["w"]) // 20
             so = w.near(shown["w"], lambda t: t[f"{name}.w"], near_w)
-            yield Said("watts of a device", name, text=f"{shown['w']} W"), so or odd
+            so = (so or odd) and not w.silent(name, NULL_S)
+            yield Said("watts of a device", name, text=f"{shown['w']} W"), so
         if shown["plugged"] is not None and w.cars_of(name):
             so = w.car(name, "plugged", shown["plugged"])
             yield Said("plugged", name, text=str(shown["plugged"]).lower()), so or odd

@@ -17,6 +17,7 @@ Row = Predicate | None | tuple[Predicate | None, ...]
 NEAR_A = 2.5  # of a headroom: instruments, ages, and what a device itself moves meanwhile
 NEAR_W = 400.0
 LEAST_A = 6.0
+FLOW_S = 3.0  # what is left over is known so late at most
 
 
 def _rating(w: World, s: Said) -> bool:
@@ -299,12 +300,13 @@ def _least_w(w: World, s: Said) -> float:
 
 
 def _short(w: World, s: Said) -> bool:
-    return min(_left_w(w, truth) for _, truth in w.past) < _least_w(w, s) + NEAR_W
+    return min(_left_w(w, truth) for truth in w.since(FLOW_S)) < _least_w(w, s) + NEAR_W
 
 
 def _enough(w: World, s: Said) -> bool:
     stop_w = w.told.at("owner.sun_stop_w", 0) or 0
-    return max(_left_w(w, truth) for _, truth in w.past) > _least_w(w, s) - stop_w - NEAR_W
+    most_w = max(_left_w(w, truth) for truth in w.since(FLOW_S))
+    return most_w > _least_w(w, s) - stop_w - NEAR_W
 
 
 def _before(w: World, s: Said) -> bool:

@@ -81,6 +81,10 @@ class World:
         """At some moment of the last seconds."""
         return any(so(truth) for _, truth in self.past)
 
+    def since(self, seconds: float) -> list[Truth]:
+        """What has been in the last seconds."""
+        return [truth for t_s, truth in self.past if t_s >= self.t_s - seconds]
+
     def near(self, value: float, key: Callable[[Truth], float], by: float) -> bool:
         """A figure is one of the house's of the last seconds."""
         was = [key(truth) for _, truth in self.past]
