@@ -168,6 +168,7 @@ REASON_RELIEF = const(50)  # node and leg that its delivery keeps within their l
 REASON_COMMISSION = const(51)  # it has not shown yet that it obeys
 REASON_PROOF = const(52)  # it is being put to the proof, value is the power in W
 REASON_NO_RETURN = const(53)  # it does not come back to rest by itself, and nothing cuts it off
+REASON_NEUTRAL = const(54)  # node's neutral or the legs' balance, value is the headroom in mA
 
 # What belongs to a point has a bit for each: a second point's lies as many bits higher as the word
 # has names, and `names_of` puts its number behind the name. Nothing else has bits up there.
@@ -454,6 +455,7 @@ NOMINAL_MHZ = _f("NOMINAL_MHZ", "mHz", 50_000, 60_000, "nominal frequency", star
 NODE_COUNT = _f("NODE_COUNT", "", 0, NODES, "nodes of the circuit tree; node 0 is the service")
 NODE_PARENT = _f("NODE_PARENT", "", -1, NODES, "index of the feeding node", NODES, -1)
 NODE_RATING_MA = _f("NODE_RATING_MA", "mA", 0, _MA, "breaker or conductor rating, per leg", NODES)
+NODE_NEUTRAL_MA = _f("NODE_NEUTRAL_MA", "mA", 0, _MA, "rating of its neutral, 0 as its legs", NODES)
 NODE_CONTINUOUS_PERMILLE = _f(
     "NODE_CONTINUOUS_PERMILLE", "permille", 500, 1000, "continuous-load factor", NODES, 1000
 )
@@ -465,6 +467,7 @@ NODE_INSTRUMENT = _f("NODE_INSTRUMENT", "", 0, 4, "what measures the node", NODE
 NODE_INSTRUMENT_ROW = _f("NODE_INSTRUMENT_ROW", "", -1, NODES, "which meter, device or point that is, by its row; -1 none", NODES, -1)
 NODE_SOURCE_MA = _f("NODE_SOURCE_MA", "mA", 0, _MA, "nameplate of sources islet does not command, on this node itself, per leg", NODES)
 NODE_REGULATES = _f("NODE_REGULATES", "", 0, 2, "1: on it something that islet does not command holds a meter at its goal; 2: and its instrument was proved at commissioning", NODES)
+UNBALANCE_VA = _f("UNBALANCE_VA", "W", 0, _W, "most that islet's devices may load one leg more than another, 0 any")
 EXPORT_LIMIT_W = _f("EXPORT_LIMIT_W", "W", -1, _W, "most the site may export, -1 no limit", start=-1)
 COORDINATED = _f("COORDINATED", "", 0, 1, "backfeed above the static rule is allowed and declared")
 DEVICE_KIND = _f("DEVICE_KIND", "", 0, 4, "KIND_*", DEVICES)

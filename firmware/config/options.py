@@ -45,6 +45,9 @@ OPTIONS = (
      "of the supply: tn_s, pme (TN-C-S with a combined PEN), tt"),
     ("export_limit_w", "whole", "W", -1, 1_000_000, -1, im.EXPORT_LIMIT_W, 1,
      "most the site may export, -1 no limit"),
+    ("unbalance_va", "whole", "VA", 0, 100_000, 0, im.UNBALANCE_VA, 1,
+     "most that islet's devices together may load one leg more than another, 0 any; 4600 in Germany"
+     " (VDE-AR-N 4105, unchecked)"),
     ("coordinated", "bool", "", 0, 0, False, im.COORDINATED, 1,
      "backfeed above the static rule, needs revert_s of 1 to 10 of each converter"),
     ("island.capable", "bool", "", 0, 0, False, im.ISLAND_CAPABLE, 1,
@@ -106,6 +109,8 @@ NODE_OPTIONS = (
     ("name", "text", "", 1, 24, REQUIRED, None, 1, "name of the circuit"),
     ("parent", "nodes", "", 0, 0, None, im.NODE_PARENT, 1, "the feeding node, none for the service"),
     ("rating_a", "number", "A", 1, 2000, REQUIRED, im.NODE_RATING_MA, 1000, "breaker, per leg"),
+    ("neutral_a", "number", "A", 0, 2000, 0, im.NODE_NEUTRAL_MA, 1000,
+     "what its neutral bears, 0 as much as its legs; 20 % of it is kept for harmonics"),
     ("continuous_percent", "number", "%", 50, 100, 100, im.NODE_CONTINUOUS_PERMILLE, 10,
      "continuous-load factor"),
     ("bus_a", "number", "A", 0, 2000, 0, im.NODE_BUS_MA, 1000, "busbar it feeds, 0 none"),

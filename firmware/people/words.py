@@ -113,6 +113,7 @@ REASONS = (
     ("", "It has not shown yet that it obeys: start its proof."),
     ("W", "It is put to the proof: told {value}."),
     ("", "It does not rest by itself when nobody speaks to it, and nothing else could end that."),
+    ("mA", "The neutral of {where}, or the balance of its legs, leaves {value}."),
 )
 
 # One row per WHY_* of the policy, in its order, instead of GOAL or NO_GOAL: whether something is
@@ -317,6 +318,7 @@ LOOSE = (
     (im.REASON_BUSBAR, "A busbar above it leaves it {}."),
     (im.REASON_EXPORT, "What the house may send to the grid leaves it {}."),
     (im.REASON_STATIC_BACKFEED, "A busbar above it leaves it {}."),
+    (im.REASON_NEUTRAL, "A neutral above it, or the balance of the legs, leaves it {}."),
     (im.REASON_METER_STALE, "A measurement above it is missing; the worst is assumed."),
     (im.REASON_INSTRUMENT, "A measurement above it is doubted; the worst is assumed."),
     (im.REASON_UNPROVED, "Waiting until the last change shows in a measurement above it."),

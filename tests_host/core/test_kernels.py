@@ -65,7 +65,7 @@ def test_values_stay_within_30_bits(answers: Answers) -> None:
 
 
 PARTS = {
-    "": ("judge", "survey", "breakers", "leased", "busbars"),
+    "": ("judge", "survey", "breakers", "leased", "busbars", "neutral"),
     "pairing": ("ages", "pair", "house"),
     "steps": ("stepped", "appear", "own"),
     "device": ("push", "pace", "moves"),

@@ -29,6 +29,11 @@ def on_leg(leg: int, most_ma: int = MOST_MA) -> Car:
     return draws
 
 
+def waking(offer_ma: int) -> tuple[int, int, int]:
+    """A car on L1 that begins to draw an ampere from the others too."""
+    return (offer_ma, 1_000, 1_000) if offer_ma else (0, 0, 0)
+
+
 def full(_offer_ma: int) -> tuple[int, int, int]:
     return 0, 0, 0
 
@@ -140,9 +145,7 @@ def wakes() -> int:
     house = House(on_leg(0)).run(SETTLED_S)
     house.loads_ma = [300, 22_000, 22_000]
     house.run(SETTLED_S)
-    house.cars = [
-        lambda offer_ma: (min(offer_ma, MOST_MA), 1_000, 1_000) if offer_ma else (0, 0, 0)
-    ]
+    house.cars = [waking]
     house.step()
     return house.step()[0]
 

@@ -24,11 +24,13 @@ from firmware.core.panel.layout import (
     D_NODE,
     D_OFFERS,
     D_ROW,
+    D_SERVED,
     D_SETTLES_MS,
     D_SPARE_MS,
     D_SPARE_TOLD,
     D_STILL_MS,
     D_SURE,
+    D_UNEVEN,
     D_UNSURE,
     D_UNUSED,
     D_VOLTS,
@@ -46,6 +48,7 @@ from firmware.core.panel.layout import (
     WIDE_MA,
     WIDEST_MA,
 )
+from firmware.core.panel.neutral_kernel import uneven
 
 _MOST = const(1_000_000)  # W or mA
 _NOTHING_MA = const(500)
@@ -284,6 +287,8 @@ def occupy(plan, rows, nodes: int, devices: int, readings, commands, dt_ms: int)
     while device < devices:
         if t[at + D_NODE] >= 0:
             has(plan, rows, at, readings, device, c[im.SETPOINT + device], dt_ms)
+            t[at + D_UNEVEN] = int(uneven(plan, rows, at, readings, device))
+            t[at + D_SERVED] = 0
             wants(rows, at, commands, device)
             add(plan, rows, at, P_USED, 0)
             add(plan, rows, at, P_USED, 1)

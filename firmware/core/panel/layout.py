@@ -18,8 +18,12 @@ P_ALARM_NODE = const(1)
 P_ALARM_LEG = const(2)
 P_FRESH_BITS = const(3)  # devices that are measured now
 P_WORST_BITS = const(4)  # sent towards zero, not by the panel, and perhaps not yet there
+P_LEGS = const(5)  # of the site
 P_SUM = const(6)  # [slot][low, high][leg] of islet's devices below a node, while it is paired
-P_HEAD = const(198)
+P_UNBALANCE = const(198)  # mA that islet's devices may load one leg more than another, 0 any
+P_MOST = const(199)  # [leg] most that flows beside a device, for the neutral just looked at, and
+P_LEAST = const(202)  # [leg] the least
+P_HEAD = const(205)
 
 # --- plan: a node -----------------------------------------------------------------------------
 
@@ -71,7 +75,10 @@ P_DUE = const(92)  # [offer, draw, feed][leg] what its devices were told of late
 P_PROVED = const(101)  # [offer, draw, feed][leg] what is proved leaves beside what it sees
 P_TRIES = const(110)  # bits: legs on which offers make a step to be seen; << 3: what is taken back
 P_MANY = const(111)  # bits: 1 more than one that takes an offer is below, 2 told a power
-P_ROW = const(112)
+P_NEUTRAL = const(112)  # mA, rating of its neutral
+P_REACTIVE = const(113)  # [leg] of its reading, what is not active
+P_LESS = const(116)  # [leg] what makes its reading the active part
+P_ROW = const(119)
 
 # columns of P_ROOM and P_WHY: the breaker or conductor, then the busbar the node feeds
 DRAW = const(0)
@@ -87,7 +94,8 @@ WHY_BREAKER = const(0)
 WHY_BUSBAR = const(1)
 WHY_STATIC = const(2)
 WHY_STALE = const(3)
-WHY_LEASE = const(4)  # and the issuer
+WHY_NEUTRAL = const(4)
+WHY_LEASE = const(5)  # and the issuer
 
 WIDEST_MA = const(2_000_000)
 OPEN_MA = const(1 << 27)  # room where nothing limits
@@ -155,7 +163,10 @@ D_BASE_MA = const(82)  # [k] what others drew there before
 D_SPARE_MS = const(85)  # for so long it has drawn clearly less than it was told
 D_SPARE_TOLD = const(86)  # mA per leg that it was told, a step ago
 D_NEEDS = const(87)  # mA per leg that it uses or may begin at once; WIDEST_MA: what it is told
-D_ROW = const(88)
+# of the neutral
+D_UNEVEN = const(88)  # 1: it may load the site's legs differently
+D_SERVED = const(89)  # 1: it has been served in this step
+D_ROW = const(90)
 
 END_NODE = const(1)
 END_LEG = const(2)

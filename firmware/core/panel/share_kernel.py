@@ -26,7 +26,9 @@ from firmware.core.panel.layout import (
     D_NODE,
     D_RANK,
     D_ROW,
+    D_SERVED,
     D_TAKES,
+    D_UNEVEN,
     D_UNSURE,
     D_UNUSED,
     D_WANTS,
@@ -47,9 +49,12 @@ from firmware.core.panel.layout import (
     P_WHY,
     STALE,
     WHY_BREAKER,
+    WHY_NEUTRAL,
+    WHY_STALE,
     WHY_STATIC,
     WIDEST_MA,
 )
+from firmware.core.panel.neutral_kernel import room as neutral_leaves
 
 
 @micropython.viper
@@ -75,6 +80,10 @@ def left(plan, rows, at: int, way: int, counts: int) -> int:
                 if room_ma < least_ma:
                     least_ma = room_ma
             k += 1
+        if t[at + D_UNEVEN]:
+            room_ma = int(neutral_leaves(plan, rows, at, row, way, 1))
+            if room_ma < least_ma:
+                least_ma = room_ma
         node = p[row + P_PARENT]
     return least_ma if least_ma > 0 else 0
 
@@ -99,6 +108,8 @@ def promise(plan, rows, at: int, way: int):
                     p[row + P_UNSURE + leg] -= more_ma
                 node = p[row + P_PARENT]
         k += 1
+    if way:
+        t[at + D_SERVED] = 1
     if way == 0 and t[at + D_NEEDS] < WIDEST_MA:
         spread(plan, rows, at, P_SERVED, takes_ma)
     else:
@@ -247,6 +258,14 @@ def tightest(plan, rows, at: int, way: int) -> int:
                     shared = others_ma
                 cause += 1
             k += 1
+        if t[at + D_UNEVEN]:
+            room_ma = int(neutral_leaves(plan, rows, at, row, way, 0))
+            if room_ma < t[most]:
+                t[most] = room_ma if room_ma > 0 else 0
+                t[most + END_NODE] = node
+                t[most + END_LEG] = 0 - 1
+                t[most + END_WHY] = WHY_STALE if p[row + P_STATE] == STALE else WHY_NEUTRAL
+                shared = 0
         node = p[row + P_PARENT]
     return shared
 

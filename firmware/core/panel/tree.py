@@ -10,7 +10,7 @@ from array import array
 from firmware import image as im
 from firmware.base.noughts import noughts
 from firmware.base.viper import const
-from firmware.core.panel import claims_kernel, has_kernel, kernel, share_kernel
+from firmware.core.panel import claims_kernel, has_kernel, kernel, neutral_kernel, share_kernel
 from firmware.core.panel import pairing_kernel as pairing
 from firmware.core.panel.devices import Devices
 from firmware.core.panel.export import Export
@@ -36,8 +36,10 @@ from firmware.core.panel.layout import (
     P_FRESH_BITS,
     P_HEAD,
     P_HERE,
+    P_LEGS,
     P_LIMIT,
     P_METERED,
+    P_NEUTRAL,
     P_PARENT,
     P_RATING,
     P_ROOM,
@@ -45,6 +47,7 @@ from firmware.core.panel.layout import (
     P_SOURCES,
     P_STATE,
     P_STATIC,
+    P_UNBALANCE,
     P_WHY,
     WHY_BUSBAR,
     WHY_LEASE,
@@ -66,6 +69,7 @@ _REASONS = array(
         im.REASON_BUSBAR,
         im.REASON_STATIC_BACKFEED,
         im.REASON_METER_STALE,
+        im.REASON_NEUTRAL,
         im.REASON_OPERATOR,
     )
     + tuple([im.REASON_OWNER + i for i in range(im.ISSUERS - 1)]),
@@ -125,6 +129,8 @@ class Panel:
         if len(self.plan) != P_HEAD + nodes * P_ROW:
             self.plan = _plan(nodes)
         plan = self.plan
+        plan[P_LEGS] = site[im.LEG_COUNT]
+        plan[P_UNBALANCE] = site[im.UNBALANCE_VA] * 1000 // (site[im.NOMINAL_MV] // 1000)
         devices = self.devices
         devices.declare()
         self._coordinated = site[im.COORDINATED] and devices.sure
@@ -135,6 +141,7 @@ class Panel:
             plan[at + P_PARENT] = site[im.NODE_PARENT + node]
             rating_ma = site[im.NODE_RATING_MA + node]
             plan[at + P_RATING] = rating_ma
+            plan[at + P_NEUTRAL] = site[im.NODE_NEUTRAL_MA + node] or rating_ma
             plan[at + P_LIMIT] = _permille(rating_ma, site[im.NODE_CONTINUOUS_PERMILLE + node])
             plan[at + P_HERE] = site[im.NODE_SOURCE_MA + node]
             # A device's own instrument sees nothing but the device: the rating is all it takes.
@@ -201,6 +208,7 @@ class Panel:
             coordinated = 1
         kernel.judge(plan, readings, nodes, dt_ms, _STALE_MS, coordinated)
         self.witness.step(dt_ms)
+        neutral_kernel.flows(plan, readings, nodes, self._nominal_mv, _STALE_MS)
         kernel.survey(plan, readings, nodes)
         kernel.breakers(plan, nodes)
         self._lease()

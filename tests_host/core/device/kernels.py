@@ -12,6 +12,7 @@ from firmware.core.panel import (
     device_kernel,
     export_kernel,
     has_kernel,
+    neutral_kernel,
     pairing_kernel,
     relief_kernel,
     share_kernel,
@@ -37,6 +38,7 @@ from tests_host.core.plain import claims_kernel as claims_kernel_plain
 from tests_host.core.plain import device_kernel as device_kernel_plain
 from tests_host.core.plain import export_kernel as export_kernel_plain
 from tests_host.core.plain import limits_kernel as limits_kernel_plain
+from tests_host.core.plain import neutral_kernel as neutral_kernel_plain
 from tests_host.core.plain import pairing_kernel as pairing_kernel_plain
 from tests_host.core.plain import panel_kernel as panel_kernel_plain
 from tests_host.core.plain import relief_kernel as relief_kernel_plain
@@ -48,9 +50,10 @@ from tests_host.core.plain import witness_parent as witness_parent_plain
 class tree:
     """The tree's kernels and those beside them."""
 
-    def __init__(self, module, pairing, steps, device, has, share):
+    def __init__(self, module, pairing, steps, device, has, share, neutral):
         self.pairing, self.steps, self.device = pairing, steps, device
         self.has, self.share = has, share
+        self.neutral = neutral.flows
         for name in ("judge", "survey", "breakers", "leased", "busbars"):
             setattr(self, name, getattr(module, name))
 
@@ -153,10 +156,13 @@ def grow(module, seed):
     return list(fields)
 
 
-TREE = tree(panel_kernel, pairing_kernel, step_kernel, device_kernel, has_kernel, share_kernel)
+TREE = tree(
+    panel_kernel, pairing_kernel, step_kernel, device_kernel, has_kernel, share_kernel,
+    neutral_kernel,
+)  # fmt: skip
 TREE_PLAIN = tree(
     panel_kernel_plain, pairing_kernel_plain, pairing_kernel_plain, device_kernel_plain,
-    share_kernel_plain, share_kernel_plain,
+    share_kernel_plain, share_kernel_plain, neutral_kernel_plain,
 )  # fmt: skip
 PAIRS = (
     (panel, TREE, TREE_PLAIN),

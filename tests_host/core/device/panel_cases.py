@@ -24,7 +24,7 @@ class Case:
         for node in range(self.nodes):
             at = k.node_at(node)
             plan[at + k.P_PARENT] = die.below(node) if node else -1
-            for column in (k.P_RATING, k.P_LIMIT, k.P_STATIC, k.P_BUS_LOAD):
+            for column in (k.P_RATING, k.P_LIMIT, k.P_STATIC, k.P_BUS_LOAD, k.P_NEUTRAL):
                 plan[at + column] = abs(die.ma())
             for column in (k.P_SOURCES, k.P_HERE, k.P_BUS):
                 plan[at + column] = die.pick(0, 0, abs(die.ma()))
@@ -39,6 +39,7 @@ class Case:
             for leg in range(3):
                 plan[at + k.P_ROOM + 3 * k.DRAW_BUS + leg] = k.OPEN_MA
                 plan[at + k.P_ROOM + 3 * k.FEED_BUS + leg] = k.OPEN_MA
+        plan[k.P_LEGS], plan[k.P_UNBALANCE] = die.pick(3, 3, 2, 1), die.pick(0, 0, 20_000)
         self.order = place_devices(die, plan, self.rows, self.nodes)
 
     def measure(self):
@@ -50,7 +51,8 @@ class Case:
             )
             if die.below(3):
                 for at in range(node * 3, node * 3 + 3):
-                    readings[im.NODE_MA + at] = die.ma()
+                    readings[im.NODE_MA + at] = ma = die.ma()
+                    readings[im.NODE_W + at] = ma // 1000 * die.pick(230, 210, 180, -225)
         readings[im.GRID_AGE_MS] = die.pick(0, 0, 2_001)
         for leg in range(3):
             readings[im.GRID_MV + leg] = die.pick(230_000, 180_000, 215_000 + die.below(30_000))
@@ -78,6 +80,7 @@ class Case:
         pairs.ages(plan, readings, nodes, dt_ms)
         pairs.pair(plan, slots, readings, nodes, devices, head, dt_ms, die.pick(0, 4_000))
         module.judge(plan, readings, nodes, dt_ms, 2_000, die.below(2))
+        module.neutral(plan, readings, nodes, 230_000, 2_000)
         module.survey(plan, readings, nodes)
         module.breakers(plan, nodes)
         for issuer in range(die.below(3)):
@@ -124,6 +127,12 @@ def sharing(module, seed):
         for node in range(case.nodes):
             at = k.node_at(node)
             plan[at + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.FRESH, k.UNMETERED, k.STALE)
+            plan[at + k.P_NEUTRAL] = die.pick(25_000, 40_000, 100_000)
+            for leg in range(3):
+                plan[at + k.P_LOAD_HIGH + leg] = die.below(30_000) - 10_000
+                plan[at + k.P_LOAD_LOW + leg] = plan[at + k.P_LOAD_HIGH + leg] - die.below(3_000)
+                plan[at + k.P_REACTIVE + leg] = die.pick(0, die.below(8_000))
+                plan[at + k.P_LESS + leg] = die.pick(0, die.below(2_000) - 1_000)
             for column in range(4):
                 plan[at + k.P_WHY + column] = die.below(4)
                 for leg in range(3):

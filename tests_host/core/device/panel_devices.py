@@ -26,6 +26,7 @@ class Die:
 def place_devices(die, plan, rows, nodes):
     """Any kinds on any nodes and legs; the order in which they are served."""
     legs = ((0,), (1,), (2,), (0, 1), (1, 2, 0), (0, 1, 2))
+    legs = [row for row in legs if max(row) < (plan[k.P_LEGS] or 3)]
     ranks = []
     for device in range(im.DEVICES):
         at = device * k.D_ROW

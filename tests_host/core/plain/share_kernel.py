@@ -16,12 +16,14 @@ from firmware.core.panel.layout import (
     D_OFFERS,
     D_RANK,
     D_ROW,
+    D_SERVED,
     D_SETTLES_MS,
     D_SPARE_MS,
     D_SPARE_TOLD,
     D_STILL_MS,
     D_SURE,
     D_TAKES,
+    D_UNEVEN,
     D_UNSURE,
     D_UNUSED,
     D_VOLTS,
@@ -41,10 +43,14 @@ from firmware.core.panel.layout import (
     P_WHY,
     STALE,
     WHY_BREAKER,
+    WHY_NEUTRAL,
+    WHY_STALE,
     WHY_STATIC,
     WIDEST_MA,
     node_at,
 )
+from tests_host.core.plain.neutral_kernel import room as neutral
+from tests_host.core.plain.neutral_kernel import uneven
 from tests_host.core.plain.tree import below, here, legs, path
 
 WAYS = (0, 1)  # drawing, feeding back
@@ -97,6 +103,7 @@ def occupy(plan, rows, nodes, devices, readings, commands, dt_ms):
             does = told if (k, leg) in _used(rows, at) else 0
             rows[at + D_HAS + leg] = max(0, does, drawn[k])
             rows[at + D_HAS + 3 + leg] = max(0, -does, -drawn[k])
+        rows[at + D_UNEVEN], rows[at + D_SERVED] = uneven(plan, rows, at, drawn), 0
         rows[at + D_WANTS], rows[at + D_WANTS + 1] = _wants(rows, at, commands, device)
         for way in WAYS:
             _add(plan, rows, at, P_USED, way)
@@ -165,6 +172,8 @@ def _left(plan, rows, at, way, counts=False):
             room_ma = min(plan[first], plan[first + im.LEGS]) - plan[row + P_SERVED + way * 3]
             count = plan[row + P_COUNT]
             rooms.append(room_ma // count if counts and count > 1 else room_ma)
+        if rows[at + D_UNEVEN]:
+            rooms.append(neutral(plan, rows, at, node, way, True))
     return max(0, min(rooms))
 
 
@@ -237,6 +246,10 @@ def _tightest(plan, rows, at, way):
                     room_ma -= plan[row + P_UNSURE + leg] - own_ma
                 if room_ma < best[0]:
                     best, shared = (max(0, room_ma), node, leg, why), others_ma
+        room_ma = neutral(plan, rows, at, node, way, False) if rows[at + D_UNEVEN] else WIDEST_MA
+        if room_ma < best[0]:
+            why = WHY_STALE if plan[row + P_STATE] == STALE else WHY_NEUTRAL
+            best, shared = (max(0, room_ma), node, -1, why), 0
     rows[at + D_HIGH + way * 4] = best[0]
     for i, value in ((END_NODE, best[1]), (END_LEG, best[2]), (END_WHY, best[3])):
         rows[at + D_HIGH + way * 4 + i] = value
@@ -256,6 +269,7 @@ def serve(plan, rows, order, count):
             _share(plan, rows, group, way)
             for at in group:
                 _promise(plan, rows, at, way)
+                rows[at + D_SERVED] |= way
         for at in group:
             for way in WAYS:
                 rows[at + D_AFTER + way] = _first(_tightest(plan, rows, at, way), queue)

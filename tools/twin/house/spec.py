@@ -77,6 +77,7 @@ class CircuitSpec:
     curve: str = choice("C", CURVES, "IEC 60898 B, C, D; UL489; none: never trips")
     bus_a: float = number(0, 0, 2000, "rating of the busbar behind it, 0 none")
     cable_a: float = number(0, 0, 2000, "what its conductors bear, 0 as its breaker")
+    neutral_a: float = number(0, 0, 2000, "what its neutral bears, 0 as its legs")
 
 
 @dataclass

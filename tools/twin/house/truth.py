@@ -2,6 +2,7 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
+import cmath
 import math
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ TEXT = {
     "loads_w": "household",
     "loads_<appliance>": "appliance is on",
     "<circuit>_<leg>_a": "current into the circuit, sign of its power",
+    "<circuit>_n_a": "current of its neutral, the sum of its legs as phasors",
+    "<circuit>_n_deg": "its angle, L1's nominal voltage being 0",
     "<circuit>_heat": "thermal state of its breaker, hottest leg: 1 trips",
     "<circuit>_tripped": "its breaker has tripped",
     "<circuit>_bus_a": "highest sum of inflows of its busbar, any leg (only with a busbar)",
@@ -345,6 +348,8 @@ def _circuits(house: House, out: dict[str, Value]) -> None:
         name = circuit.name
         for k in range(house.legs):
             out[f"{name}_{LEGS[k]}_a"] = _signed(house.network.house_v[k], circuit.a[k])
+        amps, angle = cmath.polar(sum(circuit.a))
+        out[f"{name}_n_a"], out[f"{name}_n_deg"] = amps, math.degrees(angle)
         out[f"{name}_heat"] = max(circuit.heat)
         out[f"{name}_tripped"] = circuit.tripped
         if circuit.bus_a:

@@ -38,6 +38,7 @@ class Circuit:
     bus_a: float
     devices: tuple[str, ...]
     cable_a: float = 0  # of its conductors, 0 as the breaker
+    neutral_a: float = math.inf  # what its neutral bears
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Case:
     enter: GridCode
     devices: tuple[Device, ...] = ()
     export_limit_w: float = -1
+    unbalance_va: float = 0  # 0 any
     outage_reserve_percent: float = 100
     islandable: bool = False  # the site has an islanding switch
     automatic: bool = False  # and uses it in an outage by itself
@@ -210,6 +212,7 @@ def of(scenario: Scenario, board: Mapping[str, Any] | None = None) -> Case:
             c.name, c.parent, c.breaker_a, c.curve, c.bus_a,
             tuple(d for d, line in lines.items() if c.name in line),
             _cable_a(told, c),
+            _neutral_a(told, c),
         )
         for c in house.circuits
     )  # fmt: skip
@@ -223,6 +226,7 @@ def of(scenario: Scenario, board: Mapping[str, Any] | None = None) -> Case:
         enter=grid_code(site, house.nominal_v, house.legs),
         devices=devices,
         export_limit_w=site.get("export_limit_w", -1),
+        unbalance_va=site.get("unbalance_va", 0),
         outage_reserve_percent=owner.get("outage_reserve_percent", 100),
         islandable=bool(island.get("capable", False)),
         automatic=bool(island.get("auto", False)),
@@ -288,6 +292,12 @@ def _cable_a(told: Told, circuit: Any) -> float:
     said = [a for a in (circuit.cable_a, told.node(circuit.name).get("rating_a", 0)) if a]
     least = min(said, default=circuit.breaker_a)
     return least if least < circuit.breaker_a else 0
+
+
+def _neutral_a(told: Told, circuit: Any) -> float:
+    """What its neutral bears: as built, or as the site says, else as its legs."""
+    said = [a for a in (circuit.neutral_a, told.node(circuit.name).get("neutral_a", 0)) if a]
+    return min(said, default=_cable_a(told, circuit) or circuit.breaker_a)
 
 
 def pen_watched(site: Mapping[str, Any]) -> bool:

@@ -2,35 +2,51 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Mapping
+import cmath
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tools.twin.referee.case import Case, Circuit
 
 LEGS = ("l1", "l2", "l3")
+ANGLES_DEG = {1: (0,), 2: (0, 180), 3: (0, -120, 120)}
 Pair = tuple[float, float]  # A, and A without islet's devices
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Per leg: through the breaker (signed), and into the busbar (inflows, never negative)."""
+    """Per leg: through the breaker (signed), and into the busbar (inflows, never negative); and
+    through the neutral, the sum of the legs as phasors."""
 
     circuit: Circuit
     breaker: tuple[Pair, ...]
     busbar: tuple[Pair, ...]  # empty without a busbar
+    neutral: Pair = (0.0, 0.0)
+
+
+def lessen(truth: dict[str, Any], circuit: str, leg: int, legs: int, amps: float) -> None:
+    """Take a device's current off a circuit's leg, and off its neutral."""
+    truth[f"{circuit}_{LEGS[leg]}_a"] -= amps
+    angle = math.radians(truth.get(f"{circuit}_n_deg", 0.0))
+    neutral = cmath.rect(truth.get(f"{circuit}_n_a", 0.0), angle)
+    size, angle = cmath.polar(neutral - cmath.rect(amps, math.radians(ANGLES_DEG[legs][leg])))
+    truth[f"{circuit}_n_a"], truth[f"{circuit}_n_deg"] = size, math.degrees(angle)
 
 
 class Flows:
     """Finds the flows of a truth; names are put together once.
 
     islet's part is taken away by signed RMS, as if currents were in phase: with an inductive load
-    it counts a little less than it is. Sources hang on circuits of their own below a busbar.
+    it counts a little less than it is; of the neutral as if they were in phase with the nominal
+    voltages. Sources hang on circuits of their own below a busbar.
     """
 
     def __init__(self, case: Case) -> None:
         legs = LEGS[: case.enter.legs]
         self._rows = []
+        self._turns = [cmath.rect(1, math.radians(d)) for d in ANGLES_DEG[len(legs)]]
         index = {c.name: i for i, c in enumerate(case.circuits)}
         for circuit in case.circuits:
             keys = [
@@ -51,9 +67,20 @@ class Flows:
                 row.append((amps, alone))
             pairs.append(tuple(row))
         return [
-            Flow(circuit, pairs[i], self._busbar(pairs, i, children) if circuit.bus_a else ())
+            Flow(
+                circuit,
+                pairs[i],
+                self._busbar(pairs, i, children) if circuit.bus_a else (),
+                self._neutral(truth, circuit, pairs[i]),
+            )
             for i, (circuit, _, children) in enumerate(self._rows)
         ]
+
+    def _neutral(self, truth: Mapping[str, Any], circuit: Circuit, pairs: Iterable[Pair]) -> Pair:
+        amps = truth.get(f"{circuit.name}_n_a", 0.0)
+        angle = math.radians(truth.get(f"{circuit.name}_n_deg", 0.0))
+        own = sum((a - alone) * turn for (a, alone), turn in zip(pairs, self._turns, strict=True))
+        return amps, abs(cmath.rect(amps, angle) - own)
 
     @staticmethod
     def _busbar(pairs: list[tuple[Pair, ...]], i: int, children: list[int]) -> tuple[Pair, ...]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tools.twin.referee.case import Case, Device
-from tools.twin.referee.flow import LEGS, Flow, Flows
+from tools.twin.referee.flow import Flow, Flows, lessen
 from tools.twin.referee.obedience import OBEY_S, ConverterLeash
 from tools.twin.referee.rule import Moment, Rule, Truth, Wrong, drain_of, number
 from tools.twin.referee.thermal import BUS_TAU_S, Body, constants
@@ -23,9 +23,10 @@ ALONE_S = 10.0
 
 class Overload(Rule):
     inv = "INV-3"
-    title = "circuit, conductor or busbar over its rating with islet taking part"
+    title = "circuit, conductor, busbar or neutral over its rating with islet taking part"
     text = (
-        "Above 103 % + 0.3 A of a breaker's, a conductor's or a busbar's rating, islet's part in "
+        "Above 103 % + 0.3 A of a breaker's, a conductor's, a busbar's or a neutral's rating, "
+        "islet's part in "
         "it is at its minimum (0.5 A) within the measurement's greatest age 2 s + 100 ms + the "
         "declared response of the device. Where only what a converter takes beyond all that was "
         "granted during its response makes it so, islet has withdrawn what it could: the whole "
@@ -42,13 +43,21 @@ class Overload(Rule):
         inside = all(share == 1 for share in shares.values())
         own_s = AGE_S + STEP_S + self.case.response_s(m.now)
         granted = m.flows if inside else self._flows.of(within(self.case, m.now, shares))
-        for name, text in over(granted):
+        for name, text in (*over(granted), *self._unbalance(granted[0])):
             yield Wrong(name, text, own_s)
         most_s = math.inf if inside else max(own_s, OBEY_S)
         for name, text in over(m.flows):
             yield Wrong(
                 f"{name} in all", text + ", outside its grant", most_s, back=drain_of(OBEY_S)
             )
+
+    def _unbalance(self, service: Flow) -> Iterator[tuple[str, str]]:
+        """islet's devices together load one leg more than another by more than is allowed."""
+        most_a = self.case.unbalance_va / self.case.nominal_v
+        own = [amps - alone for amps, alone in service.breaker]
+        apart_a = max(own) - min(own)
+        if most_a > 0 and apart_a > most_a * OVER + OVER_A:
+            yield "balance", f"islet loads legs {apart_a:.1f} A apart, of {most_a:.1f} A"
 
 
 def over(flows: Sequence[Flow]) -> Iterator[tuple[str, str]]:
@@ -69,6 +78,11 @@ def over(flows: Sequence[Flow]) -> Iterator[tuple[str, str]]:
                         name,
                         f"{name}: {abs(amps):.1f} A of {rated:g} A, {mine:.1f} A of it islet's",
                     )
+        amps, alone = flow.neutral
+        if amps > circuit.neutral_a * OVER + OVER_A and amps - alone > AT_MINIMUM_A:
+            name = f"{circuit.name} neutral"
+            rated = f"{circuit.neutral_a:g} A, {amps - alone:.1f} A of it islet's"
+            yield name, f"{name}: {amps:.1f} A of {rated}"
 
 
 def within(case: Case, now: Truth, shares: Mapping[Device, float]) -> Truth:
@@ -77,13 +91,12 @@ def within(case: Case, now: Truth, shares: Mapping[Device, float]) -> Truth:
     for device, share in shares.items():
         if share == 1:
             continue
-        for leg, own in zip(LEGS[: case.enter.legs], device.amps, strict=False):
+        for leg, own in enumerate(device.amps[: case.enter.legs]):
             amps = number(now, own)
             changed[own] = amps * share
             for circuit in case.circuits:
                 if device.name in circuit.devices:
-                    name = f"{circuit.name}_{leg}_a"
-                    changed[name] = number(changed, name) - amps * (1 - share)
+                    lessen(changed, circuit.name, leg, case.enter.legs, amps * (1 - share))
     return changed
 
 

@@ -1,0 +1,266 @@
+# islet: what a neutral leaves to devices that do not load all legs alike; in viper.
+# GPL-3.0-or-later
+#
+# The same text runs on CPython; tests_host/core/plain says it in few words, and both are tested
+# for equality. Arrays as in layout.py.
+#
+# The current of a neutral is the sum of the legs as phasors. Of each leg's loads the active part
+# is known, and the size of the rest, not its sign: so the sum is taken at its worst. Harmonics of
+# the third order add up in a neutral instead of cancelling: a sixth of it is left to them, that
+# is 20 % of what flows. Or the legs together, as plain numbers, carry no more than the neutral
+# may: then it is safe whatever the angles and harmonics are. What loads all legs alike cancels.
+
+from firmware import image as im
+from firmware.base.viper import const, micropython, ptr32
+from firmware.core.panel.layout import (
+    D_FRESH,
+    D_HAS,
+    D_LEG,
+    D_LEGS,
+    D_OFFERS,
+    D_ROW,
+    D_SERVED,
+    D_UNEVEN,
+    D_UNUSED,
+    FRESH,
+    P_BELOW,
+    P_HEAD,
+    P_LEAST,
+    P_LEGS,
+    P_LESS,
+    P_LOAD_HIGH,
+    P_LOAD_LOW,
+    P_MOST,
+    P_NEUTRAL,
+    P_REACTIVE,
+    P_ROW,
+    P_STATE,
+    P_UNBALANCE,
+    STALE,
+    WIDEST_MA,
+)
+
+_CARRIES_MA = const(3_000)
+_SPARE_MA = const(1_000)
+
+
+@micropython.viper
+def beyond(ma: int, less_ma: int) -> int:
+    """sqrt(ma² - less_ma²), 0 where that is negative; in steps of 64 mA, rounded down."""
+    ma = ma if ma > 0 else 0 - ma
+    less_ma = less_ma if less_ma > 0 else 0 - less_ma
+    if less_ma >= ma:
+        return 0
+    if ma > WIDEST_MA:
+        ma = WIDEST_MA
+    ma >>= 6  # so that squares stay below 2**30
+    less_ma >>= 6
+    square = ma * ma - less_ma * less_ma
+    root = 0
+    bit = 1 << 14
+    while bit:
+        root += bit
+        if root * root > square:
+            root -= bit
+        bit >>= 1
+    return root << 6
+
+
+@micropython.viper
+def flows(plan, readings, nodes: int, nominal_mv: int, stale_ms: int):
+    """P_LESS and P_REACTIVE of every place that is measured now."""
+    p = ptr32(plan)
+    r = ptr32(readings)
+    row = P_HEAD
+    node = 0
+    while node < nodes:
+        leg = 0
+        if p[row + P_STATE] != FRESH or p[P_LEGS] == 1:
+            leg = 3
+        while leg < p[P_LEGS]:
+            ma = r[im.NODE_MA + node * 3 + leg]
+            mv = nominal_mv
+            if r[im.GRID_AGE_MS] <= stale_ms and r[im.GRID_MV + leg] > nominal_mv >> 1:
+                mv = r[im.GRID_MV + leg]
+            active_ma = r[im.NODE_W + node * 3 + leg]
+            if active_ma < 0 - WIDEST_MA or active_ma > WIDEST_MA:
+                active_ma = 0
+            active_ma = active_ma * 1000 // (mv // 1000)
+            # within the instruments' 1 % all of it is active
+            reactive_ma = int(beyond(ma, active_ma + active_ma // 100))
+            p[row + leg + P_REACTIVE] = reactive_ma
+            p[row + leg + P_LESS] = active_ma - ma if reactive_ma else 0
+            leg += 1
+        row += P_ROW
+        node += 1
+
+
+@micropython.viper
+def uneven(plan, rows, at: int, readings, device: int) -> int:
+    """Whether a device may load the legs of the site differently. A car on all three may use one
+    or two of them, until it draws alike from all."""
+    p = ptr32(plan)
+    t = ptr32(rows)
+    r = ptr32(readings)
+    legs = p[P_LEGS]
+    if legs == 1:
+        return 0
+    if t[at + D_LEGS] < legs:
+        return 1
+    if t[at + D_OFFERS] == 0 or legs == 2:  # between two legs of 120 V nothing comes back
+        return 0
+    least_ma = r[im.DEVICE_MA + device * 3]
+    most_ma = least_ma
+    k = 1
+    while k < 3:
+        ma = r[im.DEVICE_MA + device * 3 + k]
+        least_ma = ma if ma < least_ma else least_ma
+        most_ma = ma if ma > most_ma else most_ma
+        k += 1
+    if t[at + D_FRESH] and most_ma >= _CARRIES_MA:
+        if most_ma - least_ma <= _SPARE_MA + (most_ma >> 3):
+            return 0
+    return 1
+
+
+@micropython.viper
+def beside(plan, rows, at: int, row: int, leg: int, way: int, served: int) -> int:
+    """What other such devices below a place have on a leg in a direction; `served`: of those that
+    were served before alone."""
+    p = ptr32(plan)
+    t = ptr32(rows)
+    sum_ma = 0
+    other = 0
+    below = p[row + P_BELOW]
+    while below:
+        if below & 1 and other != at and t[other + D_UNEVEN]:
+            if served == 0 or t[other + D_SERVED]:
+                sum_ma += t[other + D_HAS + way * 3 + leg]
+        other += D_ROW
+        below >>= 1
+    return sum_ma
+
+
+@micropython.viper
+def ends(plan, rows, at: int, row: int, served: int):
+    """P_MOST and P_LEAST: between what flows on each leg beside a device, mA of active current,
+    drawn is positive."""
+    p = ptr32(plan)
+    leg = 0
+    while leg < p[P_LEGS]:
+        ma = p[row + leg + P_LESS]
+        drawn_ma = int(beside(plan, rows, at, row, leg, 0, served))
+        fed_ma = int(beside(plan, rows, at, row, leg, 1, served))
+        p[P_MOST + leg] = p[row + leg + P_LOAD_HIGH] + ma + drawn_ma
+        p[P_LEAST + leg] = p[row + leg + P_LOAD_LOW] + ma - fed_ma
+        leg += 1
+
+
+@micropython.viper
+def size(plan, row: int, leg: int) -> int:
+    """The most that a leg may carry, whichever way."""
+    p = ptr32(plan)
+    high_ma = p[P_MOST + leg]
+    low_ma = 0 - p[P_LEAST + leg]
+    return (high_ma if high_ma > low_ma else low_ma) + p[row + leg + P_REACTIVE]
+
+
+@micropython.viper
+def on_leg(plan, row: int, leg: int, way: int, both: int) -> int:
+    """mA that a device may draw from a leg (way 0) or feed into it (1) for a place's neutral, when
+    `ends` is done; `both`: it does the opposite on the two others."""
+    p = ptr32(plan)
+    legs = p[P_LEGS]
+    two = leg + 1 if leg + 1 < legs else 0
+    three = two + 1 if two + 1 < legs else 0
+    across_ma = p[row + leg + P_REACTIVE]
+    along_ma = p[P_LEAST + leg] if way else 0 - p[P_MOST + leg]
+    own_ma = along_ma
+    plain_ma = p[row + P_NEUTRAL] - across_ma - int(size(plan, row, two))
+    if legs == 2:
+        along_ma += 0 - p[P_MOST + two] if way else p[P_LEAST + two]
+        across_ma += p[row + two + P_REACTIVE]
+    else:
+        plain_ma -= int(size(plan, row, three))
+        other_ma = p[row + two + P_REACTIVE] + p[row + three + P_REACTIVE]
+        apart_ma = p[P_MOST + three] - p[P_LEAST + two]
+        if p[P_MOST + two] - p[P_LEAST + three] > apart_ma:
+            apart_ma = p[P_MOST + two] - p[P_LEAST + three]
+        across_ma += (other_ma >> 1) + (apart_ma * 7 >> 3)  # 7/8 for sin 120°
+        if way:
+            along_ma -= (p[P_MOST + two] + p[P_MOST + three]) >> 1
+        else:
+            along_ma += (p[P_LEAST + two] + p[P_LEAST + three]) >> 1
+        along_ma -= other_ma * 7 >> 3
+    along_ma += int(beyond(p[row + P_NEUTRAL] * 5 // 6, across_ma))
+    if plain_ma < 0:  # the other legs alone are more
+        return along_ma
+    plain_ma += own_ma
+    if both:
+        plain_ma >>= 1  # of each of the two
+    return plain_ma if plain_ma > along_ma else along_ma
+
+
+@micropython.viper
+def balanced(plan, rows, at: int, leg: int, way: int, served: int) -> int:
+    """mA that a device may have on a leg so that islet's devices keep all legs of the service
+    within P_UNBALANCE of each other; none relies on what another one does to help."""
+    p = ptr32(plan)
+    most_ma = 0
+    other = 0
+    while other < p[P_LEGS]:
+        if other != leg:
+            ma = int(beside(plan, rows, at, P_HEAD, other, 1 - way, served))
+            most_ma = ma if ma > most_ma else most_ma
+        other += 1
+    return p[P_UNBALANCE] - most_ma - int(beside(plan, rows, at, P_HEAD, leg, way, served))
+
+
+@micropython.viper
+def alone(plan, rows, at: int, row: int, served: int) -> int:
+    """mA that a neutral leaves where only islet's own devices are known."""
+    p = ptr32(plan)
+    left_ma = p[row + P_NEUTRAL]
+    leg = 0
+    while leg < p[P_LEGS]:
+        left_ma -= int(beside(plan, rows, at, row, leg, 0, served))
+        left_ma -= int(beside(plan, rows, at, row, leg, 1, served))
+        leg += 1
+    return left_ma
+
+
+@micropython.viper
+def room(plan, rows, at: int, row: int, way: int, served: int) -> int:
+    """mA per leg that a place's neutral leaves a device. One on two of three legs loads the
+    neutral as its opposite on the third. Where nothing is measured only islet's own is known;
+    where the measurement is missing nothing is fed back (INV-4: the worst credible load)."""
+    p = ptr32(plan)
+    t = ptr32(rows)
+    if p[row + P_STATE] == STALE:
+        return 0 if way else WIDEST_MA
+    on = 0
+    k = 0
+    while k < t[at + D_LEGS]:
+        if t[at + D_UNUSED] & (1 << k) == 0:
+            on |= 1 << t[at + D_LEG + k]
+        k += 1
+    left_ma = WIDEST_MA
+    fresh = 1
+    if p[row + P_STATE] == FRESH:
+        ends(plan, rows, at, row, served)
+    else:
+        fresh = 0
+        left_ma = int(alone(plan, rows, at, row, served))
+    leg = 0
+    while leg < p[P_LEGS]:
+        if fresh and on & (1 << leg):
+            ma = int(on_leg(plan, row, leg, way, 0))
+            left_ma = ma if ma < left_ma else left_ma
+        if fresh and on | (1 << leg) == 7:
+            ma = int(on_leg(plan, row, leg, 1 - way, 1))
+            left_ma = ma if ma < left_ma else left_ma
+        if row == P_HEAD and p[P_UNBALANCE] and on & (1 << leg):
+            ma = int(balanced(plan, rows, at, leg, way, served))
+            left_ma = ma if ma < left_ma else left_ma
+        leg += 1
+    return left_ma
