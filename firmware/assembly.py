@@ -50,7 +50,7 @@ class Configured:
         rights.key = seal.key()
         loaded = config.load(text, image, rights)
         self.settings = settings = loaded.settings
-        # of a circuit the image has all but what its instrument is called: 6 kB of the largest site
+        # of a circuit the image has all but the name of its instrument: 6 kB of the largest site
         settings["instruments"] = [row["instrument"] for row in settings.pop("nodes")]
         names = loaded.names
         self.nodes, self.devices, self.points = names["nodes"], names["devices"], names["points"]

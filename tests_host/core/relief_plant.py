@@ -27,6 +27,7 @@ class House:
     def __init__(self, relieves: int = 1, legs: int = 1, **site: int) -> None:
         self.image = healthy(
             NODE_RATING_MA=(SERVICE_MA, 20_000, 20_000),
+            NODE_NEUTRAL_MA=(3 * SERVICE_MA, 0, 0),  # see test_neutral.py
             INVERTER_LEGS=legs,
             **{f"INVERTER_{way}_W": 3_000 * legs for way in ("CHARGE", "DISCHARGE")},
             **site,

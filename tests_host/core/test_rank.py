@@ -25,6 +25,7 @@ class Site:
             site[im.NODE_PARENT + node] = 0 if node else -1
             site[im.NODE_RATING_MA + node] = SERVICE_MA if node == 0 else 32_000
         site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
+        site[im.NODE_NEUTRAL_MA] = 3 * SERVICE_MA  # see test_neutral.py
         for name, value in service.items():
             site[getattr(im, name)] = value
         for device, kind in enumerate(kinds):

@@ -28,6 +28,7 @@ from firmware.core.panel.layout import (
     P_LEAST,
     P_LEGS,
     P_LESS,
+    P_LIMIT,
     P_LOAD_HIGH,
     P_LOAD_LOW,
     P_MOST,
@@ -233,11 +234,11 @@ def alone(plan, rows, at: int, row: int, served: int) -> int:
 def room(plan, rows, at: int, row: int, way: int, served: int) -> int:
     """mA per leg that a place's neutral leaves a device. One on two of three legs loads the
     neutral as its opposite on the third. Where nothing is measured only islet's own is known;
-    where the measurement is missing nothing is fed back (INV-4: the worst credible load)."""
+    where the measurement is missing the other legs carry all they may (INV-4)."""
     p = ptr32(plan)
     t = ptr32(rows)
-    if p[row + P_STATE] == STALE:
-        return 0 if way else WIDEST_MA
+    if p[row + P_STATE] == STALE and way == 0:
+        return WIDEST_MA  # the breaker leaves nothing
     on = 0
     k = 0
     while k < t[at + D_LEGS]:
@@ -251,6 +252,8 @@ def room(plan, rows, at: int, row: int, way: int, served: int) -> int:
     else:
         fresh = 0
         left_ma = int(alone(plan, rows, at, row, served))
+        if p[row + P_STATE] == STALE:
+            left_ma -= (p[P_LEGS] - 1) * p[row + P_LIMIT]
     leg = 0
     while leg < p[P_LEGS]:
         if fresh and on & (1 << leg):

@@ -112,6 +112,7 @@ class House:
         for node in range(self.nodes):
             site[im.NODE_PARENT + node] = self.parent[node]
             site[im.NODE_RATING_MA + node] = self.rating[node]
+            site[im.NODE_NEUTRAL_MA + node] = 3 * self.rating[node]  # see test_neutral.py
             if node < self.feeders:
                 meter = im.INSTRUMENT_METER if self.metered[node] else im.INSTRUMENT_NONE
                 site[im.NODE_INSTRUMENT + node] = meter

@@ -15,6 +15,7 @@ from firmware.core.panel.layout import (
     P_LEAST,
     P_LEGS,
     P_LESS,
+    P_LIMIT,
     P_LOAD_HIGH,
     P_LOAD_LOW,
     P_MOST,
@@ -116,13 +117,15 @@ def _on_leg(plan, row, leg, way, both=False):
 
 def room(plan, rows, at, node, way, served):
     row = node_at(node)
-    if plan[row + P_STATE] == STALE:
-        return 0 if way else WIDEST_MA
+    if plan[row + P_STATE] == STALE and way == 0:
+        return WIDEST_MA
     count = plan[P_LEGS]
     draw, feed = _others(plan, rows, at, node, served)
     on = {leg for k, leg in legs(rows, at) if not rows[at + D_UNUSED] >> k & 1}
     if plan[row + P_STATE] != FRESH:
         rooms = [plan[row + P_NEUTRAL] - sum(draw[:count]) - sum(feed[:count])]
+        if plan[row + P_STATE] == STALE:
+            rooms[0] -= (count - 1) * plan[row + P_LIMIT]
     else:
         for leg in range(count):
             shift_ma = plan[row + P_LESS + leg]
