@@ -57,6 +57,7 @@ class House:
             site[im.NODE_PARENT + node] = 0 if node else -1
             site[im.NODE_RATING_MA + node] = 32_000 if node else SERVICE_MA
         site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
+        site[im.NODE_NEUTRAL_MA] = 3 * SERVICE_MA  # see test_neutral.py
         for device in range(len(cars)):
             site[im.DEVICE_KIND + device], site[im.DEVICE_NODE + device] = (
                 im.KIND_CHARGER,

@@ -144,6 +144,16 @@ def _room(w: World, s: Said) -> bool:
     return s.value / 1000 <= limit_a - least_a + NEAR_A
 
 
+def _neutral(w: World, s: Said) -> bool:
+    """Where there are several legs; and no more than its neutral bears beside what comes back
+    there now, had all of it another angle and this device no part in it."""
+    node = w.told.node(s.node)
+    limit_a = node.get("neutral_a", 0) or node.get("rating_a", 0)
+    own_a = sum(abs(w.truth.get(f"{s.of}.{leg}_a", 0.0)) for leg in LEGS)
+    most_a = max(truth.get(f"{s.node}_n_a", 0.0) for _, truth in w.past)
+    return w.site["legs"] > 1 and s.value / 1000 <= limit_a + most_a + own_a + NEAR_A
+
+
 def _export(w: World, s: Said) -> bool:
     limit_w = w.site.get("export_limit_w", -1)
     said = f"{limit_w / 1000:.1f} kW" if limit_w >= 1000 else f"{limit_w:g} W"
@@ -286,6 +296,7 @@ REASONS: dict[str, Row] = {
     "COMMISSION": _unproved,
     "PROOF": _proving,
     "NO_RETURN": None,
+    "NEUTRAL": _neutral,
 }
 
 
