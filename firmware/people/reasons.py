@@ -28,7 +28,7 @@ class Reasons:
         self.commands = commands
         self.trips = trips
         self.errors = errors
-        self._wishes = self._left_s = ()
+        self._wishes, self._left_s = [], []
 
     def hear(self, requests):
         """The policy's WHY_* and for how long each stands, as of now."""

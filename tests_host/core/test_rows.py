@@ -118,7 +118,7 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         ("people/rows.py", "im.GRANT_LOW + device", "im.GRANT_LOW"),
         ("people/reasons.py", "im.WINNER_HIGH + device", "im.WINNER_HIGH"),
-        ("people/state.py", "first + device * count", "first"),
+        ("people/state.py", "first += device * count", "first += 0"),
         (
             f"{VEHICLE}/contactor.py",
             "commands[im.SETPOINT + device] >=",
