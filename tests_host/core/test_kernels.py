@@ -50,7 +50,7 @@ def test_machine_code_says_the_same(
     cases: SimpleNamespace, answers: Answers, run_device: RunDevice
 ) -> None:
     script = f"import sys; sys.argv.append('{SEEDS}'); exec(open({str(DEVICE)!r}).read())"
-    lines = run_device(script, timeout=300).splitlines()
+    lines = run_device(script, timeout=300, heap="8m").splitlines()
     assert len(lines) == SEEDS
     for seed, line in enumerate(lines):
         said = [cases.checksum(values) for values in answers[seed]]

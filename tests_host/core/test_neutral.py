@@ -8,12 +8,13 @@ import cmath
 import math
 import random
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from firmware import image as im
 from firmware.core.panel import has_kernel, share_kernel
-from firmware.core.panel.layout import WIDEST_MA
+from firmware.core.panel.layout import D_NEUTRAL, RING, WIDEST_MA
 from firmware.core.panel.tree import Panel
 from tests_host.core.fakes import FakeLimits
 
@@ -33,6 +34,7 @@ class Unit:
     point: bool = False
     uses: tuple[int, ...] = ()  # of a point: the car's legs
     most_ma: int = 32_000
+    rank: int = 0
     now_ma: int = 0  # per leg, drawn is positive
 
 
@@ -58,7 +60,7 @@ class House:
             for k in range(im.LEGS):
                 leg = unit.legs[k] if k < len(unit.legs) else -1
                 fields[im.DEVICE_LEG + device * im.LEGS + k] = leg
-            fields[im.DEVICE_RANK + device] = device
+            fields[im.DEVICE_RANK + device] = unit.rank
             fields[im.DEVICE_MAX_MA + device] = unit.most_ma
             most_w = unit.most_ma * VOLTS // 1_000 * len(unit.legs)
             fields[im.DEVICE_CHARGE_W + device] = fields[im.DEVICE_DISCHARGE_W + device] = most_w
@@ -208,26 +210,100 @@ def test_islets_own_balance_is_an_option() -> None:
     alone = House(3, 63_000, Unit((0,), draws=False), UNBALANCE_VA=4_600).run()
     assert alone.units[0].now_ma == -20_000
     apart = House(
-        3, 63_000, Unit((0,), draws=False, most_ma=12_000), Unit((1,), draws=True),
+        3, 63_000, Unit((0,), draws=False, most_ma=12_000), Unit((1,), draws=True, rank=1),
         UNBALANCE_VA=4_600,
     ).run()  # fmt: skip
     assert [unit.now_ma for unit in apart.units] == pytest.approx([-12_000, 8_000], abs=50)
 
 
+LOADS = ((12, 6, 0), (13, 5, 5), (11, 7, 2), (10, 10, 2), (15, 3, 3), (14, 2, 0), (17, 4, 4))
+
+
+@pytest.mark.parametrize("loads", LOADS)
+@pytest.mark.parametrize("other", (0, 1, 2))
+@pytest.mark.parametrize("ranks", ((0, 0), (0, 1)))
+def test_nobody_waits_for_another_for_ever(
+    loads: tuple[int, ...], other: int, ranks: tuple[int, int]
+) -> None:
+    """One of a higher rank has what it would have alone; of equals one charges; so it stays."""
+    alone = House(3, 25_000, Unit((0,), draws=True, point=True, most_ma=16_000))
+    alone.loads = [load(amps) for amps in loads]
+    alone_ma = alone.run(8).units[0].now_ma
+    first = Unit((0,), draws=True, point=True, most_ma=16_000, rank=ranks[0])
+    second = Unit((other,), draws=True, point=True, most_ma=16_000, rank=ranks[1])
+    house = House(3, 25_000, first, second)
+    house.loads = alone.loads
+    house.run(8)
+    if ranks == (0, 1):
+        assert first.now_ma >= alone_ma - 200
+    if alone_ma >= 6_000:
+        assert max(first.now_ma, second.now_ma) >= 6_000
+    on = [unit.now_ma > 0 for unit in house.units]
+    for _ in range(50):
+        house.step()
+        assert [unit.now_ma > 0 for unit in house.units] == on
+
+
+@pytest.mark.parametrize("amps", (6, 8, 10))
+def test_two_batteries_of_one_rank_feed(amps: float) -> None:
+    house = House(3, 25_000, Unit((0,), draws=False), Unit((0,), draws=False))
+    house.loads = [load(0), load(amps), load(amps)]
+    house.run(8)
+    fed = -sum(unit.now_ma for unit in house.units)
+    assert fed == pytest.approx(20_833 - amps * 1_000, abs=300)
+
+
+def test_balance_is_shared_by_equals() -> None:
+    two = [Unit((0,), draws=False, most_ma=24_000) for _ in range(2)]
+    house = House(3, 63_000, *two, UNBALANCE_VA=4_600).run(8)
+    assert -sum(unit.now_ma for unit in house.units) == pytest.approx(20_000, abs=100)
+
+
+def test_a_battery_on_two_legs_beside_a_loaded_third() -> None:
+    """It loads the neutral as its opposite on the third: what the legs' plain sum leaves."""
+    house = House(3, 25_000, Unit((1, 2), draws=True))
+    house.loads = [load(1.1), load(0), load(21.8)]
+    assert house.run().units[0].now_ma == pytest.approx(1_050, abs=100)
+
+
+def test_one_that_does_less_than_it_may_is_within_too() -> None:
+    house = House(3, 25_000, Unit((2,), draws=False, most_ma=9_500))
+    house.loads = [load(23.9), load(0), load(12.4)]
+    house.run()
+    assert HARMONICS * house.neutral_a() <= max(25, HARMONICS * house.loads_alone_a()) + FLOOR_A
+
+
+@pytest.mark.parametrize("rating_ma", (20_000, 25_000))
+def test_a_board_without_instrument_with_a_point_on_each_leg(rating_ma: int) -> None:
+    units = [Unit((leg,), draws=True, point=True, most_ma=16_000) for leg in range(3)]
+    house = House(3, 63_000, *units)
+    site = house.image.site
+    site[im.NODE_COUNT] = 5
+    site[im.NODE_RATING_MA + 4] = rating_ma
+    for node in (1, 2, 3):
+        site[im.NODE_PARENT + node] = 4
+    site[im.NODE_PARENT + 4] = 0
+    had = [unit.now_ma for unit in house.run(8).units]
+    assert min(had) >= 6_000
+
+
 def some(chance: random.Random) -> House:
     legs = chance.choice([2, 3, 3])
     units = []
-    for _ in range(chance.randint(1, 3)):
+    equal = chance.random() < 0.5
+    for number in range(chance.randint(1, 3)):
         on = tuple(sorted(chance.sample(range(legs), chance.randint(1, legs))))
         point = legs == 3 and chance.random() < 0.4
         uses = tuple(sorted(chance.sample(on, chance.randint(1, len(on))))) if point else ()
-        units.append(Unit(on, point or chance.random() < 0.4, point, uses))
+        draws = point or chance.random() < 0.4
+        most_ma = chance.choice([10_000, 16_000, 32_000])
+        units.append(Unit(on, draws, point, uses, most_ma, rank=0 if equal else number))
     return House(legs, chance.choice([25_000, 40_000, 63_000]), *units)
 
 
 def worst(seed: int, least_factor: float = 1, harmonics: float = HARMONICS) -> float:
     """A that a neutral carries over what it may, islet taking part, in a random house whose loads
-    change every two seconds; half a second is left for that."""
+    change every four seconds; those of which a reading may be unsure (RING) are left for that."""
 
     def some_load(most_a: float) -> complex:
         made = load(chance.uniform(0, most_a), chance.uniform(least_factor, 1))
@@ -242,9 +318,9 @@ def worst(seed: int, least_factor: float = 1, harmonics: float = HARMONICS) -> f
             some_load(rating_a * chance.choice([0.5, 0.8])) * chance.choice([1, 1, 1, -1])
             for _ in range(house.legs)
         ]
-        for step in range(20):
+        for step in range(RING + 8):
             house.step()
-            if step < 5:
+            if step <= RING:
                 continue
             plain_a = sum(abs(a) for a in house.flows(alike=False))
             flows_a = min(harmonics * house.neutral_a(), plain_a)
@@ -255,19 +331,24 @@ def worst(seed: int, least_factor: float = 1, harmonics: float = HARMONICS) -> f
 
 
 def test_inv_3_no_neutral_is_overloaded_by_islet_with_20_percent_of_harmonics() -> None:
-    over = {seed: worst(seed) for seed in range(100)}
+    over = {seed: worst(seed) for seed in range(70)}
     assert {seed: a for seed, a in over.items() if a > FLOOR_A} == {}
 
 
 def test_inv_3_nor_at_any_power_factor() -> None:
     """What is not active is known only beyond the instruments' tolerance: that may take from what
     is kept for harmonics, never more."""
-    over = {seed: worst(seed, 0.7, 1) for seed in range(100)}
+    over = {seed: worst(seed, 0.7, 1) for seed in range(70)}
     assert {seed: a for seed, a in over.items() if a > FLOOR_A} == {}
 
 
+def ignored(_plan: Any, rows: Any, at: int, way: int) -> int:
+    rows[at + D_NEUTRAL + way * 2] = WIDEST_MA
+    return WIDEST_MA
+
+
 MISTAKES = {
-    "not looked at": (share_kernel, "neutral_leaves", lambda *_: WIDEST_MA),
+    "not looked at": (share_kernel, "neutral", ignored),
     "all devices even": (has_kernel, "uneven", lambda *_: 0),
 }
 

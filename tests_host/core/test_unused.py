@@ -47,7 +47,7 @@ class House:
     """A measured service of three legs with points of three legs, each with a car that follows
     its offer at once."""
 
-    def __init__(self, *cars: Car) -> None:
+    def __init__(self, *cars: Car, neutral_ma: int = 3 * SERVICE_MA, equal: bool = False) -> None:
         self.cars = list(cars)
         self.image = image = im.Image()
         image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
@@ -57,7 +57,7 @@ class House:
             site[im.NODE_PARENT + node] = 0 if node else -1
             site[im.NODE_RATING_MA + node] = 32_000 if node else SERVICE_MA
         site[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
-        site[im.NODE_NEUTRAL_MA] = 3 * SERVICE_MA  # see test_neutral.py
+        site[im.NODE_NEUTRAL_MA] = neutral_ma  # ample: see test_neutral.py
         for device in range(len(cars)):
             site[im.DEVICE_KIND + device], site[im.DEVICE_NODE + device] = (
                 im.KIND_CHARGER,
@@ -65,7 +65,7 @@ class House:
             )
             for leg in range(im.LEGS):
                 site[im.DEVICE_LEG + device * im.LEGS + leg] = leg
-            site[im.DEVICE_RANK + device] = device
+            site[im.DEVICE_RANK + device] = 0 if equal else device
             site[im.DEVICE_MAX_MA + device] = MOST_MA
             site[im.DEVICE_RESPONSE_MS + device] = 5_000
             for source in set(range(im.SOURCES)) - {im.PANEL}:
@@ -209,6 +209,33 @@ def test_who_wakes_up_has_its_right_again() -> None:
     house.cars[0] = even
     house.run(3 * SETTLED_S)
     assert house.offers == [MOST_MA, pytest.approx(SERVICE_MA - 300 - MOST_MA, abs=10)]
+
+
+@pytest.mark.parametrize("cars", ((even, even), (on_leg(0), on_leg(0)), (on_leg(0), on_leg(1))))
+def test_equals_charge_beside_a_neutral_as_large_as_the_legs(cars: tuple[Car, Car]) -> None:
+    house = House(*cars, neutral_ma=0, equal=True)
+    house.loads_ma = [4_000, 2_000, 2_000]
+    house.run(6 * SETTLED_S)
+    assert min(house.offers) >= LEAST_MA
+    edges = 0
+    for _ in range(100):
+        had = list(house.offers)
+        edges += sum((a == 0) != (b == 0) for a, b in zip(had, house.step(), strict=True))
+    assert edges == 0
+
+
+@pytest.mark.parametrize("second", (even, on_leg(0), on_leg(2)))
+def test_who_sleeps_does_not_take_the_neutral(second: Car) -> None:
+    house = House(full, second, neutral_ma=0).run(6 * SETTLED_S)
+    assert house.offers[1] >= 10_000
+
+
+def test_nor_who_ends_slowly() -> None:
+    house = House(even, on_leg(0), neutral_ma=0).run(6 * SETTLED_S)
+    kept_ma = house.offers[1]
+    house.cars[0] = lambda offer_ma: (2_500, 2_500, 2_500) if offer_ma else (0, 0, 0)
+    house.run(6 * SETTLED_S)
+    assert house.offers[1] >= kept_ma
 
 
 def test_no_step_of_it_all_is_over_the_service() -> None:

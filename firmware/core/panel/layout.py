@@ -165,8 +165,9 @@ D_SPARE_TOLD = const(86)  # mA per leg that it was told, a step ago
 D_NEEDS = const(87)  # mA per leg that it uses or may begin at once; WIDEST_MA: what it is told
 # of the neutral
 D_UNEVEN = const(88)  # 1: it may load the site's legs differently
-D_SERVED = const(89)  # 1: it has been served in this step
-D_ROW = const(90)
+D_SERVED = const(89)  # bits: its drawing 1 has a share, 4 is promised; its feeding back 2, 8
+D_NEUTRAL = const(90)  # [draw, feed] mA per leg that neutrals leave it, and END_NODE
+D_ROW = const(94)
 
 END_NODE = const(1)
 END_LEG = const(2)

@@ -17,11 +17,16 @@ from firmware.core.panel.layout import (
     D_HAS,
     D_LEG,
     D_LEGS,
+    D_NEEDS,
+    D_NEUTRAL,
+    D_NODE,
     D_OFFERS,
     D_ROW,
     D_SERVED,
+    D_TAKES,
     D_UNEVEN,
     D_UNUSED,
+    END_NODE,
     FRESH,
     P_BELOW,
     P_HEAD,
@@ -33,6 +38,7 @@ from firmware.core.panel.layout import (
     P_LOAD_LOW,
     P_MOST,
     P_NEUTRAL,
+    P_PARENT,
     P_REACTIVE,
     P_ROW,
     P_STATE,
@@ -41,7 +47,7 @@ from firmware.core.panel.layout import (
     WIDEST_MA,
 )
 
-_CARRIES_MA = const(3_000)
+_CARRIES_MA = const(500)
 _SPARE_MA = const(1_000)
 
 
@@ -118,16 +124,36 @@ def uneven(plan, rows, at: int, readings, device: int) -> int:
         least_ma = ma if ma < least_ma else least_ma
         most_ma = ma if ma > most_ma else most_ma
         k += 1
-    if t[at + D_FRESH] and most_ma >= _CARRIES_MA:
+    if t[at + D_FRESH] and least_ma >= _CARRIES_MA:
         if most_ma - least_ma <= _SPARE_MA + (most_ma >> 3):
             return 0
     return 1
 
 
 @micropython.viper
-def beside(plan, rows, at: int, row: int, leg: int, way: int, served: int) -> int:
-    """What other such devices below a place have on a leg in a direction; `served`: of those that
-    were served before alone."""
+def part(rows, other: int, leg: int, way: int) -> int:
+    """What a device loads a leg with: what it has or was promised; of its own rank, while that is
+    being shared, its share; of what it is told and does not use, only what it is served."""
+    t = ptr32(rows)
+    ma = t[other + D_HAS + way * 3 + leg]
+    takes_ma = t[other + D_TAKES + way]
+    shares = 0
+    if t[other + D_SERVED] & (4 << way) == 0:
+        shares = 1
+    elif way == 0 and takes_ma > 0 and t[other + D_NEEDS] < WIDEST_MA:
+        shares = 1
+    k = 0
+    while k < t[other + D_LEGS]:
+        if t[other + D_LEG + k] == leg and t[other + D_UNUSED] & (1 << k) == 0:
+            if shares or takes_ma > ma:
+                ma = takes_ma
+        k += 1
+    return ma
+
+
+@micropython.viper
+def beside(plan, rows, at: int, row: int, leg: int, way: int) -> int:
+    """What other such devices below a place load a leg with, of those served before."""
     p = ptr32(plan)
     t = ptr32(rows)
     sum_ma = 0
@@ -135,25 +161,30 @@ def beside(plan, rows, at: int, row: int, leg: int, way: int, served: int) -> in
     below = p[row + P_BELOW]
     while below:
         if below & 1 and other != at and t[other + D_UNEVEN]:
-            if served == 0 or t[other + D_SERVED]:
-                sum_ma += t[other + D_HAS + way * 3 + leg]
+            if t[other + D_SERVED] & (1 << way):
+                sum_ma += int(part(rows, other, leg, way))
         other += D_ROW
         below >>= 1
     return sum_ma
 
 
 @micropython.viper
-def ends(plan, rows, at: int, row: int, served: int):
+def ends(plan, rows, at: int, row: int):
     """P_MOST and P_LEAST: between what flows on each leg beside a device, mA of active current,
-    drawn is positive."""
+    drawn is positive. Without an instrument only islet's own is known."""
     p = ptr32(plan)
     leg = 0
     while leg < p[P_LEGS]:
-        ma = p[row + leg + P_LESS]
-        drawn_ma = int(beside(plan, rows, at, row, leg, 0, served))
-        fed_ma = int(beside(plan, rows, at, row, leg, 1, served))
-        p[P_MOST + leg] = p[row + leg + P_LOAD_HIGH] + ma + drawn_ma
-        p[P_LEAST + leg] = p[row + leg + P_LOAD_LOW] + ma - fed_ma
+        drawn_ma = int(beside(plan, rows, at, row, leg, 0))
+        fed_ma = 0 - int(beside(plan, rows, at, row, leg, 1))
+        if p[row + P_STATE] == FRESH:
+            ma = p[row + leg + P_LESS]
+            drawn_ma += p[row + leg + P_LOAD_HIGH] + ma
+            fed_ma += p[row + leg + P_LOAD_LOW] + ma
+        else:
+            p[row + leg + P_REACTIVE] = 0
+        p[P_MOST + leg] = drawn_ma
+        p[P_LEAST + leg] = fed_ma
         leg += 1
 
 
@@ -167,43 +198,71 @@ def size(plan, row: int, leg: int) -> int:
 
 
 @micropython.viper
+def along(plan, row: int, leg: int, way: int) -> int:
+    """mA by the sum as phasors: the least over the ends of what flows on the other legs, each the
+    same in its parts along this leg's voltage and across it."""
+    p = ptr32(plan)
+    legs = p[P_LEGS]
+    two = leg + 1 if leg + 1 < legs else 0
+    three = two + 1 if two + 1 < legs else 0
+    own_ma = p[P_LEAST + leg] if way else 0 - p[P_MOST + leg]
+    unknown_ma = p[row + two + P_REACTIVE]
+    across_ma = p[row + leg + P_REACTIVE] + unknown_ma
+    if legs == 3:
+        unknown_ma += p[row + three + P_REACTIVE]
+        across_ma = p[row + leg + P_REACTIVE] + (unknown_ma >> 1)
+        own_ma -= unknown_ma * 7 >> 3  # for sin 120°
+    limit_ma = p[row + P_NEUTRAL] * 5 // 6
+    left_ma = WIDEST_MA
+    corner = 0
+    while corner < 4:
+        two_ma = p[P_MOST + two] if corner & 1 else p[P_LEAST + two]
+        three_ma = p[P_MOST + three] if corner & 2 else p[P_LEAST + three]
+        if corner & 1 == 0 and p[P_MOST + two] == p[P_LEAST + two]:
+            corner += 1
+        if legs == 2 or p[P_MOST + three] == p[P_LEAST + three]:
+            corner |= 2
+        if legs == 2:
+            ma = two_ma
+            apart_ma = 0
+        else:
+            ma = (two_ma + three_ma) >> 1
+            apart_ma = two_ma - three_ma
+            if apart_ma < 0:
+                apart_ma = 0 - apart_ma
+        ma = own_ma - ma if way else own_ma + ma
+        ma += int(beyond(limit_ma, across_ma + (apart_ma * 7 >> 3)))
+        left_ma = ma if ma < left_ma else left_ma
+        corner += 1
+    return left_ma
+
+
+@micropython.viper
 def on_leg(plan, row: int, leg: int, way: int, both: int) -> int:
     """mA that a device may draw from a leg (way 0) or feed into it (1) for a place's neutral, when
     `ends` is done; `both`: it does the opposite on the two others."""
     p = ptr32(plan)
     legs = p[P_LEGS]
-    two = leg + 1 if leg + 1 < legs else 0
-    three = two + 1 if two + 1 < legs else 0
-    across_ma = p[row + leg + P_REACTIVE]
-    along_ma = p[P_LEAST + leg] if way else 0 - p[P_MOST + leg]
-    own_ma = along_ma
-    plain_ma = p[row + P_NEUTRAL] - across_ma - int(size(plan, row, two))
-    if legs == 2:
-        along_ma += 0 - p[P_MOST + two] if way else p[P_LEAST + two]
-        across_ma += p[row + two + P_REACTIVE]
-    else:
-        plain_ma -= int(size(plan, row, three))
-        other_ma = p[row + two + P_REACTIVE] + p[row + three + P_REACTIVE]
-        apart_ma = p[P_MOST + three] - p[P_LEAST + two]
-        if p[P_MOST + two] - p[P_LEAST + three] > apart_ma:
-            apart_ma = p[P_MOST + two] - p[P_LEAST + three]
-        across_ma += (other_ma >> 1) + (apart_ma * 7 >> 3)  # 7/8 for sin 120°
-        if way:
-            along_ma -= (p[P_MOST + two] + p[P_MOST + three]) >> 1
-        else:
-            along_ma += (p[P_LEAST + two] + p[P_LEAST + three]) >> 1
-        along_ma -= other_ma * 7 >> 3
-    along_ma += int(beyond(p[row + P_NEUTRAL] * 5 // 6, across_ma))
-    if plain_ma < 0:  # the other legs alone are more
+    along_ma = int(along(plan, row, leg, way))
+    beside_ma = p[row + P_NEUTRAL]
+    other = 0
+    while other < legs:
+        if other != leg:
+            beside_ma -= int(size(plan, row, other))
+        other += 1
+    plain_ma = beside_ma - int(size(plan, row, leg))
+    if plain_ma < 0:  # the legs without it are more already
         return along_ma
-    plain_ma += own_ma
     if both:
         plain_ma >>= 1  # of each of the two
+    else:
+        plain_ma = beside_ma - p[row + leg + P_REACTIVE]
+        plain_ma += p[P_LEAST + leg] if way else 0 - p[P_MOST + leg]
     return plain_ma if plain_ma > along_ma else along_ma
 
 
 @micropython.viper
-def balanced(plan, rows, at: int, leg: int, way: int, served: int) -> int:
+def balanced(plan, rows, at: int, leg: int, way: int) -> int:
     """mA that a device may have on a leg so that islet's devices keep all legs of the service
     within P_UNBALANCE of each other; none relies on what another one does to help."""
     p = ptr32(plan)
@@ -211,59 +270,75 @@ def balanced(plan, rows, at: int, leg: int, way: int, served: int) -> int:
     other = 0
     while other < p[P_LEGS]:
         if other != leg:
-            ma = int(beside(plan, rows, at, P_HEAD, other, 1 - way, served))
+            ma = int(beside(plan, rows, at, P_HEAD, other, 1 - way))
             most_ma = ma if ma > most_ma else most_ma
         other += 1
-    return p[P_UNBALANCE] - most_ma - int(beside(plan, rows, at, P_HEAD, leg, way, served))
+    return p[P_UNBALANCE] - most_ma - int(beside(plan, rows, at, P_HEAD, leg, way))
 
 
 @micropython.viper
-def alone(plan, rows, at: int, row: int, served: int) -> int:
-    """mA that a neutral leaves where only islet's own devices are known."""
+def worst(plan, rows, at: int, row: int) -> int:
+    """mA that a neutral leaves when the other legs carry all they may."""
     p = ptr32(plan)
-    left_ma = p[row + P_NEUTRAL]
+    left_ma = p[row + P_NEUTRAL] - (p[P_LEGS] - 1) * p[row + P_LIMIT]
     leg = 0
     while leg < p[P_LEGS]:
-        left_ma -= int(beside(plan, rows, at, row, leg, 0, served))
-        left_ma -= int(beside(plan, rows, at, row, leg, 1, served))
+        left_ma -= int(beside(plan, rows, at, row, leg, 0))
+        left_ma -= int(beside(plan, rows, at, row, leg, 1))
         leg += 1
     return left_ma
 
 
 @micropython.viper
-def room(plan, rows, at: int, row: int, way: int, served: int) -> int:
-    """mA per leg that a place's neutral leaves a device. One on two of three legs loads the
-    neutral as its opposite on the third. Where nothing is measured only islet's own is known;
-    where the measurement is missing the other legs carry all they may (INV-4)."""
+def room(plan, rows, at: int, row: int, way: int, on: int) -> int:
+    """mA per leg that a place's neutral leaves a device on the legs `on` (bits). One on two of
+    three legs loads the neutral as its opposite on the third. Where the measurement is missing the
+    other legs carry all they may (INV-4)."""
+    p = ptr32(plan)
+    left_ma = WIDEST_MA
+    if p[row + P_STATE] == STALE:
+        if way == 0:
+            return left_ma  # the breaker leaves nothing
+        return int(worst(plan, rows, at, row))
+    ends(plan, rows, at, row)
+    leg = 0
+    while leg < p[P_LEGS]:
+        if on & (1 << leg):
+            ma = int(on_leg(plan, row, leg, way, 0))
+            left_ma = ma if ma < left_ma else left_ma
+        if on | (1 << leg) == 7:
+            ma = int(on_leg(plan, row, leg, 1 - way, 1))
+            left_ma = ma if ma < left_ma else left_ma
+        if row == P_HEAD and p[P_UNBALANCE] and on & (1 << leg):
+            ma = int(balanced(plan, rows, at, leg, way))
+            left_ma = ma if ma < left_ma else left_ma
+        leg += 1
+    return left_ma
+
+
+@micropython.viper
+def neutral(plan, rows, at: int, way: int) -> int:
+    """D_NEUTRAL of a device, beside all that are served before it: those after it give way, so
+    none waits for another."""
     p = ptr32(plan)
     t = ptr32(rows)
-    if p[row + P_STATE] == STALE and way == 0:
-        return WIDEST_MA  # the breaker leaves nothing
+    end = at + D_NEUTRAL + way * 2
+    t[end] = WIDEST_MA
+    t[end + END_NODE] = 0 - 1
+    if t[at + D_UNEVEN] == 0 or (way and t[at + D_OFFERS]):
+        return WIDEST_MA
     on = 0
     k = 0
     while k < t[at + D_LEGS]:
         if t[at + D_UNUSED] & (1 << k) == 0:
             on |= 1 << t[at + D_LEG + k]
         k += 1
-    left_ma = WIDEST_MA
-    fresh = 1
-    if p[row + P_STATE] == FRESH:
-        ends(plan, rows, at, row, served)
-    else:
-        fresh = 0
-        left_ma = int(alone(plan, rows, at, row, served))
-        if p[row + P_STATE] == STALE:
-            left_ma -= (p[P_LEGS] - 1) * p[row + P_LIMIT]
-    leg = 0
-    while leg < p[P_LEGS]:
-        if fresh and on & (1 << leg):
-            ma = int(on_leg(plan, row, leg, way, 0))
-            left_ma = ma if ma < left_ma else left_ma
-        if fresh and on | (1 << leg) == 7:
-            ma = int(on_leg(plan, row, leg, 1 - way, 1))
-            left_ma = ma if ma < left_ma else left_ma
-        if row == P_HEAD and p[P_UNBALANCE] and on & (1 << leg):
-            ma = int(balanced(plan, rows, at, leg, way, served))
-            left_ma = ma if ma < left_ma else left_ma
-        leg += 1
-    return left_ma
+    node = t[at + D_NODE]
+    while node >= 0:
+        row = P_HEAD + node * P_ROW
+        left_ma = int(room(plan, rows, at, row, way, on))
+        if left_ma < t[end]:
+            t[end] = left_ma
+            t[end + END_NODE] = node
+        node = p[row + P_PARENT]
+    return t[end]

@@ -23,12 +23,12 @@ from firmware.core.panel.layout import (
     D_LEG,
     D_LEGS,
     D_NEEDS,
+    D_NEUTRAL,
     D_NODE,
     D_RANK,
     D_ROW,
     D_SERVED,
     D_TAKES,
-    D_UNEVEN,
     D_UNSURE,
     D_UNUSED,
     D_WANTS,
@@ -54,7 +54,7 @@ from firmware.core.panel.layout import (
     WHY_STATIC,
     WIDEST_MA,
 )
-from firmware.core.panel.neutral_kernel import room as neutral_leaves
+from firmware.core.panel.neutral_kernel import neutral
 
 
 @micropython.viper
@@ -80,11 +80,10 @@ def left(plan, rows, at: int, way: int, counts: int) -> int:
                 if room_ma < least_ma:
                     least_ma = room_ma
             k += 1
-        if t[at + D_UNEVEN]:
-            room_ma = int(neutral_leaves(plan, rows, at, row, way, 1))
-            if room_ma < least_ma:
-                least_ma = room_ma
         node = p[row + P_PARENT]
+    room_ma = int(neutral(plan, rows, at, way))
+    if room_ma < least_ma:
+        least_ma = room_ma
     return least_ma if least_ma > 0 else 0
 
 
@@ -93,6 +92,7 @@ def promise(plan, rows, at: int, way: int):
     """What it takes counts as if it had it; then it is served."""
     p = ptr32(plan)
     t = ptr32(rows)
+    t[at + D_SERVED] |= 5 << way
     takes_ma = t[at + D_TAKES + way]
     k = 0
     while k < t[at + D_LEGS]:
@@ -108,8 +108,6 @@ def promise(plan, rows, at: int, way: int):
                     p[row + P_UNSURE + leg] -= more_ma
                 node = p[row + P_PARENT]
         k += 1
-    if way:
-        t[at + D_SERVED] = 1
     if way == 0 and t[at + D_NEEDS] < WIDEST_MA:
         spread(plan, rows, at, P_SERVED, takes_ma)
     else:
@@ -137,6 +135,7 @@ def admit(plan, rows, order, first: int, end: int, way: int):
                 if t[at + D_WANTS + way] and t[at + D_WANTS + way] >= least_ma:
                     if int(left(plan, rows, at, way, 0)) >= least_ma:
                         t[at + D_TAKES + way] = least_ma
+                        t[at + D_SERVED] |= 1 << way  # as the neutral sees it
                         spread(plan, rows, at, P_SERVED + way * 3, least_ma)
                         spread(plan, rows, at, P_COUNT, 1)
             i += 1
@@ -144,6 +143,8 @@ def admit(plan, rows, order, first: int, end: int, way: int):
     i = first
     while i < end:
         at = o[i]
+        if t[at + D_SERVED] & (1 << way):
+            t[at + D_SERVED] ^= 1 << way
         if t[at + D_TAKES + way] > 0:
             spread(plan, rows, at, P_SERVED + way * 3, 0 - t[at + D_TAKES + way])
         i += 1
@@ -192,6 +193,7 @@ def fair(plan, rows, order, first: int, end: int, way: int):
     i = int(lowest(plan, rows, order, first, end, way, settled))
     while i >= 0:
         settled |= 1 << (i - first)
+        t[o[i] + D_SERVED] |= 1 << way
         spread(plan, rows, o[i], P_SERVED + way * 3, t[o[i] + D_TAKES + way])
         spread(plan, rows, o[i], P_COUNT, 0 - 1)
         i = int(lowest(plan, rows, order, first, end, way, settled))
@@ -213,6 +215,8 @@ def alone(plan, rows, at: int, way: int):
             takes_ma = t[at + D_WANTS + way]
         if takes_ma < t[at + D_LEAST_MA]:
             takes_ma = 0
+        else:
+            t[at + D_SERVED] |= 1 << way
     t[at + D_TAKES + way] = takes_ma
 
 
@@ -258,15 +262,15 @@ def tightest(plan, rows, at: int, way: int) -> int:
                     shared = others_ma
                 cause += 1
             k += 1
-        if t[at + D_UNEVEN]:
-            room_ma = int(neutral_leaves(plan, rows, at, row, way, 0))
-            if room_ma < t[most]:
-                t[most] = room_ma if room_ma > 0 else 0
-                t[most + END_NODE] = node
-                t[most + END_LEG] = 0 - 1
-                t[most + END_WHY] = WHY_STALE if p[row + P_STATE] == STALE else WHY_NEUTRAL
-                shared = 0
         node = p[row + P_PARENT]
+    end = at + D_NEUTRAL + way * 2
+    if t[end] < t[most]:
+        t[most] = t[end] if t[end] > 0 else 0
+        t[most + END_NODE] = t[end + END_NODE]
+        t[most + END_LEG] = 0 - 1
+        row = P_HEAD + t[end + END_NODE] * P_ROW
+        t[most + END_WHY] = WHY_STALE if p[row + P_STATE] == STALE else WHY_NEUTRAL
+        shared = 0
     return shared
 
 
@@ -297,12 +301,14 @@ def after(plan, rows, order, count: int, at: int, way: int) -> int:
 
 
 @micropython.viper
-def limit(plan, rows, order, count: int, at: int):
-    """What a device is left in both directions, and after whom."""
+def limit(plan, rows, order, count: int, at: int, mates: int):
+    """What a device is left in both directions, and after whom; `mates`: others have its rank."""
     t = ptr32(rows)
     way = 0
     while way < 2:
         t[at + D_AFTER + way] = 0 - 1
+        if mates or t[at + D_WANTS + way] == 0:  # else left() has just done so
+            neutral(plan, rows, at, way)
         if int(tightest(plan, rows, at, way)) > 0:
             t[at + D_AFTER + way] = int(after(plan, rows, order, count, at, way))
         way += 1
@@ -314,6 +320,7 @@ def lend(plan, rows, at: int):
     t = ptr32(rows)
     needs_ma = t[at + D_NEEDS]
     if t[at + D_HIGH] > needs_ma:
+        neutral(plan, rows, at, 0)  # beside all of them
         tightest(plan, rows, at, 0)
         if t[at + D_HIGH] < needs_ma:
             t[at + D_HIGH] = needs_ma
@@ -351,7 +358,7 @@ def serve(plan, rows, order, count: int):
             way += 1
         i = first
         while i < end:
-            limit(plan, rows, order, count, o[i])
+            limit(plan, rows, order, count, o[i], end - first - 1)
             i += 1
         first = end
     i = 0

@@ -6,10 +6,15 @@ from firmware.core.panel.layout import (
     D_FRESH,
     D_HAS,
     D_LEGS,
+    D_NEEDS,
+    D_NEUTRAL,
+    D_NODE,
     D_OFFERS,
     D_SERVED,
+    D_TAKES,
     D_UNEVEN,
     D_UNUSED,
+    END_NODE,
     FRESH,
     P_HEAD,
     P_LEAST,
@@ -27,7 +32,7 @@ from firmware.core.panel.layout import (
     WIDEST_MA,
     node_at,
 )
-from tests_host.core.plain.tree import below, here, legs
+from tests_host.core.plain.tree import below, here, legs, path
 
 
 def _root(square):
@@ -71,76 +76,112 @@ def uneven(plan, rows, at, drawn):
     if not rows[at + D_OFFERS] or count == 2:
         return 0
     alike = max(drawn) - min(drawn) <= 1_000 + max(drawn) // 8
-    return 0 if rows[at + D_FRESH] and max(drawn) >= 3_000 and alike else 1
+    return 0 if rows[at + D_FRESH] and min(drawn) >= 500 and alike else 1
 
 
-def _others(plan, rows, at, node, served):
-    """Of every such device beside it: [draw, feed] on each leg."""
+def _on(rows, at):
+    return {leg for k, leg in legs(rows, at) if not rows[at + D_UNUSED] >> k & 1}
+
+
+def _part(rows, at, leg, way):
+    has_ma, takes_ma = rows[at + D_HAS + way * 3 + leg], rows[at + D_TAKES + way]
+    if leg not in _on(rows, at):
+        return has_ma
+    lends = way == 0 and takes_ma > 0 and rows[at + D_NEEDS] < WIDEST_MA
+    if lends or not rows[at + D_SERVED] >> way & 4:
+        return takes_ma
+    return max(has_ma, takes_ma)
+
+
+def _others(plan, rows, at, node):
+    """Of every such device beside it that is served: [draw, feed] on each leg."""
     found = [[0] * im.LEGS, [0] * im.LEGS]
     for device, other in here(rows):
-        if device not in below(plan, node) or other == at or not rows[other + D_UNEVEN]:
-            continue
-        if not served or rows[other + D_SERVED]:
+        if device in below(plan, node) and other != at and rows[other + D_UNEVEN]:
             for way in (0, 1):
-                for leg in range(im.LEGS):
-                    found[way][leg] += rows[other + D_HAS + way * 3 + leg]
+                if rows[other + D_SERVED] >> way & 1:
+                    for leg in range(im.LEGS):
+                        found[way][leg] += _part(rows, other, leg, way)
     return found
 
 
-def _on_leg(plan, row, leg, way, both=False):
-    count, limit_ma = plan[P_LEGS], plan[row + P_NEUTRAL]
-    most = [plan[P_MOST + k] for k in range(count)]
-    least = [plan[P_LEAST + k] for k in range(count)]
-    reactive = [plan[row + P_REACTIVE + k] for k in range(count)]
+def _corners(pairs):
+    """Every choice of one of each pair."""
+    if not pairs:
+        return [()]
+    return [(one,) + more for one in pairs[0] for more in _corners(pairs[1:])]
+
+
+def _along(plan, row, leg, way):
+    count = plan[P_LEGS]
     rest = [k for k in range(count) if k != leg]
-    plain_ma = limit_ma - reactive[leg] - sum(max(most[k], -least[k]) + reactive[k] for k in rest)
-    own_ma = least[leg] if way else -most[leg]
-    beside_ma = sum(reactive[k] for k in rest)
-    if count == 2:
-        against_ma = -most[rest[0]] if way else least[rest[0]]
-        across_ma = reactive[leg] + beside_ma
-        free_ma = own_ma + against_ma
-    else:
-        if way:
-            against_ma = -((most[rest[0]] + most[rest[1]]) // 2)
-        else:
-            against_ma = (least[rest[0]] + least[rest[1]]) // 2
-        apart_ma = max(most[rest[0]] - least[rest[1]], most[rest[1]] - least[rest[0]])
-        across_ma = reactive[leg] + beside_ma // 2 + apart_ma * 7 // 8
-        free_ma = own_ma + against_ma - beside_ma * 7 // 8
-    along_ma = free_ma + beyond(limit_ma * 5 // 6, across_ma)
+    own_ma = plan[P_LEAST + leg] if way else -plan[P_MOST + leg]
+    reactive_ma, other_ma = (
+        plan[row + P_REACTIVE + leg],
+        sum(plan[row + P_REACTIVE + k] for k in rest),
+    )
+    if count == 3:
+        own_ma -= other_ma * 7 // 8
+        other_ma //= 2
+    rooms = []
+    for ends in _corners([(plan[P_LEAST + k], plan[P_MOST + k]) for k in rest]):
+        ma = sum(ends) // (count - 1)
+        apart_ma = abs(ends[0] - ends[-1]) * 7 // 8
+        across_ma = reactive_ma + other_ma + apart_ma
+        rooms.append(
+            own_ma + (-ma if way else ma) + beyond(plan[row + P_NEUTRAL] * 5 // 6, across_ma)
+        )
+    return min(rooms)
+
+
+def _on_leg(plan, row, leg, way, both=False):
+    count = plan[P_LEGS]
+    reactive = [plan[row + P_REACTIVE + k] for k in range(count)]
+    sizes = [max(plan[P_MOST + k], -plan[P_LEAST + k]) + reactive[k] for k in range(count)]
+    own_ma = plan[P_LEAST + leg] if way else -plan[P_MOST + leg]
+    along_ma = _along(plan, row, leg, way)
+    plain_ma = plan[row + P_NEUTRAL] - sum(sizes)
     if plain_ma < 0:
         return along_ma
-    plain_ma = (plain_ma + own_ma) // (2 if both else 1)
-    return max(plain_ma, along_ma)
+    if both:
+        return max(plain_ma // 2, along_ma)
+    return max(plain_ma + sizes[leg] - reactive[leg] + own_ma, along_ma)
 
 
-def room(plan, rows, at, node, way, served):
+def _room(plan, rows, at, node, way):
     row = node_at(node)
     if plan[row + P_STATE] == STALE and way == 0:
         return WIDEST_MA
     count = plan[P_LEGS]
-    draw, feed = _others(plan, rows, at, node, served)
-    on = {leg for k, leg in legs(rows, at) if not rows[at + D_UNUSED] >> k & 1}
-    if plan[row + P_STATE] != FRESH:
-        rooms = [plan[row + P_NEUTRAL] - sum(draw[:count]) - sum(feed[:count])]
-        if plan[row + P_STATE] == STALE:
-            rooms[0] -= (count - 1) * plan[row + P_LIMIT]
-    else:
-        for leg in range(count):
-            shift_ma = plan[row + P_LESS + leg]
-            plan[P_MOST + leg] = plan[row + P_LOAD_HIGH + leg] + shift_ma + draw[leg]
-            plan[P_LEAST + leg] = plan[row + P_LOAD_LOW + leg] + shift_ma - feed[leg]
-        rooms = [WIDEST_MA]
-        rooms += [_on_leg(plan, row, leg, way) for leg in range(count) if leg in on]
-        rooms += [
-            _on_leg(plan, row, leg, 1 - way, True)
-            for leg in range(count)
-            if on | {leg} == {0, 1, 2}
-        ]
+    draw, feed = _others(plan, rows, at, node)
+    if plan[row + P_STATE] == STALE:
+        left_ma = plan[row + P_NEUTRAL] - (count - 1) * plan[row + P_LIMIT]
+        return left_ma - sum(draw[:count]) - sum(feed[:count])
+    fresh = plan[row + P_STATE] == FRESH
+    for leg in range(count):
+        shift_ma = plan[row + P_LESS + leg]
+        load = [plan[row + P_LOAD_HIGH + leg] + shift_ma, plan[row + P_LOAD_LOW + leg] + shift_ma]
+        plan[P_MOST + leg] = draw[leg] + (load[0] if fresh else 0)
+        plan[P_LEAST + leg] = (load[1] if fresh else 0) - feed[leg]
+        plan[row + P_REACTIVE + leg] *= fresh
+    on = _on(rows, at)
+    third = [leg for leg in range(count) if on | {leg} == {0, 1, 2}]
+    rooms = [WIDEST_MA]
+    rooms += [_on_leg(plan, row, leg, way) for leg in range(count) if leg in on]
+    rooms += [_on_leg(plan, row, leg, 1 - way, True) for leg in third]
     if row == P_HEAD and plan[P_UNBALANCE]:
         mine, theirs = (feed, draw) if way else (draw, feed)
         for leg in on:
             most_ma = max([0] + [theirs[other] for other in range(count) if other != leg])
             rooms.append(plan[P_UNBALANCE] - most_ma - mine[leg])
     return min(rooms)
+
+
+def neutral(plan, rows, at, way):
+    """D_NEUTRAL: mA and place."""
+    best = (WIDEST_MA, -1)
+    loads = rows[at + D_UNEVEN] and not (way and rows[at + D_OFFERS])
+    for node in path(plan, rows[at + D_NODE]) if loads else ():
+        best = min(best, (_room(plan, rows, at, node, way), node), key=lambda found: found[0])
+    rows[at + D_NEUTRAL + way * 2], rows[at + D_NEUTRAL + way * 2 + END_NODE] = best
+    return best[0]

@@ -12,6 +12,7 @@ from firmware.core.panel.layout import (
     D_LEAST_MA,
     D_LEGS,
     D_NEEDS,
+    D_NEUTRAL,
     D_NODE,
     D_OFFERS,
     D_RANK,
@@ -49,8 +50,7 @@ from firmware.core.panel.layout import (
     WIDEST_MA,
     node_at,
 )
-from tests_host.core.plain.neutral_kernel import room as neutral
-from tests_host.core.plain.neutral_kernel import uneven
+from tests_host.core.plain.neutral_kernel import neutral, uneven
 from tests_host.core.plain.tree import below, here, legs, path
 
 WAYS = (0, 1)  # drawing, feeding back
@@ -172,9 +172,7 @@ def _left(plan, rows, at, way, counts=False):
             room_ma = min(plan[first], plan[first + im.LEGS]) - plan[row + P_SERVED + way * 3]
             count = plan[row + P_COUNT]
             rooms.append(room_ma // count if counts and count > 1 else room_ma)
-        if rows[at + D_UNEVEN]:
-            rooms.append(neutral(plan, rows, at, node, way, True))
-    return max(0, min(rooms))
+    return max(0, min(rooms + [neutral(plan, rows, at, way)]))
 
 
 def _share(plan, rows, group, way):
@@ -188,8 +186,12 @@ def _share(plan, rows, group, way):
         wants, least = rows[at + D_WANTS + way], rows[at + D_LEAST_MA]
         if wants and wants >= least and _left(plan, rows, at, way) >= least:
             _spread(plan, rows, at, served, least)
+            rows[at + D_TAKES + way] = least
+            rows[at + D_SERVED] |= 1 << way
             admitted.append(at)
     for at in admitted:
+        rows[at + D_SERVED] ^= 1 << way
+        rows[at + D_TAKES + way] = 0
         _spread(plan, rows, at, served, -rows[at + D_LEAST_MA])
         _spread(plan, rows, at, P_COUNT, 1)
     settled = []
@@ -205,6 +207,7 @@ def _share(plan, rows, group, way):
                 key=lambda pair: pair[0],
             )
         rows[at + D_TAKES + way] = takes
+        rows[at + D_SERVED] |= 1 << way
         _spread(plan, rows, at, served, takes)
         _spread(plan, rows, at, P_COUNT, -1)
         settled.append(at)
@@ -214,6 +217,7 @@ def _share(plan, rows, group, way):
 
 
 def _promise(plan, rows, at, way):
+    rows[at + D_SERVED] |= 5 << way
     for _, leg in _used(rows, at):
         has = at + D_HAS + way * 3 + leg
         more_ma = max(0, rows[at + D_TAKES + way] - rows[has])
@@ -246,10 +250,11 @@ def _tightest(plan, rows, at, way):
                     room_ma -= plan[row + P_UNSURE + leg] - own_ma
                 if room_ma < best[0]:
                     best, shared = (max(0, room_ma), node, leg, why), others_ma
-        room_ma = neutral(plan, rows, at, node, way, False) if rows[at + D_UNEVEN] else WIDEST_MA
-        if room_ma < best[0]:
-            why = WHY_STALE if plan[row + P_STATE] == STALE else WHY_NEUTRAL
-            best, shared = (max(0, room_ma), node, -1, why), 0
+    end = at + D_NEUTRAL + way * 2
+    if rows[end] < best[0]:
+        stale = plan[node_at(rows[end + END_NODE]) + P_STATE] == STALE
+        why = WHY_STALE if stale else WHY_NEUTRAL
+        best, shared = (max(0, rows[end]), rows[end + END_NODE], -1, why), 0
     rows[at + D_HIGH + way * 4] = best[0]
     for i, value in ((END_NODE, best[1]), (END_LEG, best[2]), (END_WHY, best[3])):
         rows[at + D_HIGH + way * 4 + i] = value
@@ -269,12 +274,13 @@ def serve(plan, rows, order, count):
             _share(plan, rows, group, way)
             for at in group:
                 _promise(plan, rows, at, way)
-                rows[at + D_SERVED] |= way
         for at in group:
             for way in WAYS:
+                neutral(plan, rows, at, way)
                 rows[at + D_AFTER + way] = _first(_tightest(plan, rows, at, way), queue)
     for at in queue:
         if rows[at + D_HIGH] > rows[at + D_NEEDS]:
+            neutral(plan, rows, at, 0)
             _tightest(plan, rows, at, 0)
             rows[at + D_HIGH] = max(rows[at + D_HIGH], rows[at + D_NEEDS])
 
