@@ -29,6 +29,7 @@ from firmware.core.panel.layout import (
     END_NODE,
     FRESH,
     P_BELOW,
+    P_CHANGED,
     P_HEAD,
     P_LEAST,
     P_LEGS,
@@ -75,14 +76,14 @@ def beyond(ma: int, less_ma: int) -> int:
 
 @micropython.viper
 def flows(plan, readings, nodes: int, nominal_mv: int, stale_ms: int):
-    """P_LESS and P_REACTIVE of every place that is measured now."""
+    """P_LESS and P_REACTIVE of every place with devices below that has a new reading."""
     p = ptr32(plan)
     r = ptr32(readings)
     row = P_HEAD
     node = 0
     while node < nodes:
         leg = 0
-        if p[row + P_STATE] != FRESH or p[P_LEGS] == 1:
+        if p[row + P_CHANGED] == 0 or p[row + P_BELOW] == 0 or p[P_LEGS] == 1:
             leg = 3
         while leg < p[P_LEGS]:
             ma = r[im.NODE_MA + node * 3 + leg]

@@ -16,6 +16,8 @@ from firmware.core.panel.layout import (
     D_UNUSED,
     END_NODE,
     FRESH,
+    P_BELOW,
+    P_CHANGED,
     P_HEAD,
     P_LEAST,
     P_LEGS,
@@ -53,7 +55,7 @@ def beyond(ma, less_ma):
 def flows(plan, readings, nodes, nominal_mv, stale_ms):
     for node in range(nodes):
         row = node_at(node)
-        if plan[row + P_STATE] != FRESH or plan[P_LEGS] == 1:
+        if not plan[row + P_CHANGED] or not plan[row + P_BELOW] or plan[P_LEGS] == 1:
             continue
         for leg in range(plan[P_LEGS]):
             ma = readings[im.NODE_MA + node * im.LEGS + leg]

@@ -51,7 +51,8 @@ def paces(meter, converter):
     parts = Parts()
     loaded = config.load(json.dumps(site), parts.image, parts.board)
     assert not loaded.errors, loaded.errors
-    assembly._add_lines(parts, loaded.settings)
+    instruments = [row["instrument"] for row in loaded.settings["nodes"]]
+    assembly._add_lines(parts, dict(loaded.settings, instruments=instruments))
     meter, inverter = made.pop().devices
     for device, own in ((meter, meter._gap), (inverter, inverter.control.write_ms)):
         print(device.name, device.peer.timeout_ms, device.peer.pause_ms, own)
