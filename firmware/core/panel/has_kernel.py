@@ -21,6 +21,7 @@ from firmware.core.panel.layout import (
     D_LEG,
     D_LEGS,
     D_NEEDS,
+    D_NEUTRAL,
     D_NODE,
     D_OFFERS,
     D_ROW,
@@ -289,6 +290,8 @@ def occupy(plan, rows, nodes: int, devices: int, readings, commands, dt_ms: int)
             has(plan, rows, at, readings, device, c[im.SETPOINT + device], dt_ms)
             t[at + D_UNEVEN] = int(uneven(plan, rows, at, readings, device))
             t[at + D_SERVED] = 0
+            t[at + D_NEUTRAL] = WIDEST_MA
+            t[at + D_NEUTRAL + 2] = WIDEST_MA
             wants(rows, at, commands, device)
             add(plan, rows, at, P_USED, 0)
             add(plan, rows, at, P_USED, 1)

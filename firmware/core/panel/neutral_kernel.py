@@ -15,8 +15,10 @@ from firmware.base.viper import const, micropython, ptr32
 from firmware.core.panel.layout import (
     D_FRESH,
     D_HAS,
+    D_HIGH_MA,
     D_LEG,
     D_LEGS,
+    D_LOW_MA,
     D_NEEDS,
     D_NEUTRAL,
     D_NODE,
@@ -66,6 +68,8 @@ def beyond(ma: int, less_ma: int) -> int:
     square = ma * ma - less_ma * less_ma
     root = 0
     bit = 1 << 14
+    while bit > ma:
+        bit >>= 1
     while bit:
         root += bit
         if root * root > square:
@@ -239,12 +243,11 @@ def along(plan, row: int, leg: int, way: int) -> int:
 
 
 @micropython.viper
-def on_leg(plan, row: int, leg: int, way: int, both: int) -> int:
+def on_leg(plan, row: int, leg: int, way: int, both: int, enough_ma: int) -> int:
     """mA that a device may draw from a leg (way 0) or feed into it (1) for a place's neutral, when
-    `ends` is done; `both`: it does the opposite on the two others."""
+    `ends` is done, or at least `enough_ma`; `both`: it does the opposite on the two others."""
     p = ptr32(plan)
     legs = p[P_LEGS]
-    along_ma = int(along(plan, row, leg, way))
     beside_ma = p[row + P_NEUTRAL]
     other = 0
     while other < legs:
@@ -253,12 +256,15 @@ def on_leg(plan, row: int, leg: int, way: int, both: int) -> int:
         other += 1
     plain_ma = beside_ma - int(size(plan, row, leg))
     if plain_ma < 0:  # the legs without it are more already
-        return along_ma
+        return int(along(plan, row, leg, way))
     if both:
         plain_ma >>= 1  # of each of the two
     else:
         plain_ma = beside_ma - p[row + leg + P_REACTIVE]
         plain_ma += p[P_LEAST + leg] if way else 0 - p[P_MOST + leg]
+    if plain_ma >= enough_ma:
+        return plain_ma
+    along_ma = int(along(plan, row, leg, way))
     return plain_ma if plain_ma > along_ma else along_ma
 
 
@@ -302,13 +308,15 @@ def room(plan, rows, at: int, row: int, way: int, on: int) -> int:
             return left_ma  # the breaker leaves nothing
         return int(worst(plan, rows, at, row))
     ends(plan, rows, at, row)
+    t = ptr32(rows)
+    enough_ma = 0 - t[at + D_LOW_MA] if way else t[at + D_HIGH_MA]
     leg = 0
     while leg < p[P_LEGS]:
         if on & (1 << leg):
-            ma = int(on_leg(plan, row, leg, way, 0))
+            ma = int(on_leg(plan, row, leg, way, 0, enough_ma))
             left_ma = ma if ma < left_ma else left_ma
         if on | (1 << leg) == 7:
-            ma = int(on_leg(plan, row, leg, 1 - way, 1))
+            ma = int(on_leg(plan, row, leg, 1 - way, 1, enough_ma))
             left_ma = ma if ma < left_ma else left_ma
         if row == P_HEAD and p[P_UNBALANCE] and on & (1 << leg):
             ma = int(balanced(plan, rows, at, leg, way))
@@ -325,7 +333,6 @@ def neutral(plan, rows, at: int, way: int) -> int:
     t = ptr32(rows)
     end = at + D_NEUTRAL + way * 2
     t[end] = WIDEST_MA
-    t[end + END_NODE] = 0 - 1
     if t[at + D_UNEVEN] == 0 or (way and t[at + D_OFFERS]):
         return WIDEST_MA
     on = 0

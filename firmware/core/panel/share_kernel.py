@@ -29,6 +29,7 @@ from firmware.core.panel.layout import (
     D_ROW,
     D_SERVED,
     D_TAKES,
+    D_UNEVEN,
     D_UNSURE,
     D_UNUSED,
     D_WANTS,
@@ -81,9 +82,10 @@ def left(plan, rows, at: int, way: int, counts: int) -> int:
                     least_ma = room_ma
             k += 1
         node = p[row + P_PARENT]
-    room_ma = int(neutral(plan, rows, at, way))
-    if room_ma < least_ma:
-        least_ma = room_ma
+    if t[at + D_UNEVEN]:
+        room_ma = int(neutral(plan, rows, at, way))
+        if room_ma < least_ma:
+            least_ma = room_ma
     return least_ma if least_ma > 0 else 0
 
 
@@ -307,8 +309,9 @@ def limit(plan, rows, order, count: int, at: int, mates: int):
     way = 0
     while way < 2:
         t[at + D_AFTER + way] = 0 - 1
-        if mates or t[at + D_WANTS + way] == 0:  # else left() has just done so
-            neutral(plan, rows, at, way)
+        if t[at + D_UNEVEN]:
+            if mates or t[at + D_WANTS + way] == 0:  # else left() has just done so
+                neutral(plan, rows, at, way)
         if int(tightest(plan, rows, at, way)) > 0:
             t[at + D_AFTER + way] = int(after(plan, rows, order, count, at, way))
         way += 1
@@ -320,7 +323,8 @@ def lend(plan, rows, at: int):
     t = ptr32(rows)
     needs_ma = t[at + D_NEEDS]
     if t[at + D_HIGH] > needs_ma:
-        neutral(plan, rows, at, 0)  # beside all of them
+        if t[at + D_UNEVEN]:
+            neutral(plan, rows, at, 0)  # beside all of them
         tightest(plan, rows, at, 0)
         if t[at + D_HIGH] < needs_ma:
             t[at + D_HIGH] = needs_ma

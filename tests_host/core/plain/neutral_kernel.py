@@ -5,7 +5,9 @@ from firmware import image as im
 from firmware.core.panel.layout import (
     D_FRESH,
     D_HAS,
+    D_HIGH_MA,
     D_LEGS,
+    D_LOW_MA,
     D_NEEDS,
     D_NEUTRAL,
     D_NODE,
@@ -136,7 +138,7 @@ def _along(plan, row, leg, way):
     return min(rooms)
 
 
-def _on_leg(plan, row, leg, way, both=False):
+def _on_leg(plan, row, leg, way, enough_ma, both=False):
     count = plan[P_LEGS]
     reactive = [plan[row + P_REACTIVE + k] for k in range(count)]
     sizes = [max(plan[P_MOST + k], -plan[P_LEAST + k]) + reactive[k] for k in range(count)]
@@ -145,9 +147,8 @@ def _on_leg(plan, row, leg, way, both=False):
     plain_ma = plan[row + P_NEUTRAL] - sum(sizes)
     if plain_ma < 0:
         return along_ma
-    if both:
-        return max(plain_ma // 2, along_ma)
-    return max(plain_ma + sizes[leg] - reactive[leg] + own_ma, along_ma)
+    plain_ma = plain_ma // 2 if both else plain_ma + sizes[leg] - reactive[leg] + own_ma
+    return plain_ma if plain_ma >= enough_ma else max(plain_ma, along_ma)
 
 
 def _room(plan, rows, at, node, way):
@@ -169,8 +170,9 @@ def _room(plan, rows, at, node, way):
     on = _on(rows, at)
     third = [leg for leg in range(count) if on | {leg} == {0, 1, 2}]
     rooms = [WIDEST_MA]
-    rooms += [_on_leg(plan, row, leg, way) for leg in range(count) if leg in on]
-    rooms += [_on_leg(plan, row, leg, 1 - way, True) for leg in third]
+    enough_ma = -rows[at + D_LOW_MA] if way else rows[at + D_HIGH_MA]
+    rooms += [_on_leg(plan, row, leg, way, enough_ma) for leg in range(count) if leg in on]
+    rooms += [_on_leg(plan, row, leg, 1 - way, enough_ma, True) for leg in third]
     if row == P_HEAD and plan[P_UNBALANCE]:
         mine, theirs = (feed, draw) if way else (draw, feed)
         for leg in on:
@@ -181,9 +183,10 @@ def _room(plan, rows, at, node, way):
 
 def neutral(plan, rows, at, way):
     """D_NEUTRAL: mA and place."""
-    best = (WIDEST_MA, -1)
+    end = at + D_NEUTRAL + way * 2
+    best = (WIDEST_MA, rows[end + END_NODE])
     loads = rows[at + D_UNEVEN] and not (way and rows[at + D_OFFERS])
     for node in path(plan, rows[at + D_NODE]) if loads else ():
         best = min(best, (_room(plan, rows, at, node, way), node), key=lambda found: found[0])
-    rows[at + D_NEUTRAL + way * 2], rows[at + D_NEUTRAL + way * 2 + END_NODE] = best
+    rows[end], rows[end + END_NODE] = best
     return best[0]
