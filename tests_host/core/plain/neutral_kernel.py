@@ -112,8 +112,8 @@ def _others(plan, rows, at, node):
 def _corners(pairs):
     """Every choice of one of each pair."""
     if not pairs:
-        return [()]
-    return [(one,) + more for one in pairs[0] for more in _corners(pairs[1:])]
+        return [[]]
+    return [[one] + more for one in pairs[0] for more in _corners(pairs[1:])]
 
 
 def _along(plan, row, leg, way):
