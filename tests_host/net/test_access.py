@@ -90,7 +90,7 @@ class Somebody:
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[Guarded]:
     if not mosquitto_path() or not shutil.which("mosquitto_passwd"):
-        pytest.skip("no mosquitto")
+        pytest.skip("no mosquitto: make test installs it as root, and said how without")
     tmp_path.chmod(0o755)
     it = Guarded(tmp_path)
     it.start()

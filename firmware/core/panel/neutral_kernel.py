@@ -50,7 +50,7 @@ from firmware.core.panel.layout import (
     WIDEST_MA,
 )
 
-_CARRIES_MA = const(500)
+_NOTHING_MA = const(500)
 _SPARE_MA = const(1_000)
 
 
@@ -129,7 +129,7 @@ def uneven(plan, rows, at: int, readings, device: int) -> int:
         least_ma = ma if ma < least_ma else least_ma
         most_ma = ma if ma > most_ma else most_ma
         k += 1
-    if t[at + D_FRESH] and least_ma >= _CARRIES_MA:
+    if t[at + D_FRESH] and least_ma >= _NOTHING_MA:
         if most_ma - least_ma <= _SPARE_MA + (most_ma >> 3):
             return 0
     return 1

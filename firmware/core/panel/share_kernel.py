@@ -11,6 +11,9 @@
 # have. What is too little for a device to do anything at all goes to the next. What a device is
 # told and does not use (D_NEEDS) is not served to it: it is told less, as far as those after it
 # want that.
+#
+# A neutral is no leg's: what it leaves depends on all legs together. There a device counts those
+# before it and of its own rank alone, so that it never waits for one that comes after it.
 
 from firmware.base.viper import micropython, ptr32
 from firmware.core.panel.has_kernel import add, spread
