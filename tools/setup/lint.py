@@ -1,4 +1,5 @@
-"""Style and types of everything: what `make lint` and the tests run."""
+"""Style and types of everything, and known faults of the chip's compiler: what `make lint` and the
+tests run."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("pyright",),
     ("pyright", "-p", "pyright-device.json"),
+    ("python", "-m", "tools.image.faults"),
 )
 
 
