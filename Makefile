@@ -34,8 +34,12 @@ help: ## this list
 run: setup-$(if $(filter rp2040,$(CHIP)),board,run) ## the box in its simulated house (SITE= SCENARIO= SECONDS= SPEED= SEED= CHIP= CIRCUIT= RECORD=)
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
 
-test: setup-test ## all tests but the long ones
-	@exec $(PY) -m pytest -n $(PROCESSES) --no-header $(ARGS)
+# Rooms whose tests need the image for the chip; the others' do without building it.
+WITH_IMAGE := rp2040 image flash mutate
+
+test: setup-$(if $(filter-out $(WITH_IMAGE),$(ROOM)),room,test) ## all tests but the long ones; of what an edit in a room reaches (ROOM=core)
+	@$(if $(ROOM),files=$$($(PY) -m tools.reach '$(ROOM)') || exit; )\
+	  exec $(PY) -m pytest -n $(PROCESSES) --no-header $(if $(ROOM),$$files )$(ARGS)
 
 soak: setup-test ## the long tests
 	@HYPOTHESIS_PROFILE=soak exec $(PY) -m pytest -n $(PROCESSES) --no-header -m soak --timeout 7200 $(ARGS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,41 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "islet"))
 
-# What starts the tests with SIGINT ignored (nohup, a job in the background) means their own, not
-# those of the programs that they start and interrupt.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+MARK = "ISLET_TESTS"  # in the environment of whatever the tests of one process start
 
 RunDevice = Callable[..., str]
 # with -c the working folder comes first, whose firmware/ is not folded
 _NOT_HERE = "__import__('sys').path.remove('')\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals() -> None:
+    """What starts the tests with a signal ignored (nohup, a job in the background) means them, not
+    the programs that they start and interrupt. A handler that does nothing is not inherited."""
+    for each in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+        if signal.getsignal(each) is signal.SIG_IGN:
+            signal.signal(each, lambda *_: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """A run that a failed test left would last for ever."""
+    mark = f"{MARK}={os.getpid()}"
+    os.environ[MARK] = str(os.getpid())
+    yield
+    for pid in started(mark):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def started(mark: str) -> list[int]:
+    """Processes with this in their environment as they were started, but for this one."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return [pid for pid in found if pid != os.getpid()]
 
 
 @pytest.fixture(scope="session")

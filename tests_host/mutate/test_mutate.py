@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.mutate import choose, reach, report, run
+from tools import reach
+from tools.mutate import choose, report, run
 from tools.mutate.operators import Mistake, mistakes
 from tools.mutate.run import Copy, Verdict
 

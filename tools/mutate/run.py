@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.mutate import reach
+from tools import reach
 from tools.mutate.operators import Mistake
 from tools.workshop import CACHE, ROOT
 

@@ -15,7 +15,7 @@ from tools.micropython import build, sources
 from tools.setup import debian, packages
 from tools.workshop import CACHE, ROOT, Console, SetupError
 
-PROFILES = ("run", "test", "bench", "image", "board")
+PROFILES = ("run", "room", "test", "bench", "image", "board")
 STAMPS = CACHE / "stamps"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -258,5 +258,13 @@ STEPS = (
         chip_image,
         after=("micropython", "lib", "data", "node", "bootrom", "sdk"),
     ),
-    Step("stubs", ["test"], 3, lambda _: [STUBS_LOCK], STUBS.exists, device_stubs, ("python",)),
+    Step(
+        "stubs",
+        ["room", "test"],
+        3,
+        lambda _: [STUBS_LOCK],
+        STUBS.exists,
+        device_stubs,
+        after=("python",),
+    ),
 )
