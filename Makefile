@@ -31,7 +31,11 @@ endif
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: setup-$(if $(filter rp2040,$(CHIP)),board,run) ## the box in its simulated house (SITE= SCENARIO= SECONDS= SPEED= SEED= CHIP= CIRCUIT= RECORD=)
+# A day of a house of one's own has to be computed; those of the shipped scenarios are there.
+SCENES := $(wildcard tools/twin/scenarios/*.json)
+OWN := $(SITE)$(filter-out $(SCENES) $(basename $(notdir $(SCENES))),$(SCENARIO))
+
+run: setup-$(if $(filter rp2040,$(CHIP)),board,$(if $(OWN),own,run)) ## the box in its simulated house (SITE= SCENARIO= SECONDS= SPEED= SEED= CHIP= CIRCUIT= RECORD=)
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
 
 # Rooms whose tests need the image for the chip; the others' do without building it.

@@ -41,14 +41,12 @@ def test_what_a_test_starts_can_be_ended(number: signal.Signals) -> None:
 
 
 def test_with_signals_ignored_as_nohup_does() -> None:
-    """In the process that gives out the tests, and in those that run them."""
-
     def ignore() -> None:
         for each in IGNORED:
             signal.signal(each, signal.SIG_IGN)
 
     test = f"{__file__}::{test_what_a_test_starts_can_be_ended.__name__}"
-    command = ["-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", test]
+    command = ["-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", test]
     done = subprocess.run(
         [sys.executable, *command], cwd=ROOT, env={**os.environ, INNER: "1"}, preexec_fn=ignore,
         capture_output=True, text=True, timeout=120,

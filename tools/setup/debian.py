@@ -42,7 +42,7 @@ def venv_works() -> bool:
     return importlib.util.find_spec("ensurepip") is not None
 
 
-ALL = frozenset({"run", "room", "test", "bench", "image", "board"})
+ALL = frozenset({"run", "own", "room", "test", "bench", "image", "board"})
 IMAGE = frozenset({"test", "bench", "image", "board"})
 TEST = frozenset({"test"})
 NO_IMAGE = "there is no image for the chip"

@@ -15,13 +15,17 @@ from tools.micropython import build, sources
 from tools.setup import debian, packages
 from tools.workshop import CACHE, ROOT, Console, SetupError
 
-PROFILES = ("run", "room", "test", "bench", "image", "board")
+PROFILES = ("run", "own", "room", "test", "bench", "image", "board")
 STAMPS = CACHE / "stamps"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 # Bytecode is written at first use: compiling it all takes as long as the whole installation.
 PIP = [PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
 REQUIREMENTS = ROOT / "requirements.lock"
+MORE = {  # of Python's packages: for whom, and the usual seconds
+    "days": (("own", "room", "test", "bench", "board"), 6),
+    "test": (("room", "test", "bench"), 9),
+}
 STUBS = CACHE / "stubs"
 STUBS_LOCK = ROOT / "requirements-stubs.lock"
 NODE = CACHE / "node"
@@ -98,6 +102,31 @@ def python_packages(console: Console, _profile: str) -> None:
     console.say("Python packages of requirements.lock into .venv")
     console.run([sys.executable, "-m", "venv", "--clear", VENV])
     console.run([*PIP, "-r", REQUIREMENTS], remedy="see that pip can reach its package index")
+
+
+def more_lock(name: str) -> Path:
+    return ROOT / f"requirements-{name}.lock"
+
+
+def more_there(name: str) -> Path:
+    """What says that they are in .venv: gone with it."""
+    return VENV / f"{name}.installed"
+
+
+def more_packages(name: str) -> Step:
+    """Beside those that a run needs, which stay as they are."""
+
+    def action(console: Console, _profile: str) -> None:
+        console.say(f"Python packages of {more_lock(name).name} into .venv")
+        console.run([*PIP, "-r", more_lock(name)], remedy="see that pip can reach its index")
+        more_there(name).touch()
+
+    profiles, about = MORE[name]
+    inputs = [more_lock(name), sys.version, str(ROOT)]
+    present = more_there(name).exists
+    return Step(
+        f"python-{name}", profiles, about, lambda _: inputs, present, action, after=("python",)
+    )
 
 
 def micropython(console: Console, _profile: str) -> None:
@@ -198,12 +227,13 @@ STEPS = (
     Step(
         "python",
         PROFILES,
-        25,
+        9,
         lambda _: [REQUIREMENTS, sys.version, str(ROOT)],
         PYTHON.exists,
         python_packages,
         after=("compilers",),
     ),
+    *(more_packages(name) for name in MORE),
     Step(
         "lib",
         PROFILES,

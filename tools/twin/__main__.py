@@ -77,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def simulate(options: argparse.Namespace) -> int:
     from tools.twin import chips, commission, run, scenario, scene
     from tools.twin.link import port
+    from tools.workshop import SetupError
 
     try:
         path = options.site or _shipped(Path(options.scenario))
@@ -86,6 +87,9 @@ def simulate(options: argparse.Namespace) -> int:
         chip.command(board)
     except (scenario.ScenarioError, port.BoardError, OSError) as error:
         print(f"islet: {error}", file=sys.stderr)
+        return FAILED
+    except SetupError as error:
+        print(f"islet: {error}: {error.remedy}", file=sys.stderr)
         return FAILED
     story = commission.commissioned(story, lambda text: print(f"islet: {text}", file=sys.stderr))
     chosen = run.Options(

@@ -1,6 +1,10 @@
 # islet: the standard household (demandlib) and the sun (pvlib), as plain lists of a day.
 # GPL-3.0-or-later
-"""Slow libraries, asked once per day and kept in a cache folder; the house only interpolates."""
+"""Slow libraries, asked once per day and kept in a cache folder; the house only interpolates. The
+days of the shipped scenarios are shipped, so that a run of one needs no library and no waiting:
+
+    python -m tools.twin.house.profiles     # computes days.json anew, after a change to one
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,46 @@ import hashlib
 import json
 import os
 import warnings
-from datetime import UTC, date, datetime
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
-from tools.workshop import ROOT
+from tools.workshop import ROOT, SetupError
 
 from .spec import Place, SourceSpec
 
 CACHE = ROOT / ".cache" / "twin"
+SHIPPED = Path(__file__).with_name("days.json")
 QUARTERS = 96  # of an hour, in a day: the resolution of the standard profiles
 SUN_STEP_S = 300
 SUN_POINTS = 86_400 // SUN_STEP_S + 1
 
 
+@cache
+def shipped() -> dict[str, list[float]]:
+    return json.loads(SHIPPED.read_text())
+
+
 def _kept(key: dict[str, Any], compute: Any) -> list[float]:
-    """The list that `compute` gives, from the cache folder when it was asked before."""
+    """The list that `compute` gives, of those shipped or from the cache folder when it was asked
+    before."""
     text = json.dumps(key, sort_keys=True)
+    if text in shipped():
+        return shipped()[text]
     path = CACHE / f"{key['what']}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
     if path.exists():
         try:
             return json.loads(path.read_text())
         except ValueError:
             pass  # written by halves: compute it again
-    values = [round(float(v), 9) for v in compute()]
+    try:
+        values = [round(float(v), 9) for v in compute()]
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            f"this house's day has to be computed, and {error.name} is not installed",
+            "python3 -m tools.setup own, which installs what computes days",
+        ) from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
@@ -115,3 +135,39 @@ def _clear_sky(spec: SourceSpec, place: Place, midnight: datetime) -> list[float
     cell_c = pvlib.temperature.faiman(plane, spec.temperature_c, wind_speed=1.0)
     dc = pvlib.pvsystem.pvwatts_dc(plane, cell_c, pdc0=1.0, gamma_pdc=-0.004) * 0.9
     return [float(v) for v in pvlib.inverter.pvwatts(dc, pdc0=1.1, eta_inv_nom=0.96)]
+
+
+def days_of(story: Any) -> None:
+    """Ask for every day that a scenario reaches."""
+    midnight = story.start.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = story.start + timedelta(seconds=story.seconds)
+    while midnight <= end:
+        household(story.house.loads.profile, midnight.date())
+        for source in story.house.sources:
+            if source.kind != "steady":
+                sun(source, story.house.place, midnight)
+        midnight += timedelta(days=1)
+
+
+def main() -> None:
+    """Write the days of the shipped scenarios, computed anew."""
+    from tools.twin import scenario
+
+    asked: dict[str, list[float]] = {}
+
+    def computed(key: dict[str, Any], compute: Any) -> list[float]:
+        text = json.dumps(key, sort_keys=True)
+        if text not in asked:
+            asked[text] = [round(float(v), 9) for v in compute()]
+        return asked[text]
+
+    globals()["_kept"] = computed
+    for path in sorted((ROOT / "tools/twin/scenarios").glob("*.json")):
+        household.cache_clear()
+        days_of(scenario.load(path))
+    rows = (f"{json.dumps(key)}: {json.dumps(asked[key])}" for key in sorted(asked))
+    SHIPPED.write_text("{\n" + ",\n".join(rows) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
