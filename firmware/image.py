@@ -168,7 +168,8 @@ REASON_RELIEF = const(50)  # node and leg that its delivery keeps within their l
 REASON_COMMISSION = const(51)  # it has not shown yet that it obeys
 REASON_PROOF = const(52)  # it is being put to the proof, value is the power in W
 REASON_NO_RETURN = const(53)  # it does not come back to rest by itself, and nothing cuts it off
-REASON_NEUTRAL = const(54)  # node's neutral or the legs' balance, value is the headroom in mA
+REASON_NEUTRAL = const(54)  # node's neutral, value is the headroom in mA
+REASON_BALANCE = const(55)  # of the legs, UNBALANCE_VA; value is the headroom in mA
 
 # What belongs to a point has a bit for each: a second point's lies as many bits higher as the word
 # has names, and `names_of` puts its number behind the name. Nothing else has bits up there.
@@ -467,7 +468,7 @@ NODE_INSTRUMENT = _f("NODE_INSTRUMENT", "", 0, 4, "what measures the node", NODE
 NODE_INSTRUMENT_ROW = _f("NODE_INSTRUMENT_ROW", "", -1, NODES, "which meter, device or point that is, by its row; -1 none", NODES, -1)
 NODE_SOURCE_MA = _f("NODE_SOURCE_MA", "mA", 0, _MA, "nameplate of sources islet does not command, on this node itself, per leg", NODES)
 NODE_REGULATES = _f("NODE_REGULATES", "", 0, 2, "1: on it something that islet does not command holds a meter at its goal; 2: and its instrument was proved at commissioning", NODES)
-UNBALANCE_VA = _f("UNBALANCE_VA", "W", 0, _W, "most that islet's devices may load one leg more than another, 0 any")
+UNBALANCE_TOGETHER = _f("UNBALANCE_TOGETHER", "", 0, 1, "for UNBALANCE_VA what is drawn from one leg adds to what is fed into another")
 EXPORT_LIMIT_W = _f("EXPORT_LIMIT_W", "W", -1, _W, "most the site may export, -1 no limit", start=-1)
 COORDINATED = _f("COORDINATED", "", 0, 1, "backfeed above the static rule is allowed and declared")
 DEVICE_KIND = _f("DEVICE_KIND", "", 0, 4, "KIND_*", DEVICES)
@@ -519,6 +520,7 @@ ENTER_LOW_MHZ = _f("ENTER_LOW_MHZ", "mHz", 45_000, 60_000, "enter service: lowes
 ENTER_HIGH_MHZ = _f("ENTER_HIGH_MHZ", "mHz", 50_000, 65_000, "enter service: highest frequency", start=50_100)
 ENTER_DELAY_MS = _f("ENTER_DELAY_MS", "ms", 0, _MS, "enter service: delay", start=300_000)
 ENTER_RAMP_MS = _f("ENTER_RAMP_MS", "ms", 0, _MS, "enter service: ramp from zero to rating", start=300_000)
+UNBALANCE_VA = _f("UNBALANCE_VA", "VA", 0, 100_000, "grid code, or the site's own: most that islet's devices may load one leg more than another, 0 any, [draw, feed]", 2)
 GRID_LOSS_MS = _f("GRID_LOSS_MS", "ms", 20, 60_000, "dead grid confirmed for islanding", start=1_000)
 DEAD_GRID_MS = _f("DEAD_GRID_MS", "ms", 0, 2_000, "guard: grid dead for so long drops the enable", start=100)
 NODE_ERROR_PERMILLE = _f("NODE_ERROR_PERMILLE", "permille", 0, 100, "declared error of the node's instrument, of its reading", NODES, 20)

@@ -47,6 +47,20 @@ def _grid_code(site, config):
             value = check.whole(config[row[0]], row[7])
             _compare(row[0], value, site[row[6]], row[7], config)
             site[row[6]] = value
+    _unbalance(site, config)
+
+
+def _unbalance(site, config):
+    """A site's own limit is for both directions together, whatever its code counts."""
+    most_va = config["unbalance_va"]
+    if most_va is None:
+        return
+    coded = [va for va in site[im.UNBALANCE_VA : im.UNBALANCE_VA + 2] if va]
+    if coded and not 0 < most_va <= min(coded):
+        why = "weaker than the grid code's {}".format(min(coded))
+        config.weaker.append(("unbalance_va", most_va, why))
+    site[im.UNBALANCE_VA] = site[im.UNBALANCE_VA + 1] = most_va
+    site[im.UNBALANCE_TOGETHER] = 1
 
 
 def _compare(path, value, coded, factor, config):

@@ -45,9 +45,9 @@ OPTIONS = (
      "of the supply: tn_s, pme (TN-C-S with a combined PEN), tt"),
     ("export_limit_w", "whole", "W", -1, 1_000_000, -1, im.EXPORT_LIMIT_W, 1,
      "most the site may export, -1 no limit"),
-    ("unbalance_va", "whole", "VA", 0, 100_000, 0, im.UNBALANCE_VA, 1,
-     "most that islet's devices together may load one leg more than another, 0 any; 4600 in Germany"
-     " (VDE-AR-N 4105, unchecked)"),
+    ("unbalance_va", "whole", "VA", 0, 100_000, None, None, 1,
+     "most that islet's devices together may load one leg more than another, drawn from one and fed"
+     " into another added up; 0 any; as the grid code has it if not said"),
     ("coordinated", "bool", "", 0, 0, False, im.COORDINATED, 1,
      "backfeed above the static rule, needs revert_s of 1 to 10 of each converter"),
     ("island.capable", "bool", "", 0, 0, False, im.ISLAND_CAPABLE, 1,

@@ -81,6 +81,9 @@ class Reasons:
         node, after = commands[im.CLAIM_NODE + at], -1
         if code == im.REASON_EXPORT:
             value = self.site[im.EXPORT_LIMIT_W]  # a claim has what of it is left to the device
+        elif code == im.REASON_BALANCE:
+            way = 0 if which == im.CLAIM_REASON else 1
+            value = self.site[im.UNBALANCE_VA + way]
         elif source == im.PANEL:
             after = commands[im.DEVICE_AFTER + device]
             low_w, high_w = commands[im.CLAIM_LOW + at], commands[im.CLAIM_HIGH + at]

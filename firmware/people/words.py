@@ -113,7 +113,8 @@ REASONS = (
     ("", "It has not shown yet that it obeys: start its proof."),
     ("W", "It is put to the proof: told {value}."),
     ("", "It does not rest by itself when nobody speaks to it, and nothing else could end that."),
-    ("mA", "The neutral of {where}, or the balance of its legs, leaves {value}."),
+    ("mA", "The neutral of {where} leaves {value}."),
+    ("VA", "No leg may carry {value} more of islet's devices than another."),
 )
 
 # One row per WHY_* of the policy, in its order, instead of GOAL or NO_GOAL: whether something is
@@ -264,12 +265,12 @@ ANTI_ISLANDING = ("not read yet", "off", "on", "not asked")  # from -1
 
 
 def amount(value, unit):
-    """`value` as a person writes it; unit: mA, mV, W, Wh, ms, permille, trips, protections."""
+    """`value` as a person writes it; unit: mA, mV, W, Wh, VA, ms, permille, trips, protections."""
     if unit == "mA":
         return _tenths(value, 1000) + " A"
     if unit == "mV":
         return "{} V".format((value + 500) // 1000)
-    if unit in ("W", "Wh"):
+    if unit in ("W", "Wh", "VA"):
         return (
             _tenths(value, 1000) + " k" + unit if abs(value) >= 1000 else str(value) + " " + unit
         )
@@ -318,7 +319,7 @@ LOOSE = (
     (im.REASON_BUSBAR, "A busbar above it leaves it {}."),
     (im.REASON_EXPORT, "What the house may send to the grid leaves it {}."),
     (im.REASON_STATIC_BACKFEED, "A busbar above it leaves it {}."),
-    (im.REASON_NEUTRAL, "A neutral above it, or the balance of the legs, leaves it {}."),
+    (im.REASON_NEUTRAL, "A neutral above it leaves it {}."),
     (im.REASON_METER_STALE, "A measurement above it is missing; the worst is assumed."),
     (im.REASON_INSTRUMENT, "A measurement above it is doubted; the worst is assumed."),
     (im.REASON_UNPROVED, "Waiting until the last change shows in a measurement above it."),

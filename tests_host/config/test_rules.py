@@ -211,6 +211,33 @@ def test_a_car_too_slow_for_inv_16_is_refused(seconds: float, bench: bool) -> No
     assert fields(loaded.errors) == ["devices[0].response_s"]
 
 
+# --- between the legs --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "own", "most_va", "together", "weak"),
+    [
+        ("en50549", None, [0, 0], 0, False),
+        ("vde4105", None, [4600, 4600], 0, False),
+        ("vde4105", 3680, [3680, 3680], 1, False),
+        ("vde4105", 4601, [4601, 4601], 1, True),
+        ("vde4105", 0, [0, 0], 1, True),
+        ("as4777a", None, [0, 5000], 0, False),
+        ("as4777a", 5000, [5000, 5000], 1, False),
+        ("en50549", 3680, [3680, 3680], 1, False),
+    ],
+)
+def test_legs_differ_as_the_grid_code_has_it_or_the_site(
+    code: str, own: int | None, most_va: list[int], together: int, weak: bool
+) -> None:
+    changes = {"grid_code": code} | ({} if own is None else {"unbalance_va": own})
+    loaded, image = load(changes, rights(bench=True))
+    assert loaded.errors == []
+    assert list(image.site[im.UNBALANCE_VA : im.UNBALANCE_VA + 2]) == most_va
+    assert image.site[im.UNBALANCE_TOGETHER] == together
+    assert fields(loaded.warnings) == (["unbalance_va"] if weak else [])
+
+
 # --- weaker than the rules ---------------------------------------------------------------------
 
 

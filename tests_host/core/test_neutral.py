@@ -39,7 +39,7 @@ class Unit:
 
 
 class House:
-    def __init__(self, legs: int, rating_ma: int, *units: Unit, **site: int) -> None:
+    def __init__(self, legs: int, rating_ma: int, *units: Unit, **site: Any) -> None:
         self.image = image = im.Image()
         image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
         self.legs, self.units = legs, units
@@ -52,7 +52,8 @@ class House:
             fields[im.NODE_RATING_MA + node] = 63_000 if node else rating_ma
         fields[im.NODE_INSTRUMENT] = im.INSTRUMENT_METER
         for name, value in site.items():
-            fields[getattr(im, name)] = value
+            for i, each in enumerate(value if isinstance(value, tuple) else (value,)):
+                fields[getattr(im, name) + i] = each
         for device, unit in enumerate(units):
             fields[im.DEVICE_NODE + device] = device + 1
             kind = im.KIND_CHARGER if unit.point else im.KIND_CONVERTER
@@ -205,15 +206,38 @@ def test_the_claim_says_why() -> None:
     assert house.image.commands[im.CLAIM_NODE + slot] == 0
 
 
+OWN = {"UNBALANCE_VA": (4_600, 4_600), "UNBALANCE_TOGETHER": 1}
+
+
+def reason(house: House, device: int, field: int) -> int:
+    return house.image.commands[field + im.PANEL * im.DEVICES + device]
+
+
 def test_islets_own_balance_is_an_option() -> None:
     """4.6 kVA: 20 A between two legs, be it one device or two that pull apart."""
-    alone = House(3, 63_000, Unit((0,), draws=False), UNBALANCE_VA=4_600).run()
+    alone = House(3, 63_000, Unit((0,), draws=False), **OWN).run()
     assert alone.units[0].now_ma == -20_000
+    assert reason(alone, 0, im.CLAIM_LOW_REASON) == im.REASON_BALANCE
     apart = House(
-        3, 63_000, Unit((0,), draws=False, most_ma=12_000), Unit((1,), draws=True, rank=1),
-        UNBALANCE_VA=4_600,
-    ).run()  # fmt: skip
+        3, 63_000, Unit((0,), draws=False, most_ma=12_000), Unit((1,), draws=True, rank=1), **OWN
+    ).run()
     assert [unit.now_ma for unit in apart.units] == pytest.approx([-12_000, 8_000], abs=50)
+
+
+@pytest.mark.parametrize(
+    ("most_va", "has"),
+    [((4_600, 4_600), [-20_000, 20_000]), ((0, 5_000), [-21_700, 32_000]), ((0, 0), None)],
+)
+def test_a_code_counts_what_is_drawn_and_fed_apart(
+    most_va: tuple[int, int], has: list[int] | None
+) -> None:
+    """VDE-AR-N 4100: 4.6 kVA of each; AS/NZS 4777.1: 5 kVA of what inverters feed."""
+    house = House(
+        3, 80_000, Unit((0,), draws=False), Unit((1,), draws=True, rank=1), UNBALANCE_VA=most_va
+    ).run()
+    assert [unit.now_ma for unit in house.units] == pytest.approx(has or [-32_000, 32_000], abs=50)
+    assert (reason(house, 0, im.CLAIM_LOW_REASON) == im.REASON_BALANCE) == (has is not None)
+    assert (reason(house, 1, im.CLAIM_REASON) == im.REASON_BALANCE) == (most_va[0] > 0)
 
 
 LOADS = ((12, 6, 0), (13, 5, 5), (11, 7, 2), (10, 10, 2), (15, 3, 3), (14, 2, 0), (17, 4, 4))
@@ -255,7 +279,7 @@ def test_two_batteries_of_one_rank_feed(amps: float) -> None:
 
 def test_balance_is_shared_by_equals() -> None:
     two = [Unit((0,), draws=False, most_ma=24_000) for _ in range(2)]
-    house = House(3, 63_000, *two, UNBALANCE_VA=4_600).run(8)
+    house = House(3, 63_000, *two, **OWN).run(8)
     assert -sum(unit.now_ma for unit in house.units) == pytest.approx(20_000, abs=100)
 
 

@@ -71,6 +71,10 @@ def test_islanding_and_the_guard_never_cut_a_ride_through_short(name: str) -> No
         ("dead_grid.ms", 100, "dead_grid.ms"),
         ("grid_loss.ms", 500, "grid_loss.ms"),
         ("grid_loss", None, "grid_loss"),
+        ("unbalance_va", {"source": "gk"}, "unbalance_va"),
+        ("unbalance_va", {"feed": 0, "source": "gk"}, "unbalance_va.feed"),
+        ("unbalance_va", {"draw": 4600}, "unbalance_va.source"),
+        ("unbalance_va", {"both": 4600, "source": "gk"}, "unbalance_va.both"),
         ("surprise", 1, "surprise"),
     ],
 )

@@ -37,6 +37,23 @@ def test_a_good_site_is_told_in_full(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "refused" not in said
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "as it likes (grid_code"),
+        ({"grid_code": "vde4105"}, "4600 VA drawing and 4600 VA delivering apart by islet"),
+        ({"grid_code": "as4777a"}, "at most 5000 VA delivering apart by islet"),
+        ({"unbalance_va": 3680}, "3680 VA apart by islet, drawing and delivering together"),
+        ({"unbalance_va": 0}, "as it likes (unbalance_va)"),
+    ],
+)
+def test_what_the_legs_may_differ_by_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], told: str
+) -> None:
+    _, said = run(tmp_path, capsys, changed(changes))
+    assert told in said
+
+
 def test_everything_that_is_wrong_is_said_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 from tools.twin.record import image_tables
 from tools.twin.referee import Referee
 from tools.twin.referee.case import Case, Circuit, Device, GridCode, TripRow
+from tools.twin.referee.gridcode import Unbalance
 from tools.twin.referee.published import place
 from tools.twin.scenario import Event, Expectation
 
@@ -127,6 +129,18 @@ def legs(**amps: float) -> dict[str, float]:
     """service=30 -> service_l1_a … service_l3_a = 30; of a device evse.l1_a …"""
     lead = {name: f"{name}." if name in KINDS else f"{name}_" for name in amps}
     return {f"{lead[name]}{leg}_a": a for name, a in amps.items() for leg in ("l1", "l2", "l3")}
+
+
+def one_leg(**amps: float) -> dict[str, float]:
+    """inverter=-20 -> inverter.l1_a and the service's; a closed point besides."""
+    return {**CLOSED, "service_l1_a": sum(amps.values())} | {
+        f"{name}.l1_a": a for name, a in amps.items()
+    }
+
+
+def german(together: bool = False) -> GridCode:
+    """4.6 kVA between the legs."""
+    return replace(CODE, unbalance=Unbalance(4600, 4600, together))
 
 
 CLOSED = {"evse.closed": True}

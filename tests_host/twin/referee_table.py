@@ -19,9 +19,11 @@ from tests_host.twin.referee_kit import (
     at,
     case,
     dead,
+    german,
     grants,
     hot,
     legs,
+    one_leg,
 )
 from tools.twin.referee import obedience, panel, promises, vehicle
 from tools.twin.referee.case import Case
@@ -126,6 +128,13 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
                 lambda: at(0, 8, **CHARGING | legs(service=24, roof=-18)),
             ),
             ("backfeed", case(), lambda: at(0, 5, **DISCHARGE | legs(service=-28))),
+            ("one leg", case(enter=german()), lambda: at(0, 8, **one_leg(inverter=-21.5))),
+            ("on one leg", case(enter=german()), lambda: at(0, 8, **one_leg(evse=21.5))),
+            (
+                "the site's own",
+                case(enter=german(together=True)),
+                lambda: at(0, 8, **one_leg(evse=12), **{"inverter.l2_a": -9.5}),
+            ),
         ],
         [
             (
@@ -136,6 +145,12 @@ TABLE: dict[type, tuple[list[Row], list[Row]]] = {
             ("others alone", case(), lambda: at(0, 20, **legs(service=28))),
             ("relieved", case(), lambda: at(0, 20, **DISCHARGE | legs(service=28))),
             ("at its rating", case(), lambda: at(0, 60, **CHARGING | legs(service=25.5))),
+            ("any leg", case(), lambda: at(0, 60, **one_leg(inverter=-24))),
+            (
+                "each within",
+                case(enter=german()),
+                lambda: at(0, 60, **one_leg(evse=20.5), **{"inverter.l2_a": -20.5}),
+            ),
             (
                 "busbar by others",
                 case(),

@@ -72,7 +72,8 @@ ENDS = {
     "COMMISSION": "the command `prove`",
     "PROOF": "by itself within minutes, or `prove` with stop",
     "NO_RETURN": "an enable wired to the device, or a shorter time-out in it; then `prove` again",
-    "NEUTRAL": "by itself when the legs carry more alike; `nodes[].neutral_a`, `unbalance_va`",
+    "NEUTRAL": "by itself when the legs carry more alike; `nodes[].neutral_a`",
+    "BALANCE": "by itself when islet's others load the legs more alike; `unbalance_va`",
     "RELIEF": "by itself when other loads leave room; `devices[].relieves`",
 }
 # what a command is for

@@ -25,11 +25,13 @@ KNOWN = (
     "trips",
     "ride_through",
     "enter",
+    "unbalance_va",
     "ten_minute_mean",
     "dead_grid",
     "grid_loss",
     "sources",
 )
+WAYS = ("draw", "feed")
 CITED = ("source", "unchecked", "note")
 NOMINAL_MHZ = (50_000, 60_000)
 
@@ -55,6 +57,7 @@ def pack(document: Document) -> bytes:
     values += [_level(row) for row in rides] + spare
     values += [row["time_ms"] for row in rides] + spare
     values += [document["enter"][name] for name in ENTER]
+    values += [document.get("unbalance_va", {}).get(way, 0) for way in WAYS]
     values += [document["grid_loss"]["ms"], document["dead_grid"]["ms"]]
     return struct.pack(f"<{len(values)}i", *values)
 
@@ -72,6 +75,8 @@ def validate(document: Document) -> None:
     _validate_curve(document["ride_through"])
     enter = _validate_enter(document, nominal_mhz, sources)
     _validate_enter_inside_trips(document["trips"], enter)
+    if "unbalance_va" in document:
+        _validate_unbalance(document, sources)
     if "ten_minute_mean" in document:
         mean = _object(document, "", "ten_minute_mean")
         known(mean, "ten_minute_mean.", ("permille", *CITED))
@@ -147,6 +152,19 @@ def _validate_enter(document: Document, nominal_mhz: int, sources: Document) -> 
         raise PackError("enter.low_mhz", f"nominal_mhz {nominal_mhz} is not inside the window")
     _cited(enter, "enter.", sources)
     return enter
+
+
+def _validate_unbalance(document: Document, sources: Document) -> None:
+    """A direction that is left out is not limited."""
+    item = _object(document, "", "unbalance_va")
+    known(item, "unbalance_va.", (*WAYS, *CITED))
+    _, _, _, high = next(row for row in fields() if row[0] == "UNBALANCE_VA")
+    for way in WAYS:
+        if way in item:
+            whole(item, "unbalance_va.", way, 1, high)
+    if not set(WAYS) & set(item):
+        raise PackError("unbalance_va", "has neither draw nor feed")
+    _cited(item, "unbalance_va.", sources)
 
 
 def _validate_enter_inside_trips(rows: list[Document], enter: Document) -> None:

@@ -151,7 +151,28 @@ def _circuits(config: Any, image: Any) -> list[str]:
                 draw(child, depth + 1)
 
     draw(0, 0)
-    return lines
+    return [*lines, *_balance(config, site)]
+
+
+def _balance(config: Any, site: Any) -> list[str]:
+    """What islet's devices may load one leg more than another, and who says so."""
+    if site[im.LEG_COUNT] == 1:
+        return []
+    name = config["grid_code"]
+    coded = json.loads((ROOT / "firmware/gridcodes" / f"{name}.json").read_text())
+    says = f"grid_code {name}"
+    if coded.get("unbalance_va", {}).get("unchecked"):
+        says += ", unchecked"
+    if site[im.UNBALANCE_TOGETHER]:
+        says = "unbalance_va"
+    draw_va, feed_va = site[im.UNBALANCE_VA : im.UNBALANCE_VA + 2]
+    if site[im.UNBALANCE_TOGETHER] and draw_va:
+        most = f"at most {draw_va} VA apart by islet, drawing and delivering together"
+    else:
+        each = [(draw_va, "drawing"), (feed_va, "delivering")]
+        limits = " and ".join(f"{va} VA {way}" for va, way in each if va)
+        most = f"at most {limits} apart by islet" if limits else "islet may load each as it likes"
+    return [f"the legs: {most} ({says})"]
 
 
 def _device(device: Any) -> str:

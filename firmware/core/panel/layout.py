@@ -20,10 +20,11 @@ P_FRESH_BITS = const(3)  # devices that are measured now
 P_WORST_BITS = const(4)  # sent towards zero, not by the panel, and perhaps not yet there
 P_LEGS = const(5)  # of the site
 P_SUM = const(6)  # [slot][low, high][leg] of islet's devices below a node, while it is paired
-P_UNBALANCE = const(198)  # mA that islet's devices may load one leg more than another, 0 any
-P_MOST = const(199)  # [leg] most that flows beside a device, for the neutral just looked at, and
-P_LEAST = const(202)  # [leg] the least
-P_HEAD = const(205)
+P_UNBALANCE = const(198)  # [draw, feed] mA by which they may load a leg beyond another, 0 any
+P_TOGETHER = const(200)  # 1: and what is drawn adds to what is fed into another leg
+P_MOST = const(201)  # [leg] most that flows beside a device, for the neutral just looked at, and
+P_LEAST = const(204)  # [leg] the least
+P_HEAD = const(207)
 
 # --- plan: a node -----------------------------------------------------------------------------
 
@@ -95,7 +96,8 @@ WHY_BUSBAR = const(1)
 WHY_STATIC = const(2)
 WHY_STALE = const(3)
 WHY_NEUTRAL = const(4)
-WHY_LEASE = const(5)  # and the issuer
+WHY_BALANCE = const(5)
+WHY_LEASE = const(6)  # and the issuer
 
 WIDEST_MA = const(2_000_000)
 OPEN_MA = const(1 << 27)  # room where nothing limits
@@ -166,7 +168,8 @@ D_NEEDS = const(87)  # mA per leg that it uses or may begin at once; WIDEST_MA: 
 # of the neutral
 D_UNEVEN = const(88)  # 1: it may load the site's legs differently
 D_SERVED = const(89)  # bits: its drawing 1 has a share, 4 is promised; its feeding back 2, 8
-D_NEUTRAL = const(90)  # [draw, feed] mA per leg that neutrals leave it, and END_NODE
+D_NEUTRAL = const(90)  # [draw, feed] mA per leg that neutrals leave it, and END_NODE; -1: that
+# the balance of the legs does
 D_ROW = const(94)
 
 END_NODE = const(1)

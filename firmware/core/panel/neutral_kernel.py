@@ -45,6 +45,7 @@ from firmware.core.panel.layout import (
     P_REACTIVE,
     P_ROW,
     P_STATE,
+    P_TOGETHER,
     P_UNBALANCE,
     STALE,
     WIDEST_MA,
@@ -269,18 +270,26 @@ def on_leg(plan, row: int, leg: int, way: int, both: int, enough_ma: int) -> int
 
 
 @micropython.viper
-def balanced(plan, rows, at: int, leg: int, way: int) -> int:
-    """mA that a device may have on a leg so that islet's devices keep all legs of the service
-    within P_UNBALANCE of each other; none relies on what another one does to help."""
+def balanced(plan, rows, at: int, way: int, on: int) -> int:
+    """mA that a device may have on each of the legs `on` (bits) so that islet's devices keep all
+    legs of the service within P_UNBALANCE of each other; none relies on what another one does to
+    help."""
     p = ptr32(plan)
-    most_ma = 0
-    other = 0
-    while other < p[P_LEGS]:
-        if other != leg:
-            ma = int(beside(plan, rows, at, P_HEAD, other, 1 - way))
-            most_ma = ma if ma > most_ma else most_ma
-        other += 1
-    return p[P_UNBALANCE] - most_ma - int(beside(plan, rows, at, P_HEAD, leg, way))
+    left_ma = WIDEST_MA
+    leg = 0
+    while leg < p[P_LEGS]:
+        most_ma = 0
+        other = 0
+        while other < p[P_LEGS] and p[P_TOGETHER]:
+            if other != leg:
+                ma = int(beside(plan, rows, at, P_HEAD, other, 1 - way))
+                most_ma = ma if ma > most_ma else most_ma
+            other += 1
+        if on & (1 << leg):
+            ma = p[P_UNBALANCE + way] - most_ma - int(beside(plan, rows, at, P_HEAD, leg, way))
+            left_ma = ma if ma < left_ma else left_ma
+        leg += 1
+    return left_ma
 
 
 @micropython.viper
@@ -318,9 +327,6 @@ def room(plan, rows, at: int, row: int, way: int, on: int) -> int:
         if on | (1 << leg) == 7:
             ma = int(on_leg(plan, row, leg, 1 - way, 1, enough_ma))
             left_ma = ma if ma < left_ma else left_ma
-        if row == P_HEAD and p[P_UNBALANCE] and on & (1 << leg):
-            ma = int(balanced(plan, rows, at, leg, way))
-            left_ma = ma if ma < left_ma else left_ma
         leg += 1
     return left_ma
 
@@ -349,4 +355,9 @@ def neutral(plan, rows, at: int, way: int) -> int:
             t[end] = left_ma
             t[end + END_NODE] = node
         node = p[row + P_PARENT]
+    if p[P_UNBALANCE + way]:
+        left_ma = int(balanced(plan, rows, at, way, on))
+        if left_ma < t[end]:
+            t[end] = left_ma
+            t[end + END_NODE] = 0 - 1
     return t[end]

@@ -52,6 +52,7 @@ from firmware.core.panel.layout import (
     P_USED,
     P_WHY,
     STALE,
+    WHY_BALANCE,
     WHY_BREAKER,
     WHY_NEUTRAL,
     WHY_STALE,
@@ -271,10 +272,13 @@ def tightest(plan, rows, at: int, way: int) -> int:
     end = at + D_NEUTRAL + way * 2
     if t[end] < t[most]:
         t[most] = t[end] if t[end] > 0 else 0
-        t[most + END_NODE] = t[end + END_NODE]
+        node = t[end + END_NODE]
+        t[most + END_NODE] = node
         t[most + END_LEG] = 0 - 1
-        row = P_HEAD + t[end + END_NODE] * P_ROW
-        t[most + END_WHY] = WHY_STALE if p[row + P_STATE] == STALE else WHY_NEUTRAL
+        t[most + END_WHY] = WHY_BALANCE
+        if node >= 0:
+            row = P_HEAD + node * P_ROW
+            t[most + END_WHY] = WHY_STALE if p[row + P_STATE] == STALE else WHY_NEUTRAL
         shared = 0
     return shared
 

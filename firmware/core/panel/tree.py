@@ -47,6 +47,7 @@ from firmware.core.panel.layout import (
     P_SOURCES,
     P_STATE,
     P_STATIC,
+    P_TOGETHER,
     P_UNBALANCE,
     P_WHY,
     WHY_BUSBAR,
@@ -70,6 +71,7 @@ _REASONS = array(
         im.REASON_STATIC_BACKFEED,
         im.REASON_METER_STALE,
         im.REASON_NEUTRAL,
+        im.REASON_BALANCE,
         im.REASON_OPERATOR,
     )
     + tuple([im.REASON_OWNER + i for i in range(im.ISSUERS - 1)]),
@@ -130,7 +132,10 @@ class Panel:
             self.plan = _plan(nodes)
         plan = self.plan
         plan[P_LEGS] = site[im.LEG_COUNT]
-        plan[P_UNBALANCE] = site[im.UNBALANCE_VA] * 1000 // (site[im.NOMINAL_MV] // 1000)
+        plan[P_TOGETHER] = site[im.UNBALANCE_TOGETHER]
+        for way in range(2):
+            most_va = site[im.UNBALANCE_VA + way]
+            plan[P_UNBALANCE + way] = most_va * 1000 // (site[im.NOMINAL_MV] // 1000)
         devices = self.devices
         devices.declare()
         self._coordinated = site[im.COORDINATED] and devices.sure

@@ -39,7 +39,9 @@ class Case:
             for leg in range(3):
                 plan[at + k.P_ROOM + 3 * k.DRAW_BUS + leg] = k.OPEN_MA
                 plan[at + k.P_ROOM + 3 * k.FEED_BUS + leg] = k.OPEN_MA
-        plan[k.P_LEGS], plan[k.P_UNBALANCE] = die.pick(3, 3, 2, 1), die.pick(0, 0, 20_000)
+        plan[k.P_LEGS], plan[k.P_TOGETHER] = die.pick(3, 3, 2, 1), die.pick(0, 1)
+        for way in (0, 1):
+            plan[k.P_UNBALANCE + way] = die.pick(0, 0, 20_000)
         self.order = place_devices(die, plan, self.rows, self.nodes)
 
     def measure(self):

@@ -20,7 +20,6 @@ from firmware.core.panel.layout import (
     FRESH,
     P_BELOW,
     P_CHANGED,
-    P_HEAD,
     P_LEAST,
     P_LEGS,
     P_LESS,
@@ -31,6 +30,7 @@ from firmware.core.panel.layout import (
     P_NEUTRAL,
     P_REACTIVE,
     P_STATE,
+    P_TOGETHER,
     P_UNBALANCE,
     STALE,
     WIDEST_MA,
@@ -173,12 +173,20 @@ def _room(plan, rows, at, node, way):
     enough_ma = -rows[at + D_LOW_MA] if way else rows[at + D_HIGH_MA]
     rooms += [_on_leg(plan, row, leg, way, enough_ma) for leg in range(count) if leg in on]
     rooms += [_on_leg(plan, row, leg, 1 - way, enough_ma, True) for leg in third]
-    if row == P_HEAD and plan[P_UNBALANCE]:
-        mine, theirs = (feed, draw) if way else (draw, feed)
-        for leg in on:
-            most_ma = max([0] + [theirs[other] for other in range(count) if other != leg])
-            rooms.append(plan[P_UNBALANCE] - most_ma - mine[leg])
     return min(rooms)
+
+
+def _balance(plan, rows, at, way):
+    """(mA, place: none) by what islet's devices may load one leg more than another."""
+    if not plan[P_UNBALANCE + way]:
+        return (WIDEST_MA, -1)
+    both = _others(plan, rows, at, 0)
+    mine, theirs = both[way], both[1 - way]
+    rooms = [WIDEST_MA]
+    for leg in _on(rows, at):
+        across = [theirs[other] for other in range(plan[P_LEGS]) if other != leg]
+        rooms.append(plan[P_UNBALANCE + way] - max([0] + across) * plan[P_TOGETHER] - mine[leg])
+    return (min(rooms), -1)
 
 
 def neutral(plan, rows, at, way):
@@ -188,5 +196,7 @@ def neutral(plan, rows, at, way):
     loads = rows[at + D_UNEVEN] and not (way and rows[at + D_OFFERS])
     for node in path(plan, rows[at + D_NODE]) if loads else ():
         best = min(best, (_room(plan, rows, at, node, way), node), key=lambda found: found[0])
+    if loads:
+        best = min(best, _balance(plan, rows, at, way), key=lambda found: found[0])
     rows[end], rows[end + END_NODE] = best
     return best[0]

@@ -43,6 +43,7 @@ from firmware.core.panel.layout import (
     P_USED,
     P_WHY,
     STALE,
+    WHY_BALANCE,
     WHY_BREAKER,
     WHY_NEUTRAL,
     WHY_STALE,
@@ -252,9 +253,10 @@ def _tightest(plan, rows, at, way):
                     best, shared = (max(0, room_ma), node, leg, why), others_ma
     end = at + D_NEUTRAL + way * 2
     if rows[end] < best[0]:
-        stale = plan[node_at(rows[end + END_NODE]) + P_STATE] == STALE
-        why = WHY_STALE if stale else WHY_NEUTRAL
-        best, shared = (max(0, rows[end]), rows[end + END_NODE], -1, why), 0
+        node, why = rows[end + END_NODE], WHY_BALANCE
+        if node >= 0:
+            why = WHY_STALE if plan[node_at(node) + P_STATE] == STALE else WHY_NEUTRAL
+        best, shared = (max(0, rows[end]), node, -1, why), 0
     rows[at + D_HIGH + way * 4] = best[0]
     for i, value in ((END_NODE, best[1]), (END_LEG, best[2]), (END_WHY, best[3])):
         rows[at + D_HIGH + way * 4 + i] = value

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from firmware import image as im
 from tests_host.people.truth import alerts
 from tests_host.people.truth.world import KEPT_S, LEGS, Said, Truth, World
+from tools.twin.referee.gridcode import grid_code
 from tools.twin.referee.obedience import CABLES
 
 Predicate = Callable[[World, Said], bool]
@@ -152,6 +153,13 @@ def _neutral(w: World, s: Said) -> bool:
     own_a = sum(abs(w.truth.get(f"{s.of}.{leg}_a", 0.0)) for leg in LEGS)
     most_a = max(truth.get(f"{s.node}_n_a", 0.0) for _, truth in w.past)
     return w.site["legs"] > 1 and s.value / 1000 <= limit_a + most_a + own_a + NEAR_A
+
+
+def _balance(w: World, s: Said) -> bool:
+    """Site or grid code limit what islet loads one leg more than another, by what is said."""
+    allowed = grid_code(w.site, w.site["nominal_v"], w.site["legs"]).unbalance
+    said = (f"{va / 1000:.1f} kVA" for va in (allowed.draw_va, allowed.feed_va) if va)
+    return w.site["legs"] > 1 and any(each in s.text for each in said)
 
 
 def _export(w: World, s: Said) -> bool:
@@ -297,6 +305,7 @@ REASONS: dict[str, Row] = {
     "PROOF": _proving,
     "NO_RETURN": None,
     "NEUTRAL": _neutral,
+    "BALANCE": _balance,
 }
 
 

@@ -87,7 +87,6 @@ class Case:
     enter: GridCode
     devices: tuple[Device, ...] = ()
     export_limit_w: float = -1
-    unbalance_va: float = 0  # 0 any
     outage_reserve_percent: float = 100
     islandable: bool = False  # the site has an islanding switch
     automatic: bool = False  # and uses it in an outage by itself
@@ -226,7 +225,6 @@ def of(scenario: Scenario, board: Mapping[str, Any] | None = None) -> Case:
         enter=grid_code(site, house.nominal_v, house.legs),
         devices=devices,
         export_limit_w=site.get("export_limit_w", -1),
-        unbalance_va=site.get("unbalance_va", 0),
         outage_reserve_percent=owner.get("outage_reserve_percent", 100),
         islandable=bool(island.get("capable", False)),
         automatic=bool(island.get("auto", False)),

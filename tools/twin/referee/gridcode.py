@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tools.workshop import ROOT
@@ -27,6 +27,16 @@ class TripRow:
 
 
 @dataclass(frozen=True)
+class Unbalance:
+    """VA that devices may load one leg more than another, 0 any: of what they draw and of what
+    they feed, each for itself; or drawing from one and feeding into another added up."""
+
+    draw_va: float = 0
+    feed_va: float = 0
+    together: bool = False
+
+
+@dataclass(frozen=True)
 class GridCode:
     """Enter-service window, delay, and what ends service."""
 
@@ -40,6 +50,7 @@ class GridCode:
     trips: tuple[TripRow, ...] = ()
     dead_s: float = 1.0  # a dead grid is confirmed after this
     rides: tuple[TripRow, ...] = ()  # the ride-through curve, in steps
+    unbalance: Unbalance = field(default_factory=lambda: Unbalance())
 
     def volts_pu(self, truth: Mapping[str, Any]) -> list[float]:
         names = ("grid_l1_v", "grid_l2_v", "grid_l3_v")[: self.legs]
@@ -86,4 +97,14 @@ def grid_code(site: Mapping[str, Any], nominal_v: float, legs: int) -> GridCode:
         trips,
         overrides.get("grid_loss_s", data["grid_loss"]["ms"] / 1000),
         rides,
+        _unbalance(site, data),
     )
+
+
+def _unbalance(site: Mapping[str, Any], data: Mapping[str, Any]) -> Unbalance:
+    """The site's own number is for both directions together."""
+    own_va = site.get("unbalance_va")
+    if own_va is not None:
+        return Unbalance(own_va, own_va, True)
+    coded = data.get("unbalance_va", {})
+    return Unbalance(coded.get("draw", 0), coded.get("feed", 0))

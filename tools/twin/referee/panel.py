@@ -42,22 +42,15 @@ class Overload(Rule):
         shares = {leash.device: leash.share(m) for leash in self._leashes}
         inside = all(share == 1 for share in shares.values())
         own_s = AGE_S + STEP_S + self.case.response_s(m.now)
-        granted = m.flows if inside else self._flows.of(within(self.case, m.now, shares))
-        for name, text in (*over(granted), *self._unbalance(granted[0])):
+        truth = m.now if inside else within(self.case, m.now, shares)
+        granted = m.flows if inside else self._flows.of(truth)
+        for name, text in (*over(granted), *unbalanced(self.case, truth)):
             yield Wrong(name, text, own_s)
         most_s = math.inf if inside else max(own_s, OBEY_S)
         for name, text in over(m.flows):
             yield Wrong(
                 f"{name} in all", text + ", outside its grant", most_s, back=drain_of(OBEY_S)
             )
-
-    def _unbalance(self, service: Flow) -> Iterator[tuple[str, str]]:
-        """islet's devices together load one leg more than another by more than is allowed."""
-        most_a = self.case.unbalance_va / self.case.nominal_v
-        own = [amps - alone for amps, alone in service.breaker]
-        apart_a = max(own) - min(own)
-        if most_a > 0 and apart_a > most_a * OVER + OVER_A:
-            yield "balance", f"islet loads legs {apart_a:.1f} A apart, of {most_a:.1f} A"
 
 
 def over(flows: Sequence[Flow]) -> Iterator[tuple[str, str]]:
@@ -83,6 +76,25 @@ def over(flows: Sequence[Flow]) -> Iterator[tuple[str, str]]:
             name = f"{circuit.name} neutral"
             rated = f"{circuit.neutral_a:g} A, {amps - alone:.1f} A of it islet's"
             yield name, f"{name}: {amps:.1f} A of {rated}"
+
+
+def unbalanced(case: Case, truth: Truth) -> Iterator[tuple[str, str]]:
+    """islet's devices load one leg more than another by more than site or grid code allow."""
+    allowed = case.enter.unbalance
+    own = [[number(truth, device.amps[leg]) for device in case.carriers]
+           for leg in range(case.enter.legs)]  # fmt: skip
+    sums = [
+        ("draws", allowed.draw_va, [sum(max(0.0, a) for a in leg) for leg in own]),
+        ("feeds", allowed.feed_va, [sum(max(0.0, -a) for a in leg) for leg in own]),
+    ]
+    if allowed.together:
+        sums = [("loads", allowed.draw_va, [sum(leg) for leg in own])]
+    for does, most_va, amps in sums:
+        most_a = most_va / case.nominal_v
+        apart_a = max(amps) - min(amps)
+        if most_a > 0 and apart_a > most_a * OVER + OVER_A:
+            text = f"islet {does} {apart_a:.1f} A more on one leg than on another"
+            yield "balance", f"{text}, of {most_a:.1f} A"
 
 
 def within(case: Case, now: Truth, shares: Mapping[Device, float]) -> Truth:
