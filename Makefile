@@ -86,7 +86,7 @@ format: setup-test ## put the code into shape
 	@$(RUFF) check --fix --quiet . ; $(RUFF) format .
 
 clean: ## remove what tests and runs left
-	@rm -rf .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .pytest_cache .ruff_cache .hypothesis .cache/kept
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './.cache/*' -prune -exec rm -rf {} +
 
 distclean: clean ## back to the state of a fresh clone

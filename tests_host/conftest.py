@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests_host import kept
 from tests_host.order import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests_host.order import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tools.image import folded
@@ -50,6 +51,7 @@ def nothing_is_left() -> Iterator[None]:
     """A run that a failed test left would last for ever."""
     mark = f"{MARK}={os.getpid()}"
     os.environ[MARK] = str(os.getpid())
+    kept.tidy()
     yield
     for pid in started(mark):
         with contextlib.suppress(ProcessLookupError):

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests_host import kept
 from tests_host.people.truth.asked import Asked
 from tools.twin import chips, commission, run, scenario, scene
 from tools.twin.link import port
@@ -22,14 +23,7 @@ class Whole(NamedTuple):
     code: int
     summary: dict[str, Any]  # empty when the run broke off
     messages: str
-    asked: Asked | None = None  # what was said, of which the house was asked
-
-    @property
-    def untrue(self) -> str:
-        """Sentences that were not so, with how often and an example, for a failing test."""
-        found = self.asked.untrue if self.asked is not None else {}
-        examples = self.asked.examples if self.asked is not None else {}
-        return "\n".join(f"{name} ({n}×): {examples[name]}" for name, n in found.items())
+    untrue: str = ""  # sentences that were not so, with how often and an example, if asked
 
     @property
     def blame(self) -> str:
@@ -47,7 +41,34 @@ def play(
     record: Path | None = None,
     ask: bool = False,
 ) -> Whole:
-    """`ask`: whether the house agrees with what is said (tests_host/people/truth)."""
+    """`ask`: whether the house agrees with what is said (tests_host/people/truth). Kept, with what
+    it writes, as long as nothing changes of what it is made of."""
+    told = path.read_bytes()
+    beside = [path.parent] if b'"csv"' in told else []
+    inputs = [*kept.HOUSE, told, *beside, path.name, seconds, seed, ask]
+    files = {"events": events, "record": record}
+    wanted = {name: place for name, place in files.items() if place is not None}
+
+    def make() -> tuple[Whole, dict[str, bytes]]:
+        played = _play(path, seconds, seed, events, record, ask)
+        return played, {n: place.read_bytes() for n, place in wanted.items() if place.exists()}
+
+    played, written = kept.kept(
+        "run", [*inputs, sorted(wanted)], make, lambda made: bool(made[0].summary)
+    )
+    for name, content in written.items():
+        wanted[name].write_bytes(content)
+    return played
+
+
+def _play(
+    path: Path,
+    seconds: float | None,
+    seed: int,
+    events: Path | None,
+    record: Path | None,
+    ask: bool,
+) -> Whole:
     story = commission.commissioned(scenario.load(path))
     chip = chips.kind_of(port.read_board(BOARD))
     options = run.Options(str(path), seconds, "max", seed, BOARD, record, events=events)
@@ -73,4 +94,8 @@ def play(
     code = one.go()
     lines = out.getvalue().splitlines()
     summary = json.loads(lines[-1]) if lines else {}
-    return Whole(code, summary, err.getvalue(), heard[0] if heard else None)
+    return Whole(code, summary, err.getvalue(), "\n".join(_untrue(one) for one in heard))
+
+
+def _untrue(asked: Asked) -> str:
+    return "\n".join(f"{name} ({n}×): {asked.examples[name]}" for name, n in asked.untrue.items())

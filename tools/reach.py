@@ -115,7 +115,7 @@ def of_room(root: Path, room: str) -> list[str]:
     """The tests that an edit in a room asks for."""
     own = [room.partition("/")[0], *ALSO.get(room, ())]
     mine = set(files(root, room))
-    found = list(ALWAYS)
+    found: list[str] = [*ALWAYS]
     for test in sorted((root / "tests_host").rglob("test_*.py")):
         place = test.relative_to(root / "tests_host").as_posix()
         near = place.partition("/")[0] in own

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests_host import kept
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(Path(__file__).parent.glob("*.test.mjs"))
 NEEDED = {
@@ -42,13 +44,25 @@ def failures(report: str) -> str:
     return "\n".join("\n".join(kept).splitlines()[:TAIL]) or report
 
 
+def reported(node: str, file: Path) -> subprocess.CompletedProcess[str]:
+    """Node's report on a file of tests, kept where nothing has failed."""
+    command = [node, "--test", "--test-reporter=tap", str(file)]
+    read = (*kept.CHIP, ROOT / "tools/bench/board", ROOT / "firmware/circuits", file.parent, file)
+    images = [path for path in (ROOT / ".cache/rp2040").rglob("*.bin") if path.is_file()]
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+
+    inputs = [*read, *images, kept.node(), file.name]
+    return kept.kept("node", inputs, run, lambda done: done.returncode == 0)
+
+
 @pytest.mark.timeout(SECONDS + 20)
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name.removesuffix(".test.mjs"))
 def test_node(node: str, file: Path) -> None:
-    command = [node, "--test", "--test-reporter=tap", str(file)]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    done = reported(node, file)
     passed = re.search(r"(?m)^# pass (\d+)", done.stdout)
     code = done.returncode  # by itself: pytest -vv would print the whole of `done`
     assert code == 0, failures(done.stdout) + done.stderr

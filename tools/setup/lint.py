@@ -25,6 +25,10 @@ def check(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+def passed(done: subprocess.CompletedProcess[str]) -> bool:
+    return done.returncode == 0
+
+
 def main() -> int:
     argparse.ArgumentParser(prog="make lint", description=__doc__).parse_args()
     failed = 0
