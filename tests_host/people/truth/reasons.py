@@ -18,6 +18,7 @@ Row = Predicate | None | tuple[Predicate | None, ...]
 NEAR_A = 2.5  # of a headroom: instruments, ages, and what a device itself moves meanwhile
 NEAR_W = 400.0
 LEAST_A = 6.0
+LONGEST_S = 300  # that a measurement must have been good for
 FLOW_S = 3.0  # what is left over is known so late at most
 
 
@@ -218,6 +219,10 @@ def _unguarded(w: World, s: Said) -> bool:
     return w.case.setting(f"{s.of}.anti_islanding", w.t_s) is False
 
 
+def _uncertified(w: World, s: Said) -> bool:
+    return not w.told.of(s.of, "certificate", {})
+
+
 def _own_trip(w: World, s: Said) -> bool:
     return w.was("bad")
 
@@ -249,6 +254,44 @@ def _relieves(w: World, s: Said) -> bool:
     return bool(w.told.of(s.of, "relieves", False))
 
 
+def _busbar(w: World, s: Said) -> bool:
+    """The circuit it names has one, and it bears as much."""
+    bus_a = w.told.node(s.node).get("bus_a", 0)
+    return bus_a > 0 and s.value / 1000 <= bus_a
+
+
+def _has_busbar(w: World, s: Said) -> bool:
+    return any(node.get("bus_a", 0) for node in w.told.line(s.of))
+
+
+def _measured(w: World, s: Said) -> bool:
+    """There is an instrument that could show it."""
+    return bool(w.instrument(s.node))
+
+
+def _at_rest(w: World, s: Said) -> bool:
+    """It draws next to nothing by now, nor would it have to wait longer than a person has set."""
+    amps = [f"{s.of}.{leg}_a" for leg in LEGS if f"{s.of}.{leg}_a" in w.truth]
+    least_a = min(max((abs(truth[a]) for a in amps), default=0.0) for _, truth in w.past)
+    return least_a < 1.5 and s.value <= 1000 * max(LONGEST_S, w.told.of(s.of, "pause_s", 300))
+
+
+def _good_again(w: World, s: Said) -> bool:
+    return _measured(w, s) and _at_rest(w, s)
+
+
+def _rises(w: World, s: Said) -> bool:
+    """It does not draw its whole rating by now."""
+    amps = [f"{s.of}.{leg}_a" for leg in LEGS if f"{s.of}.{leg}_a" in w.truth]
+    least_a = min(max((truth[a] for a in amps), default=0.0) for _, truth in w.past)
+    return least_a < w.told.of(s.of, "max_a", math.inf)
+
+
+def _goes_on(w: World, s: Said) -> bool:
+    """It was asked, and nothing but its own time-out would end it."""
+    return s.of in w.proved and not w.field("ENABLE_WIRED")
+
+
 REASONS: dict[str, Row] = {
     "NONE": None,  # nothing is said
     "RATING": _rating,
@@ -268,12 +311,12 @@ REASONS: dict[str, Row] = {
     "GRID_RAMP": _grid_back,
     "ISLAND": (_off_grid, lambda w, s: w.may("forming")),
     "BREAKER": _room,
-    "BUSBAR": None,  # the sum of inflows of a busbar, which truth has at its worst place alone
+    "BUSBAR": _busbar,
     "EXPORT": _export,
     "METER_STALE": _no_reading,
-    "STATIC_BACKFEED": None,  # a rule of arithmetic
-    "PAUSE": None,  # of islet's own
-    "GROWTH": None,
+    "STATIC_BACKFEED": _has_busbar,
+    "PAUSE": _at_rest,
+    "GROWTH": _rises,
     "OPERATOR": _leased("operator"),
     "RESERVE": _reserve,
     "SOC_UNKNOWN": _soc_unknown,
@@ -284,17 +327,17 @@ REASONS: dict[str, Row] = {
     "BOOT": lambda w, s: w.starting(20) or w.was("bad", 20) or w.planted("sensors.", "relays."),
     "NOT_OBEYED": lambda w, s: w.may("not_obeyed"),
     "UNWITNESSED": _no_reading,
-    "ANTI_ISLANDING": (_unguarded, _dumb, None),
+    "ANTI_ISLANDING": (_unguarded, _dumb, _uncertified),
     "ENABLE": lambda w, s: w.may("enable"),
     "OWN_TRIP": _own_trip,
     "FLAPPING": _flaps,
     "INSTRUMENT": lambda w, s: alerts._instrument(w, s),
-    "UNPROVED": None,  # of islet's own last step
+    "UNPROVED": _measured,
     "REST": _moved,
     "PEN": (_pen, _unmeasured_grid),
-    "METER_BACK": None,  # what is still to come
+    "METER_BACK": _good_again,
     "OWNER": _leased("owner"),
-    "CONTACT": None,
+    "CONTACT": _leased("contact"),
     "SITE": _leased("site"),
     "OCPP": _leased("ocpp"),
     "OPENADR": _leased("openadr"),
@@ -303,7 +346,7 @@ REASONS: dict[str, Row] = {
     "RELIEF": _relieves,
     "COMMISSION": _unproved,
     "PROOF": _proving,
-    "NO_RETURN": None,
+    "NO_RETURN": _goes_on,
     "NEUTRAL": _neutral,
     "BALANCE": _balance,
 }
