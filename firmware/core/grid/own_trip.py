@@ -144,8 +144,8 @@ class OwnTrip:
         """Too little to run on: tried again after a pause that grows."""
         if self._pause_ms <= 0:
             self._pause_ms = self._next_pause_ms
-            if self._next_pause_ms < _PAUSE_MOST_MS:
-                self._next_pause_ms *= 2
+            next_ms = 2 * self._next_pause_ms
+            self._next_pause_ms = next_ms if next_ms < _PAUSE_MOST_MS else _PAUSE_MOST_MS
         self._pause_ms -= dt_ms
         if self._pause_ms <= 0:
             most = share(self._power, room_mv, self._moved_mv)
