@@ -135,6 +135,7 @@ class App(Parts):
             self._free_bytes = gc.mem_free()
         if free < health.heap_low_bytes:
             health.heap_low_bytes = self.state.heap_low_bytes = free
+        self.state.heap_free_bytes = free
 
     async def supervised(self, name, run, *given):
         """Run a task for ever; one that fails is reported and started again."""

@@ -96,17 +96,17 @@ class Parts:
         )
         self.events = Events(self.image, self.names)
         self.events.add("start", self.keep.state()["text"])
+        warnings = self.config.warnings
+        self.reports: list = [("health", self.health.state), ("warnings", lambda: warnings)]
         self.state = State(
             self.image,
             self.config.settings["name"],
             self.names,
             self.config.errors,
-            self._extras,
+            self.reports,
         )
         self.links = []  # (name, coroutine function that runs for ever)
         self.slow_parts = []  # (name, what steps once a second)
-        warnings = self.config.warnings
-        self.reports: list = [("health", self.health.state), ("warnings", lambda: warnings)]
         self.commands: Commands | None = None
         self.ledger: Ledger | None = None
         gc.collect()
@@ -150,10 +150,6 @@ class Parts:
     def by_hand(self, name, payload):
         """A command of whoever stands before the box: the owner's."""
         return self.commands.handle(name, payload, OWNER)
-
-    def _extras(self):
-        """Further sections of the published state."""
-        return {name: report() for name, report in self.reports}
 
 
 # --- when ------------------------------------------------------------------------------------

@@ -76,6 +76,15 @@ def identity(prefix, chip):
     return (b"islet" + hexlify(chip) + "{:08x}".format(crc32(prefix)).encode())[:_IDENTITY]
 
 
+async def _whole(pieces):
+    """Texts as the bytes of one; others run in between."""
+    parts = []
+    for piece in pieces:
+        parts.append(piece.encode())
+        await sleep_ms(0)
+    return b"".join(parts)
+
+
 class Mqtt:
     """The link to a broker; `await run()` for ever.
 
@@ -275,14 +284,11 @@ class Mqtt:
     async def _send_state(self, link):
         """Piece by piece, so that others run in between; all of one moment."""
         state = self.state.take()
-        parts = []
-        for piece in state.pieces([section for _, section, _ in _ROWS]):
-            parts.append(piece.encode())
-            await sleep_ms(0)
-        await self._publish(link, _STATE, b"".join(parts))
+        pieces = state.pieces([section for _, section, _ in _ROWS])
+        await self._publish(link, _STATE, await _whole(pieces))
         for topic, section, what in _ROWS:
             for name, row in state.names.all_of(what).items():
-                await self._publish(link, topic, state.row_text(section, row).encode(), name)
+                await self._publish(link, topic, await _whole(state.pieces_of(section, row)), name)
 
     # --- receiving ----------------------------------------------------------------------------
 

@@ -152,7 +152,7 @@ def faults(names, commands):
 def trips(names, tripped):
     """What stands in TRIPPED, likewise with "trip"."""
     rows = []
-    for bit, sentences in enumerate(words.TRIPS):
+    for bit, sentences in enumerate(words.TRIPS if tripped else ()):
         trip, whose = 1 << bit, []
         if trip & im.POINT_TRIPS:
             masks = [tripped >> im.TRIP_SHIFT * point for point in range(im.POINTS)]
@@ -172,23 +172,24 @@ _SILENT = (
 
 def silent(names, readings, up_s):
     """What is configured and does not speak, likewise with "silent"."""
-    site, rows = names.site, []
+    site, found = names.site, []
+
+    def hear(what, name, at):
+        age_ms = heard_ms(readings[at], up_s)
+        if age_ms > _SILENT_MS:
+            text = _SILENT[0].format(what.format(name), words.amount(age_ms, "ms"))
+            found.append({"silent": name, "of": None, "text": text, "way_out": _SILENT[1]})
+
     for node in range(site[im.NODE_COUNT]):
         if site[im.NODE_INSTRUMENT + node] not in (im.INSTRUMENT_NONE, im.INSTRUMENT_DEVICE):
-            rows.append(("The measurement of circuit {}", names.node(node), im.NODE_AGE_MS + node))
+            hear("The measurement of circuit {}", names.node(node), im.NODE_AGE_MS + node)
     for device in names.devices():
         what = "{}"
         if site[im.DEVICE_KIND + device] == im.KIND_POINT:  # its own transformers'
             if site[im.NODE_INSTRUMENT + site[im.DEVICE_NODE + device]] == im.INSTRUMENT_POINT:
                 continue
             what = "The charging current of {}"
-        rows.append((what, names.device(device), im.DEVICE_AGE_MS + device))
-    found = []
-    for what, of, at in rows:
-        age_ms = heard_ms(readings[at], up_s)
-        if age_ms > _SILENT_MS:
-            text = _SILENT[0].format(what.format(of), words.amount(age_ms, "ms"))
-            found.append({"silent": of, "of": None, "text": text, "way_out": _SILENT[1]})
+        hear(what, names.device(device), im.DEVICE_AGE_MS + device)
     return found
 
 

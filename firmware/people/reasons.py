@@ -36,8 +36,8 @@ class Reasons:
         self._left_s = requests[im.MARKET_LEFT_S : im.MARKET_LEFT_S + im.DEVICES]
         return self
 
-    def of_device(self, device):
-        """The grant, who set it, and every source's claim with its sentence."""
+    def grant(self, device):
+        """Of a device, and who set it."""
         commands = self.commands
         of = unit(self.site, device)
         return {
@@ -46,22 +46,23 @@ class Reasons:
             "grant_high_" + of: commands[im.GRANT_HIGH + device],
             "winner_low": im.SOURCE_NAMES[commands[im.WINNER_LOW + device]],
             "winner_high": im.SOURCE_NAMES[commands[im.WINNER_HIGH + device]],
-            "claims": [self.claim(source, device) for source in range(im.SOURCES)],
         }
 
     def claim(self, source, device):
-        """One source's claim as a dict; `text` says why HIGH, `low_text` why LOW."""
+        """One source's claim in parts; `text` says why HIGH, `low_text` why LOW."""
         commands = self.commands
         of = unit(self.site, device)
         at = source * im.DEVICES + device
         leg = commands[im.CLAIM_LEG + at]
         node = commands[im.CLAIM_NODE + at]
-        return {
+        yield {
             "source": im.SOURCE_NAMES[source],
             "low_" + of: commands[im.CLAIM_LOW + at],
             "high_" + of: commands[im.CLAIM_HIGH + at],
             "reason": commands[im.CLAIM_REASON + at],
             "text": self.sentence(source, device, im.CLAIM_REASON),
+        }
+        yield {
             "low_reason": commands[im.CLAIM_LOW_REASON + at],
             "low_text": self.sentence(source, device, im.CLAIM_LOW_REASON),
             "node": self.names.node(node) if node >= 0 else None,

@@ -1,5 +1,8 @@
-# islet: a node, a device, a point as the published state has them; what is stale is null.
+# islet: a node, a device, a point as the published state has them, in parts that are dicts; what
+# is stale is null.
 # GPL-3.0-or-later
+
+import json
 
 from firmware import image as im
 from firmware.people import leases, words
@@ -27,12 +30,30 @@ def age(age_ms):
     return None if age_ms >= im.AGE_MAX_MS else age_ms
 
 
+def text(parts):
+    """An object as JSON text, a piece for each of its parts: a dict, or a key and the parts of
+    each object of a list."""
+    lead = "{"
+    for part in parts:
+        if isinstance(part, tuple):
+            lead += json.dumps(part[0]) + ":["
+            for row in part[1]:
+                yield lead
+                yield from text(row)
+                lead = ","
+            yield "]" if lead == "," else lead + "]"
+        else:
+            yield lead + json.dumps(part)[1:-1]
+        lead = ","
+    yield "}"
+
+
 def node(state, node):
     site, readings = state.image.site, state.readings
     parent = site[im.NODE_PARENT + node]
     rows = range(node * im.LEGS, node * im.LEGS + site[im.LEG_COUNT])
     heard = readings[im.NODE_AGE_MS + node] <= STALE_MS
-    return {
+    yield {
         "name": state.names.node(node),
         "parent": None if parent < 0 else state.names.node(parent),
         "limit_ma": site[im.NODE_RATING_MA + node]
@@ -56,7 +77,7 @@ def device(state, device):
         row = im.DEVICE_MA + device * im.LEGS
         ma = {"L" + str(leg + 1): readings[row + k] for k, leg in legs_of(site, device)}
     after, contactor = commands[im.DEVICE_AFTER + device], site[im.DEVICE_CONTACTOR + device]
-    shown = {
+    yield {
         "kind": KIND_NAMES[kind],
         "node": names.node(site[im.DEVICE_NODE + device]),
         "point": None if contactor < 0 else names.point(contactor),
@@ -66,7 +87,9 @@ def device(state, device):
         ("offer_" if of == "ma" else "setpoint_") + of: commands[im.SETPOINT + device],
         "grant_low_" + of: commands[im.GRANT_LOW + device],
         "grant_high_" + of: commands[im.GRANT_HIGH + device],
-        "why": state.reasons.explain(device),
+    }
+    yield {"why": state.reasons.explain(device)}
+    shown = {
         "after": None if after < 0 else names.device(after),
         "obedience": OBEY_NAMES[commands[im.DEVICE_OBEDIENCE + device]],
         "barred": bits(commands[im.DEVICE_ENABLE_BAR + device], BAR_NAMES),
@@ -91,7 +114,7 @@ def device(state, device):
     if kind == im.KIND_CONVERTER:
         guarded = readings[im.DEVICE_ANTI_ISLANDING + device]
         shown["anti_islanding"] = words.ANTI_ISLANDING[guarded + 1] if heard else None
-    return shown
+    yield shown
 
 
 def _watts(state, device, ma):
@@ -156,7 +179,7 @@ def point(state, point):
     device = site[im.POINT_DEVICE + point]
     if site[im.DEVICE_OWNS_PILOT + device]:
         pilot_text = words.PILOT_ELSEWHERE
-    return {
+    yield {
         "device": state.names.device(device),
         "pilot": pilot,
         "pilot_text": pilot_text,

@@ -6,7 +6,6 @@
 # others run in between and the whole is still of one moment. Voltages are mV, currents mA,
 # powers W; a reading that is stale is null, and so is the age of one that never came.
 
-import gc
 import json
 from array import array
 
@@ -60,7 +59,7 @@ class State:
     name    the site's
     names   Names of its rows
     errors  configuration errors, sentences; empty if the unit runs
-    extras  callable returning a dict of further sections (bus, ledger, policy), or None
+    reports further sections (bus, ledger, policy): (name, callable that returns its value)
     """
 
     # those that hold one piece of text for each row, by their keys; the others are one piece each
@@ -81,13 +80,14 @@ class State:
         "unit",
     )
 
-    def __init__(self, image, name, names, errors=(), extras=None):
+    def __init__(self, image, name, names, errors=(), reports=()):
         self.image = image
         self.name = name
         self.names = names
         self.errors = errors
-        self.extras = extras
-        self.heap_low_bytes = None
+        self.reports = reports
+        self.heap_free_bytes: int | None = None  # asking takes 10 ms: somebody does once a second
+        self.heap_low_bytes: int | None = None
         self.readings = array("i", image.readings)
         self.requests = image.requests  # no copy: two kB, and what is asked is true at any moment
         self.commands = array("i", image.commands)
@@ -110,7 +110,7 @@ class State:
 
     def pieces(self, without=()):
         """The whole state as JSON text, of the moment of the last `take`, in pieces small enough
-        for INV-9: a section, or a node, device or point."""
+        for INV-9: a section, or a part of a node, device or point."""
         yield '{"schema":' + str(SCHEMA)
         for name in self.sections:
             if name in without:
@@ -119,25 +119,24 @@ class State:
             if name in self.of_rows:
                 yield from self.row_pieces(name)
             else:
-                yield json.dumps(getattr(self, "_" + name)())
-        if self.extras:
-            for name, value in self.extras().items():
-                yield ',"' + name + '":' + json.dumps(value)
+                yield from self.pieces_of(name)
+        for name, report in self.reports:
+            yield ',"' + name + '":' + json.dumps(report())
         yield "}"
 
     def row_pieces(self, name):
-        """A section of rows alone as JSON text, a piece per row."""
+        """A section of rows alone as JSON text."""
         begin, end = "[]" if name == "nodes" else "{}"
         lead = begin
         for key, row in self._rows(name):
-            text = self.row_text(name, row)
-            yield lead + text if name == "nodes" else lead + json.dumps(key) + ":" + text
+            yield lead if name == "nodes" else lead + json.dumps(key) + ":"
+            yield from self.pieces_of(name, row)
             lead = ","
         yield end if lead == "," else begin + end
 
-    def row_text(self, name, row):
-        """One row of it."""
-        return json.dumps(getattr(self, "_" + name)(row))
+    def pieces_of(self, name, *row):
+        """A section, or one row of it."""
+        return rows.text(getattr(self, "_" + name)(*row))
 
     def _rows(self, name):
         """(key, row) of a section of rows."""
@@ -161,12 +160,12 @@ class State:
             total = (total * 31 + why) & 0xFFFFF
         return total
 
-    # --- sections -------------------------------------------------------------------------
+    # --- sections, in parts that are dicts (rows.text) ------------------------------------------
 
     def _site(self):
         site = self.image.site
         wall = self.readings[im.WALL_MIN]
-        return {
+        yield {
             "name": self.name,
             "version": islet_data.VERSION,
             "legs": site[im.LEG_COUNT],
@@ -179,7 +178,7 @@ class State:
 
     def _why(self):
         """The one sentence that matters most now."""
-        return {"text": self.reasons.headline()}
+        yield {"text": self.reasons.headline()}
 
     def _alerts(self):
         commands, names = self.commands, self.names
@@ -189,21 +188,22 @@ class State:
             name = names.node(node)
             text = words.alarm_text(name, leg, over_ma)
             alarm = {"node": name, "leg": leg, "over_ma": over_ma, "text": text}
-        return {
-            "faults": alerts.faults(names, commands),
-            "trips": alerts.trips(names, self.trips[im.TRIPPED]),
-            "silent": self.reasons.silent(),
+        yield {"faults": alerts.faults(names, commands)}
+        yield {"trips": alerts.trips(names, self.trips[im.TRIPPED])}
+        yield {"silent": self.reasons.silent()}
+        yield {
             "trip_count": self.trips[im.TRIP_COUNT],
             "alarm": alarm,
         }
 
     def _grid(self):
         name, text = words.state_text("grid", self.commands[im.GRID_STATE])
-        section = self._voltage(im.GRID_MV, im.GRID_MHZ, im.GRID_AGE_MS)
-        section["state"] = name
-        section["text"] = text
-        section["enter_service_ms"] = self.commands[im.GRID_REMAIN_MS]
-        return section
+        yield {
+            "state": name,
+            "text": text,
+            "enter_service_ms": self.commands[im.GRID_REMAIN_MS],
+        }
+        yield from self._voltage(im.GRID_MV, im.GRID_MHZ, im.GRID_AGE_MS)
 
     def _house(self):
         return self._voltage(im.HOUSE_MV, im.HOUSE_MHZ, im.HOUSE_AGE_MS)
@@ -212,7 +212,7 @@ class State:
         readings = self.readings
         legs = self.image.site[im.LEG_COUNT]
         heard = readings[age_field] <= rows.STALE_MS
-        return {
+        yield {
             "mv": [readings[mv + leg] for leg in range(legs)] if heard else None,
             "mhz": readings[mhz] if heard else None,
             "age_ms": age(readings[age_field]),
@@ -230,10 +230,10 @@ class State:
     def _island(self):
         name, text = words.state_text("island", self.commands[im.ISLAND_STATE])
         capable = self.image.site[im.ISLAND_CAPABLE] != 0
-        return {"state": name, "text": text, "capable": capable}
+        yield {"state": name, "text": text, "capable": capable}
 
     def _outputs(self):
-        return {
+        yield {
             "on": im.names_of(self.trips[im.OUTPUTS], im.OUTPUT_NAMES),
             "permitted": im.names_of(self.commands[im.PERMITS], im.OUTPUT_NAMES),
             "inputs": im.names_of(self.readings[im.INPUTS], im.INPUT_NAMES)
@@ -244,7 +244,7 @@ class State:
 
     def _requests(self):
         requests = self.requests
-        return {
+        yield {
             "reserve_permille": requests[im.RESERVE_PERMILLE],
             "outage_reserve_permille": requests[im.OUTAGE_RESERVE_PERMILLE],
             "island": ("never", "auto", "now")[requests[im.ISLAND_WISH] + 1],
@@ -252,19 +252,14 @@ class State:
 
     def _limits(self, device):
         """The claims, and who holds which lease."""
-        limits = self.reasons.of_device(device)
-        limits["leases"] = leases.shown(self, device, unit(self.image.site, device))
-        return limits
+        reasons = self.reasons
+        yield reasons.grant(device)
+        yield "claims", [reasons.claim(source, device) for source in range(im.SOURCES)]
+        yield {"leases": leases.shown(self, device, unit(self.image.site, device))}
 
     def _unit(self):
         """The controller itself: its heap, where the runtime can tell."""
-        mem_free = getattr(gc, "mem_free", None)
-        if not mem_free:
-            return {"heap_free_bytes": None, "heap_low_bytes": None}
-        free = mem_free()
-        if self.heap_low_bytes is None or free < self.heap_low_bytes:
-            self.heap_low_bytes = free
-        return {"heap_free_bytes": free, "heap_low_bytes": self.heap_low_bytes}
+        yield {"heap_free_bytes": self.heap_free_bytes, "heap_low_bytes": self.heap_low_bytes}
 
 
 def wall_text(wall_min):

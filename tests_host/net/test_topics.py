@@ -156,7 +156,7 @@ def test_its_values_and_orders_are_there(site: im.Image) -> None:
     published = {PREFIX + "state": own}
     for topic, section, what in mqtt_module._ROWS:
         for name, row in state.names.all_of(what).items():
-            shown = json.loads(state.row_text(section, row))
+            shown = json.loads("".join(state.pieces_of(section, row)))
             published[mqtt._topic(topic, name).decode()] = shown
     said = {}
     for entity in told(site).values():

@@ -210,9 +210,9 @@ class World:
         """Who holds it is published."""
         state = State(self.image, "home", self.names()).take()
         if target in NODES:
-            shown = state.row_text("nodes", NODES.index(target))
+            shown = "".join(state.pieces_of("nodes", NODES.index(target)))
         else:
-            shown = state.row_text("limits", ("evse", "inverter").index(target))
+            shown = "".join(state.pieces_of("limits", ("evse", "inverter").index(target)))
         rows = json.loads(shown)["leases"]
         names = {row["issuer"] for row in rows}
         sure = {key[0] for key in keys if self._holds(key)}

@@ -108,6 +108,12 @@ def test_a_document_does_not_hold_the_loop(tmp_path: Path) -> None:
     assert float(figure.figure.split(" ")[0]) <= 6, figure.figure
 
 
+def test_what_is_published_does_not_hold_the_loop(tmp_path: Path) -> None:
+    """INV-9: slice by slice."""
+    (figure,) = chip.publishing(tmp_path)
+    assert float(figure.figure.split()[0]) <= 3, figure
+
+
 def test_a_step_of_core(tmp_path: Path) -> None:
     """Two devices and ten nodes, the heap locked; by devices and nodes: `make bench-board`."""
     text = chip.stepped(tmp_path / "step", REFERENCE, ["measure(10, 2, 30)"])

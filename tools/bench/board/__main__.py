@@ -13,7 +13,8 @@ from tools.bench.board.rig import BoardBenchError
 from tools.bench.table import Figure, show
 
 EVENTS, MINUTES, SECONDS, STEPS, STARTS = 300, 30, 20, 100, 6
-PARTS = ("latency", "load", "step", "memory", "records", "json", "reset", "accuracy", "quiet")
+PARTS = ("latency", "load", "step", "memory", "records", "json", "publish", "reset", "accuracy")
+PARTS += ("quiet",)
 
 
 def measure(part: str, folder: Path, events: int, minutes: int) -> Iterator[Figure]:
@@ -30,6 +31,8 @@ def measure(part: str, folder: Path, events: int, minutes: int) -> Iterator[Figu
             return chip.records(folder)
         case "json":
             return chip.documents(folder)
+        case "publish":
+            return chip.publishing(folder)
         case "reset":
             return chip.reset(folder, STARTS)
         case "accuracy":

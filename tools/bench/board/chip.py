@@ -17,6 +17,7 @@ from tools.image.layout import SMALL
 BLOCK_BYTES = 16  # of MicroPython's heap
 CHARGING_A = 10
 DEVICE = rig.HERE / "device"
+NO_SOCKET = DEVICE / "no_socket.py"
 STEP = rig.HERE.parent / "device" / "step.py"
 STEP_DEVICES = ((REFERENCE, (1, 2, 4)), (EIGHT, (6, 8)))
 STEP_CASES = [(many, nodes) for many in (1, 2, 4, 6, 8) for nodes in (3, 10, 30)]
@@ -110,7 +111,7 @@ def largest(site: Path, target: Path) -> Path:
 def probed(folder: Path, site: Path, minutes: int) -> list[tuple[int, int]]:
     """(free, largest free block) once a minute."""
     folder.mkdir()
-    setup = rig.setup(folder, [DEVICE / "memory.py"], site=site)
+    setup = rig.setup(folder, [DEVICE / "memory.py", NO_SOCKET], site=site)
     found = program(setup, "memory", 60_000 * minutes + 11_000)
     probes = heaps(found["text"])
     if not probes or "configuration:" in found["text"]:
@@ -159,6 +160,21 @@ def documents(folder: Path) -> Iterator[Figure]:
     rival = f"built-in parser, which takes 2,500 for 2: {int(found[3]) / 1000:.1f} ms"
     method = f"{found[1]} bytes of a configuration, checked, rewritten, parsed"
     yield Figure("strict JSON, 1 kB", value, "≤ 6 ms", rival, method)
+
+
+def publishing(folder: Path) -> Iterator[Figure]:
+    """How long what is published holds the loop at most, slice by slice."""
+    folder.mkdir(exist_ok=True)
+    programs = [DEVICE / "publish.py", DEVICE / "slices.py", NO_SOCKET]
+    setup = rig.setup(folder, programs, site=rig.HERE / "site_network.json")
+    text = program(setup, "publish", 60_000)["text"]
+    found = re.search(r"longest (\d+) sum (\d+) slices (\d+) bytes (\d+)", text)
+    if not found:
+        raise rig.BoardBenchError(f"publish: {text[-500:]}")
+    longest, whole, slices, size = (int(number) for number in found.groups())
+    method = f"{slices} slices, {size} bytes, {whole / 1000:.0f} ms in all; least of 5 each"
+    value = f"{longest / 1000:.1f} ms"
+    yield Figure("state and limits published, longest slice", value, "≤ 3 ms", "", method)
 
 
 def quiet(folder: Path, minutes: int) -> Iterator[Figure]:
