@@ -114,6 +114,14 @@ def test_a_contactors_current_is_within_to_its_last_ma(more_ma: int) -> None:
     assert seen_of(image, ()).outside(-3_000, 3_000) == bool(more_ma)
 
 
+@pytest.mark.parametrize(("last_w", "runs"), [(-2_000, True), (-100, False), (100, False)])
+def test_a_silent_one_runs_by_its_last_word_that_it_delivered(last_w: int, runs: bool) -> None:
+    """Where the house delivers now."""
+    image = healthy()
+    put(image.live, INVERTER_W=last_w, INVERTER_AGE_MS=60_000, NODE_W=(-700, -700, -700))
+    assert seen_of(image, (0,)).runs() == runs
+
+
 # --- an offer -----------------------------------------------------------------------------------
 
 

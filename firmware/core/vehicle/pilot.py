@@ -204,13 +204,14 @@ class Pilot:
         acknowledge = self._image.requests[im.ACKNOWLEDGE_SEQ]
         person = acknowledge != self._acknowledge
         self._acknowledge = acknowledge
-        if person or self.unplugged:
+        anew = person or self.unplugged
+        if anew:
             self._again = 0
         if not self._diode_fault:
             return
         self._diode_ms += dt_ms
-        again = self._diode_ms >= _AGAIN_MS and self._again < _AGAIN
-        if person or self.unplugged or again:
+        again = not anew and self._diode_ms >= _AGAIN_MS and self._again < _AGAIN
+        if anew or again:
             self._again += again
             self._diode_fault = False
             self._begin()
