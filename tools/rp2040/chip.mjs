@@ -36,6 +36,7 @@
 
 import { readFileSync } from 'node:fs';
 
+import { FlashCache } from './cache.mjs';
 import { ChipClock } from './clock.mjs';
 import { Converter, IDEAL, TYPICAL } from './converter.mjs';
 import { PAD_SS } from './fixes/flash.mjs';
@@ -61,6 +62,7 @@ export const OPTIONS = {
   adcCode: null, // or (channel, nanos) => ideal code 0…4095 as a float
   adc: TYPICAL, // the converter's errors: TYPICAL, IDEAL or {offsetLsb, gain, stepsLsb, …}
   nor: {}, // eraseSectorNanos, eraseBlockNanos, programNanos, onErase, onProgram
+  cache: null, // the flash's cache as a model: {} as cache.mjs assumes; null: no access ever waits
   clockPpm: 0,
   seed: 1, // of the RAM's noise after power-up and the ring oscillator's random bits
   log: LogLevel.Error,
@@ -133,11 +135,13 @@ export class Pico {
     mcu.sram = this.ram;
     mcu.sramView = this.ramView;
     this.mcu = mcu;
+    this.cache = this.options.cache === null ? null : new FlashCache(this.options.cache);
     this.parts = applyFixes(mcu, {
       nor: this.options.nor,
       seed: this.options.seed + this.resets,
       sample: (channel) => this.sample(channel),
       kept,
+      cache: this.cache,
       onWatchdog: (reason, scratch) => this.watchdogFired(reason, scratch),
     });
     this.engine = this.parts.engine;

@@ -3,18 +3,22 @@
 
 import { FastCore } from './core.mjs';
 import { Exceptions } from './exceptions.mjs';
-import { interpret } from './interpreter.mjs';
+import { interpret, interpretCached } from './interpreter.mjs';
 
 // The loop is left now and then so that V8 enters its optimised code at the top.
 const STRETCH = 100000;
 
 /** Runs the core from alarm to alarm and counts how long it sleeps. */
 export class Engine {
-  constructor(mcu) {
+  /** `cache`: a FlashCache, or null for a flash that answers at once. */
+  constructor(mcu, cache = null) {
     this.mcu = mcu;
     this.clock = mcu.clock;
     this.core = mcu.core;
     this.fast = new FastCore(mcu);
+    this.fast.cache = cache;
+    this.interpret = cache === null ? interpret : interpretCached;
+    cache?.attach(mcu);
     this.exceptions = new Exceptions(this.fast);
     this.idleNanos = 0;
     this.interrupted = false;
@@ -49,7 +53,7 @@ export class Engine {
 
   /** Up to fast.limit, or until something disturbs. */
   step() {
-    interpret(this.fast);
+    this.interpret(this.fast);
   }
 
   /** Run until the chip's time since its reset is `untilNanos`, or until interrupt(). */

@@ -6,7 +6,9 @@
 // vocabulary is in interpreter.mjs:
 //   r        the registers as Int32Array           ip     halfword index of the instruction
 //   n z c v  flags: sign of n, z === 0, c, sign of v   cycles elapsed, one is added by the loop
-// An action that does not fall through to the next instruction ends with `continue`.
+// An action that does not fall through to the next instruction ends with `continue`. $code(index)
+// and $data(address) mark what is read from the flash, for the model of its cache; without it they
+// are nothing.
 //
 // Mended on the way, all found by comparing rp2040js with the ARMv6-M manual (A6.7) and the
 // cycles in the Cortex-M0+ manual (table 3-1):
@@ -66,6 +68,7 @@ const load = (bits, address, into, extend = '') => `
   } else if (at >>> 26 === FLASH >>> 26${ALIGNED[bits]}) {
     value = flash${bits}[(at & FLASH_MASK) >>> ${SHIFT[bits]}];
     cycles++;
+    $data(at);
   } else {
     ${SYNC}
     value = fast.read(at, ${bits / 8});
@@ -100,7 +103,9 @@ const multiple = (base, action) => `
       cycles++;
     }
   }`;
-const FROM_MEMORY = 'r[i] = inRam ? ram32[at >>> 2] : fast.word(address);';
+const FROM_MEMORY = `
+      r[i] = inRam ? ram32[at >>> 2] : fast.word(address);
+      $data(address);`;
 const TO_MEMORY = 'if (inRam) ram32[at >>> 2] = r[i]; else fast.setWord(address, r[i]);';
 
 const CONDITIONS = [
@@ -191,7 +196,10 @@ export const INSTRUCTIONS = [
     r[${LR}] = (codeBase + 2 * ip + 2) | 1;
     ${jump('target')}`],
 
-  ['01001tttiiiiiiii', 'LDR Rt, literal', 'Rt = code32[((ip + 2) >> 1) + #i]; cycles++;'],
+  ['01001tttiiiiiiii', 'LDR Rt, literal', `
+    Rt = code32[((ip + 2) >> 1) + #i];
+    cycles++;
+    $code((((ip + 2) >> 1) + #i) << 1);`],
   ['0101000mmmnnnttt', 'STR Rt, [Rn, Rm]', store(32, 'Rn + Rm', 'Rt')],
   ['0101001mmmnnnttt', 'STRH Rt, [Rn, Rm]', store(16, 'Rn + Rm', 'Rt')],
   ['0101010mmmnnnttt', 'STRB Rt, [Rn, Rm]', store(8, 'Rn + Rm', 'Rt')],
@@ -272,6 +280,7 @@ export const INSTRUCTIONS = [
     `if (${holds}) { ip += (op << 24 >> 24) + 1; cycles++; }`]),
   ['11100iiiiiiiiiii', 'B', 'ip += (op << 21 >> 21) + 1; cycles++;'],
   ['11110iiiiiiiiiii', '32 bits: BL, DMB, DSB, ISB', `
+    $code(ip + 1);
     const op2 = code[ip + 1];
     if ((op2 & 0xd000) === 0xd000) {
       const sign = op << 21 >> 31;

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.bench.board import accuracy, chip, latency
+from tools.bench.board import accuracy, chip, latency, rig
 from tools.bench.board.rig import BoardBenchError
 from tools.bench.table import Figure, show
 
@@ -46,11 +46,15 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--events", type=int, default=EVENTS, help="of each latency")
     parser.add_argument("--minutes", type=int, default=MINUTES, help="of the quiet run")
+    parser.add_argument("--cache", action="store_true", help="with a model of the flash's cache")
     options = parser.parse_args()
     if unknown := [part for part in options.parts if part not in PARTS]:
         parser.error(f"no part {unknown[0]}; there are {', '.join(PARTS)}")
-    print("emulated RP2040 at 125 MHz; it leaves out flash cache misses and interrupt entry, so")
-    print("real hardware is slower: each latency has to stay within half of what is promised")
+    if options.cache:
+        rig.MODEL["cache"] = {}
+    misses = "with a model of the flash's cache" if options.cache else "without flash cache misses"
+    print(f"emulated RP2040 at 125 MHz, {misses}; bus contention is left out, so real")
+    print("hardware is slower: each latency has to stay within half of what is promised")
     for part in options.parts or PARTS:
         with tempfile.TemporaryDirectory(prefix="islet-board-") as folder:
             try:

@@ -26,6 +26,7 @@ LINE = {"baud": 19_200, "parity": "N", "stop": 1, "silence_us": 2_100}
 SENSORS: dict[str, Any] = {"noise_codes": 1.5}  # LSB of the converter, standard deviation
 KEY = b"bench"  # of the installer, who stands by what is for tests alone
 TOPICS_KEPT = 30  # of keep.py: leases, wishes, what the owner said
+MODEL: dict[str, Any] = {}  # of every setup; "cache": as tools/rp2040/cache.mjs takes it
 MARK = "maintenance"  # firmware/net/console.py: the board stays at its prompt
 
 
@@ -79,6 +80,7 @@ def setup(
         "sensors": sensors,
         "seed": seed,
         "fields": fields(image),
+        **MODEL,
     }
     path = folder / "setup.json"
     path.write_text(json.dumps(content))

@@ -19,7 +19,7 @@ import { fixUart } from './uart.mjs';
 import { fixWatchdog } from './watchdog.mjs';
 
 /** Put every correction on a fresh RP2040; what they hand out goes to the Pico. */
-export function applyFixes(mcu, { nor, seed, sample, kept, onWatchdog }) {
+export function applyFixes(mcu, { nor, seed, sample, kept, onWatchdog, cache }) {
   fixRegisters(mcu, { seed });
   const pads = fixGpio(mcu);
   const flash = fixFlash(mcu, nor);
@@ -35,5 +35,5 @@ export function applyFixes(mcu, { nor, seed, sample, kept, onWatchdog }) {
   fixTimer(mcu);
   fixRtc(mcu);
   fixWatchdog(mcu, onWatchdog, kept);
-  return { pads, flash, uarts, spis, pwm, engine: new Engine(mcu) };
+  return { pads, flash, uarts, spis, pwm, engine: new Engine(mcu, cache) };
 }

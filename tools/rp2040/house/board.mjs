@@ -37,7 +37,7 @@ export class Board {
   /**
    * @param {object} setup board (path of its JSON), flash (path), line {baud, parity, stop,
    *   silence_us}, sensors (a scenario's house.sensors), nominal_hz, seed, network,
-   *   adc, clock_ppm, typed (rows of ms and text: what somebody types at the console)
+   *   adc, cache, clock_ppm, typed (rows of ms and text: what somebody types at the console)
    * @param {(text: string) => void} print the console's text as it comes
    * @param {(options: object) => Pico} build the chip itself; another one in tests
    */
@@ -55,6 +55,7 @@ export class Board {
       flash: setup.flash,
       adcVolts: (channel, nanos) => inputs.get(channel)?.(nanos),
       adc: { ...setup.adc, noiseLsb: sensors.noise_codes, seed: setup.seed },
+      cache: setup.cache ?? null,
       clockPpm: setup.clock_ppm ?? 0,
       seed: setup.seed,
     });
