@@ -140,7 +140,8 @@ def build_rp2(console: Console, image: Image, cross: Path) -> None:
         f"-DMICROPY_FROZEN_MANIFEST={image.manifest}",
         f"-DMICROPY_LIB_DIR={library}",
     ]
-    state = key([*command, cross.resolve(), version(ARM_GCC), version("cmake")])
+    in_ram = (HERE / "boards" / "in_ram.txt").read_text()  # objects once changed stay so
+    state = key([*command, in_ram, cross.resolve(), version(ARM_GCC), version("cmake")])
     stamp = folder / "islet.key"  # an edit keeps the folder, other sources or tools do not
     if not stamp.exists() or stamp.read_text() != state:
         console.say(f"configuring the image for {image.text}")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tools.image.images import HERE
 from tools.micropython.sources import BuildError
@@ -103,6 +104,11 @@ def _owner(section: str, symbols: Mapping[str, str]) -> str:
 def budgets() -> dict[str, dict[str, int]]:
     """{room: {"flash": bytes, "heap": bytes}}"""
     return json.loads(BUDGETS.read_text())["rooms"]
+
+
+def memory() -> dict[str, Any]:
+    """The one table of heap and flash, of what is there and what is to come, in bytes."""
+    return json.loads(BUDGETS.read_text())["memory"]
 
 
 def overspent(rooms: Iterable[Room], allowed: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -24,3 +24,14 @@ set_source_files_properties(
     ${CMAKE_BINARY_DIR}/frozen_content.c
     PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_CURRENT_LIST_DIR}/frozen_align.h"
 )
+
+# The interpreter's inner parts in RAM. MicroPython's linker script means to keep vm.c, gc.c and
+# parse.c out of the flash, by the names of their objects; but it writes .obj, and with this SDK they
+# end in .o. in_ram.txt has what pays, function by function: a whole file would cost twice as much.
+set(islet_boards ${CMAKE_CURRENT_LIST_DIR})
+cmake_language(DEFER CALL add_custom_command
+    TARGET firmware PRE_LINK
+    COMMAND ${CMAKE_COMMAND} -DOBJCOPY=${CMAKE_OBJCOPY} -DLIST=${islet_boards}/in_ram.txt
+        "-DOBJECTS=$<JOIN:$<TARGET_OBJECTS:firmware>,|>" -P ${islet_boards}/in_ram.cmake
+    VERBATIM
+)
