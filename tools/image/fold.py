@@ -28,8 +28,10 @@ from tools.image.constants import (
     Constants,
     Rows,
     constants,
+    froms_of,
     imports,
     rebound,
+    walk,
     with_rows,
 )
 from tools.micropython.sources import BuildError
@@ -106,26 +108,25 @@ def name(path: Path, source: Path) -> str:
 def fold(text: str, known: Constants, module: str = "") -> str:
     """The text with constants as numbers, imported ones and its own; as many lines as before."""
     tree_ = ast.parse(text)
-    bound = rebound(tree_)
+    bound, froms = rebound(tree_), froms_of(tree_)
     values = {n: v for n, v in known.get(module, {}).items() if bound.get(n) == 1}
     values |= {
         here: known[source][there]
-        for here, (source, there) in imports(tree_, known)
+        for here, (source, there) in imports(froms, known)
         if here not in bound
     }
-    imported = {here for here, _ in imports(tree_, known)}
+    imported = {here for here, _ in imports(froms, known)}
     modules = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in ast.walk(tree_)
-        if isinstance(node, ast.ImportFrom) and node.module
+        for node in froms
         for alias in node.names
         if f"{node.module}.{alias.name}" in known and (alias.asname or alias.name) not in bound
     }
     starts = offsets(text)
-    tuples = [node for node in ast.walk(tree_) if isinstance(node, ast.Tuple)]
+    tuples = [node for node in walk(tree_) if isinstance(node, ast.Tuple)]
     small = {id(part) for node in tuples for part in node.elts}
     cuts: list[Cut] = []
-    for node in ast.walk(tree_):
+    for node in walk(tree_):
         number = None
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             number = values.get(node.id)
@@ -144,7 +145,7 @@ def mute(text: str, module: str) -> str:
     row, field = SAID_BY_ROW.get(module), SAID_BY_FIELD.get(module)
     cuts: list[Cut] = []
     starts = offsets(text)
-    for node in ast.walk(ast.parse(text)):
+    for node in walk(ast.parse(text)):
         said: ast.expr | None = None
         if row is not None and isinstance(node, ast.Tuple) and len(node.elts) > row:
             said = node.elts[row]
@@ -162,8 +163,8 @@ def mute(text: str, module: str) -> str:
 def asked(text: str, known: Constants) -> set[tuple[str, str]]:
     """(module, name) of constants that are still looked up in a folded text."""
     tree_ = ast.parse(text)
-    found = {origin for _, origin in imports(tree_, known)}
-    for node in ast.walk(tree_):
+    found = {origin for _, origin in imports(froms_of(tree_), known)}
+    for node in walk(tree_):
         if isinstance(node, ast.Attribute):  # of a module under whatever name
             found |= {(module, node.attr) for module in known if node.attr in known[module]}
     return found
@@ -174,9 +175,7 @@ def bare(text: str, known: Constants, needed: set[tuple[str, str]], module: str)
     slot of the heap each. A field of the image is still declared, its row is data."""
     tree_ = ast.parse(text)
     bound, starts = rebound(tree_), offsets(text)
-    used = {
-        n.id for n in ast.walk(tree_) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-    }
+    used = {n.id for n in walk(tree_) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     cuts: list[Cut] = []
     for node in tree_.body:
         if not isinstance(node, ast.Assign) or len(node.targets) != 1:
@@ -203,15 +202,15 @@ def unused(text: str, names: set[str]) -> Iterator[Cut]:
     tree_ = ast.parse(text)
     words = {
         id(part)
-        for node in ast.walk(tree_)
+        for node in walk(tree_)
         if isinstance(node, ast.FunctionDef)
         for decorator in node.decorator_list
-        for part in ast.walk(decorator)
+        for part in walk(decorator)
     }
-    used = {n.id for n in ast.walk(tree_) if isinstance(n, ast.Name) and id(n) not in words}
+    used = {n.id for n in walk(tree_) if isinstance(n, ast.Name) and id(n) not in words}
     used -= POINTERS
     starts = offsets(text)
-    for node in ast.walk(tree_):
+    for node in walk(tree_):
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("firmware"):
             continue
         left = [a for a in node.names if (a.asname or a.name) not in names - used]
