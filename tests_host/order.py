@@ -15,16 +15,17 @@ APART = {
     f"tests_host/{name}.py"
     for name in (
         "cases/test_cases", "scenarios/test_shipped", "healthy/test_healthy",
-        "core/test_machine", "core/test_late", "core/test_obedience", "rp2040/test_latency",
-        "image/test_fold", "toolchain/test_style",
+        "system/test_commission", "core/test_machine", "core/test_late", "core/test_obedience",
+        "rp2040/test_latency", "image/test_fold", "toolchain/test_style",
     )
 }  # fmt: skip
 TOGETHER = {"tests_host/system/test_page_sites.py": "tests_host/system/test_page.py"}
 LONG = tuple(
     f"tests_host/{name}"
     for name in (
-        "toolchain/test_style", "system/", "rp2040/", "flash/test_emulated", "net/", "twin/",
-        "core/test_rows", "core/test_kernels",
+        "toolchain/test_style", "flash/test_emulated", "core/test_kernels", "system/",
+        "core/test_rows", "rp2040/", "twin/test_run", "net/", "core/test_proof",
+        "core/test_island_dark", "core/test_panel", "twin/",
     )
 )  # fmt: skip
 

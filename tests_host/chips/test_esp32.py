@@ -317,7 +317,7 @@ def test_it_has_all_that_the_firmware_asks_a_board_for(setup: Setup) -> None:
 
 # --- compiled ----------------------------------------------------------------------------------
 
-SOURCES = sorted(folded.ready().rglob("*.py"))
+SOURCES = sorted(folded.texts().rglob("*.py"))
 
 
 @pytest.mark.parametrize(("arch", "others"), [("xtensawin", "rp2"), ("armv6m", "esp32")])

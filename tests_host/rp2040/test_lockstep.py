@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from firmware import image as im
+from tests_host import kept
 from tests_host.fields import EVSE
 from tests_host.system.kit import SCENARIOS, processes_of, quiet, written
 from tools.twin import chips, record, run, scenario, scene
@@ -49,10 +50,15 @@ def story(**changes: Any) -> dict[str, Any]:
 
 
 class Done:
-    def __init__(self, code: int, folder: Path, out: str, err: str) -> None:
+    """A run that has ended; `event_bytes` and `recorded` are what it wrote."""
+
+    def __init__(
+        self, folder: Path, code: int, out: str, err: str, event_bytes: bytes, recorded: bytes
+    ) -> None:
         self.code, self.out, self.err = code, out, err
-        self.events = (folder / "events").read_text()
+        self.events = event_bytes.decode()
         self.record = folder / "run.islet"
+        self.record.write_bytes(recorded)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -73,13 +79,23 @@ def command(folder: Path, made: dict[str, Any], *options: str) -> list[str]:
 
 
 def twin(folder: Path, made: dict[str, Any], *options: str) -> Done:
+    """A run, kept as long as nothing changes of what it is made of."""
+    inputs = [*kept.HOUSE, *kept.CHIP, kept.node(), chips.IMAGE, chips.DATA, made, options]
+    return Done(folder, *kept.kept("lockstep", inputs, lambda: ran(folder, made, *options)))
+
+
+def ran(folder: Path, made: dict[str, Any], *options: str) -> tuple[int, str, str, bytes, bytes]:
+    """Exit code, output, messages, event log and recording of a run now."""
     folder.mkdir(parents=True, exist_ok=True)
+    events, recorded = folder / "events", folder / "run.islet"
     done = subprocess.run(
-        command(folder, made, "--record", str(folder / "run.islet"), *options),
+        command(folder, made, "--record", str(recorded), *options),
         cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert quiet(done.stderr), done.stderr
-    return Done(done.returncode, folder, done.stdout, done.stderr)
+    return (
+        done.returncode, done.stdout, done.stderr, events.read_bytes(), recorded.read_bytes()
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +144,10 @@ def test_the_chip_measures_what_the_house_does(charging: Done) -> None:
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     made = story()
-    a, b, c = (twin(tmp_path / name, made, "--seconds", "3", "--seed", seed)
-               for name, seed in (("a", "5"), ("b", "5"), ("c", "6")))  # fmt: skip
+    a, b, c = (
+        Done(tmp_path / name, *ran(tmp_path / name, made, "--seconds", "3", "--seed", seed))
+        for name, seed in (("a", "5"), ("b", "5"), ("c", "6"))
+    )
     assert a.events == b.events
     assert steps(a) == steps(b)
     assert a.summary["events_sha256"] == b.summary["events_sha256"]

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests_host import kept
 from tools.twin import commission, run, scenario, scene
 from tools.twin.buses.realbroker import RealBroker
 from tools.twin.link import process
@@ -51,6 +52,14 @@ def written(folder: Path, story: dict[str, Any], name: str = "scenario.json") ->
     return path
 
 
+def commissioned(loaded: scenario.Scenario, story: dict[str, Any]) -> scenario.Scenario:
+    """With the records of its proofs, which tests of the same site share."""
+    if loaded.proofs is not None:
+        return loaded
+    text = json.dumps(story, sort_keys=True)
+    return kept.kept("proofs", [*kept.HOUSE, text], lambda: commission.commissioned(loaded))
+
+
 class Box:
     """One run. `site_text` replaces the configuration as written for the chip; `tweak(stage)` may
     change anything of the stage before the chip starts."""
@@ -69,7 +78,7 @@ class Box:
         tweak: Callable[[scene.Stage], None] = lambda stage: None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.story = commission.commissioned(scenario.load(written(folder, story)))
+        self.story = commissioned(scenario.load(written(folder, story)), story)
         self.events_path, self.record_path = folder / "events", folder / "record.islet"
         self.out, self.err = io.StringIO(), io.StringIO()
         self.chip_output = ""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from firmware import image as im
-from tests_host import whole
+from tests_host import kept, whole
 from tools.twin import commission, scenario
 
 SCENARIOS = Path(scenario.__file__).parent / "scenarios"
@@ -30,11 +30,14 @@ KINDS: dict[str, tuple[dict[str, Any], str, int]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_eight_kinds_of_device(kind: str) -> None:
-    habits, verdict, return_s = KINDS[kind]
+    told, verdict, return_s = KINDS[kind]
+    habits = dict(told)
     story = scenario.load(STORY)
     if "inverter.response_s" in habits:
         story.house.converters[0].response_s = habits.pop("inverter.response_s")
-    records, found = commission.prove(story, habits=habits)
+    records, found = kept.kept(
+        "proof", [*kept.HOUSE, STORY, KINDS[kind]], lambda: commission.prove(story, habits=habits)
+    )
     its = found["inverter"]
     print(f"{kind}: {its}")
     assert its.name == verdict, its

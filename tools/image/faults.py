@@ -164,7 +164,7 @@ def look(text: str, where: str) -> list[str]:
 
 def firmware() -> dict[str, str]:
     """The folded text of each module of firmware/."""
-    top = folded.ready()
+    top = folded.texts()
     paths: list[Path] = sorted((top / "firmware").rglob("*.py"))
     return {str(path.relative_to(top)): path.read_text(encoding="utf-8") for path in paths}
 
