@@ -49,4 +49,6 @@ def test_the_heap_does_not_grow(tmp_path: Path, minutes: int) -> None:
     held = [held_bytes(box, minute) for minute in range(1, minutes + 1)]
     assert held[-1] - held[5] < GROWTH_BYTES, held  # events and the like have filled by then
     low = [state["unit"]["heap_low_bytes"] for _, state in box.published("state")]
-    assert min(low) > 200_000, "of 2 MB; a chip's share is measured by `make bench`"
+    known = [held for held in low if held is not None]
+    assert len(low) - len(known) <= 2, "it is asked in the first second, and told from then on"
+    assert min(known) > 200_000, "of 2 MB; a chip's share is measured by `make bench`"

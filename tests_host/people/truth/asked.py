@@ -2,6 +2,7 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import re
 from array import array
 from collections import Counter
@@ -10,7 +11,7 @@ from typing import Any
 
 from firmware import image as im
 from firmware.people import alerts as words_alerts
-from firmware.people import rows, words
+from firmware.people import words
 from firmware.people.names import takes_offer
 from firmware.people.reasons import Reasons
 from firmware.people.state import State
@@ -188,17 +189,23 @@ class Asked:
         assert state is not None
         state.take()
         dumb = w.silent(w.instrument(names.node(0)), NULL_S)
-        for leg, ma in enumerate(rows.node(state, 0)["ma"] or ()):
+        for leg, ma in enumerate(self._shown("nodes", 0)["ma"] or ()):
             key = f"main_l{leg + 1}_a"
             so = w.near(ma / 1000, lambda t, k=key: t[k], NEAR_A) or w.instruments_planted()
             yield Said("amperes of the service", key, text=f"{ma} mA"), so and not dumb
-        for side, section in (("grid", state._grid()), ("house", state._house())):
+        for side in ("grid", "house"):
+            section = self._shown(side)
             for leg, mv in enumerate(section["mv"] or ()):
                 key = f"{side}_l{leg + 1}_v"
                 so = w.near(mv / 1000, lambda t, k=key: t[k], NEAR_V) or w.planted("sensors.")
                 yield Said(f"volts of the {side}", key, text=f"{mv} mV"), so
         for device in names.devices():
-            yield from self._figures_of(names.device(device), rows.device(state, device))
+            yield from self._figures_of(names.device(device), self._shown("devices", device))
+
+    def _shown(self, section: str, *row: int) -> dict[str, Any]:
+        """A section of the published state, or one row of it."""
+        assert self._state is not None
+        return json.loads("".join(self._state.pieces_of(section, *row)))
 
     def _figures_of(self, name: str, shown: dict[str, Any]) -> Iterator[tuple[Said, bool]]:
         w = self.world
