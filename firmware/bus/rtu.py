@@ -39,8 +39,7 @@ _UNHEARD = (TIMEOUT, FOREIGN, SHAPE, NOISE)
 _LOOK_MS = 2  # between looks at the UART while an answer is due
 _GAP_MS = 20  # silence which ends a broken answer; a computer's pty delivers in lumps
 _PATIENCE_MS = 200  # for the line to fall silent
-_REST_MS = 500  # after one time-out; doubled with each
-_REST_MAX_MS = 4000
+_REST_MS = 500  # after one time-out; doubled with each of the next three
 _PAUSE_LEAST_MS, _PAUSE_MOST_MS = 10, 1000
 _TIMEOUT_MOST_MS = 2000
 _MANY = 1_000_000_000
@@ -72,8 +71,7 @@ class Peer:
         if self.counts[code] < _MANY:
             self.counts[code] += 1
         if code in _UNHEARD:  # its answer is still to come, or never will
-            rest_ms = _REST_MS << min(self.silences, 3)
-            self._rest_until = ticks_add(now, min(rest_ms, _REST_MAX_MS))
+            self._rest_until = ticks_add(now, _REST_MS << min(self.silences, 3))
             self.silences = min(self.silences + 1, 1000)
         elif code < BUSY:
             self.silences = 0
