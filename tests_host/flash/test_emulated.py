@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def test_flash_over_a_socket(
     # what is there already is left alone, and a Pico's heap is refused for loose files
     assert __main__.main([*words, "--files", "1"]) == 1
     said = capsys.readouterr().out
-    assert "flash: error: this board has 246 kB of heap, files need about" in said
+    assert re.search(r"flash: error: this board has 2[23]\d kB of heap, files need about", said)
     with Link(find.Port(port), Voice()) as again:
         report = again.report()
         assert report and report["name"] == "emulated"  # it was put back into service

@@ -123,6 +123,16 @@ def test_machine_code_begins_at_a_multiple_of_four() -> None:
     assert any(at % 4 for at in places["r"]), "bytecode lies anywhere, so the check can fail"
 
 
+def test_the_stack_is_larger_than_micropythons_and_no_heap_is_in_it() -> None:
+    """Interrupts run Python on it, one upon another; a handler whose stack ends is lost."""
+    nm = ["arm-none-eabi-nm", str(REFERENCE.folder / "firmware.elf")]
+    listed = subprocess.run(nm, capture_output=True, text=True, check=True).stdout
+    at = {row[2]: int(row[0], 16) for row in map(str.split, listed.splitlines()) if len(row) == 3}
+    assert at["__StackTop"] - at["__StackBottom"] == 10 * 1024
+    said = json.loads(on_chip(LAYOUT))
+    assert said["heap"] <= at["__StackBottom"] - at["__GcHeapStart"]
+
+
 def in_ram() -> set[str]:
     """What the linker's map has of sections named to be copied into RAM, and did put there."""
     text = (REFERENCE.folder / "build" / "firmware.elf.map").read_text()

@@ -62,9 +62,9 @@ def test_latency_in_the_middle_of_everything(ready: dict[str, Path], kind: str) 
 
 
 def test_a_plain_loop_is_found_wanting(ready: dict[str, Path]) -> None:
-    """The measurement can fail: floats and a soft timer do not keep the pilot's promise."""
-    found = latency.latencies(ready[latency.PLAIN], latency.PLAIN, "pilot", EVENTS)
-    assert found.missed or found.worst_ms > PROMISES["pilot"][0], str(found)
+    """The measurement can fail: floats and a soft timer do not keep the over-current's promise."""
+    found = latency.latencies(ready[latency.PLAIN], latency.PLAIN, "overcurrent", EVENTS)
+    assert found.missed or found.worst_ms > PROMISES["overcurrent"][0], str(found)
 
 
 @pytest.mark.parametrize("full", [False, True])

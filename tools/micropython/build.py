@@ -31,7 +31,7 @@ BIN = CACHE / "bin"
 
 INPUTS = (HERE / "build.py", HERE / "manifest.py", HERE / "variant", HERE / "vclock")
 PROGRAMS = ("micropython", "mpy-cross")
-UNUSED = ("MICROPY_VFS_FAT", "MICROPY_VFS_LFS1", "MICROPY_VFS_LFS2")  # files are this PC's
+UNUSED = ("MICROPY_VFS_FAT", "MICROPY_VFS_LFS1")  # files are this PC's
 
 
 def main() -> int:

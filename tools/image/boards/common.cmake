@@ -35,3 +35,16 @@ cmake_language(DEFER CALL add_custom_command
         "-DOBJECTS=$<JOIN:$<TARGET_OBJECTS:firmware>,|>" -P ${islet_boards}/in_ram.cmake
     VERBATIM
 )
+
+# A hard interrupt runs Python on the stack of whatever it interrupts, and a trip's pin interrupts
+# the sampling's. With MicroPython's 8 kB the check of the stack failed there now and then, and an
+# interrupt whose handler fails is never called again.
+function(islet_stack)
+    get_target_property(definitions firmware COMPILE_DEFINITIONS)
+    list(FILTER definitions EXCLUDE REGEX "^PICO_STACK_SIZE=")
+    set_target_properties(firmware PROPERTIES COMPILE_DEFINITIONS "${definitions}")
+    target_compile_definitions(firmware PRIVATE PICO_STACK_SIZE=0x2800)
+    target_sources(firmware PRIVATE ${islet_boards}/stack.c)
+    target_link_options(firmware PRIVATE -Wl,--wrap=gc_init)
+endfunction()
+cmake_language(DEFER CALL islet_stack)
