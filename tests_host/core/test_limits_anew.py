@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from firmware import image as f
+from firmware.core import Core
 from firmware.core.limits.growth import Offer
 from firmware.core.limits.seen import Seen
 from firmware.core.panel.layout import FRESH
@@ -69,6 +70,19 @@ def test_the_switch_opens_at_once_where_its_contactor_is_known_to_be_welded() ->
     assert follower.dark
 
 
+@pytest.mark.parametrize("age_ms", [300, 1_500])
+def test_power_without_enable_is_a_fault_once_its_witness_is_of_well_after(age_ms: int) -> None:
+    """2 s, the witness's age, and seen in two steps."""
+    plant = settled(OWN, 300, 0)
+    follower = plant.core.obedience.rows[0]
+    follower.seen = SimpleNamespace(age_ms=age_ms, runs=lambda: True)
+    for ms in range(0, 2_000 + age_ms, STEP_MS):
+        follower._watch_enable(False, STEP_MS)
+        assert not follower.faults, ms
+    follower._watch_enable(False, STEP_MS)
+    assert follower.faults == f.FAULT_ENABLE
+
+
 # --- witnesses ----------------------------------------------------------------------------------
 
 
@@ -122,6 +136,29 @@ def test_a_silent_one_runs_by_its_last_word_that_it_delivered(last_w: int, runs:
     assert seen_of(image, (0,)).runs() == runs
 
 
+@pytest.mark.parametrize(("w", "rests"), [(150, True), (151, False), (-150, True), (-151, False)])
+def test_what_it_says_is_rest_within_its_tolerance(w: int, rests: bool) -> None:
+    """3 % of 5 kW."""
+    image = healthy()
+    put(image.live, INVERTER_W=w)
+    assert seen_of(image, (0,)).rests_by_its_word() == rests
+
+
+# --- a source -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("age_ms", [2_000, 2_001])
+def test_a_silent_source_is_asked_for_nothing(age_ms: int) -> None:
+    image = healthy()
+    put(image.site, **{f"DEVICE_KIND[{INVERTER}]": f.KIND_SOURCE})
+    put(image.live, INVERTER_AGE_MS=age_ms)
+    image.latch()
+    Core(image).step(STEP_MS)
+    at = f.HARDWARE * f.DEVICES + INVERTER
+    silent = image.commands[f.CLAIM_REASON + at] == f.REASON_DEVICE_SILENT
+    assert silent == (age_ms > 2_000)
+
+
 # --- an offer -----------------------------------------------------------------------------------
 
 
@@ -156,3 +193,17 @@ def test_sight_that_comes_and_goes_waits_its_whole_time_again() -> None:
     run(1_000, blind=True)
     run(STEP_MS, blind=False)
     assert claims.left_ms >= left_ms + 2_000
+
+
+@pytest.mark.parametrize("willing", [True, False])
+def test_a_stop_is_for_want_of_current_by_the_devices_own_claims(willing: bool) -> None:
+    """Whatever the others' are."""
+    image, row = healthy(), 2
+    put(image.site, **{f"DEVICE_NODE[{row}]": 1, f"DEVICE_KIND[{row}]": f.KIND_CHARGER})
+    put(image.site, **{f"DEVICE_LEGS[{row}]": 3})
+    for source in (f.HARDWARE, f.MARKET):
+        for device in range(f.DEVICES):
+            own = willing == (device == row)
+            image.commands[f.CLAIM_HIGH + source * f.DEVICES + device] = 16_000 if own else 0
+    image.commands[f.CLAIM_HIGH + f.PANEL * f.DEVICES + row] = 3_000
+    assert Offer(image, row)._lacks_current() == willing
