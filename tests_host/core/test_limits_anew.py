@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_the_switch_opens_at_once_where_its_contactor_is_known_to_be_welded() ->
 def test_power_without_enable_is_a_fault_once_its_witness_is_of_well_after(age_ms: int) -> None:
     """2 s, the witness's age, and seen in two steps."""
     plant = settled(OWN, 300, 0)
-    follower = plant.core.obedience.rows[0]
+    follower: Any = plant.core.obedience.rows[0]
     follower.seen = SimpleNamespace(age_ms=age_ms, runs=lambda: True)
     for ms in range(0, 2_000 + age_ms, STEP_MS):
         follower._watch_enable(False, STEP_MS)
@@ -195,15 +196,15 @@ def test_sight_that_comes_and_goes_waits_its_whole_time_again() -> None:
     assert claims.left_ms >= left_ms + 2_000
 
 
-@pytest.mark.parametrize("willing", [True, False])
-def test_a_stop_is_for_want_of_current_by_the_devices_own_claims(willing: bool) -> None:
+@pytest.mark.parametrize("refuses", [None, f.HARDWARE, f.MARKET])
+def test_a_stop_is_for_want_of_current_by_the_devices_own_claims(refuses: int | None) -> None:
     """Whatever the others' are."""
     image, row = healthy(), 2
     put(image.site, **{f"DEVICE_NODE[{row}]": 1, f"DEVICE_KIND[{row}]": f.KIND_CHARGER})
     put(image.site, **{f"DEVICE_LEGS[{row}]": 3})
     for source in (f.HARDWARE, f.MARKET):
         for device in range(f.DEVICES):
-            own = willing == (device == row)
-            image.commands[f.CLAIM_HIGH + source * f.DEVICES + device] = 16_000 if own else 0
+            would = (source != refuses) == (device == row)
+            image.commands[f.CLAIM_HIGH + source * f.DEVICES + device] = 16_000 if would else 0
     image.commands[f.CLAIM_HIGH + f.PANEL * f.DEVICES + row] = 3_000
-    assert Offer(image, row)._lacks_current() == willing
+    assert Offer(image, row)._lacks_current() == (refuses is None)
