@@ -1,8 +1,8 @@
-# islet: the published state, built from the image: a dict per section, integers in named units.
+# islet: the published state, built from the image: an object per section, integers in named units.
 # GPL-3.0-or-later
 #
 # It serves slow links, so it may allocate, but it must not hold the loop: `take` copies the
-# buffers in one go and `pieces` then makes the JSON text section by section, so the caller can let
+# buffers in one go and `pieces` then makes the JSON text part by part, so the caller can let
 # others run in between and the whole is still of one moment. Voltages are mV, currents mA,
 # powers W; a reading that is stale is null, and so is the age of one that never came.
 
@@ -62,7 +62,7 @@ class State:
     reports further sections (bus, ledger, policy): (name, callable that returns its value)
     """
 
-    # those that hold one piece of text for each row, by their keys; the others are one piece each
+    # those that hold an object for each row, by their keys; the others are one object
     of_rows = ("nodes", "devices", "points", "limits")
     sections = (
         "site",
