@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
+import struct
 import threading
 import tty
 
-from tests_host.chip.stub_twin import Message, StubTwin
+from tests_host.chip.stub_twin import Message, StubTwin, at
 
 OPEN = """
 import asyncio, hostlink, time
@@ -219,3 +220,58 @@ asyncio.run(main())
     assert twin.code == 0
     assert [m.t_us for m in twin.messages][-1] == 250_000
     assert not sent(twin)
+
+
+FRAME_US = 8 * CHAR_US + SILENCE_US  # of a request: then a device may act
+ASK = f"""
+def ask(at_us):
+    time.sleep_us(at_us - now())
+    uart.write(b"12345678")
+    time.sleep_us({FRAME_US} + 4000 + {CHAR_US} * 4)
+    early = uart.any()
+    time.sleep_us({CHAR_US})
+    print(early, uart.read(), end=" ")
+"""
+
+
+def copied(t_us: int, frame: bytes) -> tuple[int, bytes]:
+    head = b"\x01" + at(t_us) + struct.pack("<HHB", 4_000, CHAR_US, 8)
+    return 12, head + b"12345678" + frame
+
+
+def asked_with(copies: dict[int, list[tuple[int, bytes]]], *at_us: int) -> StubTwin:
+    """A chip that asks at these times, told of copies with the answers of given times."""
+    twin = StubTwin(quit_us=500_000)
+    twin.predict = lambda _, now, until: copies.get(now, [])
+    return run(ASK + "".join(f"ask({t})\n" for t in at_us), twin)
+
+
+def test_what_the_chip_has_a_copy_of_it_answers_itself() -> None:
+    """With the copy of that very moment, when a device would; the twin does not hear of it."""
+    last = 150_000 - FRAME_US - 1
+    copies = {100_000: [copied(100_000, b"first"), copied(150_000, b"later")]}
+    assert asked_with(copies, last).stdout == "4 b'first' "
+    twin = asked_with(copies, last + 1)
+    assert twin.stdout == "4 b'later' "
+    assert not sent(twin)
+    twin = asked_with(copies, 210_000)  # it stays, whatever else is foreseen
+    assert (twin.stdout, sent(twin)) == ("4 b'later' ", [])
+
+
+def test_a_copy_that_is_empty_or_still_to_come_or_taken_back_is_none() -> None:
+    first = copied(100_000, b"first")
+    for copies, at_us in (
+        ({100_000: [copied(150_000, b"later")]}, 110_000),
+        ({100_000: [first], 200_000: [copied(200_000, b"")]}, 210_000),
+    ):
+        assert sent(asked_with(copies, at_us)) == [(at_us + FRAME_US, b"12345678")]
+    twin = asked_with({100_000: [first, copied(290_000, b"void")], 200_000: []}, 295_000)
+    assert twin.stdout == "4 b'first' "
+
+
+def test_what_was_said_before_a_copy_was_used_has_its_time() -> None:
+    twin = StubTwin(quit_us=300_000)
+    twin.predict = lambda _, now, until: [copied(now, b"first")] if now == 100_000 else []
+    run(ASK + "time.sleep_ms(105)\nhostlink.log('a')\nask(110_000)\nhostlink.log('b')\n", twin)
+    said = [(tag, payload) for m in twin.messages for tag, payload in m.items if tag in (8, 13)]
+    assert said == [(8, b"a"), (13, at(110_000 + FRAME_US)), (8, b"b")]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tools.twin.house.segment import Front
+from tools.twin.link.interfaces import Copy
 
 TURN = [cmath.rect(1, -2 * math.pi * leg / 3) for leg in range(3)]
 
@@ -45,6 +47,11 @@ class StubHouse:
     touched: bool = False
     history: list[tuple[int, bool]] = field(default_factory=list)
     _edges: list[tuple[int, int, int]] = field(default_factory=list)
+    _shown: list[tuple[int, bool]] = field(default_factory=lambda: [(0, False)])
+
+    def readings(self) -> list[tuple[int, bool]]:
+        """Whether the relay is closed, as a device of the house shows it."""
+        return self._shown
 
     def set_pins(self, driven: int, level: int) -> None:
         on = bool(driven & level & 4)
@@ -59,6 +66,7 @@ class StubHouse:
 
     def advance(self, until_us: int) -> list[StubStretch]:
         found = []
+        self._shown = [(self.t_us, self.closed)]
         self.touched = False
         while self.t_us < until_us:
             end_us = until_us
@@ -78,6 +86,7 @@ class StubHouse:
             if end_us == self.closes_us:
                 self.closed = bool(self.level & 4)
                 self._edges.append((end_us, 10, int(self.closed)))
+                self._shown.append((end_us, self.closed))
         self.history.append((self.t_us, self.closed))
         return found
 
@@ -116,11 +125,17 @@ class StubDevice:
         self._frame: tuple[int, bytes] | None = None
         self._answers: list[tuple[int, bytes, int]] = []
 
-    def transmit(self, t_us: int, data: bytes) -> None:
+    def transmit(self, t_us: int, data: bytes, shown: bool) -> None:
         self._frame = (t_us + len(data) * self.CHAR_US, data)
 
     def only_reads(self, data: bytes) -> bool:
         return False
+
+    def copies(self, now_us: int, shown: Sequence[tuple[int, bool]]) -> list[Copy]:
+        return []
+
+    def forget(self) -> None:
+        """It has given away nothing."""
 
     def next_us(self) -> int | None:
         return self._frame[0] if self._frame else None

@@ -13,11 +13,19 @@ import pytest
 from pymodbus.client import ModbusSerialClient
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
-from pymodbus.pdu.register_message import ReadInputRegistersRequest
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 from sunspec2.modbus.client import SunSpecModbusClientDeviceRTU
 
 from tools.twin.buses import devices, layout, mqtt
-from tools.twin.buses.line import LATE_US, TURNAROUND_US, Line, Responder, Timing
+from tools.twin.buses.line import (
+    LATE_US,
+    MOST,
+    OFTEN,
+    TURNAROUND_US,
+    Line,
+    Responder,
+    Timing,
+)
 from tools.twin.buses.realbroker import RealBroker
 from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.sunspec import SunSpec
@@ -62,7 +70,7 @@ READ = frame(ReadInputRegistersRequest(address=0, count=18), 1)
 
 
 def exchange(line: Line, data: bytes = READ) -> list[tuple[int, bytes, int]]:
-    line.transmit(1_000, data)
+    line.transmit(1_000, data, None)
     return line.due(1_000)
 
 
@@ -103,6 +111,44 @@ class TestVirtualLine:
         responder, *_ = make()
         responder.fault("all", "silent", 500)
         assert exchange(Line(responder, TIMING))
+
+    def test_what_is_read_often_has_copies_of_what_would_be_answered(self) -> None:
+        responder, meter, _, _ = make()
+        responder.parts["meter"] = lambda shown: shown
+        line = Line(responder, TIMING)
+        for _ in range(OFTEN):
+            assert line.copies(0, [(0, 1)]) == []
+            exchange(line)
+        [(_, first, _)] = exchange(line)
+        assert line.copies(0, [(0, 1)]) == [(0, READ, first, TURNAROUND_US, 521)]
+        assert line.copies(50, [(0, 1)]) == []  # the chip has it
+        meter.hz = 49.0
+        assert line.copies(60, [(0, 1), (70, 2)]) == []  # this quantity is not of this request
+        meter.amps = (1.0, 1.0, 1.0)
+        [(since_us, _, later, *_)] = line.copies(80, [(0, 1), (90, 3)])
+        assert since_us == 90 and later == exchange(line)[0][1] != first
+        line.forget()
+        assert [c[2] for c in line.copies(95, [(90, 3)])] == [later]
+
+    def test_there_is_no_copy_where_a_device_may_answer_otherwise(self) -> None:
+        responder, _, inverter, sunspec = make()
+        responder.parts["inverter"] = lambda shown: shown
+        responder.settled["inverter"] = sunspec.settled
+        line = Line(responder, TIMING)
+        read = frame(ReadHoldingRegistersRequest(address=40_000, count=2), 2)
+        for _ in range(OFTEN):
+            exchange(line, read)
+        assert [c[2] != b"" for c in line.copies(0, [(0, 1)])] == [True]
+        many = [(t_us, t_us) for t_us in range(100, 100 + MOST + 2)]
+        assert [c[0::2] for c in line.copies(100, many)][-1][:2] == (100 + MOST, b"")
+        assert [c[2] != b"" for c in line.copies(200, [(200, 1)])] == [True]
+        responder.fault("inverter", "silent", 400)
+        assert [c[2] for c in line.copies(300, [(200, 1)])] == [b""]
+        assert [c[2] != b"" for c in line.copies(400, [(200, 1)])] == [True]
+        inverter.restart()  # its registers are made anew when it is asked
+        assert [c[2] for c in line.copies(500, [(500, 2)])] == [b""]
+        exchange(line, read)
+        assert [c[2] != b"" for c in line.copies(600, [(500, 3)])] == [True]
 
     @pytest.mark.parametrize(("name", "kind"), [("meters", "crc"), ("meter", "broken")])
     def test_an_unknown_fault_says_what_is_allowed(self, name: str, kind: str) -> None:

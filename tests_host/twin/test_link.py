@@ -272,7 +272,7 @@ def test_time_does_not_go_back():
 
 
 class Reader(StubDevice):
-    """Is only read: notes the house's moment, says how much has been charged."""
+    """Is only read: notes what it shows, and says so."""
 
     def only_reads(self, data: bytes) -> bool:
         return True
@@ -280,10 +280,10 @@ class Reader(StubDevice):
     def next_us(self) -> int | None:
         return None
 
-    def transmit(self, t_us: int, data: bytes) -> None:
+    def transmit(self, t_us: int, data: bytes, shown: bool) -> None:
         self.seen.append((t_us, data))
-        self.truth.append(self.house.t_us)
-        self._answers.append((t_us + 4_000, f"{self.house.charge_wh:.9f}".encode(), self.CHAR_US))
+        self.truth.append(shown)
+        self._answers.append((t_us + 4_000, str(shown).encode(), self.CHAR_US))
 
 
 def test_reading_sees_the_moment_and_disturbs_nothing():
@@ -303,7 +303,10 @@ def test_reading_sees_the_moment_and_disturbs_nothing():
         read.say(at_us, *ask, *change, why=why)
         assert quiet.answer.until_us == read.answer.until_us
     assert len(read.device.seen) > 100
-    assert read.device.truth == [t for t, _ in read.device.seen]
+    turns = [(0, 0), *((edge.t_us, edge.level) for edge in quiet.edges)]
+    closed = [[level for at, level in turns if at <= t][-1] for t, _ in read.device.seen]
+    assert read.device.truth == closed
+    assert sum(closed) not in (0, len(closed))
     assert quiet.codes == read.codes
     assert quiet.edges == read.edges
 
@@ -311,7 +314,7 @@ def test_reading_sees_the_moment_and_disturbs_nothing():
 def test_a_device_that_lies_about_only_reading_is_found_out():
     rig = Rig(Reader)
 
-    def meddle(t_us: int, data: bytes) -> None:
+    def meddle(t_us: int, data: bytes, shown: bool) -> None:
         rig.house.touched = True
 
     rig.device.transmit = meddle  # type: ignore[method-assign]

@@ -104,6 +104,7 @@ GOLDEN = (
     wire.Step(65535),
     wire.Reset(2),
     wire.Scratch(3, 2**32 - 1),
+    wire.Moment(1_999_999),
     wire.Samples(2**32 - 1, b"\1\2"),
     wire.Edge(2**32 * 1000 - 1, 31, 1),
     wire.UartRx(3, 1_999_999, 573, b"abc"),
@@ -114,6 +115,7 @@ GOLDEN = (
     wire.NetRefused(5),
     wire.NetAccept(128, 8080),
     wire.Lose(1_999_999, 2),
+    wire.Copy(3, 1_999_999, 4_000, 573, 8, bytes(range(40))),
 )
 
 

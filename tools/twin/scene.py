@@ -19,12 +19,13 @@ from firmware.people import asked
 from tools.flash.site import loaded
 from tools.twin import chips, records, run, scenario
 from tools.twin.buses.devices import sdm630
-from tools.twin.buses.line import Line, Responder, Timing
+from tools.twin.buses.line import Line, Responder, Sight, Timing
 from tools.twin.buses.mqtt import StubBroker
 from tools.twin.buses.realbroker import RealBroker, free_port
 from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.sunspec import SunSpec
 from tools.twin.house import House, HouseSpec
+from tools.twin.house.reading import Readings
 from tools.twin.house.spec import LineSpec
 from tools.twin.link import port
 from tools.twin.link.session import Session
@@ -94,6 +95,8 @@ class Stage:
         instruments = Instruments(**story.house.sensors.instruments())
         self._environment: dict[str, str] = {}
         self._page = self._broker_at = ""
+        self._sight = Sight()
+        self._parts: dict[str, Callable[[Readings], Any]] = {}  # of what is shown, a device's
         self._serials: dict[int, SerialBus] = {}  # by the board's UART
         self._sunspecs: dict[str, SunSpec] = {}
         self._real_broker: RealBroker | None = None
@@ -188,7 +191,11 @@ class Stage:
                 self._remarks.append(f"line {line.name}: this board has no UART for it")
                 continue
             devices = self._devices(line.name, i == 0)
-            responder = Responder(devices, self._context.options.seed + i)
+            responder = Responder(devices, self._context.options.seed + i, self._sight)
+            for name in devices:
+                responder.parts[name] = self._parts[name]
+                if name in self._sunspecs:
+                    responder.settled[name] = self._sunspecs[name].settled
             responder.now_us = lambda: self.session.now_us
             responder.log = self._bus_log
             timing = Timing(line.baud, line.parity)
@@ -199,19 +206,28 @@ class Stage:
         """Meters and converters on a line, by name."""
         house, spec = self._house, self._story.house
         devices: dict[str, Any] = {}
-        for meter, row in zip(house.meters, spec.meters, strict=True):
+        for i, (meter, row) in enumerate(zip(house.meters, spec.meters, strict=True)):
             if row.line == line or (row.line is None and first):
-                devices[row.name] = sdm630(meter, row.address)
-        for converter, row in zip(house.converters, spec.converters, strict=True):
+                self._parts[row.name] = lambda shown, i=i: shown[1][i]
+                look = None if self._real else lambda i=i: self._shown()[1][i]
+                devices[row.name] = sdm630(meter, row.address, look)
+        for i, (converter, row) in enumerate(zip(house.converters, spec.converters, strict=True)):
             if row.line == line or (row.line is None and first):
                 inverter: Any = converter
                 if self._real:
                     inverter = Posted(converter, lambda job: self.session.post(job))
                 sunspec = SunSpec(inverter, row.address, row.base, row.sunspec)
                 sunspec.seconds = lambda: self._house.now_us // 1_000_000
+                self._parts[row.name] = lambda shown, i=i: (shown[0], shown[2][i])
+                if not self._real:
+                    sunspec.look = lambda i=i: self._shown()[2][i]
+                    sunspec.seconds = lambda: self._shown()[0]
                 devices[row.name] = sunspec.device
                 self._sunspecs[row.name] = sunspec
         return devices
+
+    def _shown(self) -> Readings:
+        return self._sight.shown or self._house.shown
 
     def start_real(self) -> None:
         """Serial line, broker and the page's port of this run's own; in virtual time nothing."""

@@ -6,19 +6,23 @@ refreshes the registers from the house before a read."""
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 from pymodbus.constants import ExcCodes
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from tools.twin.house.meter import Meter
+from tools.twin.house.reading import OfMeter, of_meter
 
 LEGS = 3
 
 
-def sdm630(meter: Meter, address: int) -> SimDevice:
-    """Eastron SDM630: IEEE floats, high word first, function 04 (facts: mbmd's sdm map)."""
+def sdm630(physics: Meter, address: int, look: Callable[[], OfMeter] | None = None) -> SimDevice:
+    """Eastron SDM630: IEEE floats, high word first, function 04 (facts: mbmd's sdm map). `look`:
+    what it shows, if not what is so now."""
 
     def quantities() -> dict[int, float]:
+        meter = look() if look else of_meter(physics)
         values = {0x34: sum(meter.watts), 0x46: meter.hz}
         values |= {0x48: meter.import_wh / 1000, 0x4A: meter.export_wh / 1000}
         for leg in range(LEGS):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,11 +23,16 @@ from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.simulator import SimDevice
 from pymodbus.simulator.simcore import SimCore
 
+from tools.twin.link.interfaces import Copy
+
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 FAULTS = ("silent", "late", "crc", "exception", "noise", "other", "busy", "acknowledge")
 READS = 4  # functions up to this one change nothing
 TURNAROUND_US = 4_000  # a device's own delay before it answers
+REQUEST = 8  # bytes of one that only reads
+OFTEN = 3  # what was read so often has copies
+MOST = 4  # changes within a prediction that copies are made of
 LATE_US = 900_000  # far beyond any sensible time-out
 
 
@@ -57,10 +62,21 @@ def run_now(work: Coroutine[Any, Any, Any]) -> Any:
     raise RuntimeError("the datastore waited for something")
 
 
+class Sight:
+    """What the devices show (House.readings) at the moment they are asked of; None: now."""
+
+    shown: Any = None
+
+
 class Responder:
     """Requests in, answers out, by pymodbus; and the faults of each device."""
 
-    def __init__(self, devices: dict[str, SimDevice], seed: int = 0) -> None:
+    def __init__(
+        self, devices: dict[str, SimDevice], seed: int = 0, sight: Sight | None = None
+    ) -> None:
+        self._sight = sight or Sight()
+        self.parts: dict[str, Callable[[Any], Any]] = {}  # of what is shown: a device's own
+        self.settled: dict[str, Callable[[], bool]] = {}  # no restart waits to be noticed
         self.framer = FramerRTU(DecodePDU(True))
         self._core = SimCore(list(devices.values()))
         self._names = {device.id: name for name, device in devices.items()}
@@ -91,8 +107,21 @@ class Responder:
         """The device a request is for, "" if none."""
         return self._names.get(request[0], "") if request else ""
 
-    def answer(self, t_us: int, request: bytes) -> tuple[int, bytes] | None:
+    def faulty(self, name: str, t_us: int) -> bool:
+        """Now, or later, for all that is known."""
+        return t_us < self._faults.get(name, ("", 0))[1]
+
+    def copy(self, t_us: int, request: bytes, shown: Any) -> bytes:
+        """The frame that answers a read, of a device without a fault; empty: not to be known."""
+        self._sight.shown = shown
+        if not self.settled.get(self.name_of(request), lambda: True)():
+            return b""
+        found = self.answer(t_us, request, shown)
+        return found[1] if found else b""
+
+    def answer(self, t_us: int, request: bytes, shown: Any = None) -> tuple[int, bytes] | None:
         """(delay µs, bytes) for a complete request, None for silence."""
+        self._sight.shown = shown
         try:
             _, pdu = self.framer.handleFrame(request, 0, 0)
         except ModbusException:
@@ -138,10 +167,17 @@ class Line:
         self._responder = responder
         self._char_us = timing.char_us
         self._answers: list[tuple[int, bytes, int]] = []
+        self._reads: dict[bytes, int] = {}  # requests that only read, how often
+        self._told: dict[bytes, list[tuple[int, bytes]]] = {}  # copies the chip has
+        self._made: dict[tuple[bytes, Any], bytes] = {}  # frames by what is shown
 
-    def transmit(self, t_us: int, data: bytes) -> None:
+    def transmit(self, t_us: int, data: bytes, shown: Any) -> None:
         """A frame, ended by 3.5 characters of silence at t_us: the device acts now."""
-        found = self._responder.answer(t_us, data)
+        if not self.only_reads(data):
+            self._made.clear()
+        elif len(data) == REQUEST and self._responder.name_of(data) in self._responder.parts:
+            self._reads[data] = self._reads.get(data, 0) + 1
+        found = self._responder.answer(t_us, data, shown)
         if found:
             delay_us, frame = found
             self._answers.append((t_us + delay_us + self._char_us, frame, self._char_us))
@@ -149,6 +185,42 @@ class Line:
     def only_reads(self, data: bytes) -> bool:
         """Functions 01 to 04, or nothing that a device would understand."""
         return len(data) < 2 or data[1] <= READS
+
+    def copies(self, now_us: int, shown: Sequence[tuple[int, Any]]) -> list[Copy]:
+        """Of what is read often; none where a device may answer otherwise."""
+        found: list[Copy] = []
+        if len(self._made) > 1000:
+            self._made.clear()
+        for request, times in self._reads.items():
+            if times < OFTEN:
+                continue
+            told = [row for row in self._told.get(request, ()) if row[0] <= now_us][-1:]
+            faulty = self._responder.faulty(self._responder.name_of(request), now_us)
+            for since_us, frame in self._frames(now_us, request, () if faulty else shown):
+                since_us = max(since_us, now_us)
+                if frame != (told[-1][1] if told else b""):
+                    told.append((since_us, frame))
+                    found.append((since_us, request, frame, TURNAROUND_US, self._char_us))
+            self._told[request] = told
+        return found
+
+    def _frames(
+        self, now_us: int, request: bytes, shown: Sequence[tuple[int, Any]]
+    ) -> Iterator[tuple[int, bytes]]:
+        """What answers a request, and from when on."""
+        part = self._responder.parts[self._responder.name_of(request)]
+        for since_us, each in shown[:MOST]:
+            key = request, part(each)
+            frame = self._made.get(key) or self._responder.copy(now_us, request, each)
+            if frame:
+                self._made[key] = frame
+            yield since_us, frame
+        if len(shown) > MOST or not shown:
+            yield (shown[MOST][0] if shown else 0), b""
+
+    def forget(self) -> None:
+        """The chip has lost its copies."""
+        self._told.clear()
 
     def next_us(self) -> int | None:
         return None  # it only ever answers

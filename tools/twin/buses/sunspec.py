@@ -15,6 +15,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from tools.twin.buses import layout
 from tools.twin.house.inverter import Inverter
+from tools.twin.house.reading import OfConverter, of_converter
 from tools.twin.house.spec import SunSpecSpec
 
 LEGS = 3
@@ -55,6 +56,7 @@ class SunSpec:
         self.spec = spec or SunSpecSpec()
         self.scales = {model: dict(rows) for model, rows in self.SCALES.items()}
         self.inserted = 0  # registers of a vendor's model after model 1, with its ID and L
+        self.look: Callable[[], OfConverter] = lambda: of_converter(inverter)  # what it shows
         self.seconds: Callable[[], int] = lambda: 0  # for the device's own heartbeat
         self.frozen = False  # a hung controller still answers, but its heartbeat stands
         self._heartbeat = 0
@@ -77,6 +79,10 @@ class SunSpec:
         self.inserted = insert
         self._stale = True
         self.inverter.restart()
+
+    def settled(self) -> bool:
+        """The registers are of the same start as what it shows."""
+        return not self._stale and self._boots == self.look().boots
 
     def _map(self) -> list[int]:
         """All registers as after a start, and beyond the chain's end room for an update."""
@@ -138,7 +144,7 @@ class SunSpec:
             self._put(registers, 715, name, 0)
 
     def _measured(self, registers: list[int]) -> None:
-        inverter = self.inverter
+        inverter = self.look()
         state = {"off": 0, "follow": 3, "form": 3}[inverter.mode]
         self._put(registers, 701, "St", 1 if state else 0)
         self._put(registers, 701, "InvSt", 6 if inverter.fault else state)
@@ -148,29 +154,28 @@ class SunSpec:
         )
         self._put(registers, 701, "Alrm", alarms)
         self._put(registers, 701, "DERMode", {"off": 0, "follow": 1, "form": 2}[inverter.mode])
-        watts, currents = inverter.report()
-        self._scaled(registers, 701, "W", -watts, "W_SF")
+        currents = inverter.a
+        self._scaled(registers, 701, "W", -inverter.w, "W_SF")
         self._scaled(registers, 701, "A", sum(abs(a) for a in currents), "A_SF")
         self._scaled(registers, 701, "Hz", inverter.hz, "Hz_SF")
         self._scaled(registers, 701, "LNV", max(inverter.v), "V_SF")
-        for own, leg in enumerate((*inverter.legs, *self._unused)):  # its own first leg first
+        for own, leg in enumerate((*self.inverter.legs, *self._unused)):  # its own first leg first
             amps, volts = currents[leg], inverter.v[leg]
             self._scaled(registers, 701, f"WL{own + 1}", -amps * volts, "W_SF")
             self._scaled(registers, 701, f"AL{own + 1}", abs(amps), "A_SF")
             self._scaled(registers, 701, f"VL{own + 1}", volts, "V_SF")
 
     def _storage(self, registers: list[int]) -> None:
-        battery = self.inverter.battery
-        self._scaled(registers, 713, "WHRtg", battery.capacity_wh, "WH_SF")
-        told = self.inverter.soc_told_percent
-        soc = battery.soc_percent if told is None else told
-        self._scaled(registers, 713, "WHAvail", battery.capacity_wh * soc / 100, "WH_SF")
+        inverter = self.look()
+        full_wh, soc = inverter.capacity_wh, inverter.soc_percent
+        self._scaled(registers, 713, "WHRtg", full_wh, "WH_SF")
+        self._scaled(registers, 713, "WHAvail", full_wh * soc / 100, "WH_SF")
         self._scaled(registers, 713, "SoC", soc, "Pct_SF")
         self._put(registers, 713, "Sta", 0)
 
     def _detection(self, registers: list[int]) -> None:
         if self.spec.anti_islanding:
-            self._put(registers, 704, "AntiIslEna", int(self.inverter.watch.anti_islanding))
+            self._put(registers, 704, "AntiIslEna", int(self.look().detects))
 
     def _beat(self, registers: list[int]) -> None:
         if not self.frozen:
@@ -188,8 +193,9 @@ class SunSpec:
         registers: list[int],
         values: list[int] | None,
     ) -> ExcCodes | None:
-        if self._stale or self._boots != self.inverter.boots:
-            self._stale, self._boots = False, self.inverter.boots
+        boots = self.look().boots
+        if self._stale or self._boots != boots:
+            self._stale, self._boots = False, boots
             registers[:] = self._map()
         if first + count > self.base + self._used:
             return ExcCodes.ILLEGAL_ADDRESS

@@ -61,7 +61,12 @@ class _Burst(hostlink.Alarm):
     def fire(self):
         data, self.data = self.data, b""
         self.due = hostlink.NEVER
-        hostlink.send(words.TO_UART, bytes((self.uart.id,)) + data, words.WHY_UART)
+        uart = self.uart
+        copy = None if uart.awaits() else hostlink.copy_of(uart.id, data)
+        if copy is None:
+            hostlink.send(words.TO_UART, bytes((uart.id,)) + data, words.WHY_UART)
+        else:
+            uart.answer(*copy)
 
 
 class UART(io.IOBase, hostlink.Alarm):
@@ -212,11 +217,28 @@ class UART(io.IOBase, hostlink.Alarm):
         self._arrivals.append((due, char_us, data))
         self._arm()
 
+    def awaits(self):
+        """Something is on its way."""
+        self._take()
+        return len(self._arrivals) > 0
+
+    def answer(self, delay_us, char_us, frame):
+        """A device answers, as the twin lets us know beforehand: no prediction takes it back."""
+        self._certain = True
+        self._arrivals = [(hostlink.now_us + delay_us + char_us, char_us, frame)]
+        self._arm()
+
     def discard(self):
         """A new prediction comes: forget what has not arrived."""
         self._take()
-        self._arrivals.clear()
+        if not self._certain:
+            self._arrivals.clear()
         self._arm()
+
+    def rebase(self, us):
+        """The moving origin has moved by `us`."""
+        self._arrivals = [(row[0] - us,) + row[1:] for row in self._arrivals]
+        self._idle_due -= us
 
     def _take(self):
         """Characters complete by now move to the buffer; beyond its size they are lost."""
@@ -235,9 +257,12 @@ class UART(io.IOBase, hostlink.Alarm):
             if count < len(data):
                 kept.append((due + count * char_us, char_us, data[count:]))
         self._arrivals = kept
+        if not kept:
+            self._certain = False
 
     _fifo = 0  # characters since the last interrupt
     _idle_due = 0
+    _certain = False  # what is on its way comes whatever the twin foresees
 
     def watch(self, more):
         """A poll began or ceased to wait for us; without one, nobody feels the interrupts."""

@@ -39,6 +39,7 @@ now_us = 0  # since the origin
 _until_us = 0
 _signals = Signals()
 calendar = Calendar()
+copies = {}  # (uart, request): frames the twin lets us answer with, (due, delay, char, frame)
 _closing = []  # connections the twin has closed, data possibly still on its way
 _running = False  # inside run(): an interrupt may not wait
 _idle = 0
@@ -115,6 +116,19 @@ def record(image, dt_ms=100):
     send(words.TO_STEP, struct.pack("<H", dt_ms))
 
 
+def copy_of(uart, request):
+    """(delay us, us per character, frame) with which a device answers now; None: ask the twin."""
+    rows = copies.get((uart, request))
+    if rows is None or _why != words.WHY_BLOCK:
+        return None
+    while len(rows) > 1 and rows[1][0] <= now_us:
+        rows.pop(0)
+    if not rows[0][3] or rows[0][0] > now_us or not _tx.room(16):
+        return None
+    _tx.moment(now_ms(), now_us % 1000)
+    return rows[0][1:]
+
+
 def end(code):
     """End the process as a reset would: nothing after this runs."""
     global _ended
@@ -187,6 +201,10 @@ def _rebase():
         if alarm.due != NEVER:
             alarm.due -= _REBASE_US
     _signals.rebase(_REBASE_US)
+    for uart in uarts.values():
+        uart.rebase(_REBASE_US)
+    for rows in copies.values():
+        rows[:] = [(row[0] - _REBASE_US,) + row[1:] for row in rows]
     return _REBASE_US
 
 
@@ -261,6 +279,10 @@ def _receive_message():
     _signals.discard()
     for uart in uarts.values():
         uart.discard()
+    for rows in copies.values():
+        while len(rows) > 1 and rows[1][0] <= now_us:
+            rows.pop(0)
+        del rows[1:]
     _until_us = _time_at(0)
     at = 6
     while at < size:
@@ -297,6 +319,15 @@ def _take(tag, at, length):
         if uart is not None:
             char_us = struct.unpack_from("<H", _rx, at + 7)[0]
             uart.expect(_time_at(at + 1), char_us, bytes(_rx_view[at + 9 : at + length]))
+    elif tag == words.FROM_COPY:
+        delay_us, char_us, count = struct.unpack_from("<HHB", _rx, at + 7)
+        frame = at + 12 + count
+        key = _rx[at], bytes(_rx_view[at + 12 : frame])
+        row = _time_at(at + 1), delay_us, char_us, bytes(_rx_view[frame : at + length])
+        rows = copies.setdefault(key, [])
+        if rows and row[0] <= now_us:
+            rows.clear()
+        rows.append(row)
     elif tag == words.FROM_NET_RX:
         data = bytes(_rx_view[at + 7 : at + length])
         _signals.add(_time_at(at + 1), _net_rx, _rx[at], data)

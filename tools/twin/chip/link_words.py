@@ -19,14 +19,15 @@ TO_PINS, TO_PWM, TO_UART, TO_NET_OPEN, TO_NET_TX, TO_NET_CLOSE = [
     _table["chip"][kind]["tag"]
     for kind in ("Pins", "Pwm", "UartTx", "NetOpen", "NetTx", "NetClose")
 ]
-TO_IMAGE, TO_LOG, TO_WDT, TO_STEP, TO_SCRATCH = [
-    _table["chip"][kind]["tag"] for kind in ("Section", "Log", "Watchdog", "Step", "Scratch")
+TO_IMAGE, TO_LOG, TO_WDT, TO_STEP, TO_SCRATCH, TO_MOMENT = [
+    _table["chip"][kind]["tag"]
+    for kind in ("Section", "Log", "Watchdog", "Step", "Scratch", "Moment")
 ]
 FROM_SAMPLES, FROM_EDGE, FROM_UART, FROM_NET_RX, FROM_NET_CLOSED = [
     _table["twin"][kind]["tag"] for kind in ("Samples", "Edge", "UartRx", "NetRx", "NetClosed")
 ]
-FROM_RTC, FROM_QUIT, FROM_NET_REFUSED, FROM_NET_ACCEPT = [
-    _table["twin"][kind]["tag"] for kind in ("Rtc", "Quit", "NetRefused", "NetAccept")
+FROM_RTC, FROM_QUIT, FROM_NET_REFUSED, FROM_NET_ACCEPT, FROM_COPY = [
+    _table["twin"][kind]["tag"] for kind in ("Rtc", "Quit", "NetRefused", "NetAccept", "Copy")
 ]
 _table = None
 
@@ -45,7 +46,13 @@ class Outbox:
     def __init__(self):
         self._buffer = bytearray(_SIZE)
         self._view = memoryview(self._buffer)
-        self._end = _HEADER
+        self._end = self._said = _HEADER
+
+    def moment(self, ms, us):
+        """What was added since the last time was said now."""
+        if self._end > self._said:
+            self.add(TO_MOMENT, struct.pack("<IH", ms, us))
+            self._said = self._end
 
     def room(self, size):
         """An element of `size` bytes fits, and the pins after it."""
@@ -69,6 +76,7 @@ class Outbox:
 
     def close(self, ms, us, why, next_frame):
         """The finished message; the next one begins."""
-        end, self._end = self._end, _HEADER
+        end = self._end
+        self._end = self._said = _HEADER
         struct.pack_into("<IIHBI", self._buffer, 0, end - 4, ms, us, why, next_frame)
         return self._view[:end]

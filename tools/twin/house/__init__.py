@@ -24,6 +24,7 @@ from .loads import Loads
 from .network import Network
 from .panel import Panel
 from .point import Point
+from .reading import Readings, of_converter, of_meter
 from .rows import Rows
 from .script import Change, Script, Trace
 from .segment import Segment, angle_between
@@ -58,6 +59,7 @@ class House:
         self.now_us = 0
         self.segments: list[Segment] = []
         self.edges: list[tuple[int, str, bool]] = []
+        self.readings: list[tuple[int, Readings]] = []  # new ones, and from when on
         self.panel = panel = Panel(spec)
         self.circuits, self.index = panel.circuits, panel.index
         legs, nominal = spec.legs, (spec.nominal_v, spec.nominal_hz)
@@ -93,6 +95,7 @@ class House:
             *(self.grid._dice, self.loads._dice, *(r._dice for r in self.relays.values())),
             *rows.parts(),
         ]
+        self.shown: Readings = (0, (), ())  # what the devices' registers show
         self._settle()
         self.edges.clear()  # the first levels are in `contacts`
 
@@ -139,15 +142,16 @@ class House:
         return [part.__dict__.copy() for part in self._parts]
 
     def restore(self, state: Any) -> None:
-        """Back to a snapshot; segments and edges since are void and cleared."""
+        """Back to a snapshot; segments, edges and readings since are void and cleared."""
         for part, saved in zip(self._parts, state, strict=True):
             part.__dict__.update(saved)
         self.segments.clear()
         self.edges.clear()
+        self.readings.clear()
         self._last = None
 
     def advance(self, to_us: int) -> None:
-        """Let time pass to `to_us`; appends to `segments` and `edges`."""
+        """Let time pass to `to_us`; appends to `segments`, `edges`, `readings`."""
         if to_us < self.now_us:
             raise ValueError(f"advance to {to_us} µs, allowed {self.now_us} and later")
         if self.changed:
@@ -155,10 +159,13 @@ class House:
         while self.now_us < to_us:
             end = min(to_us, self.due_us, self.meter_us)
             self._pass(end, end - self.now_us)
-            if end >= self.meter_us:
+            measured = end >= self.meter_us
+            if measured:
                 self._measure(end)
             if end >= self.due_us:
                 self._settle()
+            elif measured:
+                self._show()
 
     @property
     def changed(self) -> bool:
@@ -258,6 +265,16 @@ class House:
         self.network.load_circuits(now_us)
         self.edges += self.switchgear.report(now_us)
         self._plan()
+        self._show()
+
+    def _show(self) -> None:
+        """The devices on the bus put what is so into their registers."""
+        meters = tuple([of_meter(meter) for meter in self.meters])
+        converters = tuple([of_converter(converter) for converter in self.converters])
+        shown = (self.now_us // SECOND_US, meters, converters)
+        if shown != self.shown:
+            self.shown = shown
+            self.readings.append((self.now_us, shown))
 
     def _tick(self, now_us: int) -> None:
         self.tick_us = (now_us // SECOND_US + 1) * SECOND_US

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.twin.link.interfaces import Edges, House, LinkError, Observer, Truth
+from tools.twin.link.interfaces import Edges, House, Observer, Truth
 from tools.twin.link.signals import CHANNELS, Stretch, Synthesis, frame_after
 
 
@@ -34,6 +34,7 @@ class Ahead:
     until_us: int
     stretches: Sequence[Stretch]
     edges: Edges
+    shown: Sequence[tuple[int, Any]]  # what devices on the bus show, and from when on
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Future:
         self.on_committed: Observer = lambda t_us, stretches, edges, truth: None
         self._synthesis = synthesis
         self._truth = truth
-        self._ahead = Ahead(house.snapshot(), house.t_us, (), ())
+        self._ahead = Ahead(house.snapshot(), house.t_us, (), (), house.readings()[:1])
         self._further: Further | None = None
         self._past: list[Stretch] = []  # since the first frame the chip has not consumed
         self.first = 0  # that frame
@@ -84,21 +85,14 @@ class Future:
         self.on_committed(t_us, ahead.stretches, ahead.edges, truth)
         if self._synthesis is not None:
             self._past += ahead.stretches
-        self._ahead = Ahead(None, t_us, (), ())
+        self._ahead = Ahead(None, t_us, (), (), ahead.shown[-1:])
         self.now_us = t_us
 
-    def peek(self, t_us: int, look: Callable[[], None]) -> None:
-        """Let somebody look at the house as it is at t_us, within the present prediction, which
-        stays good: whoever changes something must have it committed."""
-        house = self.house
-        here = house.snapshot()
-        house.restore(self._ahead.state)
-        house.advance(t_us)
-        untouched = not house.touched
-        look()
-        if untouched and house.touched:
-            raise LinkError("a device that only reads has changed the house")
-        house.restore(here)
+    def shown(self, t_us: int) -> Sequence[tuple[int, Any]]:
+        """What devices on the bus show at t_us, and each change from then on, as predicted."""
+        shown = self._ahead.shown
+        past = sum(1 for since_us, _ in shown if since_us <= t_us)
+        return shown[max(0, past - 1) :]
 
     def change(self) -> None:
         """Somebody is about to look at the house or change it: have it stand at now_us."""
@@ -165,4 +159,5 @@ class Future:
         house = self.house
         begin_us, state = house.t_us, house.snapshot()
         stretches = house.advance(until_us)
-        return Ahead(state, until_us, stretches, list(house.edges(begin_us, until_us)))
+        edges = list(house.edges(begin_us, until_us))
+        return Ahead(state, until_us, stretches, edges, house.readings())

@@ -10,6 +10,7 @@ from tools.twin.link.signals import Stretch
 
 Truth = Mapping[str, Any]
 Edges = Sequence[tuple[int, int, int]]  # t_us, pin, level
+Copy = tuple[int, bytes, bytes, int, int]  # from when on, request, answer, delay µs, µs per char
 NetEvent = wire.NetRx | wire.NetClosed | wire.NetRefused | wire.NetAccept
 
 
@@ -39,6 +40,11 @@ class House(Protocol):
         Without a change, what happens does not depend on where an advance ends."""
         ...
 
+    def readings(self) -> Sequence[tuple[int, Any]]:
+        """What the devices on the bus show, and from when on: at the beginning of the last
+        advance, and each change within it."""
+        ...
+
     def snapshot(self) -> Any: ...
     def restore(self, state: Any) -> None: ...
 
@@ -58,8 +64,18 @@ class Actor(Protocol):
 class UartEndpoint(Actor, Protocol):
     """What hangs on a serial line."""
 
-    def transmit(self, t_us: int, data: bytes) -> None:
-        """The chip has sent a frame; the silence of 3.5 characters that ends it ends at t_us."""
+    def transmit(self, t_us: int, data: bytes, shown: Any) -> None:
+        """The chip has sent a frame; the silence of 3.5 characters that ends it ends at t_us.
+        `shown`: what the devices show then (House.readings)."""
+        ...
+
+    def copies(self, now_us: int, shown: Sequence[tuple[int, Any]]) -> list[Copy]:
+        """What the chip may answer itself from now on, as far as it is not told yet: `shown` is
+        so now, and will be."""
+        ...
+
+    def forget(self) -> None:
+        """The chip has lost its mind, and all copies with it."""
         ...
 
     def only_reads(self, data: bytes) -> bool:

@@ -55,6 +55,7 @@ class HousePort:
         self._begin_us = 0  # of the last advance
         self._before: dict[str, bool] = {}  # contacts before it
         self._edges: list[tuple[int, str, bool]] = []
+        self._shown: Any = house.shown  # before the last advance
 
     @property
     def t_us(self) -> int:
@@ -85,8 +86,10 @@ class HousePort:
         house = self.house
         self._begin_us = house.now_us
         self._before = house.contacts  # replaced, never changed in place
+        self._shown = house.shown
         house.segments.clear()
         house.edges.clear()
+        house.readings.clear()
         house.advance(until_us)
         self._edges = house.edges[:]
         return house.segments[:]
@@ -110,6 +113,9 @@ class HousePort:
     def inputs(self) -> Iterable[tuple[int, int]]:
         contacts = self.house.contacts
         return [(pin, self._level(pin, contacts)) for pin in self._contacts]
+
+    def readings(self) -> Sequence[tuple[int, Any]]:
+        return [(self._begin_us, self._shown), *self.house.readings]
 
     def snapshot(self) -> Any:
         return self.house.snapshot()

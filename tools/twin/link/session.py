@@ -10,7 +10,7 @@ Time is µs since the run's start. The house is truly at T and predicted to U, t
 
 1. Is an output changed at t, does an actor act, is a device told something, or is t = U: then t
    becomes the truth (future.py). Otherwise the house goes its predicted way, whatever else the
-   chip does, and nothing is redone; a device that is only read looks at the house as it is at t.
+   chip does, and nothing is redone; a device that is only read shows what it shows at t.
 2. Actors that are due at t act: scenario events, and devices that had something to wait for.
 3. The message's own doings are applied: pins, PWM, bytes sent.
 4. The answer tells what comes up to `until`: U, or the next time an actor acts.
@@ -20,7 +20,10 @@ registers, brokers, scenario, logs, referee) is an *actor*: it acts once, at its
 house as it truly is then. That works because the chip is never told of anything beyond the next
 actor's time, and tells of a Modbus request when its closing silence is over, which is when a
 device may act. The price is a short exchange per request; the gain is that no device ever needs
-to be undone.
+to be undone. What has been read before is answered on the chip's side, with no exchange, from
+copies that come with each answer: what a device shows does not change but with the house (house's
+reading.py), so that the prediction has it to the µs. A copy is a frame as its device would send
+it; where there may be another (a fault, a restart, more changes than a few) there is none.
 
 Bytes towards the chip are decided by an actor and kept here until the chip has had them. It has
 had what lies in (its last message, t]; a frame cut by an early t is continued in the next answer.
@@ -32,7 +35,6 @@ of its resets it tells itself, in a time that goes on.
 
 from __future__ import annotations
 
-import functools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,9 +123,12 @@ class Session:
         frame = ask.next_frame + self.boot_us * FRAMES_PER_S // 1_000_000
         self._check(t_us, frame)
         self.over = self.end_us is not None and t_us >= self.end_us
-        driving = any(isinstance(item, OUTPUTS) for item in ask.items)
+        said, items = _said(ask.items, self.boot_us)
+        for said_us, item in said:
+            self._apply(said_us, item)
+        driving = any(isinstance(item, OUTPUTS) for item in items)
         due = bool(self._posted) or any(due <= t_us for due in self._due())
-        acting = due or any(self._acts(t_us, item) for item in ask.items)
+        acting = due or any(self._acts(item) for item in items)
         if driving or acting or self.over or t_us == self.future.until_us:
             self.future.commit(t_us)
         if driving or acting:
@@ -133,7 +138,7 @@ class Session:
             self._act(t_us)
         self._coming = [rest for item in self._coming if (rest := _after(item, t_us))]
         self._arriving = [item for item in self._arriving if item.t_us > t_us]
-        for item in ask.items:
+        for item in items:
             self._apply(t_us, item)
         if self.over or (self.lost is not None and not self._waves):
             return wire.Answer(ask.now_us, (wire.Quit(),))
@@ -142,7 +147,7 @@ class Session:
     def look_ahead(self) -> None:
         """Use the time while the chip is busy; of no effect on any result."""
         until_us = self.until_us
-        quiet = until_us == self.future.until_us and not self._coming and not self._posted
+        quiet = until_us == self.future.until_us and not self._posted
         if quiet and until_us not in self._due() and until_us != self.end_us:
             self.future.look_ahead(self._horizon(until_us))
 
@@ -175,6 +180,8 @@ class Session:
         self._minute = -1
         self._known = None
         self._told.clear()
+        for endpoint in self._uarts.values():
+            endpoint.forget()
 
     # --- one exchange, step by step ---------------------------------------------------------
 
@@ -211,11 +218,11 @@ class Session:
                 if due is not None and due <= t_us:
                     actor.act(t_us)
 
-    def _acts(self, t_us: int, item: Any) -> bool:
-        """Whether a device is asked that needs the true house at t_us, to change it."""
+    def _acts(self, item: Any) -> bool:
+        """Whether a device is asked that needs the true house, to change it."""
         if not isinstance(item, wire.UartTx) or item.uart not in self._uarts:
             return False
-        return t_us == self.future.until_us or not self._uarts[item.uart].only_reads(item.data)
+        return not self._uarts[item.uart].only_reads(item.data)
 
     def _apply(self, t_us: int, item: Any) -> None:
         match item:
@@ -226,11 +233,7 @@ class Session:
             case wire.UartTx():
                 if item.uart not in self._uarts:
                     raise LinkError(f"nothing hangs on UART {item.uart}")
-                send = functools.partial(self._uarts[item.uart].transmit, t_us, item.data)
-                if self.future.now_us == t_us:
-                    send()
-                else:
-                    self.future.peek(t_us, send)
+                self._transmit(t_us, item)
             case wire.NetOpen() | wire.NetTx() | wire.NetClose():
                 self._to_network(t_us, item)
             case wire.Section() | wire.Step():
@@ -243,6 +246,13 @@ class Session:
                 self.scratch[item.index] = item.word
             case wire.Reset():
                 self._reset(t_us, RESETS[item.cause])
+
+    def _transmit(self, t_us: int, item: wire.UartTx) -> None:
+        """A frame to the devices, at the house as it truly is if one of them is to change it."""
+        uart, touched = self._uarts[item.uart], self.house.touched
+        uart.transmit(t_us, item.data, self.future.shown(t_us)[0][1])
+        if self.house.touched and not touched and uart.only_reads(item.data):
+            raise LinkError("a device that only reads has changed the house")
 
     def _reset(self, t_us: int, cause: str) -> None:
         """The chip starts anew by itself, in the same time; what is on the line goes on."""
@@ -290,6 +300,8 @@ class Session:
             first = frame - boot_us * FRAMES_PER_S // 1_000_000
             items.append(wire.Samples(first, codes.tobytes()))
         items += self._serial()
+        if not self._waves:
+            items += self._copies()
         items += self._sockets()
         return wire.Answer(until_us - boot_us, tuple(items))
 
@@ -322,6 +334,18 @@ class Session:
                 found.append(wire.UartRx(uart, t_us - self.boot_us, char_us, data[:count]))
         return found
 
+    def _copies(self) -> list[wire.Copy]:
+        """Of devices whose lines are free of what comes later: answers may not meet there."""
+        shown, boot_us = self.future.shown(self.now_us), self.boot_us
+        late = {uart for t_us, uart, _, _ in self._coming if t_us > self.until_us}
+        return [
+            wire.Copy(uart, max(0, t_us - boot_us), delay_us, char_us, len(asked), asked + frame)
+            for uart, endpoint in self._uarts.items()
+            for t_us, asked, frame, delay_us, char_us in endpoint.copies(
+                self.now_us, () if uart in late else shown
+            )
+        ]
+
     def _sockets(self) -> list[Any]:
         if self._network is None:
             return []
@@ -341,6 +365,19 @@ class Session:
             if item.t_us <= self.until_us
         ]
         return [*starts, *data, *ends]
+
+
+def _said(items: Sequence[Any], boot_us: int) -> tuple[list[tuple[int, Any]], list[Any]]:
+    """What the chip said before it last answered a read itself, and when; and the rest."""
+    said: list[tuple[int, Any]] = []
+    rest: list[Any] = []
+    for item in items:
+        if isinstance(item, wire.Moment):
+            said += [(item.t_us + boot_us, each) for each in rest]
+            rest.clear()
+        else:
+            rest.append(item)
+    return said, rest
 
 
 def _after(item: tuple[int, int, int, bytes], t_us: int) -> tuple[int, int, int, bytes] | None:

@@ -118,6 +118,14 @@ class Reset:
     cause: int
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What lies before it in the message was said at t_us, when the chip answered a read itself,
+    and not at the message's time."""
+
+    t_us: int
+
+
 # --- twin to chip --------------------------------------------------------------------------
 
 
@@ -190,6 +198,20 @@ class Lose:
 
     until_us: int
     cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """From t_us on the chip answers a request itself: after delay_us with a frame. `data` is the
+    request, `size` long, and the frame; none: it has to ask. A later message takes back what is
+    still to come, and leaves the rest."""
+
+    uart: int
+    t_us: int
+    delay_us: int
+    char_us: int
+    size: int
+    data: bytes
 
 
 class _Item:
@@ -269,11 +291,12 @@ CHIP_ITEMS = _side(
     "chip",
     (
         Pins, Pwm, UartTx, NetOpen, NetTx, NetClose, Section, Log, Watchdog, Step, Reset, Scratch,
+        Moment,
     ),
 )  # fmt: skip
 TWIN_ITEMS = _side(
     "twin",
-    (Samples, Edge, UartRx, NetRx, NetClosed, Rtc, Quit, NetRefused, NetAccept, Wave, Lose),
+    (Samples, Edge, UartRx, NetRx, NetClosed, Rtc, Quit, NetRefused, NetAccept, Wave, Lose, Copy),
 )
 _BY_TAG = {CHIP_ITEMS: {i.tag: i for i in CHIP_ITEMS}, TWIN_ITEMS: {i.tag: i for i in TWIN_ITEMS}}
 _BY_CLASS = {i.cls: i for i in CHIP_ITEMS + TWIN_ITEMS}
