@@ -114,7 +114,7 @@ class TestVirtualLine:
 
     def test_what_is_read_often_has_copies_of_what_would_be_answered(self) -> None:
         responder, meter, _, _ = make()
-        responder.parts["meter"] = lambda shown: shown
+        responder.parts["meter"] = lambda asked, shown: shown
         line = Line(responder, TIMING)
         for _ in range(OFTEN):
             assert line.copies(0, [(0, 1)]) == []
@@ -132,7 +132,7 @@ class TestVirtualLine:
 
     def test_there_is_no_copy_where_a_device_may_answer_otherwise(self) -> None:
         responder, _, inverter, sunspec = make()
-        responder.parts["inverter"] = lambda shown: shown
+        responder.parts["inverter"] = lambda asked, shown: shown
         responder.settled["inverter"] = sunspec.settled
         line = Line(responder, TIMING)
         read = frame(ReadHoldingRegistersRequest(address=40_000, count=2), 2)

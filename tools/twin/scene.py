@@ -18,8 +18,8 @@ from typing import Any
 from firmware.people import asked
 from tools.flash.site import loaded
 from tools.twin import chips, records, run, scenario
-from tools.twin.buses.devices import sdm630
-from tools.twin.buses.line import Line, Responder, Sight, Timing
+from tools.twin.buses.devices import part, sdm630
+from tools.twin.buses.line import Line, Part, Responder, Sight, Timing
 from tools.twin.buses.mqtt import StubBroker
 from tools.twin.buses.realbroker import RealBroker, free_port
 from tools.twin.buses.serial import SerialBus
@@ -96,7 +96,7 @@ class Stage:
         self._environment: dict[str, str] = {}
         self._page = self._broker_at = ""
         self._sight = Sight()
-        self._parts: dict[str, Callable[[Readings], Any]] = {}  # of what is shown, a device's
+        self._parts: dict[str, Part] = {}
         self._serials: dict[int, SerialBus] = {}  # by the board's UART
         self._sunspecs: dict[str, SunSpec] = {}
         self._real_broker: RealBroker | None = None
@@ -208,7 +208,7 @@ class Stage:
         devices: dict[str, Any] = {}
         for i, (meter, row) in enumerate(zip(house.meters, spec.meters, strict=True)):
             if row.line == line or (row.line is None and first):
-                self._parts[row.name] = lambda shown, i=i: shown[1][i]
+                self._parts[row.name] = lambda asked, shown, i=i: part(asked, shown[1][i])
                 look = None if self._real else lambda i=i: self._shown()[1][i]
                 devices[row.name] = sdm630(meter, row.address, look)
         for i, (converter, row) in enumerate(zip(house.converters, spec.converters, strict=True)):
@@ -218,7 +218,9 @@ class Stage:
                     inverter = Posted(converter, lambda job: self.session.post(job))
                 sunspec = SunSpec(inverter, row.address, row.base, row.sunspec)
                 sunspec.seconds = lambda: self._house.now_us // 1_000_000
-                self._parts[row.name] = lambda shown, i=i: (shown[0], shown[2][i])
+                self._parts[row.name] = lambda asked, shown, i=i, s=sunspec: s.part(
+                    asked, shown[0], shown[2][i]
+                )
                 if not self._real:
                     sunspec.look = lambda i=i: self._shown()[2][i]
                     sunspec.seconds = lambda: self._shown()[0]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import random
+import struct
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -32,6 +33,8 @@ READS = 4  # functions up to this one change nothing
 TURNAROUND_US = 4_000  # a device's own delay before it answers
 REQUEST = 8  # bytes of one that only reads
 OFTEN = 3  # what was read so often has copies
+KEPT = 100  # frames of one request
+WRITE_SEVERAL = 16  # the function
 MOST = 4  # changes within a prediction that copies are made of
 LATE_US = 900_000  # far beyond any sensible time-out
 
@@ -62,6 +65,9 @@ def run_now(work: Coroutine[Any, Any, Any]) -> Any:
     raise RuntimeError("the datastore waited for something")
 
 
+Part = Callable[[bytes, Any], Any]  # what of all that devices show answers a read of one
+
+
 class Sight:
     """What the devices show (House.readings) at the moment they are asked of; None: now."""
 
@@ -75,7 +81,7 @@ class Responder:
         self, devices: dict[str, SimDevice], seed: int = 0, sight: Sight | None = None
     ) -> None:
         self._sight = sight or Sight()
-        self.parts: dict[str, Callable[[Any], Any]] = {}  # of what is shown: a device's own
+        self.parts: dict[str, Part] = {}
         self.settled: dict[str, Callable[[], bool]] = {}  # no restart waits to be noticed
         self.framer = FramerRTU(DecodePDU(True))
         self._core = SimCore(list(devices.values()))
@@ -107,9 +113,10 @@ class Responder:
         """The device a request is for, "" if none."""
         return self._names.get(request[0], "") if request else ""
 
-    def faulty(self, name: str, t_us: int) -> bool:
-        """Now, or later, for all that is known."""
-        return t_us < self._faults.get(name, ("", 0))[1]
+    def faulty_us(self, name: str = "") -> int:
+        """Until when a device, or any, may answer otherwise."""
+        untils = [until for each, (_, until) in self._faults.items() if name in ("", each)]
+        return max(untils, default=0)
 
     def copy(self, t_us: int, request: bytes, shown: Any) -> bytes:
         """The frame that answers a read, of a device without a fault; empty: not to be known."""
@@ -169,12 +176,14 @@ class Line:
         self._answers: list[tuple[int, bytes, int]] = []
         self._reads: dict[bytes, int] = {}  # requests that only read, how often
         self._told: dict[bytes, list[tuple[int, bytes]]] = {}  # copies the chip has
-        self._made: dict[tuple[bytes, Any], bytes] = {}  # frames by what is shown
+        self._made: dict[bytes, dict[Any, bytes]] = {}  # frames by request and what is shown
+        self._so: Any = None  # what was shown at the last look, and was to stay
 
     def transmit(self, t_us: int, data: bytes, shown: Any) -> None:
         """A frame, ended by 3.5 characters of silence at t_us: the device acts now."""
+        self._so = None
         if not self.only_reads(data):
-            self._made.clear()
+            self._spoil(data)
         elif len(data) == REQUEST and self._responder.name_of(data) in self._responder.parts:
             self._reads[data] = self._reads.get(data, 0) + 1
         found = self._responder.answer(t_us, data, shown)
@@ -189,14 +198,15 @@ class Line:
     def copies(self, now_us: int, shown: Sequence[tuple[int, Any]]) -> list[Copy]:
         """Of what is read often; none where a device may answer otherwise."""
         found: list[Copy] = []
-        if len(self._made) > 1000:
-            self._made.clear()
-        for request, times in self._reads.items():
-            if times < OFTEN:
-                continue
+        stays = len(shown) == 1 and now_us >= self._responder.faulty_us()
+        if stays and shown[0][1] is self._so:
+            return found  # nothing since the last look
+        self._so = shown[0][1] if stays else None
+        for request in [r for r, times in self._reads.items() if times >= OFTEN]:
             told = [row for row in self._told.get(request, ()) if row[0] <= now_us][-1:]
-            faulty = self._responder.faulty(self._responder.name_of(request), now_us)
-            for since_us, frame in self._frames(now_us, request, () if faulty else shown):
+            faulty_us = self._responder.faulty_us(self._responder.name_of(request))
+            known = shown if now_us >= faulty_us else ()
+            for since_us, frame in self._frames(now_us, request, known):
                 since_us = max(since_us, now_us)
                 if frame != (told[-1][1] if told else b""):
                     told.append((since_us, frame))
@@ -208,19 +218,33 @@ class Line:
         self, now_us: int, request: bytes, shown: Sequence[tuple[int, Any]]
     ) -> Iterator[tuple[int, bytes]]:
         """What answers a request, and from when on."""
+        made = self._made.setdefault(request, {})
+        if len(made) > KEPT:
+            made.clear()
         part = self._responder.parts[self._responder.name_of(request)]
         for since_us, each in shown[:MOST]:
-            key = request, part(each)
-            frame = self._made.get(key) or self._responder.copy(now_us, request, each)
+            key = part(request, each)
+            frame = made.get(key) or self._responder.copy(now_us, request, each)
             if frame:
-                self._made[key] = frame
+                made[key] = frame
             yield since_us, frame
         if len(shown) > MOST or not shown:
             yield (shown[MOST][0] if shown else 0), b""
 
+    def _spoil(self, data: bytes) -> None:
+        """What is written lies in some of the copies."""
+        several = len(data) > REQUEST and data[1] == WRITE_SEVERAL
+        first, count = struct.unpack_from(">HH", data, 2) if len(data) >= REQUEST else (0, 0)
+        for request, made in self._made.items():
+            start, length = struct.unpack_from(">HH", request, 2)
+            apart = start + length <= first or first + count <= start
+            if not (several and apart) and data[0] in (0, request[0]):
+                made.clear()
+
     def forget(self) -> None:
         """The chip has lost its copies."""
         self._told.clear()
+        self._so = None
 
     def next_us(self) -> int | None:
         return None  # it only ever answers

@@ -7,6 +7,7 @@ SunSpec's model 701 is generation with +.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
@@ -65,6 +66,7 @@ class SunSpec:
             701: self._measured, 704: self._detection, 713: self._storage, 715: self._beat,
         }  # fmt: skip
         self._start: dict[int, int] = {}
+        self._read: dict[bytes, list[int]] = {}  # by request, the fresh models it reaches
         self._used = 0  # registers up to the end of the chain
         self._boots = inverter.boots
         self._stale = False
@@ -98,6 +100,7 @@ class SunSpec:
         if self.spec.end_model:
             registers += [0xFFFF, 0]
         self._used = len(registers)
+        self._read = {}
         self._detects = True
         self._fixed(registers)
         return registers + [0] * (CAPACITY - len(registers))
@@ -200,10 +203,8 @@ class SunSpec:
         if first + count > self.base + self._used:
             return ExcCodes.ILLEGAL_ADDRESS
         if values is None:
-            for model, refresh in self._fresh.items():
-                start_of = self._start[model]
-                if first <= start_of + layout.length(model) + 1 and start_of < first + count:
-                    refresh(registers)
+            for model in self._reached(first, count):
+                self._fresh[model](registers)
             return None
         written = range(first, first + count)
         if not self._writable(written):
@@ -211,6 +212,25 @@ class SunSpec:
         registers[first - start : first - start + count] = values
         self._wrote(registers, written)
         return None
+
+    def _reached(self, first: int, count: int) -> list[int]:
+        """Models with something of the moment that lie in a range."""
+        starts = ((model, self._start[model]) for model in self._fresh)
+        return [
+            model
+            for model, start in starts
+            if first <= start + layout.length(model) + 1 and start < first + count
+        ]
+
+    def part(self, request: bytes, seconds: int, shown: OfConverter) -> tuple[Any, ...]:
+        """What of all that is shown answers a read."""
+        models = self._read.get(request)
+        if models is None:
+            models = self._reached(*struct.unpack_from(">HH", request, 2))
+            self._read[request] = models
+        soc = shown.capacity_wh, shown.soc_percent
+        by_model = {701: shown[:8], 704: shown.detects, 713: soc, 715: seconds}
+        return (shown.boots, *[by_model[model] for model in models])
 
     WRITABLE: ClassVar = {
         702: ("WMax", "WChaRteMax", "WDisChaRteMax", "IntIslandCat"),

@@ -24,7 +24,7 @@ from .loads import Loads
 from .network import Network
 from .panel import Panel
 from .point import Point
-from .reading import Readings, of_converter, of_meter
+from .reading import Readings, of_house
 from .rows import Rows
 from .script import Change, Script, Trace
 from .segment import Segment, angle_between
@@ -269,9 +269,7 @@ class House:
 
     def _show(self) -> None:
         """The devices on the bus put what is so into their registers."""
-        meters = tuple([of_meter(meter) for meter in self.meters])
-        converters = tuple([of_converter(converter) for converter in self.converters])
-        shown = (self.now_us // SECOND_US, meters, converters)
+        shown = of_house(self)
         if shown != self.shown:
             self.shown = shown
             self.readings.append((self.now_us, shown))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from . import House
     from .inverter import Inverter
     from .meter import Meter
 
@@ -42,6 +43,12 @@ class OfConverter(NamedTuple):
 
 # second of the house, meters and converters in the order of the house's rows
 Readings = tuple[int, tuple[OfMeter, ...], tuple[OfConverter, ...]]
+
+
+def of_house(house: House) -> Readings:
+    meters = tuple([of_meter(meter) for meter in house.meters])
+    converters = tuple([of_converter(converter) for converter in house.converters])
+    return house.now_us // 1_000_000, meters, converters
 
 
 def of_meter(m: Meter) -> OfMeter:
