@@ -45,8 +45,9 @@ test: setup-$(if $(filter-out $(WITH_IMAGE),$(ROOM)),room,test) ## all tests but
 	@$(if $(ROOM),files=$$($(PY) -m tools.reach '$(ROOM)') || exit; )\
 	  exec $(PY) -m pytest -n $(PROCESSES) --no-header $(if $(ROOM),$$files )$(ARGS)
 
-soak: setup-test ## the long tests
-	@HYPOTHESIS_PROFILE=soak exec $(PY) -m pytest -n $(PROCESSES) --no-header -m soak --timeout 7200 $(ARGS)
+soak: setup-test ## the long tests; for so long, random houses, one a core (SECONDS=3600)
+	@$(if $(SECONDS),exec $(PY) -m tests_host.healthy --for '$(SECONDS)' --note $(ARGS),\
+	  HYPOTHESIS_PROFILE=soak exec $(PY) -m pytest -n $(PROCESSES) --no-header -m soak --timeout 7200 $(ARGS))
 
 bench: setup-bench ## measure speed and memory
 	@exec $(PY) -m tools.bench $(ARGS)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests_host import kept
-from tests_host.people.truth.asked import Asked
 from tools.twin import chips, commission, run, scenario, scene
 from tools.twin.link import port
 from tools.twin.referee import Referee
+
+if TYPE_CHECKING:
+    from tests_host.people.truth.asked import Asked
 
 BOARD = "host"
 
@@ -40,9 +42,12 @@ def play(
     events: Path | None = None,
     record: Path | None = None,
     ask: bool = False,
+    anew: bool = False,
 ) -> Whole:
     """`ask`: whether the house agrees with what is said (tests_host/people/truth). Kept, with what
-    it writes, as long as nothing changes of what it is made of."""
+    it writes, as long as nothing changes of what it is made of, unless it is to run `anew`."""
+    if anew:
+        return _play(path, seconds, seed, events, record, ask)
     told = path.read_bytes()
     beside = [path.parent] if b'"csv"' in told else []
     inputs = [*kept.HOUSE, told, *beside, path.name, seconds, seed, ask]
@@ -74,12 +79,13 @@ def _play(
     options = run.Options(str(path), seconds, "max", seed, BOARD, record, events=events)
     out, err = io.StringIO(), io.StringIO()
     heard: list[Asked] = []
+    ask_of = _asked() if ask else None
 
     def build(context: run.Context) -> run.Scene:
         made = scene.build(context, story)
-        if ask:
+        if ask_of is not None:
             assert isinstance(made.judge, Referee)
-            heard.append(Asked(made.judge, tuple(story.proofs or ())))
+            heard.append(ask_of(made.judge, tuple(story.proofs or ())))
             made.judge = heard[0]
         return made
 
@@ -95,6 +101,13 @@ def _play(
     lines = out.getvalue().splitlines()
     summary = json.loads(lines[-1]) if lines else {}
     return Whole(code, summary, err.getvalue(), "\n".join(_untrue(one) for one in heard))
+
+
+def _asked() -> type[Asked]:
+    """What asks needs the data packed for an image, which a sweep runs without."""
+    from tests_host.people.truth.asked import Asked
+
+    return Asked
 
 
 def _untrue(asked: Asked) -> str:

@@ -48,9 +48,10 @@ def play(
     seconds: float | None = None,
     keep: Path | None = None,
     document: dict[str, Any] | None = None,
+    anew: bool = False,
 ) -> Result:
     """Run the house of `seed`, or another `document` as if it were; `keep`: leave its scenario and
-    event log there."""
+    event log there; `anew`: whatever is known of it already."""
     document = document or house(seed)
     result = Result(seed, document["text"].removeprefix("A healthy house: ").rstrip("."))
     begin = time.monotonic()
@@ -59,7 +60,7 @@ def play(
         folder.mkdir(parents=True, exist_ok=True)
         path, events = folder / f"house_{seed}.json", folder / f"house_{seed}.events"
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        played = whole.play(path, seconds, seed, events)
+        played = whole.play(path, seconds, seed, events, anew=anew)
         log = events.read_text(encoding="utf-8").splitlines()
     result.wall_s = time.monotonic() - begin
     if played.code not in (0, run.FINDING) or not played.summary:

@@ -1,27 +1,29 @@
 # islet: 500 healthy houses with the whole firmware: nothing is found, nothing is accused.
 # GPL-3.0-or-later
 """A rule that finds a planted fault is worth nothing if it also finds one where there is none. The
-first houses are run by `make test`, all of them by `make soak`, and by themselves:
+first houses are run by `make test`, and each that something was ever held against; all of them by
+`make soak`, others for so long by `make soak SECONDS=3600`, and by themselves:
 
     python -m tests_host.healthy --houses 500
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests_host.healthy.document import house
-from tests_host.healthy.play import play
+from tests_host.healthy.play import Result, play
+from tests_host.healthy.sweep import found, house_hours, note, sweep
 from tools.twin import scenario
 
 HOUSES = 500
-# A second or two each. 96: a message while it boots; 114: a reset that drops the contactor;
-# 128: the owner's hold in an island; 145: an island's load beside a grid that is back.
-SLICE = (0, 1, 2, 3, 4, 6, 96, 114, 128, 145)
+SLICE = (0, 1, 2, 3, 4, 6, *found())  # a second or two each
 
 
 @pytest.mark.parametrize("seed", SLICE)
@@ -46,6 +48,31 @@ def test_the_runner_is_not_blind() -> None:
     refused = house(2)
     refused["site"]["legs"] = 4
     assert any("configuration: legs" in row for row in play(2, 2, document=refused).wrong)
+
+
+def test_a_sweep_runs_one_a_core_as_long_as_it_is_to() -> None:
+    ran: list[int] = []
+    with ThreadPoolExecutor(2) as pool:
+
+        def house_of(seed: int) -> Result:
+            ran.append(seed)
+            return Result(seed, "", seconds=90.0)
+
+        results = list(sweep(pool, house_of, range(5, 10), 2))
+        assert sorted(r.seed for r in results) == sorted(ran) == [5, 6, 7, 8, 9]
+        assert house_hours(results, 45.0) == 10.0
+        ran.clear()
+        assert list(sweep(pool, house_of, itertools.count(), 2, 0.0)) == ran == []
+        assert len(list(sweep(pool, house_of, itertools.count(), 2, 0.05))) == len(ran) > 2
+
+
+def test_a_finding_becomes_a_seed_that_is_run_ever_since(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    file.write_text('{"96": "before"}\n')
+    bad = Result(7, "", wrong=["INV-1: 3 s something", "latched: it"])
+    assert note(bad, file) and not note(bad, file)
+    assert found(file) == {7: "INV-1: 3 s something", 96: "before"}
+    assert set(found()) <= set(SLICE)
 
 
 def test_a_seed_is_always_the_same_house() -> None:
