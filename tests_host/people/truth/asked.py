@@ -7,6 +7,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from firmware import image as im
@@ -29,6 +30,11 @@ NULL_S = 4.0  # so long after its last answer nothing of it is shown
 NEAR_A, NEAR_V, NEAR_W, NEAR_PERCENT = 1.5, 6.0, 300, 3.0
 NAMES = {code: name.upper() for code, name in reason_names().items()}
 OPTION = re.compile(r"\b[a-z]+(?:\.|_)[a-z]+(?:_[a-z]+)*\b|\{|\}|None|True|False")
+
+
+@lru_cache(maxsize=4096)
+def _names_an_option(text: str) -> bool:
+    return OPTION.search(text) is not None
 
 
 class Asked:
@@ -88,7 +94,7 @@ class Asked:
         for said, so in self.sentences():
             self.count[said.name] += 1
             key = said.name, said.of
-            if not so or OPTION.search(said.text):
+            if not so or _names_an_option(said.text):
                 wrong.add(key)
                 if t_us - self._since.setdefault(key, t_us) > LATE_US:
                     self.untrue[said.name] += 1

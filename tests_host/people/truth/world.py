@@ -79,7 +79,7 @@ class World:
 
     def lately(self, so: Callable[[Truth], bool]) -> bool:
         """At some moment of the last seconds."""
-        return any(so(truth) for _, truth in self.past)
+        return any(so(truth) for _, truth in reversed(self.past))  # mostly now
 
     def since(self, seconds: float) -> list[Truth]:
         """What has been in the last seconds."""
@@ -87,6 +87,8 @@ class World:
 
     def near(self, value: float, key: Callable[[Truth], float], by: float) -> bool:
         """A figure is one of the house's of the last seconds."""
+        if abs(key(self.truth) - value) <= by:
+            return True  # now
         was = [key(truth) for _, truth in self.past]
         return min(was) - by <= value <= max(was) + by
 

@@ -128,7 +128,8 @@ class Synthesis:
         rng = np.random.default_rng(seed)
         noise = rng.standard_normal((NOISE_FRAMES + MAX_FRAMES, FIRST), dtype=np.float32)
         noise[NOISE_FRAMES:] = np.roll(noise[:MAX_FRAMES], 1, axis=1)
-        self._noise = noise * np.float32(instruments.noise_codes)
+        noise *= np.float32(instruments.noise_codes)
+        self._noise = np.concatenate([noise, noise], axis=1)  # to take its channels from any on
         self._matrices: dict[tuple[object, ...], NDArray[np.float32]] = {}
 
     def codes(self, stretches: Sequence[Stretch], first: int, last: int) -> NDArray[np.uint16]:
@@ -149,9 +150,8 @@ class Synthesis:
         if at < last:
             raise ValueError(f"frame {at} lies beyond the last stretch")
         start = first % NOISE_FRAMES
-        turn = first // NOISE_FRAMES % FIRST
-        noise = self._noise[start : start + count]
-        out[:, :FIRST] += np.roll(noise, turn, axis=1) if turn else noise
+        turn = -(first // NOISE_FRAMES) % FIRST
+        out[:, :FIRST] += self._noise[start : start + count, turn : turn + FIRST]
         start = (first + _NOISE_APART) % NOISE_FRAMES
         out[:, FIRST:] += self._noise[start : start + count, : CHANNELS - FIRST]
         np.clip(out, 0, FULL_SCALE, out=out)

@@ -43,11 +43,12 @@ class Overload(Rule):
         inside = all(share == 1 for share in shares.values())
         own_s = AGE_S + STEP_S + self.case.response_s(m.now)
         truth = m.now if inside else within(self.case, m.now, shares)
-        granted = m.flows if inside else self._flows.of(truth)
-        for name, text in (*over(granted), *unbalanced(self.case, truth)):
+        in_all = tuple(over(m.flows))
+        granted = in_all if inside else over(self._flows.of(truth))
+        for name, text in (*granted, *unbalanced(self.case, truth)):
             yield Wrong(name, text, own_s)
         most_s = math.inf if inside else max(own_s, OBEY_S)
-        for name, text in over(m.flows):
+        for name, text in in_all:
             yield Wrong(
                 f"{name} in all", text + ", outside its grant", most_s, back=drain_of(OBEY_S)
             )

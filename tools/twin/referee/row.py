@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tools.twin.referee.rule import HOUR_S, Leak, Moment, Rule, Wrong, drain_of
 
@@ -45,11 +45,13 @@ class Row:
         self.rule = rule
         self._open: dict[str, Open] = {}
 
-    def look(self, m: Moment) -> Iterator[str]:
+    def look(self, m: Moment) -> Iterable[str]:
         """Texts of wrongs that have now lasted too long, each once until it is forgotten."""
-        seen = {wrong.what: wrong for wrong in self.rule.look(m)}
-        if not seen and not self._open:
-            return
+        wrongs = [*self.rule.look(m)]
+        return self._lasting(m, wrongs) if wrongs or self._open else ()
+
+    def _lasting(self, m: Moment, wrongs: list[Wrong]) -> Iterator[str]:
+        seen = {wrong.what: wrong for wrong in wrongs}
         per_hour_s = self.rule.per_hour_s
         for what in [w for w in self._open if w not in seen]:
             if self._open[what].right(m.dt_s, per_hour_s):

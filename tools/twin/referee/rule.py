@@ -141,6 +141,8 @@ class Since:
 def number(truth: Truth, name: str) -> float:
     """A numeric field, 0 where this house has none (a leg, an inverter)."""
     value = truth.get(name, 0.0)
+    if type(value) is float:
+        return value
     return 0.0 if isinstance(value, str) else float(value)
 
 

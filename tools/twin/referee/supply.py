@@ -5,7 +5,7 @@ house, and whether its name is right is judged elsewhere (names.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from tools.twin.referee.case import Case, Device, TripRow
 from tools.twin.referee.planted import Plantings
@@ -131,27 +131,28 @@ class Lost:
         slowest_s = max((d.response_s for d in case.converters), default=2.0)
         self._zero_s = slowest_s + TRANSFER_S / 4  # islet's own devices go to zero
         self._dead, self._bad, self._lost = Since(), Since(), Since()
-        self._trips = [Since() for _ in self._code.trips]
-        self._rides = [Since() for _ in self._code.rides]
-        self._load = [Since() for _ in LOAD_ROWS]
+        self._trips = [(row, Since()) for row in self._code.trips]
+        rides = sorted(self._code.rides, key=_nearness)  # the furthest level of each kind first
+        self._rides = [(row, Since()) for row in rides]
+        self._load = [(row, Since()) for row in LOAD_ROWS]
 
     def see(self, m: Moment) -> float:
         """Seconds, −1 where it is not lost."""
         code = self._code
         pu, hz = code.volts_pu(m.now), number(m.now, "grid_hz")
+        at = min(pu), max(pu), hz
         dead_s = self._dead.see(m.t_us, max(pu) < LIVE_PU - VOLTS)
-        bad_s = self._bad.see(m.t_us, self._over(m.t_us, pu, hz))
+        bad_s = self._bad.see(m.t_us, self._over(m.t_us, at))
         lost = dead_s > code.dead_s + SLACK_S or bad_s > code.dead_s + self._zero_s + SLACK_S
-        for row, since in zip(LOAD_ROWS, self._load, strict=True):
-            lost = since.see(m.t_us, beyond(row, pu, hz)) > row.time_s + SLACK_S or lost
+        for row, since in self._load:
+            lost = since.see(m.t_us, beyond(row, *at)) > row.time_s + SLACK_S or lost
         return self._lost.see(m.t_us, lost)
 
-    def _over(self, t_us: int, pu: list[float], hz: float) -> bool:
+    def _over(self, t_us: int, at: tuple[float, float, float]) -> bool:
         """A trip row has run out, and what the ride-through curve leaves of its kind as well."""
-        code = self._code
         held, furthest = set(), set()
-        for row, since in self._by_distance(code.rides, self._rides):
-            lasted_s = since.see(t_us, beyond(row, pu, hz))
+        for row, since in self._rides:
+            lasted_s = since.see(t_us, beyond(row, *at))
             if lasted_s < 0 or row.kind in furthest:
                 continue
             furthest.add(row.kind)
@@ -159,26 +160,22 @@ class Lost:
                 held.add(row.kind)
         out = {
             row.kind
-            for row, since in zip(code.trips, self._trips, strict=True)
-            if since.see(t_us, beyond(row, pu, hz)) > row.time_s + SLACK_S / 2
+            for row, since in self._trips
+            if since.see(t_us, beyond(row, *at)) > row.time_s + SLACK_S / 2
         }
         return bool(out - held)
 
-    @staticmethod
-    def _by_distance(
-        rows: Sequence[TripRow], since: Sequence[Since]
-    ) -> list[tuple[TripRow, Since]]:
-        """The furthest level of each kind first."""
-        pairs = list(zip(rows, since, strict=True))
-        return sorted(pairs, key=lambda p: p[0].level * (1 if p[0].kind[0] == "u" else -1))
+
+def _nearness(row: TripRow) -> float:
+    return row.level * (1 if row.kind[0] == "u" else -1)
 
 
-def beyond(row: TripRow, pu: list[float], hz: float) -> bool:
-    """Surely beyond a row's level."""
+def beyond(row: TripRow, low_pu: float, high_pu: float, hz: float) -> bool:
+    """Surely beyond a row's level, by the lowest and the highest leg."""
     if row.kind == "ov":
-        return max(pu) > row.level + VOLTS
+        return high_pu > row.level + VOLTS
     if row.kind == "uv":
-        return min(pu) < row.level - VOLTS
+        return low_pu < row.level - VOLTS
     return hz > row.level + HERTZ if row.kind == "of" else 0 < hz < row.level - HERTZ
 
 

@@ -18,6 +18,7 @@ A busbar has no credit: its rating is its limit, and the 10 min are only a figur
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 BUS_TAU_S = 600.0
 UL_TWICE_S = ((30, 120.0), (50, 240.0), (100, 360.0), (150, 480.0), (math.inf, 600.0))
@@ -36,6 +37,12 @@ def constants(curve: str, rating_a: float) -> tuple[float, float]:
     return 1.14, time_constant_s(1.14, 2.55, 8.0 if rating_a <= 32 else 11.0)
 
 
+@lru_cache(maxsize=1024)
+def _share(dt_s: float, tau_s: float) -> float:
+    """Of the way to a steady state; moments lie equally far apart, and bodies are of few kinds."""
+    return -math.expm1(-dt_s / tau_s)
+
+
 class Body:
     """Thermal state of one conductor or breaker pole, of 1."""
 
@@ -47,5 +54,5 @@ class Body:
     def warm(self, amps: float, dt_s: float) -> float:
         """Let dt_s pass at `amps`; returns the heat."""
         target = amps * amps * self._scale
-        self.heat += (target - self.heat) * -math.expm1(-dt_s / self._tau_s)
+        self.heat += (target - self.heat) * _share(dt_s, self._tau_s)
         return self.heat
