@@ -4,4 +4,5 @@
 #   gridcode   trip rows, enter service, ramp            supply    for the house as a load
 #   own_trip   one's own power moved the voltage         recovery  what a person must acknowledge
 #   island     the machine; island_table its states, island_facts what they ask,
-#              island_judge, island_limits, island_energy what decides; switch_kernel the contacts
+#              island_judge, island_limits, island_energy what decides; switch_kernel the
+#              voltages; steady_kernel whether anything that they read has changed

@@ -5,11 +5,14 @@
 # trips by itself; this room only decides what may be asked of it, and never claims to be its
 # protection. What the grid is, and for how long, is judged in supply.py.
 
+from array import array
+
 from firmware import image as im
 from firmware.base.timer import grown, longer
 from firmware.base.viper import const
 from firmware.core.grid.shares import complete, shares
 from firmware.core.grid.supply import Supply
+from firmware.core.grid.switch_kernel import WITHIN, within
 
 _RESTART_MS = const(50)  # an excursion this long restarts the delay (UL 1741 SB test: 50-100 ms)
 _ABNORMAL_MS = const(1_000)  # outside the window, inside all trip levels: the enable waits so long
@@ -32,12 +35,17 @@ class GridCode:
         self._tied = False  # the house was on the grid in the last step
         self._shares = shares(image)
         self._stands = False  # the claims are those of a grid that leaves devices all they have
+        self._rests = False  # and a step changes nothing while the readings stay `_within`
+        self._within = array("i", [0] * WITHIN)
         self._first = True
 
     def step(self, dt_ms):
         commands = self._commands
         island = commands[im.ISLAND_STATE]
         tied = island == im.ISLAND_GRID
+        if self._rests and tied and within(self._within, self._readings):
+            return
+        self._rests = False
         if tied and not self._tied:
             self._restart()  # INV-7: after closing, the full delay governs the sources
         self._tied = tied
@@ -52,8 +60,9 @@ class GridCode:
         supply = self.supply
         plain = tied and self.state == im.GRID_IN_SERVICE and self.ramp_permille() == 1000
         plain = plain and not (supply.strain or supply.lost or supply.wait_ms)
-        if plain and self._stands:
-            return  # a claim stays where it is
+        if plain and self._stands:  # a claim stays where it is
+            self._rests = supply.rests(self._within) and within(self._within, self._readings) == 1
+            return
         for share in self._shares:
             if tied and supply.known and (supply.strain or share.active()):
                 share.remember(dt_ms, supply)

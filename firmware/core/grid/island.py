@@ -25,6 +25,7 @@ from firmware.core.grid.island_table import (
     cause,
     compile_condition,
 )
+from firmware.core.grid.steady_kernel import SIZE, TIED, same
 
 _KEPT = bit("kept")
 _OPEN = bit("open")
@@ -45,6 +46,7 @@ class Island:
     """
 
     def __init__(self, image, rules=RULES, permits=PERMITS):
+        self._image = image
         self._site = image.site
         self._requests = image.requests
         self._commands = image.commands
@@ -69,6 +71,8 @@ class Island:
         self._note_ms = 0
         self._others = array("i", [im.UNKNOWN] * im.DEVICES)  # that never form
         self._first = True
+        self._rests = False  # a step changes nothing while what is read stays the same
+        self._words = array("i", [0] * SIZE)
 
     @property
     def faults(self):
@@ -84,8 +88,13 @@ class Island:
         if judge.faults & SOFT and not judge.used:
             judge.used = TRIES  # nobody knows how often: once more, then a person
         self.witnesses.proved = requests[im.REMEMBERED + im.MEMORY_BOND] == 1
+        self._rests = False
 
     def step(self, dt_ms):
+        if self._rests and self._same(0):
+            if self._site[im.ISLAND_CAPABLE]:
+                self.judge.remember()
+            return
         seen = self.witnesses.step(dt_ms, self.state, self.permits)
         made = self.judge.step(dt_ms, self.state, self.state_ms, self.permits, seen)
         self.state_ms = grown(self.state_ms, dt_ms)
@@ -104,6 +113,27 @@ class Island:
         commands[im.MEMORY + im.MEMORY_BOND] = 1 if self.witnesses.proved else 0
         commands[im.MEMORY + im.MEMORY_TRIES] = self.judge.used
         self._tell(dt_ms, seen, made)
+        self._rests = self._at_rest(seen, made)
+
+    def _same(self, keep):
+        image = self._image
+        return same(
+            self._words, image.site, image.readings, image.requests, image.commands, image.trips,
+            keep,
+        )  # fmt: skip
+
+    def _at_rest(self, seen, made):
+        """Whether all that this and its parts keep is as in a house that has been on a good grid
+        for ever. What is read is kept, to be compared with."""
+        if self.state != im.ISLAND_GRID or self.state_ms <= _LATEST_MS or self._note:
+            return False
+        if seen != self._seen or made != self._made or self.judge.faults:
+            return False
+        if self._site[im.ISLAND_CAPABLE]:
+            if not (self.witnesses.rests() and self.judge.rests()):
+                return False
+            return self._same(1) and self._words[TIED] == 1
+        return self._same(1) == 1
 
     def _lead(self, mode):
         """The converters that never form: on the grid they follow, apart from it they stand."""

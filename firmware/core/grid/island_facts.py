@@ -129,6 +129,22 @@ class Witnesses:
             facts |= _CLOSED
         return facts & _FACTS
 
+    def rests(self):
+        """Whether no time runs here that may still come to say something, in a house on the grid:
+        contacts as commanded, both sides of the switch one voltage, for long enough."""
+        return not (
+            self.open_ms
+            or self.shut_ms
+            or self.bond_ms
+            or self.held_ms
+            or self.dead_ms
+            or self.mismatch_ms
+            or self.apart_ms
+            or self.loose_ms < _PROOF_MS
+            or self.live_ms < _LIVE_MS
+            or self.locked_ms < _LOCK_MS
+        )
+
     # --- contacts -----------------------------------------------------------------------------
 
     def _contacts(self, dt_ms, permits):

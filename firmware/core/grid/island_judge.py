@@ -64,6 +64,7 @@ _TURNS = const(5)  # the demand is looked at every so many cycles
 _FIT_MS = const(1_000)
 _WEAK_MS = const(5_000)
 _ANNOUNCE_MS = const(5_000)
+_SETTLES_MS = const(10_000)  # no device is declared to go on for longer without its enable
 _UNSURE_MS = const(6_000)  # dark since a reset: so long without a grid fit for loads is an outage
 _MINE = ENABLE_ALONE + im.TRIP_STALE_PERMIT + im.TRIP_SAMPLING
 _SEEN = im.TRIP_INTERLOCK + im.TRIP_BOND + im.TRIP_ISLAND + im.TRIP_NEUTRAL + im.TRIP_SHORT
@@ -133,6 +134,34 @@ class Judge:
         if self._requests[im.ACKNOWLEDGE_SEQ] != self.acknowledged_seq:
             made |= _ACK
         return made
+
+    def remember(self):
+        """The house's demand, now and then, while it is on the grid."""
+        self._turn = (self._turn + 1) % _TURNS
+        if not self._turn:
+            self.loads.on_grid()
+
+    def rests(self):
+        """Whether no time runs here: on a good grid, without faults, tries and transfers of late,
+        with a state of charge that is believed."""
+        charge = self.charge
+        soc = self._readings[im.DEVICE_SOC_PERMILLE + self._site[im.ISLAND_DEVICE]]
+        if charge.blind_ms or charge.permille != soc or charge.doubted >= 0:
+            return False
+        if self.served_ms < _WEAK_MS or 0 < self.off_ms < _SETTLES_MS:
+            return False
+        return not (
+            self.used
+            or self.pause_ms
+            or self.hold_ms
+            or self.early_ms
+            or self.leaves
+            or self.lost
+            or self.loss_ms
+            or self.dark_ms
+            or self.announced_ms
+            or self._commands[im.GRID_LOSS]
+        )
 
     # --- what the engine tells ---------------------------------------------------------------
 
@@ -336,9 +365,7 @@ class Judge:
                 and seen & _TIED
                 and self._commands[im.GRID_LOSS] == im.LOSS_NONE
             ):
-                self._turn = (self._turn + 1) % _TURNS
-                if not self._turn:
-                    loads.on_grid()
+                self.remember()
             return 0
         heavy = loads.heavy(limits.most_w)
         found = limits.step(dt_ms, True, starting, seen & _FORMING, heavy)

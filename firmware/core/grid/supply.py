@@ -10,6 +10,15 @@ from array import array
 from firmware import image as im
 from firmware.base.timer import lasting
 from firmware.base.viper import const
+from firmware.core.grid.switch_kernel import (
+    APART_MV,
+    HIGH_MHZ,
+    HIGH_MV,
+    LEGS,
+    LOW_MHZ,
+    LOW_MV,
+    STALE_MS,
+)
 
 _STALE_MS = const(500)  # sense refreshes every 100 ms; five lost in a row is no measurement
 _DEAD_PERMILLE = const(100)  # all legs below: dead
@@ -195,6 +204,23 @@ class Supply:
         self.calm = True
         self._commands[im.GRID_LOSS] = im.LOSS_NONE
         self._commands[im.GRID_LOAD_OK] = 0
+
+    def rests(self, bounds):
+        """Whether a step changes nothing while the readings stay within `bounds`, which are filled
+        in (switch_kernel.py): inside every window there is all timers stand where they begin or
+        where they end."""
+        if not self.calm or self._recent or self._fit_ms < _LOAD_MS:
+            return False
+        site, near = self._site, self._near
+        low_mv = max(self._load_low_mv, -near[im.GRID_UV], self._mv(site[im.ENTER_LOW_PERMILLE]))
+        high_mv = min(self._load_high_mv, near[im.GRID_OV], self._mv(site[im.ENTER_HIGH_PERMILLE]))
+        nominal_mhz = site[im.NOMINAL_MHZ]
+        low_mhz = max(-near[im.GRID_UF], site[im.ENTER_LOW_MHZ], nominal_mhz - _LOAD_BELOW_MHZ)
+        high_mhz = min(near[im.GRID_OF], site[im.ENTER_HIGH_MHZ], nominal_mhz + _LOAD_ABOVE_MHZ)
+        bounds[LOW_MV], bounds[HIGH_MV], bounds[APART_MV] = low_mv, high_mv, self._load_apart_mv
+        bounds[LOW_MHZ], bounds[HIGH_MHZ] = low_mhz, high_mhz
+        bounds[LEGS], bounds[STALE_MS] = site[im.LEG_COUNT], _STALE_MS
+        return True
 
     # --- what the readings say ----------------------------------------------------------------
 

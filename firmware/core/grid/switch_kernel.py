@@ -1,8 +1,10 @@
-# islet: the voltages on both sides of the islanding switch, leg by leg, in viper.
+# islet: the voltages on both sides of the islanding switch, leg by leg, and whether the grid's are
+# as ever; in viper.
 # GPL-3.0-or-later
 #
 # The same text runs on CPython. Range: a voltage is within 2e6 mV.
 
+from firmware import image as im
 from firmware.base.viper import const, micropython, ptr32
 
 # what a look finds: mV, then a bit for each leg
@@ -15,6 +17,16 @@ RISEN = const(5)  # that are not
 ALIVE = const(6)  # at `live_mv` or more
 BESIDE = const(7)  # risen ones within `beside_mv` of the house's
 FOUND = const(8)
+
+# what a grid as ever is within
+LOW_MV = const(0)
+HIGH_MV = const(1)
+APART_MV = const(2)  # its legs, at most
+LOW_MHZ = const(3)
+HIGH_MHZ = const(4)
+LEGS = const(5)
+STALE_MS = const(6)
+WITHIN = const(7)
 
 
 @micropython.viper
@@ -64,3 +76,28 @@ def look(
     f[RISEN] = place - 1 - dead
     f[ALIVE] = alive
     f[BESIDE] = beside
+
+
+@micropython.viper
+def within(bounds, readings) -> int:
+    """Whether the grid is measured and within `bounds`."""
+    b = ptr32(bounds)
+    r = ptr32(readings)
+    if r[im.GRID_AGE_MS] > b[STALE_MS]:
+        return 0
+    if r[im.GRID_MHZ] < b[LOW_MHZ] or r[im.GRID_MHZ] > b[HIGH_MHZ]:
+        return 0
+    least_mv = r[im.GRID_MV]
+    most_mv = least_mv
+    leg = im.GRID_MV + 1
+    end = im.GRID_MV + b[LEGS]
+    while leg < end:
+        leg_mv = r[leg]
+        if leg_mv < least_mv:
+            least_mv = leg_mv
+        if leg_mv > most_mv:
+            most_mv = leg_mv
+        leg += 1
+    if least_mv < b[LOW_MV] or most_mv > b[HIGH_MV] or most_mv - least_mv > b[APART_MV]:
+        return 0
+    return 1

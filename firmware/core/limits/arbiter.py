@@ -7,7 +7,7 @@
 from array import array
 
 from firmware import image as im
-from firmware.base.timer import grown
+from firmware.base.noughts import noughts
 from firmware.base.viper import const
 from firmware.core.limits import columns, kernel
 from firmware.core.limits.growth import Offer, Setpoint
@@ -144,32 +144,30 @@ class Said:
     its time is up. `claim(device, stands)` only when that changes: a claim stays where it is."""
 
     def __init__(self, image, rows, sequence, ttl_ms, claim):
-        self._rows = rows
+        self._rows = 0  # bits
+        for device in rows:
+            self._rows |= 1 << device
         self._requests = image.requests
         self._sequence = sequence
         self._ttl_ms = ttl_ms
         self._claim = claim
-        self._seen = array("i", [0] * im.DEVICES)
-        self._age_ms = array("i", [im.AGE_MAX_MS] * im.DEVICES)
-        self._stands = array("i", [im.UNKNOWN] * im.DEVICES)
+        self._said = noughts(kernel.SAID * im.DEVICES)
+        for device in range(im.DEVICES):
+            self._said[kernel.SAID * device + kernel.SAID_MS] = im.AGE_MAX_MS
+            self.renew(device)
 
     def renew(self, device):
         """Claim again in the next step."""
-        self._stands[device] = im.UNKNOWN
+        self._said[kernel.SAID * device + kernel.SAID_STANDS] = im.UNKNOWN
 
     def step(self, dt_ms):
-        ages = self._age_ms
-        requests = self._requests
-        for device in self._rows:
-            said = requests[self._sequence + device]
-            age_ms = grown(ages[device], dt_ms)
-            if said != self._seen[device]:
-                self._seen[device] = said
-                self._stands[device] = im.UNKNOWN
-                age_ms = 0
-            ages[device] = age_ms
-            ttl_ms = requests[self._ttl_ms + device]
-            stands = age_ms < ttl_ms
-            if stands != self._stands[device]:
-                self._stands[device] = stands
-                self._claim(device, stands)
+        said = self._said
+        changed = kernel.said(
+            said, self._requests, self._rows, self._sequence, self._ttl_ms, dt_ms
+        )
+        device = 0
+        while changed:
+            if changed & 1:
+                self._claim(device, said[kernel.SAID * device + kernel.SAID_STANDS] == 1)
+            changed >>= 1
+            device += 1

@@ -1,5 +1,8 @@
-# islet: whether nothing at all stands against a device, in viper: the table's usual answer.
+# islet: whether nothing at all stands against a device, in viper: the usual answer.
 # GPL-3.0-or-later
+#
+# clear(): that of its kind's table of what hardware leaves. obeys(): that of obedience. charged():
+# that of the reserve.
 #
 # hardware.py asks its table only where this says no, and the table alone decides and gives the
 # reason. So a no may be wrong and costs time; a yes must not be: on random images no row of the
@@ -7,10 +10,27 @@
 
 from firmware import image as im
 from firmware.base.viper import const, micropython, ptr32
+from firmware.core.limits.grants import G_HIGH, G_LOW
+from firmware.core.panel.layout import FRESH, P_HEAD, P_ROW, P_STATE
 from firmware.core.vehicle.rights import INPUTS_STALE_MS
 
 _STALE_MS = const(2_000)  # INV-4
 _LEAST_MA = const(6_000)
+_FRESH_MS = const(2_000)  # a witness is younger
+SOC_STALE_MS = const(120_000)  # INV-11
+
+# what obeys() knows of a converter
+O_DEVICE = const(0)
+O_OWN = const(1)  # its meter's node, -1 none
+O_ABOVE = const(2)  # the next measured circuit's
+O_TOLERANCE_W = const(3)
+O_SOURCES_W = const(4)  # of what islet does not command, below that
+O_OTHERS = const(5)  # bits of islet's other devices below it
+O_ACKNOWLEDGED = const(6)
+O_MEASURED = const(7)  # who spoke in the last step: its meter,
+O_REPORTS = const(8)  # itself,
+O_BOUNDED = const(9)  # the circuit above
+O_SIZE = const(10)
 
 
 @micropython.viper
@@ -68,3 +88,96 @@ def clear(site, readings, requests, commands, tripped: int, device: int, point: 
     if s[im.PEN_WATCH] and r[im.GRID_AGE_MS] > _STALE_MS:
         return 0
     return 1
+
+
+@micropython.viper
+def others(site, readings, bits: int) -> int:
+    """W that these devices take at least, as seen.py has it."""
+    s = ptr32(site)
+    r = ptr32(readings)
+    volts = s[im.NOMINAL_MV] // 1000
+    sum_w = 0
+    device = 0
+    while bits:
+        if bits & 1:
+            fresh = r[im.DEVICE_AGE_MS + device] <= _FRESH_MS
+            kind = s[im.DEVICE_KIND + device]
+            if kind != im.KIND_POINT and kind != im.KIND_CHARGER:
+                if fresh:
+                    sum_w += r[im.DEVICE_W + device]
+                else:
+                    sum_w -= s[im.DEVICE_DISCHARGE_W + device]
+            elif fresh:
+                at = im.DEVICE_MA + device * im.LEGS
+                end = at + s[im.DEVICE_LEGS + device]
+                while at < end:
+                    sum_w += r[at] * 7 // 8 * volts // 1000
+                    at += 1
+        bits >>= 1
+        device += 1
+    return sum_w
+
+
+@micropython.viper
+def obeys(row, grants, site, readings, requests, commands, plan) -> int:
+    """1: a converter whose enable is on is where it was granted to be, by the same witnesses as in
+    the last step, and nothing bars it. One that rests by its own word alone is not asked here."""
+    o = ptr32(row)
+    g = ptr32(grants)
+    s = ptr32(site)
+    r = ptr32(readings)
+    q = ptr32(requests)
+    c = ptr32(commands)
+    p = ptr32(plan)
+    device = o[O_DEVICE]
+    if q[im.ACKNOWLEDGE_SEQ] != o[O_ACKNOWLEDGED] or c[im.ISLAND_STATE] != im.ISLAND_GRID:
+        return 0
+    guard = r[im.DEVICE_ANTI_ISLANDING + device]
+    if guard == 0:
+        return 0
+    if guard != 1 and s[im.DEVICE_CERTIFIED + device] == 0:
+        return 0
+    measured = 0
+    if o[O_OWN] >= 0 and p[P_HEAD + o[O_OWN] * P_ROW + P_STATE] == FRESH:
+        measured = 1
+    bounded = 0
+    if o[O_ABOVE] >= 0 and p[P_HEAD + o[O_ABOVE] * P_ROW + P_STATE] == FRESH:
+        bounded = 1
+    reports = 1 if r[im.DEVICE_AGE_MS + device] <= _FRESH_MS else 0
+    if measured != o[O_MEASURED] or bounded != o[O_BOUNDED] or reports != o[O_REPORTS]:
+        return 0
+    low_w = g[G_LOW] - o[O_TOLERANCE_W]
+    high_w = g[G_HIGH] + o[O_TOLERANCE_W]
+    node = o[O_OWN] if measured else o[O_ABOVE]
+    at = im.NODE_W + node * im.LEGS
+    w = r[at] + r[at + 1] + r[at + 2]
+    size_w = w if w > 0 else 0 - w
+    permille = s[im.NODE_ERROR_PERMILLE + node]
+    error_w = size_w // 1000 * permille + size_w % 1000 * permille // 1000
+    if measured:
+        return 1 if w >= low_w - error_w and w <= high_w + error_w else 0
+    said_w = r[im.DEVICE_W + device]
+    if said_w < low_w or said_w > high_w:
+        return 0
+    most_w = o[O_TOLERANCE_W]
+    if o[O_SOURCES_W] == 0 and said_w <= most_w and said_w >= 0 - most_w:
+        return 0
+    w += o[O_SOURCES_W] + error_w - int(others(site, readings, o[O_OTHERS]))
+    return 1 if w >= low_w else 0
+
+
+@micropython.viper
+def charged(readings, requests, commands, device: int, soc: int, reserve: int) -> int:
+    """1: the state of charge is known and what it was, and so is the reserve that holds now."""
+    r = ptr32(readings)
+    c = ptr32(commands)
+    q = ptr32(requests)
+    if r[im.DEVICE_SOC_AGE_MS + device] > SOC_STALE_MS:
+        return 0
+    if r[im.DEVICE_SOC_PERMILLE + device] != soc:
+        return 0
+    island = c[im.ISLAND_STATE]
+    holds = q[im.RESERVE_PERMILLE]
+    if island == im.ISLAND_ISLANDED or island == im.ISLAND_STARTING:
+        holds = q[im.OUTAGE_RESERVE_PERMILLE]
+    return 1 if holds == reserve else 0

@@ -10,6 +10,13 @@ from firmware.base.viper import const, micropython, ptr32
 
 _WIDEST = const(2_000_000)  # any current in mA or power in W: no limit
 _RELEASED = const(1_000_000_000)  # the end of what stands until released: none
+_AGE_MAX_MS = const(1_000_000_000)
+
+# a device's request: its sequence number, its age, whether it stands (-1: to be said again)
+SAID_SEQ = const(0)
+SAID_MS = const(1)
+SAID_STANDS = const(2)
+SAID = const(3)
 
 
 @micropython.viper
@@ -148,3 +155,33 @@ def strictest(commands, found, at: int, issuers: int, stride: int, apart: int):
     result[1] = high
     result[2] = by_low
     result[3] = by_high
+
+
+@micropython.viper
+def said(table, requests, bits: int, sequence: int, ttl: int, dt_ms: int) -> int:
+    """The devices of `bits` whose request begins or ceases to stand, or is said anew, as bits.
+    `sequence` and `ttl` are the places of the blocks of sequence numbers and of times to live."""
+    t = ptr32(table)
+    q = ptr32(requests)
+    changed = 0
+    bit = 1
+    at = 0
+    while bit <= bits:
+        if bits & bit:
+            ms = t[at + SAID_MS] + dt_ms
+            if ms > _AGE_MAX_MS:
+                ms = _AGE_MAX_MS
+            if q[sequence] != t[at + SAID_SEQ]:
+                t[at + SAID_SEQ] = q[sequence]
+                t[at + SAID_STANDS] = 0 - 1
+                ms = 0
+            t[at + SAID_MS] = ms
+            stands = 1 if ms < q[ttl] else 0
+            if stands != t[at + SAID_STANDS]:
+                t[at + SAID_STANDS] = stands
+                changed |= bit
+        sequence += 1
+        ttl += 1
+        at += SAID
+        bit += bit
+    return changed

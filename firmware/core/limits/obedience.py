@@ -6,10 +6,12 @@
 # its whole nameplate fits the static rule. One that forms an island is judged by the island.
 
 from firmware import image as im
+from firmware.base.noughts import noughts
 from firmware.base.timer import grown, longer, shrunk
 from firmware.base.viper import const
 from firmware.core.limits import columns
-from firmware.core.limits.grants import Grants
+from firmware.core.limits.clear_kernel import obeys
+from firmware.core.limits.grants import G_HIGH, G_LOW, G_SIZE, enter, since
 from firmware.core.limits.seen import Seen
 
 _GRACE_MS = const(2_000)  # beyond the declared response
@@ -67,7 +69,8 @@ class Obedience:
             return
         faults = withheld = dark = 0
         for row in self.rows:
-            row.step(dt_ms)
+            if row.step(dt_ms):
+                continue
             faults |= row.faults
             withheld |= row.withheld
             if row.dark:
@@ -96,7 +99,8 @@ class Follower:
         self.level = im.OBEY_QUIET
         self.count = 0  # times named since it last obeyed for long
         self.pause_ms = 0  # left until it is tried again
-        self._grants = Grants()
+        self._grants = noughts(G_SIZE)
+        self._rests = False  # a step changes nothing while it obeys as it does now
         self._response_ms = image.site[im.DEVICE_RESPONSE_MS + device]
         self._out_ms = 0  # outside its grant, counted from the sample
         self._loose_ms = 0  # outside all that it may still be following
@@ -123,20 +127,22 @@ class Follower:
             self.count = _TIMES
 
     def step(self, dt_ms):
-        seen = self.seen
-        commands = self._commands
+        """Whether there is nothing to be said of it: no fault, no bar, nothing withheld."""
+        seen, commands, grants = self.seen, self._commands, self._grants
+        enter(grants, commands, self.device, dt_ms)
+        outputs = self._trips[im.OUTPUTS]
+        if self._rests:
+            if outputs & im.OUT_ENABLE and obeys(
+                seen.row, grants, self._site, self._readings, self._requests, commands, seen.plan
+            ):
+                seen.others_seen = False
+                return True
+            self._rests = False
         self._person()
-        device = self.device
-        low_w, high_w = commands[im.GRANT_LOW + device], commands[im.GRANT_HIGH + device]
-        if low_w > 0:
-            low_w = 0  # a wish may exclude zero; standing still always obeys
-        if high_w < 0:
-            high_w = 0
-        self._grants.enter(low_w, high_w, dt_ms)
         seen.look(dt_ms)
         on_grid = commands[im.ISLAND_STATE] == im.ISLAND_GRID
-        enabled = self._trips[im.OUTPUTS] & im.OUT_ENABLE != 0
-        if on_grid and enabled and seen.outside(low_w, high_w):
+        enabled = outputs & im.OUT_ENABLE != 0
+        if on_grid and enabled and seen.outside(grants[G_LOW], grants[G_HIGH]):
             self._outside(dt_ms)
         elif on_grid and enabled:  # by turns is outside as well: time inside is taken off
             self._out_ms = shrunk(self._out_ms, dt_ms)
@@ -150,6 +156,25 @@ class Follower:
         self._escalate(dt_ms)
         self._watch_enable(enabled, dt_ms)
         self._bar(on_grid)
+        self._rests = self._at_rest()
+        return False
+
+    def _at_rest(self):
+        """Whether all that this keeps is as in one that has obeyed for ever."""
+        return not (
+            self.faults
+            or self.withheld
+            or self.level
+            or self.count
+            or self._out_ms
+            or self._loose_ms
+            or self._doubt_ms
+            or self._steady_ms
+            or self._live_ms
+            or self._off_ms
+            or self._back_ms > 0
+            or self._wait_ms > 0
+        ) and self.seen.rests(self._acknowledged)
 
     def _outside(self, dt_ms):
         """For how long, counted from the sample, and whether by more than a circuit above."""
@@ -160,8 +185,9 @@ class Follower:
         if self._out_ms == 0:
             self._out_ms = age_ms
         self._out_ms = grown(self._out_ms, dt_ms)
-        self._grants.since(self._response_ms + age_ms + _LATENCY_MS)
-        if seen.outside(self._grants.low_w, self._grants.high_w):
+        grants = self._grants
+        since(grants, self._response_ms + age_ms + _LATENCY_MS)
+        if seen.outside(grants[G_LOW], grants[G_HIGH]):
             self._loose_ms = grown(self._loose_ms, dt_ms)
         else:
             self._loose_ms = shrunk(self._loose_ms, dt_ms)

@@ -3,8 +3,8 @@
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.limits.clear_kernel import SOC_STALE_MS, charged
 
-_SOC_STALE_MS = const(120_000)  # INV-11
 _SOC_JUMP_PERMILLE = const(100)  # no battery moves so far between two readings
 _SOC_DOUBT_MS = const(60_000)
 _RESERVE_GAP_PERMILLE = const(10)  # above the reserve before discharge begins again
@@ -24,6 +24,13 @@ class Reserve:
         self._bound = im.UNKNOWN
 
     def claim(self, dt_ms, limits):
+        image = self._image
+        if self._last >= 0 and not self._doubt_ms:
+            if charged(
+                image.readings, image.requests, image.commands, self._device, self._last,
+                self._bound,
+            ):  # fmt: skip
+                return  # as said last
         soc = self._plausible(dt_ms)
         reserve = im.UNKNOWN if soc < 0 else self._reserve()
         low = 0 if soc < 0 else self._lowest(soc, reserve)
@@ -59,7 +66,7 @@ class Reserve:
         """SoC in permille, or -1: unknown, old, or jumped while the same car was connected."""
         readings, device = self._image.readings, self._device
         soc = readings[im.DEVICE_SOC_PERMILLE + device]
-        if soc < 0 or soc > 1000 or readings[im.DEVICE_SOC_AGE_MS + device] > _SOC_STALE_MS:
+        if soc < 0 or soc > 1000 or readings[im.DEVICE_SOC_AGE_MS + device] > SOC_STALE_MS:
             self._last = im.UNKNOWN
             return im.UNKNOWN
         if not readings[im.DEVICE_PLUGGED + device]:

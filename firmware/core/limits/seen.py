@@ -13,6 +13,19 @@ from firmware import image as im
 from firmware.base.timer import longer
 from firmware.base.viper import const
 from firmware.core.limits import columns
+from firmware.core.limits.clear_kernel import (
+    O_ABOVE,
+    O_ACKNOWLEDGED,
+    O_BOUNDED,
+    O_DEVICE,
+    O_MEASURED,
+    O_OTHERS,
+    O_OWN,
+    O_REPORTS,
+    O_SIZE,
+    O_SOURCES_W,
+    O_TOLERANCE_W,
+)
 from firmware.core.panel.layout import FRESH
 
 _FRESH_MS = const(2_000)  # a witness is younger
@@ -41,10 +54,10 @@ class Seen:
         self._reports = self._measured = self._flows = False
         self._tolerance_w = self._sources_w = 0
         self._point = -1  # whose contactor that is
-        self._others = array("i", [0] * im.DEVICES)  # rows of the other devices below `_above`
-        self._other_count = 0
+        self.row = array("i", [0] * O_SIZE)  # the same for obeys()
+        self.plan = None
         self._others_now_w = 0  # what these take, of this step, once somebody asks
-        self._others_seen = False
+        self.others_seen = False
         self._prepared = False
 
     def _prepare(self):
@@ -68,10 +81,13 @@ class Seen:
         if self._above >= 0:
             volts = site[im.NOMINAL_MV] // 1000
             self._sources_w = panel.sources_ma(self._above) * volts // 1000 * site[im.LEG_COUNT]
-            for row in range(im.DEVICES):
-                if row != device and columns.kind(site, row) and self._below(row):
-                    self._others[self._other_count] = row
-                    self._other_count += 1
+            for other in range(im.DEVICES):
+                if other != device and columns.kind(site, other) and self._below(other):
+                    self.row[O_OTHERS] |= 1 << other
+        row = self.row
+        row[O_DEVICE], row[O_OWN], row[O_ABOVE] = device, self._own, self._above
+        row[O_TOLERANCE_W], row[O_SOURCES_W] = self._tolerance_w, self._sources_w
+        self.plan = panel.plan
 
     def _below(self, device):
         """Whether a device hangs below `_above`, or on it."""
@@ -90,7 +106,7 @@ class Seen:
         self._measured = self._own >= 0 and self._panel.state(self._own) == FRESH
         self._flows = self.gateway and readings[im.POINT_MA_AGE_MS + self._point] <= _FRESH_MS
         self.bounded = self._above >= 0 and self._panel.state(self._above) == FRESH
-        self._others_seen = False
+        self.others_seen = False
         if self._measured:
             self.age_ms = readings[im.NODE_AGE_MS + self._own]
         elif self._reports:
@@ -103,6 +119,15 @@ class Seen:
             self.age_ms = _FRESH_MS
         blind = not (self._measured or self._flows or (self._reports and self.bounded))
         self.blind_ms = longer(blind, self.blind_ms, dt_ms)
+
+    def rests(self, acknowledged):
+        """Whether it is witnessed now by its meter, or by its own report beside a circuit above:
+        what obeys() looks at."""
+        self.row[O_ACKNOWLEDGED] = acknowledged
+        self.row[O_MEASURED] = self._measured
+        self.row[O_REPORTS] = self._reports
+        self.row[O_BOUNDED] = self.bounded
+        return not self.gateway and not self.cleared and self.blind_ms == 0
 
     def outside(self, low_w, high_w):
         """Whether any witness sees it outside a range, beyond tolerance and its own error."""
@@ -198,14 +223,16 @@ class Seen:
     def _others_w(self):
         """What the other devices below the circuit take at least: a car at a power factor of 7/8,
         a converter that does not answer at its full delivery."""
-        if self._others_seen:
+        if self.others_seen:
             return self._others_now_w
-        self._others_seen = True
+        self.others_seen = True
         site = self._site
         readings = self._readings
         w = 0
-        for i in range(self._other_count):
-            row = self._others[i]
+        others = self.row[O_OTHERS]
+        for row in range(im.DEVICES):
+            if not others >> row & 1:
+                continue
             fresh = readings[im.DEVICE_AGE_MS + row] <= _FRESH_MS
             if not columns.offered(site, row):
                 w += readings[im.DEVICE_W + row] if fresh else -site[im.DEVICE_DISCHARGE_W + row]

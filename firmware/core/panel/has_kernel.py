@@ -86,14 +86,22 @@ def add(plan, rows, at: int, column: int, way: int):
     p = ptr32(plan)
     t = ptr32(rows)
     has = at + D_HAS + way * 3
+    one_ma = t[has]
+    two_ma = t[has + 1]
+    three_ma = t[has + 2]
+    if one_ma == 0 and two_ma == 0 and three_ma == 0:
+        return
+    place = P_HEAD + column + way * 3
     node = t[at + D_NODE]
     while node >= 0:
-        row = P_HEAD + node * P_ROW
-        place = row + column + way * 3
-        p[place] += t[has]
-        p[place + 1] += t[has + 1]
-        p[place + 2] += t[has + 2]
-        node = p[row + P_PARENT]
+        node *= P_ROW
+        i = node + place
+        p[i] += one_ma
+        i += 1
+        p[i] += two_ma
+        i += 1
+        p[i] += three_ma
+        node = p[P_HEAD + P_PARENT + node]
 
 
 @micropython.viper

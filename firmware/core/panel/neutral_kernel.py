@@ -100,7 +100,11 @@ def flows(plan, readings, nodes: int, nominal_mv: int, stale_ms: int):
                 active_ma = 0
             active_ma = active_ma * 1000 // (mv // 1000)
             # within the instruments' 1 % all of it is active
-            reactive_ma = int(beyond(ma, active_ma + active_ma // 100))
+            reactive_ma = 0
+            size_ma = active_ma + active_ma // 100
+            size_ma = size_ma if size_ma > 0 else 0 - size_ma
+            if size_ma < (ma if ma > 0 else 0 - ma):
+                reactive_ma = int(beyond(ma, size_ma))
             p[row + leg + P_REACTIVE] = reactive_ma
             p[row + leg + P_LESS] = active_ma - ma if reactive_ma else 0
             leg += 1

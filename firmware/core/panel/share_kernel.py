@@ -69,21 +69,31 @@ def left(plan, rows, at: int, way: int, counts: int) -> int:
     p = ptr32(plan)
     t = ptr32(rows)
     least_ma = WIDEST_MA
+    room = P_ROOM + way * 6
+    served = P_SERVED + way * 3
+    first = at + D_LEG
+    end = first + t[at + D_LEGS]
+    unused = t[at + D_UNUSED]
     node = t[at + D_NODE]
     while node >= 0:
         row = P_HEAD + node * P_ROW
-        k = 0
-        while k < t[at + D_LEGS]:
-            if t[at + D_UNUSED] & (1 << k) == 0:
-                leg = row + t[at + D_LEG + k]
-                room_ma = p[leg + P_ROOM + way * 6]
-                if p[leg + P_ROOM + way * 6 + 3] < room_ma:
-                    room_ma = p[leg + P_ROOM + way * 6 + 3]
-                room_ma -= p[leg + P_SERVED + way * 3]
-                if counts and p[leg + P_COUNT] > 1:
-                    room_ma = room_ma // p[leg + P_COUNT]
+        bits = unused
+        k = first
+        while k < end:
+            if bits & 1 == 0:
+                leg = row + t[k]
+                i = leg + room
+                room_ma = p[i]
+                i += 3
+                if p[i] < room_ma:
+                    room_ma = p[i]
+                room_ma -= p[leg + served]
+                if counts:
+                    if p[leg + P_COUNT] > 1:
+                        room_ma = room_ma // p[leg + P_COUNT]
                 if room_ma < least_ma:
                     least_ma = room_ma
+            bits >>= 1
             k += 1
         node = p[row + P_PARENT]
     if t[at + D_UNEVEN]:
@@ -234,41 +244,56 @@ def tightest(plan, rows, at: int, way: int) -> int:
     by themselves, count in full."""
     p = ptr32(plan)
     t = ptr32(rows)
-    most = at + D_HIGH + way * 4
-    t[most] = WIDEST_MA
-    t[most + END_NODE] = 0 - 1
-    t[most + END_LEG] = 0 - 1
-    t[most + END_WHY] = WHY_BREAKER
+    has = at + D_HAS + way * 3
+    used = P_USED + way * 3
+    room = P_ROOM + way * 6
+    why = P_WHY + way * 2
+    first = at + D_LEG
+    end = first + t[at + D_LEGS]
+    unused = t[at + D_UNUSED]
+    least_ma = WIDEST_MA
+    least_at = 0 - 1  # its node, leg, cause
+    least_leg = 0 - 1
+    least_why = WHY_BREAKER
     shared = 0
     node = t[at + D_NODE]
     while node >= 0:
         row = P_HEAD + node * P_ROW
-        k = 0
-        while k < t[at + D_LEGS]:
-            leg = t[at + D_LEG + k]
-            others_ma = p[row + P_USED + way * 3 + leg] - t[at + D_HAS + way * 3 + leg]
-            if way == 0 and p[row + P_STATE] == STALE:
-                others_ma = 0
-            cause = way * 2
-            end = cause + 2
-            if t[at + D_UNUSED] & (1 << k):
-                cause = end
-            while cause < end:
-                room_ma = p[row + P_ROOM + cause * 3 + leg] - others_ma
-                if way:
-                    if p[row + P_WHY + cause] == WHY_STATIC or p[row + P_STATE] != FRESH:
-                        room_ma -= p[row + P_UNSURE + leg]
-                        if t[at + D_UNSURE]:
-                            room_ma += t[at + D_FEED_MA] - t[at + D_HAS + 3 + leg]
-                if room_ma < t[most]:
-                    t[most] = room_ma if room_ma > 0 else 0
-                    t[most + END_NODE] = node
-                    t[most + END_LEG] = leg
-                    t[most + END_WHY] = p[row + P_WHY + cause]
-                    shared = others_ma
-                cause += 1
+        state = p[row + P_STATE]
+        bits = unused
+        k = first
+        while k < end:
+            if bits & 1 == 0:
+                leg = t[k]
+                others_ma = p[row + used + leg] - t[has + leg]
+                if way == 0 and state == STALE:
+                    others_ma = 0
+                i = row + room + leg
+                cause = row + why
+                last = cause + 2
+                while cause < last:
+                    room_ma = p[i] - others_ma
+                    if way:
+                        if p[cause] == WHY_STATIC or state != FRESH:
+                            room_ma -= p[row + P_UNSURE + leg]
+                            if t[at + D_UNSURE]:
+                                room_ma += t[at + D_FEED_MA] - t[has + leg]
+                    if room_ma < least_ma:
+                        least_ma = room_ma if room_ma > 0 else 0
+                        least_at = node
+                        least_leg = leg
+                        least_why = p[cause]
+                        shared = others_ma
+                    i += 3
+                    cause += 1
+            bits >>= 1
             k += 1
         node = p[row + P_PARENT]
+    most = at + D_HIGH + way * 4
+    t[most] = least_ma
+    t[most + END_NODE] = least_at
+    t[most + END_LEG] = least_leg
+    t[most + END_WHY] = least_why
     end = at + D_NEUTRAL + way * 2
     if t[end] < t[most]:
         t[most] = t[end] if t[end] > 0 else 0

@@ -219,41 +219,50 @@ def idle(book, c: int, flow_ma: int):
 
 
 @micropython.viper
-def track(book, c: int, flow_ma: int, own_ma: int, known: int) -> int:
-    """Follow islet's own current and the flow's extremes; whether a window is open now."""
+def track(book, plan, row: int, c: int, readings, first: int, known: int):
+    """Follow islet's own current and the flow's extremes on all legs of a node; C_OPEN of each."""
     b = ptr32(book)
-    steady_ms = b[c + C_STEADY_MS]
-    opened = b[c + C_OPEN]
-    moved_ma = own_ma - b[c + C_OWN]
-    step_ma = own_ma - b[c + C_FROM]
-    edge_ma = EDGE_MA + ((step_ma if step_ma > 0 else 0 - step_ma) >> 4)
-    from_ma = own_ma - step_ma
-    if opened == SHUT and steady_ms == 0:  # not measured until now
-        b[c + C_BASE] = flow_ma
-        b[c + C_NEXT] = flow_ma
-        b[c + C_LAST] = flow_ma
-        b[c + C_STIR_FLOW] = flow_ma
-    if known == 0:  # nothing may be concluded over a gap in which something of islet's flowed
-        if opened != SHUT or from_ma > KEPT_MA or from_ma < 0 - KEPT_MA:
-            opened = SPOILT
-        steady_ms = 0
-        b[c + C_SUM_OWN] = 0
-        b[c + C_SUM_FLOW] = 0
-    elif moved_ma > edge_ma or moved_ma < 0 - edge_ma:
-        b[c + C_OWN] = own_ma
-        if opened == SHUT:
-            opened = OPEN if steady_ms else SPOILT
-            b[c + C_OPEN_MS] = 0
-        steady_ms = 0
-    elif steady_ms < LONGEST_MS:
-        steady_ms += b[B_DT_MS]
-    b[c + C_STEADY_MS] = steady_ms
-    if flow_ma < b[c + C_LOWEST]:
-        b[c + C_LOWEST] = flow_ma
-    if flow_ma > b[c + C_HIGHEST]:
-        b[c + C_HIGHEST] = flow_ma
-    b[c + C_OPEN] = opened
-    return opened
+    p = ptr32(plan)
+    r = ptr32(readings)
+    leg = row + P_SEES
+    end = first + 3
+    while first < end:
+        flow_ma = r[first] * b[B_MA64_PER_W] >> 6
+        own_ma = p[leg]
+        steady_ms = b[c + C_STEADY_MS]
+        opened = b[c + C_OPEN]
+        moved_ma = own_ma - b[c + C_OWN]
+        step_ma = own_ma - b[c + C_FROM]
+        edge_ma = EDGE_MA + ((step_ma if step_ma > 0 else 0 - step_ma) >> 4)
+        from_ma = own_ma - step_ma
+        if opened == SHUT and steady_ms == 0:  # not measured until now
+            b[c + C_BASE] = flow_ma
+            b[c + C_NEXT] = flow_ma
+            b[c + C_LAST] = flow_ma
+            b[c + C_STIR_FLOW] = flow_ma
+        if known == 0:  # nothing may be concluded over a gap in which something of islet's flowed
+            if opened != SHUT or from_ma > KEPT_MA or from_ma < 0 - KEPT_MA:
+                opened = SPOILT
+            steady_ms = 0
+            b[c + C_SUM_OWN] = 0
+            b[c + C_SUM_FLOW] = 0
+        elif moved_ma > edge_ma or moved_ma < 0 - edge_ma:
+            b[c + C_OWN] = own_ma
+            if opened == SHUT:
+                opened = OPEN if steady_ms else SPOILT
+                b[c + C_OPEN_MS] = 0
+            steady_ms = 0
+        elif steady_ms < LONGEST_MS:
+            steady_ms += b[B_DT_MS]
+        b[c + C_STEADY_MS] = steady_ms
+        if flow_ma < b[c + C_LOWEST]:
+            b[c + C_LOWEST] = flow_ma
+        if flow_ma > b[c + C_HIGHEST]:
+            b[c + C_HIGHEST] = flow_ma
+        b[c + C_OPEN] = opened
+        c += C_ROW
+        leg += 1
+        first += 1
 
 
 @micropython.viper
@@ -300,6 +309,16 @@ def watch(book, plan, rows, readings, nodes: int):
     r = ptr32(readings)
     b[B_NODE] = 0 - 1
     b[B_LEG] = 0 - 1
+    t = ptr32(rows)
+    moving = 0
+    bit = 1
+    at = D_MOVES_MS
+    node = b[B_KNOWN]
+    while bit <= node:
+        if node & bit and t[at]:
+            moving |= bit
+        at += D_ROW
+        bit += bit
     node = 0
     row = P_HEAD
     while node < nodes:
@@ -321,12 +340,15 @@ def watch(book, plan, rows, readings, nodes: int):
             if p[row + P_LATE] > late_ms:
                 late_ms = p[row + P_LATE]
             late_ms += age_ms
-            moves_ms = int(moved(rows, below)) if known else 0 - 1
+            moves_ms = 0 - 1
+            if known:
+                moves_ms = int(moved(rows, below)) if below & moving else 0
             whole_ma = int(flows(book, plan, row, readings, first, c))
+            track(book, plan, row, c, readings, first, known)
         while leg < 3:
             flow_ma = r[first + leg] * b[B_MA64_PER_W] >> 6
             own_ma = p[row + P_SEES + leg]
-            opened = int(track(book, c, flow_ma, own_ma, known))
+            opened = b[c + C_OPEN]
             if opened == SHUT and (b[B_BEGAN] or b[B_TICK]):
                 idle(book, c, flow_ma)
             if opened != SHUT:

@@ -9,7 +9,7 @@
 from array import array
 
 from firmware import image as im
-from firmware.base.viper import const
+from firmware.base.viper import const, micropython, ptr32
 from firmware.core.vehicle.rights import speaks_itself
 
 _MEASURED_MS = const(2_000)  # INV-4
@@ -24,16 +24,20 @@ CABLE_SHARE = const(20)  # of its rating that may flow beyond it
 REFUSALS = const(2)  # stops that it ignored until the contactor opened under load
 
 
-def most(readings, device):
+@micropython.viper
+def most(readings, device: int) -> int:
     """The largest of a device's currents, whatever their direction."""
-    first = im.DEVICE_MA + device * im.LEGS
+    r = ptr32(readings)
+    at = im.DEVICE_MA + device * im.LEGS
+    end = at + im.LEGS
     most_ma = 0
-    for k in range(first, first + im.LEGS):
-        ma = readings[k]
+    while at < end:
+        ma = r[at]
         if ma < 0:
-            ma = -ma
+            ma = 0 - ma
         if ma > most_ma:
             most_ma = ma
+        at += 1
     return most_ma
 
 

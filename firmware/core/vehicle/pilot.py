@@ -11,18 +11,26 @@ from array import array
 from firmware import image as im
 from firmware.base.timer import grown
 from firmware.base.viper import const
+from firmware.core.vehicle.look_kernel import (
+    ACKNOWLEDGED,
+    DIODE,
+    DIODE_HIGH_MV,
+    DIODE_LOW_MV,
+    LEAST_MV,
+    MOST_MV,
+    PILOT_STALE_MS,
+    PWM,
+    STEADY_HIGH,
+    UNPLUGS,
+)
 from firmware.core.vehicle.rights import set_faults, speaks_itself
 
 LEAST_MA = const(6_000)  # IEC 61851-1: no smaller current can be offered
-_STALE_MS = const(200)
 _GATEWAY_MS = const(2_000)  # INV-4
 _SETTLE_MS = const(40)  # a plateau belongs to the present PWM only if sampled this long after
-_DIODE_LOW_MV = const(-13_000)  # with a diode the car leaves the low plateau alone
-_DIODE_HIGH_MV = const(-11_000)
 _AGAIN_MS = const(60_000)  # a missing diode is looked for again after so long
 _AGAIN = const(3)  # times; offering PWM gives nobody power
 _FAULTS = im.FAULT_PILOT + im.FAULT_DIODE
-_STEADY_HIGH = const(1000)  # permille: X1, steady +12 V
 
 # From the top: a level at or above `floor` is `state`. In a gap between two windows a car that
 # was in the one above stays there; anybody else is put where less is allowed.
@@ -75,7 +83,7 @@ def classify(high_mv, previous):
 def duty_permille(offer_ma):
     """Duty of the PWM that offers at most `offer_ma` per leg; below 6 A steady +12 V."""
     if offer_ma < _DUTY_FROM_MA[0]:
-        return _STEADY_HIGH
+        return STEADY_HIGH
     i = _LAST
     while offer_ma < _DUTY_FROM_MA[i]:
         i -= 1
@@ -119,7 +127,7 @@ class Pilot:
             return
         self._time_pwm(dt_ms)
         self._forgive(dt_ms)
-        fresh = image.readings[im.POINT_PILOT_AGE_MS + point] <= _STALE_MS
+        fresh = image.readings[im.POINT_PILOT_AGE_MS + point] <= PILOT_STALE_MS
         if fresh:
             self._debounce(self._look())
         else:
@@ -133,6 +141,30 @@ class Pilot:
         set_faults(commands, point, _FAULTS, faults)
         commands[im.POINT_PILOT_STATE + point] = self.state
 
+    def rests(self, words):
+        """Whether a step changes nothing while what is read stays within `words`, which are filled
+        in: a state A to D, seen long enough, and a diode where there is a PWM."""
+        image, state, point = self._image, self.state, self._point
+        if self._afresh or self.unplugged or self._diode_fault:
+            return False
+        if not im.PILOT_A <= state <= im.PILOT_D or self._candidate != state:
+            return False
+        pwm = 0 < image.commands[im.POINT_DUTY_PERMILLE + point] < STEADY_HIGH
+        asks = pwm and state != im.PILOT_A
+        if self._steps < DEBOUNCE[state] or (asks and not self.diode_ok):
+            return False
+        if pwm and self._pwm_ms <= PILOT_STALE_MS + _SETTLE_MS:
+            return False
+        words[MOST_MV] = im.UNKNOWN
+        for i in range(1, len(STATE)):
+            if STATE[i] == state or STAYS[i] == state:
+                words[LEAST_MV] = FLOOR_MV[i]
+                if words[MOST_MV] < 0:
+                    words[MOST_MV] = FLOOR_MV[i - 1] - 1
+        words[PWM], words[DIODE] = pwm, asks
+        words[UNPLUGS], words[ACKNOWLEDGED] = self._unplugs, self._acknowledge
+        return True
+
     def drive(self):
         """Write POINT_DUTY_PERMILLE from the offer; +12 V where what hangs there takes none."""
         site, commands = self._image.site, self._image.commands
@@ -143,7 +175,7 @@ class Pilot:
 
     def _time_pwm(self, dt_ms):
         duty = self._image.commands[im.POINT_DUTY_PERMILLE + self._point]
-        if 0 < duty < _STEADY_HIGH:
+        if 0 < duty < STEADY_HIGH:
             self._pwm_ms = grown(self._pwm_ms, dt_ms)
         else:
             self._pwm_ms = 0
@@ -159,7 +191,7 @@ class Pilot:
             return im.PILOT_DIODE
         if self._pwm_ms <= readings[im.POINT_PILOT_AGE_MS + point] + _SETTLE_MS:
             return level  # no PWM, or sampled before it began: says nothing about the diode
-        if _DIODE_LOW_MV <= readings[im.POINT_LOW_MV + point] <= _DIODE_HIGH_MV:
+        if DIODE_LOW_MV <= readings[im.POINT_LOW_MV + point] <= DIODE_HIGH_MV:
             if level == self.state:
                 self.diode_ok = True
             return level

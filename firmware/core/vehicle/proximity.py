@@ -8,9 +8,9 @@ from array import array
 
 from firmware import image as im
 from firmware.base.viper import const
+from firmware.core.vehicle.look_kernel import CABLE_STALE_MS, LEAST_OHM, MOST_OHM
 from firmware.core.vehicle.rights import set_faults, speaks_itself
 
-_STALE_MS = const(2_000)  # INV-4
 _STEPS = const(2)  # the same rung in so many steps
 
 LADDER = (
@@ -55,11 +55,18 @@ class Proximity:
         if image.site[im.POINT_DEVICE + point] < 0 or speaks_itself(image.site, point):
             commands[im.POINT_CABLE_MA + point] = im.UNKNOWN
             return
-        fresh = readings[im.POINT_PROXIMITY_AGE_MS + point] <= _STALE_MS
+        fresh = readings[im.POINT_PROXIMITY_AGE_MS + point] <= CABLE_STALE_MS
         self._debounce(rung(readings[im.POINT_PROXIMITY_OHM + point] if fresh else im.UNKNOWN))
         commands[im.POINT_CABLE_MA + point] = _RATING_MA[self._rung]
         short = im.FAULT_CABLE if self._rung == _SHORT else 0
         set_faults(commands, point, im.FAULT_CABLE, short)
+
+    def rests(self, words):
+        """Whether a step changes nothing while the resistance stays within `words`."""
+        i = self._rung
+        words[LEAST_OHM] = _FROM_OHM[i]
+        words[MOST_OHM] = _FROM_OHM[i - 1] - 1 if i else im.AGE_MAX_MS
+        return self._candidate == i and self._steps >= _STEPS
 
     def _debounce(self, seen):
         if seen == self._candidate:

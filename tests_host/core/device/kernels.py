@@ -6,6 +6,7 @@ from array import array
 from firmware import image as im
 from firmware.base import grow as image_kernel
 from firmware.core.grid import switch_kernel
+from firmware.core.limits import grants as grants_kernel
 from firmware.core.limits import kernel as limits_kernel
 from firmware.core.panel import (
     claims_kernel,
@@ -147,6 +148,40 @@ def leases(module, seed):
     return left + list(held)
 
 
+def requests(module, seed):
+    """Which requests stand: said again, run out, said anew in the moment they run out."""
+    die = Die(seed)
+    bits, said = die.below(1 << im.DEVICES), im.REQUESTS.new()
+    table = array("i", [0] * (3 * im.DEVICES))
+    left = []
+    for _ in range(30):
+        device = die.below(im.DEVICES)
+        said[im.MARKET_SEQ + device] += die.below(2)
+        said[im.MARKET_TTL_MS + device] = die.pick(0, 100, 1_000, im.AGE_MAX_MS)
+        table[3 * die.below(im.DEVICES) + 2] = die.pick(-1, 0, 1)
+        dt_ms = die.pick(100, 100, 0, 250, im.AGE_MAX_MS)
+        left.append(module.said(table, said, bits, im.MARKET_SEQ, im.MARKET_TTL_MS, dt_ms))
+        left += list(table)
+    return left
+
+
+def grants(module, seed):
+    die = Die(seed)
+    table = array("i", [0] * 68)
+    commands = im.COMMANDS.new()
+    left = []
+    for _ in range(60):
+        device = die.below(im.DEVICES)
+        if die.below(3) == 0:
+            commands[im.GRANT_LOW + device] = die.ma()
+            commands[im.GRANT_HIGH + device] = die.ma()
+        module.enter(table, commands, device, die.pick(100, 100, 0, 450, 60_000))
+        left += list(table)
+        module.since(table, die.pick(0, 100, 2_500, 8_500, 15_000, 60_000))
+        left += list(table[:4])
+    return left
+
+
 def grow(module, seed):
     die = Die(seed)
     fields = array("i", [die.pick(0, die.below(5_000), im.AGE_MAX_MS - 7) for _ in range(50)])
@@ -172,6 +207,8 @@ PAIRS = (
     (claiming, claims_kernel, claims_kernel_plain),
     (limits, limits_kernel, limits_kernel_plain),
     (leases, limits_kernel, limits_kernel_plain),
+    (requests, limits_kernel, limits_kernel_plain),
+    (grants, grants_kernel, limits_kernel_plain),
     (grow, image_kernel, plain),
     (switch, switch_kernel, plain),
     (

@@ -1,4 +1,7 @@
-# islet test: what the kernel of claims and leases computes, said plainly; runs on the device too.
+# islet test: what the kernels of claims, leases and grants compute, said plainly; runs on the
+# device too.
+
+from firmware import image as im
 
 
 def claim(table, at, rows, low, high, reason, node, leg, value, low_reason, wish):
@@ -48,3 +51,39 @@ def strictest(table, found, at, issuers, stride, apart):
     found[0], found[1] = max(lows), min(highs)
     found[2] = lows.index(max(lows)) - 1
     found[3] = highs.index(min(highs)) - 1
+
+
+def said(table, requests, bits, sequence, ttl, dt_ms):
+    changed = 0
+    for device in range(8):
+        if not bits >> device & 1:
+            continue
+        seq, ms, stood = table[3 * device : 3 * device + 3]
+        now = requests[sequence + device]
+        ms = 0 if now != seq else min(1000000000, ms + dt_ms)
+        stands = int(ms < requests[ttl + device])
+        if now != seq or stands != stood:
+            changed |= 1 << device
+        for i, value in enumerate((now, ms, stands)):
+            table[3 * device + i] = value
+    return changed
+
+
+def enter(grants, commands, device, dt_ms):
+    """Grants: the present bucket, its age, the answer, then 32 lows and 32 highs."""
+    low = min(0, commands[im.GRANT_LOW + device])
+    high = max(0, commands[im.GRANT_HIGH + device])
+    now, ms = grants[0], grants[1] + dt_ms
+    if ms >= 500:
+        now, ms = (now + 1) % 32, 0
+        grants[4 + now], grants[36 + now] = low, high
+    grants[0], grants[1], grants[2], grants[3] = now, ms, low, high
+    grants[4 + now] = min(low, grants[4 + now])
+    grants[36 + now] = max(high, grants[36 + now])
+
+
+def since(grants, ms):
+    ms = min(15000, ms) - grants[1]
+    turns = [(grants[0] - back) % 32 for back in range(1 + max(0, (ms + 499) // 500))]
+    grants[2] = min([grants[4 + turn] for turn in turns])
+    grants[3] = max([grants[36 + turn] for turn in turns])
