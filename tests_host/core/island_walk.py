@@ -25,7 +25,6 @@ from firmware.core.grid.island_table import (
     RULES,
     bit,
     bits,
-    compile_condition,
 )
 
 RELAY_MS = 500
@@ -80,6 +79,18 @@ def masks(text: str) -> tuple[int, int]:
         else:
             made |= bit(word)
     return seen, made
+
+
+def compile_condition(text: str, known: dict[str, tuple[int, int]]) -> tuple[int, int, int, int]:
+    """'a -b' -> (mask, value, mask, value) of INSTRUMENTS and of JUDGEMENTS: facts & mask == value
+    when a holds and b does not."""
+    found = [0, 0, 0, 0]
+    for word in text.split():
+        place, mask = known[word.lstrip("-")]
+        found[2 * place] |= mask
+        if word[0] != "-":
+            found[2 * place + 1] |= mask
+    return found[0], found[1], found[2], found[3]
 
 
 class Table:

@@ -8,7 +8,7 @@ from firmware import image as im
 from firmware.core.grid.island_table import (
     RULES,
     bits,
-    compile_condition,
+    facts,
 )
 from tests_host.core.island_house import House, a_site, names
 from tests_host.fields import INVERTER
@@ -212,7 +212,7 @@ def test_every_state_has_a_rule() -> None:
 
 def test_unknown_fact_is_refused() -> None:
     with pytest.raises(KeyError, match="clozed"):
-        compile_condition("fresh clozed", bits())
+        facts("fresh clozed", bits())
 
 
 @pytest.mark.parametrize("grid", [im.GRID_DEAD, im.GRID_WAITING])

@@ -5,4 +5,4 @@
 #   own_trip   one's own power moved the voltage         recovery  what a person must acknowledge
 #   island     the machine; island_table its states, island_facts what they ask,
 #              island_judge, island_limits, island_energy what decides; switch_kernel the
-#              voltages; steady_kernel whether anything that they read has changed
+#              voltages; island_kernel the tables, and whether anything has changed

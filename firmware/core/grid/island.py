@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 #
 # What happens is a table (island_table.py), what it names is measured (island_facts.py) and judged
-# (island_judge.py); here is the small engine.
+# (island_judge.py) and looked up (island_kernel.py); here is the small engine.
 
 from array import array
 
@@ -11,29 +11,25 @@ from firmware.base.timer import grown
 from firmware.base.viper import const
 from firmware.core.grid.island_facts import Witnesses
 from firmware.core.grid.island_judge import Judge
+from firmware.core.grid.island_kernel import FACTS, NEXT, SIZE, TIED, WHY, first, permitted, same
 from firmware.core.grid.island_table import (
     CAUSES,
     FAULTS_OF_ISLAND,
     MODES,
     PERMITS,
-    RELAY,
     RULES,
     SOFT,
     TRIES,
     bit,
-    bits,
-    cause,
-    compile_condition,
+    packed_permits,
+    packed_rules,
 )
-from firmware.core.grid.steady_kernel import SIZE, TIED, same
 
 _KEPT = bit("kept")
 _OPEN = bit("open")
 _BOND = bit("bond")
 _RESERVE = bit("reserve")
 _OUTAGE = bit("outage")
-_RULE = const(7)  # words of a rule: after, four of the condition, next, cause
-_PERMIT = const(5)  # words of a permit: output, four of the condition
 _LATEST_MS = const(20_000)  # of the rules' times: later the same facts change nothing
 _SHORTLY_MS = const(10_000)  # of an island, before loads come back
 _NOTE_MS = const(60_000)  # a glitch is told for so long
@@ -54,16 +50,8 @@ class Island:
         self.judge = Judge(image)
         self.permits = 0
         self._modes = array("i", [mode for _, mode in MODES])
-        self._rules = [array("i", []) for _ in MODES]  # by state
-        self._permits = [array("i", []) for _ in MODES]
-        known = bits()
-        for state, after_ms, text, following, why in rules:
-            row = (after_ms,) + compile_condition(text, known) + (following, cause(why))
-            self._rules[state].extend(array("i", row))
-        for state, output, text in permits:
-            self._permits[state].extend(array("i", (output,) + compile_condition(text, known)))
-        self._rules_end = [len(rows) for rows in self._rules]
-        self._permits_end = [len(rows) for rows in self._permits]
+        self._rules, self._rules_end = packed_rules(rules)
+        self._permits, self._permits_end = packed_permits(permits)
         self.state = im.ISLAND_SENSING
         self.state_ms = 0
         self._seen = self._made = -1  # facts of the last look at the tables
@@ -152,20 +140,18 @@ class Island:
             self._commands[im.SETPOINT_MODE + device] = mode
 
     def _follow(self, seen, made):
-        rules = self._rules[self.state]
-        for row in range(0, self._rules_end[self.state], _RULE):
-            if seen & rules[row + 1] != rules[row + 2] or made & rules[row + 3] != rules[row + 4]:
-                continue
-            after_ms = rules[row]
-            if after_ms == RELAY:
-                after_ms = self._site[im.RELAY_FEEDBACK_MS]
-            if self.state_ms < after_ms:
-                continue
-            following, why = rules[row + 5], rules[row + 6]
-            if following == self.state and not self._news(why):
-                continue
-            self._enter(following, why)
-            return
+        rules, state = self._rules, self.state
+        row, end = self._rules_end[state], self._rules_end[state + 1]
+        relay_ms = self._site[im.RELAY_FEEDBACK_MS]
+        while True:
+            row = first(rules, row, end, seen, made, self.state_ms, relay_ms)
+            if row == end:
+                return
+            following, why = rules[row + NEXT], rules[row + WHY]
+            if following != state or self._news(why):
+                self._enter(following, why)
+                return
+            row += FACTS + 1 + rules[row + FACTS]
 
     def _news(self, why):
         """A rule that stays in its state: its fault does not stand yet, or does and is cleared."""
@@ -187,14 +173,8 @@ class Island:
         self.state_ms = 0
 
     def _permit(self, seen, made):
-        rows = self._permits[self.state]
-        permits = 0
-        for row in range(0, self._permits_end[self.state], _PERMIT):
-            output = rows[row]
-            now = made | _KEPT if self.permits & output else made
-            if seen & rows[row + 1] == rows[row + 2] and now & rows[row + 3] == rows[row + 4]:
-                permits |= output
-        self.permits = permits
+        at, end = self._permits_end[self.state], self._permits_end[self.state + 1]
+        self.permits = permitted(self._permits, at, end, seen, made, _KEPT, self.permits)
 
     def _tell(self, dt_ms, seen, made):
         """ISLAND_NOTE: what is worth a sentence and is no fault."""

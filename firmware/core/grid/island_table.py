@@ -15,7 +15,10 @@
 # what may not be closed without a person: a bond that reads closed unproved, a neutral lost after
 # closing, a source that goes on without its enable.
 
+from array import array
+
 from firmware import image as im
+from firmware.core.grid.island_kernel import MADE, NOT, RELAYED, UNIT_MS
 
 # --- facts: what a condition may name ---------------------------------------------------------
 # Two words of at most 30 bits each: what the instruments say, and what is made of it.
@@ -334,13 +337,44 @@ def cause(name):
     return [row[0] for row in CAUSES].index(name)
 
 
-def compile_condition(text, known):
-    """'a -b' -> (mask, value, mask, value) of INSTRUMENTS and of JUDGEMENTS: facts & mask == value
-    when a holds and b does not. `known`: bits()."""
-    found = [0, 0, 0, 0]
-    for word in text.split():
-        place, mask = known[word.lstrip("-")]
-        found[2 * place] |= mask
-        if word[0] != "-":
-            found[2 * place + 1] |= mask
-    return tuple(found)
+def packed_rules(rules):
+    """Bytes as island_kernel.py takes them, and where each state's begin, and the last end."""
+
+    def head(row):
+        after_ms = row[1]
+        after = RELAYED if after_ms == RELAY else after_ms // UNIT_MS
+        return after, row[3], cause(row[4])
+
+    return _packed(rules, head)
+
+
+def packed_permits(permits):
+    """The same of PERMITS."""
+    return _packed(permits, lambda row: row[1:2])
+
+
+def _packed(rows, head):
+    known = bits()
+    found, ends = bytearray(), [0]
+    for state, _ in MODES:
+        for row in rows:
+            if row[0] == state:
+                found.extend(bytes(head(row)))
+                found.extend(facts(row[2], known))
+        ends.append(len(found))
+    return bytes(found), array("h", ends)
+
+
+def facts(text, known):
+    """'a -b' -> how many, and each as a byte: its place, MADE more of JUDGEMENTS, NOT more when it
+    must not hold. `known`: bits()."""
+    words = text.split()
+    row = bytearray([len(words)])
+    for word in words:
+        group, mask = known[word.lstrip("-")]
+        place = NOT if word[0] == "-" else 0
+        while mask > 1:
+            mask >>= 1
+            place += 1
+        row.append(place + group * MADE)
+    return row

@@ -5,7 +5,7 @@ from array import array
 
 from firmware import image as im
 from firmware.base import grow as image_kernel
-from firmware.core.grid import switch_kernel
+from firmware.core.grid import island_kernel, island_table, switch_kernel
 from firmware.core.limits import grants as grants_kernel
 from firmware.core.limits import kernel as limits_kernel
 from firmware.core.panel import (
@@ -199,6 +199,79 @@ TREE_PLAIN = tree(
     panel_kernel_plain, pairing_kernel_plain, pairing_kernel_plain, device_kernel_plain,
     share_kernel_plain, share_kernel_plain, neutral_kernel_plain,
 )  # fmt: skip
+
+
+class packed:
+    """The transfer's tables as bytes."""
+
+    rules = island_table.packed_rules(island_table.RULES)
+    permits = island_table.packed_permits(island_table.PERMITS)
+
+    def rule(self, state, number, seen, made, state_ms, relay_ms):
+        rows, ends = self.rules
+        starts = [ends[state]]
+        while starts[-1] < ends[state + 1]:
+            at = starts[-1]
+            starts.append(at + island_kernel.FACTS + 1 + rows[at + island_kernel.FACTS])
+        number = min(number, len(starts) - 1)
+        at = island_kernel.first(rows, starts[number], starts[-1], seen, made, state_ms, relay_ms)
+        found = rows[at : at + 3] if at < starts[-1] else b""
+        return starts.index(at), found[1] if found else -1, found[2] if found else -1
+
+    def permitted(self, state, seen, made, permits):
+        rows, ends = self.permits
+        kept = island_table.bit("kept")
+        return island_kernel.permitted(
+            rows, ends[state], ends[state + 1], seen, made, kept, permits
+        )
+
+
+class told:
+    """The same by the tables' text."""
+
+    @staticmethod
+    def holds(text, seen, made):
+        known = island_table.bits()
+        facts = [(word[0] != "-", known[word.lstrip("-")]) for word in text.split()]
+        return all(((seen, made)[group] & bit != 0) == wanted for wanted, (group, bit) in facts)
+
+    def rule(self, state, number, seen, made, state_ms, relay_ms):
+        rules = [row[1:] for row in island_table.RULES if row[0] == state]
+        for i in range(number, len(rules)):
+            after_ms, text, following, why = rules[i]
+            if after_ms == island_table.RELAY:
+                after_ms = relay_ms
+            if state_ms >= after_ms and self.holds(text, seen, made):
+                return i, following, island_table.cause(why)
+        return len(rules), -1, -1
+
+    def permitted(self, state, seen, made, permits):
+        found = 0
+        for at, output, text in island_table.PERMITS:
+            kept = island_table.bit("kept") if permits & output else 0
+            if at == state and self.holds(text, seen, made | kept):
+                found |= output
+        return found
+
+
+def transfers(module, seed):
+    die = Die(seed)
+    known = island_table.bits()
+    left = []
+    for _ in range(10):
+        state = die.below(len(island_table.MODES))
+        facts = [die.below(1 << 14) << 13 | die.below(1 << 13) for _ in range(2)]
+        table = die.pick(island_table.RULES, island_table.PERMITS)
+        texts = [row[2] for row in table if row[0] == state] or [""]
+        for word in texts[die.below(len(texts))].split():
+            group, bit = known[word.lstrip("-")]
+            facts[group] = facts[group] & ~bit if word[0] == "-" else facts[group] | bit
+        state_ms = die.pick(0, 100, 1_000, 3_000, 3_100, 20_000)
+        left += module.rule(state, die.below(3), facts[0], facts[1], state_ms, die.pick(50, 1_000))
+        left.append(module.permitted(state, facts[0], facts[1], die.below(32)))
+    return left
+
+
 PAIRS = (
     (panel, TREE, TREE_PLAIN),
     (sharing, TREE, TREE_PLAIN),
@@ -217,6 +290,7 @@ PAIRS = (
         watching(witness_kernel_plain, witness_kernel_plain, witness_kernel_plain),
     ),
     (parents, witness_parent, witness_parent_plain),
+    (transfers, packed(), told()),
 )
 
 

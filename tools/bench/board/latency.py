@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.bench.board import rig
@@ -46,6 +46,7 @@ class Measured:
     missed: int
     fell: bool = False  # the output did not stay on without a cause
     said: str = ""
+    spare: dict[str, int] = field(default_factory=dict)  # bytes of each stack never written to
 
     @property
     def worst_ms(self) -> float:
@@ -92,7 +93,7 @@ def latencies(setup: Path, program: str, kind: str, events: int) -> Measured:
     (line,) = rig.lines("latency.mjs", setup, program, events, kind)
     found = [value / 1000 for value in line["latencies_us"] if value is not None]
     said = line["said"] if program == ISLET else ""
-    return Measured(found, line["events"] - len(found), line["fell"], said)
+    return Measured(found, line["events"] - len(found), line["fell"], said, line["spare"])
 
 
 def measure(folder: Path, events: int) -> Iterator[Figure]:

@@ -36,15 +36,11 @@ cmake_language(DEFER CALL add_custom_command
     VERBATIM
 )
 
-# A hard interrupt runs Python on the stack of whatever it interrupts, and a trip's pin interrupts
-# the sampling's. With MicroPython's 8 kB the check of the stack failed there now and then, and an
-# interrupt whose handler fails is never called again.
-function(islet_stack)
-    get_target_property(definitions firmware COMPILE_DEFINITIONS)
-    list(FILTER definitions EXCLUDE REGEX "^PICO_STACK_SIZE=")
-    set_target_properties(firmware PROPERTIES COMPILE_DEFINITIONS "${definitions}")
-    target_compile_definitions(firmware PRIVATE PICO_STACK_SIZE=0x2800)
-    target_sources(firmware PRIVATE ${islet_boards}/stack.c)
+# Python's frames on a stack of their own instead of the C stack and, from eleven words on, the heap.
+# So what hard interrupts keep, one upon another, leaves room in MicroPython's 8 kB of C stack: the
+# handler of an interrupt whose check of the stack fails is never called again.
+function(islet_frames)
+    target_sources(firmware PRIVATE ${islet_boards}/frames.c)
     target_link_options(firmware PRIVATE -Wl,--wrap=gc_init)
 endfunction()
-cmake_language(DEFER CALL islet_stack)
+cmake_language(DEFER CALL islet_frames)

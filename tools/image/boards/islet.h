@@ -3,3 +3,14 @@
 
 // A module need not know its file: a slot of the heap in each of more than a hundred.
 #define MICROPY_PY___FILE__ (0)
+
+// All of islet runs on one core (an interrupt beside the other may not allocate): without threads no
+// call asks which core it is on, and no allocation takes a lock.
+#define MICROPY_PY_THREAD (0)
+
+// The frame of a function with more than eleven words would come from the heap, 60 µs a call. All
+// are on a stack of their own instead (frames.c).
+#define MICROPY_ENABLE_PYSTACK (1)
+
+// More of the names than 128 come again and again.
+#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (256)

@@ -130,7 +130,7 @@ function main([setup, program, events, ...kinds]) {
     const from = { busy: rig.pico.busyNanos, all: rig.pico.nanos };
     const { latencies, fell, said } = measure(rig, name, Number(events));
     const load = (rig.pico.busyNanos - from.busy) / (rig.pico.nanos - from.all);
-    const line = { kind: name, program, events: latencies.length, load, fell, said };
+    const line = { kind: name, program, events: latencies.length, load, fell, said, spare: rig.spare() };
     console.log(JSON.stringify({ ...line, latencies_us: latencies }));
   }
 }

@@ -12,6 +12,7 @@ import { PILOT_V, World } from './world.mjs';
 const PROMPT_MS = 5000;
 const START_MS = 8000;
 const RAM = 0x20000000;
+const STACKS = 0x20040000; // the C stack ends here from above, Python's frames from below
 
 export class Rig {
   /** @param {object} setup as for Board, with `fields`: name -> [section, index] of the image */
@@ -22,6 +23,7 @@ export class Rig {
       this.text += text;
     });
     this.pico = this.board.pico;
+    this.noise = new Int32Array(this.pico.ram.slice().buffer); // what power-up leaves in the RAM
     this.world = new World(this.board);
     this.random = dice(setup.seed);
   }
@@ -62,6 +64,21 @@ export class Rig {
     }
     const [address] = beacon.section(beacon.at, section);
     return this.pico.ramView.getInt32(address - RAM + 4 * (first + index), true);
+  }
+
+  /** Bytes at the ends of the C stack and of Python's frames that nobody has written to yet. */
+  spare() {
+    const now = new Int32Array(this.pico.ram.buffer, this.pico.ram.byteOffset);
+    const end = (STACKS - RAM) / 4;
+    let above = end;
+    let below = end;
+    while (now[above] === this.noise[above]) {
+      above += 1;
+    }
+    while (now[below - 1] === this.noise[below - 1]) {
+      below -= 1;
+    }
+    return { stack: 4 * (above - end), frames: 4 * (end - below) };
   }
 
   /** When the output next takes this level, in ns of the world; null if not within `ms`. */

@@ -1,14 +1,16 @@
-# islet: whether anything that the transfer reads has changed, in viper.
+# islet: the transfer's tables, and whether anything that it reads has changed, in viper.
 # GPL-3.0-or-later
 #
-# Each of its inputs in the words in which witnesses and judge ask for it: a voltage that stays in
-# its band and an age below its bound are no change. While none of them changes, all timers stand
-# where they begin or end, and a step of island.py would write what it wrote before: on the grid
-# alone, and asked only when its parts say that they are at rest. A no may be wrong and costs time.
+# same(): each of its inputs in the words in which witnesses and judge ask for it: a voltage that
+# stays in its band and an age below its bound are no change. While none of them changes, all
+# timers stand where they begin or end, and a step of island.py would write what it wrote before:
+# on the grid alone, and asked only when its parts say that they are at rest. A no may be wrong and
+# costs time.
+#
 # The same text runs on CPython.
 
 from firmware import image as im
-from firmware.base.viper import const, micropython, ptr32
+from firmware.base.viper import const, micropython, ptr8, ptr32
 
 _CONTACTS_STALE_MS = const(300)  # as in island_facts.py
 _VOLTAGE_STALE_MS = const(500)
@@ -19,9 +21,72 @@ _LOCK_MHZ = const(10)
 _LOCK_DEG = const(5)
 _INPUTS = const(im.IN_ISLAND_OPEN + im.IN_BOND + im.IN_ESTOP + im.IN_ISLAND_DEAD)
 
+# a rule: bytes, as island_table.py packs them
+AFTER = const(0)  # in UNIT_MS; RELAYED: the site's relay feedback time-out
+NEXT = const(1)
+WHY = const(2)
+FACTS = const(3)  # how many there are, which follow
+# and a row of PERMITS: its output, how many facts there are, which follow
+UNIT_MS = const(100)
+RELAYED = const(255)
+MADE = const(32)  # a fact of JUDGEMENTS
+NOT = const(64)  # it must not hold
+
 TIED = const(0)  # the house's voltages are good, and the grid's on every leg
 _WORDS = const(21)
 SIZE = const(42)  # what is read now, then what was at rest
+
+
+@micropython.viper
+def first(rows, at: int, end: int, seen: int, made: int, state_ms: int, relay_ms: int) -> int:
+    """Where the first rule from `at` on is whose time has come and whose condition holds; `end`:
+    none."""
+    r = ptr8(rows)
+    while at < end:
+        after_ms = r[at + AFTER] * UNIT_MS
+        if r[at + AFTER] == RELAYED:
+            after_ms = relay_ms
+        i = at + FACTS + 1
+        following = i + r[at + FACTS]
+        if state_ms < after_ms:
+            i = following + 1
+        while i < following:
+            fact = r[i]
+            word = seen
+            if fact & MADE:
+                word = made
+            if (word >> (fact & 31)) & 1 == fact >> 6:
+                i = following
+            i += 1
+        if i == following:
+            return at
+        at = following
+    return end
+
+
+@micropython.viper
+def permitted(rows, at: int, end: int, seen: int, made: int, kept: int, permits: int) -> int:
+    """The outputs of the rows that hold; `kept`, a fact, does for those of `permits`."""
+    r = ptr8(rows)
+    found = 0
+    while at < end:
+        now = made
+        if permits & r[at]:
+            now |= kept
+        i = at + 2
+        following = i + r[at + 1]
+        while i < following:
+            fact = r[i]
+            word = seen
+            if fact & MADE:
+                word = now
+            if (word >> (fact & 31)) & 1 == fact >> 6:
+                i = following
+            i += 1
+        if i == following:
+            found |= r[at]
+        at = following
+    return found
 
 
 @micropython.viper
