@@ -6,13 +6,14 @@ use, over files in a dict; anything else fails as on the chip.
 
 from __future__ import annotations
 
+import binascii
 import builtins
 import contextlib
 import hashlib
 import io
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,6 +39,7 @@ class Board:
         self.errors_from: Callable[[bytes], list[str]] = lambda _site: []
         self.readings: Callable[[], dict[str, Any]] = dict
         self.heap = 240_000
+        self.files_bytes = 512 * 1024  # the file system's; that of images before has 896 kB
         self.broken_after: int | None = None
         self.spoil: Callable[[str, bytes], bytes] = lambda _path, data: data
         self.events: list[str] = []
@@ -172,6 +174,8 @@ class Board:
                 rename=self._rename,
                 mkdir=self._mkdir,
                 listdir=lambda _folder="/": sorted(self.files),
+                ilistdir=self._ilistdir,
+                statvfs=lambda _path: (4096, 4096, self.files_bytes // 4096),
             ),
             "machine": SimpleNamespace(
                 reset=lambda: self._reset("islet"), bootloader=lambda: self._reset("gone")
@@ -182,6 +186,7 @@ class Board:
             "uctypes": SimpleNamespace(bytearray_at=self._at),
             "hashlib": SimpleNamespace(sha256=hashlib.sha256),
             "json": json,
+            "binascii": binascii,
         }
 
         def load(name: str, *_: object) -> Any:
@@ -210,6 +215,12 @@ class Board:
         if path not in self.files:
             raise OSError("[Errno 2] ENOENT")
         return File(self.files[path])
+
+    def _ilistdir(self, folder: str) -> Iterator[tuple[str, int, int, int]]:
+        inside = folder.rstrip("/") + "/"
+        names = {path[len(inside) :] for path in self.files if path.startswith(inside)}
+        for name in sorted({name.split("/")[0] for name in names}):
+            yield name, 0x8000 if inside + name in self.files else 0x4000, 0, 0
 
     def _stat(self, path: str) -> tuple[int, ...]:
         if path in self.folders:

@@ -10,12 +10,14 @@ import pytest
 
 from tests_host.config.test_config import GOOD
 from tests_host.flash.fake_board import Board, Unplugged
-from tools.flash import FlashError, Voice, __main__, files, find, report, site, steps
+from tools.flash import FlashError, Voice, __main__, files, find, move, report, site, steps
 from tools.flash.boards import named
 from tools.flash.steps import Wish, flash
 from tools.image import uf2
+from tools.image.flash import MOVER
 
-IMAGE = b"firmware" * 500
+BEFORE = b"firmware" * 500  # has the files elsewhere
+IMAGE = BEFORE + MOVER
 OLD_SITE = b'{"name": "old"}'
 
 
@@ -159,6 +161,74 @@ def test_the_image_by_way_of_the_boot_loader(
     assert dropped == [uf2.convert(IMAGE)]
     events = ["stopped", "boot loader", "stopped", "rename /site.json", "reset"]
     assert board.events == events
+
+
+@pytest.fixture
+def older(
+    board: Board, wish: Wish, drive: Callable[[], Path], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """A box of before, and an image that moves its files at its start."""
+    board.flash, board.files_bytes = b"older" * 900, 896 * 1024
+    board.files |= {"/mine/deep/notes": b"n" * 700, "/maintenance": b"tools/flash\n"}
+
+    def drop(_content: bytes, _folder: Path, _voice: Voice) -> None:
+        board.flash, board.state, board.files_bytes = IMAGE, "islet", 512 * 1024
+        board.files.pop("/maintenance")
+
+    monkeypatch.setattr(find, "wait_for_drive", lambda _wait_s: drive())
+    monkeypatch.setattr(steps.writer, "drop", drop)
+    monkeypatch.setattr(move, "KEPT", tmp_path / "kept")
+
+
+def test_files_of_a_box_of_before_are_kept_and_compared(
+    board: Board, wish: Wish, older: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert flash(changed(wish, site=""), Voice()) == 0
+    said = capsys.readouterr().out.splitlines()
+    told = (
+        "the image has the files 1152 kB into the flash and not 896; its first start moves them, "
+    )
+    assert f"flash: {told}the records stay in place" in said
+    assert "flash: moved: 2 of 2 files read back as they were" in said
+    (folder,) = (tmp_path / "kept").iterdir()
+    assert (folder / "site.json").read_bytes() == OLD_SITE
+    assert (folder / "mine/deep/notes").read_bytes() == b"n" * 700
+    assert folder.stat().st_mode & 0o77 == 0, "the installer's key may be among it"
+    capsys.readouterr()
+    assert flash(changed(wish, site=""), Voice()) == 0  # a second time there is nothing to move
+    assert "moved" not in capsys.readouterr().out
+
+
+def test_what_did_not_arrive_is_put_there_from_the_copy(
+    board: Board, wish: Wish, older: None, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    drop = steps.writer.drop
+
+    def loses(content: bytes, folder: Path, voice: Voice) -> None:
+        drop(content, folder, voice)
+        board.files.clear()
+
+    monkeypatch.setattr(steps.writer, "drop", loses)
+    assert flash(changed(wish, site=""), Voice()) == 0
+    assert board.files == {"/site.json": OLD_SITE, "/mine/deep/notes": b"n" * 700}
+    assert "put there from the copy: /mine/deep/notes, /site.json" in capsys.readouterr().out
+
+
+def test_an_image_of_before_on_a_box_of_now_needs_force(
+    board: Board, wish: Wish, older: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(wish.file).write_bytes(BEFORE)
+    board.files_bytes = 512 * 1024
+    with pytest.raises(
+        FlashError, match="older than the board's: it does not find site"
+    ) as caught:
+        flash(changed(wish, site=""), Voice())
+    assert "FORCE=1: then the board starts without a configuration" in caught.value.remedy
+    assert board.events == ["stopped", "reset"]
+    assert flash(changed(wish, site="", force=True), Voice()) == 0
+    assert "a newer image finds them again" in capsys.readouterr().out
 
 
 def test_an_image_that_did_not_arrive(

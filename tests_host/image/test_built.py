@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tools.image import heap, rooms
+from firmware.ledger.ring import encode
+from tools.image import flash, heap, rooms
 from tools.image.images import HERE, REFERENCE
 from tools.micropython.sources import ROOT
+from tools.twin.flash import file_system, flash_of
 
 FIRMWARE = REFERENCE.folder / "firmware.bin"
 LAYOUT = """
@@ -50,7 +53,7 @@ print(sorted(os.listdir("/")))
 # The second block of the file system's two superblocks too, or littlefs would mend it.
 DAMAGE = """
 import rp2
-flash = rp2.Flash()
+flash = rp2.Flash(start=256 * 1024)
 page = bytearray(4096)
 for block in (0, 1):
     flash.readblocks(block, page)
@@ -59,7 +62,7 @@ for block in (0, 1):
 """
 AFTER = """
 import islet_storage, rp2
-print(islet_storage.trouble, bytes(memoryview(rp2.Flash())[8:16]))
+print(islet_storage.trouble, bytes(memoryview(rp2.Flash())[256 * 1024 + 8 :][:8]))
 """
 
 
@@ -81,7 +84,7 @@ def test_the_files_are_in_the_image() -> None:
 def test_the_image_fits_and_names_no_folder_of_this_machine() -> None:
     """Otherwise the same sources gave another image elsewhere, and nobody could compare."""
     binary = FIRMWARE.read_bytes()
-    assert len(binary) < REFERENCE.code_bytes
+    assert len(binary) < REFERENCE.flash.code_now
     assert str(ROOT).encode() not in binary
 
 
@@ -91,7 +94,7 @@ def test_layout_on_the_chip() -> None:
     assert said["version"][:2] == [1, 25] and said["board"] == "islet Pico with RP2040"
     assert said["circuit"] == "pico" and said["trouble"] == ""
     assert said["storage"] == 1152 * 1024
-    assert said["files"] == 896 * 1024, "the rest is the ledger's"
+    assert said["files"] == REFERENCE.flash.files == 512 * 1024, "the rest is the ledger's"
     assert said["heap"] > rooms.memory()["heap"]["whole"]
 
 
@@ -110,6 +113,52 @@ def test_no_file_shadows_the_firmware() -> None:
 def test_a_damaged_file_system_is_not_formatted() -> None:
     said = on_chip(DAMAGE, AFTER)
     assert "no file system: it is damaged" in said and "littlefs" in said
+
+
+MOVED = """
+import islet_storage, json, os, rp2, sys
+from firmware.chips.rp2_flash import RecordFlash
+from firmware.ledger.ring import Ring
+flash = memoryview(rp2.Flash())
+with open("/site.json") as file:
+    site = file.read()
+print(json.dumps({
+    "site": site,
+    "files": sorted(os.listdir("/")),
+    "size": os.statvfs("/")[2] * 4096,
+    "record": Ring(RecordFlash(), 0, 16, 1).last[4],
+    "trouble": islet_storage.trouble,
+    "mover": "islet_move" in sys.modules,
+    "signed": [bytes(flash[at : at + 16]).decode() for at in (0, 4096)],
+    "ahead": max(flash[768 * 1024 : 896 * 1024]) == min(flash[768 * 1024 : 896 * 1024]) == 255,
+}))
+"""
+
+
+def test_a_box_of_before_keeps_site_and_records(tmp_path: Path) -> None:
+    """Its flash as an image with the old layout has left it, under this image."""
+    layout = REFERENCE.flash
+    site = json.dumps({"name": "kept", "note": "x" * 5000})
+    files = {"site.json": site.encode(), "mine/notes": b"n" * 9000}
+    values = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+    parts = {
+        0: FIRMWARE.read_bytes(),
+        layout.records_at + layout.ahead: encode(1, 0, 1, 0, values),
+    }
+    parts[layout.files_before] = file_system(files, layout.size_before)
+    box = tmp_path / "box.bin"
+    box.write_bytes(flash_of(parts))
+    said = json.loads(heap.run(box, MOVED))
+    assert said == {
+        "site": site,
+        "files": ["mine", "site.json"],
+        "size": layout.files,
+        "record": list(values),
+        "trouble": "",
+        "mover": False,
+        "signed": [flash.MOVED.decode()] * 2,
+        "ahead": True,
+    }
 
 
 def test_machine_code_begins_at_a_multiple_of_four() -> None:

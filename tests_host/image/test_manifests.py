@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests_host.conftest import RunDevice
 from tools.image import fold, freeze
 from tools.image.build import only_one
+from tools.image.flash import SECTOR
 from tools.image.images import HERE, IMAGES, REFERENCE, Image
 from tools.micropython import sources
 from tools.micropython.build import BIN
@@ -64,7 +68,7 @@ def test_it_starts_by_our_files(image: Image) -> None:
     files = {file.name: file.path for file in freeze.files(image, TREE)}
     assert files["boot.py"] == ROOT / "boot.py" and files["main.py"] == ROOT / "main.py"
     assert files["_boot.py"].read_text().startswith("# islet:")
-    assert {"islet_storage.py", "islet_data.py", "asyncio/core.py"} <= set(files)
+    assert {"islet_storage.py", "islet_move.py", "islet_data.py", "asyncio/core.py"} <= set(files)
     assert files["islet_data.py"] == image.data
 
 
@@ -126,8 +130,10 @@ except AssertionError:
 
 
 @pytest.mark.parametrize("name", [i.name for i in IMAGES.values() if i.port == "rp2"])
-def test_the_flash_is_divided_evenly(name: str) -> None:
-    """Code, file system, 256 kB of records: the header that the C compiler sees, in bytes."""
+def test_the_flash_is_divided_as_the_table_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header that the C compiler sees, and the first Python that runs."""
     board = HERE / "boards" / IMAGES[name].board
     port = TREE / "ports" / "rp2"
     gcc = shutil.which("gcc")
@@ -137,10 +143,52 @@ def test_the_flash_is_divided_evenly(name: str) -> None:
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     storage, title = done.stdout.strip().splitlines()[-2:]
     assert title.startswith('"islet ')
-    size = int(eval(storage, {}))
-    assert size % 4096 == 0
-    assert size == 2 * 1024 * 1024 - IMAGES[name].code_bytes
-    assert size - 256 * 1024 >= 512 * 1024, "too little for files"
+    layout = IMAGES[name].flash
+    reach = layout.whole - int(eval(storage, {}))
+    assert reach == layout.files_before, "Flash() begins there"
+    script = (HERE / "frozen" / "rp2" / "_boot.py").read_text()
+    seen: list[tuple[int, int]] = []
+
+    def flash(start: int = 0, len: int = layout.whole - reach) -> memoryview:
+        seen.append((reach + start, len))
+        return memoryview(bytes(len))
+
+    def start(volume: memoryview, was: memoryview, first: int, **options: int) -> None:
+        assert seen[1:] == [
+            (layout.files_at, layout.files),
+            (layout.files_before, layout.size_before),
+        ]
+        assert [len(volume), len(was)] == [layout.files, layout.size_before]
+        assert reach + first * SECTOR == layout.files_at
+        assert options == {"progsize": 256}
+        seen.clear()
+
+    for module, values in (("islet_storage", {"start": start}), ("rp2", {"Flash": flash})):
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**values))
+    exec(script, {})
+    assert not seen, "it has started"
+    driver = (ROOT / "firmware" / "chips" / "rp2_flash.py").read_text()
+    assert "_SIZE = const(256 * 1024)" in driver and layout.records - layout.ahead == 256 * 1024
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_what_is_left_for_files_and_records(name: str) -> None:
+    layout = IMAGES[name].flash
+    assert layout.files >= 256 * 1024, "too little for files"
+    assert layout.files + layout.ahead >= 384 * 1024
+    assert layout.records - layout.ahead == 256 * 1024
+
+
+def test_a_layout_whose_parts_are_not_the_whole_is_refused() -> None:
+    layout = IMAGES["pico"].flash
+    for wrong in (
+        {"code": layout.code + SECTOR},
+        {"files": layout.files + 1, "code": layout.code - 1},
+        {"files_before": layout.files_at},
+        {"ahead": layout.records},
+    ):
+        with pytest.raises(ValueError, match=r"flash\.json"):
+            replace(layout, **wrong)
 
 
 def test_the_partitions_of_the_esp32_follow_one_another() -> None:
@@ -149,9 +197,11 @@ def test_the_partitions_of_the_esp32_follow_one_another() -> None:
     spans = {row[0]: (int(row[3], 16), int(row[4], 16)) for row in rows}
     ends = [0x9000, *(start + size for start, size in spans.values())]
     assert [start for start, _ in spans.values()] == ends[:-1]
-    assert ends[-1] == 4 * 1024 * 1024
-    assert spans["factory"] == (0x10000, IMAGES["esp32"].code_bytes)
-    assert spans["records"][1] == 256 * 1024 and spans["vfs"][1] >= 1024 * 1024
+    layout = IMAGES["esp32"].flash
+    assert ends[-1] == layout.whole
+    assert spans["factory"] == (layout.start, layout.code)
+    assert spans["vfs"] == (layout.files_at, layout.files)
+    assert spans["records"] == (layout.records_at, layout.records)
     driver = (ROOT / "firmware" / "chips" / "esp32_flash.py").read_text()
     assert 'LABEL = "records"' in driver
 

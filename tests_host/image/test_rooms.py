@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_the_budgets_together_fit_the_chip() -> None:
     budgets = rooms.budgets().values()
     assert sum(row.get("heap", 0) for row in budgets) <= 140_000
     micropython = 337_000  # what the image takes with nothing of ours frozen
-    assert sum(row["flash"] for row in budgets) + micropython <= REFERENCE.code_bytes
+    assert sum(row["flash"] for row in budgets) + micropython <= REFERENCE.flash.code_now
 
 
 def test_the_heap_reaches_to_the_end_of_the_way() -> None:
@@ -57,12 +58,23 @@ def test_the_heap_reaches_to_the_end_of_the_way() -> None:
 
 @pytest.mark.parametrize("name", ["pico", "pico_w"])
 def test_the_flash_reaches_to_the_end_of_the_way(name: str) -> None:
-    """What is measured and what is to come, in the layout that will have to be; 256 kB of records
-    and 384 kB of files beside it."""
+    """What is measured and what is to come, in the layout as it is divided."""
     row = rooms.memory()["flash"][name]
     image = (REFERENCE.folder / "firmware.bin").stat().st_size
-    assert image + row["network"] + sum(row["to_come"].values()) <= row["code"]
-    assert IMAGES[name].code_bytes <= row["code"] <= (2048 - 256 - 384) * 1024
+    assert image + row["network"] + sum(row["to_come"].values()) <= IMAGES[name].flash.code
+
+
+def test_an_image_that_reaches_into_files_is_refused() -> None:
+    """The linker knows of none; and as long as files are moved from there, of the old ones too."""
+    layout = REFERENCE.flash
+    assert image.room_left(REFERENCE, layout.files_before).endswith(" of 1,179,648, 77 %")
+    with pytest.raises(
+        BuildError, match=r"beyond the place that files are moved from \(917,504\)"
+    ):
+        image.room_left(REFERENCE, layout.files_before + 1)
+    moved = replace(REFERENCE, name="esp32")
+    with pytest.raises(BuildError, match="beyond its part of the flash"):
+        image.room_left(moved, moved.flash.code + 1)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from tests_host.twin import stubs
 from tests_host.twin.link_kit import CLOSE, OPEN, SYNTHESIS
 from tests_host.twin.stubs import StubDevice, StubHouse, StubStretch
+from tools.image.flash import MOVER
 from tools.twin import chips, flash
 from tools.twin.house import House, HouseSpec, from_dict
 from tools.twin.link import port, wire
@@ -389,20 +390,30 @@ def test_what_needs_a_network_is_taken_out_and_named():
 
 
 def test_the_flash_holds_image_files_and_erased_records():
-    made = flash.whole(b"image", {"site.json": b'{"legs": 3}', "lib/own.py": b"x" * 9000})
+    image = b"image" + MOVER
+    made = flash.whole(image, {"site.json": b'{"legs": 3}', "lib/own.py": b"x" * 9000})
     assert len(made) == 2 << 20
-    assert made[:5] == b"image" and set(made[5 : 896 << 10]) == {0xFF}
-    assert set(made[1792 << 10 :]) == {0xFF}
-    there = littlefs.LittleFS(block_size=4096, block_count=224, mount=False)
-    there.context.buffer = bytearray(made[896 << 10 : 1792 << 10])
+    assert made.startswith(image) and set(made[len(image) : 896 << 10]) == {0xFF}
+    assert made[896 << 10 :].startswith(b"moved   littlefs\xff")
+    assert set(made[1664 << 10 :]) == {0xFF}
+    there = littlefs.LittleFS(block_size=4096, block_count=128, mount=False)
+    there.context.buffer = bytearray(made[1152 << 10 : 1664 << 10])
     there.mount()
     assert sorted(there.listdir("/")) == ["lib", "site.json"]
     with there.open("site.json", "rb") as file:
         assert file.read() == b'{"legs": 3}'
 
 
+def test_an_image_of_before_finds_its_files():
+    made = flash.whole(b"image", {"site.json": b"{}"})
+    there = littlefs.LittleFS(block_size=4096, block_count=224, mount=False)
+    there.context.buffer = bytearray(made[896 << 10 : 1792 << 10])
+    there.mount()
+    assert there.listdir("/") == ["site.json"]
+
+
 def test_what_does_not_fit_the_flash_is_refused():
-    with pytest.raises(flash.FlashError, match="files of 1000000 bytes, allowed 917504"):
+    with pytest.raises(flash.FlashError, match="files of 1000000 bytes, allowed 524288"):
         flash.file_system({"big": b"x" * 1_000_000})
     with pytest.raises(flash.FlashError, match="image of 917505 bytes, allowed 917504"):
         flash.whole(b"x" * 917_505, {})

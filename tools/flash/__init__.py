@@ -6,6 +6,7 @@
     link     talking to it: the firmware's console, MicroPython's raw REPL, files (mpremote)
     site     site.json, checked here by the firmware's own code before it goes anywhere
     writer   the image: UF2 onto the drive, esptool for an ESP32
+    move     the board's files, where another image has them elsewhere
     files    compiled files over a stock image, for a board with the memory
     overlay  changed files of the working tree in place of the frozen ones, until the next reset
     steps    the order of it all

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.flash import FlashError, Voice, files, find, overlay, report, site, writer
+from tools.flash import FlashError, Voice, files, find, move, overlay, report, site, writer
 from tools.flash.boards import Board, named
 from tools.flash.link import RESET, Link, Report, Silent, refuse
 
@@ -73,7 +73,9 @@ def connect(board: Board, wish: Wish, voice: Voice, needs_image: bool) -> Link:
     """A board at its prompt, with the right image on it."""
     port = None if wish.drive else find.one_port(board.family, wish.port)
     if port is None and board.family == "rp2" and (drive := find.one_drive(wish.drive)):
-        voice.say(f"a Pico in its boot loader: {drive}")
+        voice.say(
+            f"a Pico in its boot loader: {drive}; the image keeps what files it has by itself"
+        )
         if needs_image:
             return drop(board, drive, voice)
         raise FlashError("files need MicroPython on the board", "flash a stock image first")
@@ -89,7 +91,7 @@ def connect(board: Board, wish: Wish, voice: Voice, needs_image: bool) -> Link:
         make_room(link, board, wish, voice)
         if needs_image:
             with back_in_service(link):
-                link = write_image(link, board, voice)
+                link = write_image(link, board, voice, wish.force)
         stack.pop_all()
     return link
 
@@ -116,7 +118,7 @@ def make_room(link: Link, board: Board, wish: Wish, voice: Voice) -> None:
     voice.say("stopped: nothing is energised")
 
 
-def write_image(link: Link, board: Board, voice: Voice) -> Link:
+def write_image(link: Link, board: Board, voice: Voice, force: bool = False) -> Link:
     """The image onto a board at its prompt, unless it is there; the link to go on with."""
     if board.family == "esp32":
         link.close()
@@ -130,10 +132,16 @@ def write_image(link: Link, board: Board, voice: Voice) -> Link:
     if writer.same(link.run, flash_content):
         voice.say("the image is there already")
         return link
+    kept = move.before(link, flash_content, board.name, force, voice)
     voice.say("to the boot loader")
     link.leave("import machine; machine.bootloader()")
     link.close()
-    return drop(board, find.wait_for_drive(DRIVE_S), voice, link.port)
+    fresh = drop(board, find.wait_for_drive(DRIVE_S), voice, link.port)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(fresh)
+        move.after(fresh, kept, voice)
+        stack.pop_all()
+    return fresh
 
 
 def drop(board: Board, drive: Path, voice: Voice, port: find.Port | None = None) -> Link:

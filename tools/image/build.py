@@ -170,9 +170,13 @@ def check_rooms(found: Iterable[rooms.Room]) -> None:
 
 
 def room_left(image: Image, size: int) -> str:
-    """The linker refuses what does not fit; this says how far it is from there."""
-    percent = size * 100 // image.code_bytes
-    return f"image: {size:,} bytes of flash of {image.code_bytes:,}, {percent} %"
+    """How far it is from the end; BuildError beyond, where the linker knows of no file system."""
+    room, now = image.flash.code, image.flash.code_now
+    said = f"{size:,} bytes of flash of {room:,}, {size * 100 // room} %"
+    if size > now:
+        where = "its part of the flash" if now == room else "the place that files are moved from"
+        raise BuildError(f"{said}: it reaches beyond {where} ({now:,}); tools/image/flash.json")
+    return f"image: {said}"
 
 
 # Port esp32

@@ -43,6 +43,7 @@ SHARED = (
     "firmware.config.options",
 )
 AT_START = ("_boot", "boot", "main", "islet_storage")
+SELDOM = ("islet_move",)  # let go as soon as it has worked
 
 # A Pico has no socket; the network rooms load over a stub of that name.
 SCRIPT = """
@@ -81,7 +82,7 @@ def modules(files: Iterable[str]) -> list[tuple[str, list[str]]]:
     rooms: dict[str, list[str]] = {}
     for file in files:
         name = file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-        if name not in (*AT_START, "uasyncio"):
+        if name not in (*AT_START, *SELDOM, "uasyncio"):
             rooms.setdefault(room_of(file), []).append(name)
     app = rooms.pop("app", [])
     shared = [name for name in SHARED if name in app]

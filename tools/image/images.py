@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tools.image import layout
+from tools.image import flash, layout
 from tools.micropython.sources import BuildError
 from tools.pack import PackError
 from tools.pack.__main__ import pack_file
@@ -30,7 +30,6 @@ class Image:
     arch: str  # as mpy-cross calls it
     chips: tuple[str, ...]  # circuits that fit, by their `chip`
     circuit: str  # taken when none is named
-    code_bytes: int  # of the flash, for MicroPython and what is frozen
     needs: tuple[str, ...] = ()  # submodules of an upstream tree; none: Debian has all sources
     taken: Mapping[int, str] = field(default_factory=dict)  # pin -> what the module has there
 
@@ -38,6 +37,11 @@ class Image:
     def rows(self) -> Mapping[str, int]:
         """How many of what the process image holds."""
         return layout.ROWS[self.name]
+
+    @property
+    def flash(self) -> flash.Layout:
+        """How the chip's flash is divided."""
+        return flash.LAYOUTS[self.name]
 
     @property
     def network(self) -> bool:
@@ -72,7 +76,6 @@ IMAGES = {
             "armv6m",
             ("rp2040",),
             "pico",
-            896 * 1024,
         ),
         Image(
             "pico_w",
@@ -82,7 +85,6 @@ IMAGES = {
             "armv6m",
             ("rp2040_w", "rp2040"),
             "pico",
-            1152 * 1024,
             needs=("lib/cyw43-driver", "lib/lwip"),
             taken=RP2040_W.taken,
         ),
@@ -94,7 +96,6 @@ IMAGES = {
             "armv6m",
             ("rp2040",),
             "pico",
-            896 * 1024,
             needs=("lib/wiznet5k", "lib/lwip"),
             taken={**RP2040.taken, **_W5500},
         ),
@@ -106,7 +107,6 @@ IMAGES = {
             "xtensawin",
             ("esp32",),
             "esp32",
-            0x230000,
             needs=("lib/berkeley-db-1.xx",),
         ),
     )

@@ -1,7 +1,8 @@
 # islet: the flash of a chip before its first start: image, file system, empty records.
 # GPL-3.0-or-later
-"""2 MB, as tools/image/boards lays them out: code up to 896 kB, then the file system that
-the firmware mounts at `/`, then the ledger's raw records. What is empty is erased: ones."""
+"""2 MB, as tools/image/flash.json divides them: code, the file system that the firmware mounts at
+`/`, the ledger's raw records. What is empty is erased: ones. Where images of before have the file
+system lies what a box has there after its first start, so that this one is as any later."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from collections.abc import Mapping
 
 import littlefs
 
-FLASH_BYTES = 2 << 20
-CODE_BYTES = FILES_BYTES = 896 << 10
-BLOCK_BYTES = 4096  # a sector: what is erased at once
+from tools.image.flash import LAYOUTS, MOVED, MOVER, SECTOR
+
+LAYOUT = LAYOUTS["pico"]
 PROGRAM_BYTES = 256  # a page; MicroPython's VfsLfs2 is mounted with this progsize
 READ_BYTES = LOOKAHEAD_BYTES = 32  # VfsLfs2's defaults
 
@@ -20,11 +21,11 @@ class FlashError(ValueError):
     """Something does not fit."""
 
 
-def file_system(files: Mapping[str, bytes]) -> bytes:
+def file_system(files: Mapping[str, bytes], size: int = LAYOUT.files) -> bytes:
     """A littlefs (version 2.0 on disk, which every MicroPython mounts) with these files."""
     made = littlefs.LittleFS(
-        block_size=BLOCK_BYTES,
-        block_count=FILES_BYTES // BLOCK_BYTES,
+        block_size=SECTOR,
+        block_count=size // SECTOR,
         prog_size=PROGRAM_BYTES,
         read_size=READ_BYTES,
         lookahead_size=LOOKAHEAD_BYTES,
@@ -40,13 +41,26 @@ def file_system(files: Mapping[str, bytes]) -> bytes:
                 file.write(data)
     except littlefs.LittleFSError as error:
         total = sum(map(len, files.values()))
-        raise FlashError(f"files of {total} bytes, allowed {FILES_BYTES}: {error}") from None
+        raise FlashError(f"files of {total} bytes, allowed {size}: {error}") from None
     return bytes(made.context.buffer)
 
 
 def whole(image: bytes, files: Mapping[str, bytes], ledger: bytes = b"") -> bytes:
     """The whole flash with this image, these files and what stands in the ledger."""
-    if len(image) > CODE_BYTES:
-        raise FlashError(f"image of {len(image)} bytes, allowed {CODE_BYTES}")
-    code = image.ljust(CODE_BYTES, b"\xff")
-    return (code + file_system(files) + ledger).ljust(FLASH_BYTES, b"\xff")
+    if len(image) > LAYOUT.code_now:
+        raise FlashError(f"image of {len(image)} bytes, allowed {LAYOUT.code_now}")
+    parts = {0: image, LAYOUT.records_at + LAYOUT.ahead: ledger}
+    if MOVER in image:
+        parts[LAYOUT.files_at] = file_system(files)
+        parts |= {LAYOUT.files_before + block: MOVED for block in (0, SECTOR)}
+    else:  # an image of before, to compare with
+        parts[LAYOUT.files_before] = file_system(files, LAYOUT.size_before)
+    return flash_of(parts)
+
+
+def flash_of(parts: Mapping[int, bytes]) -> bytes:
+    """The whole flash with what lies at these addresses."""
+    made = bytearray(b"\xff" * LAYOUT.whole)
+    for at, data in parts.items():
+        made[at : at + len(data)] = data
+    return bytes(made)

@@ -1,18 +1,28 @@
 # islet: mounts the file system before anything else runs; frozen, used by the ports' _boot.py.
 # GPL-3.0-or-later
 
+import sys
+
 import vfs
 
 _MAGIC = b"littlefs"
 _MAGIC_AT = 8
+_MOVED = b"moved   littlefs"  # as islet_move.py leaves it where the file system was before
 
 trouble = ""  # what is wrong with the file system, "" when nothing is; no console listens yet
 
 
-def start(volume, **options):
-    """Mount `volume` at /; whatever is wrong with it, the start goes on."""
+def start(volume, was=None, first=0, **options):
+    """Mount `volume` at /; whatever is wrong with it, the start goes on. `was`: where images of
+    before have the file system, `volume` lies in it from sector `first` on; what is there is moved
+    first."""
     global trouble
     try:
+        if was is not None and _head(was, 0) != _MOVED:
+            import islet_move
+
+            volume, trouble = islet_move.move(was, volume, first, options)
+            del sys.modules["islet_move"]
         _mount(volume, options)
     except OSError as error:
         trouble = "no file system: {}".format(error)
@@ -34,9 +44,10 @@ def _mount(volume, options):
 
 def _formatted(volume):
     """One of the two superblocks, in blocks 0 and 1, says littlefs."""
+    return _MAGIC in (_head(volume, 0)[_MAGIC_AT:], _head(volume, 1)[_MAGIC_AT:])
+
+
+def _head(volume, block):
     head = bytearray(_MAGIC_AT + len(_MAGIC))
-    for block in (0, 1):
-        volume.readblocks(block, head, 0)
-        if head[_MAGIC_AT:] == _MAGIC:
-            return True
-    return False
+    volume.readblocks(block, head, 0)
+    return head

@@ -3,5 +3,6 @@
 #include "../islet.h"
 #define MICROPY_HW_BOARD_NAME "islet Pico"
 
-// The rest of the 2 MB, 896 kB, is for the code and what is frozen into it.
+// What rp2.Flash reaches: from where images of before had the file system, 256 kB of it the
+// code's now. tools/image/flash.json has the layout, docs/images.md says it.
 #define MICROPY_HW_FLASH_STORAGE_BYTES (1152 * 1024)

@@ -6,6 +6,6 @@
 #undef MICROPY_HW_BOARD_NAME
 #define MICROPY_HW_BOARD_NAME "islet W5500-EVB-Pico"
 
-// As on a Pico: 896 kB for code.
+// As on a Pico.
 #undef MICROPY_HW_FLASH_STORAGE_BYTES
 #define MICROPY_HW_FLASH_STORAGE_BYTES (1152 * 1024)
