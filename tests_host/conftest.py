@@ -15,7 +15,10 @@ from hypothesis import HealthCheck, settings
 from tests_host import kept
 from tests_host.order import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests_host.order import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
+from tools import kernels
 from tools.image import folded
+
+kernels.install()
 
 ROOT = Path(__file__).resolve().parents[1]
 MICROPYTHON = ROOT / ".cache" / "bin" / "micropython"
@@ -35,6 +38,13 @@ MARK = "ISLET_TESTS"  # in the environment of whatever the tests of one process 
 RunDevice = Callable[..., str]
 # with -c the working folder comes first, whose firmware/ is not folded
 _NOT_HERE = "__import__('sys').path.remove('')\n"
+
+
+@pytest.fixture
+def kernels_as_text() -> Iterator[None]:
+    """For tests that change a kernel's own numbers or parts."""
+    with kernels.as_text():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

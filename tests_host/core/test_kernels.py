@@ -1,4 +1,4 @@
-# islet: the kernels say what their plain twins say, on CPython and in machine code.
+# islet: the kernels say what their plain twins say, as text, in C and in machine code.
 # GPL-3.0-or-later
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests_host.conftest import RunDevice
 ROOT = Path(__file__).resolve().parents[2]
 DEVICE = ROOT / "tests_host/core/device/kernels.py"
 SEEDS = 300
+TEXT_SEEDS = 60  # of them also by the text itself, which takes much longer
 Answers = list[list[list[int]]]  # by seed: what each kernel and its twin say, in turn
 
 
@@ -37,13 +38,17 @@ def answers(cases: SimpleNamespace) -> Answers:
     return [cases.answers(seed) for seed in range(SEEDS)]
 
 
-def test_kernels_are_their_plain_twins_on_cpython(
-    cases: SimpleNamespace, answers: Answers
-) -> None:
+def test_kernels_in_c_are_their_plain_twins(cases: SimpleNamespace, answers: Answers) -> None:
     names = [run.__name__ for run, _, _ in cases.PAIRS]
     for seed, said in enumerate(answers):
         for name, kernel, plain in zip(names, said[::2], said[1::2], strict=True):
             assert kernel == plain, (name, seed)
+
+
+@pytest.mark.usefixtures("kernels_as_text")
+def test_their_text_says_the_same_on_cpython(cases: SimpleNamespace, answers: Answers) -> None:
+    for seed in range(TEXT_SEEDS):
+        assert cases.answers(seed) == answers[seed], seed
 
 
 def test_machine_code_says_the_same(

@@ -377,6 +377,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.usefixtures("kernels_as_text")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_found(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*MISTAKES[mistake])

@@ -276,6 +276,7 @@ def lost_meter(house: House, how: str) -> list[str]:
     return found
 
 
+@pytest.mark.usefixtures("kernels_as_text")
 def test_planted_mistake_stale_ignored_breaks_inv_4(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(panel_room, "_STALE_MS", im.AGE_MAX_MS)
     assert any(lost_meter(seeded(seed), "stale") for seed in range(10))

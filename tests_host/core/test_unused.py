@@ -155,6 +155,7 @@ def test_the_first_current_on_a_leg_sheds_in_one_step() -> None:
     assert wakes() == 0
 
 
+@pytest.mark.usefixtures("kernels_as_text")
 def test_and_a_kernel_that_overlooks_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(has_kernel, "_NOTHING_MA", 30_000)
     assert wakes() == MOST_MA

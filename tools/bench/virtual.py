@@ -48,13 +48,15 @@ def measure(quick: bool) -> Iterator[Figure]:
             f"{seconds} s of the sunny day at SPEED=max, recorded; wall clock of this PC without "
             f"the {start_s:.1f} s of a run of 1 s; MicroPython and CPython on two cores",
         )
-        _, said = twin("replay", str(trace))
-        if not (speed := re.search(r"(\d+) times real time", said)):
-            raise RuntimeError(said)
-        yield Figure(
-            "core alone",
-            f"{speed[1]} × real time",
-            "≥ 1000",
-            "full stack above",
-            f"its recording replayed through core.step() under CPython; {said.splitlines()[-1]}",
-        )
+        for how, target in (((), "2000"), (("--micropython",), "3000")):
+            _, said = twin("replay", *how, str(trace))
+            if not (speed := re.search(r"(\d+) times real time", said)):
+                raise RuntimeError(said)
+            under = "MicroPython" if how else "CPython, kernels in C"
+            yield Figure(
+                f"core alone, {under}",
+                f"{speed[1]} × real time",
+                f"≥ {target}",
+                "full stack above",
+                f"its recording replayed through core.step(); {said.splitlines()[-1]}",
+            )

@@ -29,6 +29,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 from firmware import image as image_tables
+from tools import kernels
 from tools.image import folded
 from tools.twin.link import wire
 from tools.twin.link.process import MICROPYTHON
@@ -251,6 +252,7 @@ def replay(recording: Recording) -> Replay:
     """Feed a fresh Core with the recorded images; stop at the first command that differs."""
     from firmware.core import Core
 
+    kernels.install()
     image = image_tables.Image()
     core: Any = None
     steps = simulated_ms = spent_ns = 0
