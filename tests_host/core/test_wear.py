@@ -83,6 +83,21 @@ def test_long_pauses_are_forgiven(how: str) -> None:
     assert post.rest() == 5_000
 
 
+@pytest.mark.parametrize("after_ms", [0, 1_000, 6_000])
+def test_nobody_does_away_with_the_least_pause(after_ms: int) -> None:
+    """Who acknowledges just after it opened waits as long as after any other opening."""
+    post = Post()
+    for _ in range(3):
+        post.once(3_000)
+    post.run(after_ms)
+    post.run(1_000, person=True)
+    off_ms = after_ms + 1_000
+    while post.rest():
+        post.run(1_000)
+        off_ms += 1_000
+    assert 5_000 <= off_ms <= after_ms + 6_000
+
+
 def worst(closings: list[int], window_ms: int) -> int:
     """The most closings in any window of this length."""
     most, recent = 0, deque[int]()

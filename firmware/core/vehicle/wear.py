@@ -41,14 +41,14 @@ class Wear:
         memory = im.MEMORY_WEAR + self._point
         word = self._image.requests[im.REMEMBERED + memory] - 1
         if word >= 0:
-            self._pause_ms = MIN_OFF_MS
             self._hour_ms = min(word % _SHARE * HOUR_MS, HOUR_HOLDS_MS)
             self._day_ms = min(word // _SHARE * DAY_MS, DAY_HOLDS_MS)
             self._pause_ms = MIN_OFF_MS  # it may have opened just now
         self._image.commands[im.MEMORY + memory] = word + 1 if word >= 0 else 0
 
     def step(self, dt_ms, person):
-        """Let the pauses and the accounts run; a person or a minute without a car ends a pause."""
+        """Let the pauses and the accounts run; a person or a minute without a car shortens a pause
+        to the least one, which nobody does away with: it may have opened just now."""
         commands = self._image.commands
         self._pause_ms = shrunk(self._pause_ms, dt_ms)
         self._hour_ms = shrunk(self._hour_ms, dt_ms)
@@ -64,7 +64,7 @@ class Wear:
         if person or self._unplugged_ms >= UNPLUGGED_MS:
             self._next_ms = MIN_OFF_MS
             if self._pause_ms > MIN_OFF_MS:
-                self._pause_ms = 0
+                self._pause_ms = MIN_OFF_MS
         if person:
             self._hour_ms = 0
         left_ms = self._pause_ms
