@@ -63,6 +63,10 @@ def steps(n: int) -> int:
     return total
 
 @micropython.viper
+def there(memory, i: int) -> int:
+    return ptr32(memory)[i]
+
+@micropython.viper
 def holds(anything, ms: int) -> int:
     if not anything:
         return 0
@@ -90,6 +94,7 @@ CALLS = [
     *(("halves", (a, b)) for a in (-7, -6, 0, 5, 7) for b in (-3, 2, 3)),
     *(("chosen", (a, b)) for a in (0, 3, -1) for b in (0, 4)),
     *(("steps", (n,)) for n in (0, 1, 9)),
+    *(("there", (array("i", [5, 6]), i)) for i in (0, 1)),
     *(("holds", (what, 5)) for what in (None, 0, True, [], "x", 3)),
 ]
 

@@ -184,6 +184,10 @@ class _Function:
                 return f"({self.value(test)} ? {self.value(body)} : {self.value(orelse)})"
             case ast.Subscript(ast.Name(name), index) if name in self.pointers:
                 return f"AT({self.pointers[name]}, {name}, {self.value(index)})"
+            case ast.Subscript(ast.Call(ast.Name(kind), [ast.Name(of)]), index) if (
+                kind in POINTERS
+            ):
+                return f"AT({POINTERS[kind]}, {of}, {self.value(index)})"
             case ast.Call(ast.Name("int"), [value]):
                 return self.value(value)
             case ast.Call(ast.Name(name), args) if name in self.near:
