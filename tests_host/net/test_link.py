@@ -19,6 +19,7 @@ from firmware.net import link as link_module
 from firmware.net import mqtt as mqtt_module
 from firmware.net.link import Link
 from firmware.net.mqtt import identity
+from tests_host.bus import wire
 from tests_host.net.conftest import Broker, Device
 from tests_host.net.mqtt_kit import ended, link
 from tests_host.net.small_site import make_site
@@ -159,7 +160,8 @@ class SlowBroker:
 def test_what_is_told_at_once_has_one_deadline(
     site: im.Image, monkeypatch: pytest.MonkeyPatch, seconds: float, most: int | None
 ) -> None:
-    """A broker that takes each packet slowly, but never too slowly; one that is quick is kept."""
+    """A broker that takes each packet slowly, but never too slowly; one that is quick is kept. In
+    virtual time."""
     monkeypatch.setattr(link_module, "_TURN_MS", 500)
     monkeypatch.setattr(link_module, "_STALL_MS", 200)
     mqtt: Any = link(site, 1, **{"mqtt.discovery": "homeassistant"})
@@ -173,6 +175,6 @@ def test_what_is_told_at_once_has_one_deadline(
         await asyncio.wait_for(mqtt._talk(slow), 1.5)
 
     with pytest.raises(asyncio.TimeoutError if most is None else OSError) as raised:
-        asyncio.run(go())
+        wire.run(go)
     assert most is None or "does not take what it is told" in str(raised.value)
     assert most is None or slow.writer.taken <= most
