@@ -122,15 +122,26 @@ class App(Parts):
         while True:
             self.image.live[im.WALL_MIN] = self.board.wall_minute()
             self.events.poll(POLICY_MS // 1000)
+            self.notice()
             self.tidy()
             await asyncio.sleep_ms(POLICY_MS)
 
+    def notice(self):
+        """Interrupts whose handler failed; each may have been a trip that the tick saw late."""
+        failed = self.board.failed_handlers()
+        if failed != self.health.handlers_failed:
+            self.health.handlers_failed = failed
+            text = "an interrupt's handler failed, {} since start".format(failed)
+            self.events.add("interrupt", text)
+            self.board.log(text)
+
     def tidy(self):
         """Collect here, where nobody waits, before an allocation has to in the middle of
-        something; but only when half of what was free is used up, for a collection is dear."""
+        something; but only when a quarter of what was free is used up, for a collection is dear.
+        What is made meanwhile and lasts lies in that quarter, so the rest stays one block."""
         health = self.health
         free = gc.mem_free()
-        if 2 * free < self._free_bytes:
+        if 4 * free < 3 * self._free_bytes:
             gc.collect()
             self._free_bytes = gc.mem_free()
         if free < health.heap_low_bytes:

@@ -11,6 +11,7 @@ class Health:
         self.control_late_ms = 0
         self.guard_gap_us = 0
         self.link_failures = 0
+        self.handlers_failed = 0
         self.heap_low_bytes = gc.mem_free()
 
     def state(self):
@@ -19,4 +20,5 @@ class Health:
             "control_late_ms": self.control_late_ms,
             "guard_gap_us": self.guard_gap_us,
             "link_failures": self.link_failures,
+            "handlers_failed": self.handlers_failed,
         }

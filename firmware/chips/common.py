@@ -88,6 +88,10 @@ class Common:
     def watch_trips(self, strike):
         """No input trips by a pin's interrupt: the tick sees it 10 ms later at most."""
 
+    def failed_handlers(self):
+        """Interrupts since start whose handler failed; here a handler that fails is gone."""
+        return 0
+
     def pilot(self, duty_permille, point=0):
         """Duty of a point's control pilot, if it has one: 0 steady -12 V, 1000 steady +12 V."""
         duties = self._duty_permille

@@ -87,6 +87,15 @@ def _scratch(value: int) -> int:
     return word & 0xFFFF
 
 
+@micropython.viper
+def _failed(count: int) -> int:
+    """Watchdog SCRATCH1, where tools/image/boards/irq.c counts: write it, unless negative."""
+    register = ptr32(0x40058000)
+    if count >= 0:
+        register[4] = count
+    return register[4] & 0x3FFFFFFF
+
+
 class Board(Common):
     fast_blocks = True
     clock_set = 2024  # the RTC starts in 2021
@@ -115,6 +124,7 @@ class Board(Common):
             self.button = rp2.bootsel_button
         self._serials = []
         self._strike = None
+        _failed(0)  # a reset leaves it alone
 
     def _output_masks(self, rows):
         """Off, as the pull-downs hold them. One that holds its state stays undriven until it is
@@ -177,6 +187,10 @@ class Board(Common):
         inputs = _read(self._inputs) & im.PROTECTION_INPUTS
         if inputs:
             self._strike(inputs)
+
+    def failed_handlers(self):
+        """Interrupts since start whose handler failed. Each is called again: see irq.c."""
+        return _failed(-1)
 
     def uart(self, line, baud, parity="N", stop=1):
         """As of any chip; where the driver has an enable, it is switched by PIO."""

@@ -18,7 +18,7 @@ GOALS = ("hold", "charge", "solar", "self", "discharge")
 ISLAND_CHOICES = ("never", "auto", "now")
 _WIDEST = leases.WIDEST
 _WEEK_S = 604_800
-REQUIRED = object()
+REQUIRED = "required"  # in the place of a default
 
 # field: name, kind ("int", "bool", the choices, or what is named), unit, lowest, highest, default
 _TTL = ("ttl_s", "int", "s", 1, 86_400, None)
@@ -163,7 +163,7 @@ def check(row, arguments, site):
     for field in row[2]:
         if field[0] in arguments:  # null is no value: it fits no field
             values[field[0]] = _check(field, arguments[field[0]], site)
-        elif field[5] is REQUIRED:
+        elif field[5] == REQUIRED:
             raise Refused(field[0], "is missing", allowed_text(field, site))
         else:
             values[field[0]] = field[5]

@@ -18,7 +18,8 @@ from tests_host.chips import strict
 SIO, TIMER, WATCHDOG, NVIC = 0xD0000000, 0x40054000, 0x40058000, 0xE000E400
 IO_BANK0, ADC, DMA, PIO1 = 0x40014000, 0x4004C000, 0x50000000, 0x50300000
 GPIO_IN, OUT_SET, OUT_CLR, OE_SET = SIO + 4, SIO + 20, SIO + 24, SIO + 36
-TIMERAWL, SCRATCH0, IPR3 = TIMER + 40, WATCHDOG + 12, NVIC + 12
+TIMERAWL, IPR3 = TIMER + 40, NVIC + 12
+SCRATCH0, SCRATCH1 = WATCHDOG + 12, WATCHDOG + 16
 ADC_CS, ADC_FCS, ADC_FIFO, ADC_DIV = ADC, ADC + 8, ADC + 12, ADC + 16
 PIO1_TXF0 = PIO1 + 16
 RAM = 0x20000000
@@ -67,7 +68,14 @@ class Chip(strict.Chip):
         super().__init__(document)
         self.bootsel = False
         self.writes: list[tuple[int, int]] = []
-        self.registers = {SCRATCH0: 0, IPR3: 0x80808080, ADC_CS: 0, ADC_FCS: 0, ADC_DIV: 0}
+        self.registers = {
+            SCRATCH0: 0,
+            SCRATCH1: 0,
+            IPR3: 0x80808080,
+            ADC_CS: 0,
+            ADC_FCS: 0,
+            ADC_DIV: 0,
+        }
         self.registers |= {DMA + 0x400: 0, DMA + 0x404: 0, DMA + 0x444: 0}
         self.machines: dict[int, Any] = {}
         self.channels: list[Any] = []

@@ -89,6 +89,15 @@ def test_pins_interrupt_everything_else(setup: Setup) -> None:
     assert setup.chip.registers[IPR3] == 0x80804080
 
 
+def test_handlers_that_failed_are_counted_since_start(setup: Setup) -> None:
+    """SCRATCH1 of the watchdog, which a reset leaves alone."""
+    setup.chip.registers[chip_module.SCRATCH1] = 5
+    board = setup.board()
+    assert board.failed_handlers() == 0
+    setup.chip.registers[chip_module.SCRATCH1] = 7
+    assert board.failed_handlers() == 7
+
+
 # --- zero crossings -----------------------------------------------------------------------------
 
 

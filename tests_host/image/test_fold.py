@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools.image import fold
-from tools.image.constants import Constants
+from tools.image.constants import Constants, literals
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
@@ -46,6 +46,31 @@ CASES = [
 @pytest.mark.parametrize(("text", "folded"), CASES)
 def test_what_is_folded(text: str, folded: str | None) -> None:
     assert fold.fold(text, KNOWN) == (text if folded is None else folded)
+
+
+WRITTEN = [
+    ("A = (\n    KIND,\n    1,\n)\n", "A = ('point', 1)\n\n\n\n"),
+    ("A = (KIND, -MOST) + OTHER\n", "A = ('point', -1000000, 'b')\n"),
+    ("A = (f, (KIND, None))\n", "A = (f, ('point', None))\n"),  # a function stays
+    ("A = ('a', 1)\nB = KIND\nC = [KIND]\n", None),  # what the compiler does by itself
+    ("def f():\n    return (KIND,)\n", None),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), WRITTEN)
+def test_tuples_of_constants_are_written_out(text: str, told: str | None) -> None:
+    names = {"KIND": "point", "MOST": 1_000_000, "OTHER": ("b",)}
+    assert fold.written(text, names) == (text if told is None else told)
+
+
+def test_names_of_text_and_tuples_are_known_across_modules() -> None:
+    texts = {
+        "firmware.a": "KIND, _N = 'point', 2\nROW = (KIND, _N)\nTWICE = 1\nTWICE = 2\n",
+        "firmware.b": "from firmware.a import ROW as R\nALL = (R, R) + (f(),)\nBOTH = R + R\n",
+    }
+    found = literals(texts, {})
+    assert found["firmware.a"] == {"KIND": "point", "_N": 2, "ROW": ("point", 2)}
+    assert found["firmware.b"] == {"R": ("point", 2), "BOTH": ("point", 2, "point", 2)}
 
 
 def test_a_chip_carries_no_sentence_about_a_row(tmp_path: Path) -> None:

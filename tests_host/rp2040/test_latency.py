@@ -17,6 +17,7 @@ from tools.bench.board import chip, latency, rig
 from tools.image import rooms
 from tools.image.images import REFERENCE
 
+DEVICE = Path(__file__).parent / "device"
 EVENTS = 30
 # kind -> (bound of the emulated figure, what is promised of hardware), ms
 PROMISES = {
@@ -76,6 +77,34 @@ def test_a_plain_loop_is_found_wanting(ready: dict[str, Path]) -> None:
     assert found.missed or found.worst_ms > PROMISES["overcurrent"][0], str(found)
 
 
+def test_a_trip_s_pin_is_not_deaf_after_its_handler_failed(tmp_path: Path) -> None:
+    """INV-13: the first trip is left to the guard's tick, those after it are as quick as ever."""
+    setup = rig.setup(tmp_path, [DEVICE / "deaf_pin.py", rig.HERE / "device" / "rig.py"])
+    found = latency.latencies(setup, "deaf_pin", "trip_pin", 4)
+    first, *others = found.latencies_ms
+    assert 1 < first <= 40, found
+    assert len(others) == 3 and max(others) <= 1, found
+
+
+def test_sampling_that_fails_drops_everything_and_comes_back(tmp_path: Path) -> None:
+    """INV-13: while no block is looked at the dead-man falls, and control trips in the guard's
+    place; how often is in the state."""
+    setup = rig.setup(tmp_path, [DEVICE / "deaf_sampling.py", rig.HERE / "device" / "rig.py"])
+    text = chip.program(setup, "deaf_sampling", 6000)["text"]
+    said = dict(re.findall(r"^(before|meanwhile|after) (.*?)\r?$", text, re.MULTILINE))
+    assert said["before"] == "1 1 [] 0", text[-800:]
+    assert re.fullmatch(r"0 0 \[.*'sampling'.*\] \d+", said["meanwhile"]), said
+    assert re.fullmatch(r"1 1 \[\] \d+", said["after"]), said
+    failed = int(said["after"].rsplit(" ", 1)[1])
+    assert failed >= 300, "a block of 2.5 ms each, in a second"
+    told = re.search(r"^told (\d+) (.*?)\r?$", text, re.MULTILINE)
+    assert told and int(told[1]) == failed
+    assert f"handler failed, {failed} since start" in told[2]
+    counted = re.search(r"^counted (\d+) (\d+).*?free: (\d+)", text, re.MULTILINE | re.DOTALL)
+    assert counted and int(counted[1]) <= 2_000, "10 ms as MicroPython counts"
+    assert 0 <= int(counted[2]) - int(counted[3]) < 1_000, "what printing took"
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_no_energising_edge_before_control_runs(tmp_path: Path, full: bool) -> None:
     """INV-12; and control runs within 2 s, however large the site and full the ledger is."""
@@ -98,6 +127,7 @@ def test_memory_with_all_rooms_loaded(tmp_path: Path) -> None:
     assert 1000 * float(free.split()[0]) >= rooms.memory()["heap"]["free"]
     assert int(block.split()[0]) >= 40
     assert float(whole.split()[0]) >= 40
+    assert int(whole.split()[-1]) >= 24, "kB in one block, at the largest site"
 
 
 def test_load(tmp_path: Path) -> None:

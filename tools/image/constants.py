@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import re
 from collections import Counter
@@ -97,6 +98,65 @@ def declared(
             if number is not None and abs(number) <= SMALL:
                 own[left.id] = number
     return own
+
+
+def literals(texts: Mapping[str, str], known: Constants) -> dict[str, dict[str, Any]]:
+    """What each module knows by a name in capitals, of itself and by import, that stands for text,
+    a whole number or a tuple of such."""
+    trees = {module: ast.parse(text) for module, text in texts.items()}
+    own: dict[str, dict[str, Any]] = {module: dict(known.get(module, {})) for module in trees}
+    while True:
+        before = sum(map(len, own.values()))
+        seen = {
+            module: {**_imported(tree_, own), **own[module]} for module, tree_ in trees.items()
+        }
+        for module, tree_ in trees.items():
+            bound = rebound(tree_)
+            for left, right in _pairs(tree_):
+                if isinstance(left, ast.Name) and left.id.isupper() and bound[left.id] == 1:
+                    with contextlib.suppress(ValueError):
+                        own[module].setdefault(left.id, literal(right, seen[module]))
+        if sum(map(len, own.values())) == before:
+            return seen
+
+
+def literal(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """The value of text, number, name, tuple or a sum of tuples; ValueError of anything else."""
+    match node:
+        case ast.Constant(value) if value is None or type(value) in (str, int, bool):
+            return value
+        case ast.Name(name) if name in names:
+            return names[name]
+        case ast.Tuple(parts):
+            return tuple([literal(part, names) for part in parts])
+        case ast.UnaryOp(ast.USub(), part) if type(number := literal(part, names)) is int:
+            return -number
+        case ast.BinOp(left, ast.Add(), right):
+            first, second = literal(left, names), literal(right, names)
+            if type(first) is type(second) is tuple:
+                return first + second
+    raise ValueError
+
+
+def _imported(tree_: ast.Module, own: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        alias.asname or alias.name: own[node.module][alias.name]
+        for node in tree_.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        if alias.name in own.get(node.module, {})
+    }
+
+
+def _pairs(tree_: ast.Module) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What a module gives to its names, one by one."""
+    for node in tree_.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Tuple):
+                yield from zip(target.elts, several(node.value), strict=False)
+            else:
+                yield target, node.value
 
 
 def named(value: ast.expr, functions: Sequence[str]) -> bool:

@@ -7,6 +7,9 @@ those of the source. Such are the fields of the process image, const(), what a t
 (TABLES), and in an image each name in capitals that is given a value once; on the host a test may
 give it another.
 
+A tuple of a module in WRITTEN that is made of such names, of texts and of other tuples is written
+out, for then the compiler puts it into the flash; made at the start, it is on the heap.
+
 A constant whose name nobody asks for any more has none, and a table's sentences about its rows,
 which only the documentation prints, are empty.
 
@@ -19,8 +22,9 @@ import argparse
 import ast
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tools.image import layout
 from tools.image.constants import (
@@ -30,6 +34,8 @@ from tools.image.constants import (
     constants,
     froms_of,
     imports,
+    literal,
+    literals,
     rebound,
     walk,
     with_rows,
@@ -42,6 +48,9 @@ IN_A_TUPLE = 8191  # a larger one in a frozen tuple becomes a boxed integer (fac
 # What only the compiler and this file needed: as slots of a module they would be so in each.
 POINTERS = {"ptr8", "ptr16", "ptr32"}
 DONE = {"im", "const", "micropython", *POINTERS, *(name for t in TABLES.values() for name in t)}
+
+# where tuples are written out: whose integers may be boxed, for nobody there minds an allocation
+WRITTEN = ("firmware.people.", "firmware.net.")
 
 # where a table's row has its sentence: of a tuple that long, of a call's arguments
 SAID_BY_ROW = {"firmware.config.options": 8}
@@ -77,6 +86,8 @@ def folder(
     if keep:
         return {modules[module]: text for module, text in folded.items()}
     folded = {module: mute(text, module) for module, text in folded.items()}
+    names = literals(folded, known)
+    folded |= {m: written(t, names[m]) for m, t in folded.items() if m.startswith(WRITTEN)}
     needed = set().union(*(asked(text, known) for text in folded.values()))
     left = {module: bare(text, known, needed, module) for module, text in folded.items()}
     return {modules[m]: spliced(text, list(unused(text, DONE))) for m, text in left.items()}
@@ -154,6 +165,27 @@ def mute(text: str, module: str) -> str:
         if isinstance(said, ast.Constant) and isinstance(said.value, str):
             begin, end = span(said, starts)
             cuts.append((begin, end, '""' + "\n" * text.encode()[begin:end].count(b"\n")))
+    return spliced(text, cuts)
+
+
+def written(text: str, names: Mapping[str, Any]) -> str:
+    """The text with its tables' tuples of constants as literals; as many lines as before."""
+    starts = offsets(text)
+    cuts: list[Cut] = []
+    parts = [node.value for node in ast.parse(text).body if isinstance(node, ast.Assign)]
+    for part in parts:
+        if not isinstance(part, ast.Tuple | ast.BinOp):
+            continue
+        try:
+            value = literal(part, names)
+        except ValueError:
+            parts += part.elts if isinstance(part, ast.Tuple) else [part.left, part.right]
+            continue
+        if isinstance(value, tuple):
+            begin, end = span(part, starts)
+            lines = text.encode()[begin:end].count(b"\n")
+            if any(isinstance(node, ast.Name) for node in walk(part)):
+                cuts.append((begin, end, repr(value) + "\n" * lines))
     return spliced(text, cuts)
 
 

@@ -122,7 +122,7 @@ def probed(folder: Path, site: Path, minutes: int) -> list[tuple[int, int]]:
     """(free, largest free block) once a minute."""
     folder.mkdir()
     setup = rig.setup(folder, [DEVICE / "memory.py", NO_SOCKET], site=site)
-    found = program(setup, "memory", 60_000 * minutes + 11_000)
+    found = program(setup, "memory", 60_000 * minutes + 13_000)
     probes = heaps(found["text"])
     if not probes or "configuration:" in found["text"]:
         raise rig.BoardBenchError(f"no probe of the heap: {found['text'][-500:]}")

@@ -37,10 +37,11 @@ cmake_language(DEFER CALL add_custom_command
 )
 
 # Python's frames on a stack of their own instead of the C stack and, from eleven words on, the heap.
-# So what hard interrupts keep, one upon another, leaves room in MicroPython's 8 kB of C stack: the
-# handler of an interrupt whose check of the stack fails is never called again.
-function(islet_frames)
-    target_sources(firmware PRIVATE ${islet_boards}/frames.c)
-    target_link_options(firmware PRIVATE -Wl,--wrap=gc_init)
+# So what hard interrupts keep, one upon another, leaves room in MicroPython's 8 kB of C stack. What
+# else of MicroPython is replaced stands in free.c and irq.c, and is put in its place by the linker.
+function(islet_own)
+    target_sources(firmware PRIVATE ${islet_boards}/frames.c ${islet_boards}/free.c ${islet_boards}/irq.c)
+    target_link_options(firmware PRIVATE
+        -Wl,--wrap=gc_init,--wrap=gc_info,--wrap=gc_alloc,--wrap=gc_collect_end,--wrap=mp_irq_handler)
 endfunction()
-cmake_language(DEFER CALL islet_frames)
+cmake_language(DEFER CALL islet_own)

@@ -12,8 +12,8 @@ from firmware.chips import current
 
 
 async def probe():
-    """The heap, collected, once a minute, the first time after ten seconds."""
-    await asyncio.sleep_ms(10_000)
+    """The heap, collected, once a minute; first when what is silent is an event, after 10 s."""
+    await asyncio.sleep_ms(12_000)
     while True:
         gc.collect()
         print("heap", gc.mem_free(), gc.mem_alloc())
