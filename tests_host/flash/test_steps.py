@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tools.flash import FlashError, Voice, __main__, files, find, move, report, 
 from tools.flash.boards import named
 from tools.flash.steps import Wish, flash
 from tools.image import uf2
-from tools.image.flash import MOVER
+from tools.image.flash import LAYOUTS, MOVER, is_new
 
 BEFORE = b"firmware" * 500  # has the files elsewhere
 IMAGE = BEFORE + MOVER
@@ -214,6 +215,17 @@ def test_what_did_not_arrive_is_put_there_from_the_copy(
     assert flash(changed(wish, site=""), Voice()) == 0
     assert board.files == {"/site.json": OLD_SITE, "/mine/deep/notes": b"n" * 700}
     assert "put there from the copy: /mine/deep/notes, /site.json" in capsys.readouterr().out
+
+
+def test_an_image_too_large_to_move_them_gets_them_from_the_copy(
+    board: Board, wish: Wish, older: None, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    layout = replace(LAYOUTS["pico"], moves=False)
+    monkeypatch.setitem(LAYOUTS, "pico", layout)
+    assert flash(changed(wish, site=""), Voice()) == 0
+    assert "and not 896; they are put there from a copy" in capsys.readouterr().out
+    assert is_new(bytes(layout.files_before + 1), layout) and not is_new(BEFORE, layout)
 
 
 def test_an_image_of_before_on_a_box_of_now_needs_force(

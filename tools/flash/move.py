@@ -1,8 +1,8 @@
 # islet: what becomes of a box's files when another image divides the flash otherwise.
 # GPL-3.0-or-later
-"""An image moves the files of an image before it at its own first start (islet_move.py). Here they
-are read before, kept on this PC, and compared or put back afterwards; and an image that would not
-find them is refused."""
+"""An image moves the files of an image before it at its own first start (islet_move.py), as long
+as it is small enough. Here they are read before, kept on this PC, and compared or put back
+afterwards; and an image that would not find them is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tools.flash import CACHE, FlashError, Voice
 from tools.flash.files import FOLDERS
 from tools.flash.link import Link
-from tools.image.flash import MOVER
+from tools.image.flash import is_new
 from tools.image.images import IMAGES
 
 KEPT = CACHE / "flash" / "kept"
@@ -52,19 +52,20 @@ def before(link: Link, image: bytes, name: str, force: bool, voice: Voice) -> Fi
     if not layout.files_before:
         return {}
     size = _number(link.run(SIZE))
-    moves = MOVER in image
-    if size == layout.files and not moves:
+    new = is_new(image, layout)
+    if size == layout.files and not new:
         _back(force, voice)
-    if size != layout.size_before or not moves:
+    if size != layout.size_before or not new:
         return {}
     files = read(link)
     folder = keep(files)
     total = sum(map(len, files.values()))
+    how = "its first start moves them" if layout.moves else "they are put there from a copy"
     voice.say(
         f"the image has the files {layout.files_at // 1024} kB into the flash and not "
-        f"{layout.files_before // 1024}; its first start moves them, the records stay in place"
+        f"{layout.files_before // 1024}; {how}, the records stay in place"
     )
-    voice.say(f"  {len(files)} files, {total:,} bytes, are kept here besides: {folder}")
+    voice.say(f"  {len(files)} files, {total:,} bytes, are kept here: {folder}")
     return files
 
 

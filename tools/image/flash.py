@@ -9,7 +9,7 @@ from pathlib import Path
 TABLE = Path(__file__).with_name("flash.json")
 SECTOR = 4096  # is erased at once
 MOVED = b"moved   littlefs"  # in the old place of a file system that was moved (islet_move.py)
-MOVER = b"islet_move.py\0"  # named in an image that has the files where the table says
+MOVER = b"islet_move.py\0"  # named in an image that moves files
 _KB = 1024
 
 
@@ -23,14 +23,15 @@ class Layout:
     files: int
     records: int  # raw; `ahead` of them, the first, are for what comes
     ahead: int
-    files_before: int  # address of the file system of images of before, 0 where it is the same
+    files_before: int  # address of the file system of images of before, 0 where there were none
+    moves: bool  # the image moves the files from there
 
     def __post_init__(self) -> None:
         if self.start + self.code + self.files + self.records != self.whole:
             raise ValueError(f"{TABLE.name}: the parts are not the whole: {self}")
-        if any(size % SECTOR for size in vars(self).values()):
+        if any(size % SECTOR for key, size in vars(self).items() if key != "moves"):
             raise ValueError(f"{TABLE.name}: a part is no whole number of sectors: {self}")
-        if self.ahead >= self.records or self.files_before >= self.files_at:
+        if self.ahead >= self.records or not self.moves <= self.files_before < self.files_at:
             raise ValueError(f"{TABLE.name}: {self}")
 
     @property
@@ -48,16 +49,21 @@ class Layout:
 
     @property
     def code_now(self) -> int:
-        """What the code may take as long as files are moved out of its end."""
-        return (self.files_before or self.files_at) - self.start
+        """What the code may take as long as it moves files out of its end."""
+        return (self.files_before if self.moves else self.files_at) - self.start
 
 
 def _read() -> dict[str, Layout]:
     rows = json.loads(TABLE.read_text(encoding="utf-8"))["layouts"]
     return {
-        name: Layout(**{key: size * _KB for key, size in row.items()})
+        name: Layout(moves=row.pop("moves"), **{key: size * _KB for key, size in row.items()})
         for name, row in rows.items()
     }
+
+
+def is_new(image: bytes, layout: Layout) -> bool:
+    """Whether an image has the files where the table says, and not where they were before."""
+    return not layout.files_before or MOVER in image or len(image) > layout.files_before
 
 
 LAYOUTS = _read()

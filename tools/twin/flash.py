@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import littlefs
 
-from tools.image.flash import LAYOUTS, MOVED, MOVER, SECTOR
+from tools.image.flash import LAYOUTS, MOVED, SECTOR, is_new
 
 LAYOUT = LAYOUTS["pico"]
 PROGRAM_BYTES = 256  # a page; MicroPython's VfsLfs2 is mounted with this progsize
@@ -50,7 +50,7 @@ def whole(image: bytes, files: Mapping[str, bytes], ledger: bytes = b"") -> byte
     if len(image) > LAYOUT.code_now:
         raise FlashError(f"image of {len(image)} bytes, allowed {LAYOUT.code_now}")
     parts = {0: image, LAYOUT.records_at + LAYOUT.ahead: ledger}
-    if MOVER in image:
+    if is_new(image, LAYOUT):
         parts[LAYOUT.files_at] = file_system(files)
         parts |= {LAYOUT.files_before + block: MOVED for block in (0, SECTOR)}
     else:  # an image of before, to compare with

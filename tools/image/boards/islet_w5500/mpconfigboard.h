@@ -6,6 +6,6 @@
 #undef MICROPY_HW_BOARD_NAME
 #define MICROPY_HW_BOARD_NAME "islet W5500-EVB-Pico"
 
-// As on a Pico.
+// As on a Pico, but that there were no images before.
 #undef MICROPY_HW_FLASH_STORAGE_BYTES
-#define MICROPY_HW_FLASH_STORAGE_BYTES (1152 * 1024)
+#define MICROPY_HW_FLASH_STORAGE_BYTES (896 * 1024)
