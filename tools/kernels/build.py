@@ -21,8 +21,14 @@ from tools.workshop import CACHE, ROOT, SetupError
 FOLDER = CACHE / "kernels"
 NAME = "islet_kernels"
 HERE = Path(__file__).parent
-# Core's, and the timers that it counts with; the others are a chip's own or read text.
-SOURCES = (ROOT / "firmware/core", ROOT / "firmware/base/timer.py", ROOT / "firmware/base/grow.py")
+# Without a chip's own kernels, and those that read text.
+SOURCES = tuple(
+    ROOT / "firmware" / place
+    for place in (
+        "core", "base/timer.py", "base/grow.py", "guard/kernel.py", "sense/kernel.py",
+        "ledger/scan_kernel.py",
+    )
+)  # fmt: skip
 INCLUDE = Path(sysconfig.get_paths()["include"])
 FLAGS = ["-O1", "-fwrapv", "-fno-strict-aliasing", "-fvisibility=hidden", "-shared", "-fPIC"]
 
