@@ -41,7 +41,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{name}.json"
             path.write_text(json.dumps(document))
-            _, said = twin("--scenario", str(path), "--speed", "max", "--seed", "3")
+            _, _, said = twin("--scenario", str(path), "--speed", "max", "--seed", "3")
         figures = json.loads(said.splitlines()[-1])["figures"]
         yield Figure(
             name,
