@@ -65,6 +65,11 @@ class Fast:
         """Take the site's limits and the channels' scales into codes."""
         for point in range(im.POINTS):
             self._calibrate(point)
+        self._watched = [
+            memory
+            for memory in self.memories
+            if memory[kernel.PILOT] >= 0 or memory[kernel.CURRENT] >= 0
+        ]
 
     def _calibrate(self, point):
         memory, analog, site = self.memories[point], self._analog, self._image.site
@@ -116,7 +121,7 @@ class Fast:
     def on_block(self, codes, first):
         """In the sampling interrupt, for each block of samples; True: the next at once, please."""
         soon = False
-        for memory in self.memories:
+        for memory in self._watched:
             found = kernel.look(first, 0, 0, codes, self._middles, memory, self._buffers)
             if found:
                 self._trip(memory, found)

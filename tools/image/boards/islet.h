@@ -13,4 +13,4 @@
 #define MICROPY_ENABLE_PYSTACK (1)
 
 // More of the names than 128 come again and again.
-#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (256)
+#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (512)
