@@ -20,6 +20,7 @@ CONTROL_MS = 100
 POLICY_MS = 1000
 WATCHDOG_MS = 2000
 LINK_AGAIN_MS = 5000
+_COLLECTED_MS = 40  # a collection takes half as long at most
 _LONGEST_STEP_MS = 60_000  # what a record of a step can carry; the watchdog acts long before
 
 
@@ -106,6 +107,9 @@ class App(Parts):
             if wait_ms < 0:  # late: do not run after the lost time
                 due = time.ticks_ms()
                 wait_ms = 0
+            elif wait_ms > _COLLECTED_MS:
+                self.tidy()
+                wait_ms = max(0, time.ticks_diff(due, time.ticks_ms()))
             await asyncio.sleep_ms(wait_ms)
 
     # --- policy, links -------------------------------------------------------------------
@@ -123,7 +127,6 @@ class App(Parts):
             self.image.live[im.WALL_MIN] = self.board.wall_minute()
             self.events.poll(POLICY_MS // 1000)
             self.notice()
-            self.tidy()
             await asyncio.sleep_ms(POLICY_MS)
 
     def notice(self):
@@ -136,8 +139,8 @@ class App(Parts):
             self.board.log(text)
 
     def tidy(self):
-        """Collect here, where nobody waits, before an allocation has to in the middle of
-        something; but only when a quarter of what was free is used up, for a collection is dear.
+        """Collect here, after a step, before an allocation has to in the middle of something;
+        but only when a quarter of what was free is used up, for a collection is dear.
         What is made meanwhile and lasts lies in that quarter, so the rest stays one block."""
         health = self.health
         free = gc.mem_free()

@@ -69,7 +69,7 @@ class _Events:
         self._state = state
         self._commands = commands
         self._writer = writer
-        self._pieces = None
+        self._reader = None
         self._signature = None
         self._since_ms = _STATE_MAX_MS
 
@@ -77,21 +77,22 @@ class _Events:
         return self
 
     async def __anext__(self):
-        if self._pieces is None:
-            await self._wait()
-            # a stream that is read slowly may mix two moments; the next state mends it
-            self._pieces = self._state.take().pieces()
+        if self._reader is None:
+            state = await self._wait()
+            self._reader = await self._state.published.read(state)
             self._writer.begin()
             return b"data: "
         try:
-            return next(self._pieces).encode()
-        except StopIteration:
-            self._pieces = None
+            return await self._reader.__anext__()
+        except StopAsyncIteration:
+            await self.aclose()
             return b"\n\n"
 
     async def _wait(self):
+        """Until there is something to tell; the state's signature."""
         while True:
-            signature = self._state.signature() + (self._commands.done if self._commands else 0)
+            state = self._state.signature()
+            signature = state + (self._commands.done if self._commands else 0)
             changed = signature != self._signature and self._since_ms >= _STATE_MIN_MS
             if changed or self._since_ms >= _STATE_MAX_MS:
                 break
@@ -99,9 +100,12 @@ class _Events:
             self._since_ms += _TICK_MS
         self._signature = signature
         self._since_ms = 0
+        return state
 
     async def aclose(self):
-        pass
+        if self._reader is not None:
+            await self._reader.aclose()
+            self._reader = None
 
 
 def _page():
@@ -163,10 +167,12 @@ class Http:
         return Response(body, 200, headers)
 
     async def _state(self, _):
-        return answered(self.state.take().pieces())
+        return answered(await self.state.published.read())
 
     async def _limits(self, _):
-        return answered(self.state.take().row_pieces("limits"))
+        reader = await self.state.published.read()
+        reader.begin(*self.state.published.places["limits"])
+        return answered(reader)
 
     async def _image(self, _):
         return answered(self._image_pieces())

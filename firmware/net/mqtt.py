@@ -76,15 +76,6 @@ def identity(prefix, chip):
     return (b"islet" + hexlify(chip) + "{:08x}".format(crc32(prefix)).encode())[:_IDENTITY]
 
 
-async def _whole(pieces):
-    """Texts as the bytes of one; others run in between."""
-    parts = []
-    for piece in pieces:
-        parts.append(piece.encode())
-        await sleep_ms(0)
-    return b"".join(parts)
-
-
 class Mqtt:
     """The link to a broker; `await run()` for ever.
 
@@ -241,12 +232,13 @@ class Mqtt:
                 told_ms = 0
                 await self._introduce(link)
                 signature = None  # and once more what is retained, for it asks after a restart
-            present = self.state.signature() + self.commands.done
+            state = self.state.signature()
+            present = state + self.commands.done
             changed = present != signature and since_ms >= _STATE_MIN_MS
             if changed or since_ms >= _STATE_MAX_MS:
                 signature = present
                 since_ms = 0
-                await self._send_state(link)
+                await self._send_state(link, state)
             await sleep_ms(_TICK_MS)
             since_ms += _TICK_MS
             lasted_ms += _TICK_MS
@@ -281,14 +273,30 @@ class Mqtt:
             await self._publish(link, _EVENT, text.encode())
         self._events_sent = self.events.count
 
-    async def _send_state(self, link):
-        """Piece by piece, so that others run in between; all of one moment."""
-        state = self.state.take()
-        pieces = state.pieces([section for _, section, _ in _ROWS])
-        await self._publish(link, _STATE, await _whole(pieces))
-        for topic, section, what in _ROWS:
-            for name, row in state.names.all_of(what).items():
-                await self._publish(link, topic, await _whole(state.pieces_of(section, row)), name)
+    async def _send_state(self, link, signature):
+        """All of one moment, in parts of the text that is written for everybody."""
+        published = self.state.published
+        reader = await published.read(signature)
+        link.begin()
+        try:
+            await self._send_part(link, self._topic(_STATE), reader, (0, published.main), b"}")
+            for topic, section, what in _ROWS:
+                for name, row in self.state.names.all_of(what).items():
+                    place = published.places.get((section, row))
+                    if place:  # else it found no room
+                        await self._send_part(link, self._topic(topic, name), reader, place)
+        finally:
+            await reader.aclose()
+
+    async def _send_part(self, link, topic, reader, place, end=b""):
+        """A retained message: the bytes of the text from place[0] to place[1], and `end`."""
+        size = place[1] - place[0] + len(end)
+        await link.send(self._packets.head(topic, size, 1))
+        reader.begin(*place)
+        async for chunk in reader:
+            await link.send(chunk)
+        if end:
+            await link.send(end)
 
     # --- receiving ----------------------------------------------------------------------------
 

@@ -85,6 +85,18 @@ class Packets(_umqtt().MQTTClient):
             pass
         return self.sock.sent
 
+    def head(self, topic, size, retain):
+        """How a PUBLISH of quality 0 begins, whose payload of `size` bytes follows."""
+        left = 2 + len(topic) + size
+        head = bytearray((0x30 | retain,))
+        while left > 0x7F:
+            head.append(left & 0x7F | 0x80)
+            left >>= 7
+        head.append(left)
+        head.extend(bytes((len(topic) >> 8, len(topic) & 0xFF)))
+        head.extend(topic)
+        return head
+
     def take(self, head, body):
         """Deliver one PUBLISH packet to the callback; returns the acknowledgement to send."""
         qos = head >> 1 & 3

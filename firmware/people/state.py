@@ -2,9 +2,10 @@
 # GPL-3.0-or-later
 #
 # It serves slow links, so it may allocate, but it must not hold the loop: `take` copies the
-# buffers in one go and `pieces` then makes the JSON text part by part, so the caller can let
-# others run in between and the whole is still of one moment. Voltages are mV, currents mA,
-# powers W; a reading that is stale is null, and so is the age of one that never came.
+# buffers in one go and `pieces` then makes the JSON text part by part, so that others run in
+# between and the whole is still of one moment. `published` keeps the text for whoever reads it.
+# Voltages are mV, currents mA, powers W; a reading that is stale is null, and so is the age of one
+# that never came.
 
 import json
 from array import array
@@ -14,6 +15,7 @@ import islet_data
 from firmware import image as im
 from firmware.people import alerts, leases, rows, words
 from firmware.people.names import takes_offer
+from firmware.people.published import Published
 from firmware.people.reasons import Reasons, unit
 from firmware.people.rows import age
 
@@ -93,6 +95,7 @@ class State:
         self.commands = array("i", image.commands)
         self.trips = im.TRIPS.new()
         self.reasons = Reasons(names, self.readings, self.commands, self.trips, errors)
+        self.published = Published(self)
 
     # --- taking and writing ---------------------------------------------------------------
 
@@ -128,7 +131,7 @@ class State:
         """A section of rows alone as JSON text."""
         begin, end = "[]" if name == "nodes" else "{}"
         lead = begin
-        for key, row in self._rows(name):
+        for key, row in self.rows_of(name):
             yield lead if name == "nodes" else lead + json.dumps(key) + ":"
             yield from self.pieces_of(name, row)
             lead = ","
@@ -138,7 +141,7 @@ class State:
         """A section, or one row of it."""
         return rows.text(getattr(self, "_" + name)(*row))
 
-    def _rows(self, name):
+    def rows_of(self, name):
         """(key, row) of a section of rows."""
         names = self.names
         if name == "nodes":

@@ -11,35 +11,32 @@ _least_us = array("i", [0] * MOST)  # what is kept between slices would lie in t
 
 
 def once(state, turn):
-    """Their number, and bytes; of each the least of all turns, for most meet an interrupt."""
+    """Their number; of each the least of all turns, for most meet an interrupt."""
     gc.collect()
-    size = count = 0
-    pieces = None
-    while True:
+    count = at = 0
+    slices = state.published.slices()
+    while at >= 0:
         start = time.ticks_us()
         if count == 0:
             state.signature()
-            piece = ""
-        elif count == 1:
-            pieces = state.take().pieces()
-            piece = ""
         else:
-            piece = next(pieces, None)
+            at = next(slices, -1)
         us = time.ticks_diff(time.ticks_us(), start)
         if turn == 0 or us < _least_us[count]:
             _least_us[count] = us
-        if piece is None:
-            return count, size
-        size += len(piece)
         count += 1
+    return count
 
 
 def measure(state):
-    count = size = 0
+    count = 0
     for turn in range(TIMES):
-        count, size = once(state, turn)
+        count = once(state, turn)
+    text, size = state.published.text, state.published.size
     longest = max(_least_us)
     print("longest", longest, "sum", sum(_least_us), "slices", count, "bytes", size)
-    for at, piece in enumerate(state.pieces()):
-        if _least_us[2 + at] > 2 * longest // 3:
-            print("slice", _least_us[2 + at], piece[:60])
+    end = 0
+    for number, at in enumerate(state.published.slices()):
+        if _least_us[1 + number] > 2 * longest // 3:
+            print("slice", _least_us[1 + number], bytes(text[end:at]).decode()[:60])
+        end = at
