@@ -8,7 +8,6 @@
 #
 # What is larger than the buffer may become lacks rows, and says how many.
 
-import gc
 import json
 
 from firmware.base.clock import sleep_ms, ticks_diff, ticks_ms
@@ -122,12 +121,11 @@ class Published:
         """Write it; how far, after each slice."""
         state, places = self._state.take(), self.places
         yield 0
-        if not self.text:  # in one go, and low in the heap, for it lasts
+        if not self.text:  # in one go, for it lasts
             size = _STEP
             for piece in state.pieces():
                 size += len(piece)
                 yield 0
-            gc.collect()
             self.text = bytearray(min(size, MOST_BYTES))
         places.clear()
         self.left_out = at = 0
