@@ -89,6 +89,7 @@ def test_power_without_enable_is_a_fault_once_its_witness_is_of_well_after(age_m
 
 def seen_of(image, metered: tuple[int, ...]) -> Seen:  # type: ignore[no-untyped-def]
     panel = SimpleNamespace(
+        plan=[],
         witness=None,
         metered=lambda node: node in metered,
         state=lambda node: FRESH,
