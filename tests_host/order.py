@@ -23,8 +23,8 @@ TOGETHER = {"tests_host/system/test_page_sites.py": "tests_host/system/test_page
 LONG = tuple(
     f"tests_host/{name}"
     for name in (
-        "toolchain/test_style", "flash/test_emulated", "core/test_kernels", "system/",
-        "core/test_rows", "rp2040/", "twin/test_run", "net/", "core/test_proof",
+        "toolchain/test_style", "flash/test_emulated", "rp2040/test_trips", "core/test_kernels",
+        "system/", "core/test_rows", "rp2040/", "twin/test_run", "net/", "core/test_proof",
         "core/test_island_dark", "core/test_panel", "twin/",
     )
 )  # fmt: skip

@@ -173,7 +173,7 @@ def test_machine_code_begins_at_a_multiple_of_four() -> None:
 
 
 def test_no_heap_is_in_the_stacks() -> None:
-    """Interrupts run Python on them, one upon another (tests_host/rp2040/test_latency.py)."""
+    """Interrupts run Python on them, one upon another (tests_host/rp2040/test_trips.py)."""
     nm = ["arm-none-eabi-nm", str(REFERENCE.folder / "firmware.elf")]
     listed = subprocess.run(nm, capture_output=True, text=True, check=True).stdout
     at = {row[2]: int(row[0], 16) for row in map(str.split, listed.splitlines()) if len(row) == 3}

@@ -1,86 +1,26 @@
-"""The guard's promises, measured on the emulated chip; `make bench-board` measures them by the
-hundred. The emulator leaves out what makes real hardware slower, so each worst case has to stay
-within half of what is promised, and within the bound asked of the emulated figure."""
+"""What the firmware promises of memory, load and holds, measured on the emulated chip. Its trips:
+test_trips.py."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests_host import kept
 from tools.bench.board import chip, latency, rig
 from tools.image import rooms
 from tools.image.images import REFERENCE
 
 DEVICE = Path(__file__).parent / "device"
-EVENTS = 30
-# kind -> (bound of the emulated figure, what is promised of hardware), ms
-PROMISES = {
-    "overcurrent": (8, 20),
-    "pilot": (20, 20),  # INV-2; a glitch is ridden through for most of it, so no half is left
-    "grid": (20, 40),
-    "trip_pin": (1, 2),
-    "dead_man": (50, 100),
-}
 
-pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(autouse=True)
-def measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the emulated chip does is the same each time; the flash holds all that it runs."""
-    run = rig.lines
-
-    def lines(script: str, setup: Path, *arguments: object) -> Iterator[dict[str, Any]]:
-        told = json.loads(setup.read_text())
-        flash, board = Path(told.pop("flash")), Path(told.pop("board"))
-        inputs = [*kept.CHIP, rig.JS, kept.node(), told, flash, board, script, arguments]
-        yield from kept.kept("chip", inputs, lambda: list(run(script, setup, *arguments)))
-
-    monkeypatch.setattr(rig, "lines", lines)
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return latency.setups(tmp_path_factory.mktemp("latency"))
-
-
-@pytest.mark.parametrize("kind", PROMISES)
-def test_latency_in_the_middle_of_everything(ready: dict[str, Path], kind: str) -> None:
-    """INV-2, INV-9, INV-13: at random phase, during garbage collection without pause."""
-    found = latency.latencies(ready[latency.ISLET], latency.ISLET, kind, EVENTS)
-    bound_ms, promised_ms = PROMISES[kind]
-    assert not found.fell, str(found)
-    assert found.missed == 0
-    assert len(found.latencies_ms) == EVENTS
-    assert found.worst_ms <= bound_ms, str(found)
-    assert bound_ms <= promised_ms / 2 or kind == "pilot"
-
-
-@pytest.mark.parametrize("kind", ["overcurrent", "trip_pin"])
-def test_interrupts_upon_interrupts_find_room(ready: dict[str, Path], kind: str) -> None:
-    """The handler of one that does not is never called again: of the C stack MicroPython keeps 256
-    bytes to itself, and Python's frames end with an error."""
-    spare = latency.latencies(ready[latency.ISLET], latency.ISLET, kind, EVENTS).spare
-    assert 1_024 <= spare["stack"] < 8_192, spare
-    assert 768 <= spare["frames"] < 2_560, spare
-
-
-def test_a_plain_loop_is_found_wanting(ready: dict[str, Path]) -> None:
-    """The measurement can fail: floats and a soft timer do not keep the over-current's promise."""
-    found = latency.latencies(ready[latency.PLAIN], latency.PLAIN, "overcurrent", EVENTS)
-    assert found.missed or found.worst_ms > PROMISES["overcurrent"][0], str(found)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("chip_kept")]
 
 
 def test_a_trip_s_pin_is_not_deaf_after_its_handler_failed(tmp_path: Path) -> None:
     """INV-13: the first trip is left to the guard's tick, those after it are as quick as ever."""
     setup = rig.setup(tmp_path, [DEVICE / "deaf_pin.py", rig.HERE / "device" / "rig.py"])
-    found = latency.latencies(setup, "deaf_pin", "trip_pin", 4)
+    (found,) = latency.latencies(setup, "deaf_pin", ["trip_pin"], 4).values()
     first, *others = found.latencies_ms
     assert 1 < first <= 40, found
     assert len(others) == 3 and max(others) <= 1, found

@@ -4,7 +4,7 @@
 #include "py/pystack.h"
 
 // Of all that is called at once, interrupts upon interrupts included: 1.3 kB were written to at most
-// (tests_host/rp2040/test_latency.py).
+// (tests_host/rp2040/test_trips.py).
 #define FRAMES (2560)
 
 void __real_gc_init(void *start, void *end);

@@ -3,7 +3,8 @@
 //
 //   node tools/bench/board/emulated/latency.mjs SETUP PROGRAM EVENTS [KIND…]
 //
-// One line of JSON for each kind of happening: its latencies in µs. The program on the chip renews
+// One line of JSON for each kind of happening: its latencies in µs. They come one after the other on
+// one board that has booted once, each with its own random phases. The program on the chip renews
 // its permits by itself, so that the output comes back when the cause has gone.
 
 import { Rig } from './rig.mjs';
@@ -122,10 +123,12 @@ export function measure(rig, name, events) {
 }
 
 function main([setup, program, events, ...kinds]) {
+  const rig = Rig.fromFile(setup);
+  rig.calm();
+  rig.start(program);
   for (const name of kinds.length ? kinds : Object.keys(KINDS)) {
-    const rig = Rig.fromFile(setup);
-    rig.calm();
-    rig.start(program);
+    rig.roll(); // what is drawn for a kind does not depend on those before it
+    rig.text = '';
     rig.world.run(500);
     const from = { busy: rig.pico.busyNanos, all: rig.pico.nanos };
     const { latencies, fell, said } = measure(rig, name, Number(events));

@@ -25,7 +25,13 @@ export class Rig {
     this.pico = this.board.pico;
     this.noise = new Int32Array(this.pico.ram.slice().buffer); // what power-up leaves in the RAM
     this.world = new World(this.board);
-    this.random = dice(setup.seed);
+    this.seed = setup.seed;
+    this.roll();
+  }
+
+  /** Random numbers from their beginning. */
+  roll() {
+    this.random = dice(this.seed);
   }
 
   static fromFile(path, changes = {}) {
