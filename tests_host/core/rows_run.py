@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import random
 import sys
+from array import array
 from collections.abc import Iterator
 
 from firmware import image as im
 from firmware.core.limits.arbiter import OPEN, Limits
 from firmware.core.limits.obedience import Obedience
-from firmware.core.panel.layout import FRESH
+from firmware.core.panel.layout import FRESH, P_HEAD, P_ROW, P_STATE
 from firmware.image import Image
 from firmware.people import leases
 from firmware.people.events import Events
@@ -105,6 +106,9 @@ class Tree:
 
     def __init__(self) -> None:
         self.witness = self
+        self.plan = array("i", [0] * (P_HEAD + len(NODES) * P_ROW))
+        for node in range(len(NODES)):
+            self.plan[P_HEAD + node * P_ROW + P_STATE] = FRESH
 
     def metered(self, node: int) -> bool:
         return node == 0

@@ -253,7 +253,7 @@ def test_a_meter_that_talks_nonsense_is_named_and_not_believed(
     kept: dict[str, scene.Stage] = {}
     original = scene.Stage._devices
 
-    def lying(meter: Any, address: int) -> Any:
+    def lying(meter: Any, address: int, _look: Any) -> Any:
         liar: Any = LyingMeter(kept["stage"], quantity, value, 9_000_000, 19_000_000)
         return sdm630(liar, address)
 
