@@ -228,6 +228,7 @@ IN_THE_TEXT = (
 
 
 @pytest.mark.parametrize(("module", "old", "new"), IN_THE_TEXT, ids=("discharge", "priority"))
+@pytest.mark.usefixtures("kernels_as_text")
 def test_planted_mistake_in_the_sharing_breaks_inv_3(
     monkeypatch: pytest.MonkeyPatch, module: types.ModuleType, old: str, new: str
 ) -> None:
