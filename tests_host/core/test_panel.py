@@ -222,8 +222,8 @@ def test_planted_mistake_breaks_inv_3(mistake: Callable[[Panel], None]) -> None:
 
 IN_THE_TEXT = (
     (has_kernel, "t[leg] = most_ma if most_ma > 0 else 0", "t[leg] = ma"),  # enlarges headroom
-    (share_kernel, "room_ma = p[row + P_ROOM + cause * 3 + leg] - others_ma",
-     "room_ma = p[row + P_ROOM + cause * 3 + leg]"),  # nobody is served before
+    (share_kernel, "room_ma = p[i] - others_ma",
+     "room_ma = p[i]"),  # nobody is served before
 )  # fmt: skip
 
 
