@@ -46,7 +46,7 @@ def load(folder: Path, seconds: int) -> Iterator[Figure]:
     (folder / "plain").mkdir()
     plain = rig.setup(folder / "plain", latency.rivals(), site=None)
     rival = f"plain loop: {100 * program(plain, 'plain_calm', 1000 * seconds)['load']:.0f} %"
-    yield Figure("everything, as delivered", text, "≤ 50 %", rival, method)
+    yield Figure("everything, as delivered", text, "≤ 25 %", rival, method)
 
 
 def step(folder: Path, steps: int) -> Iterator[Figure]:
