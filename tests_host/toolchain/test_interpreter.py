@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,27 @@ def test_an_hour_of_asyncio_is_exact_and_repeatable(run_device: RunDevice) -> No
 def test_every_input_of_the_build_is_in_its_key() -> None:
     names = {file.name for file in build.input_files()}
     assert {"vclock.c", "vclock.h", "mpconfigvariant.h", "manifest.py", "build.py"} <= names
+    assert {"names.c", "places.c", "free.c"} <= names
+
+
+def test_names_and_maps_are_as_in_cpython(run_device: RunDevice) -> None:
+    """Our own search for a name and for a key's place (tools/micropython/inner)."""
+    done = subprocess.run([sys.executable, DEVICE / "maps.py"], capture_output=True, text=True)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) > 10, done.stderr
+    assert run_device(DEVICE / "maps.py") == done.stdout
+
+
+def test_what_is_free_is_counted_to_the_block(run_device: RunDevice) -> None:
+    """As MicroPython's own count has it, which mem_info() still prints."""
+    script = """
+import gc, micropython
+kept = [bytes(37 * n) for n in range(60)]
+kept = kept[1::3]
+gc.collect()
+micropython.mem_info()
+print(gc.mem_free(), gc.mem_alloc())
+"""
+    lines = run_device(script).splitlines()
+    (said,) = (line for line in lines if line.startswith("GC: total:"))
+    total, used, free = (int(word.rstrip(",")) for word in said.split()[2::2])
+    assert lines[-1] == f"{free} {used}" and total == free + used

@@ -29,7 +29,11 @@ HERE = ROOT / "tools" / "micropython"
 BUILDS = CACHE / "micropython"
 BIN = CACHE / "bin"
 
-INPUTS = (HERE / "build.py", HERE / "manifest.py", HERE / "variant", HERE / "vclock")
+FREE = ROOT / "tools" / "image" / "boards" / "free.c"  # an image's, and inner's
+INPUTS = (
+    FREE,
+    *(HERE / name for name in ("build.py", "manifest.py", "variant", "vclock", "inner")),
+)
 PROGRAMS = ("micropython", "mpy-cross")
 UNUSED = ("MICROPY_VFS_FAT", "MICROPY_VFS_LFS1")  # files are this PC's
 
@@ -72,7 +76,7 @@ def key() -> str:
     """Names a build by all that goes into it."""
     digest = hashlib.sha256(f"{VERSION} {external_tree()} m32={m32_works()}".encode())
     for path in input_files():
-        digest.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
