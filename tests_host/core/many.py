@@ -6,7 +6,6 @@ once."""
 
 from __future__ import annotations
 
-import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,9 +48,9 @@ def main() -> None:
     devices, seeds = int(sys.argv[1]), int(sys.argv[2])
     image(devices)
     from firmware.core.panel import relief_kernel, share_kernel
+    from tests_host.core import chance
 
-    cases = runpy.run_path(str(ROOT / "tests_host/core/device/kernels.py"), run_name="cases")
-    pairs: dict[str, Any] = {pair[0].__name__: pair for pair in cases["PAIRS"]}
+    pairs: dict[str, Any] = {pair[0].__name__: pair for pair in chance.cases("kernels.py").PAIRS}
     for name in ("panel", "sharing", "reliefs", "witness", "parents"):
         run, kernel, plain = pairs[name]
         for seed in range(seeds):

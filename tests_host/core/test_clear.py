@@ -3,7 +3,6 @@ a row holds, on CPython and in machine code; and it is a short cut."""
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from firmware.core.limits import hardware
 from tests_host.conftest import RunDevice
+from tests_host.core import chance
 
 DEVICE = Path(__file__).parent / "device" / "clear_cases.py"
 SEEDS = 150
@@ -19,7 +19,7 @@ SEEDS = 150
 
 @pytest.fixture(scope="module")
 def cases() -> SimpleNamespace:
-    return SimpleNamespace(**runpy.run_path(str(DEVICE), run_name="cases"))
+    return chance.cases(DEVICE.name)
 
 
 def test_it_never_hides_a_row(cases: SimpleNamespace) -> None:

@@ -2,7 +2,6 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-import runpy
 import subprocess
 import sys
 from array import array
@@ -17,6 +16,7 @@ from firmware.core.limits import arbiter as limits
 from firmware.core.limits import kernel as limits_kernel
 from firmware.core.panel import layout, witness_kernel
 from tests_host.conftest import RunDevice
+from tests_host.core import chance
 
 ROOT = Path(__file__).resolve().parents[2]
 DEVICE = ROOT / "tests_host/core/device/kernels.py"
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def cases() -> SimpleNamespace:
-    return SimpleNamespace(**runpy.run_path(str(DEVICE), run_name="cases"))
+    return chance.cases("kernels.py")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_machine_code_says_the_same(
     lines = run_device(script, timeout=300, heap="8m").splitlines()
     assert len(lines) == SEEDS
     for seed, line in enumerate(lines):
-        said = [cases.checksum(values) for values in answers[seed]]
+        said = [cases.checksum(values) for values in answers[seed][::2]]
         assert [int(word) for word in line.split()] == said, seed
 
 

@@ -4,7 +4,6 @@ on random houses, on CPython and in machine code; and it does leave out most of 
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ from firmware.core.grid import gridcode, island
 from firmware.core.limits import obedience, reserve
 from firmware.core.vehicle import point
 from tests_host.conftest import RunDevice
+from tests_host.core import chance
 
 DEVICE = Path(__file__).parent / "device" / "rests.py"
 SEEDS = 4
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def cases() -> SimpleNamespace:
-    return SimpleNamespace(**runpy.run_path(str(DEVICE), run_name="cases"))
+    return chance.cases(DEVICE.name)
 
 
 @pytest.fixture(scope="module")

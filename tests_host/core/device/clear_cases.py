@@ -6,7 +6,7 @@ import sys
 from firmware import image as im
 from firmware.core.limits.clear_kernel import clear
 from firmware.core.limits.hardware import Hardware
-from tests_host.core.device.panel_devices import Die
+from tests_host.core.device.die import Die
 
 KINDS = (im.KIND_POINT, im.KIND_CHARGER, im.KIND_CONVERTER, im.KIND_SOURCE)
 TURNS = 40

@@ -4,8 +4,22 @@ from array import array
 
 from firmware import image as im
 from firmware.core.panel import layout as k
-from tests_host.core.device.panel_devices import Die, place_devices
+from tests_host.core.device.die import MA, Die, upto
+from tests_host.core.device.panel_devices import place_devices
 from tests_host.core.plain import witness_parent as witness_parent_plain
+
+AMOUNTS = (0, upto(20), upto(60_000), 500, 501, 3_000, 2_000_000)  # of a current, none negative
+DEBTS = (0, upto(-20), upto(-60_000), -500, -501, -3_000, -2_000_000)
+COLUMNS = (
+    (k.P_METERED, (0, 1, 1, 1)),
+    (k.P_LATE, (upto(1_200),)),
+    (k.P_EARLY, (0, 200)),
+    (k.P_WORST, (2_000, 3_300)),
+    (k.P_DOUBT_MS, (0, 0, 4_001, 59_990)),
+    (k.P_STATE, (k.FRESH, k.FRESH, k.STALE)),
+    (k.P_STILL_MS, (0, 0, 1_900, 2_001, im.AGE_MAX_MS)),
+    (k.P_WHY + k.DRAW_BUS, (k.WHY_BUSBAR,)),
+)
 
 
 class Case:
@@ -18,39 +32,36 @@ class Case:
         self.devices = im.DEVICES
         self.plan = plan = array("i", [0] * (k.P_HEAD + self.nodes * k.P_ROW))
         self.rows = array("i", [0] * (self.devices * k.D_ROW))
-        self.slots = array("i", [die.ma() for _ in range(k.RING * self.devices * k.H_ROW)])
+        self.slots = array("i", [0] * (k.RING * self.devices * k.H_ROW))
+        die.fill(self.slots, 0, len(self.slots), MA)
         self.readings = im.READINGS.new()
         self.commands = im.COMMANDS.new()
-        for node in range(self.nodes):
-            at = k.node_at(node)
-            plan[at + k.P_PARENT] = die.below(node) if node else -1
-            for column in (k.P_RATING, k.P_LIMIT, k.P_STATIC, k.P_BUS_LOAD, k.P_NEUTRAL):
-                plan[at + column] = abs(die.ma())
-            for column in (k.P_SOURCES, k.P_HERE, k.P_BUS):
-                plan[at + column] = die.pick(0, 0, abs(die.ma()))
-            plan[at + k.P_METERED] = die.pick(0, 1, 1, 1)
-            plan[at + k.P_LATE] = die.below(1_200)
-            plan[at + k.P_EARLY] = die.pick(0, 200)
-            plan[at + k.P_WORST] = die.pick(2_000, 3_300)
-            plan[at + k.P_DOUBT_MS] = die.pick(0, 0, 4_001, 59_990)
-            plan[at + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.STALE)
-            plan[at + k.P_STILL_MS] = die.pick(0, 0, 1_900, 2_001, im.AGE_MAX_MS)
-            plan[at + k.P_WHY + k.DRAW_BUS] = k.WHY_BUSBAR
-            for leg in range(3):
-                plan[at + k.P_ROOM + 3 * k.DRAW_BUS + leg] = k.OPEN_MA
-                plan[at + k.P_ROOM + 3 * k.FEED_BUS + leg] = k.OPEN_MA
+        for node in range(1, self.nodes):
+            plan[k.node_at(node) + k.P_PARENT] = die.below(node)
+        plan[k.P_HEAD + k.P_PARENT] = -1
+        for column in (k.P_RATING, k.P_LIMIT, k.P_STATIC, k.P_BUS_LOAD, k.P_NEUTRAL):
+            self.fill(column, *AMOUNTS)
+        for column in (k.P_SOURCES, k.P_HERE, k.P_BUS):
+            self.fill(column, *[0] * 2 * len(AMOUNTS), *AMOUNTS)
+        for column, values in COLUMNS:
+            self.fill(column, *values)
+        for leg in range(3):
+            self.fill(k.P_ROOM + 3 * k.DRAW_BUS + leg, k.OPEN_MA)
+            self.fill(k.P_ROOM + 3 * k.FEED_BUS + leg, k.OPEN_MA)
         plan[k.P_LEGS], plan[k.P_TOGETHER] = die.pick(3, 3, 2, 1), die.pick(0, 1)
         for way in (0, 1):
             plan[k.P_UNBALANCE + way] = die.pick(0, 0, 20_000)
         self.order = place_devices(die, plan, self.rows, self.nodes)
 
+    def fill(self, column, *values):
+        """One of the values into the column of every node."""
+        self.die.fill(self.plan, k.P_HEAD + column, self.nodes, *values, step=k.P_ROW)
+
     def measure(self):
         """New readings, or some that stand still, of any age; new orders and claims."""
         die, readings, commands = self.die, self.readings, self.commands
+        die.fill(readings, im.NODE_AGE_MS, self.nodes, 0, upto(3_500), 2_000, 2_001, im.AGE_MAX_MS)
         for node in range(self.nodes):
-            readings[im.NODE_AGE_MS + node] = die.pick(
-                0, die.below(3_500), 2_000, 2_001, im.AGE_MAX_MS
-            )
             if die.below(3):
                 for at in range(node * 3, node * 3 + 3):
                     readings[im.NODE_MA + at] = ma = die.ma()
@@ -63,14 +74,14 @@ class Case:
             if die.below(3):
                 readings[im.DEVICE_W + device] = die.ma() // 2
                 commands[im.SETPOINT + device] = die.ma() // 2
-                for at in range(device * im.LEGS, device * im.LEGS + im.LEGS):
-                    readings[im.DEVICE_MA + at] = die.ma()
-            for source in range(im.SOURCES):
-                slot = source * im.DEVICES + device
-                low, high = -abs(die.ma()), abs(die.ma())
-                if source == im.MARKET:
-                    low, high = die.pick((low, high), (high, high), (low, low), (0, high))
-                commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
+                die.fill(readings, im.DEVICE_MA + device * im.LEGS, im.LEGS, MA)
+        slots = im.SOURCES * im.DEVICES
+        die.fill(commands, im.CLAIM_LOW, slots, *DEBTS)
+        die.fill(commands, im.CLAIM_HIGH, slots, *AMOUNTS)
+        for slot in range(im.MARKET * im.DEVICES, (im.MARKET + 1) * im.DEVICES):
+            low, high = commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot]
+            low, high = die.pick((low, high), (high, high), (low, low), (0, high))
+            commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
 
     def step(self, module):
         die, plan, slots, rows = self.die, self.plan, self.slots, self.rows
@@ -119,6 +130,10 @@ def panel(module, seed):
     return left
 
 
+# room at a node: four ways, and in one of forty cases little or none
+ROOMS = (k.OPEN_MA, upto(70_000), 40_000, 25_000) * 10 + (0, -900)
+
+
 def sharing(module, seed):
     """Places that leave something to devices that want something; what two steps leave."""
     case = Case(seed)
@@ -126,31 +141,33 @@ def sharing(module, seed):
     left = []
     for _ in range(2):
         case.measure()
+        case.fill(k.P_STATE, k.FRESH, k.FRESH, k.FRESH, k.UNMETERED, k.STALE)
+        case.fill(k.P_NEUTRAL, 25_000, 40_000, 100_000)
+        for leg in range(3):
+            case.fill(k.P_LOAD_HIGH + leg, upto(20_000), upto(20_000), upto(-10_000))
+            case.fill(k.P_LOAD_LOW + leg, upto(3_000))
+            case.fill(k.P_REACTIVE + leg, 0, upto(8_000))
+            case.fill(k.P_LESS + leg, 0, 0, upto(1_000), upto(-1_000))
+        for column in range(4):
+            case.fill(k.P_WHY + column, 0, 1, 2, 3)
+            for leg in range(3):
+                case.fill(k.P_ROOM + 3 * column + leg, *ROOMS)
         for node in range(case.nodes):
             at = k.node_at(node)
-            plan[at + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.FRESH, k.UNMETERED, k.STALE)
-            plan[at + k.P_NEUTRAL] = die.pick(25_000, 40_000, 100_000)
-            for leg in range(3):
-                plan[at + k.P_LOAD_HIGH + leg] = die.below(30_000) - 10_000
-                plan[at + k.P_LOAD_LOW + leg] = plan[at + k.P_LOAD_HIGH + leg] - die.below(3_000)
-                plan[at + k.P_REACTIVE + leg] = die.pick(0, die.below(8_000))
-                plan[at + k.P_LESS + leg] = die.pick(0, die.below(2_000) - 1_000)
-            for column in range(4):
-                plan[at + k.P_WHY + column] = die.below(4)
-                for leg in range(3):
-                    room_ma = die.pick(k.OPEN_MA, 10_000 + die.below(60_000), 40_000, 25_000)
-                    room_ma = room_ma if die.below(40) else die.pick(0, -900, 7_000)
-                    plan[at + k.P_ROOM + 3 * column + leg] = room_ma
-        for device in range(im.DEVICES):
-            commands[im.SETPOINT + device] = die.pick(0, 0, 6_000, -4_000, die.below(9_000))
-            for source in range(im.SOURCES):
-                slot = source * im.DEVICES + device
-                low, high = -die.pick(5_000, 0, 30_000), die.pick(32_000, 16_000, 7_000)
-                if source == im.MARKET:
-                    low, high = die.pick((high, high), (low, low), (0, 32_000))
-                commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
-        for at in range(im.DEVICE_MA, im.DEVICE_MA + im.DEVICES * im.LEGS):
-            case.readings[at] = die.pick(0, 0, 6_000, -3_000, die.below(20_000))
+            for leg in range(3):  # so far it was how much lower
+                plan[at + k.P_LOAD_LOW + leg] = (
+                    plan[at + k.P_LOAD_HIGH + leg] - plan[at + k.P_LOAD_LOW + leg]
+                )
+        die.fill(commands, im.SETPOINT, im.DEVICES, 0, 0, 6_000, -4_000, upto(9_000))
+        slots = im.SOURCES * im.DEVICES
+        die.fill(commands, im.CLAIM_LOW, slots, -5_000, 0, -30_000)
+        die.fill(commands, im.CLAIM_HIGH, slots, 32_000, 16_000, 7_000)
+        for slot in range(im.MARKET * im.DEVICES, (im.MARKET + 1) * im.DEVICES):
+            low, high = commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot]
+            low, high = die.pick((high, high), (low, low), (0, 32_000))
+            commands[im.CLAIM_LOW + slot], commands[im.CLAIM_HIGH + slot] = low, high
+        places = im.DEVICES * im.LEGS
+        die.fill(case.readings, im.DEVICE_MA, places, 0, 0, 6_000, -3_000, upto(20_000))
         module.has.volts(rows, im.DEVICES, case.readings, 230_000, 195_000, 2_000)
         dt_ms = die.pick(100, 4_000)
         module.has.occupy(plan, rows, case.nodes, im.DEVICES, case.readings, commands, dt_ms)
@@ -165,25 +182,22 @@ def reliefs(module, seed):
     case = Case(seed)
     die, plan, rows, slots = case.die, case.plan, case.rows, case.slots
     may = die.below(1 << im.DEVICES)
-    for i in range(len(slots)):
-        slots[i] = 0
+    die.fill(slots, 0, len(slots), 0)
     left = []
     for _ in range(12):
-        for node in range(case.nodes):
-            at = k.node_at(node)
-            plan[at + k.P_LIMIT] = 25_000
-            plan[at + k.P_STATE] = die.pick(k.FRESH, k.FRESH, k.FRESH, k.FRESH, k.STALE)
-            for leg in range(3):
-                low_ma = die.pick(20_000, 26_000 + die.below(9_000), 30_000, die.ma())
-                plan[at + k.P_LOAD_LOW + leg] = low_ma
-                plan[at + k.P_LOAD_HIGH + leg] = low_ma + die.pick(0, die.below(3_000))
-        for device in range(im.DEVICES):
-            for leg in range(3):
-                at = device * k.H_ROW + k.H_HIGH + leg
-                slots[at] = die.pick(0, 0, -die.below(4_000), 6_000)
-            for source in range(im.SOURCES):
-                at = im.CLAIM_LOW + source * im.DEVICES + device
-                case.commands[at] = die.pick(-2_000_000, -5_000, -5_000, 0)
+        case.fill(k.P_LIMIT, 25_000)
+        case.fill(k.P_STATE, k.FRESH, k.FRESH, k.FRESH, k.FRESH, k.STALE)
+        for leg in range(3):
+            case.fill(k.P_LOAD_LOW + leg, 20_000, upto(9_000), 30_000, MA)
+            case.fill(k.P_LOAD_HIGH + leg, 0, upto(3_000))
+            die.fill(slots, k.H_HIGH + leg, im.DEVICES, 0, 0, upto(-4_000), 6_000, step=k.H_ROW)
+        for at in range(k.P_HEAD + k.P_LOAD_LOW, len(plan), k.P_ROW):
+            for low in (at, at + 1, at + 2):
+                if 0 < plan[low] < 9_000:
+                    plan[low] += 26_000
+                plan[low + k.P_LOAD_HIGH - k.P_LOAD_LOW] += plan[low]  # so far how much higher
+        slots_of = im.SOURCES * im.DEVICES
+        die.fill(case.commands, im.CLAIM_LOW, slots_of, -2_000_000, -5_000, -5_000, 0)
         module.relieve(
             plan, rows, slots, 0, case.order, len(case.order), may, case.commands,
             die.pick(100, 1_000, 900, 60_000),
@@ -205,8 +219,8 @@ def exporting(module, seed):
             at = device * k.D_ROW
             rows[at + k.D_FRESH], rows[at + k.D_VOLTS] = die.below(2), 195 + die.below(60)
             rows[at + k.D_TAKES + 1] = die.pick(0, 6_000, 1_000, die.below(40_000))
-            case.commands[im.SETPOINT + device] = die.pick(0, 3_000, -4_000, -die.below(9_000))
-            case.readings[im.DEVICE_W + device] = die.pick(0, 3_000, -4_000, -die.below(9_000))
+        for fields, at in ((case.commands, im.SETPOINT), (case.readings, im.DEVICE_W)):
+            die.fill(fields, at, im.DEVICES, 0, 3_000, -4_000, upto(-9_000))
         left_w = die.pick(0, 500, 5_000, 20_000, die.below(60_000))
         module.share(
             rows, order, len(order), case.readings, case.commands, has, most, left_w
@@ -238,10 +252,9 @@ def claiming(module, seed):
                 rows[end + k.END_NODE], rows[end + k.END_LEG] = die.below(9) - 1, die.below(3)
             for way in range(2):
                 rows[at + k.D_AFTER + way] = die.below(5) - 1
-        for device in range(im.DEVICES):
-            commands[im.DEVICE_OVERDUE + device] = die.below(2)
-        for at in range(im.DEVICE_MA, im.DEVICE_MA + im.DEVICES * im.LEGS):
-            case.readings[at] = die.pick(0, 6_000, -3_000, die.below(40_000))
+        die.fill(commands, im.DEVICE_OVERDUE, im.DEVICES, 0, 1)
+        places = im.DEVICES * im.LEGS
+        die.fill(case.readings, im.DEVICE_MA, places, 0, 6_000, -3_000, upto(40_000))
         left.append(
             module.claim(
                 case.plan, rows, order, len(order), case.readings, commands, reasons, most

@@ -1,76 +1,8 @@
-# Chance, and random devices of a house for the cases of the panel's kernels. Runs on the device
-# too.
-import sys
+# Random devices of a house for the cases of the panel's kernels. Runs on the device too.
 from array import array
 
 from firmware import image as im
-from firmware.base.viper import micropython, ptr32
 from firmware.core.panel import layout as k
-
-
-class Die:
-    """Numerical Recipes' generator. Each draw is written out: they are most of a case's time."""
-
-    def __init__(self, seed):
-        self.state = seed * 2654435761 & 0xFFFFFFFF
-
-    def below(self, count):
-        self.state = state = self.state * 1664525 + 1013904223 & 0xFFFFFFFF
-        return (state >> 8) % count
-
-    def pick(self, *values):
-        return values[self.below(len(values))]
-
-    def ma(self):
-        """A current: nil, small, usual, near a kernel's threshold, or at the end of its range."""
-        small = self.state * 1664525 + 1013904223 & 0xFFFFFFFF
-        usual = small * 1664525 + 1013904223 & 0xFFFFFFFF
-        kind = usual * 1664525 + 1013904223 & 0xFFFFFFFF
-        self.state = sign = kind * 1664525 + 1013904223 & 0xFFFFFFFF
-        small, usual = (small >> 8) % 20, (usual >> 8) % 60_000
-        size = (0, small, usual, 500, 501, 3_000, 2_000_000)[(kind >> 8) % 7]
-        return size if (sign >> 8) % 3 else -size
-
-
-class MachineDie(Die):
-    """The same numbers in machine code: 32 bits are no small integer on the device."""
-
-    def __init__(self, seed):
-        self.state = array("I", [seed * 2654435761 & 0xFFFFFFFF])
-
-    @micropython.viper
-    def below(self, count: int) -> int:
-        state = ptr32(self.state)
-        state[0] = state[0] * 1664525 + 1013904223
-        return ((state[0] >> 8) & 0xFFFFFF) % count
-
-    @micropython.viper
-    def ma(self) -> int:
-        state = ptr32(self.state)
-        small = state[0] * 1664525 + 1013904223
-        usual = small * 1664525 + 1013904223
-        kind = usual * 1664525 + 1013904223
-        sign = kind * 1664525 + 1013904223
-        state[0] = sign
-        kind = ((kind >> 8) & 0xFFFFFF) % 7
-        size = 0
-        if kind == 1:
-            size = ((small >> 8) & 0xFFFFFF) % 20
-        elif kind == 2:
-            size = ((usual >> 8) & 0xFFFFFF) % 60_000
-        elif kind == 3:
-            size = 500
-        elif kind == 4:
-            size = 501
-        elif kind == 5:
-            size = 3_000
-        elif kind == 6:
-            size = 2_000_000
-        return size if ((sign >> 8) & 0xFFFFFF) % 3 != 0 else 0 - size
-
-
-if sys.implementation.name == "micropython":
-    Die = MachineDie
 
 
 def place_devices(die, plan, rows, nodes):

@@ -5,7 +5,7 @@ import sys
 
 from firmware import image as im
 from firmware.core import Core
-from tests_host.core.device.panel_devices import Die
+from tests_host.core.device.die import Die
 from tools.bench.device import house
 
 WELL = 130  # steps, long ones: by then all that has begun has settled
