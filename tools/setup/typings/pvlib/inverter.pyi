@@ -1,0 +1,3 @@
+from pandas import Series
+
+def pvwatts(pdc: Series, pdc0: float, eta_inv_nom: float = ...) -> Series: ...

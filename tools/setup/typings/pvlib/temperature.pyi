@@ -1,0 +1,3 @@
+from pandas import Series
+
+def faiman(poa_global: Series, temp_air: float, wind_speed: float = ...) -> Series: ...
