@@ -69,10 +69,11 @@ class Table:
 
     def new(self):
         """A fresh array('i') with every field at its start value."""
-        buffer = array("i", [0] * self.size)
+        buffer = array("i", bytes(4 * self.size))
         for _, index, count, _, _, _, start, _ in self.rows:
-            for i in range(index, index + count):
-                buffer[i] = start
+            if start:
+                for i in range(index, index + count):
+                    buffer[i] = start
         return buffer
 
 
