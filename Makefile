@@ -11,7 +11,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 PROCESSES = $(shell expr 1 + $$(nproc))
 
 # The variables of `make run`; each set one becomes an option of the twin: SEED=3 -> --seed '3'.
-VARIABLES := SITE SCENARIO SECONDS SPEED SEED CHIP CIRCUIT RECORD
+VARIABLES := SITE SCENARIO SECONDS SPEED SEED CHIP CIRCUIT IMAGE RECORD
 given = $(foreach v,$(1),$(if $($v),--$(shell echo $v | tr A-Z a-z) '$($v)'))
 OPTIONS = $(call given,$(VARIABLES))
 
@@ -35,7 +35,7 @@ help: ## this list
 SCENES := $(wildcard tools/twin/scenarios/*.json)
 OWN := $(SITE)$(filter-out $(SCENES) $(basename $(notdir $(SCENES))),$(SCENARIO))
 
-run: setup-$(if $(filter rp2040,$(CHIP)),board,$(if $(OWN),own,run)) ## the box in its simulated house (SITE= SCENARIO= SECONDS= SPEED= SEED= CHIP= CIRCUIT= RECORD=)
+run: setup-$(if $(filter rp2040,$(CHIP)),board,$(if $(OWN),own,run)) ## the box in its simulated house (SITE= SCENARIO= SECONDS= SPEED= SEED= CHIP= CIRCUIT= IMAGE= RECORD=)
 	@exec $(PY) -m tools.twin $(OPTIONS) $(ARGS)
 
 # Rooms whose tests need the image for the chip; the others' do without building it.

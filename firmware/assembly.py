@@ -79,6 +79,7 @@ class Parts:
     proved = None  # what their proofs came to, where it has converters
     lamp = None  # and what else a circuit may have
     button = None
+    lan = None  # a network of our own driver
 
     def __init__(self, board, text):
         self.board = board
@@ -188,6 +189,10 @@ def _broker(parts, settings):
     return _configured(parts, settings) and settings["mqtt.host"]
 
 
+def _ethernet(parts, _settings):
+    return parts.board.ethernet is not None
+
+
 def _page(parts, settings):
     """The page is there even when the configuration is not, to mend it."""
     if settings["http.port"] is None or parts.config.errors:
@@ -279,12 +284,27 @@ def _add_chips(parts, _settings):
     parts.metering = Metering(parts.image, rows, drivers, board.circuit.crossing_leg)
 
 
+def _add_ethernet(parts, settings):
+    """Before what uses it. A fixed address that cannot be leaves it to DHCP: the page must be
+    reached to mend it."""
+    from os import urandom
+
+    from machine import unique_id
+
+    from firmware.lan import network
+
+    parts.lan, keeper, wrong = network(parts.board.ethernet, settings, unique_id(), urandom)
+    parts.config.errors.extend(wrong)
+    parts.links += [("ethernet", parts.lan.run), ("address", keeper.run)]
+    parts.reports.append(("network", parts.lan.state))
+
+
 def _add_broker(parts, settings):
     from machine import unique_id
 
     from firmware.net.mqtt import Mqtt
 
-    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events, unique_id())
+    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events, unique_id(), parts.lan)
     parts.links.append(("mqtt", mqtt.run))
     parts.reports.append(("mqtt", mqtt.counters))
 
@@ -299,6 +319,7 @@ def _add_page(parts, settings):
         parts.commands if usable else None,
         parts.events,
         parts.ledger if usable else None,
+        parts.lan,
     )
     parts.links.append(("page", http.run))
     parts.reports.append(("http", http.counters))
@@ -318,6 +339,8 @@ def _add_console(parts, settings):
     console.add("warnings", lambda: parts.config.warnings)
     console.add("why", lambda: _why(parts))
     console.add("calibration", lambda: parts.calibration.date)
+    if parts.lan is not None:
+        console.add("network", parts.lan.state)
     if settings["http.port"]:
         bound = "{}:{}".format(settings["http.host"], settings["http.port"])
         console.add("page", lambda: bound)
@@ -353,6 +376,7 @@ PARTS = (
     ("ledger", _configured, _add_ledger),
     ("lines: meters, devices", _lines, _add_lines),
     ("metering chips", _chips, _add_chips),
+    ("Ethernet", _ethernet, _add_ethernet),
     ("MQTT", _broker, _add_broker),
     ("page", _page, _add_page),
     ("console", _console, _add_console),

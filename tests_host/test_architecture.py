@@ -46,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "bus": ANY,
     "drivers": ANY | {"bus"},
     "people": ANY,
+    "lan": ANY,
     "net": ANY | {"people", "maintenance"},
 }
 EVERYTHING = {"app", "assembly"}

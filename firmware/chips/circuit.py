@@ -9,8 +9,8 @@ from array import array
 from firmware import image as im
 from firmware.base.viper import const
 
-_VERSION = const(8)
-_HEAD = "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBBBBBB"
+_VERSION = const(9)
+_HEAD = "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBbbbIBBBBB"
 _LINE = "<bbbb"
 _CHANNEL = "<BbBBBii"
 _OUTPUT = "<BBB"
@@ -108,7 +108,7 @@ class Circuit:
         self.pilot_pins = [pin for pin in (head[8], head[10]) if pin >= 0]
         self.pilot_hz = head[9]
         head = head[:10] + head[11:]
-        # (id, sck, mosi, miso, baud), None when there is no metering chip
+        # (id, sck, mosi, miso, baud of the metering chips), None when nothing hangs on it
         self.spi = head[10:15] if head[10] >= 0 else None
         self.crossing_pin, self.crossing_leg = head[15:17]
         self.dead_man_pin, self.dead_man_bits, self.dead_man_ms, self.dead_man_by = head[17:21]
@@ -125,7 +125,9 @@ class Circuit:
         self.bond_normally_open = flags & 16 != 0  # and its coil dead while the switch is closed
         self.stop_cuts_supply = flags & 32 != 0
         self.lamp_pin, self.button_pin, self.button_pull = head[26:29]
-        lines, channels, outputs, inputs, meters = head[29:34]
+        # (select, interrupt, reset, baud) of a network chip, None without
+        self.ethernet = head[29:33] if head[29] >= 0 else None
+        lines, channels, outputs, inputs, meters = head[33:38]
         at = struct.calcsize(_HEAD) + 1
         self.name = str(packed[at : at + packed[at - 1]], "utf-8")
         at += packed[at - 1]

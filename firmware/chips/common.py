@@ -16,12 +16,13 @@ PARITY = {"N": None, "E": 0, "O": 1}
 
 class Common:
     """`circuit` is what the frozen bytes say. `console` is where firmware/net/console.py answers,
-    `meters` are (SPI, select pin, row) of each metering chip. `fast_blocks`: start_sampling takes
-    on_block as well; `dead_man` and `crossings` are for the fast guard then. What a circuit does
-    not have is None."""
+    `meters` are (SPI, select pin, row) of each metering chip, `ethernet` is (SPI, its pins for
+    select, interrupt and reset, its baud, the metering chips'). `fast_blocks`: start_sampling
+    takes on_block as well; `dead_man` and `crossings` are for the fast guard then. What a circuit
+    does not have is None."""
 
     fast_blocks = False
-    dead_man = crossings = lamp = button = console = None
+    dead_man = crossings = lamp = button = console = ethernet = None
     http_host = "0.0.0.0"  # the page is there for the house, not for the board alone
     resets = (WDT_RESET,)  # what reset_cause() says when the power was there all along
     clock_set = 2020  # the first year that a set clock can show
@@ -31,6 +32,7 @@ class Common:
         self.name = circuit.name
         self.analog = circuit.analog
         self.sample_rate_hz = circuit.rate_hz
+        network = network or circuit.ethernet is not None
         self.rights = Rights(circuit, network)
         self.sees_grid = im.SEES_VOLTAGE if self.analog.find("grid_v") >= 0 else im.SEES_NOTHING
         self.http_port = 80 if network else 0
@@ -49,10 +51,11 @@ class Common:
             button = Pin(circuit.button_pin, Pin.IN, PULL[circuit.button_pull])
             rest = 1 if circuit.button_pull == 1 else 0
             self.button = lambda: button() != rest
-        self.meters = self._metering_chips()
+        self.meters = self._on_spi()
         self._rtc = RTC()
 
-    def _metering_chips(self):
+    def _on_spi(self):
+        """The metering chips; and the network chip, if there is one."""
         circuit = self.circuit
         if circuit.spi is None:
             return []
@@ -60,7 +63,13 @@ class Common:
 
         number, sck, mosi, miso, baud = circuit.spi
         selects = [Pin(row.cs, Pin.OUT, value=1) for row in circuit.meters]
+        if circuit.ethernet is not None:
+            select, interrupt, reset, own_baud = circuit.ethernet
+            pins = Pin(select, Pin.OUT, value=1), Pin(interrupt, Pin.IN, Pin.PULL_UP)
+            pins += (Pin(reset, Pin.OUT, value=1),)
         spi = SPI(number, baud, polarity=1, phase=1, sck=Pin(sck), mosi=Pin(mosi), miso=Pin(miso))
+        if circuit.ethernet is not None:
+            self.ethernet = (spi,) + pins + (own_baud, baud)
         return [(spi, cs, row) for cs, row in zip(selects, circuit.meters)]
 
     # --- power and contacts: each chip in its own way ----------------------------------------

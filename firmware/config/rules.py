@@ -25,6 +25,8 @@ def _frequency(site, config, rights):
 
 
 def _network(site, config, rights):
+    if not rights.network and config["network.address"]:
+        yield "network.address: this board has no network, leave it empty"
     if not rights.network and config["mqtt.host"]:
         yield "mqtt.host: this board has no network, leave it empty"
     if not rights.network and config["http.port"]:

@@ -192,8 +192,10 @@ class _Writer:
 class Server(Microdot):
     """Microdot with bounds."""
 
-    def __init__(self, paths, pages):
+    def __init__(self, paths, pages, places=_CLIENTS, patience_ms=_PATIENCE_MS):
         super().__init__()
+        self.places = places
+        self.patience_ms = patience_ms
         self.paths = paths  # (method, path, name of the handler among the `pages`)
         self.pages = pages
         self.clients = 0  # who have a place
@@ -244,19 +246,19 @@ class Server(Microdot):
     async def _place(self, who):
         """Whether it has got one: at once, or in its turn within _PATIENCE_MS."""
         queue = self._queue
-        if (queue or self.clients >= _CLIENTS) and self._others < _OTHERS:
+        if (queue or self.clients >= self.places) and self._others < _OTHERS:
             queue.append(who)
             self._others += 1
             try:
-                until = ticks_add(ticks_ms(), _PATIENCE_MS)
-                while self.clients >= _CLIENTS or queue[0] is not who:
+                until = ticks_add(ticks_ms(), self.patience_ms)
+                while self.clients >= self.places or queue[0] is not who:
                     if ticks_diff(until, ticks_ms()) <= 0:
                         return False
                     await sleep_ms(_TICK_MS)
             finally:
                 self._others -= 1
                 queue.remove(who)
-        elif self.clients >= _CLIENTS or queue:
+        elif self.clients >= self.places or queue:
             return False
         self.clients += 1
         return True

@@ -37,10 +37,11 @@ def quiet(image):
 class Link:
     """A connection at a time to the same host."""
 
-    def __init__(self, host, port, image):
+    def __init__(self, host, port, image, lan=None):
         self.host = host
         self.port = port
         self.image = image
+        self.lan = lan  # a network of our own driver, in the place of sockets
         self.reader = self.writer = None
         self.doubted = True  # nobody has answered at the address that is kept
         self._named = not host.replace(".", "").isdigit()
@@ -49,6 +50,12 @@ class Link:
     async def open(self, first):
         """Connect and send the bytes `first`."""
         self.begin()
+        if self.lan is not None:
+            if self._found is None or self.doubted:
+                self._found = await self.lan.resolve(self.host)  # holds nobody up
+            self.reader = self.writer = await self.lan.connect(self._found, self.port)
+            await self.writer.awrite(first)
+            return
         if not _DEVICE:
             self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
             self.writer.write(first)
@@ -70,6 +77,8 @@ class Link:
 
     def waiting(self):
         """Whether the name should be looked up, and must not now."""
+        if self.lan is not None:
+            return False
         return self._named and self.doubted and not quiet(self.image)
 
     def _address(self):
@@ -102,7 +111,7 @@ class Link:
     async def close(self):
         if not self.writer:
             return
-        if _DEVICE:
+        if self.lan is not None or _DEVICE:
             self.writer.s.close()
         else:
             self.writer.transport.abort()  # `close` would wait for a peer that hangs

@@ -287,4 +287,18 @@ HARDWARE: list[Case] = [
         "channels.17.signal",
         "twice",
     ),
+    (
+        "a network chip beside a radio",
+        "pico_eth",
+        {"chip": "rp2040_w"},
+        "ethernet.chip",
+        "has a driver for none",
+    ),
+    (
+        "a network chip on no SPI",
+        "pico_eth",
+        {"spi": GONE, "meters": GONE, "crossing": GONE},
+        "spi",
+        "w5500",
+    ),
 ]

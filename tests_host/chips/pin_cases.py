@@ -33,6 +33,8 @@ PINS: list[Case] = [
     ("no third UART", "pico", {"lines__0__uart": 2}, "lines.0.uart", "0, 1"),
     ("no third SPI", "pico", {"spi__id": 2}, "spi.id", "0, 1"),
     ("driver enable on the line", "pico", {"lines__0__de": 0}, "lines.0.de", "lines.0.tx already"),
+    ("an interrupt on a select", "pico_eth", {"ethernet__int": 17}, "ethernet.int", "meters.0.cs"),
+    ("a reset on the lamp", "pico_eth", {"ethernet__reset": 25}, "ethernet.reset", "lamp"),
     ("flash", "esp32", {"outputs__2__pin": 7}, "outputs.2.pin", "flash"),
     ("console", "esp32", {"inputs__3__pin": 3}, "inputs.3.pin", "console"),
     ("no pin 24", "esp32", {"inputs__3__pin": 24}, "inputs.3.pin", "no pin 24"),

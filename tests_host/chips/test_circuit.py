@@ -127,5 +127,5 @@ def test_the_reference_boards_use_every_declared_protection(name: str) -> None:
 def test_data_of_another_version_is_refused() -> None:
     packed = bytearray(pack(damaged("pico")))
     packed[0] += 1
-    with pytest.raises(ValueError, match="board data has version 9, expected 8"):
+    with pytest.raises(ValueError, match="board data has version 10, expected 9"):
         Circuit(bytes(packed))

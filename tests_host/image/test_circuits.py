@@ -20,6 +20,8 @@ from tools.pack.__main__ import main as pack
         ("pico", "esp32", "CIRCUIT: esp32 is for esp32, but IMAGE=pico takes rp2040"),
         ("esp32", "pico", "CIRCUIT: pico is for rp2040, but IMAGE=esp32 takes esp32"),
         ("pico", "host", "CIRCUIT: host is for host, but IMAGE=pico takes rp2040"),
+        ("pico", "pico_eth", "pico has no driver for its network chip"),
+        ("pico_eth", "pico", "pico_eth wants a network chip"),
         ("w5500", "pico", "pin 18 is the W5500's"),
     ],
 )
@@ -29,7 +31,7 @@ def test_what_does_not_fit_is_refused(board: str, circuit: str, said: str) -> No
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("board", ["pico", "pico_w", "esp32"])
+@pytest.mark.parametrize("board", ["pico", "pico_eth", "pico_w", "esp32"])
 def test_the_reference_circuits_fit(board: str) -> None:
     fits(IMAGES[board], IMAGES[board].circuit)
 

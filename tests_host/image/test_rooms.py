@@ -41,11 +41,19 @@ def test_every_room_of_the_firmware_has_a_budget() -> None:
     assert folders | {"app", "data", "libs", "names"} == set(rooms.budgets())
 
 
-def test_the_budgets_together_fit_the_chip() -> None:
-    budgets = rooms.budgets().values()
-    assert sum(row.get("heap", 0) for row in budgets) <= 140_000
+@pytest.mark.parametrize("name", ["pico", "pico_eth"])
+def test_the_budgets_together_fit_the_chip(name: str) -> None:
+    """A network of our own driver is in one image only, and was planned as what is to come."""
+    budgets = rooms.budgets()
+    most = 140_000
+    if IMAGES[name].lan:
+        most += rooms.memory()["heap"]["to_come"]["link and page"]
+    else:
+        del budgets["lan"]
+    assert sum(row.get("heap", 0) for row in budgets.values()) <= most
     micropython = 337_000  # what the image takes with nothing of ours frozen
-    assert sum(row["flash"] for row in budgets) + micropython <= REFERENCE.flash.code_now
+    flash = sum(row["flash"] for row in budgets.values())
+    assert flash + micropython <= IMAGES[name].flash.code_now
 
 
 def test_the_heap_reaches_to_the_end_of_the_way() -> None:

@@ -62,3 +62,14 @@ def test_a_service_bonded_neutral_is_never_switched(answer: bool, right: bool) -
     errors = loaded(json.dumps(site).encode(), "pico", True).errors
     said = "island.neutral_switched: must be false under grid_code ieee1547_cat3"
     assert (said not in errors) is right
+
+
+def test_beside_a_network_chip_there_is_no_island() -> None:
+    """Its circuit board has no outputs for one; a fixed address needs a network."""
+    site, _ = upgrade(json.loads((FOLDER / "us_bond.json").read_text(encoding="utf-8")))
+    site["network"] = {"address": "192.168.0.20"}
+    content = json.dumps(site).encode()
+    errors = loaded(content, "pico_eth", True).errors
+    assert any(error.startswith("island.capable: ") for error in errors), errors
+    said = "network.address: this board has no network, leave it empty"
+    assert said not in errors and said in loaded(content, "pico", False).errors

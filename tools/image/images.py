@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tools.image import flash, layout
 from tools.micropython.sources import BuildError
@@ -32,6 +33,7 @@ class Image:
     circuit: str  # taken when none is named
     needs: tuple[str, ...] = ()  # submodules of an upstream tree; none: Debian has all sources
     taken: Mapping[int, str] = field(default_factory=dict)  # pin -> what the module has there
+    lan: bool = False  # firmware/lan is in it: a network of our own driver
 
     @property
     def rows(self) -> Mapping[str, int]:
@@ -45,8 +47,8 @@ class Image:
 
     @property
     def network(self) -> bool:
-        """Whether its MicroPython has sockets."""
-        return "lib/lwip" in self.needs or self.port == "esp32"
+        """Whether it reaches one: by its MicroPython's sockets, or by a driver of ours."""
+        return self.lan or "lib/lwip" in self.needs or self.port == "esp32"
 
     @property
     def folder(self) -> Path:
@@ -76,6 +78,16 @@ IMAGES = {
             "armv6m",
             ("rp2040",),
             "pico",
+        ),
+        Image(
+            "pico_eth",
+            "Raspberry Pi Pico with a W5500 module",
+            "rp2",
+            "islet_pico",
+            "armv6m",
+            ("rp2040",),
+            "pico_eth",
+            lan=True,
         ),
         Image(
             "pico_w",
@@ -113,6 +125,7 @@ IMAGES = {
 }
 
 REFERENCE = IMAGES["pico"]  # what the tests run on the emulated chip
+EMULATED = (REFERENCE, IMAGES["pico_eth"])  # all of them
 
 # for benches alone: what more devices cost on the same chip
 EIGHT = replace(REFERENCE, name="eight", text="Raspberry Pi Pico, 8 devices")
@@ -134,6 +147,11 @@ def inputs() -> Iterator[Path]:
         yield from sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
 
 
+def takes(image: Image, document: Mapping[str, Any]) -> bool:
+    """Whether a circuit board's chip is the image's, and its network chip, if it has one."""
+    return document.get("chip") in image.chips and ("ethernet" in document) == image.lan
+
+
 def fits(image: Image, circuit: str) -> None:
     """BuildError unless the circuit board is for this image's chip and module."""
     path = CIRCUITS / f"{circuit}.json"
@@ -149,6 +167,9 @@ def fits(image: Image, circuit: str) -> None:
             f"CIRCUIT: {circuit} is for {document.get('chip')}, but IMAGE={image.name} takes "
             f"{' or '.join(image.chips)}; name another board or another circuit"
         )
+    if not takes(image, document):
+        has = "has no driver for its network chip" if not image.lan else "wants a network chip"
+        raise BuildError(f"CIRCUIT: {circuit}: IMAGE={image.name} {has}; name another of both")
     for use in uses(document):
         if use.pin in image.taken:
             raise BuildError(

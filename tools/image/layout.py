@@ -13,7 +13,8 @@ HOST: Rows = {}  # as firmware/image.py stands
 # nodes of the circuit tree, devices, charging points of the board, issuers of limits: what 264 kB
 # of RAM bear
 SMALL = {"NODES": 32, "DEVICES": 4, "POINTS": 1, "ISSUERS": 4}
-ROWS: dict[str, Rows] = dict.fromkeys(("pico", "pico_w", "w5500", "esp32"), SMALL)  # by image
+IMAGES = ("pico", "pico_eth", "pico_w", "w5500", "esp32")
+ROWS: dict[str, Rows] = dict.fromkeys(IMAGES, SMALL)
 ROWS["eight"] = {**SMALL, "DEVICES": 8}  # is measured, not flashed
 
 

@@ -184,7 +184,8 @@ def chip_image(console: Console, _profile: str) -> bool:
         console.say(f"no image for the chip without {' '.join(missing)}")
         return False
     console.say("MicroPython for the RP2040 with the firmware frozen in")
-    console.run([PYTHON, "-m", "tools.image", images.REFERENCE.name])
+    for image in images.EMULATED:
+        console.run([PYTHON, "-m", "tools.image", image.name])
     return True
 
 
@@ -282,9 +283,9 @@ STEPS = (
     Step(
         "image",
         IMAGE,
-        50,
+        100,
         lambda _: images.inputs(),
-        (images.REFERENCE.folder / "firmware.bin").exists,
+        lambda: all((image.folder / "firmware.bin").exists() for image in images.EMULATED),
         chip_image,
         after=("micropython", "lib", "data", "node", "bootrom", "sdk"),
     ),

@@ -17,7 +17,7 @@ from firmware.chips.circuit import Rights
 from firmware.core import Core
 from tools.flash import FlashError
 from tools.flash import site as loading
-from tools.image.images import IMAGES
+from tools.image.images import IMAGES, takes
 from tools.site.upgrade import is_old, upgrade
 from tools.workshop import ROOT
 
@@ -29,8 +29,8 @@ FOLLOWS = (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivi
 
 
 def images_of(circuit: str) -> list[Any]:
-    chip = json.loads((ROOT / "firmware/circuits" / f"{circuit}.json").read_text())["chip"]
-    return [image for image in IMAGES.values() if chip in image.chips]
+    document = json.loads((ROOT / "firmware/circuits" / f"{circuit}.json").read_text())
+    return [image for image in IMAGES.values() if takes(image, document)]
 
 
 def flashed(images: list[Any], circuit: str, name: str) -> Any:

@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=_seed, default=1, help="of everything random")
     made.add_argument("--chip", default="", help="where it runs: host, or rp2040, emulated")
     made.add_argument("--circuit", default="", help="its circuit board, by the JSON's name")
+    made.add_argument("--image", default="", help="of an emulated chip: pico, or pico_eth")
     made.add_argument("--record", type=Path, help="write a recording to this file")
     made.add_argument("--events", type=Path, help="write the event log to this file")
     made.add_argument("--picture", type=Path, help="draw the end of the run into this SVG file")
@@ -82,7 +83,7 @@ def simulate(options: argparse.Namespace) -> int:
     try:
         path = options.site or _shipped(Path(options.scenario))
         story, remarks = _around(path) if options.site else (scenario.load(path), [])
-        board = chips.circuit_of(options.chip, options.circuit)
+        board = chips.circuit_of(options.chip, options.circuit, options.image)
         chip = chips.kind_of(port.read_board(board))
         chip.command(board)
     except (scenario.ScenarioError, port.BoardError, OSError) as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.flash.site import sealed
-from tools.image.images import IMAGES
+from tools.image.images import EMULATED, IMAGES, REFERENCE, takes
 from tools.image.layout import Spread
 from tools.twin import flash
 from tools.twin.link import process
@@ -43,15 +43,31 @@ class ChipKind:
     spread: Callable[[], Spread | None] = lambda: None  # of its sections, if it has fewer rows
 
 
+def image_of(board: str) -> str:
+    """Which image runs on an emulated circuit board: one with a driver for its network chip."""
+    path = CIRCUITS / f"{board}.json"
+    document = {"chip": "rp2040"} | (read_board(board) if path.exists() else {})
+    fitting = [image.name for image in EMULATED if takes(image, document)]
+    return fitting[0] if fitting else REFERENCE.name
+
+
+def built(board: str) -> tuple[Path, Path]:
+    """The image for a circuit board, and what was packed into it."""
+    if (image := image_of(board)) == "pico":
+        return IMAGE, DATA
+    return CACHE / image / "firmware.bin", IMAGES[image].data
+
+
 def emulator_command(board: str) -> list[str]:
     node = shutil.which("node")
     if node is None:
         raise FileNotFoundError("no node: apt-get install nodejs (18 or later)")
-    remedy = f"`make image IMAGE=pico CIRCUIT={board}` makes it"
-    for needed in (IMAGE, DATA, CACHE / "bootrom.bin"):
+    firmware, data = built(board)
+    remedy = f"`make image IMAGE={image_of(board)} CIRCUIT={board}` makes it"
+    for needed in (firmware, data, CACHE / "bootrom.bin"):
         if not needed.exists():
             raise FileNotFoundError(f"no {needed.relative_to(ROOT)}: {remedy}")
-    if f"CIRCUIT = {board!r}\n" not in DATA.read_text(encoding="utf-8"):
+    if f"CIRCUIT = {board!r}\n" not in data.read_text(encoding="utf-8"):
         raise FileNotFoundError(f"the image there is has another circuit than {board}: {remedy}")
     return [node, str(EMULATOR / "lockstep.mjs")]
 
@@ -62,11 +78,16 @@ KINDS = {
 }
 
 
-def circuit_of(chip: str, circuit: str) -> str:
-    """The circuit board's name; BoardError where CHIP= and CIRCUIT= do not go together."""
+def circuit_of(chip: str, circuit: str, image: str = "") -> str:
+    """The circuit board's name; BoardError where CHIP=, CIRCUIT= and IMAGE= do not go together."""
     if chip and chip not in CIRCUIT_OF_CHIP:
         raise BoardError(f"CHIP: {chip!r} is not one of {', '.join(CIRCUIT_OF_CHIP)}")
-    circuit = circuit or CIRCUIT_OF_CHIP[chip or "host"]
+    if image and (image not in IMAGES or IMAGES[image].needs):
+        here = ", ".join(name for name, row in IMAGES.items() if not row.needs)
+        raise BoardError(f"IMAGE: {image!r} does not run here; {here} do")
+    circuit = circuit or (IMAGES[image].circuit if image else CIRCUIT_OF_CHIP[chip or "host"])
+    if image and image_of(circuit) != image:
+        raise BoardError(f"CIRCUIT: {circuit} runs with IMAGE={image_of(circuit)}")
     made_for = read_board(circuit).get("chip", "host")
     if chip and made_for != chip:
         raise BoardError(f"CIRCUIT: {circuit} is for the chip {made_for}, but CHIP={chip}")
@@ -97,12 +118,14 @@ def prepare(
     """Write an emulated chip's flash and what surrounds it; the environment that names both.
 
     `ledger`: records that stand there. `wiring`: line, sensors, nominal_hz, seed and network
-    (whether it gets the stub), as tools/rp2040/house/board.mjs takes them."""
+    (whether it gets the stub, or what its network chip's cable goes to), as
+    tools/rp2040/house/board.mjs takes them."""
     content = json.dumps(site, separators=(",", ":")).encode()
     files = {"site.json": sealed(content, KEY), "installer.key": KEY}
-    if wiring["network"]:
+    firmware, _ = built(board)
+    if wiring["network"] and not IMAGES[image_of(board)].lan:
         files["lib/socket.py"] = STUB.read_bytes()
-    (folder / "flash.bin").write_bytes(flash.whole(IMAGE.read_bytes(), files, ledger))
+    (folder / "flash.bin").write_bytes(flash.whole(firmware.read_bytes(), files, ledger))
     setup = {
         "board": str(CIRCUITS / f"{board}.json"),
         "flash": str(folder / "flash.bin"),

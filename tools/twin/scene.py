@@ -35,6 +35,8 @@ from tools.twin.view.live import Place
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 MQTT_PORT = 1883
+HTTP_PORT = 80  # of a board, unless its site says another
+LAN_BROKER = "192.168.77.20"  # on the small network of an emulated network chip
 INVERTER_WRITES = (
     "write_setpoint",
     "allow_forming",
@@ -162,7 +164,11 @@ class Stage:
         """What an emulated chip finds in its flash and on its pins."""
         context = self._context
         offline = context.options.offline
-        if not offline:
+        lan = "ethernet" in self._board
+        if lan and not offline:
+            chip = self._board["ethernet"]["chip"].upper()
+            self._remarks.append(f"a {chip} on a small network of its own")
+        elif not offline:
             self._remarks.append("a socket stub stands in for a network (--offline: none)")
         elif taken := chips.offline(self._site):
             self._remarks.append(f"offline: without {', '.join(taken)} of the site")
@@ -171,11 +177,24 @@ class Stage:
             "sensors": dataclasses.asdict(self._story.house.sensors),
             "nominal_hz": self._story.house.nominal_hz,
             "seed": context.options.seed,
-            "network": not offline,
+            "network": self._lan() if lan and not offline else not offline and not lan,
         }
         self._environment |= chips.prepare(
             context.folder, context.options.board, self._site, wiring, ledger
         )
+
+    def _lan(self) -> dict[str, Any]:
+        """What the cable of a network chip goes to: names, the time, and the page's port here at
+        SPEED=1; the broker is the twin's own."""
+        network: dict[str, Any] = {"unix_ms": round(self._story.start.timestamp() * 1000)}
+        if isinstance(mqtt := self._site.get("mqtt"), dict):
+            network["hosts"] = {mqtt.get("host", ""): LAN_BROKER}
+        if self._context.options.speed == "1":
+            page, http = free_port(), self._site.get("http")
+            port = http.get("port", HTTP_PORT) if isinstance(http, dict) else HTTP_PORT
+            network["listen"] = {port: page}
+            self._page = f"http://127.0.0.1:{page}/"
+        return network
 
     # --- devices ------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ GROUPS = {
     "trip": ("#e65100", "protective loop"),
     "analog": ("#2e7d32", "analogue, pilot"),
     "spi": ("#6a1b9a", "metering"),
+    "network": ("#00695c", "network"),
     "rs485": ("#00838f", "RS-485"),
 }
 OUTPUT_BLOCKS = {
@@ -50,6 +51,7 @@ INPUT_PORTS = {
     "island_dead": ("Island-dead relay", "contact"),
     "service_switch": ("Service switch", "loop"),
 }
+ETHERNET_TITLE = "W5500 module"
 INPUT_LABELS = {
     "contactor": "contactor seen",
     "bond": "bond seen",
@@ -114,6 +116,7 @@ def _nets(document: Document) -> Iterator[Net]:
             "spi": _spi,
             "channels": _channel,
             "meters": _select,
+            "ethernet": _ethernet,
             "crossing": _crossing,
             "dead_man": _dead_man,
             "lamp": _lamp,
@@ -153,8 +156,9 @@ def meter_title(number: int) -> str:
 
 
 def _spi(document: Document, pin: int, row: int, name: str) -> Net:
-    count = len(document["meters"])
-    ports = tuple(Port(meter_title(i), name.upper()) for i in range(count))
+    titles = [meter_title(i) for i in range(len(document["meters"]))]
+    titles += [ETHERNET_TITLE] if "ethernet" in document else []
+    ports = tuple(Port(title, name.upper()) for title in titles)
     spi = document["spi"]
     note = f"SPI {spi['id']}, {spi['baud'] / 1_000_000:g} MHz"
     return Net(pin, "spi", f"SPI {name.upper()}", ports, name != "miso", (note,))
@@ -164,6 +168,16 @@ def _select(document: Document, pin: int, row: int, rest: str) -> Net:
     note = "pull-up 10 kΩ: not selected in reset"
     port = Port(meter_title(row), "CS")
     return Net(pin, "spi", f"CS of no. {row + 1}", (port,), True, (note,))
+
+
+def _ethernet(document: Document, pin: int, row: int, name: str) -> Net:
+    text, note = {
+        "cs": ("SCSn", "pull-up 10 kΩ: not selected in reset"),
+        "int": ("INTn", "low while it has something to say; chip's pull up"),
+        "reset": ("RSTn", "low resets"),
+    }[name]
+    port = Port(ETHERNET_TITLE, text)
+    return Net(pin, "network", f"network {name}", (port,), name != "int", (note,))
 
 
 def _channel(document: Document, pin: int, row: int, rest: str) -> Net:
@@ -297,6 +311,9 @@ def _notes(document: Document) -> dict[str, tuple[str, ...]]:
     for i, line in enumerate(document["lines"]):
         turns = "" if "de" in line else ", turns by itself"
         notes[line_title(document, i)] = (f"Modbus meters and inverter{turns}",)
+    if ethernet := document.get("ethernet"):
+        mega = ethernet["baud"] / 1_000_000
+        notes[ETHERNET_TITLE] = (f"SPI at {mega:.3g} MHz, in mode 3", "3.3 V of its own, 200 mA")
     notes["Pilot driver"] = ("±12 V through 1 kΩ to the pilot contact",)
     for row in document["channels"]:
         notes |= _channel_notes(document, row)

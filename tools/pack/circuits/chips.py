@@ -38,6 +38,7 @@ class Chip:
     islands: bool = False  # its guard is fast enough for what must open within a cycle
     module_lamp: bool = False  # the module has a lamp of its own,
     bootsel: bool = False  # and a button that can be read
+    ethernet: tuple[str, ...] = ()  # network chips that its image has a driver of ours for
     points: int = 1  # charging points that its image has room for
     real: bool = True  # hardware rules hold; the simulated chip has no hardware
 
@@ -99,6 +100,7 @@ RP2040 = Chip(
     pio=True,
     streams=True,
     islands=True,
+    ethernet=("w5500",),
 )
 
 _RADIO = "the Pico W's radio"
@@ -112,6 +114,7 @@ RP2040_W = replace(
         29: _RADIO + " (clock; ADC3 reads the supply only while the radio is not selected)",
     },
     adc_taken={3: _RADIO + " has GP29 as its clock"},
+    ethernet=(),  # the radio is its network
 )
 
 _FLASH = "the flash of the module"

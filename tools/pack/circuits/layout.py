@@ -9,6 +9,7 @@ i8 dead-man pin, u8 bits of OUT_* it holds, u8 ms, u8 by (0 PIO, 1 monostable),
 u16 evse_a, u16 mains_a, u8 protective conductor (0 nothing, 1 pole, 2 device),
 u16 ms for which the bond holds itself, u8 bits of FLAGS,
 i8 lamp, i8 button (-2 the module's own), u8 its pull (0 none, 1 up, 2 down),
+i8 cs, i8 interrupt, i8 reset of a network chip, u32 its baud,
 u8 lines, u8 channels, u8 outputs, u8 inputs, u8 meters,
 u8 length of name, name
 line:    i8 UART, i8 tx, i8 rx, i8 de, RS-485
@@ -42,7 +43,7 @@ from tools.pack.circuits.tables import (
     VOLTS,
 )
 
-VERSION = 8
+VERSION = 9
 # output, field: what its hardware does besides, a bit each, in the order of circuit.py
 FLAGS = (
     ("enable", "voltage_relay", "in_enable"),
@@ -81,10 +82,11 @@ def _head(document: Document) -> bytes:
     dead_man, carries = document.get("dead_man", {}), document.get("carries", {})
     parted = document.get("protective_conductor")
     lamp, button = document.get("lamp", {}), document.get("button", {})
+    ethernet = document.get("ethernet", {})
     step_ns = frame_ns(sampling)
     held = sum(1 << bit_of(OUTPUTS, name) for name in dead_man.get("holds", []))
     return struct.pack(
-        "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBBBBBB",
+        "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBbbbIBBBBB",
         VERSION,
         list(CHIPS).index(document["chip"]),
         GUARDS.index(document["guard"]),
@@ -112,6 +114,8 @@ def _head(document: Document) -> bytes:
         MODULES_OWN if lamp.get("module") else lamp.get("pin", -1),
         MODULES_OWN if button.get("bootsel") else button.get("pin", -1),
         PULLS.index(button.get("pull", PULLS[0])),
+        *(ethernet.get(k, -1) for k in ("cs", "int", "reset")),
+        ethernet.get("baud", 0),
         *(len(document.get(k, [])) for k in ("lines", "channels", "outputs", "inputs", "meters")),
     )
 

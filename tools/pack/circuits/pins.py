@@ -47,6 +47,9 @@ def uses(document: Document) -> Iterator[Use]:
             yield Use(chip.adc[row["adc"]], f"channels.{i}.adc", ANALOG, row["signal"] + leg)
     for i, row in enumerate(document.get("meters", [])):
         yield Use(row["cs"], f"meters.{i}.cs", SELECT, f"select of meter {i + 1}")
+    if ethernet := document.get("ethernet"):
+        for name, kind in (("cs", SELECT), ("int", IN), ("reset", BUS)):
+            yield Use(ethernet[name], f"ethernet.{name}", kind, f"{name} of the network chip")
     if crossing := document.get("crossing"):
         yield Use(crossing["pin"], "crossing.pin", IN, f"zero crossing of L{crossing['leg']}")
     if dead_man := document.get("dead_man"):

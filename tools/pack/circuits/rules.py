@@ -43,6 +43,7 @@ def check(document: Document) -> None:
         signals.measured,
         signals.meters,
         signals.crossing,
+        _ethernet,
         pins.at_boot,
         pins.used_once,
         pins.possible,
@@ -247,6 +248,18 @@ def _way_in(document: Document) -> None:
                 raise PackError(
                     name, "is missing: a latched fault would leave a dark house with no way out"
                 )
+
+
+def _ethernet(document: Document) -> None:
+    """It hangs on the SPI, of a chip whose image has its driver."""
+    ethernet, chip = document.get("ethernet"), chip_of(document)
+    if ethernet is None:
+        return
+    if ethernet["chip"] not in chip.ethernet:
+        known = " or ".join(chip.ethernet) or "none"
+        raise PackError("ethernet.chip", f"{chip.text}: its image has a driver for {known}")
+    if "spi" not in document:
+        raise PackError("spi", f"is missing: the {ethernet['chip']} hangs on it")
 
 
 def _trip(document: Document, row: Document, where: str, protective: int) -> None:

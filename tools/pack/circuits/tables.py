@@ -42,6 +42,8 @@ PERMITTING = ("island_open", "bond", "enable", "ventilation", "island_dead")
 VOLTS = ("grid", "house")  # in the order of VOLTS in firmware/chips/circuit.py
 AMPS = ("mains", "evse")
 METERS = ("atm90e32",)
+ETHERNET = ("w5500",)
+ETHERNET_BAUD = (1_000_000, 33_000_000)  # data sheet 5.5.4 guarantees 33.3 MHz
 LEGS = 3
 PIN_MOST = 39
 
@@ -295,13 +297,24 @@ BOARD = Object(
             {
                 "id": Whole(0, 2),
                 "sck": _pin("clock"),
-                "mosi": _pin("to the metering chips"),
-                "miso": _pin("from the metering chips"),
-                "baud": Whole(10_000, 1_000_000),
+                "mosi": _pin("to the chips on it"),
+                "miso": _pin("from the chips on it"),
+                "baud": Whole(10_000, 1_000_000, "of the metering chips"),
             },
             {},
         ),
         "meters": Rows(METER),
+        "ethernet": Object(
+            {
+                "chip": Choice(ETHERNET),
+                "cs": _pin("select, low is selected"),
+                "int": _pin("interrupt, low while the chip has something to say"),
+                "reset": _pin("reset, low resets"),
+                "baud": Whole(*ETHERNET_BAUD, "its own; the metering chips keep theirs"),
+            },
+            {},
+            "a network chip on the SPI, with a driver of ours (firmware/lan)",
+        ),
         "crossing": Object(
             {
                 "pin": _pin("an edge per zero crossing of the grid's voltage"),

@@ -9,6 +9,7 @@ import { Pico } from '../chip.mjs';
 import { Agenda } from './agenda.mjs';
 import { Beacon } from './beacon.mjs';
 import { Lines } from './console.mjs';
+import { Ethernet } from './ethernet.mjs';
 import { frontEnd } from './frontend.mjs';
 import * as link from './link.mjs';
 import { Mailbox } from './mailbox.mjs';
@@ -36,7 +37,8 @@ const WHY = [
 export class Board {
   /**
    * @param {object} setup board (path of its JSON), flash (path), line {baud, parity, stop,
-   *   silence_us}, sensors (a scenario's house.sensors), nominal_hz, seed, network,
+   *   silence_us}, sensors (a scenario's house.sensors), nominal_hz, seed, network (of a board
+   *   with an Ethernet chip as in ethernet.mjs, else whether the mailbox is there),
    *   adc, cache, clock_ppm, typed (rows of ms and text: what somebody types at the console)
    * @param {(text: string) => void} print the console's text as it comes
    * @param {(options: object) => Pico} build the chip itself; another one in tests
@@ -69,7 +71,9 @@ export class Board {
     this.beacon = new Beacon(this.pico.ram);
     this.searchNanos = 0;
     this.lines = new Lines((text) => this.say({ kind: 'Log', text }));
-    this.mailbox = setup.network
+    this.ethernet = board.ethernet
+      ? new Ethernet(board, setup.network, this.pico, (item) => this.say(item)) : null;
+    this.mailbox = setup.network && !board.ethernet
       ? new Mailbox((item) => this.say(item), () => this.pico.nanos) : null;
     this.watchdog = new Watchdog((timeoutMs) => this.say({ kind: 'Watchdog', timeoutMs }));
     this.meters = new Meters(board, sensors, this.waves, this.pico, {
@@ -78,6 +82,7 @@ export class Board {
     }, (text) => this.say({ kind: 'Log', text }));
     this.mcu = null;
     this.darkNanos = 0; // without power until then
+    this.wireSpi(board);
     this.wireOutputs(board);
     this.wirePilot(board.pilot);
     this.wireLine(board.lines[0], setup.line);
@@ -98,6 +103,16 @@ export class Board {
   }
 
   // --- wiring ---------------------------------------------------------------------------------
+
+  /** Whoever is selected answers; MISO is pulled up. */
+  wireSpi({ spi }) {
+    if (spi) {
+      this.pico.spi(spi.id).onTransmit = (frame) => {
+        const { nanos } = this.pico;
+        return this.meters.transfer(frame, nanos) & (this.ethernet?.transfer(frame, nanos) ?? 0xff);
+      };
+    }
+  }
 
   wireOutputs(board) {
     const rows = [...board.outputs, ...(board.dead_man ? [board.dead_man] : [])];
@@ -174,6 +189,7 @@ export class Board {
     this.beacon = new Beacon(this.pico.ram);
     this.searchNanos = nanos;
     this.mailbox?.reset();
+    this.ethernet?.reset(reason);
     this.say({ kind: 'Reset', cause: RESET_CAUSES[reason] ?? 2 });
   }
 
@@ -196,6 +212,7 @@ export class Board {
     }
     answer.items.filter((item) => item.kind === 'Lose').forEach((item) => this.lose(item));
     this.mailbox?.renew(answer.items, this.agenda);
+    this.ethernet?.twin.renew(answer.items, this.agenda);
     this.meters.announce(this.agenda, this.nowUs, answer.untilUs);
     this.agenda.run(nowNanos);
   }
@@ -218,6 +235,7 @@ export class Board {
     while (nanos < end && !this.items.length && !this.pinsChanged) {
       this.attach();
       const parts = [this.agenda, this.script, this.decoder, this.duty];
+      if (this.ethernet) parts.push(this.ethernet);
       const due = parts.map((part) => part.dueNanos).filter((at) => at !== null);
       const to = Math.min(end, nanos + SLICE_NANOS, ...due);
       if (nanos < this.darkNanos) {
@@ -238,6 +256,7 @@ export class Board {
   tick(nanos) {
     this.agenda.run(nanos);
     this.script.run(nanos);
+    this.ethernet?.run(nanos);
     this.decoder.tick(nanos);
     this.duty.check(nanos);
     if (this.beacon.at < 0) {

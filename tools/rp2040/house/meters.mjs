@@ -54,13 +54,10 @@ export class Meters {
     (board.meters ?? []).forEach(({ cs }, i) => {
       pico.onPin(cs, (level, nanos) => this.rows[i].chip.select(level ?? 1, nanos));
     });
-    if (this.rows.length) {
-      pico.spi(board.spi.id).onTransmit = (frame) => this.transfer(frame);
-    }
   }
 
-  transfer(frame) {
-    const { nanos } = this.pico;
+  /** A frame on the SPI, and what the metering chips answer together. */
+  transfer(frame, nanos) {
     let answer = NOTHING_DRIVES;
     this.rows.forEach(({ chip, said }, i) => {
       const out = chip.transfer(frame & 0xff, nanos);

@@ -1,0 +1,66 @@
+// islet: the emulated W5500 with its small network behind two pipes, for a driver on CPython.
+// GPL-3.0-or-later
+//
+// A line of JSON each way: [what, ...given] -> what came of it. A Forbidden ends it with its words.
+
+import fs from 'node:fs';
+import { Bench } from '../rp2040/w5500_bench.mjs';
+
+const bench = new Bench({ linkNanos: 1e9, ...JSON.parse(process.argv[2] ?? '{}'), unixMs: () => 0 });
+const lies = [];
+bench.lan.lie = (kind, bytes) => {
+  const lie = lies.length && lies[0][0] === kind ? lies.shift()[1] : undefined;
+  return lie === undefined ? bytes : lie && Uint8Array.from(Buffer.from(lie, 'hex'));
+};
+const { chip, ends, lan } = bench;
+const line = (i) => ends.lines[i];
+
+const DO = {
+  at: (nanos) => bench.pass(Math.max(0, nanos - bench.nanos)),
+  select: (level) => {
+    bench.pass(500);
+    chip.select(level, bench.nanos);
+  },
+  exchange: (hex) => Buffer.from(Buffer.from(hex, 'hex').map((byte) => {
+    bench.pass(512);
+    return chip.transfer(byte, bench.nanos);
+  })).toString('hex'),
+  int: () => bench.int,
+  reset: (level) => chip.resetPin(level, bench.nanos),
+  nanos: () => bench.nanos,
+  frames: () => chip.frames,
+  cable: (there) => chip.plug(there),
+  forget: () => chip.brownOut(),
+  conflict: () => chip.conflict(),
+  lease: (changes) => Object.assign(lan.lease, changes),
+  silent: (...kinds) => { lan.silent = new Set(kinds); },
+  lie: (kind, hex) => lies.push([kind, hex]),
+  heard: () => lan.heard.splice(0),
+  settings: () => ({ ...chip.settings, mask: [...chip.settings.mask], mac: [...chip.settings.mac] }),
+  states: () => chip.sockets.map(({ state }) => state),
+  answer: (how) => { ends.answer = how; },
+  knock: (port) => {
+    const made = ends.knock(port);
+    return made.socket ? ends.lines.length - 1 : -1;
+  },
+  say: (i, hex) => line(i).socket.arrived(Uint8Array.from(Buffer.from(hex, 'hex'))),
+  finish: (i) => line(i).socket.finished(),
+  break: (i) => line(i).socket.broken(),
+  stall: (i, closed) => { line(i).open = !closed; },
+  got: (i) => Buffer.from(line(i).got.splice(0)).toString('hex'),
+  log: (i) => line(i).log,
+  lines: () => ends.lines.map(({ to }) => to ?? ''),
+};
+
+let rest = '';
+const chunk = Buffer.alloc(65_536);
+for (;;) {
+  const count = fs.readSync(0, chunk);
+  if (!count) break;
+  rest += chunk.toString('utf8', 0, count);
+  for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
+    const [what, ...given] = JSON.parse(rest.slice(0, end));
+    rest = rest.slice(end + 1);
+    fs.writeSync(1, `${JSON.stringify(DO[what](...given) ?? null)}\n`);
+  }
+}

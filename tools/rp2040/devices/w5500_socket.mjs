@@ -1,0 +1,513 @@
+// islet: one of the eight sockets of a W5500: its registers, its two buffers, its states.
+// GPL-3.0-or-later
+//
+// By the data sheet's description of Sn_MR to Sn_KPALVTR and its state diagram. A command takes
+// effect when its frame has ended. Where the data sheet says nothing of an interrupt there is
+// none: a connection that is refused shows in Sn_SR alone.
+
+const MR = 0x00;
+const CR = 0x01;
+const IR = 0x02;
+const SR = 0x03;
+const PORT = 0x04;
+const DIPR = 0x0c;
+const DPORT = 0x10;
+const RXBUF = 0x1e;
+const TXBUF = 0x1f;
+const TX_FSR = 0x20;
+const TX_RD = 0x22;
+const TX_WR = 0x24;
+const RX_RSR = 0x26;
+const RX_RD = 0x28;
+const RX_WR = 0x2a;
+const IMR = 0x2c;
+const KPALVTR = 0x2f;
+const LAST = KPALVTR;
+const RESERVED = new Set([0x14, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d]);
+const READ_ONLY = new Set([
+  SR, TX_FSR, TX_FSR + 1, TX_RD, TX_RD + 1, RX_RSR, RX_RSR + 1, RX_WR, RX_WR + 1,
+]);
+
+/** Of Sn_SR. */
+export const STATE = {
+  CLOSED: 0x00, INIT: 0x13, LISTEN: 0x14, SYNSENT: 0x15, SYNRECV: 0x16, ESTABLISHED: 0x17,
+  FIN_WAIT: 0x18, TIME_WAIT: 0x1b, CLOSE_WAIT: 0x1c, LAST_ACK: 0x1d, UDP: 0x22,
+};
+const { CLOSED, INIT, LISTEN, SYNSENT, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, UDP } = STATE;
+const [CON, DISCON, RECV, TIMEOUT, SEND_OK] = [1, 2, 4, 8, 16];
+const [TCP_MODE, UDP_MODE] = [1, 2];
+const COMMANDS = {
+  0x01: 'open', 0x02: 'listen', 0x04: 'connect', 0x08: 'disconnect', 0x10: 'close', 0x20: 'send',
+  0x22: 'keep', 0x40: 'receive',
+};
+const KB = [0, 1, 2, 4, 8, 16];
+const ACCEPT_NANOS = 1e3; // until Sn_CR is cleared
+const BYTE_NANOS = 80; // of 100 Mbit/s
+const TRIP_NANOS = 200e3; // there and back on a local network
+const SEGMENT = 1460;
+const UDP_HEADER = 8;
+
+/** What the master did that the data sheet does not allow. */
+export class Forbidden extends Error {
+  constructor(text) {
+    super(`W5500: ${text}`);
+  }
+}
+
+/** A block of the buffer memory, addressed modulo its size. */
+class Buffer {
+  constructor() {
+    this.resize(2);
+  }
+
+  resize(kb) {
+    this.size = kb * 1024;
+    this.bytes = new Uint8Array(this.size);
+  }
+
+  at(address) {
+    return this.bytes[address & (this.size - 1)];
+  }
+
+  put(address, byte) {
+    if (!this.size) {
+      throw new Forbidden('a buffer of 0 kB is written');
+    }
+    this.bytes[address & (this.size - 1)] = byte;
+  }
+}
+
+export class Socket {
+  constructor(chip, number) {
+    this.chip = chip;
+    this.number = number;
+    this.registers = new Uint8Array(LAST + 1);
+    this.registers.fill(0xff, 0x06, 0x0c);
+    this.registers[0x16] = 0x80;
+    this.registers[RXBUF] = this.registers[TXBUF] = 2;
+    this.registers[IMR] = 0xff;
+    this.registers[0x2d] = 0x40;
+    this.tx = new Buffer();
+    this.rx = new Buffer();
+    this.line = null; // what the network gave for the connection
+    this.waiting = []; // data that the other side holds, for there is no room here
+    this.sending = false;
+    this.clear();
+  }
+
+  clear() {
+    this.txRead = this.txWrite = this.sent = 0;
+    this.rxRead = this.rxWrite = this.told = 0;
+    this.ends = false; // the other side has finished, once its data is in
+  }
+
+  // --- registers ------------------------------------------------------------------------------
+
+  get ir() {
+    return this.registers[IR];
+  }
+
+  get state() {
+    return this.registers[SR];
+  }
+
+  set state(value) {
+    this.registers[SR] = value;
+  }
+
+  get port() {
+    return this.word(PORT);
+  }
+
+  get mode() {
+    return this.registers[MR] & 0x0f;
+  }
+
+  get received() {
+    return (this.rxWrite - this.told) & 0xffff;
+  }
+
+  get free() {
+    return this.tx.size - ((this.sent - this.txRead) & 0xffff);
+  }
+
+  word(at) {
+    return (this.registers[at] << 8) | this.registers[at + 1];
+  }
+
+  fail(text) {
+    throw new Forbidden(`socket ${this.number}: ${text}`);
+  }
+
+  read(at) {
+    if (at > LAST || RESERVED.has(at)) {
+      this.fail(`register ${at.toString(16)} is reserved`);
+    }
+    const words = {
+      [TX_FSR]: this.free, [TX_RD]: this.txRead, [TX_WR]: this.txWrite,
+      [RX_RSR]: this.received, [RX_RD]: this.rxRead, [RX_WR]: this.rxWrite,
+    };
+    const value = words[at & ~1];
+    return at >= TX_FSR && value !== undefined ? (at & 1 ? value & 0xff : value >> 8)
+      : this.registers[at];
+  }
+
+  /** A register is written; what a command does when the frame has ended. */
+  write(at, byte) {
+    if (at > LAST || RESERVED.has(at) || READ_ONLY.has(at)) {
+      this.fail(`register ${at.toString(16)} is written`);
+    }
+    if (at === CR) {
+      return this.command(byte);
+    }
+    if (at === IR) {
+      this.registers[IR] &= ~byte;
+      this.chip.interrupt();
+    } else if (at === TX_WR || at === TX_WR + 1) {
+      this.txWrite = at === TX_WR ? (byte << 8) | (this.txWrite & 0xff)
+        : (this.txWrite & 0xff00) | byte;
+    } else if (at === RX_RD || at === RX_RD + 1) {
+      this.rxRead = at === RX_RD ? (byte << 8) | (this.rxRead & 0xff)
+        : (this.rxRead & 0xff00) | byte;
+    } else if (at === RXBUF || at === TXBUF) {
+      this.resize(at, byte);
+    } else {
+      if (this.state !== CLOSED && at !== IMR && at !== KPALVTR
+          && !(this.state === INIT || this.state === UDP)) {
+        this.fail(`register ${at.toString(16)} is written while it is open`);
+      }
+      this.registers[at] = byte;
+    }
+    return null;
+  }
+
+  resize(at, kb) {
+    if (!KB.includes(kb) || this.state !== CLOSED) {
+      this.fail(`a buffer of ${kb} kB in state ${this.state.toString(16)}`);
+    }
+    this.registers[at] = kb;
+    (at === RXBUF ? this.rx : this.tx).resize(kb);
+  }
+
+  /** An interrupt, unless it is masked. */
+  raise(bit) {
+    this.registers[IR] |= bit & this.registers[IMR];
+    this.chip.interrupt();
+  }
+
+  // --- commands -------------------------------------------------------------------------------
+
+  command(byte) {
+    const name = COMMANDS[byte];
+    if (!name) {
+      this.fail(`command ${byte.toString(16)}`);
+    }
+    if (this.registers[CR]) {
+      this.fail(`${name} while a command is being taken`);
+    }
+    this.registers[CR] = byte;
+    return () => {
+      this.chip.after(ACCEPT_NANOS, () => {
+        this.registers[CR] = 0;
+      });
+      this[name]();
+    };
+  }
+
+  open() {
+    for (const at of [RXBUF, TXBUF]) {
+      const sum = this.chip.sockets.reduce((kb, { registers }) => kb + registers[at], 0);
+      if (sum > 16) {
+        this.fail(`buffers of ${sum} kB of 16`);
+      }
+    }
+    if (this.state !== CLOSED) {
+      this.fail(`open in state ${this.state.toString(16)}`);
+    }
+    if (!this.port || (this.mode !== TCP_MODE && this.mode !== UDP_MODE)) {
+      this.fail(`open with mode ${this.mode}, port ${this.port}`);
+    }
+    const { mac } = this.chip.settings;
+    if (mac[0] & 1 || mac.every((byte) => byte === 0)) {
+      this.fail(`open with the hardware address ${mac}`);
+    }
+    const taken = this.chip.sockets.some((each) => each.mode === UDP_MODE
+      && each.state === UDP && each.port === this.port);
+    if (this.mode === UDP_MODE && taken) {
+      this.fail(`a second UDP socket at port ${this.port}`);
+    }
+    this.clear();
+    this.state = this.mode === TCP_MODE ? INIT : UDP;
+  }
+
+  listen() {
+    this.inState('listen', INIT);
+    this.state = LISTEN;
+  }
+
+  connect() {
+    this.inState('connect', INIT);
+    const [address, port] = [this.chip.address(), this.word(DPORT)];
+    const to = this.peer;
+    if (address === '0.0.0.0' || to === '0.0.0.0' || to === '255.255.255.255' || !port) {
+      this.fail(`connect from ${address} to ${to}:${port}`);
+    }
+    this.state = SYNSENT;
+    const line = this.chip.linked ? this.chip.lan.connect(this, to, port) : null;
+    this.line = line;
+    if (line === null) {
+      this.timeOut();
+    }
+  }
+
+  get peer() {
+    return this.registers.slice(DIPR, DIPR + 4).join('.');
+  }
+
+  inState(name, ...states) {
+    if (!states.includes(this.state)) {
+      this.fail(`${name} in state ${this.state.toString(16)}`);
+    }
+  }
+
+  /** Nobody answers: retransmitted, then given up. */
+  timeOut(after = () => this.closed()) {
+    const { nanos, count } = this.chip.retry;
+    const { state } = this;
+    this.chip.after(nanos * (count + 1), () => {
+      if (this.state === state) {
+        after();
+        this.raise(TIMEOUT);
+      }
+    });
+  }
+
+  disconnect() {
+    if (this.state === ESTABLISHED || this.state === CLOSE_WAIT) {
+      this.state = this.state === ESTABLISHED ? FIN_WAIT : LAST_ACK;
+      this.line.end();
+      if (!this.chip.linked) {
+        this.timeOut(() => this.close());
+      } else if (this.state === LAST_ACK) {
+        this.chip.after(TRIP_NANOS, () => this.state === LAST_ACK && this.closed(DISCON));
+      } // else it waits for the other side, without end
+    } else if (this.state !== CLOSED) {
+      this.closed();
+    }
+  }
+
+  /** At once, and nobody is told: what still comes is answered by a reset. */
+  close() {
+    this.line?.abort();
+    this.closed();
+  }
+
+  closed(bit = 0) {
+    this.line = null;
+    this.waiting = [];
+    this.sending = false;
+    this.state = CLOSED;
+    if (bit) {
+      this.raise(bit);
+    }
+  }
+
+  /** The chip is reset. */
+  vanish() {
+    this.line?.abort();
+    this.line = null;
+  }
+
+  send() {
+    if (this.state === CLOSED) {
+      return; // the other side may have closed meanwhile
+    }
+    this.inState('send', ESTABLISHED, CLOSE_WAIT, UDP, FIN_WAIT);
+    if (this.sending) {
+      this.fail('send before the last one is done');
+    }
+    const size = (this.txWrite - this.txRead) & 0xffff;
+    if (size > this.tx.size) {
+      this.fail(`send of ${size} bytes from a buffer of ${this.tx.size}`);
+    }
+    const data = Uint8Array.from({ length: size }, (_, i) => this.tx.at(this.txRead + i));
+    this.sent = this.txWrite;
+    this.sending = true;
+    if (this.state === UDP) {
+      this.sendTo(data);
+    } else {
+      this.sendOn(data);
+    }
+  }
+
+  sendTo(data) {
+    const to = { ip: this.peer, port: this.word(DPORT) };
+    if (!to.port || to.ip === '0.0.0.0') {
+      this.fail(`a datagram to ${to.ip}:${to.port}`);
+    }
+    if (data.length > SEGMENT + 12) {
+      this.fail(`a datagram of ${data.length} bytes: there are no fragments`);
+    }
+    const done = () => {
+      this.txRead = this.sent;
+      this.sending = false;
+    };
+    const from = { ip: this.chip.address(), port: this.port };
+    if (this.chip.linked && this.chip.lan.reaches(this.chip.settings, to.ip)) {
+      this.chip.after(data.length * BYTE_NANOS + 10e3, () => {
+        done();
+        this.raise(SEND_OK);
+        this.chip.lan.datagram(from, to, data);
+      });
+    } else {
+      this.timeOut(done);
+    }
+  }
+
+  sendOn(data) {
+    const { line } = this;
+    const give = () => {
+      if (this.line !== line || !line) {
+        return; // closed meanwhile
+      }
+      if (!this.chip.linked || !line.takes()) {
+        this.retrySend(give, data.length);
+        return;
+      }
+      line.send(data);
+      this.txRead = this.sent;
+      this.sending = false;
+      this.raise(SEND_OK);
+    };
+    this.retried = 0;
+    this.chip.after(data.length * BYTE_NANOS + TRIP_NANOS, give);
+  }
+
+  /** Nobody acknowledges: longer and longer, then it is over; a window of nought may last. */
+  retrySend(give) {
+    const { nanos, count } = this.chip.retry;
+    if (this.chip.linked) {
+      this.chip.after(TRIP_NANOS, give);
+    } else if (this.retried >= count) {
+      this.line.abort();
+      this.closed(TIMEOUT);
+    } else {
+      this.chip.after(Math.min(nanos * 2 ** this.retried, 65_535 * 100e3), give);
+      this.retried += 1;
+    }
+  }
+
+  keep() {
+    if (this.state === ESTABLISHED && !this.txRead) {
+      this.fail('a keep-alive before any data');
+    }
+    if (this.state === ESTABLISHED && !this.chip.linked) {
+      this.timeOut(() => this.close());
+    }
+  }
+
+  receive() {
+    if (this.state === CLOSED) {
+      return;
+    }
+    const taken = (this.rxRead - this.told) & 0xffff;
+    if (taken > this.received) {
+      this.fail(`${taken} bytes taken of ${this.received} received`);
+    }
+    this.told = this.rxRead;
+    this.fill();
+  }
+
+  // --- what comes from the network ------------------------------------------------------------
+
+  listens(port) {
+    return this.state === LISTEN && this.port === port;
+  }
+
+  hears(port) {
+    return this.state === UDP && this.port === port;
+  }
+
+  accept(remote, line) {
+    this.registers.set(remote.ip.split('.').map(Number), DIPR);
+    this.registers.set([remote.port >> 8, remote.port & 0xff], DPORT);
+    this.line = line;
+    this.connected();
+    return this;
+  }
+
+  connected() {
+    this.clear();
+    this.state = ESTABLISHED;
+    this.raise(CON);
+  }
+
+  /** The other side answers a connection with a reset, or breaks it. */
+  broken() {
+    const silent = this.state === SYNSENT;
+    this.closed(silent ? 0 : DISCON);
+  }
+
+  arrived(data) {
+    this.waiting.push(data);
+    this.fill();
+  }
+
+  /** The other side has finished. */
+  finished() {
+    this.ends = true;
+    this.fill();
+  }
+
+  /** As much as there is room for. */
+  fill() {
+    let came = false;
+    while (this.waiting.length && this.received < this.rx.size) {
+      const [data] = this.waiting;
+      const count = Math.min(data.length, this.rx.size - this.received);
+      this.keepBytes(data.subarray(0, count));
+      came = true;
+      if (count === data.length) {
+        this.waiting.shift();
+      } else {
+        this.waiting[0] = data.subarray(count);
+      }
+    }
+    if (came) {
+      this.raise(RECV);
+    }
+    if (this.ends && !this.waiting.length) {
+      this.ends = false;
+      if (this.state === ESTABLISHED) {
+        this.state = CLOSE_WAIT;
+        this.raise(DISCON);
+      } else if (this.state === FIN_WAIT) {
+        this.closed(DISCON);
+      }
+    }
+  }
+
+  keepBytes(data) {
+    for (const byte of data) {
+      this.rx.put(this.rxWrite, byte);
+      this.rxWrite = (this.rxWrite + 1) & 0xffff;
+    }
+  }
+
+  /** Data that finds no room is held by the other side up to what a window lets it send. */
+  get full() {
+    return this.waiting.reduce((bytes, data) => bytes + data.length, 0) > 16 * 1024;
+  }
+
+  /** A datagram, with its sender's address and its length before it; lost without room. */
+  datagram(from, data) {
+    if (this.received + UDP_HEADER + data.length > this.rx.size) {
+      return;
+    }
+    const { port } = from;
+    const size = data.length;
+    this.keepBytes([...from.ip.split('.').map(Number), port >> 8, port & 0xff, size >> 8, size & 0xff]);
+    this.keepBytes(data);
+    this.raise(RECV);
+  }
+}
