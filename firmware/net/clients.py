@@ -192,10 +192,10 @@ class _Writer:
 class Server(Microdot):
     """Microdot with bounds."""
 
-    def __init__(self, paths, pages, places=_CLIENTS, patience_ms=_PATIENCE_MS):
+    def __init__(self, paths, pages, places=_CLIENTS, waiting=_OTHERS):
         super().__init__()
         self.places = places
-        self.patience_ms = patience_ms
+        self.waiting = waiting  # how many may wait for one
         self.paths = paths  # (method, path, name of the handler among the `pages`)
         self.pages = pages
         self.clients = 0  # who have a place
@@ -246,11 +246,11 @@ class Server(Microdot):
     async def _place(self, who):
         """Whether it has got one: at once, or in its turn within _PATIENCE_MS."""
         queue = self._queue
-        if (queue or self.clients >= self.places) and self._others < _OTHERS:
+        if (queue or self.clients >= self.places) and self._others < self.waiting:
             queue.append(who)
             self._others += 1
             try:
-                until = ticks_add(ticks_ms(), self.patience_ms)
+                until = ticks_add(ticks_ms(), _PATIENCE_MS)
                 while self.clients >= self.places or queue[0] is not who:
                     if ticks_diff(until, ticks_ms()) <= 0:
                         return False
