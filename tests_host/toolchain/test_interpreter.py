@@ -123,6 +123,33 @@ print(vclock.is_virtual(), time.ticks_ms() == 0)
     assert lines[4] == "False False"
 
 
+def test_alarms_are_found_as_a_loop_over_them_finds_them(run_device: RunDevice) -> None:
+    script = """
+import random, vclock
+class Alarm:
+    due = 7  # of the class, until it has its own
+def first(alarms, now):
+    for alarm in alarms:
+        if alarm.due <= now:
+            return alarm
+random.seed(1)
+for n in range(300):
+    alarms = [Alarm() for _ in range(n % 9)]
+    for alarm in alarms:
+        if random.randrange(5):
+            alarm.due = random.randrange(-5, 20)
+    now = random.randrange(-5, 20)
+    assert vclock.first(alarms, now) is first(alarms, now)
+    assert vclock.soonest(alarms, now) == min([alarm.due for alarm in alarms] + [now])
+for wrong in [3], [Alarm], ["due"]:
+    try:
+        vclock.first(wrong, 0)
+    except TypeError as error:
+        print(error)
+"""
+    assert run_device(script).splitlines() == ["an alarm is an instance"] * 3
+
+
 def test_an_hour_of_asyncio_is_exact_and_repeatable(run_device: RunDevice) -> None:
     first, second = (run_device(DEVICE / "sleeper.py") for _ in range(2))
     assert first == second

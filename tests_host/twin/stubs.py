@@ -134,6 +134,9 @@ class StubDevice:
     def copies(self, now_us: int, shown: Sequence[tuple[int, bool]]) -> list[Copy]:
         return []
 
+    def prepare(self, now_us: int, shown: Sequence[tuple[int, bool]]) -> None:
+        """It has nothing to do beforehand."""
+
     def forget(self) -> None:
         """It has given away nothing."""
 

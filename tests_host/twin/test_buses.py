@@ -125,7 +125,10 @@ class TestVirtualLine:
         meter.hz = 49.0
         assert line.copies(60, [(0, 1), (70, 2)]) == []  # this quantity is not of this request
         meter.amps = (1.0, 1.0, 1.0)
+        line.prepare(80, [(0, 1), (90, 3)])
+        meter.amps = (2.0, 2.0, 2.0)  # the frame is there, of what was shown then
         [(since_us, _, later, *_)] = line.copies(80, [(0, 1), (90, 3)])
+        meter.amps = (1.0, 1.0, 1.0)
         assert since_us == 90 and later == exchange(line)[0][1] != first
         line.forget()
         assert [c[2] for c in line.copies(95, [(90, 3)])] == [later]

@@ -12,23 +12,12 @@ static uint16_t places[PLACES];
 
 mp_map_elem_t *__real_mp_map_lookup(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t kind);
 
-mp_map_elem_t *__wrap_mp_map_lookup(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t kind) {
-    size_t alloc = map->alloc;
-    if (alloc == 0 || kind == MP_MAP_LOOKUP_REMOVE_IF_FOUND) {
-        return __real_mp_map_lookup(map, index, kind);
-    }
-    mp_map_elem_t *table = map->table;
-    uint16_t *place = &places[((uintptr_t)index / 8 * 37 + (uintptr_t)table / 8) % PLACES];
-    if (*place < alloc && table[*place].key == index) {
-        return &table[*place];
-    }
-    mp_map_elem_t *found;
+static __attribute__((noinline)) mp_map_elem_t *search(mp_map_t *map, mp_obj_t index,
+    mp_map_lookup_kind_t kind, uint16_t *place) {
+    mp_map_elem_t *table = map->table, *found;
     if (kind == MP_MAP_LOOKUP && map->all_keys_are_qstrs && !map->is_ordered && mp_obj_is_qstr(index)) {
-        size_t at = qstr_hash(MP_OBJ_QSTR_VALUE(index)) % alloc;
-        for (size_t left = alloc;; left--) {
-            if (table[at].key == index) {
-                break;
-            }
+        size_t alloc = map->alloc, at = qstr_hash(MP_OBJ_QSTR_VALUE(index)) % alloc;
+        for (size_t left = alloc; table[at].key != index; left--) {
             if (table[at].key == MP_OBJ_NULL || left == 0) {
                 return NULL;
             }
@@ -42,4 +31,14 @@ mp_map_elem_t *__wrap_mp_map_lookup(mp_map_t *map, mp_obj_t index, mp_map_lookup
         *place = found - table;
     }
     return found;
+}
+
+mp_map_elem_t *__wrap_mp_map_lookup(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t kind) {
+    mp_map_elem_t *table = map->table;
+    uint16_t *place = &places[((uintptr_t)index / 8 * 37 + (uintptr_t)table / 8) % PLACES];
+    if (map->alloc == 0 || kind == MP_MAP_LOOKUP_REMOVE_IF_FOUND) {
+        return __real_mp_map_lookup(map, index, kind);
+    }
+    mp_map_elem_t *known = &table[*place];
+    return *place < map->alloc && known->key == index ? known : search(map, index, kind, place);
 }

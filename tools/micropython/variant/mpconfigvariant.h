@@ -7,4 +7,8 @@
 // All clocks and delays through vclock.
 #define MICROPY_MPHALPORT_H "vclock.h"
 
+// Python's frames on a stack of their own, as in our images: those of more than eleven words would
+// come from the heap, most of all that is allocated.
+#define MICROPY_ENABLE_PYSTACK (1)
+
 #include "variants/mpconfigvariant_common.h"

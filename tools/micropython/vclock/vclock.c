@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "py/mphal.h"
+#include "py/objtype.h"
 #include "py/runtime.h"
 
 static bool is_virtual;
@@ -68,11 +69,51 @@ static mp_obj_t vclock_is_virtual(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(vclock_is_virtual_obj, vclock_is_virtual);
 
+static mp_int_t due_of(mp_obj_t alarm) {
+    if (!mp_obj_is_instance_type(mp_obj_get_type(alarm))) {
+        mp_raise_TypeError(MP_ERROR_TEXT("an alarm is an instance"));
+    }
+    mp_obj_instance_t *self = MP_OBJ_TO_PTR(alarm);
+    mp_map_elem_t *due = mp_map_lookup(&self->members, MP_OBJ_NEW_QSTR(MP_QSTR_due), MP_MAP_LOOKUP);
+    return mp_obj_get_int(due == NULL ? mp_load_attr(alarm, MP_QSTR_due) : due->value);
+}
+
+// Alarms are objects with a time `due`. first(alarms, now): the first one whose time has come, or None.
+static mp_obj_t vclock_first(mp_obj_t alarms, mp_obj_t now) {
+    size_t count;
+    mp_obj_t *alarm;
+    mp_obj_get_array(alarms, &count, &alarm);
+    mp_int_t now_us = mp_obj_get_int(now);
+    for (size_t i = 0; i < count; i++) {
+        if (due_of(alarm[i]) <= now_us) {
+            return alarm[i];
+        }
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(vclock_first_obj, vclock_first);
+
+// soonest(alarms, until): the least of their times, `until` at the latest.
+static mp_obj_t vclock_soonest(mp_obj_t alarms, mp_obj_t until) {
+    size_t count;
+    mp_obj_t *alarm;
+    mp_obj_get_array(alarms, &count, &alarm);
+    mp_int_t least = mp_obj_get_int(until);
+    for (size_t i = 0; i < count; i++) {
+        mp_int_t due = due_of(alarm[i]);
+        least = due < least ? due : least;
+    }
+    return mp_obj_new_int(least);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(vclock_soonest_obj, vclock_soonest);
+
 static const mp_rom_map_elem_t vclock_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_vclock) },
     { MP_ROM_QSTR(MP_QSTR_virtual), MP_ROM_PTR(&vclock_virtual_obj) },
     { MP_ROM_QSTR(MP_QSTR_advance_us), MP_ROM_PTR(&vclock_advance_us_obj) },
     { MP_ROM_QSTR(MP_QSTR_is_virtual), MP_ROM_PTR(&vclock_is_virtual_obj) },
+    { MP_ROM_QSTR(MP_QSTR_first), MP_ROM_PTR(&vclock_first_obj) },
+    { MP_ROM_QSTR(MP_QSTR_soonest), MP_ROM_PTR(&vclock_soonest_obj) },
 };
 static MP_DEFINE_CONST_DICT(vclock_globals, vclock_globals_table);
 

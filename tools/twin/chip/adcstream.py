@@ -83,6 +83,8 @@ class Stream(hostlink.Alarm):
     def fire(self):
         due = self._done + 1 if self._at_once else self._parts
         try:
+            if self.on_part is None or not self._sampled(due * self._part_frames):
+                self._done = due
             while self._done < due:
                 self._hand_part()
             if due == self._parts:
@@ -98,8 +100,6 @@ class Stream(hostlink.Alarm):
     def _hand_part(self):
         done = self._done
         self._done = done + 1
-        if self.on_part is None or not self._sampled((done + 1) * self._part_frames):
-            return
         view = self._views[self._block % _BLOCKS]
         first = done * self._part_frames * self.channels
         self._at_once = bool(self.on_part(view, first))

@@ -70,6 +70,7 @@ class _Burst(hostlink.Alarm):
 
 
 class UART(io.IOBase, hostlink.Alarm):
+    stirs = True  # becomes readable with hostlink.stirs alone
     INV_TX, INV_RX, CTS, RTS = 1, 2, 1, 2
     IRQ_TXIDLE, IRQ_RXIDLE, IRQ_BREAK = 32, 64, 512
 
@@ -254,6 +255,7 @@ class UART(io.IOBase, hostlink.Alarm):
                 self._buffer.extend(data[: min(count, room)])
                 self._idle_due = due + (count - 1) * char_us + _IDLE_BITS * self._bit_us
                 self._fifo += count
+                hostlink.stirs += 1
             if count < len(data):
                 kept.append((due + count * char_us, char_us, data[count:]))
         self._arrivals = kept

@@ -41,7 +41,9 @@ _signals = Signals()
 calendar = Calendar()
 copies = {}  # (uart, request): frames the twin lets us answer with, (due, delay, char, frame)
 _closing = []  # connections the twin has closed, data possibly still on its way
+_first, _soonest = vclock.first, vclock.soonest
 _running = False  # inside run(): an interrupt may not wait
+stirs = 0  # how often something came that a poll may wait for
 _idle = 0
 _ended = None  # exit code, once there is one
 
@@ -151,7 +153,10 @@ def run(due, waiter=None):
         while True:
             if _ended is not None:
                 sys.exit(_ended)
-            _fire()
+            alarm = _first(_alarms, now_us)
+            while alarm is not None:
+                alarm.fire()
+                alarm = _first(_alarms, now_us)
             caught_up = now_us - start_us >= late_us
             if caught_up:
                 if waiter is not None and waiter.ready():
@@ -167,9 +172,7 @@ def run(due, waiter=None):
                 start_us -= moved
             # first the time that has passed, alarm by alarm, whoever is ready: interrupts come
             target = min(due if caught_up else start_us + late_us, _until_us)
-            for alarm in _alarms:
-                if alarm.due < target:
-                    target = alarm.due
+            target = _soonest(_alarms, target)
             if target > now_us:
                 _advance(target, waiter)
     finally:
@@ -178,17 +181,6 @@ def run(due, waiter=None):
         if _idle > _MAX_IDLE and is_virtual:
             _idle = 0
             raise RuntimeError("busy loop: a task polls without ever waiting")
-
-
-def _fire():
-    again = True
-    while again:
-        again = False
-        for alarm in _alarms:
-            if alarm.due <= now_us:
-                alarm.fire()
-                again = True
-                break
 
 
 def _rebase():

@@ -20,8 +20,10 @@ class poll:
         self.files = uselect.poll()  # what wakes us in real time
         self._lines = set()  # files behind streams of ours
         self._found = []
+        self._quiet = -1  # nothing is ready before there is another of hostlink.stirs
 
     def register(self, stream, eventmask=POLLIN | POLLOUT):
+        self._quiet = -1
         file = getattr(stream, "file", None)
         if file is not None:  # a UART on a real line
             self._streams[id(stream)] = [stream, eventmask, file]
@@ -37,6 +39,7 @@ class poll:
             self.files.register(stream, eventmask)
 
     def modify(self, stream, eventmask):
+        self._quiet = -1
         entry = self._streams.get(id(stream))
         if entry is None:
             self.files.modify(stream, eventmask)
@@ -68,13 +71,21 @@ class poll:
         return self._found
 
     def ready(self):
+        stirs = hostlink.stirs
+        if self._quiet == stirs:
+            return False
         found = self._found
         if found:
             found = self._found = []
+        known = hostlink.is_virtual  # what each waits for comes with a stir
         for stream, events, _ in self._streams.values():
+            if events & POLLOUT or not getattr(stream, "stirs", False):
+                known = False
             events = stream.ioctl(_STREAM_POLL, events)
             if events:
                 found.append((stream, events))
+                known = False
+        self._quiet = stirs if known else -1
         if not hostlink.is_virtual:
             for row in self.files.poll(0):
                 if id(row[0]) not in self._lines:

@@ -25,6 +25,8 @@ _listening = {}  # port -> socket
 
 
 class _Socket(io.IOBase):
+    stirs = True  # becomes readable with hostlink.stirs alone
+
     def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
         if af != AF_INET or type != SOCK_STREAM:
             raise OSError(_EPROTONOSUPPORT)
@@ -195,6 +197,7 @@ def _free_conn():
 
 def _on_net(tag, conn, value):
     """What the twin says about a connection."""
+    hostlink.stirs += 1
     if tag == words.FROM_NET_ACCEPT:
         server = _listening.get(value)
         sock = _Socket()

@@ -94,6 +94,11 @@ class Future:
         past = sum(1 for since_us, _ in shown if since_us <= t_us)
         return shown[max(0, past - 1) :]
 
+    @property
+    def coming(self) -> Sequence[tuple[int, Any]]:
+        """What they will show in the prediction after the present one, if there is one."""
+        return self._further.ahead.shown if self._further is not None else ()
+
     def change(self) -> None:
         """Somebody is about to look at the house or change it: have it stand at now_us."""
         if self._further is not None:

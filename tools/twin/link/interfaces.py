@@ -74,6 +74,10 @@ class UartEndpoint(Actor, Protocol):
         so now, and will be."""
         ...
 
+    def prepare(self, now_us: int, shown: Sequence[tuple[int, Any]]) -> None:
+        """At now_us copies() may be asked of `shown`: what it takes may be done now."""
+        ...
+
     def forget(self) -> None:
         """The chip has lost its mind, and all copies with it."""
         ...

@@ -150,6 +150,9 @@ class Session:
         quiet = until_us == self.future.until_us and not self._posted
         if quiet and until_us not in self._due() and until_us != self.end_us:
             self.future.look_ahead(self._horizon(until_us))
+            if not self._waves and (coming := self.future.coming):
+                for endpoint in self._uarts.values():
+                    endpoint.prepare(until_us, coming)
 
     def restart(self) -> None:
         """The chip lost its mind, of itself or as `lost` says: pins float until it boots again,
