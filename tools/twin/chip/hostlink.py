@@ -27,6 +27,20 @@ from chip_alarm import (  # noqa: F401  for whoever has one
 from chip_calendar import Calendar
 from micropython import const
 
+try:
+    from vclock import first as _first
+    from vclock import soonest as _soonest
+except ImportError:  # an interpreter of before they were in it; `make` builds it anew
+
+    def _first(alarms, now):
+        for alarm in alarms:
+            if alarm.due <= now:
+                return alarm
+
+    def _soonest(alarms, until):
+        return min(until, min([alarm.due for alarm in alarms]))
+
+
 _REBASE_US = const(500_000_000)  # times count from a moving origin, so that they stay small
 
 _SECTIONS = ("site", "readings", "requests", "commands", "trips")
@@ -41,7 +55,6 @@ _signals = Signals()
 calendar = Calendar()
 copies = {}  # (uart, request): frames the twin lets us answer with, (due, delay, char, frame)
 _closing = []  # connections the twin has closed, data possibly still on its way
-_first, _soonest = vclock.first, vclock.soonest
 _running = False  # inside run(): an interrupt may not wait
 stirs = 0  # how often something came that a poll may wait for
 _idle = 0
