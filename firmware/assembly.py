@@ -297,6 +297,14 @@ def _add_ethernet(parts, settings):
     parts.config.errors.extend(wrong)
     parts.links += [("ethernet", parts.lan.run), ("address", keeper.run)]
     parts.reports.append(("network", parts.lan.state))
+    if settings["network.time"]:
+        from firmware.lan.sntp import Clock
+
+        board = parts.board
+        clock = Clock(
+            parts.lan, settings["network.time"], board.wall_s, board.set_wall, parts.events.add
+        )
+        parts.links.append(("time", clock.run))
 
 
 def _add_broker(parts, settings):

@@ -11,6 +11,7 @@ from firmware.chips.circuit import MODULES_OWN, Circuit, Rights
 from firmware.chips.wall import wall_minute
 
 PULL = (None, Pin.PULL_UP, Pin.PULL_DOWN)
+_EPOCH_2020 = 1_577_836_800  # s since 1970
 PARITY = {"N": None, "E": 0, "O": 1}
 
 
@@ -133,6 +134,17 @@ class Common:
     def wall_minute(self):
         """Minutes since 2020-01-01 UTC, -1 while the clock is not set."""
         return wall_minute(self._rtc.datetime(), self.clock_set)
+
+    def wall_s(self):
+        """Seconds since 2020-01-01 UTC, -1 while the clock is not set."""
+        now = self._rtc.datetime()
+        minute = wall_minute(now, self.clock_set)
+        return minute * 60 + now[6] if minute >= 0 else -1
+
+    def set_wall(self, seconds):
+        """The same, from whoever knows it."""
+        t = time.gmtime(_EPOCH_2020 + seconds)
+        self._rtc.datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
 
     def start_watchdog(self, timeout_ms):
         self._watchdog = WDT(timeout=timeout_ms)

@@ -96,6 +96,8 @@ OPTIONS = (
     ("network.mask", "text", "", 0, 15, "255.255.255.0", None, 1, "its network's, with a fixed one"),
     ("network.router", "text", "", 0, 15, "", None, 1, "likewise; empty: this network alone"),
     ("network.dns", "text", "", 0, 15, "", None, 1, "likewise; empty: no names"),
+    ("network.time", "text", "", 0, 64, "pool.ntp.org", None, 1,
+     "who is asked for the time, where islet has a network driver of its own; empty: nobody"),
     ("mqtt.host", "text", "", 0, 64, "", None, 1, "broker, empty for none"),
     ("mqtt.port", "whole", "", 1, 65_535, 1883, None, 1, "its port"),
     ("mqtt.user", "text", "", 0, 64, "", None, 1, "user"),

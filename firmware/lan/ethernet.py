@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 #
 # The chip's interrupt pin is low as long as it has something to say, so it is asked by its level:
-# a task looks every 20 ms, every 4 while a connection stands, and then takes what was said. No
+# a task looks every 40 ms, every 4 while a connection stands, and then takes what was said. No
 # handler of an interrupt, no poll set, and nothing is allocated while nothing happens.
 #
 # Sockets of the chip: 0 is for datagrams, one question and answer at a time (lease.py, names); 1,
@@ -20,7 +20,7 @@ from firmware.lan.stream import Stream
 
 _OURS = (1, 2, 7)
 _PAGE = (3, 4, 5, 6)
-_IDLE_MS, _BUSY_MS = const(20), const(4)
+_IDLE_MS, _BUSY_MS = const(40), const(4)
 _TICK_MS = const(250)
 _RESET_MS, _LOCK_MS = const(2), const(3)  # RSTn low, and until the PLL is locked: 0.5, 1
 _RETRY_MS = const(5_000)

@@ -9,6 +9,7 @@
 import asyncio
 from errno import ECONNREFUSED, ECONNRESET, ENOTCONN
 
+from firmware.base.clock import sleep_ms
 from firmware.base.viper import const
 from firmware.lan import w5500 as w
 
@@ -177,6 +178,7 @@ class Stream:
         self._rx = (self._rx + len(data)) & 0xFFFF
         chip.put_word(block, w.S_RX_RD, self._rx)
         chip.command(self.number, w.RECV)
+        await sleep_ms(0)  # whoever reads in a loop lets the others have their turn
         return bytes(data)
 
     async def readexactly(self, count):
@@ -219,3 +221,4 @@ class Stream:
             chip.put_word(block, w.S_TX_WR, self._tx)
             self._sending = True
             chip.command(self.number, w.SEND)
+            await sleep_ms(0)

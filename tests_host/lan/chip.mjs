@@ -6,7 +6,8 @@
 import fs from 'node:fs';
 import { Bench } from '../rp2040/w5500_bench.mjs';
 
-const bench = new Bench({ linkNanos: 1e9, ...JSON.parse(process.argv[2] ?? '{}'), unixMs: () => 0 });
+const given = JSON.parse(process.argv[2] ?? '{}');
+const bench = new Bench({ linkNanos: 1e9, ...given, unixMs: () => given.unixMs ?? 0 });
 const lies = [];
 bench.lan.lie = (kind, bytes) => {
   const lie = lies.length && lies[0][0] === kind ? lies.shift()[1] : undefined;

@@ -36,6 +36,7 @@ from tools.twin.view.live import Place
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 MQTT_PORT = 1883
 HTTP_PORT = 80  # of a board, unless its site says another
+LAN_TIME, LAN_ROUTER = "pool.ntp.org", "192.168.77.1"  # network.time, unless a site says another
 LAN_BROKER = "192.168.77.20"  # on the small network of an emulated network chip
 INVERTER_WRITES = (
     "write_setpoint",
@@ -187,8 +188,9 @@ class Stage:
         """What the cable of a network chip goes to: names, the time, and the page's port here at
         SPEED=1; the broker is the twin's own."""
         network: dict[str, Any] = {"unix_ms": round(self._story.start.timestamp() * 1000)}
+        network["hosts"] = {LAN_TIME: LAN_ROUTER}
         if isinstance(mqtt := self._site.get("mqtt"), dict):
-            network["hosts"] = {mqtt.get("host", ""): LAN_BROKER}
+            network["hosts"][mqtt.get("host", "")] = LAN_BROKER
         if self._context.options.speed == "1":
             page, http = free_port(), self._site.get("http")
             port = http.get("port", HTTP_PORT) if isinstance(http, dict) else HTTP_PORT
