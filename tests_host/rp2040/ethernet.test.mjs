@@ -31,7 +31,11 @@ before(async () => {
   });
   rig.pico = new Pico({ image: IMAGE });
   rig.pico.bootsel(false);
-  rig.ethernet = new Ethernet(BOARD, { listen: { 80: rig.port }, unix_ms: 0 }, rig.pico, () => {});
+  rig.ethernet = new Ethernet(BOARD, {
+    listen: { 80: rig.port },
+    hosts: { 'pool.ntp.org': '192.168.77.1' },
+    unix_ms: Date.UTC(2026, 5, 21, 9, 0),
+  }, rig.pico, () => {});
   rig.pico.spi(BOARD.spi.id).onTransmit = (frame) => (
     rig.ethernet.transfer(frame, rig.pico.nanos) ?? 0xff
   );
@@ -53,6 +57,11 @@ async function until(done, mostMs = MOST_MS) {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+const pass = (ms) => {
+  const end = rig.pico.nanos + ms * 1e6;
+  return until(() => rig.pico.nanos >= end, ms + 100);
+};
 
 /** All four of the page's sockets listen. */
 const listening = () => rig.ethernet.chip.sockets.filter(({ state }) => state === 0x14).length === 4;
@@ -105,9 +114,16 @@ test('three at once, a fourth is told so, and nobody waits for ever', async () =
 test('a cable out and in', async () => {
   const { chip } = rig.ethernet;
   chip.plug(false);
-  await until(() => rig.pico.nanos, 1000);
+  await pass(1000);
   chip.plug(true);
   await until(() => chip.linked, 3000);
   const [state] = await get('/api/state');
   assert.equal(state.status, 200);
+});
+
+test('the time from the network', async () => {
+  await until(() => rig.ethernet.chip.lan.heard.some(([kind]) => kind === 'ntp'));
+  await pass(1100);
+  const [log] = await get('/api/log');
+  assert.match(String(log.body), /The clock was set from the network/);
 });
