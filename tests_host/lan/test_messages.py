@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.lan import dhcp, dns
+from firmware.lan import dhcp, dns, fixed
 
 NUMBER, MAC = b"\1\2\3\4", b"\2\0\0\0\0\7"
 SERVER = bytes((10, 0, 0, 1))
@@ -190,3 +190,40 @@ def test_whatever_comes_is_taken_or_not(which: int, seed: int, changes: int) -> 
         assert 60 <= lease.seconds <= 604_800
     found = dns.parse(memoryview(data), asked())
     assert not found or dhcp.host(found)
+
+
+# --- a fixed address ----------------------------------------------------------------------------
+
+
+def site(**changed: str) -> dict[str, str]:
+    rows = {"address": "192.168.0.20", "mask": "255.255.255.0", "router": "", "dns": ""}
+    return {f"network.{name}": value for name, value in (rows | changed).items()}
+
+
+def test_a_fixed_address_is_four_numbers_or_an_error_by_name() -> None:
+    errors: list[str] = []
+    assert fixed(site(router="192.168.0.1"), errors) == [
+        bytes((192, 168, 0, 20)),
+        bytes((255, 255, 255, 0)),
+        bytes((192, 168, 0, 1)),
+        bytes(4),
+    ]
+    assert not errors
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"address": "192.168.0"}, "network.address"),
+        ({"address": "192.168.0.255"}, "network.address"),
+        ({"address": "127.0.0.1"}, "network.address"),
+        ({"mask": "255.0.255.0"}, "network.mask"),
+        ({"mask": ""}, "network.mask"),
+        ({"router": "192.168.1.1"}, "network.router"),
+        ({"dns": "router"}, "network.dns"),
+    ],
+)
+def test_a_fixed_address_that_cannot_be_is_named(changed: dict[str, str], field: str) -> None:
+    errors: list[str] = []
+    fixed(site(**changed), errors)
+    assert [error.split(":")[0] for error in errors] == [field]
