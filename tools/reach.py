@@ -1,8 +1,9 @@
 # islet: which tests reach which file or room, by what they import and name.
 # GPL-3.0-or-later
-"""`make test ROOM=core`: the tests of the room itself, and those of others that reach it. What
-runs the whole firmware in its house takes minutes and is left to `make test`, as is what needs an
-image for the chip, but for the room that it is of."""
+"""`make test ROOM=core`: the tests of the room itself, and those of others that reach it by
+what they and the firmware import. What runs the whole firmware in its house takes minutes and is
+left to `make test`, as is what reaches a room of the firmware only through the simulated house or
+another tool, and what needs an image for the chip; but for the room that it is of."""
 
 from __future__ import annotations
 
@@ -65,13 +66,15 @@ def _next(root: Path, file: Path) -> frozenset[Path]:
 
 
 @cache
-def closure(root: Path, file: Path) -> frozenset[Path]:
+def closure(root: Path, file: Path, through_tools: bool = True) -> frozenset[Path]:
+    """All that a file reaches; not `through_tools`: the tools themselves, but nothing by them."""
     seen: set[Path] = set()
     left = [file]
     while left:
         if (now := left.pop()) not in seen:
             seen.add(now)
-            left += _next(root, now)
+            if through_tools or root / "tools" not in now.parents:
+                left += _next(root, now)
     return frozenset(seen)
 
 
@@ -115,11 +118,15 @@ def of_room(root: Path, room: str) -> list[str]:
     """The tests that an edit in a room asks for."""
     own = [room.partition("/")[0], *ALSO.get(room, ())]
     mine = set(files(root, room))
+    tools = {path for path in mine if root / "tools" in path.parents}
+    ours = mine - tools
     found: list[str] = [*ALWAYS]
     for test in sorted((root / "tests_host").rglob("test_*.py")):
         place = test.relative_to(root / "tests_host").as_posix()
         near = place.partition("/")[0] in own
-        far = not place.startswith((*NOT_ASKED, *WHOLE)) and mine & closure(root, test)
+        far = not place.startswith((*NOT_ASKED, *WHOLE)) and (
+            ours & closure(root, test, through_tools=False) or tools & closure(root, test)
+        )
         if near or far:
             found.append(f"tests_host/{place}")
     return found

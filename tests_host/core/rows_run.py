@@ -1,6 +1,6 @@
 """What each room decides for a house of a point and a converter in given rows.
 
-python -m tests_host.core.rows_run ROW ROW SEED: with the firmware that sys.path finds first; so
+python -m tests_host.core.rows_run ROW ROW SEED…: with the firmware that sys.path finds first; so
 test_rows.py runs it with other numbers of rows. Columns alone say what a row is. A room joins by
 a function in ROOMS: it takes (image, rows, die) and yields, step by step, what it decided for the
 devices in the order of `rows`, and nothing that depends on where they stand.
@@ -211,11 +211,11 @@ ROOMS |= vehicle_walk.ROOMS
 
 
 def main(words: list[str]) -> None:
-    *rows, seed = [int(word) for word in words]
-    found = {
-        name: list(run(house(rows), rows, random.Random(seed))) for name, run in ROOMS.items()
-    }
-    print(json.dumps(found))
+    rows, seeds = [int(word) for word in words[:2]], words[2:]
+    for seed in seeds:
+        for name, run in ROOMS.items():
+            decided = list(run(house(rows), rows, random.Random(int(seed))))
+            print(json.dumps([name, decided]), flush=True)
 
 
 if __name__ == "__main__":

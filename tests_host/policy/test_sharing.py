@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests_host.conftest import ROOT
-from tests_host.core.test_rows import copied
+from tests_host.copies import copied
 
 
 def told(firmware: Path) -> subprocess.CompletedProcess[str]:

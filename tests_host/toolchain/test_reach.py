@@ -40,6 +40,13 @@ def test_an_edit_is_felt_in_the_rooms_that_use_it() -> None:
     assert "tests_host/chips/test_schema.py" in reach.of_room(ROOT, "circuits")
 
 
+def test_what_reaches_the_firmware_only_by_a_tool_is_left_but_for_the_tool_s_room() -> None:
+    by_the_house = "tests_host/twin/test_referee.py"
+    assert by_the_house not in reach.of_room(ROOT, "core")
+    assert by_the_house in reach.of_room(ROOT, "twin")
+    assert "tests_host/site/test_house.py" in reach.of_room(ROOT, "twin")
+
+
 def test_whole_houses_and_chips_are_left_but_for_their_own_room() -> None:
     core = reach.of_room(ROOT, "core")
     left = (*reach.WHOLE, "rp2040/", "image/")
