@@ -1,0 +1,91 @@
+"""What fast.c does in MicroPython's place, on the emulated chip: the same as Python."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import pytest
+
+from tools.image import heap
+from tools.image.images import REFERENCE
+
+SCRIPT = Path(__file__).parent / "device" / "fast.py"
+# A kernel's arguments: how each kind of them comes to it, and its result back.
+KERNELS = """
+import micropython
+from array import array
+
+@micropython.viper
+def first(of) -> int:
+    return ptr32(of)[0]
+
+@micropython.viper
+def byte(of) -> int:
+    return ptr8(of)[1]
+
+@micropython.viper
+def whole(a: int, b: uint) -> int:
+    return a + int(b)
+
+@micropython.viper
+def true(a: bool) -> bool:
+    return a
+
+@micropython.viper
+def back(a: int) -> uint:
+    return uint(a)
+
+@micropython.viper
+def itself(a) -> object:
+    return a
+
+words = array("i", [-5, 6, 1 << 30])
+print(first(words), first(memoryview(words)[2:]), first(bytearray(b"\\x07\\0\\0\\0")))
+print(byte(b"abc"), byte("abc"), byte(memoryview(b"abcd")[1:]), first(0x20000000) == first(0x20000000))
+print(whole(3, 4), whole(-3, 4), whole(1 << 31, 0), whole(True, 0), whole(-(1 << 30) - 1, 0))
+print(true(0), true([1]), true(None), true(words), back(-1), back(5), itself(words) is words)
+for wrong in (None, "a", 1.5):
+    try:
+        print(whole(wrong, 1))
+    except Exception as error:
+        print(type(error).__name__)
+try:
+    print(first(None))
+except Exception as error:
+    print(type(error).__name__)
+try:
+    print(whole(1))
+except TypeError as error:
+    print(error)
+"""
+KERNELS_SAY = """\
+-5 1073741824 7
+98 98 99 True
+7 1 -2147483648 1 -1073741825
+False True False True 4294967295 5 True
+TypeError
+TypeError
+TypeError
+TypeError
+function takes 2 positional arguments but 1 were given
+"""
+
+
+def on_chip(script: str) -> str:
+    if why_not := heap.missing():
+        pytest.fail(f"{why_not}; `make test` sets it up")
+    return heap.run(REFERENCE.folder / "firmware.bin", script)
+
+
+def test_the_chip_computes_looks_up_and_calls_as_python_does() -> None:
+    text = SCRIPT.read_text()
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(text, SCRIPT, "exec"), {"__name__": "fast"})
+    assert on_chip(text).splitlines() == said.getvalue().splitlines()
+
+
+def test_a_kernel_takes_and_gives_what_micropython_s_own_took() -> None:
+    assert on_chip(KERNELS) == KERNELS_SAY
