@@ -82,7 +82,8 @@ class Events:
         rows = alerts.silent(names, image.readings, commands[im.UP_S])
         tripped = image.trips[im.TRIPPED]
         if commands[im.FAULTS] or tripped:
-            rows += alerts.faults(names, commands) + alerts.trips(names, tripped)
+            rows.extend(alerts.faults(names, commands))
+            rows.extend(alerts.trips(names, tripped))
         return {alerts.same(row): row for row in rows}
 
     def _compare(self, rows, seconds):

@@ -166,8 +166,8 @@ class Reasons:
             alerts.faults(self.names, commands),
             alerts.trips(self.names, self.trips[im.TRIPPED]),
         ):
-            if rows:
-                return rows[0]["text"]
+            for worst in rows:
+                return worst["text"]
         if commands[im.ISLAND_STATE] != im.ISLAND_GRID:
             return words.state_text("island", commands[im.ISLAND_STATE])[1]
         node = commands[im.ALARM_NODE]

@@ -191,8 +191,8 @@ class State:
             name = names.node(node)
             text = words.alarm_text(name, leg, over_ma)
             alarm = {"node": name, "leg": leg, "over_ma": over_ma, "text": text}
-        yield {"faults": alerts.faults(names, commands)}
-        yield {"trips": alerts.trips(names, self.trips[im.TRIPPED])}
+        yield "faults", ((row,) for row in alerts.faults(names, commands))
+        yield "trips", ((row,) for row in alerts.trips(names, self.trips[im.TRIPPED]))
         yield {"silent": self.reasons.silent()}
         yield {
             "trip_count": self.trips[im.TRIP_COUNT],

@@ -181,7 +181,7 @@ def faults(image: im.Image, names: Names, rows: list[int], points: list[int]) ->
     for bit, name in enumerate(im.FAULT_NAMES):
         commands[im.FAULTS] = 1 << bit
         commands[im.POINT_FAULTS + points[1]] = 1 << bit & im.FAULTS_OF_POINT
-        found[name] = alerts.faults(names, commands)
+        found[name] = list(alerts.faults(names, commands))
     both = im.FAULT_WELD
     commands[im.FAULTS] = both
     commands[im.POINT_FAULTS + points[0]] = commands[im.POINT_FAULTS + points[1]] = both
@@ -194,7 +194,7 @@ def trips(image: im.Image, names: Names, _rows: list[int], points: list[int]) ->
     found = {}
     for bit, name in enumerate(im.TRIP_NAMES):
         shift = im.TRIP_SHIFT * points[1] if 1 << bit & im.POINT_TRIPS else 0
-        found[name] = alerts.trips(names, 1 << bit << shift)
+        found[name] = list(alerts.trips(names, 1 << bit << shift))
     return found
 
 

@@ -17,7 +17,8 @@ def all_alerts() -> list[dict]:
     image = im.Image()
     names, commands = Names(image.site), image.commands
     commands[im.FAULTS] = (1 << len(im.FAULT_NAMES)) - 1
-    return alerts.faults(names, commands) + alerts.trips(names, (1 << len(im.TRIP_NAMES)) - 1)
+    trips = alerts.trips(names, (1 << len(im.TRIP_NAMES)) - 1)
+    return [*alerts.faults(names, commands), *trips]
 
 
 EVERYTHING = all_alerts()
@@ -110,7 +111,7 @@ for code in range(len(words.REASONS)):
         print(words.reason_text(code, "attic", code % 3, value))
 image = im.Image()
 image.commands[im.FAULTS] = (1 << len(alerts.FAULTS)) - 1
-print(alerts.faults(Names(image.site), image.commands))
+print(list(alerts.faults(Names(image.site), image.commands)))
 """
     expected = [
         words.reason_text(code, "attic", code % 3, value)
