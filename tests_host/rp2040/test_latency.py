@@ -100,7 +100,7 @@ def test_a_step_of_core(tmp_path: Path) -> None:
     calls = ["measure(10, 2, 30)", "change()", "measure(10, 2, 30)", "measure(32, 4, 10)"]
     text = chip.stepped(tmp_path / "step", REFERENCE, calls)
     for kind, case, most_us in (
-        ("step", "10 2", 6_500), ("all", "10 2", 11_500), ("all", "32 4", 18_000),
+        ("step", "10 2", 4_700), ("all", "10 2", 8_300), ("all", "32 4", 14_000),
     ):  # fmt: skip
         found = re.search(rf"^{kind} {case} (\S+) 0\.0 1 1 32", text, re.MULTILINE)
         assert found, text[-500:]

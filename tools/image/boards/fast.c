@@ -183,10 +183,10 @@ void FAST(mp_store_attr) __wrap_mp_store_attr(mp_obj_t base, qstr attr, mp_obj_t
             }
         }
     }
-    if (mp_obj_is_type(base, &mp_type_type)) {
-        forget();
-    }
     __real_mp_store_attr(base, attr, value);
+    if (mp_obj_is_type(base, &mp_type_type)) {
+        forget(); // what an interrupt learnt of the class before, too
+    }
 }
 
 // --- items of arrays, small integers ---------------------------------------------------------------
