@@ -141,7 +141,7 @@ _TRIPS_OF_ISLAND = (
 
 def faults(names, commands):
     """What stands in FAULTS, as dicts: "fault", "of" (point, device or circuit; None: the whole
-    site, or nobody knows), "text", "way_out"; one after the other, for each takes a millisecond."""
+    site, or nobody knows), "text", "way_out"; one after the other, each takes a millisecond."""
     for bit in words.set_rows(commands[im.FAULTS], range(len(FAULTS))):
         for whose in _whose(names, commands, 1 << bit):
             yield _row("fault", im.FAULT_NAMES[bit], whose, FAULTS[bit])

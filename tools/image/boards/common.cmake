@@ -46,6 +46,6 @@ function(islet_own)
     target_link_options(firmware PRIVATE
         -Wl,--wrap=gc_init,--wrap=gc_info,--wrap=gc_alloc,--wrap=gc_collect_end,--wrap=mp_irq_handler
         -Wl,--wrap=mp_map_lookup,--wrap=mp_load_method,--wrap=mp_store_attr
-        -Wl,--wrap=mp_obj_subscr,--wrap=mp_binary_op,--wrap=mp_setup_code_state,--wrap=gc_collect_start)
+        -Wl,--wrap=mp_obj_subscr,--wrap=mp_binary_op,--wrap=mp_setup_code_state,--wrap=gc_sweep_all)
 endfunction()
 cmake_language(DEFER CALL islet_own)

@@ -49,23 +49,33 @@ static inline struct methods *methods_of(const void *object, mp_obj_t name) {
     return &methods[((uintptr_t)object >> 4 ^ (uintptr_t)name >> 3) % METHODS];
 }
 
-static void forget(void) {
+// How often something was taken out. Who saw another number before he asked may not remember: an
+// interrupt came between that gave the object a method of its own or changed the class.
+static volatile uint32_t changes;
+
+void fast_forget(void) {
+    uint32_t state = save_and_disable_interrupts();
+    changes++;
     memset(methods, 0, sizeof(methods));
+    restore_interrupts(state);
 }
 
-void __real_gc_collect_start(void);
+void __real_gc_sweep_all(void);
 
-// What is collected may be in there. What interrupts ask meanwhile is not.
-void __wrap_gc_collect_start(void) {
-    forget();
-    __real_gc_collect_start();
+// A soft reset, which ends without the collection's end of free.c.
+void __wrap_gc_sweep_all(void) {
+    __real_gc_sweep_all();
+    fast_forget();
 }
 
 // A name was added to a map: perhaps to an object's own.
 static void added(const mp_map_t *map, mp_obj_t name) {
     const void *object = (const byte *)map - offsetof(mp_obj_instance_t, members);
     struct methods *place = methods_of(object, name);
+    uint32_t state = save_and_disable_interrupts();
+    changes++;
     place->new.object = place->old.object = MP_OBJ_NULL;
+    restore_interrupts(state);
 }
 
 mp_map_elem_t *__real_mp_map_lookup(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t kind);
@@ -74,13 +84,14 @@ mp_map_elem_t *FAST(mp_map_lookup) __wrap_mp_map_lookup(mp_map_t *map, mp_obj_t 
     if (kind != MP_MAP_LOOKUP_REMOVE_IF_FOUND) {
         uint8_t *place = &places[((uintptr_t)map >> 4 ^ (uintptr_t)index >> 3) % PLACES];
         size_t at = *place;
+        const size_t end = map->is_ordered ? map->used : map->alloc;
         mp_map_elem_t *found = &map->table[at];
-        if (at < map->alloc && found->key == index) {
+        if (at < end && found->key == index) {
             return found;
         }
-        if (map->alloc <= SHORT && mp_obj_is_qstr(index)) {
+        if (end <= SHORT && mp_obj_is_qstr(index)) {
             found = map->table;
-            for (at = 0; at < map->alloc; at++, found++) {
+            for (at = 0; at < end; at++, found++) {
                 if (found->key == index) {
                     *place = at;
                     return found;
@@ -106,7 +117,7 @@ void __real_mp_load_method(mp_obj_t base, qstr attr, mp_obj_t *dest);
 void __real_mp_store_attr(mp_obj_t base, qstr attr, mp_obj_t value);
 
 // Remember where a class or its parents have a method.
-static void learn(mp_obj_t object, mp_obj_t name, mp_obj_t function) {
+static void learn(mp_obj_t object, mp_obj_t name, mp_obj_t function, uint32_t before) {
     const mp_obj_type_t *type = type_of(object);
     while (mp_obj_is_instance_type(type) && MP_OBJ_TYPE_HAS_SLOT(type, locals_dict)) {
         mp_map_elem_t *at = mp_map_lookup(&MP_OBJ_TYPE_GET_SLOT(type, locals_dict)->map, name, MP_MAP_LOOKUP);
@@ -114,9 +125,11 @@ static void learn(mp_obj_t object, mp_obj_t name, mp_obj_t function) {
             if (at->value == function) {
                 struct methods *place = methods_of(MP_OBJ_TO_PTR(object), name);
                 uint32_t state = save_and_disable_interrupts(); // what interrupts asks here too
-                place->old = place->new;
-                place->new.object = object;
-                place->new.at = at;
+                if (changes == before) {
+                    place->old = place->new;
+                    place->new.object = object;
+                    place->new.at = at;
+                }
                 restore_interrupts(state);
             }
             return;
@@ -150,6 +163,7 @@ void FAST(mp_load_method) __wrap_mp_load_method(mp_obj_t base, qstr attr, mp_obj
             return;
         }
     }
+    const uint32_t before = changes;
     const mp_obj_type_t *type = type_of(base);
     mp_map_t *own = NULL; // what has the name itself
     if (mp_obj_is_instance_type(type)) {
@@ -157,9 +171,9 @@ void FAST(mp_load_method) __wrap_mp_load_method(mp_obj_t base, qstr attr, mp_obj
     } else if (type == &mp_type_module) {
         own = &((mp_obj_module_t *)MP_OBJ_TO_PTR(base))->globals->map;
     }
-    if (own != NULL) {
+    if (own != NULL && attr != MP_QSTR___class__) {
         const mp_map_elem_t *found = __wrap_mp_map_lookup(own, name, MP_MAP_LOOKUP);
-        if (found != NULL) {
+        if (found != NULL && found->value != MP_OBJ_NULL) { // there, and not just being added
             dest[0] = found->value;
             dest[1] = MP_OBJ_NULL;
             return;
@@ -167,7 +181,7 @@ void FAST(mp_load_method) __wrap_mp_load_method(mp_obj_t base, qstr attr, mp_obj
     }
     __real_mp_load_method(base, attr, dest);
     if (dest[1] == base && mp_obj_is_obj(dest[0]) && type_of(dest[0]) == &mp_type_fun_bc) {
-        learn(base, name, dest[0]);
+        learn(base, name, dest[0], before);
     }
 }
 
@@ -183,9 +197,10 @@ void FAST(mp_store_attr) __wrap_mp_store_attr(mp_obj_t base, qstr attr, mp_obj_t
             }
         }
     }
-    __real_mp_store_attr(base, attr, value);
-    if (mp_obj_is_type(base, &mp_type_type)) {
-        forget(); // what an interrupt learnt of the class before, too
+    const bool of_class = mp_obj_is_type(base, &mp_type_type);
+    __real_mp_store_attr(base, attr, value); // raises only before it has changed anything
+    if (of_class) {
+        fast_forget(); // what an interrupt learnt of the class before, too
     }
 }
 

@@ -40,18 +40,18 @@ void __wrap_gc_info(gc_info_t *info) {
     info->free = info->total - info->used;
 }
 
+void fast_forget(void); // fast.c
 void __real_gc_collect_end(void);
 void *__real_gc_alloc(size_t n_bytes, unsigned int flags);
 
-#define BLOCKS_A_BYTE (4) // of the table
-#define LARGE_HOLE (8) // bytes of the table
-#define SMALL (8 * MICROPY_BYTES_PER_GC_BLOCK) // what is no larger passes only holes that are small
+#define LARGE_HOLE (8) // bytes of the table, four blocks each
 
 static size_t large; // where in the table more than one block is looked for
 static bool collected;
 
 void __wrap_gc_collect_end(void) {
     __real_gc_collect_end();
+    fast_forget(); // whose object is gone, also if an interrupt has asked for it meanwhile
     const mp_state_mem_area_t *area = &MP_STATE_MEM(area);
     size_t free = 0;
     large = 0;
@@ -64,8 +64,7 @@ void __wrap_gc_collect_end(void) {
 
 // MicroPython looks for more than one block from the first hole of one block on: after a collection
 // past 140 kB of what lasts, half a millisecond for each, until all those holes are filled. So it
-// begins at the first large hole, and once that is filled where the last small one was put; what finds
-// no room behind it begins before.
+// begins at the first large hole; what finds no room behind it begins before.
 void *__attribute__((section(".time_critical.gc_alloc"))) __wrap_gc_alloc(size_t n_bytes, unsigned int flags) {
     mp_state_mem_area_t *area = &MP_STATE_MEM(area);
     size_t one = area->gc_last_free_atb_index;
@@ -77,9 +76,6 @@ void *__attribute__((section(".time_critical.gc_alloc"))) __wrap_gc_alloc(size_t
     void *found = __real_gc_alloc(n_bytes, flags);
     if (!collected) {
         area->gc_last_free_atb_index = one;
-        if (found != NULL && n_bytes <= SMALL) {
-            large = ((byte *)found - area->gc_pool_start) / MICROPY_BYTES_PER_GC_BLOCK / BLOCKS_A_BYTE;
-        }
     }
     return found ? found : __real_gc_alloc(n_bytes, flags);
 }
