@@ -6,7 +6,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -23,16 +22,10 @@ const rig = {};
 
 before(async () => {
   assert.ok(fs.existsSync(IMAGE), 'no image: make one with `make image IMAGE=pico_eth`');
-  rig.port = await new Promise((resolve) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
   rig.pico = new Pico({ image: IMAGE });
   rig.pico.bootsel(false);
   rig.ethernet = new Ethernet(BOARD, {
-    listen: { 80: rig.port },
+    listen: { 80: 0 },
     hosts: { 'pool.ntp.org': '192.168.77.1' },
     unix_ms: Date.UTC(2026, 5, 21, 9, 0),
   }, rig.pico, () => {});
@@ -71,7 +64,7 @@ async function get(path, times = 1) {
   const from = rig.pico.nanos;
   const answers = Array.from({ length: times }, () => ({ status: null }));
   for (const answer of answers) {
-    const options = { port: rig.port, host: '127.0.0.1', path, agent: false };
+    const options = { port: rig.ethernet.loopback.listens[80], host: '127.0.0.1', path, agent: false };
     http.get(options, (response) => {
       const parts = [];
       response.on('data', (part) => parts.push(part)).on('end', () => {
@@ -87,7 +80,7 @@ async function get(path, times = 1) {
 
 test('it asks for an address and listens', async () => {
   const { chip } = rig.ethernet;
-  await until(listening);
+  await until(() => listening() && rig.ethernet.loopback.listens[80]);
   assert.equal(chip.address(), '192.168.77.50');
   assert.ok(rig.pico.nanos < 5e9, `${rig.pico.nanos / 1e6} ms from power-up`);
 });

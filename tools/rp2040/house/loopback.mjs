@@ -42,11 +42,12 @@ class Line {
 export class Loopback {
   /**
    * @param {{listen?: Record<number, number>, reach?: Record<string, number>}} ports
-   *   `listen`: a port of the chip's -> one here; `reach`: "address:port" -> one here
+   *   `listen`: a port of the chip's -> one here, 0: any that is free (`listens`); `reach`: "address:port" -> one here
    */
   constructor({ listen = {}, reach = {} }) {
     this.listen = listen;
     this.reach = reach;
+    this.listens = {}; // a port of the chip's -> one here, once it does
     this.lines = new Map();
     this.next = 1; // ours are odd, the worker's even
     this.refused = 0; // connections that found no socket listening
@@ -91,7 +92,11 @@ export class Loopback {
     }
   }
 
-  take({ kind, id, port, from, data, bytes }) {
+  take({ kind, id, port, ours, from, data, bytes }) {
+    if (kind === 'listens') {
+      this.listens[port] = ours;
+      return;
+    }
     if (kind === 'knock') {
       this.knock(id, port, from);
       return;

@@ -29,7 +29,9 @@ for (const [chips, ours] of Object.entries(listen)) {
     tell({ kind: 'knock', id, port: Number(chips), from: socket.remotePort });
   });
   server.on('error', (error) => tell({ kind: 'failed', data: error.message }));
-  server.listen(ours, '127.0.0.1');
+  server.listen(ours, '127.0.0.1', () => (
+    tell({ kind: 'listens', port: Number(chips), ours: server.address().port })
+  ));
 }
 
 function open(id, ours) {
