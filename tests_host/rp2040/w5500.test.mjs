@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
 
-import { Forbidden } from '../../tools/rp2040/devices/w5500_socket.mjs';
+import { Forbidden } from '../../tools/rp2040/devices/w5500_registers.mjs';
 import { Loopback } from '../../tools/rp2040/house/loopback.mjs';
 import { Bench } from './w5500_bench.mjs';
 

@@ -9,7 +9,8 @@
 //
 // Not modelled: MACRAW, PPPoE, wake on LAN, IGMP, fragments, INTLEVEL, power-down modes of the PHY.
 
-import { Forbidden, Socket } from './w5500_socket.mjs';
+import { Forbidden } from './w5500_registers.mjs';
+import { Socket } from './w5500_socket.mjs';
 
 const SOCKETS = 8;
 const BYTE_NANOS = 240; // 8 bits at the 33.3 MHz that are guaranteed (5.5.4)

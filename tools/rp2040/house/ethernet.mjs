@@ -2,7 +2,7 @@
 // GPL-3.0-or-later
 
 import { W5500 } from '../devices/w5500.mjs';
-import { Forbidden } from '../devices/w5500_socket.mjs';
+import { Forbidden } from '../devices/w5500_registers.mjs';
 import { Agenda } from './agenda.mjs';
 import { Lan } from './lan.mjs';
 import { Loopback } from './loopback.mjs';

@@ -12,6 +12,7 @@
 //                                               10 r   how many wait to be accepted at the port
 
 import { BasePeripheral } from '../rp2040js.mjs';
+import { TwinTells } from './twin_tells.mjs';
 
 /** Where it lies: between VREG_AND_CHIP_RESET and TBMAN. */
 export const MAILBOX = 0x40068;
@@ -34,12 +35,13 @@ class Connection {
 }
 
 /** The mailbox's memory; it outlives the chip's reset only as far as the date goes. */
-export class Mailbox {
+export class Mailbox extends TwinTells {
   /**
    * @param {(item: object) => void} say an item for the link
    * @param {() => number} nanos the time
    */
   constructor(say, nanos) {
+    super();
     this.say = say;
     this.nanos = nanos;
     this.minutes = NONE;
@@ -50,8 +52,7 @@ export class Mailbox {
   reset() {
     this.connections = new Map();
     this.accepted = new Map(); // port -> numbers of connections that wait
-    this.announced = new Map(); // conn -> chunks on their way
-    this.closing = new Set(); // closed by the other side, data still on its way
+    this.forget();
     this.conn = this.port = 0;
     this.opened = NONE;
     this.outbox = [];
@@ -164,48 +165,27 @@ export class Mailbox {
 
   // --- the twin's side ------------------------------------------------------------------------
 
-  /** An answer of the twin: it tells again what data is on its way. */
-  renew(items, agenda) {
-    this.announced.clear();
-    for (const item of items) {
-      this.told(item, agenda);
-    }
-    this.close();
-  }
-
   told(item, agenda) {
-    switch (item.kind) {
-      case 'NetRx':
-        this.announced.set(item.conn, (this.announced.get(item.conn) ?? 0) + 1);
-        agenda.add(item.tUs * 1000, () => this.arrived(item));
-        break;
-      case 'NetClosed':
-        this.closing.add(item.conn);
-        break;
-      case 'NetRefused':
-        if (this.connections.has(item.conn)) {
-          Object.assign(this.connections.get(item.conn), { refused: true, ended: true });
-        }
-        break;
-      case 'NetAccept':
-        this.accept(item);
-        break;
-      case 'Rtc':
-        this.minutes = item.minutes;
-        this.minutesNanos = this.nanos();
-        break;
-      default:
+    if (item.kind === 'Rtc') {
+      this.minutes = item.minutes;
+      this.minutesNanos = this.nanos();
+    } else {
+      super.told(item, agenda);
     }
   }
 
-  arrived({ conn, data }) {
-    this.announced.set(conn, this.announced.get(conn) - 1);
+  refused(conn) {
+    if (this.connections.has(conn)) {
+      Object.assign(this.connections.get(conn), { refused: true, ended: true });
+    }
+  }
+
+  received(conn, data) {
     const found = this.connections.get(conn);
-    if (found && data.length) { // else closed by us in the meantime
+    if (found) { // else closed by us in the meantime
       found.received.push(data);
       found.waiting += data.length;
     }
-    this.close();
   }
 
   accept({ conn, port }) {
@@ -218,15 +198,9 @@ export class Mailbox {
     }
   }
 
-  /** The end of a connection comes after all its data. */
-  close() {
-    for (const conn of this.closing) {
-      if (!this.announced.get(conn)) {
-        this.closing.delete(conn);
-        if (this.connections.has(conn)) {
-          this.connections.get(conn).ended = true;
-        }
-      }
+  ended(conn) {
+    if (this.connections.has(conn)) {
+      this.connections.get(conn).ended = true;
     }
   }
 }

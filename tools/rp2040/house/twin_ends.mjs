@@ -4,12 +4,15 @@
 // By the link's items NetOpen, NetTx, NetClose and NetRx, NetClosed, NetRefused, NetAccept: what
 // the twin's broker says repeats to the byte.
 
+import { TwinTells } from './twin_tells.mjs';
+
 const CONNECTIONS = 128; // ours are below, those the twin opens from here on
 const SEGMENT = 1400;
 
-export class TwinEnds {
+export class TwinEnds extends TwinTells {
   /** @param {(item: object) => void} say an item for the link */
   constructor(say) {
+    super();
     this.say = say;
     this.reset();
   }
@@ -21,8 +24,7 @@ export class TwinEnds {
   /** The chip begins anew, and so does the twin. */
   reset() {
     this.lines = new Map(); // conn -> line
-    this.coming = new Map(); // conn -> chunks on their way
-    this.closing = new Set(); // closed by the other side, data still on its way
+    this.forget();
   }
 
   line(conn, socket) {
@@ -58,39 +60,12 @@ export class TwinEnds {
     return line;
   }
 
-  /** An answer of the twin: it tells again what data is on its way. */
-  renew(items, agenda) {
-    this.coming.clear();
-    for (const item of items) {
-      this.told(item, agenda);
-    }
+  settle() {
     for (const line of this.lines.values()) {
       if (line.pending) {
         line.pending = false;
         line.socket.connected();
       }
-    }
-    this.close();
-  }
-
-  told(item, agenda) {
-    const line = this.lines.get(item.conn);
-    switch (item.kind) {
-      case 'NetRx':
-        this.coming.set(item.conn, (this.coming.get(item.conn) ?? 0) + 1);
-        agenda.add(item.tUs * 1000, () => this.arrived(item));
-        break;
-      case 'NetClosed':
-        this.closing.add(item.conn);
-        break;
-      case 'NetRefused':
-        this.lines.delete(item.conn);
-        line?.socket.broken();
-        break;
-      case 'NetAccept':
-        this.accept(item);
-        break;
-      default:
     }
   }
 
@@ -103,21 +78,17 @@ export class TwinEnds {
     }
   }
 
-  arrived({ conn, data }) {
-    this.coming.set(conn, this.coming.get(conn) - 1);
-    if (data.length) {
-      this.lines.get(conn)?.socket.arrived(Uint8Array.from(data));
-    }
-    this.close();
+  refused(conn) {
+    const line = this.lines.get(conn);
+    this.lines.delete(conn);
+    line?.socket.broken();
   }
 
-  /** The end of a connection comes after all its data. */
-  close() {
-    for (const conn of this.closing) {
-      if (!this.coming.get(conn)) {
-        this.closing.delete(conn);
-        this.lines.get(conn)?.socket.finished();
-      }
-    }
+  received(conn, data) {
+    this.lines.get(conn)?.socket.arrived(Uint8Array.from(data));
+  }
+
+  ended(conn) {
+    this.lines.get(conn)?.socket.finished();
   }
 }

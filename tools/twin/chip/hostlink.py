@@ -26,20 +26,8 @@ from chip_alarm import (  # noqa: F401  for whoever has one
 )
 from chip_calendar import Calendar
 from micropython import const
-
-try:
-    from vclock import first as _first
-    from vclock import soonest as _soonest
-except ImportError:  # an interpreter of before they were in it; `make` builds it anew
-
-    def _first(alarms, now):
-        for alarm in alarms:
-            if alarm.due <= now:
-                return alarm
-
-    def _soonest(alarms, until):
-        return min(until, min([alarm.due for alarm in alarms]))
-
+from vclock import first as _first
+from vclock import soonest as _soonest
 
 _REBASE_US = const(500_000_000)  # times count from a moving origin, so that they stay small
 
