@@ -132,6 +132,8 @@ pin = Pin(2)
 wave = PWM(pin, freq=4000, duty_u16=0x8000)
 pin.irq(tick, Pin.IRQ_RISING, hard=True)
 for turn in range(5000):
+    if turn % 250 == 0:
+        wave.freq(3000 + 137 * (turn // 250))  # not in step with the loop
     Derived.f = new
     wrong += of_class.f() != 2
     del Derived.f
