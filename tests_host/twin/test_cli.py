@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from array import array
@@ -14,8 +15,9 @@ from rich.console import Console
 from firmware import image as tables
 from firmware.people import words
 from tests_host.twin.test_record import recorded
+from tools.image.images import CIRCUITS, EMULATED
 from tools.twin import __main__ as cli
-from tools.twin import record
+from tools.twin import record, scenario
 from tools.twin.link.process import ROOT
 from tools.twin.view import events, live
 
@@ -263,3 +265,11 @@ def test_what_is_silent_stands_in_log_and_view():
     log.settle(9_000_000)
     said = [text for _, _, text in log.tail if text.startswith("service")]
     assert said == ["service has not answered", "service answers again"]
+
+
+@pytest.mark.parametrize("image", EMULATED, ids=lambda image: image.name)
+def test_the_scenario_of_who_names_none_fits_the_image(image):
+    circuit = json.loads((CIRCUITS / f"{image.circuit}.json").read_text(encoding="utf-8"))
+    islands = any(row["name"] == "island" for row in circuit["outputs"])
+    site = scenario.load(ROOT / f"tools/twin/scenarios/{cli.default(image.name)}.json").site
+    assert islands or not site.get("island", {}).get("capable")
