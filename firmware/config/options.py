@@ -92,6 +92,8 @@ OPTIONS = (
     ("owner.reserve_percent", "number", "%", 0, 100, 100, None, 1, "reserve while the grid is up"),
     ("owner.outage_reserve_percent", "number", "%", 0, 100, 100, None, 1,
      "reserve in an outage"),
+    ("network.name", "text", "", 0, 24, "", None, 1,
+     "host name: letters, digits, hyphens within; empty: islet- and the chip's last four digits"),
     ("network.address", "text", "", 0, 15, "", None, 1, "fixed address; empty: by DHCP"),
     ("network.mask", "text", "", 0, 15, "255.255.255.0", None, 1, "its network's, with a fixed one"),
     ("network.router", "text", "", 0, 15, "", None, 1, "likewise; empty: this network alone"),

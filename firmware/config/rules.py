@@ -24,6 +24,18 @@ def _frequency(site, config, rights):
         yield "grid_code: is not made for nominal_hz"
 
 
+_OF_A_NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+
+def _host_name(site, config, rights):
+    """One label as RFC 1123, 2.1 has it."""
+    name = config["network.name"].lower()
+    if name and not all(each in _OF_A_NAME for each in name):
+        yield "network.name: a host name has letters, digits and hyphens only"
+    elif name[:1] == "-" or name[-1:] == "-":
+        yield "network.name: a host name neither begins nor ends with a hyphen"
+
+
 def _network(site, config, rights):
     if not rights.network and config["network.address"]:
         yield "network.address: this board has no network, leave it empty"
@@ -57,7 +69,7 @@ def _body_live(site, config, rights):
 
 
 REFUSED = (
-    (_frequency, _network)
+    (_frequency, _host_name, _network)
     + rules_tree.REFUSED
     + rules_devices.REFUSED
     + rules_island.REFUSED

@@ -17,13 +17,19 @@ def network(board, settings, chip, random):
     a function that gives so many random bytes."""
     spi, select, interrupt, reset, baud, others = board
     mac = b"\2" + chip[-5:]  # of its own making: the W5500 has none
-    ethernet = Ethernet(W5500(spi, select, baud, others), interrupt, reset, mac, random)
+    name = settings["network.name"] or host_name(chip)
+    ethernet = Ethernet(W5500(spi, select, baud, others), interrupt, reset, mac, name, random)
     errors = []
     if settings["network.address"]:
         given = fixed(settings, errors)
         if not errors:
             return ethernet, Fixed(ethernet, *given), errors
-    return ethernet, Leased(ethernet, b"islet"), errors
+    return ethernet, Leased(ethernet), errors
+
+
+def host_name(chip):
+    """Of a board that nobody named: two of them in a house differ."""
+    return "islet-{:02x}{:02x}".format(chip[-2], chip[-1])
 
 
 def fixed(settings, errors):

@@ -20,10 +20,10 @@ _MASK, _ROUTER, _DNS, _NAME, _WANTED, _LEASE = (
     const(50),
     const(51),
 )
-_TYPE, _SERVER, _ASKED = const(53), const(54), const(55)
+_TYPE, _SERVER, _ASKED, _CLIENT = const(53), const(54), const(55), const(61)
 _NOTHING = b"\0\0\0\0"
 _LEAST_S, _MOST_S = const(60), const(604_800)
-_NAME_MAX = const(30)
+_NAME_MAX = const(24)  # so that all of it has room
 
 
 def build(out, kind, number, mac, name, own=_NOTHING, wanted=None, server=None):
@@ -41,6 +41,7 @@ def build(out, kind, number, mac, name, own=_NOTHING, wanted=None, server=None):
         (_WANTED, wanted),
         (_SERVER, server),
         (_NAME, name[:_NAME_MAX]),
+        (_CLIENT, b"\1" + mac),  # of Ethernet, as a server takes it without this option too
         (_ASKED, bytes((_MASK, _ROUTER, _DNS))),
     )
     for code, value in options:

@@ -47,13 +47,15 @@ def numbers(text):
 
 class Ethernet:
     """`chip`: w5500.W5500; `interrupt`: a function that is 0 while the chip has something to say;
-    `reset`: sets the level of its RSTn; `mac`: 6 bytes; `random`: gives so many random bytes."""
+    `reset`: sets the level of its RSTn; `mac`: 6 bytes; `name`: of the host; `random`: gives so
+    many random bytes."""
 
     PLACES = 3  # for pages; the fourth socket says that all are taken
 
-    def __init__(self, chip, interrupt, reset, mac, random):
+    def __init__(self, chip, interrupt, reset, mac, name, random):
         self.chip = chip
         self.mac = mac
+        self.name = name
         self.random = random
         self.there = False  # the chip answers
         self.linked = False  # the cable
@@ -75,6 +77,7 @@ class Ethernet:
         """For the published state and the console."""
         return {
             "link": "up" if self.linked else "down" if self.there else "absent",
+            "name": self.name,
             "address": dotted(self.address),
             "router": dotted(self.router),
             "reason": self.reason,

@@ -17,11 +17,10 @@ _NOTHING = b"\0\0\0\0"
 
 
 class Leased:
-    """Keeps `ethernet` at an address that a server gives. `name`: how the box is called there."""
+    """Keeps `ethernet` at an address that a server gives."""
 
-    def __init__(self, ethernet, name):
+    def __init__(self, ethernet):
         self.ethernet = ethernet
-        self.name = name
         self.lease = None
         self.refused = 0  # answers that could not be believed, or that refused
         self._left_s = 0
@@ -115,7 +114,8 @@ class Leased:
         ethernet = self.ethernet
         number = ethernet.random(4)
         message = memoryview(bytearray(dhcp.BYTES))
-        dhcp.build(message, kind, number, ethernet.mac, self.name, own, wanted, server)
+        name = ethernet.name.encode()
+        dhcp.build(message, kind, number, ethernet.mac, name, own, wanted, server)
 
         def understood(data, _):
             given = dhcp.parse(data, number, ethernet.mac)

@@ -255,6 +255,25 @@ def test_a_board_without_network_refuses_what_needs_one(field: str) -> None:
     assert config.load(json.dumps(document), im.Image(), board).errors == []
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *(("", []), ("Garage-2", []), ("7", []), ("n" * 24, [])),
+        ("-garage", ["neither begins nor ends"]),
+        ("garage-", ["neither begins nor ends"]),
+        ("my box", ["letters, digits and hyphens"]),
+        ("box.local", ["letters, digits and hyphens"]),
+        ("gärage", ["letters, digits and hyphens"]),
+        ("n" * 25, ["network.name"]),
+    ],
+)
+def test_a_host_name_is_a_label(name: str, words: list[str]) -> None:
+    document = json.loads(json.dumps(GOOD)) | {"network": {"name": name}}
+    errors = config.load(json.dumps(document), im.Image(), rights()).errors
+    assert len(errors) == len(words)
+    assert all(word in error for word, error in zip(words, errors, strict=True))
+
+
 def test_no_page_is_allowed_without_a_network() -> None:
     document = json.loads(json.dumps(GOOD)) | {"http": {"port": 0}, "mqtt": {"host": ""}}
     board = rights(network=False)

@@ -37,6 +37,7 @@ const DO = {
   silent: (...kinds) => { lan.silent = new Set(kinds); },
   lie: (kind, hex) => lies.push([kind, hex]),
   heard: () => lan.heard.splice(0),
+  named: () => lan.named,
   settings: () => ({ ...chip.settings, mask: [...chip.settings.mask], mac: [...chip.settings.mac] }),
   states: () => chip.sockets.map(({ state }) => state),
   answer: (how) => { ends.answer = how; },

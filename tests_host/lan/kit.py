@@ -14,6 +14,7 @@ from tests_host.bus.wire import VirtualLoop
 
 HERE = Path(__file__).parent
 MAC = bytes((2, 0x1A, 0x2B, 0x3C, 0x4D, 0x5E))
+NAME = "garage-2"
 OURS, METERS = 15_625_000, 1_000_000  # baud
 BURST = 256
 
@@ -91,7 +92,7 @@ class Rig:
         self.spi = Spi(self.chip, loop)
         self._number = 0
         chip = W5500(self.spi, self.spi.select, OURS, METERS)
-        self.lan = Ethernet(chip, self.interrupt, self.reset, MAC, self.random)
+        self.lan = Ethernet(chip, self.interrupt, self.reset, MAC, NAME, self.random)
 
     def interrupt(self) -> int:
         self.chip.at(round(self.loop.now * 1e9))

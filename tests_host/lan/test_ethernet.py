@@ -10,7 +10,7 @@ import pytest
 
 from firmware.lan import ethernet, lease
 from tests_host.bus.wire import VirtualLoop
-from tests_host.lan.kit import BURST, METERS, Rig
+from tests_host.lan.kit import BURST, METERS, NAME, Rig
 
 OFFERED = bytes((192, 168, 77, 50))
 ROUTER = bytes((192, 168, 77, 1))
@@ -32,7 +32,7 @@ class World:
     ) -> Rig:
         rig = Rig(self.loop, **options)
         self.rigs.append(rig)
-        keeper: Any = lease.Leased(rig.lan, b"islet")
+        keeper: Any = lease.Leased(rig.lan)
         if fixed:
             keeper = lease.Fixed(rig.lan, OFFERED, MASK, ROUTER, ROUTER)
         self.keeper = keeper
@@ -81,6 +81,7 @@ def test_an_address_is_asked_for_and_kept(world: World) -> None:
         state = rig.lan.state()
         assert (state["link"], state["address"], state["reason"]) == ("up", "192.168.77.50", "")
         settings = rig.chip.settings()
+        assert rig.chip.named() == state["name"] == NAME
         assert settings["ip"] == "192.168.77.50" and settings["gateway"] == "192.168.77.1"
         assert rig.chip.heard() == [DISCOVER, REQUEST]
         await asyncio.sleep(301)

@@ -28,7 +28,7 @@ class Spi:
 def pin(level=None):
     return 1
 
-lan = Ethernet(w.W5500(Spi(), pin, 1, 2), pin, pin, b"123456", lambda n: b"0" * n)
+lan = Ethernet(w.W5500(Spi(), pin, 1, 2), pin, pin, b"123456", "islet", lambda n: b"0" * n)
 lan.there = True
 for number in (3, 4, 5, 6):
     lan.streams[number].listens = 80

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.lan import dhcp, dns, fixed
+from firmware.lan import dhcp, dns, fixed, host_name
 
 NUMBER, MAC = b"\1\2\3\4", b"\2\0\0\0\0\7"
 SERVER = bytes((10, 0, 0, 1))
@@ -49,9 +49,21 @@ def test_a_request_is_as_the_rfc_has_it() -> None:
     size = dhcp.build(out, dhcp.REQUEST, NUMBER, MAC, b"islet", wanted=SERVER, server=SERVER)
     assert size == 300 and out[:4] == b"\1\1\6\0" and out[4:8] == NUMBER
     assert out[12:16] == bytes(4) and out[28:34] == MAC and out[34:236] == bytes(202)
-    expected = b"\x35\1\3\x32\4" + SERVER + b"\x36\4" + SERVER + b"\x0c\5islet\x37\3\1\3\6\xff"
+    expected = b"\x35\1\3\x32\4" + SERVER + b"\x36\4" + SERVER + b"\x0c\5islet"
+    expected += b"\x3d\7\1" + MAC + b"\x37\3\1\3\6\xff"
     assert out[240 : 240 + len(expected)] == expected
     assert not any(out[240 + len(expected) :])
+
+
+def test_the_longest_name_has_room() -> None:
+    out = bytearray(dhcp.BYTES)
+    dhcp.build(out, dhcp.REQUEST, NUMBER, MAC, b"n" * 63, wanted=SERVER, server=SERVER)
+    assert len(out) == dhcp.BYTES and b"\x0c\x18" + b"n" * 24 + b"\x3d\7" in out
+    assert out.rstrip(b"\0").endswith(b"\x37\3\1\3\6\xff")
+
+
+def test_two_boards_that_nobody_named_differ() -> None:
+    assert host_name(bytes(range(8))) == "islet-0607"
 
 
 def test_an_answer_is_believed() -> None:

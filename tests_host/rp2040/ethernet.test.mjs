@@ -92,6 +92,8 @@ test('its page, its state', async () => {
   const [state] = await get('/api/state');
   const { network } = JSON.parse(state.body);
   assert.deepEqual([network.link, network.address], ['up', '192.168.77.50']);
+  assert.match(network.name, /^islet-[0-9a-f]{4}$/);
+  assert.equal(rig.ethernet.chip.lan.named, network.name);
 });
 
 test('three at once, a fourth is told so, and nobody waits for ever', async () => {

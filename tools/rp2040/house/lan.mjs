@@ -35,6 +35,7 @@ export class Lan {
     this.lie = (kind, bytes) => bytes;
     this.silent = new Set(); // kinds that are not answered
     this.heard = []; // [kind, what] of each request, for tests
+    this.named = ''; // what who asked for an address calls itself
     this.chip = null;
   }
 
@@ -88,6 +89,7 @@ export class Lan {
     }
     const asked = readDhcp(data);
     this.heard.push(['dhcp', asked.type]);
+    this.named = asked.name;
     return dhcpReply(asked, this.lease, ROUTER);
   }
 

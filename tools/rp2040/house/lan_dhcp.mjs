@@ -1,12 +1,14 @@
 // islet: the messages of DHCP, as the router of the small network reads and makes them.
 // GPL-3.0-or-later
 //
-// RFC 2131 (figure 1, section 4.3) and RFC 2132 (options 1, 3, 6, 50 to 54, 58, 59). A request that is
+// RFC 2131 (figure 1, section 4.3) and RFC 2132 (options 1, 3, 6, 12, 50 to 54, 58, 59, 61). A request that is
 // malformed throws: it is islet's.
 
 const MAGIC = [99, 130, 83, 99];
 const HEAD = 240; // with the magic cookie
 const LEAST = 300; // what an old relay or server expects (RFC 1542 2.1)
+const ETHERNET = 1; // a kind of hardware
+const HOST_NAME = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/i; // RFC 1123 2.1
 export const TYPE = { DISCOVER: 1, OFFER: 2, REQUEST: 3, DECLINE: 4, ACK: 5, NAK: 6, RELEASE: 7 };
 
 const quad = (ip) => ip.split('.').map(Number);
@@ -53,6 +55,13 @@ export function readDhcp(data) {
   }
   if (asked.mac.every((byte) => byte === 0) || asked.mac[0] & 1) {
     refuse(`hardware address ${asked.mac}`);
+  }
+  if (!HOST_NAME.test(asked.name)) {
+    refuse(`host name "${asked.name}"`);
+  }
+  const client = options.get(61);
+  if (client && client.join() !== [ETHERNET, ...asked.mac].join()) {
+    refuse(`client identifier ${client}`);
   }
   return asked;
 }
