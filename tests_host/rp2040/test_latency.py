@@ -4,6 +4,7 @@ test_trips.py."""
 from __future__ import annotations
 
 import re
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ def test_no_energising_edge_before_control_runs(tmp_path: Path, full: bool) -> N
 
 
 def test_memory_with_all_rooms_loaded(tmp_path: Path) -> None:
-    free, block, whole = (figure.figure for figure in chip.memory(tmp_path, 0))
+    without_broker = islice(chip.memory(tmp_path, 0), 3)
+    free, block, whole = (figure.figure for figure in without_broker)
     assert 1000 * float(free.split()[0]) >= rooms.memory()["heap"]["free"]
     assert int(block.split()[0]) >= 40
     assert float(whole.split()[0]) >= 40

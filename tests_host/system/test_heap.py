@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests_host.system.kit import Box, document, quiet
+from tools.bench import heap
 
 GROWTH_BYTES = 1_024  # between minutes; MicroPython's collector is conservative, so it wavers
 LEAK_BYTES = 16  # the least that can leak: one block of the heap, here each second
@@ -52,3 +53,11 @@ def test_the_heap_does_not_grow(tmp_path: Path, minutes: int) -> None:
     known = [held for held in low if held is not None]
     assert len(low) - len(known) <= 2, "it is asked in the first second, and told from then on"
     assert min(known) > 200_000, "of 2 MB; a chip's share is measured by `make bench`"
+
+
+def test_what_is_held_for_a_moment_is_no_growth() -> None:
+    """The probe that tells to the byte: `python -m tools.bench heap`."""
+    run = heap.Probed(600, 300)
+    for minute, lives in ((1, 700), (1, 720), (4, 732), (4, 700), (9, 732), (9, 716)):
+        run.note(minute, lives, 1_000)
+    assert run.growth() == [0, 16]

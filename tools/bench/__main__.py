@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tools.bench import dark, late, loop, obey, panel, share, size, step, virtual, wear
+from tools.bench import dark, heap, late, loop, obey, panel, share, size, step, virtual, wear
 from tools.bench.table import Figure, show
 
 PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "dark": dark.measure,
     "late": late.measure,
     "share": share.measure,
+    "heap": heap.measure,
 }
 
 

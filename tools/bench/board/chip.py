@@ -17,7 +17,7 @@ from tools.image.layout import SMALL
 BLOCK_BYTES = 16  # of MicroPython's heap
 CHARGING_A = 10
 DEVICE = rig.HERE / "device"
-NO_SOCKET = DEVICE / "no_socket.py"
+NO_SOCKET, BROKER = DEVICE / "no_socket.py", DEVICE / "broker.py"
 STEP = rig.HERE.parent / "device" / "step.py"
 STEP_DEVICES = ((REFERENCE, (1, 2, 4)), (EIGHT, (6, 8)))
 STEP_CASES = [(many, nodes) for many in (1, 2, 4, 6, 8) for nodes in (3, 10, 32)]
@@ -118,10 +118,12 @@ def largest(site: Path, target: Path) -> Path:
     return target
 
 
-def probed(folder: Path, site: Path, minutes: int) -> list[tuple[int, int]]:
+def probed(
+    folder: Path, site: Path, minutes: int, socket: Path = NO_SOCKET
+) -> list[tuple[int, int]]:
     """(free, largest free block) once a minute."""
     folder.mkdir()
-    setup = rig.setup(folder, [DEVICE / "memory.py", NO_SOCKET], site=site)
+    setup = rig.setup(folder, [DEVICE / "memory.py", socket], site=site)
     found = program(setup, "memory", 60_000 * minutes + 13_000)
     probes = heaps(found["text"])
     if not probes or "configuration:" in found["text"]:
@@ -137,9 +139,15 @@ def memory(folder: Path, minutes: int) -> Iterator[Figure]:
     bound = f"≥ {rooms.memory()['heap']['free'] // 1000} kB"
     yield Figure("free heap", f"{free / 1000:.1f} kB", bound, "", method)
     yield Figure("largest free block", f"{block / 1000:.0f} kB", "≥ 40 kB", "", method)
-    whole = probed(folder / "largest", largest(site, folder / "largest.json"), 0)[-1]
-    text = f"{whole[0] / 1000:.1f} kB, a block of {whole[1] / 1000:.0f}"
-    yield Figure("free heap, 32 circuits and 4 devices", text, "≥ 40 kB", "", method)
+    most = largest(site, folder / "largest.json")
+    for what, of, socket, least in (
+        ("32 circuits and 4 devices", most, NO_SOCKET, "≥ 40 kB"),
+        ("a broker takes the state", site, BROKER, ""),
+        ("32 circuits, 4 devices, a broker takes the state", most, BROKER, ""),
+    ):
+        free, block = probed(folder / what, of, 0, socket)[-1]
+        text = f"{free / 1000:.1f} kB, a block of {block / 1000:.0f}"
+        yield Figure(f"free heap, {what}", text, least, "", method)
     if minutes:
         lost = probes[0][0] - probes[-1][0]
         text = f"{lost:+} B after {minutes} min"

@@ -5,7 +5,11 @@ import asyncio
 import gc
 
 import micropython
-import no_socket  # noqa: F401
+
+try:
+    import broker  # noqa: F401
+except ImportError:
+    import no_socket  # noqa: F401
 
 from firmware import app as application
 from firmware.chips import current
