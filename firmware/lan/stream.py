@@ -14,6 +14,10 @@ from firmware.base.viper import const
 from firmware.lan import w5500 as w
 
 _AT_ONCE = const(1024)  # bytes without the others' turn: a millisecond
+# In 5 s: after half a minute of silence the chip asks whether the peer is there; one that does
+# not answer is closed 6.3 s later (RTR and RCR in ethernet.py). Where no data has been it does
+# not ask: there the limits of clients.py and mqtt.py hold.
+_KEEP = const(6)
 _LEAVE_TICKS = const(20)  # quarters of a second for a peer to close its side as well
 
 
@@ -50,7 +54,7 @@ class Stream:
         self._out = b""
         chip.put(block, w.S_MR, w.TCP)
         chip.put_word(block, w.S_PORT, port)
-        chip.put(block, w.S_KPALVTR, 6)  # 30 s of silence: is anybody there?
+        chip.put(block, w.S_KPALVTR, _KEEP)
         chip.command(self.number, w.OPEN)
         self.state = w.INIT
 

@@ -49,6 +49,7 @@ const DO = {
   finish: (i) => line(i).socket.finished(),
   break: (i) => line(i).socket.broken(),
   stall: (i, closed) => { line(i).open = !closed; },
+  vanish: (i) => { line(i).there = false; },
   got: (i) => Buffer.from(line(i).got.splice(0)).toString('hex'),
   log: (i) => line(i).log,
   lines: () => ends.lines.map(({ to }) => to ?? ''),

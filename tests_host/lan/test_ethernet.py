@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -275,6 +276,31 @@ def test_a_connection_of_ours(world: World) -> None:
         with pytest.raises(OSError, match="no socket"):
             await rig.lan.connect(BROKER, 1883)
         assert streams[0].number == 1
+
+    world.run(main, fixed=True)
+
+
+def test_a_peer_that_vanished_is_noticed(world: World) -> None:
+    """Half a minute of silence, then 6.3 s of asking; one that is only silent is kept."""
+
+    async def main(rig: Rig) -> None:
+        await addressed(rig)
+        gone, silent = [await rig.lan.connect(BROKER, 1883) for _ in range(2)]
+        for stream in (gone, silent):
+            await stream.awrite(b"hello")
+        await asyncio.sleep(1)
+        reading = [asyncio.create_task(stream.read(10)) for stream in (gone, silent)]
+        rig.chip.vanish(0)
+        await asyncio.sleep(34)
+        assert not reading[0].done()
+        await asyncio.sleep(3)
+        with pytest.raises(OSError, match=str(errno.ECONNRESET)):
+            await reading[0]
+        gone.close()
+        assert rig.chip.states()[1] == CLOSED and (await rig.lan.connect(BROKER, 1883)) is gone
+        await asyncio.sleep(200)
+        assert not reading[1].done() and silent.speaks
+        reading[1].cancel()
 
     world.run(main, fixed=True)
 

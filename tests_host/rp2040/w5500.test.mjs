@@ -295,3 +295,32 @@ test('it ends in real sockets, both ways', async (t) => {
   command(bench, 1, DISCON);
   await until(bench, () => state(bench, 1) === CLOSED);
 });
+
+test('after a silence the other side is asked whether it is there', () => {
+  const [S_KPALVTR, TIMEOUT] = [0x2f, 8];
+  const bench = configured();
+  bench.write(0, 0x19, 0x03, 0xe8, 5); // 100 ms, six tries: 6.3 s
+  const lines = [0, 1, 2].map((n) => {
+    open(bench, n, 1, 80);
+    bench.write(regs(n), S_KPALVTR, n === 2 ? 0 : 2);
+    command(bench, n, LISTEN);
+    return bench.ends.knock(80);
+  });
+  [0, 2].forEach((n) => say(bench, n, [1, 2, 3]));
+  bench.pass(5e6);
+  lines.forEach((line) => { line.there = false; });
+  const states = () => [0, 1, 2].map((n) => state(bench, n));
+  bench.pass(16.2e9);
+  assert.deepEqual(states(), [ESTABLISHED, ESTABLISHED, ESTABLISHED]);
+  bench.pass(0.2e9);
+  // not without data, and not without a time
+  assert.deepEqual(states(), [CLOSED, ESTABLISHED, ESTABLISHED]);
+  assert.ok(bench.read(regs(0), S_IR)[0] & TIMEOUT);
+  command(bench, 2, 0x22);
+  bench.pass(6.4e9);
+  assert.deepEqual(states(), [CLOSED, ESTABLISHED, CLOSED]);
+  assert.throws(() => {
+    bench.write(regs(1), S_KPALVTR, 0);
+    command(bench, 1, 0x22);
+  }, /before any data/);
+});

@@ -20,7 +20,7 @@ export class Hands {
   }
 
   line(socket) {
-    const line = { socket, got: [], log: [], open: true, takes: () => line.open };
+    const line = { socket, got: [], log: [], there: true, open: true, takes: () => line.open };
     line.send = (data) => line.got.push(...data);
     line.end = () => line.log.push('end');
     line.abort = () => line.log.push('abort');

@@ -5,7 +5,7 @@
 // has ended. Where the data sheet says nothing of an interrupt there is none: a connection that is
 // refused shows in Sn_SR alone.
 
-import { CR, DIPR, DPORT, RXBUF, Registers, STATE, TXBUF } from './w5500_registers.mjs';
+import { CR, DIPR, DPORT, KPALVTR, RXBUF, Registers, STATE, TXBUF } from './w5500_registers.mjs';
 
 const { CLOSED, INIT, LISTEN, SYNSENT, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, UDP } = STATE;
 const [CON, DISCON, RECV, TIMEOUT, SEND_OK] = [1, 2, 4, 8, 16];
@@ -17,7 +17,9 @@ const COMMANDS = {
 const ACCEPT_NANOS = 1e3; // until Sn_CR is cleared
 const BYTE_NANOS = 80; // of 100 Mbit/s
 const TRIP_NANOS = 200e3; // there and back on a local network
+const KEEP_NANOS = 5e9; // a unit of Sn_KPALVTR
 const SEGMENT = 1460;
+const RTR_MOST_NANOS = 65_535 * 100e3;
 const UDP_HEADER = 8;
 
 export class Socket extends Registers {
@@ -31,6 +33,7 @@ export class Socket extends Registers {
   clear() {
     super.clear();
     this.ends = false; // the other side has finished, once its data is in
+    this.silence = (this.silence ?? 0) + 1; // which one; data ends it
   }
 
   // --- commands -------------------------------------------------------------------------------
@@ -208,7 +211,7 @@ export class Socket extends Registers {
       if (this.line !== line || !line) {
         return; // closed meanwhile
       }
-      if (!this.chip.linked || !line.takes()) {
+      if (!this.answers || !line.takes()) {
         this.retrySend(give, data.length);
         return;
       }
@@ -216,6 +219,7 @@ export class Socket extends Registers {
       this.txRead = this.sent;
       this.sending = false;
       this.raise(SEND_OK);
+      this.watch();
     };
     this.retried = 0;
     this.chip.after(data.length * BYTE_NANOS + TRIP_NANOS, give);
@@ -223,25 +227,67 @@ export class Socket extends Registers {
 
   /** Nobody acknowledges: longer and longer, then it is over; a window of nought may last. */
   retrySend(give) {
-    const { nanos, count } = this.chip.retry;
-    if (this.chip.linked) {
+    const { count } = this.chip.retry;
+    if (this.answers) {
       this.chip.after(TRIP_NANOS, give);
     } else if (this.retried >= count) {
       this.line.abort();
       this.closed(TIMEOUT);
     } else {
-      this.chip.after(Math.min(nanos * 2 ** this.retried, 65_535 * 100e3), give);
+      this.chip.after(this.waits[this.retried], give);
       this.retried += 1;
     }
   }
 
+  /** Without effect where the chip does it by itself (Sn_KPALVTR). */
   keep() {
-    if (this.state === ESTABLISHED && !this.txRead) {
-      this.fail('a keep-alive before any data');
+    if (this.state === ESTABLISHED && !this.registers[KPALVTR]) {
+      if (!this.txRead && !this.rxWrite) {
+        this.fail('a keep-alive before any data');
+      }
+      this.ask();
     }
-    if (this.state === ESTABLISHED && !this.chip.linked) {
-      this.timeOut(() => this.close());
+  }
+
+  /** Data went or came: after so long a silence the other side is asked whether it is there. */
+  watch() {
+    this.silence += 1;
+    const { silence } = this;
+    const nanos = this.registers[KPALVTR] * KEEP_NANOS;
+    if (nanos) {
+      this.chip.after(nanos, () => silence === this.silence && this.ask());
     }
+  }
+
+  /** A packet of one byte, again and again for TCP_TO (4.1, RCR) while nobody answers. */
+  ask(tries = 0) {
+    const { silence, waits } = this;
+    if (this.state !== ESTABLISHED) {
+      return;
+    }
+    if (this.answers) {
+      this.watch();
+    } else if (tries === waits.length) {
+      this.line.abort();
+      this.closed(TIMEOUT);
+    } else {
+      this.chip.after(waits[tries], () => silence === this.silence && this.ask(tries + 1));
+    }
+  }
+
+  /** The other side acknowledges what it gets, whether or not it has room for it. */
+  get answers() {
+    return this.chip.linked && this.line.there !== false;
+  }
+
+  /** How long each try of a packet waits: ever twice as long, as far as RTR could say it. */
+  get waits() {
+    const { nanos, count } = this.chip.retry;
+    let most = nanos;
+    while (most * 2 <= RTR_MOST_NANOS) {
+      most *= 2;
+    }
+    return Array.from({ length: count + 1 }, (_, n) => Math.min(nanos * 2 ** n, most));
   }
 
   receive() {
@@ -313,6 +359,7 @@ export class Socket extends Registers {
     }
     if (came) {
       this.raise(RECV);
+      this.watch();
     }
     if (this.ends && !this.waiting.length) {
       this.ends = false;
