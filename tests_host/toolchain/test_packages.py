@@ -57,6 +57,18 @@ def test_lib_is_there_with_its_last_file_only(
     assert packages.there()
 
 
+def test_what_islet_is_measured_beside_lies_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No board gets it: `make flash` and the images take from lib/ alone."""
+    assert not packages.RIVALS.is_relative_to(packages.LIB)
+    rivals = packages.pins(packages.RIVALS_LOCK)
+    assert rivals and not {pin.name for pin in rivals} & {pin.name for pin in packages.pins()}
+    assert packages.rivals_there()
+    monkeypatch.setattr(packages, "RIVALS", tmp_path)
+    assert not packages.rivals_there()
+
+
 def test_git_takes_of_lib_the_readme_alone() -> None:
     lines = (packages.ROOT / ".gitignore").read_text().splitlines()
     assert lines.index("!/lib/README.md") > lines.index("/lib/*")

@@ -8,7 +8,20 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tools.bench import dark, heap, late, loop, obey, panel, share, size, step, virtual, wear
+from tools.bench import (
+    dark,
+    heap,
+    late,
+    loop,
+    obey,
+    panel,
+    rivals,
+    share,
+    size,
+    step,
+    virtual,
+    wear,
+)
 from tools.bench.table import Figure, show
 
 PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
@@ -23,6 +36,7 @@ PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "late": late.measure,
     "share": share.measure,
     "heap": heap.measure,
+    "rivals": rivals.measure,
 }
 
 

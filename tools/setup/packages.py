@@ -1,4 +1,5 @@
-"""Device packages into lib/: pinned by version and sha256, never edited, never committed.
+"""Device packages into lib/: pinned by version and sha256, never edited, never committed. Those
+that the firmware is only measured beside lie apart, in .cache/rivals, and no board gets them.
 
 `python -m tools.setup.packages` prints lib/README.md anew after a change to the lock file."""
 
@@ -19,6 +20,8 @@ LOCK = Path(__file__).with_name("packages.lock.json")
 ARCHIVES = CACHE / "src"
 LIB = ROOT / "lib"
 README = LIB / "README.md"  # the only file there that git knows
+RIVALS_LOCK = Path(__file__).with_name("rivals.lock.json")
+RIVALS = CACHE / "rivals"
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,21 @@ class Pin:
         return f"{self.name}-{self.version}.tar.gz"
 
 
-def pins() -> list[Pin]:
-    return [Pin(**entry) for entry in json.loads(LOCK.read_text())]
+def pins(lock: Path = LOCK) -> list[Pin]:
+    return [Pin(**entry) for entry in json.loads(lock.read_text())]
 
 
 def there() -> bool:
     """Everything that is taken of each package lies in lib/."""
-    return all((LIB / target).exists() for pin in pins() for target in pin.take.values())
+    return all_in(LIB, pins())
+
+
+def rivals_there() -> bool:
+    return all_in(RIVALS, pins(RIVALS_LOCK))
+
+
+def all_in(folder: Path, wanted: list[Pin]) -> bool:
+    return all((folder / target).exists() for pin in wanted for target in pin.take.values())
 
 
 def readme() -> str:
@@ -64,24 +75,32 @@ def readme() -> str:
 
 
 def install(console: Console) -> None:
-    """Fetch what is not there yet, check all of it, and only then replace what is in lib/."""
-    wanted = pins()
-    console.say("device packages into lib/: " + ", ".join(f"{p.name} {p.version}" for p in wanted))
+    bring(console, "device packages into lib/", pins(), LIB, readme())
+
+
+def install_rivals(console: Console) -> None:
+    bring(console, "what islet is measured beside", pins(RIVALS_LOCK), RIVALS)
+
+
+def bring(console: Console, what: str, wanted: list[Pin], folder: Path, says: str = "") -> None:
+    """Fetch what is not there yet, check all of it, and only then replace what is there."""
+    console.say(f"{what}: " + ", ".join(f"{p.name} {p.version}" for p in wanted))
     ARCHIVES.mkdir(parents=True, exist_ok=True)
-    fresh = CACHE / "lib.new"
+    fresh = CACHE / f"{folder.name}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     for pin in wanted:
         archive = ARCHIVES / pin.archive
         if not archive.exists():
             fetch(console, pin)
         unpack(pin, archive, fresh)
-    fresh.joinpath(README.name).write_text(readme())
-    shutil.rmtree(LIB, ignore_errors=True)
-    fresh.replace(LIB)
+    if says:
+        fresh.joinpath(README.name).write_text(says)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.replace(folder)
 
 
 def fetch(console: Console, pin: Pin) -> None:
-    """Two of them have no setup.py, so pip refuses them; unearth only downloads."""
+    """Some of them have no setup.py, so pip refuses them; unearth only downloads."""
     request = [f"{pin.name}=={pin.version}", "--no-binary", "--download", ARCHIVES]
     remedy = "see that pip can reach its package index, then again"
     console.run([ROOT / ".venv/bin/unearth", *request, *index_options()], remedy=remedy)
@@ -99,7 +118,7 @@ def index_options() -> list[str]:
 
 
 def unpack(pin: Pin, archive: Path, lib: Path) -> None:
-    """Check the archive and take its files; a wrong one leaves no trace in lib."""
+    """Check the archive and take its files; a wrong one leaves no trace in `lib`."""
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != pin.sha256:
         archive.unlink()

@@ -140,6 +140,10 @@ def device_packages(console: Console, _profile: str) -> None:
     packages.install(console)
 
 
+def rivals(console: Console, _profile: str) -> None:
+    packages.install_rivals(console)
+
+
 def packed_data(console: Console, _profile: str) -> None:
     console.run([PYTHON, "-m", "tools.pack"], remedy="the log names the file and the field")
 
@@ -242,6 +246,15 @@ STEPS = (
         lambda _: [packages.LOCK],
         packages.there,
         device_packages,
+        after=("python",),
+    ),
+    Step(
+        "rivals",
+        ["test", "bench"],
+        2,
+        lambda _: [packages.RIVALS_LOCK],
+        packages.rivals_there,
+        rivals,
         after=("python",),
     ),
     Step(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +55,21 @@ def setup(
     board: Path | None = None,
     records: bytes = b"",
     image: Image = REFERENCE,
+    more: Mapping[str, bytes] | None = None,
+    network: bool = False,
 ) -> Path:
     """Write flash and setup; the file to start a script of tools/bench/board/emulated with.
 
     `held`: the board stays at its prompt, where a program is started; else it runs as delivered.
     `records`: what is on the last part of the flash, of years before.
+    `more`: further files, as they are. `network`: a mailbox (tools/rp2040/device/socket.py) behind
+    which everybody accepts and nobody says anything.
     """
     command = chips.emulator_command(BOARD)  # says what is missing
     assert command
     rows = dict(image.rows)
     files = {path.name: fold.script(path.read_text(), rows).encode() for path in programs}
+    files |= more or {}
     if held:
         files[MARK] = b"bench\n"
     if site is not None:
@@ -80,6 +85,7 @@ def setup(
         "sensors": sensors,
         "seed": seed,
         "fields": fields(image),
+        "network": network,
         **MODEL,
     }
     path = folder / "setup.json"

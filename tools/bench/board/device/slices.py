@@ -29,6 +29,7 @@ def once(state, turn):
 
 
 def measure(state):
+    """Prints and gives: µs of the longest, of all, how many, bytes of the text."""
     count = 0
     for _ in state.published.slices():
         pass  # the first time the buffer is made
@@ -42,3 +43,4 @@ def measure(state):
         if _least_us[1 + number] > 2 * longest // 3:
             print("slice", _least_us[1 + number], bytes(text[end:at]).decode()[:60])
         end = at
+    return longest, sum(_least_us), count, size
