@@ -47,6 +47,7 @@ ROOMS: dict[str, set[str]] = {
     "drivers": ANY | {"bus"},
     "people": ANY,
     "lan": ANY,
+    "sockets": ANY,
     "net": ANY | {"people", "maintenance"},
 }
 EVERYTHING = {"app", "assembly"}

@@ -51,6 +51,11 @@ class Image:
         return self.lan or "lib/lwip" in self.needs or self.port == "esp32"
 
     @property
+    def sockets(self) -> bool:
+        """Whether firmware/sockets is in it: the network that MicroPython drives by itself."""
+        return self.network and not self.lan
+
+    @property
     def folder(self) -> Path:
         chip = "rp2040" if self.port == "rp2" else self.port
         return CACHE / chip / self.name

@@ -2,6 +2,7 @@
 #   chip   which of firmware/chips goes in: "rp2" takes rp2.py, rp2_*.py
 #   data   folder of islet_data.py, packed for this image's circuit, and of the folded firmware
 #   lan    whether firmware/lan goes in, the network of a board that has no sockets
+#   sockets   whether firmware/sockets goes in, the networks of boards that have them
 # GPL-3.0-or-later
 #
 # Compiled with -O0 everywhere: umqtt checks the broker's answers by assert, and line numbers in a
@@ -17,15 +18,15 @@ ANY_CHIP = ("__init__.py", "circuit.py", "common.py", "wall.py")
 ALSO = {"esp32": ("plain.py",)}  # where a chip's own file does not take its place
 
 
-options.defaults(lan=False)
+options.defaults(lan=False, sockets=False)
 
 
 def wanted(path):
-    """Of firmware/chips only this chip's files, firmware/lan where it is the network; the rest as
-    it stands."""
+    """Of firmware/chips only this chip's files, of the networks the one it has; the rest as it
+    stands."""
     folder, name = os.path.split(path)
-    if folder == "lan":
-        return options.lan
+    if folder in ("lan", "sockets"):
+        return options.lan if folder == "lan" else options.sockets
     if folder == "chips":
         stem = name[:-3]
         shared = name in ANY_CHIP or name in ALSO.get(options.chip, ())
