@@ -49,7 +49,9 @@ _T_HELD = const(5)  # latches that it has been exceeded for; doubted: -so many m
 _T_LEG = const(6)
 _T_LOW = const(7)  # [leg] mA, the least it drew since it and its siblings agreed with the parent
 _T_HIGH = const(10)  # [leg] mA, the most it drew since its children agreed with it
-_ROW = const(13)
+_T_CHILD = const(13)  # where the row of its first child begins, -1 none: few are looked at
+_T_NEXT = const(14)  # where the row of the next child of the same parent begins, -1 none
+_ROW = const(15)
 
 _LEAST_MA = const(1_500)
 _STANDS = const(11)  # latches: 5 s from the first to the last
@@ -73,7 +75,7 @@ def back(rows, ours: int, leg: int) -> int:
 
 
 @micropython.viper
-def over(table, end: int, above: int, book, rows, readings, afresh: int) -> int:
+def over(table, above: int, book, rows, readings, afresh: int) -> int:
     """The first leg + 1 on which the children exceed their parent in all that counts, 0 none.
     `afresh`: what they show now counts alone."""
     t = ptr32(table)
@@ -90,16 +92,15 @@ def over(table, end: int, above: int, book, rows, readings, afresh: int) -> int:
         ma = t[above + _T_HIGH + leg]
         over_ma = 0 - ma - t[above + _T_ROOM]
         over_ma -= ((ma if ma > 0 else 0 - ma) >> 7) * t[above + _T_ERROR] >> 3
-        child = 0
-        while child < end:
-            if t[child + _T_ABOVE] == above:
-                ma = r[im.NODE_W + t[child + _T_NODE] * 3 + leg] * b[B_MA64_PER_W] >> 6
-                if afresh or ma < t[child + _T_LOW + leg]:
-                    t[child + _T_LOW + leg] = ma
-                ma = t[child + _T_LOW + leg]
-                over_ma += ma
-                over_ma -= ((ma if ma > 0 else 0 - ma) >> 7) * t[child + _T_ERROR] >> 3
-            child += _ROW
+        child = t[above + _T_CHILD]
+        while child >= 0:
+            ma = r[im.NODE_W + t[child + _T_NODE] * 3 + leg] * b[B_MA64_PER_W] >> 6
+            if afresh or ma < t[child + _T_LOW + leg]:
+                t[child + _T_LOW + leg] = ma
+            ma = t[child + _T_LOW + leg]
+            over_ma += ma
+            over_ma -= ((ma if ma > 0 else 0 - ma) >> 7) * t[child + _T_ERROR] >> 3
+            child = t[child + _T_NEXT]
         if over_ma > 0:
             exceeded = leg + 1
         leg -= 1
@@ -113,23 +114,20 @@ def compare(table, end: int, book, plan, rows, readings, fed: int):
     p = ptr32(plan)
     above = 0
     while above < end:
-        good = fed
-        ours = t[above + _T_OURS]
-        if ours & p[P_FRESH_BITS] != ours:
-            good = 0
-        if p[P_HEAD + t[above + _T_NODE] * P_ROW + P_STATE] != FRESH:
-            good = 0
-        children = 0
-        child = 0
-        while child < end:
-            if t[child + _T_ABOVE] == above:
-                children += 1
+        child = t[above + _T_CHILD]
+        if child >= 0:
+            good = fed
+            ours = t[above + _T_OURS]
+            if ours & p[P_FRESH_BITS] != ours:
+                good = 0
+            if p[P_HEAD + t[above + _T_NODE] * P_ROW + P_STATE] != FRESH:
+                good = 0
+            while child >= 0:
                 if p[P_HEAD + t[child + _T_NODE] * P_ROW + P_STATE] != FRESH:
                     good = 0
-            child += _ROW
-        if children:
+                child = t[child + _T_NEXT]
             held = t[above + _T_HELD]
-            leg = int(over(table, end, above, book, rows, readings, 0))
+            leg = int(over(table, above, book, rows, readings, 0))
             if good and leg:
                 held = held + 1 if held >= 0 else 0 - _STAYS
                 if held >= _STANDS:
@@ -137,7 +135,7 @@ def compare(table, end: int, book, plan, rows, readings, fed: int):
                     t[above + _T_LEG] = leg - 1
             else:
                 held = held + 1 if held < 0 else 0
-                over(table, end, above, book, rows, readings, 1)
+                over(table, above, book, rows, readings, 1)
             t[above + _T_HELD] = held
         above += _ROW
 
@@ -222,6 +220,7 @@ class Parents:
                 rows[at + _T_ERROR] = site[im.NODE_ERROR_PERMILLE + node] * 33 // 32 + 1
                 rows[at + _T_ROOM] = plan[node_at(node) + P_SOURCES]
                 rows[at + _T_OURS] = rows[at + _T_HELD] = 0
+                rows[at + _T_CHILD] = rows[at + _T_NEXT] = -1
                 at += _ROW
         self._end = 0
         for at in range(0, size, _ROW):
@@ -229,6 +228,8 @@ class Parents:
             above = rows[at + _T_ABOVE] = self._row(plan[node_at(node) + P_PARENT])
             if above >= 0:
                 rows[above + _T_ROOM] -= plan[node_at(node) + P_SOURCES]
+                rows[at + _T_NEXT] = rows[above + _T_CHILD]
+                rows[above + _T_CHILD] = at
                 self._end = size
         for at in range(0, size, _ROW):
             rows[at + _T_ROOM] = rows[at + _T_ROOM] * 9 // 8 + _LEAST_MA  # at a high voltage

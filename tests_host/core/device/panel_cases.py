@@ -361,6 +361,11 @@ def parents(module, seed):
         table[at + t.T_ROOM] = 1_500 + die.pick(0, die.below(20_000))
         table[at + t.T_OURS] = die.pick(0, die.below(every + 1))
         table[at + t.T_HELD] = die.pick(0, 0, 9, 10, -1, -20)
+    for above in range(0, end, t.ROW):
+        children = [at for at in range(0, end, t.ROW) if table[at + t.T_ABOVE] == above]
+        table[above + t.T_CHILD] = children[0] if children else -1
+        for i, at in enumerate(children):
+            table[at + t.T_NEXT] = children[i + 1] if i + 1 < len(children) else -1
     calm = die.pick(1, 4, 40)
     left = []
     for _ in range(60):

@@ -20,9 +20,10 @@ from firmware.core.panel.layout import (
 )
 
 # a row, as witness_parent.py has it
-T_NODE, T_ABOVE, T_ERROR, T_ROOM, T_OURS, T_HELD, T_LEG, T_LOW, T_HIGH, ROW = (
-    0, 1, 2, 3, 4, 5, 6, 7, 10, 13,
+T_NODE, T_ABOVE, T_ERROR, T_ROOM, T_OURS, T_HELD, T_LEG, T_LOW, T_HIGH = (
+    0, 1, 2, 3, 4, 5, 6, 7, 10,
 )  # fmt: skip
+T_CHILD, T_NEXT, ROW = 13, 14, 15
 LEAST_MA, STANDS, STAYS = 1_500, 11, 20
 
 
@@ -45,14 +46,14 @@ def _back(table, above, rows, leg):
     return sum(ma + (ma >> 3) for ma in delivered)
 
 
-def over(table, end, above, book, rows, readings, afresh):
+def over(table, above, book, rows, readings, afresh):
     exceeded = []
     for leg in range(im.LEGS):
         now = _flow(table, above, leg, book, readings) + _back(table, above, rows, leg)
         most = now if afresh else max(now, table[above + T_HIGH + leg])
         table[above + T_HIGH + leg] = most
         left = most + table[above + T_ROOM] + _error(table, above, most)
-        for at in _children(table, end, above):
+        for at in _children(table, len(table), above):
             now = _flow(table, at, leg, book, readings)
             least = now if afresh else min(now, table[at + T_LOW + leg])
             table[at + T_LOW + leg] = least
@@ -71,7 +72,7 @@ def compare(table, end, book, plan, rows, readings, fed):
         ours = table[above + T_OURS]
         good = fed and ours & plan[P_FRESH_BITS] == ours
         good = good and all(state == FRESH for state in states)
-        leg = over(table, end, above, book, rows, readings, 0)
+        leg = over(table, above, book, rows, readings, 0)
         held = table[above + T_HELD]
         if good and leg:
             held = held + 1 if held >= 0 else -STAYS
@@ -80,7 +81,7 @@ def compare(table, end, book, plan, rows, readings, fed):
                 table[above + T_LEG] = leg - 1
         else:
             held = min(0, held) + (held < 0)
-            over(table, end, above, book, rows, readings, 1)
+            over(table, above, book, rows, readings, 1)
         table[above + T_HELD] = held
 
 
