@@ -286,7 +286,11 @@ def occupy(plan, rows, nodes: int, devices: int, readings, commands, dt_ms: int)
     while nodes:
         i = at + P_USED
         end = at + P_COUNT + 3
-        while i < end:  # P_USED, P_SERVED, P_UNSURE, P_COUNT
+        while i < end:  # P_USED, P_SERVED, P_UNSURE, P_COUNT: a leg a line, of every node
+            p[i] = 0
+            i += 1
+            p[i] = 0
+            i += 1
             p[i] = 0
             i += 1
         at += P_ROW

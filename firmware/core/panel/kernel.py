@@ -159,16 +159,18 @@ def breakers(plan, nodes: int):
         why = WHY_STALE if state == STALE else WHY_BREAKER
         p[row + P_WHY + DRAW] = why
         p[row + P_WHY + FEED] = why
+        limit_ma = p[row + P_LIMIT]
         at = row
         end = row + 3
         while at < end:
-            draw_ma = p[row + P_LIMIT]
-            feed_ma = draw_ma - p[row + P_SOURCES]  # when only nameplates are known
+            draw_ma = limit_ma
             if state == FRESH:
-                feed_ma = draw_ma + p[at + P_LOAD_LOW]
+                feed_ma = limit_ma + p[at + P_LOAD_LOW]
                 draw_ma -= p[at + P_LOAD_HIGH]
-            if state == STALE:  # INV-4: worst credible load, worst credible generation
-                draw_ma = 0
+            else:
+                feed_ma = limit_ma - p[row + P_SOURCES]  # only nameplates are known
+                if state == STALE:  # INV-4: worst credible load, worst credible generation
+                    draw_ma = 0
             p[at + P_ROOM + DRAW * 3] = draw_ma
             p[at + P_ROOM + FEED * 3] = feed_ma
             at += 1
