@@ -340,6 +340,18 @@ def _why(parts):
     return reasons.hear(image.requests).of_all()
 
 
+def _add_name(parts, settings):
+    """name.local: found by the hosts beside it without the router's help."""
+    from os import urandom
+
+    from firmware.lan.group import Group
+    from firmware.local.responder import Responder
+
+    lan = parts.lan
+    responder = Responder(Group(lan), lan.name, settings["http.port"], urandom, lan.called)
+    parts.links.append(("name", responder.run))
+
+
 def _add_console(parts, settings):
     """It answers there and can be stopped for maintenance."""
     errors = parts.config.errors
@@ -387,6 +399,7 @@ PARTS = (
     ("Ethernet", _ethernet, _add_ethernet),
     ("MQTT", _broker, _add_broker),
     ("page", _page, _add_page),
+    ("name", _ethernet, _add_name),
     ("console", _console, _add_console),
     ("overlay", _overlaid, _add_overlay),
     ("lamp", _lamp, _add_lamp),

@@ -46,7 +46,8 @@ ROOMS: dict[str, set[str]] = {
     "bus": ANY,
     "drivers": ANY | {"bus"},
     "people": ANY,
-    "lan": ANY,
+    "lan": ANY | {"local"},
+    "local": ANY,
     "sockets": ANY,
     "net": ANY | {"people", "maintenance"},
 }

@@ -5,10 +5,11 @@
 # a task looks every 40 ms, every 4 while a connection stands, and then takes what was said. No
 # handler of an interrupt, no poll set, and nothing is allocated while nothing happens.
 #
-# Sockets of the chip: 0 is for datagrams, one question and answer at a time (lease.py, names); 1,
-# 2 and 7 are for connections of ours; 3 to 6 listen for the page, which answers on three of them
-# and on the fourth that all places are taken. There is no backlog: who finds none of them
-# listening is refused by the chip itself.
+# Sockets of the chip: 0 is for datagrams, one question and answer at a time (lease.py, names), and
+# otherwise in the group of hosts that answer for their own names (group.py); 1, 2 and 7 are for
+# connections of ours; 3 to 6 listen for the page, which answers on three of them and on the fourth
+# that all places are taken. There is no backlog: who finds none of them listening is refused by
+# the chip itself.
 
 import asyncio
 
@@ -56,6 +57,7 @@ class Ethernet:
         self.chip = chip
         self.mac = mac
         self.name = name
+        self.local = ""  # by which the hosts beside it find it, once nobody else has that name
         self.random = random
         self.there = False  # the chip answers
         self.linked = False  # the cable
@@ -71,13 +73,15 @@ class Ethernet:
         self._datagram = memoryview(bytearray(_LARGEST))
         self._eight = memoryview(bytearray(8))
         self._heard = asyncio.Event()  # of socket 0
-        self._asking = asyncio.Lock()
+        self.asking = asyncio.Lock()  # of socket 0
+        self.group = None  # group.Group
 
     def state(self):
         """For the published state and the console."""
         return {
             "link": "up" if self.linked else "down" if self.there else "absent",
             "name": self.name,
+            "local": self.local,
             "address": dotted(self.address),
             "router": dotted(self.router),
             "reason": self.reason,
@@ -112,6 +116,8 @@ class Ethernet:
         chip.put(0, w.IMR, _CONFLICT)
         chip.put(0, w.SIMR, 255)
         self.configure(self.address, self.mask, self.router, self.dns)
+        if self.group:
+            self.group.enter()
 
     def _lose(self):
         """Everything that stood on the chip."""
@@ -119,6 +125,11 @@ class Ethernet:
         for stream in self.streams:
             stream.lost()
         self._heard.set()
+        self._changed()
+
+    def _changed(self):
+        if self.group:
+            self.group.change()
 
     async def _watch(self):
         due = ticks_ms()
@@ -160,7 +171,10 @@ class Ethernet:
         """Socket 0: a datagram came, or went, or cannot go."""
         chip, block = self.chip, w.registers(0)
         chip.put(block, w.S_IR, chip.byte(block, w.S_IR))
-        self._heard.set()
+        if self.group and not self.asking.locked():
+            self.group.heard.set()
+        else:
+            self._heard.set()
 
     def _tick(self):
         """Cable, and what no interrupt tells."""
@@ -169,7 +183,10 @@ class Ethernet:
             self.reason = "the chip has forgotten itself"  # a dip of its supply
             self.there = False
             return
-        self.linked = chip.byte(0, w.PHYCFGR) & w.LINK != 0
+        linked = chip.byte(0, w.PHYCFGR) & w.LINK != 0
+        if linked != self.linked:
+            self.linked = linked
+            self._changed()
         for number in range(1, w.SOCKETS):
             stream = self.streams[number]
             stream.tick()
@@ -202,11 +219,16 @@ class Ethernet:
             for number in range(1, w.SOCKETS):
                 if self.streams[number].state != w.CLOSED:
                     self.streams[number].drop()
+            self._changed()
         self.address, self.mask, self.router, self.dns = address, mask, router, server
         if self.there:
             chip = self.chip
             chip.store(0, w.GAR, memoryview(router + mask))
             chip.store(0, w.SHAR, memoryview(self.mac + address))
+
+    def called(self, label):
+        """By the hosts beside it, from now on; "": not at all."""
+        self.local = label and label + ".local"
 
     def lose_address(self, reason):
         self.reason = reason
@@ -261,9 +283,11 @@ class Ethernet:
     async def ask(self, port, host, to, message, understood, wait_ms):
         """Send a datagram from our `port`; what `understood(data, sender)` makes of the first
         answer that is not None to it, None when there is none in time."""
-        async with self._asking:
+        async with self.asking:
             if not self.there:
                 return None
+            if self.group:
+                self.group.step_out()
             chip, block = self.chip, w.registers(0)
             chip.put(block, w.S_MR, w.UDP)
             chip.put_word(block, w.S_PORT, port)
@@ -283,23 +307,31 @@ class Ethernet:
             finally:
                 if self.there:
                     chip.command(0, w.CLOSE)
+                    if self.group:
+                        self.group.enter()
 
     async def _hear(self, understood):
-        chip, block, eight = self.chip, w.registers(0), self._eight
-        at = chip.word(block, w.S_RX_RD)
         while self.there:
-            there = chip.steady(block, w.S_RX_RSR)
-            if there < 8:
+            got = self.datagram()
+            if got is None:
                 await self._heard.wait()
                 self._heard.clear()
                 continue
-            chip.load(w.receives(0), at, eight)
-            size = eight[6] << 8 | eight[7]
-            part = self._datagram[: min(size, _LARGEST)]
-            chip.load(w.receives(0), (at + 8) & 0xFFFF, part)
-            at = (at + 8 + size) & 0xFFFF
-            chip.put_word(block, w.S_RX_RD, at)
-            chip.command(0, w.RECV)
-            found = understood(part, bytes(eight[:4]))
+            found = understood(got[0], got[1])
             if found is not None:
                 return found
+
+    def datagram(self):
+        """(data, its sender's address and port) of the next on socket 0, None when there is none.
+        There is one buffer, and what is longer is cut off."""
+        chip, block, eight = self.chip, w.registers(0), self._eight
+        if chip.steady(block, w.S_RX_RSR) < 8:
+            return None
+        at = chip.word(block, w.S_RX_RD)
+        chip.load(w.receives(0), at, eight)
+        size = eight[6] << 8 | eight[7]
+        part = self._datagram[: min(size, _LARGEST)]
+        chip.load(w.receives(0), (at + 8) & 0xFFFF, part)
+        chip.put_word(block, w.S_RX_RD, (at + 8 + size) & 0xFFFF)
+        chip.command(0, w.RECV)
+        return part, bytes(eight[:4]), eight[4] << 8 | eight[5]

@@ -37,6 +37,8 @@ const DO = {
   silent: (...kinds) => { lan.silent = new Set(kinds); },
   lie: (kind, hex) => lies.push([kind, hex]),
   heard: () => lan.heard.splice(0),
+  group: () => lan.group.splice(0).map((data) => Buffer.from(data).toString('hex')),
+  tell: (hex, ip, port) => lan.say(Uint8Array.from(Buffer.from(hex, 'hex')), { ip, port }),
   named: () => lan.named,
   settings: () => ({ ...chip.settings, mask: [...chip.settings.mask], mac: [...chip.settings.mac] }),
   states: () => chip.sockets.map(({ state }) => state),

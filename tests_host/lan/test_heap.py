@@ -11,6 +11,8 @@ from tests_host.conftest import RunDevice
 SCRIPT = """
 import micropython
 from firmware.lan import w5500 as w
+from firmware.local import mdns
+from firmware.lan.group import Group
 from firmware.lan.ethernet import Ethernet
 
 class Spi:
@@ -30,6 +32,13 @@ def pin(level=None):
 
 lan = Ethernet(w.W5500(Spi(), pin, 1, 2), pin, pin, b"123456", "islet", lambda n: b"0" * n)
 lan.there = True
+group = Group(lan)
+ours = mdns.names(b"islet-1a2b", 80)
+messages = [
+    memoryview(mdns.build(b"islet-1a2b", b"abcd", 80)),
+    memoryview(mdns.build(b"other", b"abce", 80)),
+    memoryview(mdns.probe(b"islet-1a2b", b"abce")),
+]
 for number in (3, 4, 5, 6):
     lan.streams[number].listens = 80
     lan.streams[number].state = w.LISTENING
@@ -39,6 +48,9 @@ for _ in range(50):
     lan._busy()
     lan._interrupt()
     lan._tick()
+    group.ready
+    for message in messages:
+        mdns.judge(message, ours, b"abcd", 80)
 micropython.heap_unlock()
 print("linked", lan.linked)
 """

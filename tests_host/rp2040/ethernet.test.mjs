@@ -96,6 +96,21 @@ test('its page, its state', async () => {
   assert.equal(rig.ethernet.chip.lan.named, network.name);
 });
 
+test('whoever is beside it finds it by its name', async () => {
+  const { lan } = rig.ethernet.chip;
+  await until(() => lan.group.length >= 5); // three questions and two announcements
+  const [{ body }] = await get('/api/state');
+  assert.equal(JSON.parse(body).network.local, `${lan.named}.local`);
+  const [label, local] = [Buffer.from(lan.named), Buffer.from('local')];
+  const name = Buffer.concat([Buffer.of(label.length), label, Buffer.of(5), local, Buffer.of(0)]);
+  await pass(1100);
+  lan.group.length = 0;
+  const head = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+  lan.say(Uint8Array.from([...head, ...name, 0, 1, 0, 1]), { ip: '192.168.77.9', port: 5353 });
+  await until(() => lan.group.length);
+  assert.ok(Buffer.from(lan.group[0]).includes(Buffer.of(0, 4, 192, 168, 77, 50)));
+});
+
 test('three at once, a fourth is told so, and nobody waits for ever', async () => {
   await until(listening);
   const answers = await get('/api/state', 6);

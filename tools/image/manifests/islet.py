@@ -27,6 +27,8 @@ def wanted(path):
     folder, name = os.path.split(path)
     if folder in ("lan", "sockets"):
         return options.lan if folder == "lan" else options.sockets
+    if folder == "local":
+        return options.lan or options.sockets
     if folder == "chips":
         stem = name[:-3]
         shared = name in ANY_CHIP or name in ALSO.get(options.chip, ())

@@ -7,7 +7,7 @@
 //
 // Strict: what the data sheet forbids, reserves or leaves undefined throws, and so ends the run.
 //
-// Not modelled: MACRAW, PPPoE, wake on LAN, IGMP, fragments, INTLEVEL, power-down modes of the PHY.
+// Not modelled: MACRAW, PPPoE, wake on LAN, the messages of IGMP, fragments, INTLEVEL, power-down modes of the PHY.
 
 import { Forbidden } from './w5500_registers.mjs';
 import { Socket } from './w5500_socket.mjs';
@@ -181,10 +181,10 @@ export class W5500 {
     return socket ? socket.accept(remote, line) : null;
   }
 
-  /** A datagram has come for this chip. */
-  datagram(port, from, data) {
+  /** A datagram has come for this chip, or for a group of hosts. */
+  datagram(port, from, data, group = null) {
     if (this.linked) {
-      this.sockets.find((each) => each.hears(port))?.datagram(from, data);
+      this.sockets.find((each) => each.hears(port, group))?.datagram(from, data);
     }
   }
 

@@ -8,10 +8,12 @@ export const CR = 0x01;
 const IR = 0x02;
 const SR = 0x03;
 const PORT = 0x04;
+export const DHAR = 0x06;
 export const DIPR = 0x0c;
 export const DPORT = 0x10;
 export const RXBUF = 0x1e;
 export const TXBUF = 0x1f;
+export const TTL = 0x16;
 const TX_FSR = 0x20;
 const TX_RD = 0x22;
 const TX_WR = 0x24;
@@ -71,7 +73,7 @@ export class Registers {
     this.number = number;
     this.registers = new Uint8Array(LAST + 1);
     this.registers.fill(0xff, 0x06, 0x0c);
-    this.registers[0x16] = 0x80;
+    this.registers[TTL] = 0x80;
     this.registers[RXBUF] = this.registers[TXBUF] = 2;
     this.registers[IMR] = 0xff;
     this.registers[0x2d] = 0x40;
@@ -103,6 +105,16 @@ export class Registers {
 
   get mode() {
     return this.registers[MR] & 0x0f;
+  }
+
+  /** Sn_MR(MULTI): the group of a UDP socket, null: of none. */
+  get group() {
+    return this.mode === 2 && this.registers[MR] & 0x80 ? this.address : null;
+  }
+
+  /** Sn_DIPR. */
+  get address() {
+    return this.registers.slice(DIPR, DIPR + 4).join('.');
   }
 
   get received() {

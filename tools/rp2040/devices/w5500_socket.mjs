@@ -5,7 +5,7 @@
 // has ended. Where the data sheet says nothing of an interrupt there is none: a connection that is
 // refused shows in Sn_SR alone.
 
-import { CR, DIPR, DPORT, KPALVTR, RXBUF, Registers, STATE, TXBUF } from './w5500_registers.mjs';
+import { CR, DHAR, DIPR, DPORT, KPALVTR, RXBUF, Registers, STATE, TTL, TXBUF } from './w5500_registers.mjs';
 
 const { CLOSED, INIT, LISTEN, SYNSENT, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, UDP } = STATE;
 const [CON, DISCON, RECV, TIMEOUT, SEND_OK] = [1, 2, 4, 8, 16];
@@ -28,6 +28,7 @@ export class Socket extends Registers {
     this.line = null; // what the network gave for the connection
     this.waiting = []; // data that the other side holds, for there is no room here
     this.sending = false;
+    this.opened = 0; // how often
   }
 
   clear() {
@@ -68,6 +69,7 @@ export class Socket extends Registers {
     if (!this.port || (this.mode !== TCP_MODE && this.mode !== UDP_MODE)) {
       this.fail(`open with mode ${this.mode}, port ${this.port}`);
     }
+    this.inGroup();
     const { mac } = this.chip.settings;
     if (mac[0] & 1 || mac.every((byte) => byte === 0)) {
       this.fail(`open with the hardware address ${mac}`);
@@ -78,7 +80,21 @@ export class Socket extends Registers {
       this.fail(`a second UDP socket at port ${this.port}`);
     }
     this.clear();
+    this.opened += 1;
     this.state = this.mode === TCP_MODE ? INIT : UDP;
+  }
+
+  /** A group's addresses, by RFC 1112, and its port stand there before a socket is opened. */
+  inGroup() {
+    const { group, registers } = this;
+    if (group === null) {
+      return;
+    }
+    const [first, second, third, fourth] = group.split('.').map(Number);
+    const wanted = [1, 0, 0x5e, second & 0x7f, third, fourth].join();
+    if (first >> 4 !== 14 || registers.slice(DHAR, DIPR).join() !== wanted || !this.word(DPORT)) {
+      this.fail(`group ${group}:${this.word(DPORT)} at ${registers.slice(DHAR, DIPR)}`);
+    }
   }
 
   listen() {
@@ -89,7 +105,7 @@ export class Socket extends Registers {
   connect() {
     this.inState('connect', INIT);
     const [address, port] = [this.chip.address(), this.word(DPORT)];
-    const to = this.peer;
+    const to = this.address;
     if (address === '0.0.0.0' || to === '0.0.0.0' || to === '255.255.255.255' || !port) {
       this.fail(`connect from ${address} to ${to}:${port}`);
     }
@@ -101,10 +117,6 @@ export class Socket extends Registers {
     }
   }
 
-  get peer() {
-    return this.registers.slice(DIPR, DIPR + 4).join('.');
-  }
-
   inState(name, ...states) {
     if (!states.includes(this.state)) {
       this.fail(`${name} in state ${this.state.toString(16)}`);
@@ -114,9 +126,9 @@ export class Socket extends Registers {
   /** Nobody answers: retransmitted, then given up. */
   timeOut(after = () => this.closed()) {
     const { nanos, count } = this.chip.retry;
-    const { state } = this;
+    const { state, opened } = this;
     this.chip.after(nanos * (count + 1), () => {
-      if (this.state === state) {
+      if (this.state === state && opened === this.opened) {
         after();
         this.raise(TIMEOUT);
       }
@@ -182,20 +194,29 @@ export class Socket extends Registers {
   }
 
   sendTo(data) {
-    const to = { ip: this.peer, port: this.word(DPORT) };
+    const to = { ip: this.address, port: this.word(DPORT) };
     if (!to.port || to.ip === '0.0.0.0') {
       this.fail(`a datagram to ${to.ip}:${to.port}`);
     }
     if (data.length > SEGMENT + 12) {
       this.fail(`a datagram of ${data.length} bytes: there are no fragments`);
     }
+    const groups = Number(to.ip.split('.')[0]) >> 4 === 14;
+    if (groups !== (this.group !== null)) {
+      this.fail(`a datagram to ${to.ip} with MULTI ${this.group !== null}`);
+    }
     const done = () => {
       this.txRead = this.sent;
       this.sending = false;
     };
-    const from = { ip: this.chip.address(), port: this.port };
-    if (this.chip.linked && this.chip.lan.reaches(this.chip.settings, to.ip)) {
+    const { opened } = this;
+    const from = { ip: this.chip.address(), port: this.port, ttl: this.registers[TTL] };
+    // a group needs no question for a hardware address
+    if (this.chip.linked && (groups || this.chip.lan.reaches(this.chip.settings, to.ip))) {
       this.chip.after(data.length * BYTE_NANOS + 10e3, () => {
+        if (opened !== this.opened) {
+          return; // closed meanwhile
+        }
         done();
         this.raise(SEND_OK);
         this.chip.lan.datagram(from, to, data);
@@ -308,8 +329,9 @@ export class Socket extends Registers {
     return this.state === LISTEN && this.port === port;
   }
 
-  hears(port) {
-    return this.state === UDP && this.port === port;
+  /** `group`: to which a datagram is, null: to this chip. */
+  hears(port, group) {
+    return this.state === UDP && this.port === port && (!group || this.group === group);
   }
 
   accept(remote, line) {

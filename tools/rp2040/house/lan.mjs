@@ -16,6 +16,7 @@ const BROADCAST = '255.255.255.255';
 const LEASED = `${NET}50`;
 const TRIP_NANOS = 300e3;
 const NTP_EPOCH_S = 2_208_988_800; // 1970 in seconds since 1900
+export const MDNS = { ip: '224.0.0.251', port: 5353 };
 const PORTS = { dns: 53, dhcp: 67, dhcpClient: 68, ntp: 123 };
 
 const quad = (ip) => ip.split('.').map(Number);
@@ -35,6 +36,7 @@ export class Lan {
     this.lie = (kind, bytes) => bytes;
     this.silent = new Set(); // kinds that are not answered
     this.heard = []; // [kind, what] of each request, for tests
+    this.group = []; // what the chip said to the hosts that answer for their own names
     this.named = ''; // what who asked for an address calls itself
     this.chip = null;
   }
@@ -62,6 +64,13 @@ export class Lan {
 
   /** A datagram of the chip's. */
   datagram(from, to, data) {
+    if (to.ip === MDNS.ip) {
+      if (to.port !== MDNS.port || from.port !== MDNS.port || from.ttl !== 255) {
+        throw new Error(`lan: mDNS from port ${from.port} to ${to.port}, TTL ${from.ttl}`);
+      }
+      this.group.push(Uint8Array.from(data));
+      return;
+    }
     if (to.ip !== ROUTER && to.ip !== BROADCAST) {
       return;
     }
@@ -79,6 +88,11 @@ export class Lan {
         });
       }
     }
+  }
+
+  /** Another host speaks to that group. */
+  say(data, from) {
+    this.time.after(TRIP_NANOS, () => this.chip.datagram(MDNS.port, from, data, MDNS.ip));
   }
 
   // --- the router -----------------------------------------------------------------------------
