@@ -15,6 +15,7 @@ import time
 
 from firmware import image as im
 from firmware.assembly import Parts
+from firmware.people import events
 
 CONTROL_MS = 100
 POLICY_MS = 1000
@@ -134,9 +135,8 @@ class App(Parts):
         failed = self.board.failed_handlers()
         if failed != self.health.handlers_failed:
             self.health.handlers_failed = failed
-            text = "an interrupt's handler failed, {} since start".format(failed)
-            self.events.add("interrupt", text)
-            self.board.log(text)
+            self.events.add(events.INTERRUPT, value=failed)
+            self.board.log("an interrupt's handler failed, {} since start".format(failed))
 
     def tidy(self):
         """Collect here, after a step, before an allocation has to in the middle of something;
@@ -151,16 +151,16 @@ class App(Parts):
             health.heap_low_bytes = self.state.heap_low_bytes = free
         self.state.heap_free_bytes = free
 
-    async def supervised(self, name, run, *given):
-        """Run a task for ever; one that fails is reported and started again."""
+    async def supervised(self, row, run, *given):
+        """Run a task of this row for ever; one that fails is reported and started again."""
         while True:
             try:
                 await run(*given)
             except Exception as error:  # it may fail in any way; control must not
                 self.health.link_failures += 1
-                text = "{}: {} {}".format(name, type(error).__name__, error)
-                self.events.add("link", text)
-                self.board.log(text)
+                self.events.failed(row, error)
+                name = type(error).__name__
+                self.board.log("{}: {} {}".format(self.task(row), name, error))
             await asyncio.sleep_ms(LINK_AGAIN_MS)
 
     async def run(self):
@@ -173,10 +173,11 @@ class App(Parts):
             self.board.watch_trips(self.guard.strike_by)
             self.board.start_sampling(self.on_block, self.fast.on_block)
         self.board.start_watchdog(WATCHDOG_MS)
-        work = [self.supervised(name, start) for name, start in self.links]
-        work.append(self.supervised("slow", self.slow))
-        work += [self.supervised(name, self.think, part) for name, part in self.slow_parts]
-        self.tasks = [asyncio.create_task(each) for each in work]
+        work = [(start,) for _, start in self.links]  # in the order of Parts.task
+        work.append((self.slow,))
+        work += [(self.think, part) for _, part in self.slow_parts]
+        runs = [self.supervised(row, *each) for row, each in enumerate(work)]
+        self.tasks = [asyncio.create_task(run) for run in runs]
         await self.control()
 
 

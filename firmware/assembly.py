@@ -20,15 +20,14 @@ from firmware.guard import Guard
 from firmware.guard.fast import Fast
 from firmware.health import Health
 from firmware.ledger import Ledger, open_store
-from firmware.ledger.keep import Keep
+from firmware.ledger.keep import STARTS, Keep
 from firmware.ledger.proofs import Proofs
 from firmware.ledger.seal import Seal
 from firmware.maintenance import overlaid
 from firmware.net.console import Console
-from firmware.people import proof
+from firmware.people import events, proof
 from firmware.people.asked import OWNER
 from firmware.people.commands import Commands
-from firmware.people.events import Events
 from firmware.people.lamp import Button, Lamp
 from firmware.people.names import Names
 from firmware.people.reasons import Reasons
@@ -102,8 +101,8 @@ class Parts:
         self.names = Names(
             self.image.site, self.config.nodes, self.config.devices, self.config.points
         )
-        self.events = Events(self.image, self.names)
-        self.events.add("start", self.keep.state()["text"])
+        self.events = events.Events(self.image, self.names, STARTS, self.task)
+        self.events.add(events.START, value=self.keep.start)
         warnings = self.config.warnings
         self.reports: list = [("health", self.health.state), ("warnings", lambda: warnings)]
         self.state = State(
@@ -122,6 +121,11 @@ class Parts:
         _forget()
         gc.threshold(-1)  # from here on App.tidy
         gc.collect()
+
+    def task(self, row):
+        """Name of what runs beside control: the links, then what is slow."""
+        names = [name for name, _ in self.links + [("slow", None)] + self.slow_parts]
+        return names[row]
 
     def _add(self, parts):
         """Those of the table that this site and board need."""
@@ -301,9 +305,11 @@ def _add_ethernet(parts, settings):
         from firmware.lan.sntp import Clock
 
         board = parts.board
-        clock = Clock(
-            parts.lan, settings["network.time"], board.wall_s, board.set_wall, parts.events.add
-        )
+
+        def note(step, off_s):
+            parts.events.add(events.CLOCK_SET + step, value=off_s)
+
+        clock = Clock(parts.lan, settings["network.time"], board.wall_s, board.set_wall, note)
         parts.links.append(("time", clock.run))
 
 

@@ -19,6 +19,7 @@ _ANSWERS = const(3)
 _WAIT_MS = const(3_000)
 _FIRST_S, _MOST_S, _HOUR_S = const(5), const(960), const(3_600)
 _CONFIRM_S = const(120)
+SET, MOVED, DOUBTED = const(0), const(1), const(2)  # what is told of a step
 
 
 def build(out, cookie):
@@ -42,7 +43,7 @@ def parse(data, cookie):
 
 class Clock:
     """`host` knows the time; `read()` is ours in seconds since 2020, -1 not set; `put(seconds)`
-    sets it; `note(what, text)` says so."""
+    sets it; `note(step, off_s)` says so: SET, MOVED, or DOUBTED, that it is asked again."""
 
     def __init__(self, ethernet, host, read, put, note):
         self.ethernet = ethernet
@@ -95,23 +96,22 @@ class Clock:
         ours = self.read()
         off = seconds - ours
         if ours < 0:
-            self._set(seconds, "The clock was set from the network.")
+            self._set(seconds, SET, 0)
         elif abs(off) > _BELIEVED_S and not self._confirmed(off):
             return False
         elif abs(off) > _LEFT_S:
-            self._set(seconds, "The clock was moved by {} s, as the network says.".format(off))
+            self._set(seconds, MOVED, off)
         self._doubt = None
         return True
 
     def _confirmed(self, off):
         if self._doubt is None or abs(off - self._doubt) > _AGREE_S:
             self._same = 0
-            text = "The network says that the clock is off by {} s: it is asked again."
-            self.note("clock", text.format(off))
+            self.note(DOUBTED, off)
         self._doubt = off
         self._same += 1
         return self._same >= _ANSWERS
 
-    def _set(self, seconds, text):
+    def _set(self, seconds, step, off):
         self.put(seconds)
-        self.note("clock", text)
+        self.note(step, off)

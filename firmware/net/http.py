@@ -195,10 +195,14 @@ class Http:
         yield "}"
 
     async def _log(self, _):
-        if not self.events:
-            return answered("[]")
-        _, texts = self.events.after(0)
-        return answered("[" + ",".join(texts) + "]")
+        return answered(self._log_pieces())
+
+    def _log_pieces(self):
+        lead = "["
+        for text in self.events.after(0) if self.events else ():
+            yield lead + text
+            lead = ","
+        yield "[]" if lead == "[" else "]"
 
     async def _sessions(self, _):
         return answered(self._session_pieces())

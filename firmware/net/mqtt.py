@@ -270,8 +270,7 @@ class Mqtt:
                 answer[0] = self._packets.pid + 1 if self._packets.pid < 65_000 else 1
                 await self._publish(link, _ANSWER, answer[1])
         self.events.poll()
-        _, texts = self.events.after(self._events_sent)
-        for text in texts:
+        for text in self.events.after(self._events_sent):
             await self._publish(link, _EVENT, text.encode())
         self._events_sent = self.events.count
 

@@ -1,4 +1,4 @@
-# islet: what is wrong, in words and with the way out; and whose it is, of faults and of trips.
+# islet: what is wrong, as numbers and in words, with the way out; and whose it is.
 # GPL-3.0-or-later
 
 from firmware import image as im
@@ -139,25 +139,76 @@ _TRIPS_OF_ISLAND = (
 )
 
 
-def faults(names, commands):
-    """What stands in FAULTS, as dicts: "fault", "of" (point, device or circuit; None: the whole
-    site, or nobody knows), "text", "way_out"; one after the other, each takes a millisecond."""
-    for bit in words.set_rows(commands[im.FAULTS], range(len(FAULTS))):
-        for whose in _whose(names, commands, 1 << bit):
-            yield _row("fault", im.FAULT_NAMES[bit], whose, FAULTS[bit])
+# What stands is a small number as well, so that it can be kept: of which kind it is, its row, the
+# point whose own it is, and whose it is; the last two 0 where that is nobody's, or nobody knows.
+FAULT, TRIP, SILENT = const(0), const(1), const(2)
+_KIND, _ROW, _POINT = const(19), const(12), const(10)  # shifts
 
 
-def trips(names, tripped):
-    """What stands in TRIPPED, likewise with "trip", one after the other."""
-    for bit, sentences in enumerate(words.TRIPS if tripped else ()):
-        trip, whose = 1 << bit, []
+def parts(code):
+    """(kind, row, whose or -1) of what stands."""
+    return code >> _KIND, code >> _ROW & 0x7F, (code & 0x3FF) - 1
+
+
+def same(names, code):
+    """What stays as it is while this stands, also if it says more of whose it is: two points may
+    have the same fault at the same time. What is silent is one, whatever else has its name."""
+    kind, row, _ = parts(code)
+    return code >> _POINT if kind != SILENT else _silent_one(names, row)[1]
+
+
+def fault_codes(names, commands):
+    """What stands in FAULTS, each as a number."""
+    mask = commands[im.FAULTS]
+    for bit in range(len(FAULTS) if mask else 0):
+        if mask >> bit & 1:
+            yield from _codes(FAULT, bit, _whose(names, commands, 1 << bit), im.FAULTS_OF_POINT)
+
+
+def trip_codes(names, tripped):
+    """What stands in TRIPPED, likewise."""
+    for bit in range(len(words.TRIPS) if tripped else 0):
+        trip, whose = 1 << bit, ()
         if trip & im.POINT_TRIPS:
             masks = [tripped >> im.TRIP_SHIFT * point for point in range(im.POINTS)]
             whose = _points(names, masks, trip)
         elif tripped & trip:
-            whose = [_former(names) if trip & _TRIPS_OF_ISLAND else None]
-        for each in whose:
-            yield _row("trip", im.TRIP_NAMES[bit], each, sentences)
+            whose = (_former(names) if trip & _TRIPS_OF_ISLAND else -1,)
+        yield from _codes(TRIP, bit, whose, im.POINT_TRIPS)
+
+
+def _codes(kind, bit, whose, of_point):
+    for each in whose:
+        point = each + 1 if of_point >> bit & 1 else 0
+        yield kind << _KIND | bit << _ROW | point << _POINT | each + 1
+
+
+def row(names, kind, what, whose, age_ms=0):
+    """What stands, or stood, as a dict: "fault", "trip" or "silent" with its name, "of" (point,
+    device or circuit; None: the whole site, or nobody knows), "text", "way_out"."""
+    if kind == SILENT:
+        subject, name = _silent_one(names, what)
+        text = _SILENT[0].format(subject.format(name), words.amount(age_ms, "ms"))
+        return {"silent": name, "of": None, "text": text, "way_out": _SILENT[1]}
+    text, way_out = (words.TRIPS if kind == TRIP else FAULTS)[what]
+    of = _named(names, kind, 1 << what, whose) if whose >= 0 else None
+    if of:
+        text = "{}: {}".format(of, text)
+    if kind == TRIP:
+        return {"trip": im.TRIP_NAMES[what], "of": of, "text": text, "way_out": way_out}
+    return {"fault": im.FAULT_NAMES[what], "of": of, "text": text, "way_out": way_out}
+
+
+def faults(names, commands):
+    """What stands in FAULTS, as dicts, one after the other: each takes a millisecond."""
+    for code in fault_codes(names, commands):
+        yield row(names, *parts(code))
+
+
+def trips(names, tripped):
+    """What stands in TRIPPED, likewise."""
+    for code in trip_codes(names, tripped):
+        yield row(names, *parts(code))
 
 
 _SILENT_MS = const(10_000)  # a reading lost now and then is none
@@ -167,27 +218,43 @@ _SILENT = (
 )
 
 
-def silent(names, readings, up_s):
-    """What is configured and does not speak, likewise with "silent"."""
-    site, found = names.site, []
-
-    def hear(what, name, at):
-        age_ms = heard_ms(readings[at], up_s)
-        if age_ms > _SILENT_MS:
-            text = _SILENT[0].format(what.format(name), words.amount(age_ms, "ms"))
-            found.append({"silent": name, "of": None, "text": text, "way_out": _SILENT[1]})
-
+def silent_codes(names, readings, up_s):
+    """What is configured and does not speak, as numbers: a node's row, or, behind all of them, a
+    device's."""
+    site = names.site
     for node in range(site[im.NODE_COUNT]):
         if site[im.NODE_INSTRUMENT + node] not in (im.INSTRUMENT_NONE, im.INSTRUMENT_DEVICE):
-            hear("The measurement of circuit {}", names.node(node), im.NODE_AGE_MS + node)
+            if age_of(node, readings, up_s) > _SILENT_MS:
+                yield SILENT << _KIND | node << _ROW
     for device in names.devices():
-        what = "{}"
         if site[im.DEVICE_KIND + device] == im.KIND_POINT:  # its own transformers'
             if site[im.NODE_INSTRUMENT + site[im.DEVICE_NODE + device]] == im.INSTRUMENT_POINT:
                 continue
-            what = "The charging current of {}"
-        hear(what, names.device(device), im.DEVICE_AGE_MS + device)
-    return found
+        if age_of(im.NODES + device, readings, up_s) > _SILENT_MS:
+            yield SILENT << _KIND | im.NODES + device << _ROW
+
+
+def silent(names, readings, up_s):
+    """The same as dicts."""
+    return [
+        row(names, *parts(code), age_of(parts(code)[1], readings, up_s))
+        for code in silent_codes(names, readings, up_s)
+    ]
+
+
+def age_of(row, readings, up_s):
+    """How long a row of what may be silent has been so, in ms."""
+    at = im.NODE_AGE_MS + row if row < im.NODES else im.DEVICE_AGE_MS + row - im.NODES
+    return heard_ms(readings[at], up_s)
+
+
+def _silent_one(names, row):
+    """(how its sentence begins, its name)."""
+    device = row - im.NODES
+    if device < 0:
+        return "The measurement of circuit {}", names.node(row)
+    point = names.site[im.DEVICE_KIND + device] == im.KIND_POINT
+    return "The charging current of {}" if point else "{}", names.device(device)
 
 
 def heard_ms(age_ms, up_s):
@@ -195,56 +262,43 @@ def heard_ms(age_ms, up_s):
     return age_ms if age_ms < im.AGE_MAX_MS else up_s * 1000
 
 
-def same(row):
-    """What stays as it is while the alert of this row stands, also if it says more of whose it is:
-    two points may have the same one at the same time."""
-    if "silent" in row:
-        return row["silent"], None, None
-    if "fault" in row:
-        name = row["fault"]
-        each = 1 << im.FAULT_NAMES.index(name) & im.FAULTS_OF_POINT
-    else:
-        name = row["trip"]
-        each = 1 << im.TRIP_NAMES.index(name) & im.POINT_TRIPS
-    return name, row["of"] if each else None, "fault" in row
-
-
 def _points(names, masks, bit):
-    """A name for each point whose mask has this bit; None where the site has one alone."""
+    """A row for each point whose mask has this bit; -1 where the site has one alone."""
     several = len(names.points()) > 1
-    return [names.point(p) if several else None for p, mask in enumerate(masks) if mask & bit]
-
-
-def _row(kind, name, whose, sentences):
-    text, way_out = sentences
-    if whose:
-        text = "{}: {}".format(whose, text)
-    return {kind: name, "of": whose, "text": text, "way_out": way_out}
+    return [p if several else -1 for p, mask in enumerate(masks) if mask & bit]
 
 
 def _whose(names, commands, fault):
-    """A name for each row of the list of faults; None where the site has one such thing alone."""
+    """A number for each row of the list of faults; -1 where the site has one such thing alone."""
     site = names.site
     if fault & im.FAULTS_OF_POINT:
         masks = commands[im.POINT_FAULTS : im.POINT_FAULTS + im.POINTS]
-        return _points(names, masks, fault) or [None]
+        return _points(names, masks, fault) or (-1,)
     if fault & _OF_ISLAND:
-        return [_former(names)]
+        return (_former(names),)
     if fault == im.FAULT_INSTRUMENT and commands[im.DOUBTED_NODE] >= 0:
-        return [words.where_text(names.node(commands[im.DOUBTED_NODE]), commands[im.DOUBTED_LEG])]
+        return (commands[im.DOUBTED_NODE] << 2 | commands[im.DOUBTED_LEG] + 1,)
+    mask = 0
     if fault & (im.FAULT_NOT_OBEYED | im.FAULT_ENABLE) and _converters(names) > 1:
-        found = [
-            names.device(d)
-            for d in names.devices()
-            if site[im.DEVICE_KIND + d] == im.KIND_CONVERTER
-            and (
+        for d in names.devices():
+            if site[im.DEVICE_KIND + d] == im.KIND_CONVERTER and (
                 commands[im.DEVICE_ENABLE_BAR + d] & im.BAR_ENABLE
                 if fault == im.FAULT_ENABLE
                 else commands[im.DEVICE_OBEDIENCE + d] >= im.OBEY_ZERO
-            )
-        ]
-        return [", ".join(found) or None]
-    return [None]
+            ):
+                mask |= 1 << d
+    return (mask or -1,)
+
+
+def _named(names, kind, bit, whose):
+    """What `_whose`, `_points` and `_former` mean, in words."""
+    if bit & (im.POINT_TRIPS if kind == TRIP else im.FAULTS_OF_POINT):
+        return names.point(whose)
+    if kind == TRIP or bit & _OF_ISLAND:
+        return names.device(whose)
+    if bit == im.FAULT_INSTRUMENT:
+        return words.where_text(names.node(whose >> 2), (whose & 3) - 1)
+    return ", ".join([names.device(d) for d in range(im.DEVICES) if whose >> d & 1])
 
 
 def _converters(names):
@@ -253,6 +307,5 @@ def _converters(names):
 
 
 def _former(names):
-    """Who forms the island."""
-    several = _converters(names) > 1
-    return names.device(names.site[im.ISLAND_DEVICE]) if several else None
+    """Who forms the island; -1 where that can be one alone."""
+    return names.site[im.ISLAND_DEVICE] if _converters(names) > 1 else -1

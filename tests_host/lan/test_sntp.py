@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from firmware.lan import sntp
+from firmware.people import events
 from tests_host.lan.kit import Rig
 from tests_host.lan.test_ethernet import World, addressed, world
 
@@ -60,9 +61,10 @@ class Wall:
     def put(self, seconds: int) -> None:
         self.seconds = seconds
 
-    def note(self, what: str, text: str) -> None:
+    def note(self, step: int, off_s: int) -> None:
+        what, sentence = events.KINDS[events.CLOCK_SET + step]
         assert what == "clock"
-        self.said.append(text)
+        self.said.append(sentence.format(value=off_s))
 
 
 def test_a_clock_that_is_not_set_is_set() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware import image as im
 from firmware.net import mqtt as mqtt_module
+from firmware.net.mqtt import Mqtt
 from firmware.net.packets import Packets
 from tests_host.core.planted import NOTICED, plant
 from tests_host.net.conftest import Broker, Device, free_port
@@ -289,6 +291,64 @@ def test_answers_survive_a_lost_broker(site: im.Image, monkeypatch: pytest.Monke
 
     asyncio.run(go())
     assert all(b'"field": "goal"' in answer for answer in answers)
+
+
+def fault(mqtt: Mqtt, number: int) -> None:
+    """On or off, of the longest there are."""
+    commands = mqtt.state.image.commands
+    commands[im.FAULTS] = im.FAULT_INSTRUMENT if number & 1 else 0
+    commands[im.DOUBTED_NODE] = 2
+    mqtt.events.poll()
+
+
+EVENT = re.compile(rb"islet/test/event(\{[^{}]*\})")
+LONGEST: list[Callable[[Mqtt, int], None]] = [
+    fault,
+    lambda mqtt, number: mqtt.events.failed(number, ValueError("é" * 1_000)),
+]
+
+
+@pytest.mark.parametrize("note", LONGEST, ids=["fault", "link"])
+def test_the_newest_32_events_survive_a_lost_broker(
+    site: im.Image, monkeypatch: pytest.MonkeyPatch, note: Callable[[Mqtt, int], None]
+) -> None:
+    """However long they are: each whole, in their order, once."""
+    monkeypatch.setattr(mqtt_module, "_BACKOFF_MS", (10,))
+    heard: list[bytes] = []
+    mqtt = link(site, 1)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(WELCOME)
+        last = b'"number": 101' if heard else b'"number": 1'
+        data = b""
+        while not (events := EVENT.findall(data)) or last not in events[-1]:
+            data += await reader.read(4096)
+        heard.append(data)
+        writer.close()
+        for number in range(2, 102) if len(heard) == 1 else ():  # while nobody listens
+            note(mqtt, number)
+
+    async def go() -> None:
+        nonlocal mqtt
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        mqtt = link(site, server.sockets[0].getsockname()[1])
+        note(mqtt, 1)
+        task = asyncio.create_task(mqtt.run())
+        while len(heard) < 2:
+            await asyncio.sleep(0.01)
+        await ended(task)
+        server.close()
+
+    asyncio.run(go())
+    rows = [json.loads(text) for text in EVENT.findall(heard[1])]
+    assert [row["number"] for row in rows] == list(range(70, 102))
+    for row in rows:
+        if note is fault and row["on"]:
+            assert len(row["text"]) > 150 and len(row["way_out"]) > 130 and row["of"]
+        elif note is fault:
+            assert row["text"].startswith("Cleared: Circuit battery: ") and row["of"]
+        else:
+            assert row["text"] == str(row["number"]) + ": ValueError " + "é" * 14 + "…"
 
 
 @pytest.mark.parametrize("prefix", ["", "a" * 65, "islet/#", "a+b"])

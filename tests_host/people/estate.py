@@ -224,7 +224,7 @@ def events(image: im.Image, names: Names, rows: list[int], points: list[int]) ->
     made.poll()
     commands[im.FAULTS] = 0
     made.poll()
-    return [json.loads(text) for text in made.after(0)[1]]
+    return [json.loads(text) for text in made.after(0)]
 
 
 def state(image: im.Image, names: Names, rows: list[int], points: list[int]) -> Any:

@@ -31,7 +31,7 @@ def test_what_falls_silent_is_an_event_and_so_is_its_return(site: im.Image) -> N
     for age_ms in (9_000, 12_000, 40_000, 300, 400):
         readings[im.DEVICE_AGE_MS + INVERTER] = age_ms
         events.poll(1)
-    rows = [json.loads(text) for text in events.after(0)[1]]
+    rows = [json.loads(text) for text in events.after(0)]
     assert [(row["what"], row["name"], row["on"], row["text"]) for row in rows] == [
         ("silent", "inverter", True, "inverter has not answered for 12 s."),
         ("silent", "inverter", False, "inverter answers again."),

@@ -8,7 +8,6 @@ import pytest
 
 from firmware import image as im
 from firmware.people import rows, words
-from firmware.people.events import KEPT, Events
 from firmware.people.state import State, raw, wall_text
 from firmware.policy.takers import WHY_NAMES
 from tests_host.conftest import RunDevice
@@ -23,10 +22,6 @@ def state_of(image: im.Image, errors: tuple[str, ...] = ()) -> State:
 
 def published(image: im.Image, errors: tuple[str, ...] = ()) -> dict:
     return json.loads("".join(state_of(image, errors).pieces()))
-
-
-def events_of(image: im.Image) -> Events:
-    return Events(image, names_of(image))
 
 
 def test_sections_and_their_rows_agree(site: im.Image) -> None:
@@ -317,50 +312,6 @@ def test_wall_time() -> None:
     assert wall_text(0) == "2020-01-01T00:00Z"
     assert wall_text((366 + 31 + 28) * 1440 + 61) == "2021-03-01T01:01Z"
     assert wall_text((366 - 1) * 1440) == "2020-12-31T00:00Z"
-
-
-def test_a_bond_that_reads_closed_is_told_every_hour(site: im.Image) -> None:
-    """safety.md 6; not by who polls oftener, and not once it has gone."""
-    events = events_of(site)
-    site.commands[im.FAULTS] = im.FAULT_BOND | im.FAULT_CABLE
-    events.poll(1)
-    for told in (1, 2, 3):
-        texts = [json.loads(text) for text in events.after(0)[1]]
-        assert sum(row["name"] == "bond" for row in texts) == told
-        assert sum(row["name"] == "cable" for row in texts) == 1
-        for _ in range(3600):
-            events.poll(1)
-            events.poll()
-    site.commands[im.FAULTS] = 0
-    events.poll(1)
-    count = events.count
-    for _ in range(7200):
-        events.poll(1)
-    assert events.count == count
-
-
-def test_events(site: im.Image) -> None:
-    events = events_of(site)
-    events.poll()
-    assert events.after(0) == (0, [])
-    site.commands[im.ISLAND_STATE] = im.ISLAND_STOPPING
-    site.trips[im.TRIPPED] = im.TRIP_DEAD_GRID
-    events.poll()
-    site.trips[im.TRIPPED] = 0
-    events.poll()
-    _, texts = events.after(0)
-    rows = [json.loads(text) for text in texts]
-    assert [(r["what"], r.get("on")) for r in rows] == [
-        ("island", None),
-        ("trip", True),
-        ("trip", False),
-    ]
-    assert rows[0]["before"] == "grid" and rows[0]["state"] == "stopping"
-    for i in range(100):
-        events.add("test", str(i))
-    missed, texts = events.after(3)
-    assert (missed, len(texts)) == (100 - KEPT, KEPT)
-    assert json.loads(texts[-1])["text"] == "99"
 
 
 def test_the_same_on_micropython(run_device: RunDevice, site: im.Image) -> None:

@@ -11,7 +11,7 @@ from firmware import image as im
 from firmware.core.limits import hardware
 from firmware.ledger import keep
 from firmware.net import discovery, http, mqtt
-from firmware.people import alerts, asked, leases, words
+from firmware.people import alerts, asked, events, leases, words
 from firmware.policy import GOALS
 from firmware.policy.takers import WHY_NAMES
 from tools.tables import markdown
@@ -124,6 +124,30 @@ TOPICS = {
     "operator/set/+": "to us, the operator's: a command by its name, never retained",
     "operator/device/+/set/+": "to us, the operator's: a command about this device",
 }
+# what an event is told with besides its number and time, and what it means, in the kinds' order
+STATE = "`state`, `before`"
+OF_POINT = f"{STATE}, `of` the point"
+ALERT, WAY_OUT = "`name`, `of`, `on`", "`name`, `of`, `on`, `way_out`"
+EVENTS = (
+    ("–", "islet has started; what of what was promised to last it knows"),
+    (OF_POINT, "the control pilot's state is another"),
+    (OF_POINT, "the contactor's state is another"),
+    (STATE, "the grid's state is another"),
+    (STATE, "the transfer's state is another"),
+    (STATE, "the transfer has something to say"),
+    (WAY_OUT, "core has found a fault; `bond` is told again every hour that it stands"),
+    (ALERT, "a fault is over"),
+    (WAY_OUT, "the guard has opened something"),
+    (ALERT, "a trip is over"),
+    (WAY_OUT, "a meter or device has not answered for 10 s"),
+    (ALERT, "it has answered"),
+    ("–", "an interrupt's handler failed and was called again, so often so far"),
+    ("–", "a task has failed with a number of the system's, and starts again"),
+    ("–", f"a task has failed, and starts again; of what it says {events.TEXT} bytes are kept"),
+    ("–", "the clock was not set, and now it is (`network.time`)"),
+    ("–", "the clock was off"),
+    ("–", "the clock would be off by more than 15 min, which is not believed at once"),
+)
 # what a path gives
 PATHS = {
     "/": "the page",
@@ -135,6 +159,10 @@ PATHS = {
     "/api/events": "the state as server-sent events, for at most 3 clients",
     "/api/command": "a command, by whoever has the token",
 }
+PLACES = (
+    *(("where", "circuit"), ("value", "value"), ("after", "devices")),
+    *(("words", "its words"), ("name", "name")),
+)
 VALUES = {"permille": "‰", "protections": "inputs"}
 
 
@@ -148,7 +176,7 @@ def sentence(text: str | tuple[str, ...]) -> str:
     """A code with several causes has a sentence for each."""
     if isinstance(text, tuple):
         return "<br>".join(map(sentence, text))
-    for name, shown in (("where", "circuit"), ("value", "value"), ("after", "devices")):
+    for name, shown in PLACES:
         text = text.replace("{" + name + "}", f"*{shown}*")
     return text
 
@@ -205,6 +233,14 @@ def faults() -> Iterator[str]:
 def trips() -> Iterator[str]:
     rows = ((f"`{n}`", *row) for n, row in zip(im.TRIP_NAMES, words.TRIPS, strict=True))
     return markdown("trip | what happened | way out", rows)
+
+
+def happenings() -> Iterator[str]:
+    rows = (
+        (number, f"`{what}`", sentence(text), *row)
+        for number, ((what, text), row) in enumerate(zip(events.KINDS, EVENTS, strict=True))
+    )
+    return markdown("kind | `what` | sentence | told with it | meaning", rows)
 
 
 def topics() -> Iterator[str]:

@@ -101,6 +101,14 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         people.trips(),
     )
     yield (
+        "Events",
+        "On `prefix/event`, and the last 32 at `/api/log`: a number that counts up, the time, "
+        "`what` it is about, and a sentence, `text` (`firmware/people/events.py`). An event is "
+        "kept as its kind and some numbers, 40 bytes in all, and put into words when it is sent. "
+        "The words of states, faults, trips and starts are theirs.",
+        people.happenings(),
+    )
+    yield (
         "Pilot",
         "States of the control pilot (`firmware/core/vehicle/pilot.py`).",
         vehicle.levels(),

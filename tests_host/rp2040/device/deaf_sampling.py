@@ -35,7 +35,7 @@ async def plant():
     await asyncio.sleep_ms(1500)
     app.notice()
     say("after")
-    print("told", app.health.handlers_failed, app.events.after(0)[1][-1])
+    print("told", app.health.handlers_failed, list(app.events.after(0))[-1])
     start = time.ticks_us()
     free = gc.mem_free()
     print("counted", time.ticks_diff(time.ticks_us(), start), free)
