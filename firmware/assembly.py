@@ -374,6 +374,7 @@ def _add_console(parts, settings):
     console.answer("calibration", lambda: {"text": calibration.text()})
     if parts.proved is not None:
         console.answer("proofs", lambda: {"proofs": parts.proved()})
+    console.publish(parts.state.published)
     if not errors:
         console.obey(parts.by_hand)
     parts.links.append(("console", console.run))

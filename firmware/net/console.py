@@ -4,6 +4,7 @@
 # These lines are understood, whoever types them (tools/flash does):
 #
 #   islet report    one line of JSON: what runs here, what is energised, what answers
+#   islet state     the published state, of the text that page and MQTT are served from
 #   islet stop      leaves the firmware for the prompt, unless something is energised
 #
 # and any other word that the app has an answer to (islet readings: tools/calibrate), and every
@@ -47,6 +48,7 @@ class Console:
         self._sections = {}  # of the report, besides its own
         self._answers = {}
         self._command = None
+        self._published = None
         self._interruptible = True
 
     def add(self, section, function):
@@ -60,6 +62,10 @@ class Console:
     def obey(self, command):
         """`command(name, payload)` carries out an owner's command."""
         self._command = command
+
+    def publish(self, published):
+        """A Published: what `islet state` gives."""
+        self._published = published
 
     def _energised(self):
         return energised(self._image, self._names, not self._errors)
@@ -100,12 +106,12 @@ class Console:
         while True:
             character = await stream.read(1)
             if character in (b"\r", b"\n"):
-                self._take(line)
+                await self._take(line)
                 line = b""
             elif len(line) < _LONGEST_LINE:
                 line += character
 
-    def _take(self, line):
+    async def _take(self, line):
         """Answer a line; what stands before the words may be noise of the connection."""
         at = line.find(b"islet ")
         if at < 0:
@@ -118,6 +124,8 @@ class Console:
         payload = words[1] if len(words) > 1 else b""
         if word == "report" and not payload:
             say(self.report())
+        elif word == "state" and not payload and self._published is not None:
+            await self._state()
         elif word == "stop" and not payload:
             reasons = self._energised()
             say({"islet": "stop", "refused": reasons})
@@ -131,6 +139,21 @@ class Console:
             answer = self._command(word, payload)
             answer["islet"] = word
             say(answer)
+
+    async def _state(self):
+        """A kB at a time: others run in between. Where it is written anew meanwhile the line is no
+        JSON, and whoever asked asks again."""
+        reader = await self._published.read()
+        write = sys.stdout.buffer.write  # a piece may end within a letter
+        write(b'{"islet": "state", "state": ')
+        try:
+            async for piece in reader:
+                write(bytes(piece))
+                await asyncio.sleep(0)
+        except OSError:
+            pass
+        await reader.aclose()
+        write(b"}\n")
 
     def step(self, _dt_ms):
         """Once a second: Ctrl-C reaches the interpreter only while nothing is energised."""

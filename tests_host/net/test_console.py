@@ -14,6 +14,8 @@ import pytest
 
 from firmware import image as im
 from firmware.people.names import Names
+from firmware.people.published import Reader
+from firmware.people.state import State
 from tests_host.net.small_site import make_site, names_of
 
 
@@ -104,6 +106,48 @@ def test_the_report(
     assert states["proximity"] == "silent since start"
     assert states["node 0"] == "silent for 5 s"
     assert "grid voltage" not in states
+
+
+def test_the_state_is_the_text_that_all_are_served_from(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = make_site()
+    published = State(image, "Zähler", names_of(image)).published
+    made = console(chip, image)
+    made.publish(published)
+    type_in(made, b"islet state\rislet report\r", monkeypatch)
+    state, report = map(json.loads, capsys.readouterr().out.splitlines())
+    assert state["islet"] == "state" and report["islet"] == "report"
+    assert state["state"] == json.loads(bytes(published.text[: published.size]))
+    assert state["state"]["site"]["name"] == "Zähler"
+    assert published.number == 1 and published.readers == []
+
+
+def test_a_state_that_is_written_anew_meanwhile_is_no_json(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rather than of two moments; the next one is whole again."""
+    image = make_site()
+    published = State(image, "box", names_of(image)).published
+    made = console(chip, image)
+    made.publish(published)
+    whole, count = Reader.__anext__, 0
+
+    async def interrupted(reader: Reader) -> bytearray:
+        nonlocal count
+        count += 1
+        if count == 2:
+            published.number += 1
+        return await whole(reader)
+
+    monkeypatch.setattr(Reader, "__anext__", interrupted)
+    type_in(made, b"islet state\rislet state\r", monkeypatch)
+    cut, state = capsys.readouterr().out.splitlines()
+    assert len(cut) < 1_200 and cut.startswith('{"islet": "state"')
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(cut)
+    assert json.loads(state)["state"]["site"]["name"] == "box"
+    assert published.readers == []
 
 
 def point_only(image: im.Image, device: int = 0) -> None:
