@@ -57,6 +57,7 @@ _STATE_MAX_MS = const(10_000)
 _TOLD_MIN_MS = const(10_000)  # however often Home Assistant says that it is there
 _LARGEST = const(1024)  # bytes of a packet we keep; the rest is read and thrown away
 _ANSWERS = const(16)
+_SET = "set"  # last but one part of a command's topic
 _PREFIX_MAX = const(64)  # umqtt's subscribe has one byte for the length
 
 _REFUSALS = (
@@ -346,6 +347,8 @@ class Mqtt:
         if self._discovery and topic == self._discovery.status:
             self._discovery.due = self._discovery.due or payload == b"online"
             return
+        if topic[: len(self.prefix)] != self.prefix:
+            return  # of somebody else's box
         waiting = len(self._answers)
         if waiting >= _ANSWERS:
             self.refused += 1
@@ -358,10 +361,14 @@ class Mqtt:
             return
         role = OWNER
         try:
-            way = topic[len(self.prefix) + 1 :].decode().split("/")
-            if way[0] == OPERATOR:
+            begin, *way = topic[len(self.prefix) :].decode().split("/")
+            if begin:
+                raise ValueError
+            if way[:1] == [OPERATOR]:
                 role = way.pop(0)
-            *way, _, name = way
+            *way, what, name = way
+            if what != _SET:
+                raise ValueError
         except (UnicodeError, ValueError):
             way, name = (), "?"
         of = None

@@ -58,6 +58,22 @@ def test_a_topic_says_of_what_a_command_is(site: im.Image) -> None:
         assert (answer["ok"], answer["field"]) == (False, field), (topic, answer)
 
 
+def test_what_is_no_commands_topic_commands_nothing(site: im.Image) -> None:
+    """A broker may deliver what nobody subscribed to."""
+    mqtt = link(site, 1)
+    mqtt._retained = 0
+    before = bytes(site.requests)
+    for topic in (b"islet/other/set/acknowledge", b"other/set/acknowledge", b"acknowledge", b""):
+        mqtt._on_message(topic, b"")
+    assert mqtt._answers == []
+    for topic in ("-2/set/acknowledge", "/state/acknowledge", "/get/acknowledge", "/", ""):
+        mqtt._on_message(PREFIX.rstrip("/").encode() + topic.encode(), b"")
+    assert len(mqtt._answers) == 5 and not any(
+        json.loads(answer[1])["ok"] for answer in mqtt._answers
+    )
+    assert bytes(site.requests) == before and not mqtt.commands.policy.said  # type: ignore[attr-defined]
+
+
 def test_a_topics_beginning_is_a_role_and_a_command_is_one_roles_right(site: im.Image) -> None:
     """The same table as the page's and the console's."""
     mqtt = link(site, 1)
