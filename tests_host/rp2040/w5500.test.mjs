@@ -324,3 +324,52 @@ test('after a silence the other side is asked whether it is there', () => {
     command(bench, 1, 0x22);
   }, /before any data/);
 });
+
+test('a group of hosts is joined by its addresses, and heard', () => {
+  const MULTI_UDP = 0x82;
+  const group = (bench, mac, ...address) => {
+    bench.write(regs(0), 0x06, ...mac, ...address, 5353 >> 8, 5353 & 255);
+    open(bench, 0, MULTI_UDP, 5353);
+  };
+  const bench = configured();
+  bench.write(regs(0), 0x16, 255);
+  group(bench, [1, 0, 0x5e, 0, 0, 0xfb], 224, 0, 0, 251);
+  say(bench, 0, [1, 2, 3]);
+  bench.pass(1e6);
+  assert.deepEqual(bench.lan.group.map((data) => [...data]), [[1, 2, 3]]);
+  bench.lan.say(Uint8Array.of(7, 8), { ip: '192.168.77.9', port: 5353 });
+  bench.pass(1e6);
+  assert.deepEqual(take(bench, 0), [192, 168, 77, 9, 5353 >> 8, 5353 & 255, 0, 2, 7, 8]);
+
+  assert.throws(() => group(configured(), [1, 0, 0x5e, 0, 0, 0xfa], 224, 0, 0, 251), /group 224/);
+  assert.throws(() => group(configured(), [2, 0, 0, 0, 0, 1], 192, 168, 77, 20), /group 192/);
+  const alone = configured();
+  open(alone, 0, 2, 5353);
+  alone.lan.say(Uint8Array.of(7), { ip: '192.168.77.9', port: 5353 });
+  alone.pass(1e6);
+  assert.equal(word(alone, 0, S_RSR), 0);
+  alone.write(regs(0), S_DIPR, 224, 0, 0, 251, 5353 >> 8, 5353 & 255);
+  assert.throws(() => say(alone, 0, [1]), /MULTI false/);
+});
+
+test('who finds nobody at his port is shown to another', async (t) => {
+  const ends = new Loopback({ listen: { 8080: 0 }, otherwise: 80 });
+  const bench = configured({ ends });
+  const clients = [];
+  t.after(() => {
+    clients.forEach((client) => client.destroy());
+    return ends.close();
+  });
+  open(bench, 0, 1, 80);
+  command(bench, 0, LISTEN);
+  await until(bench, () => ends.listens[8080]);
+  const connect = () => clients.push(net.connect(ends.listens[8080], '127.0.0.1').on('error', () => {}));
+  connect();
+  await until(bench, () => state(bench, 0) === ESTABLISHED);
+  open(bench, 1, 1, 8080);
+  command(bench, 1, LISTEN);
+  connect();
+  await until(bench, () => state(bench, 1) === ESTABLISHED);
+  connect();
+  await until(bench, () => ends.refused === 1);
+});

@@ -195,6 +195,7 @@ class Stage:
             page, http = free_port(), self._site.get("http")
             port = http.get("port", HTTP_PORT) if isinstance(http, dict) else HTTP_PORT
             network["listen"] = {port: page}
+            network["otherwise"] = HTTP_PORT  # where a refused site's page is, to mend it
             self._page = f"http://127.0.0.1:{page}/"
         return network
 

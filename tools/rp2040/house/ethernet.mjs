@@ -32,7 +32,7 @@ export class Ethernet {
   /**
    * @param {object} board the circuit board's JSON
    * @param {object|null} network null: no cable. `hosts` name -> address, `unix_ms` at the start,
-   *   `listen` a port of the chip's -> one here, `reach` "address:port" -> one here
+   *   `listen`, `otherwise` and `reach` as loopback.mjs has them
    * @param {Pico} pico
    * @param {(item: object) => void} say an item for the link
    */

@@ -41,11 +41,13 @@ class Line {
 
 export class Loopback {
   /**
-   * @param {{listen?: Record<number, number>, reach?: Record<string, number>}} ports
-   *   `listen`: a port of the chip's -> one here, 0: any that is free (`listens`); `reach`: "address:port" -> one here
+   * @param {object} ports
+   *   `listen`: a port of the chip's -> one here, 0: any that is free (`listens`); `otherwise`: a
+   *   port of the chip's for who finds nobody at his; `reach`: "address:port" -> one here
    */
-  constructor({ listen = {}, reach = {} }) {
+  constructor({ listen = {}, otherwise = 0, reach = {} }) {
     this.listen = listen;
+    this.otherwise = otherwise;
     this.reach = reach;
     this.listens = {}; // a port of the chip's -> one here, once it does
     this.lines = new Map();
@@ -123,7 +125,9 @@ export class Loopback {
   knock(id, port, from) {
     const line = new Line(this, id);
     this.lines.set(id, line);
-    line.socket = this.chip.knock(port, { ip: '192.168.77.1', port: from }, line);
+    const remote = { ip: '192.168.77.1', port: from };
+    line.socket = this.chip.knock(port, remote, line)
+      ?? (this.otherwise ? this.chip.knock(this.otherwise, remote, line) : null);
     if (!line.socket) {
       this.refused += 1;
       line.abort();
