@@ -78,7 +78,7 @@ class Parts:
     proved = None  # what their proofs came to, where it has converters
     lamp = None  # and what else a circuit may have
     button = None
-    lan = None  # a network of our own driver
+    network = None  # sockets/plain.py says what it can do
 
     def __init__(self, board, text):
         self.board = board
@@ -193,6 +193,10 @@ def _broker(parts, settings):
     return _configured(parts, settings) and settings["mqtt.host"]
 
 
+def _reached(parts, _settings):
+    return parts.board.rights.network
+
+
 def _ethernet(parts, _settings):
     return parts.board.ethernet is not None
 
@@ -288,29 +292,28 @@ def _add_chips(parts, _settings):
     parts.metering = Metering(parts.image, rows, drivers, board.circuit.crossing_leg)
 
 
-def _add_ethernet(parts, settings):
+def _add_network(parts, settings):
     """Before what uses it. A fixed address that cannot be leaves it to DHCP: the page must be
     reached to mend it."""
     from os import urandom
 
     from machine import unique_id
 
-    from firmware.lan import network
+    if parts.board.ethernet is not None:
+        from firmware.lan import network
+    else:
+        from firmware.sockets import network
 
-    parts.lan, keeper, wrong = network(parts.board.ethernet, settings, unique_id(), urandom)
+    def note(step, value=0, text=None):
+        parts.events.add(events.CLOCK_SET + step, value=value, text=text)
+
+    parts.network, tasks, wrong = network(
+        parts.board, parts.image, settings, unique_id(), urandom, note
+    )
     parts.config.errors.extend(wrong)
-    parts.links += [("ethernet", parts.lan.run), ("address", keeper.run)]
-    parts.reports.append(("network", parts.lan.state))
-    if settings["network.time"]:
-        from firmware.lan.sntp import Clock
-
-        board = parts.board
-
-        def note(step, off_s):
-            parts.events.add(events.CLOCK_SET + step, value=off_s)
-
-        clock = Clock(parts.lan, settings["network.time"], board.wall_s, board.set_wall, note)
-        parts.links.append(("time", clock.run))
+    parts.links += tasks
+    if tasks:
+        parts.reports.append(("network", parts.network.state))
 
 
 def _add_broker(parts, settings):
@@ -318,7 +321,7 @@ def _add_broker(parts, settings):
 
     from firmware.net.mqtt import Mqtt
 
-    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events, unique_id(), parts.lan)
+    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events, unique_id(), parts.network)
     parts.links.append(("mqtt", mqtt.run))
     parts.reports.append(("mqtt", mqtt.counters))
 
@@ -333,8 +336,9 @@ def _add_page(parts, settings):
         parts.commands if usable else None,
         parts.events,
         parts.ledger if usable else None,
-        parts.lan,
+        parts.network,
     )
+    parts.network.welcome(http.app)
     parts.links.append(("page", http.run))
     parts.reports.append(("http", http.counters))
 
@@ -353,7 +357,7 @@ def _add_name(parts, settings):
     from firmware.lan.group import Group
     from firmware.local.responder import Responder
 
-    lan = parts.lan
+    lan = parts.network
     responder = Responder(Group(lan), lan.name, settings["http.port"], urandom, lan.called)
     parts.links.append(("name", responder.run))
 
@@ -365,8 +369,10 @@ def _add_console(parts, settings):
     console.add("warnings", lambda: parts.config.warnings)
     console.add("why", lambda: _why(parts))
     console.add("calibration", lambda: parts.calibration.date)
-    if parts.lan is not None:
-        console.add("network", parts.lan.state)
+    if hasattr(parts.network, "state"):
+        console.add("network", parts.network.state)
+    if hasattr(parts.network, "own"):
+        console.answer("wifi", parts.network.own)
     if settings["http.port"]:
         bound = "{}:{}".format(settings["http.host"], settings["http.port"])
         console.add("page", lambda: bound)
@@ -403,7 +409,7 @@ PARTS = (
     ("ledger", _configured, _add_ledger),
     ("lines: meters, devices", _lines, _add_lines),
     ("metering chips", _chips, _add_chips),
-    ("Ethernet", _ethernet, _add_ethernet),
+    ("network", _reached, _add_network),
     ("MQTT", _broker, _add_broker),
     ("page", _page, _add_page),
     ("name", _ethernet, _add_name),

@@ -175,6 +175,7 @@ class Rights:
         self.evse_a, self.mains_a = circuit.evse_a, circuit.mains_a
         self.lines = len(circuit.lines)  # RS-485
         self.network = network
+        self.wifi = network and circuit.ethernet is None and circuit.chip != "host"
         self.key = key  # the installer's
         self.bench = circuit.chip == "host"
 

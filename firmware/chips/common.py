@@ -149,6 +149,11 @@ class Common:
     def start_watchdog(self, timeout_ms):
         self._watchdog = WDT(timeout=timeout_ms)
 
+    def patience(self, timeout_ms):
+        """How long it waits from here on, if it runs: for what holds the loop at zero power."""
+        if self._watchdog is not None:
+            self.start_watchdog(timeout_ms)
+
     def feed_watchdog(self):
         if self._watchdog is not None:
             self._watchdog.feed()

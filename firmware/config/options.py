@@ -94,6 +94,8 @@ OPTIONS = (
      "reserve in an outage"),
     ("network.name", "text", "", 0, 24, "", None, 1,
      "host name: letters, digits, hyphens within; empty: islet- and the chip's last four digits"),
+    ("network.country", "text", "", 0, 2, "", None, 1,
+     "where its radio stands, as DE; empty: what is allowed everywhere"),
     ("network.address", "text", "", 0, 15, "", None, 1, "fixed address; empty: by DHCP"),
     ("network.mask", "text", "", 0, 15, "255.255.255.0", None, 1, "its network's, with a fixed one"),
     ("network.router", "text", "", 0, 15, "", None, 1, "likewise; empty: this network alone"),
@@ -241,6 +243,13 @@ CAR_OPTIONS = (
     ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a car; nothing depends on it yet"),
 )
 
+WIFI_OPTIONS = (
+    ("name", "text", "", 1, 32, REQUIRED, None, 1,
+     "of a Wi-Fi network; they are tried in their order, those typed at the box before them"),
+    ("password", "text", "", 0, 63, "", None, 1, "8 to 63 characters; empty: it has none"),
+    ("hidden", "bool", "", 0, 0, False, None, 1, "it does not tell its name"),
+)
+
 LISTS = (
     # list, its options, fewest and most rows
     ("nodes", NODE_OPTIONS, 1, im.NODES),
@@ -249,6 +258,7 @@ LISTS = (
     ("meters", METER_OPTIONS, 0, 8),
     ("devices", DEVICE_OPTIONS, 0, im.DEVICES),
     ("cars", CAR_OPTIONS, 0, 8),
+    ("wifi", WIFI_OPTIONS, 0, 4),
 )
 
 FIXED = (

@@ -45,6 +45,18 @@ def _network(site, config, rights):
         yield "http.port: this board has no network, give 0 or leave it out"
 
 
+def _wifi(site, config, rights):
+    if config["wifi"] and not rights.wifi:
+        yield "wifi: this board has no radio, leave it empty"
+    country = config["network.country"]
+    if country and not (len(country) == 2 and country.isalpha() and country == country.upper()):
+        yield "network.country: two capital letters, as DE"
+    for i, row in enumerate(config["wifi"]):
+        word = row["password"]
+        if word and not (len(word) >= 8 and all(" " <= each <= "~" for each in word)):
+            yield "wifi[{}].password: has 8 to 63 characters of ASCII, or none".format(i)
+
+
 def _unsealed(site, config, rights):
     """Nothing weaker than the code without the installer's key."""
     if not rights.bench and not seal.holds(config, rights.key):
@@ -69,7 +81,7 @@ def _body_live(site, config, rights):
 
 
 REFUSED = (
-    (_frequency, _host_name, _network)
+    (_frequency, _host_name, _network, _wifi)
     + rules_tree.REFUSED
     + rules_devices.REFUSED
     + rules_island.REFUSED

@@ -10,21 +10,28 @@ _FIELDS = ("network.address", "network.mask", "network.router", "network.dns")
 _NOTHING = b"\0\0\0\0"
 
 
-def network(board, settings, chip, random):
-    """(an Ethernet, what keeps its address, what is wrong with a fixed one as sentences).
+def network(board, _image, settings, chip, random, note):
+    """(an Ethernet, its tasks by name, what is wrong with a fixed address as sentences).
 
-    board: what the circuit has (chips/common.py); settings by path; chip: its own number; random:
-    a function that gives so many random bytes."""
-    spi, select, interrupt, reset, baud, others = board
+    board: what the circuit has (chips/common.py), and its clock; settings by path; chip: its own
+    number; random: a function that gives so many random bytes; note(step, value): an event."""
+    spi, select, interrupt, reset, baud, others = board.ethernet
     mac = b"\2" + chip[-5:]  # of its own making: the W5500 has none
     name = settings["network.name"] or host_name(chip)
     ethernet = Ethernet(W5500(spi, select, baud, others), interrupt, reset, mac, name, random)
     errors = []
+    keeper = Leased(ethernet)
     if settings["network.address"]:
         given = fixed(settings, errors)
         if not errors:
-            return ethernet, Fixed(ethernet, *given), errors
-    return ethernet, Leased(ethernet), errors
+            keeper = Fixed(ethernet, *given)
+    tasks = [("ethernet", ethernet.run), ("address", keeper.run)]
+    if settings["network.time"]:
+        from firmware.lan.sntp import Clock
+
+        host = settings["network.time"]
+        tasks.append(("time", Clock(ethernet, host, board.wall_s, board.set_wall, note).run))
+    return ethernet, tasks, errors
 
 
 def host_name(chip):

@@ -51,7 +51,7 @@ class Ethernet:
     `reset`: sets the level of its RSTn; `mac`: 6 bytes; `name`: of the host; `random`: gives so
     many random bytes."""
 
-    PLACES = 3  # for pages; the fourth socket says that all are taken
+    PLACES, WAITING = 3, 0  # for pages; the fourth socket says that all are taken
 
     def __init__(self, chip, interrupt, reset, mac, name, random):
         self.chip = chip
@@ -234,9 +234,9 @@ class Ethernet:
         self.reason = reason
         self.configure(_NOTHING, _NOTHING, _NOTHING, self.dns)
 
-    async def serve(self, port, handler):
-        """Whoever connects is a task of `handler(reader, writer)`; for ever."""
-        self._handler = handler
+    async def serve(self, app, _host, port):
+        """Whoever connects is a task of the app's; for ever."""
+        self._handler = app.handle_request
         for number in _PAGE:
             self.streams[number].listens = port
         try:
@@ -246,8 +246,8 @@ class Ethernet:
             for number in _PAGE:
                 self.streams[number].listens = 0
 
-    async def connect(self, host, port):
-        """A connection to 4 bytes of address. OSError when there is none."""
+    async def connect(self, host, port, first=b""):
+        """A connection to 4 bytes of address, `first` sent. OSError when there is none."""
         if self.address == _NOTHING:
             raise OSError("has no network: " + self.reason)
         for number in _OURS:
@@ -255,10 +255,25 @@ class Ethernet:
             if stream.state == w.CLOSED and not stream.ours:
                 self._port = _FIRST_PORT + (self._port + 1) % _PORTS
                 await stream.connect(self._port, host, port)
+                try:
+                    await stream.awrite(first)
+                except BaseException:
+                    stream.close()
+                    raise
                 return stream
         raise OSError("has no socket free")
 
-    async def resolve(self, name):
+    def waits(self):
+        """A look-up holds nobody up."""
+        return False
+
+    def close(self, stream):
+        stream.close()
+
+    def welcome(self, app):
+        """There are no guests of its own."""
+
+    async def resolve(self, name, _port=0):
         """The address of a host by name or number. OSError when nobody knows it."""
         address = numbers(name)
         if address is not None:

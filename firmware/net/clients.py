@@ -198,6 +198,7 @@ class Server(Microdot):
         self.waiting = waiting  # how many may wait for one
         self.paths = paths  # (method, path, name of the handler among the `pages`)
         self.pages = pages
+        self.stray = None  # stray(request): a handler for what nobody knows, or None
         self.clients = 0  # who have a place
         self.streams = 0
         self.dropped = 0
@@ -214,7 +215,8 @@ class Server(Microdot):
                 if row[0] == method:
                     return getattr(self.pages, row[2]), "", None
                 found = 405
-        return found, "", None
+        handler = self.stray(req) if self.stray is not None else None
+        return handler or found, "", None
 
     async def error_response(self, req, status_code, reason=None):
         if status_code == 413:

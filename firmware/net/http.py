@@ -127,11 +127,11 @@ class Http:
     """The web server; `await run()` for ever.
 
     settings: "http.host", "http.port", "http.token" by path; state: State; commands: Commands,
-    or None while the configuration has errors; events: Events; ledger: Ledger or None; lan: a
-    network of our own driver, None where there are sockets.
+    or None while the configuration has errors; events: Events; ledger: Ledger or None;
+    network: who serves it.
     """
 
-    def __init__(self, settings, state, commands=None, events=None, ledger=None, lan=None):
+    def __init__(self, settings, state, commands=None, events=None, ledger=None, network=None):
         self.host = settings["http.host"]  # never empty: firmware/assembly.py
         self.port = settings["http.port"]
         self.token = settings["http.token"] or ""
@@ -139,17 +139,16 @@ class Http:
         self.commands = commands
         self.events = events
         self.ledger = ledger
-        self.lan = lan
-        self.app = Server(PATHS, self) if lan is None else Server(PATHS, self, lan.PLACES, 0)
+        self.network = network
+        self.app = Server(PATHS, self)
         Request.max_content_length = Request.max_body_length = MAX_BODY
         _microdot.print_exception = self._note
         self.failures = 0
 
     async def run(self):
-        if self.lan is not None:
-            await self.lan.serve(self.port, self.app.handle_request)
-        else:
-            await self.app.start_server(host=self.host, port=self.port)
+        network, app = self.network, self.app
+        app.places, app.waiting = network.PLACES, network.WAITING
+        await network.serve(app, self.host, self.port)
 
     def counters(self):
         """For the published state."""

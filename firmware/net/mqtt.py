@@ -82,14 +82,14 @@ class Mqtt:
 
     settings: "mqtt.host", "mqtt.port", "mqtt.user", "mqtt.password", "mqtt.prefix" and
     "mqtt.discovery" by path.
-    commands: Commands; state: State; events: Events; chip: its own number, as bytes; lan: a
-    network of our own driver, None where there are sockets.
+    commands: Commands; state: State; events: Events; chip: its own number, as bytes; network:
+    what connects.
     """
 
-    def __init__(self, settings, commands, state, events, chip=b"", lan=None):
+    def __init__(self, settings, commands, state, events, chip=b"", network=None):
         self.host = settings["mqtt.host"]
         self.port = settings["mqtt.port"]
-        self.lan = lan
+        self.network = network
         self.prefix = settings["mqtt.prefix"].encode()
         if not 1 <= len(self.prefix) <= _PREFIX_MAX or b"#" in self.prefix or b"+" in self.prefix:
             raise ValueError(
@@ -151,7 +151,7 @@ class Mqtt:
 
     async def run(self):
         """Connect, serve, and after a loss try again: after 1 s, then ever slower up to 60 s."""
-        link = Link(self.host, self.port, self.state.image, self.lan)
+        link = Link(self.host, self.port, self.network)
         while True:
             try:
                 await asyncio.wait_for(self._connect(link), _DEADLINE_S)

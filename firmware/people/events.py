@@ -27,7 +27,10 @@ TRIP, TRIP_OVER = const(8), const(9)
 SILENT, SILENT_OVER = const(10), const(11)
 INTERRUPT = const(12)
 ERROR, ERROR_TEXT = const(13), const(14)
+# what a network has to say counts from CLOCK_SET
 CLOCK_SET, CLOCK_MOVED, CLOCK_DOUBTED = const(15), const(16), const(17)
+JOINED, NOT_JOINED = const(18), const(19)
+OPEN, NOT_OPEN = const(20), const(21)
 
 # One row per kind, in this order: what it is about, the sentence. {words} are of another table,
 # {value} is the number that came with it.
@@ -50,6 +53,10 @@ KINDS = (
     ("clock", "The clock was set from the network."),
     ("clock", "The clock was moved by {value} s, as the network says."),
     ("clock", "The network says that the clock is off by {value} s: it is asked again."),
+    ("network", "Joined the Wi-Fi of {words}."),
+    ("network", "No Wi-Fi: {words}."),
+    ("network", "The box's own access point is up."),
+    ("network", "The box's own access point is not up: {words}."),
 )
 
 # kind, field of commands; of each point, and of the site
@@ -227,11 +234,16 @@ class Events:
             if kind == ERROR:
                 value = OSError(value)
             else:
-                at += _TEXT_AT
-                text = bytes(self._ring[at : at + TEXT]).rstrip(b"\0").decode()
-                said = (said + " " + text).strip()
+                said = (said + " " + self._said(at)).strip()
+        elif kind >= JOINED:
+            said = self._said(at)
         told["text"] = sentence.format(words=said, name=name, value=value)
         return json.dumps(told)
+
+    def _said(self, at):
+        """The text of an event."""
+        at += _TEXT_AT
+        return bytes(self._ring[at : at + TEXT]).rstrip(b"\0").decode()
 
     def _change(self, told, kind, point, value, before):
         """A state's words; its names go into what is told."""

@@ -1,2 +1,78 @@
 # islet: networks that MicroPython drives by itself, and that have its sockets.
 # GPL-3.0-or-later
+
+from firmware.base.viper import const
+from firmware.sockets.plain import Sockets, quiet
+
+WATCHDOG_MS = const(2_000)  # as app.py starts it
+LONG_MS = const(8_300)  # its longest on an RP2040, for what holds the loop while nothing flows
+
+
+def host_name(settings, chip):
+    """Of a board that nobody named: two of them in a house differ."""
+    return settings["network.name"] or "islet-{:02x}{:02x}".format(chip[-2], chip[-1])
+
+
+def network(board, image, settings, chip, random, note):
+    """(the network, its tasks by name, what is wrong as sentences).
+
+    board: what waits with its watchdog; image: the process image; settings by path; chip: its own
+    number; random(n): bytes of chance; note(step, text=): an event."""
+
+    def hold(call):
+        board.patience(LONG_MS)
+        try:
+            return call()
+        finally:
+            board.patience(WATCHDOG_MS)
+
+    try:
+        import network as port
+    except ImportError:
+        port = None
+    if not hasattr(port, "WLAN"):
+        wrong = ["wifi: this board has no radio, leave it empty"] if settings["wifi"] else []
+        return Sockets(image, hold), [], wrong
+    from sys import platform
+
+    from firmware.sockets.captive import Names
+    from firmware.sockets.known import Known
+    from firmware.sockets.radio import ESP32, RP2, Radio
+    from firmware.sockets.wifi import Wifi
+
+    wrong = _fixed(settings)
+    given = [(row["name"], row["password"], row["hidden"]) for row in settings["wifi"]]
+    folder = board.storage + "/" if isinstance(board.storage, str) else ""
+    wifi = Wifi(
+        Radio(port, ESP32 if platform == "esp32" else RP2),
+        Known(folder, given, random),
+        lambda: quiet(image),
+        hold,
+        note,
+        settings,
+        host_name(settings, chip),
+        image,
+    )
+    names = Names(wifi, _datagrams)
+    return wifi, [("wifi", wifi.run), ("names", names.run)], wrong
+
+
+def _fixed(settings):
+    """What is wrong with a fixed address as sentences; then it is left to DHCP."""
+    wrong = []
+    for field in ("network.address", "network.mask", "network.router", "network.dns"):
+        parts = settings[field].split(".")
+        good = len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
+        if settings["network.address"] and settings[field] and not good:
+            wrong.append("{}: {} is no address like 192.168.0.20".format(field, settings[field]))
+    if wrong:
+        settings["network.address"] = ""
+    return wrong
+
+
+def _datagrams(address, port):
+    import socket
+
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(socket.getaddrinfo(address, port)[0][-1])
+    return made

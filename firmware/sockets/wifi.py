@@ -14,6 +14,7 @@ from firmware.base.clock import sleep_ms, ticks_diff, ticks_ms
 from firmware.base.viper import const
 from firmware.sockets import words
 from firmware.sockets.known import wrong
+from firmware.sockets.plain import Sockets
 
 OFF, SEEKING, MOVING, JOINING, JOINED, PAUSED, ALONE, BROKEN = range(8)
 STATES = (
@@ -45,6 +46,8 @@ TABLE = (
     (ALONE, "typed", SEEKING, "_again"),
     (BROKEN, "over", OFF, "_nothing"),
 )
+# steps of `note`, in the order of people/events.py from CLOCK_SET on
+SAID_JOINED, SAID_NOT, SAID_OPEN, SAID_SHUT = const(3), const(4), const(5), const(6)
 # in any state: (call that fails) -> BROKEN
 
 TICK_MS = const(250)
@@ -63,14 +66,15 @@ _MOST_MS = const(600_000)  # of every counter
 _FAILURES = (OSError, RuntimeError, ValueError)  # of the ports' calls
 
 
-class Wifi:
+class Wifi(Sockets):
     """radio: Radio; known: Known; may(): true while nothing is energised; hold(call): calls it
-    while the watchdog waits for longer; note(what, text): an event; settings by path; name: of
-    the host, and of its access point."""
+    while the watchdog waits for longer; note(step, text=): an event; settings by path; name: of
+    the host, and of its access point; image: the process image."""
 
-    def __init__(self, radio, known, may, hold, note, settings, name):
+    def __init__(self, radio, known, may, hold, note, settings, name, image):
+        super().__init__(image, hold)
         self.radio, self.known = radio, known
-        self._may, self._hold, self._note = may, hold, note
+        self._may, self._note = may, note
         self.name = name
         self._country = settings["network.country"]
         self._given = None
@@ -92,8 +96,8 @@ class Wifi:
         self._typed = False
         self._channel = self._target = CHANNEL  # where it is, where it goes; 0 nowhere
         self._looked = False  # around, in this round
-        self._why = ""  # the last network that failed, and why
-        self._said = self._opening = ""  # what the log has already
+        self._why = self._cause = ""  # the last network that failed and why; that alone
+        self._said, self._opening = "", None  # what the log has already
 
     # --- what others read ------------------------------------------------------------------
 
@@ -129,6 +133,14 @@ class Wifi:
             return "it cannot be written: {}".format(error)
         self._typed = True
         return ""
+
+    def welcome(self, app):
+        """Guests of the access point get their page."""
+        from microdot import Response
+
+        from firmware.sockets.captive import Portal
+
+        app.stray = Portal(self, Response).route
 
     async def run(self):
         last = ticks_ms()
@@ -172,14 +184,20 @@ class Wifi:
         if self.at == PAUSED:
             text += ", again in {} s".format(self._pause_s())
         self.reason = text
-        said = self._why or STATES[self.at][0]
-        if self.at in (JOINED, PAUSED, ALONE, BROKEN) and said != self._said:
+        if self.at not in (JOINED, PAUSED, ALONE, BROKEN):
+            return
+        said = self._name() if self.at == JOINED else self._cause or STATES[self.at][1]
+        if said != self._said:
             self._said = said
-            text = "Joined {}: {}.".format(self._name(), self.address) if not text else text
-            self._note("network", text)
+            self._note(SAID_JOINED if self.at == JOINED else SAID_NOT, text=said)
+
+    def _blame(self, cause, name=None):
+        """Why not, in words: of a network, or of nobody."""
+        self._cause = cause
+        self._why = "{} {}".format(self._name() if name is None else name, cause).strip()
 
     def _break(self, error):
-        self._why = "the radio says: {}".format(error)
+        self._blame("the radio says: {}".format(error), "")
         self.at = BROKEN
         self._since_ms = 0
         self.address = self.router = self.opened = ""
@@ -224,11 +242,10 @@ class Wifi:
         if kind == words.IN:
             return "address"
         if kind == words.FAILED and (status != self._stale or self._since_ms >= STALE_MS):
-            self._why = "{} {}".format(self._name(), text)
+            self._blame(text)
             return "refused"
         if self._since_ms >= JOIN_MS:
-            late = text if kind == words.ASKS else words.LATE
-            self._why = "{} {}".format(self._name(), late)
+            self._blame(text if kind == words.ASKS else words.LATE)
             return "late"
         return None
 
@@ -289,11 +306,11 @@ class Wifi:
             self._target = self._channel
 
     def _absent(self):
-        self._why = "{} is not found".format(self._name())
+        self._blame(words.MISSING)
         self._row += 1
 
     def _arrive(self):
-        self._why = ""
+        self._why = self._cause = ""
         self.joins += 1
         self._lost_ms = 0
         self._typed = False
@@ -314,7 +331,7 @@ class Wifi:
 
     def _lost(self):
         """The same network first: it may have been a moment's."""
-        self._why = "{} was lost".format(self._name())
+        self._blame("was lost")
         self._looked = False
         self.radio.leave()
 
@@ -346,7 +363,7 @@ class Wifi:
             return  # both hold the loop, and a new key is written
         self._switch_ms = 0
         if self.opened:
-            self.opened = self._opening = ""
+            self.opened, self._opening = "", None
             self.radio.shut()
             return
         try:
@@ -355,10 +372,10 @@ class Wifi:
                 self._hold(self.radio.look)
             self.opened = self.radio.open(self.name, key, CHANNEL)
         except _FAILURES as error:  # the network may still be joined
-            text = "The access point is not up: {}.".format(error)
+            said = str(error)
         else:
             self._channel = CHANNEL
-            text = "The access point {} is up.".format(self.name)
-        if text != self._opening:
-            self._opening = text
-            self._note("network", text)
+            said = ""
+        if said != self._opening:
+            self._opening = said
+            self._note(SAID_SHUT if said else SAID_OPEN, text=said)

@@ -11,7 +11,7 @@ from firmware.base.viper import const
 WAITS, ASKS, IN, FAILED = const(0), const(1), const(2), const(3)
 
 _WRONG = "its password is wrong"
-_MISSING = "is not found"
+MISSING = "is not found"
 _KIND = "its security is of a kind that the radio does not know"
 
 RP2 = (
@@ -21,7 +21,7 @@ RP2 = (
     (2, ASKS, "gives no address"),  # LINK_NOIP
     (3, IN, ""),  # LINK_UP
     (-1, FAILED, "does not let it in"),  # LINK_FAIL
-    (-2, FAILED, _MISSING),  # LINK_NONET
+    (-2, FAILED, MISSING),  # LINK_NONET
     (-3, FAILED, _WRONG),  # LINK_BADAUTH
 )
 ESP32 = (
@@ -31,7 +31,7 @@ ESP32 = (
     (2, FAILED, "does not answer in time"),  # AUTH_EXPIRE
     (15, FAILED, _WRONG),  # 4WAY_HANDSHAKE_TIMEOUT
     (200, FAILED, "is no longer heard"),  # BEACON_TIMEOUT
-    (201, FAILED, _MISSING),  # NO_AP_FOUND
+    (201, FAILED, MISSING),  # NO_AP_FOUND
     (202, FAILED, _WRONG),  # AUTH_FAIL, and CONNECTION_FAIL
     (203, FAILED, "does not let it in"),  # ASSOC_FAIL
     (204, FAILED, _WRONG),  # HANDSHAKE_TIMEOUT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,7 +153,7 @@ def test_the_chip_is_brought_up_again(world: World) -> None:
 
 
 async def pages(rig: Rig, handler: Any) -> asyncio.Task[None]:
-    task = asyncio.create_task(rig.lan.serve(80, handler))
+    task = asyncio.create_task(rig.lan.serve(SimpleNamespace(handle_request=handler), "", 80))
     await asyncio.sleep(0.6)
     assert rig.chip.states()[3:7] == [LISTENING] * 4
     return task

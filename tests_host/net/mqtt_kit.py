@@ -11,6 +11,7 @@ from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.state import State
 from tests_host.net.conftest import PolicyDouble
+from tests_host.net.plain import Plain
 from tests_host.net.small_site import names_of
 
 SETTINGS = {
@@ -29,7 +30,8 @@ def link(image: im.Image, port: int, **changes: object) -> Mqtt:
     chip: Any = changes.pop("chip", b"")
     settings = {**SETTINGS, "mqtt.port": port, **changes}
     commands = Commands(image, PolicyDouble(), names)
-    return Mqtt(settings, commands, State(image, "home", names), Events(image, names), chip)
+    state, events = State(image, "home", names), Events(image, names)
+    return Mqtt(settings, commands, state, events, chip, Plain())
 
 
 async def ended(task: asyncio.Task[None]) -> None:

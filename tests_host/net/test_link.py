@@ -22,6 +22,7 @@ from firmware.net.mqtt import identity
 from tests_host.bus import wire
 from tests_host.net.conftest import Broker, Device
 from tests_host.net.mqtt_kit import ended, link
+from tests_host.net.plain import Plain
 from tests_host.net.small_site import make_site
 
 PREFIXES = ("islet/house", "islet-house", "islet", "islet/house/", "Islet/house", "a/b/c", "a-b/c")
@@ -168,7 +169,7 @@ def test_what_is_told_at_once_has_one_deadline(
     mqtt._packets.build(mqtt._packets.connect)
     mqtt._discovery.due, mqtt._failure, mqtt._silent_ms = True, None, 0
     assert len(list(mqtt._discovery.messages())) > 10
-    slow: Any = Link("127.0.0.1", 1, site)
+    slow: Any = Link("127.0.0.1", 1, Plain())
     slow.writer = SlowBroker(seconds)
 
     async def go() -> None:

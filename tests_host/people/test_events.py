@@ -169,6 +169,14 @@ def happens(site: im.Image, events: Events) -> Iterator[tuple[str, dict[str, Any
     ):
         events.add(kind, value=-7)
         yield sentence, {"what": "clock"}
+    for kind, text, sentence in (
+        (module.JOINED, "casa", "Joined the Wi-Fi of casa."),
+        (module.NOT_JOINED, "is not found", "No Wi-Fi: is not found."),
+        (module.OPEN, "", "The box's own access point is up."),
+        (module.NOT_OPEN, "Mode", "The box's own access point is not up: Mode."),
+    ):
+        events.add(kind, text=text)
+        yield sentence, {"what": "network"}
 
 
 def test_each_kind_in_its_words(site: im.Image) -> None:

@@ -93,7 +93,8 @@ class Esp32Wlan(Common):
         if self._target is not None and self._router is None and self._requested:
             raise OSError("Wifi Internal Error")  # it is connecting
         self._world.hold("connect", 1)
-        self._target = (given[0], given[1] if len(given) > 1 else "", self._world.now_ms)
+        name, *rest = given
+        self._target = (name, rest[0] if rest else "", self._world.now_ms)
         self._router = None
         self._requested = True
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from firmware.image import Image
+from firmware.people import events
 from firmware.sockets import wifi as wifi_module
 from firmware.sockets.known import Known
 from firmware.sockets.radio import ESP32, RP2, Radio
@@ -54,10 +56,16 @@ class Box:
             self.known,
             lambda: not self.world.energised,
             self.hold,
-            lambda _, text: self.notes.append(text),
+            self.note,
             self.settings,
             NAME,
+            Image(),
         )
+
+    def note(self, step: int, text: str) -> None:
+        kind, sentence = events.KINDS[events.CLOCK_SET + step]
+        assert kind == "network"
+        self.notes.append(sentence.format(words=text))
 
     def hold(self, call: object) -> None:
         self.world.allowed_ms = 8_300

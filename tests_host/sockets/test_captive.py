@@ -6,7 +6,6 @@ import asyncio
 import random
 import socket
 import struct
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +16,8 @@ from hypothesis import strategies as st
 
 from firmware.sockets import captive, wifi
 from firmware.sockets.known import MOST, Known
-from tests_host.conftest import ROOT
 from tests_host.sockets.kit import NAME, Box, home
 from tests_host.sockets.world import World
-
-if str(ROOT / "lib") not in sys.path:  # the device packages, as on the chip
-    sys.path.append(str(ROOT / "lib"))
 
 OWN = bytes((192, 168, 4, 1))
 A, AAAA, HTTPS, ANY = 1, 28, 65, 255

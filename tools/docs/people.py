@@ -147,6 +147,10 @@ EVENTS = (
     ("–", "the clock was not set, and now it is (`network.time`)"),
     ("–", "the clock was off"),
     ("–", "the clock would be off by more than 15 min, which is not believed at once"),
+    ("–", "a Wi-Fi network was joined, by name"),
+    ("–", "none could be joined, and why the last could not; again by pauses"),
+    ("–", "no network is known, or none was reached for 5 min ([wifi.md](wifi.md))"),
+    ("–", "it did not take its name, key and security, so it stays down"),
 )
 # what a path gives
 PATHS = {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from firmware import image
 from firmware.ledger.keep import days
-from tools.docs import grid, options, people, vehicle
+from tools.docs import grid, options, people, radio, vehicle
 from tools.tables import markdown
 from tools.workshop import ROOT
 
@@ -144,6 +144,13 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
         "Obedience",
         "A converter outside its grant, INV-16 (`firmware/core/limits/obedience.py`).",
         vehicle.escalation(),
+    )
+    yield (
+        "Wi-Fi",
+        "What it does by itself (`firmware/sockets/wifi.py`); what MicroPython's ports say, and "
+        "what their calls cost, read in their sources, tested against a strict fake only "
+        "([wifi.md](wifi.md)).",
+        radio.machine(),
     )
     yield "Island", "The transfer (`firmware/core/grid/island_table.py`).", grid.island()
     yield (

@@ -16,7 +16,6 @@ import sys
 from firmware import image as im
 from firmware.net import clients as clients_module
 from firmware.net import http as http_module
-from firmware.net import link as link_module
 from firmware.net import mqtt as mqtt_module
 from firmware.net.http import Http
 from firmware.net.mqtt import Mqtt
@@ -24,6 +23,8 @@ from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.state import State
 from firmware.policy import Policy
+from firmware.sockets import plain as plain_module
+from firmware.sockets.plain import Sockets
 from tests_host.net.small_site import make_site, names_of
 
 SETTINGS = {
@@ -95,7 +96,7 @@ class Traced(io.IOBase):
 def looked_up(host, *given):
     if host != NAME:
         return socket.getaddrinfo(host, *given)
-    lookups.append(link_module.quiet(image))
+    lookups.append(plain_module.quiet(image))
     if policy.state()["goal"] == "self":
         raise OSError(-2)
     return socket.getaddrinfo("127.0.0.1", *given)
@@ -160,12 +161,12 @@ async def policy_task():
 
 async def main():
     tasks = [asyncio.create_task(ticker()), asyncio.create_task(policy_task())]
-    links["http"] = Http(SETTINGS, state, commands, events)
+    links["http"] = Http(SETTINGS, state, commands, events, network=Sockets(image))
     server = asyncio.create_task(links["http"].run())
     await asyncio.sleep_ms(50)
     if SETTINGS["mqtt.port"]:
         sys.modules["socket"] = TracedModule
-        links["mqtt"] = Mqtt(SETTINGS, commands, state, events)
+        links["mqtt"] = Mqtt(SETTINGS, commands, state, events, network=Sockets(image))
         tasks.append(asyncio.create_task(links["mqtt"].run()))
     print("ready")
     await server
