@@ -162,6 +162,93 @@ def test_what_an_interrupt_asks_or_changes_meanwhile_is_not_mistaken() -> None:
     assert on_chip(INTERRUPTED) == "0 True\n"
 
 
+# A hard interrupt asks for a method of an object's own that is just being added: MicroPython knows
+# its name by then, and not yet what it is.
+BEING_ADDED = """
+from machine import PWM, Pin
+
+class Base:
+    def f(self):
+        return 1
+
+def three():
+    return 3
+
+one = Base()
+calls = early = wrong = 0
+
+def tick(pin):
+    global calls, early, wrong
+    calls += 1
+    try:
+        wrong += one.f() not in (1, 3)
+    except AttributeError:
+        early += 1
+    except Exception:
+        wrong += 1
+
+pin = Pin(2)
+wave = PWM(pin, freq=4000, duty_u16=0x8000)
+pin.irq(tick, Pin.IRQ_RISING, hard=True)
+for turn in range(20000):
+    if turn % 1000 == 0:
+        wave.freq(3000 + 137 * (turn // 1000))
+    one.f = three
+    if turn % 7 == 0:
+        wrong += one.f() != 3
+    del one.f
+pin.irq(None)
+wave.deinit()
+print(wrong, early > 10, calls > 1000)
+"""
+
+
+def test_a_method_that_is_just_being_added_is_not_called() -> None:
+    assert on_chip(BEING_ADDED) == "0 True True\n"
+
+
+# Objects of one class, and others in their place: what was remembered of those that are gone.
+AGAIN = """
+import gc
+
+class A:
+    def f(self):
+        return 1
+
+class B:
+    def f(self):
+        return 2
+
+def ask(kind, count=300):
+    total, places = 0, set()
+    made = [kind() for _ in range(count)]
+    for one in made:
+        total += one.f()
+        places.add(id(one))
+    return total, places
+"""
+IN_THEIR_PLACE = """
+before, places = ask(A)
+gc.collect()
+after, others = ask(B)
+print(before, after, len(places & others) > 50)
+"""
+
+
+def test_a_collection_forgets_whose_method_was_asked() -> None:
+    assert on_chip(AGAIN + IN_THEIR_PLACE) == "300 600 True\n"
+
+
+def test_a_soft_start_forgets_whose_method_was_asked() -> None:
+    """The heap begins anew, and the same lies where it lay before, but for the objects' class."""
+    image = REFERENCE.folder / "firmware.bin"
+    of_a, of_b = (AGAIN + f"found = ask({kind}, 100)\nprint(found)\n" for kind in "AB")
+    first, second = heap.run(image, of_a, of_b).splitlines()
+    (before, places), (after, others) = ast.literal_eval(first), ast.literal_eval(second)
+    assert len(places & others) > 50, "it shows nothing"
+    assert (before, after) == (100, 200)
+
+
 def test_no_class_is_changed_past_what_remembers_its_methods() -> None:
     """fast.c hears of a class's change where an attribute of it is set."""
     for path in sorted((ROOT / "firmware").rglob("*.py")):

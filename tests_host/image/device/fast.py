@@ -2,6 +2,7 @@
 # same (test_fast.py).
 import gc
 from array import array
+from collections import OrderedDict
 
 EDGES = (
     0, 1, 2, 7, 31, -1, -2, -7, 16383, 16384, -16384, -16385, 65536, 1 << 29, -(1 << 29),
@@ -198,6 +199,39 @@ def many():
     yield found
 
 
+NAMES = "abcdefgh"
+
+
+def short_of(kind, *names):
+    return kind([(name, number) for number, name in enumerate(names)])
+
+
+def maps():
+    """Where a name was in a map is not where it is, nor that it is there still."""
+    for kind in (dict, OrderedDict):
+        for turn in range(40):
+            found = short_of(kind, *NAMES)
+            asked = [found["h"], found["d"], "d" in found, "i" in found]
+            del found["d"]
+            asked += ["d" in found, found["h"], found.get("d"), found.pop("a"), "a" in found]
+            found["d"] = turn
+            asked += [found["d"], found["e"], sorted(found), "a" in found]
+            if kind is OrderedDict:
+                asked += [list(found), found.popitem(), "d" in found, found.popitem(), list(found)]
+            yield kind is dict, turn, asked
+        made = [short_of(kind, *NAMES) for _ in range(40)]
+        there = 0
+        for each in made:
+            for name in NAMES:
+                there += each[name]
+        for each in made:
+            each.clear()  # where the names were lies behind the new, shorter one
+            each["a"] = 1
+            for name in NAMES:
+                there += name in each
+        yield kind is dict, there
+
+
 def takes(a, b=2, *rest, c=3, **named):
     return a, b, rest, c, sorted(named.items())
 
@@ -228,7 +262,7 @@ def calls():
 
 
 def main():
-    for part in (numbers, others, items, names, many, calls):
+    for part in (numbers, others, items, names, maps, many, calls):
         for line in part():
             print(part.__name__, line)
 

@@ -11,6 +11,3 @@
 // The frame of a function with more than eleven words would come from the heap, 60 µs a call. All
 // are on a stack of their own instead (frames.c).
 #define MICROPY_ENABLE_PYSTACK (1)
-
-// More of the names than 128 come again and again.
-#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (512)
