@@ -264,6 +264,9 @@ NOTES = (
 ANTI_ISLANDING = ("not read yet", "off", "on", "not asked")  # from -1
 
 
+_TRIPS_TOLD = 2  # in one sentence, which is written in one go
+
+
 def amount(value, unit):
     """`value` as a person writes it; unit: mA, mV, W, Wh, VA, ms, permille, trips, protections."""
     if unit == "mA":
@@ -282,7 +285,9 @@ def amount(value, unit):
         names = set_rows(value // im.IN_ESTOP, PROTECTIONS)
         return ", ".join(names) if names else "nobody knows its protective contacts"
     if unit == "trips":
-        return " ".join(row[0] for row in set_rows(value, TRIPS))
+        texts = [row[0] for row in set_rows(value, TRIPS)]
+        more = len(texts) - _TRIPS_TOLD  # each stands in the alerts
+        return " ".join(texts[:_TRIPS_TOLD]) + (" And {} more.".format(more) if more > 0 else "")
     return str(value)
 
 

@@ -121,3 +121,10 @@ print(list(alerts.faults(Names(image.site), image.commands)))
     printed = run_device(script).splitlines()
     assert printed[:-1] == expected
     assert eval(printed[-1]) == EVERYTHING[: len(alerts.FAULTS)]
+
+
+def test_of_many_trips_one_sentence_names_two() -> None:
+    """It is written in one go, again in each claim; each trip stands in the alerts."""
+    first, second = words.TRIPS[0][0], words.TRIPS[1][0]
+    assert words.amount(0b11, "trips") == f"{first} {second}"
+    assert words.amount(0b11 + 0b1111 * 4, "trips") == f"{first} {second} And 4 more."

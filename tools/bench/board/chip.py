@@ -25,6 +25,10 @@ STEP_BOUNDS = {(1, 10): 4, (4, 10): 6, (4, 32): 8, (6, 10): 10, (2, 32): 25}  # 
 WHEN = {"step": "", "all": ", all changed"}  # step.py's change()
 WORST_CASES = [(1, 10), (2, 10), (4, 10), (4, 32)]
 PROFILED = (2, 10)
+PUBLISHED = (  # as publish.py measures it
+    "state and limits published, longest slice",
+    "the same, every fault and trip standing",
+)
 
 
 def program(setup: Path, name: str, ms: int) -> dict[str, Any]:
@@ -187,13 +191,13 @@ def publishing(folder: Path) -> Iterator[Figure]:
     programs = [DEVICE / "publish.py", DEVICE / "slices.py", NO_SOCKET]
     setup = rig.setup(folder, programs, site=rig.HERE / "site_network.json")
     text = program(setup, "publish", 60_000)["text"]
-    found = re.search(r"longest (\d+) sum (\d+) slices (\d+) bytes (\d+)", text)
-    if not found:
+    found = re.findall(r"longest (\d+) sum (\d+) slices (\d+) bytes (\d+)", text)
+    if len(found) != len(PUBLISHED):
         raise rig.BoardBenchError(f"publish: {text[-500:]}")
-    longest, whole, slices, size = (int(number) for number in found.groups())
-    method = f"{slices} slices, {size} bytes, {whole / 1000:.0f} ms in all; least of 5 each"
-    value = f"{longest / 1000:.1f} ms"
-    yield Figure("state and limits published, longest slice", value, "≤ 3 ms", "", method)
+    for what, numbers in zip(PUBLISHED, found, strict=True):
+        longest, whole, slices, size = map(int, numbers)
+        method = f"{slices} slices, {size} bytes, {whole / 1000:.0f} ms in all; least of 5 each"
+        yield Figure(what, f"{longest / 1000:.1f} ms", "≤ 3 ms", "", method)
 
 
 def quiet(folder: Path, minutes: int) -> Iterator[Figure]:
