@@ -338,7 +338,6 @@ def _add_page(parts, settings):
         parts.ledger if usable else None,
         parts.network,
     )
-    parts.network.welcome(http.app)
     parts.links.append(("page", http.run))
     parts.reports.append(("http", http.counters))
 

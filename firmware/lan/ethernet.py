@@ -52,6 +52,7 @@ class Ethernet:
     many random bytes."""
 
     PLACES, WAITING = 3, 0  # for pages; the fourth socket says that all are taken
+    waits = bool  # False: a look-up holds nobody up
 
     def __init__(self, chip, interrupt, reset, mac, name, random):
         self.chip = chip
@@ -262,16 +263,6 @@ class Ethernet:
                     raise
                 return stream
         raise OSError("has no socket free")
-
-    def waits(self):
-        """A look-up holds nobody up."""
-        return False
-
-    def close(self, stream):
-        stream.close()
-
-    def welcome(self, app):
-        """There are no guests of its own."""
 
     async def resolve(self, name, _port=0):
         """The address of a host by name or number. OSError when nobody knows it."""

@@ -62,5 +62,5 @@ class Link:
 
     async def close(self):
         if self.writer:
-            self.network.close(self.writer)
+            self.writer.s.close()
             self.reader = self.writer = None

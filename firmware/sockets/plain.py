@@ -7,9 +7,7 @@
 #   waits()           whether a name must not be looked up now
 #   resolve(…)        what connect() wants of a host by name or number; OSError
 #   connect(…)        a stream to it, with the first bytes on their way; OSError
-#   close(stream)     at once
 #   serve(…)          whoever connects is handed to the app; for ever
-#   welcome(app)      what the app has to know for guests of an access point
 #   state()           for page, broker and console
 #
 # The stack's look-up holds the loop for as long as it likes, so it is done at zero power (INV-9).
@@ -74,12 +72,6 @@ class Sockets:
             sock.close()
             raise
         return stream
-
-    def close(self, stream):
-        stream.s.close()
-
-    def welcome(self, app):
-        """What the page's app needs for guests of ours; nothing."""
 
     async def serve(self, app, host, port):
         await app.start_server(host=host, port=port)

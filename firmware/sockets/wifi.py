@@ -134,13 +134,14 @@ class Wifi(Sockets):
         self._typed = True
         return ""
 
-    def welcome(self, app):
-        """Guests of the access point get their page."""
+    async def serve(self, app, host, port):
+        """Guests of the access point get their page besides."""
         from microdot import Response
 
         from firmware.sockets.captive import Portal
 
         app.stray = Portal(self, Response).route
+        await super().serve(app, host, port)
 
     async def run(self):
         last = ticks_ms()

@@ -12,6 +12,14 @@ class Both:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._parts = (reader, writer)
 
+    @property
+    def s(self) -> Both:
+        """The socket, as on a board."""
+        return self
+
+    def close(self) -> None:
+        self._parts[1].transport.abort()  # `close` would wait for a peer that hangs
+
     def __getattr__(self, name: str) -> Any:
         reader, writer = self._parts
         return getattr(reader if hasattr(reader, name) else writer, name)
@@ -30,9 +38,6 @@ class Plain:
         stream = Both(*await asyncio.open_connection(found, port))
         stream.write(first)
         return stream
-
-    def close(self, stream: Both) -> None:
-        stream.transport.abort()  # `close` would wait for a peer that hangs
 
     async def serve(self, app: Any, host: str, port: int) -> None:
         await app.start_server(host=host, port=port)

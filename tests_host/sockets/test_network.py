@@ -94,6 +94,17 @@ def test_names_wait_while_power_flows() -> None:
     assert not quiet(image) and Sockets(image).waits()
 
 
+def serve_once(network: Wifi, app: Any) -> None:
+    """Begin to serve, and end."""
+
+    async def go() -> None:
+        task = asyncio.create_task(network.serve(app, "127.0.0.1", 0))
+        await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(go())
+
+
 # --- through http ---------------------------------------------------------------------------
 
 
@@ -119,7 +130,7 @@ def test_http_asks_the_portal_for_what_it_does_not_know(
     names: Names = names_of(image)
     settings = {"http.host": "0.0.0.0", "http.port": 80, "http.token": ""}
     http = http_module.Http(settings, State(image, "home", names))
-    box.wifi.welcome(http.app)
+    serve_once(box.wifi, http.app)
 
     async def go() -> Any:
         return await client(http.app).get(path)
@@ -140,7 +151,7 @@ def test_the_portal_reads_a_form_through_http(tmp_path: Path) -> None:
         {"http.host": "0.0.0.0", "http.port": 80, "http.token": ""},
         State(image, "home", names_of(image)),
     )
-    box.wifi.welcome(http.app)
+    serve_once(box.wifi, http.app)
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
 
     async def go() -> Any:
