@@ -79,6 +79,7 @@ class Parts:
     lamp = None  # and what else a circuit may have
     button = None
     network = None  # sockets/plain.py says what it can do
+    farewell = None  # what it says before the board is stopped
 
     def __init__(self, board, text):
         self.board = board
@@ -351,14 +352,11 @@ def _why(parts):
 
 def _add_name(parts, settings):
     """name.local: found by the hosts beside it without the router's help."""
-    from os import urandom
+    from firmware.lan.group import responder
 
-    from firmware.lan.group import Group
-    from firmware.local.responder import Responder
-
-    lan = parts.network
-    responder = Responder(Group(lan), lan.name, settings["http.port"], urandom, lan.called)
-    parts.links.append(("name", responder.run))
+    own = responder(parts.network, settings["http.port"])
+    parts.links.append(("name", own.run))
+    parts.farewell = own.farewell
 
 
 def _add_console(parts, settings):
@@ -372,6 +370,7 @@ def _add_console(parts, settings):
         console.add("network", parts.network.state)
     if hasattr(parts.network, "own"):
         console.answer("wifi", parts.network.own)
+    console.farewell = parts.farewell
     if settings["http.port"]:
         bound = "{}:{}".format(settings["http.host"], settings["http.port"])
         console.add("page", lambda: bound)

@@ -14,12 +14,19 @@ import asyncio
 from firmware.base.clock import sleep_ms
 from firmware.base.viper import const
 from firmware.lan import w5500 as w
+from firmware.lan.dhcp import same_network
 from firmware.local.mdns import GROUP, PORT
+from firmware.local.responder import Responder
 
 _MAC = b"\1\0\x5e" + GROUP[1:]  # RFC 1112, 6.4: the group's lower 23 bits
 _TTL, _TTL_USUAL = const(255), const(128)  # RFC 6762, 11; the chip's own
 _SENT_MS = const(2)  # until a datagram has left: 0.1 ms
+_REPLY_MS = const(40)  # and until the chip has found the host that asked
 _ROOM = const(2048)  # of the chip's buffer
+
+
+def _nothing(data, sender):
+    """No answer is waited for."""
 
 
 class Group:
@@ -89,6 +96,13 @@ class Group:
             chip.command(0, w.SEND)
             await sleep_ms(_SENT_MS)
 
+    async def reply(self, message, address, port):
+        """To one host on this network, from the group's port."""
+        ethernet = self.ethernet
+        if same_network(address, ethernet.address, ethernet.mask):
+            message = memoryview(message)
+            await ethernet.ask(PORT, address, port, message, _nothing, _REPLY_MS)
+
     async def receive(self):
         """(data, its sender's address and port) of the next datagram, in a buffer that is good
         until the caller waits; None when something has changed."""
@@ -101,3 +115,8 @@ class Group:
             await self.heard.wait()
             self.heard.clear()
         return None
+
+
+def responder(ethernet, port):
+    """Who answers for its name, and for its page at `port`, 0 for none."""
+    return Responder(Group(ethernet), ethernet.name, port, ethernet.random, ethernet.called)

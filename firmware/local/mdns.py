@@ -28,6 +28,7 @@ _A, _PTR, _TXT, _AAAA, _SRV, _NSEC, _ANY = (
 )
 _IN, _ONE = const(1), const(0x8001)  # class; with: there is one such record only
 _HOST_S, _OTHER_S = const(120), const(4_500)  # times to live (RFC 6762, 10)
+_BRIEF_S = const(10)
 _HEAD = const(12)
 _LOCAL = b"\5local\0"
 _TCP = b"\4_tcp"
@@ -100,6 +101,19 @@ def probe(label, address):
     out += name + b"\0\xff\x80\1"  # anything; answered to us alone if one likes
     out += _record(_at(_HEAD), _A, _IN, _HOST_S, address)
     return out
+
+
+def reply(data, ours, address):
+    """What somebody is told who asks for our address but is no host that speaks for itself (6.7):
+    its own number and question, and an address that it shall not keep; None when it asks else."""
+    if judge(data, ours, address, 0) != ASKED or _word(data, 4) != 1:
+        return None
+    end = passed(data, _HEAD) + 4
+    if not same(data, _HEAD, ours[0]) or _word(data, end - 4) not in (_A, _ANY):
+        return None
+    head = bytes(data[:2]) + b"\x84\0\0\1\0\1\0\0\0\0"
+    question = bytes(data[_HEAD : end - 2]) + b"\0\1"
+    return head + question + _record(_at(_HEAD), _A, _IN, _BRIEF_S, address)
 
 
 def _word(data, at):

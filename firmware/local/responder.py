@@ -2,7 +2,8 @@
 # GPL-3.0-or-later
 #
 # RFC 6762, 8 to 10. `link` is who carries the messages: group.py for the W5500; of any other it
-# is asked that it has `ready`, `address`, `changed`, join(), leave(), send(message) and receive().
+# is asked that it has `ready`, `address`, `changed`, join(), leave(), send(message), receive() and
+# reply(message, address, port).
 #
 # Nothing is allocated while nobody asks. Whoever asks much gets one answer a second, and of a
 # flood of messages fifty a second are looked at. A name that is taken gets a number; the pauses
@@ -22,6 +23,7 @@ _DELAY_MS, _SPREAD_MS = const(20), const(64)  # before an answer (6): others may
 _REST_MS = const(20)  # between messages that come
 _PAUSE_MS, _LONGEST = const(1_000), const(30)  # before another name, and how often it grows
 _HELD_MS = const(600_000)  # a name that was ours for so long: the next pause is short again
+_FAREWELL_MS = const(300)
 _LAST_NUMBER = const(99)
 
 
@@ -111,7 +113,7 @@ class Responder:
     def _judged(self, got, ours):
         data, _, port = got
         if port != mdns.PORT:
-            return mdns.NOTHING  # of no host that speaks for itself (6, 11)
+            return mdns.NOTHING  # of no host that speaks for itself: see _reply
         return mdns.judge(data, ours, self.link.address, self.port)
 
     async def _answer(self, changed, ours):
@@ -137,8 +139,25 @@ class Responder:
                 return
             if found:
                 await self._say(found)
-            else:
-                await sleep_ms(_REST_MS)
+            elif got[2] != mdns.PORT:
+                await self._reply(got, ours)
+            await sleep_ms(_REST_MS)
+
+    async def _reply(self, got, ours):
+        """Phones ask so, from any port, and want to be told themselves."""
+        data, address, port = got
+        message = mdns.reply(data, ours, self.link.address)
+        if message is not None:
+            await self.link.reply(message, address, port)
+            await sleep_ms(_DEFEND_MS)
+
+    async def farewell(self):
+        """Before the board is stopped."""
+        if self._message:
+            try:
+                await wait_for_ms(self.link.send(self._built(False)), _FAREWELL_MS)
+            except TimeoutError:
+                pass
 
     async def _say(self, found):
         least_ms = _AGAIN_MS if found == mdns.ASKED else _DEFEND_MS

@@ -50,6 +50,7 @@ class Console:
         self._command = None
         self._published = None
         self._interruptible = True
+        self.farewell = None  # a coroutine function: what is said to others before a stop
 
     def add(self, section, function):
         """`function()` gives a further section of the report."""
@@ -130,6 +131,8 @@ class Console:
             reasons = self._energised()
             say({"islet": "stop", "refused": reasons})
             if not reasons:
+                if self.farewell:
+                    await self.farewell()
                 stop()
         elif word in self._answers and not payload:
             answer = self._answers[word]()

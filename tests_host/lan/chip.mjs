@@ -38,6 +38,8 @@ const DO = {
   lie: (kind, hex) => lies.push([kind, hex]),
   heard: () => lan.heard.splice(0),
   group: () => lan.group.splice(0).map((data) => Buffer.from(data).toString('hex')),
+  replies: () => lan.replies.splice(0).map(([ip, port, data]) => (
+    [ip, port, Buffer.from(data).toString('hex')])),
   tell: (hex, ip, port) => lan.say(Uint8Array.from(Buffer.from(hex, 'hex')), { ip, port }),
   named: () => lan.named,
   settings: () => ({ ...chip.settings, mask: [...chip.settings.mask], mac: [...chip.settings.mac] }),

@@ -185,7 +185,7 @@ def test_it_probes_announces_and_answers(world: World) -> None:
             tell(rig, question(HOST, A))
             await asyncio.sleep(0.1)
         assert len(await heard(rig, 0.5)) <= 2
-        tell(rig, question(HOST, A), port=40_000)
+        tell(rig, question(KIND, PTR), port=40_000)
         tell(rig, question("other.local.", A))
         assert await heard(rig, 2) == []
         assert await rig.lan.resolve("broker") == bytes((192, 168, 77, 20))
@@ -193,6 +193,47 @@ def test_it_probes_announces_and_answers(world: World) -> None:
         assert len(await heard(rig, 0.5)) == 1
 
     run(world, main)
+
+
+def test_a_phone_is_told_itself(world: World) -> None:
+    async def main(rig: Rig) -> None:
+        await heard(rig, 3)
+        out = DNSOutgoing(QUERY, False)
+        out.id = 0x1234
+        out.add_question(DNSQuestion(HOST, A, IN))
+        for ip in ("192.168.77.20", "10.0.0.1"):  # who is not beside us is told nothing
+            tell(rig, out, 40_000, ip)
+            await asyncio.sleep(0.5)
+        ((ip, port, data),) = rig.chip.replies()
+        said = DNSIncoming(bytes.fromhex(data))
+        assert (ip, port, said.id) == ("192.168.77.20", 40_000, 0x1234)
+        (record,) = said.answers()
+        assert (record.name, record.address, record.ttl) == (HOST, OFFERED, 10)  # type: ignore[attr-defined]
+        assert not record.unique and [q.name for q in said.questions] == [HOST]
+        for kind in (AAAA, PTR):
+            tell(rig, question(HOST, kind), 40_000, "192.168.77.20")
+        await asyncio.sleep(1)
+        assert rig.chip.replies() == [] and await heard(rig, 0) == []
+        tell(rig, question(HOST, A))  # it is back in the group
+        assert len(await heard(rig, 0.5)) == 1
+
+    run(world, main)
+
+
+def test_it_says_farewell(world: World) -> None:
+    async def main(rig: Rig) -> None:
+        await addressed(rig)
+        responder = Responder(Group(rig.lan), NAME, 80, rig.random, rig.lan.called)
+        await responder.farewell()  # it has said nothing yet
+        task = asyncio.create_task(responder.run())
+        assert len(await heard(rig, 3)) == 5
+        await responder.farewell()
+        (last,) = await heard(rig, 0.1)
+        assert {r.ttl for r in last.answers()} == {0}
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    world.run(main, fixed=True)
 
 
 def test_a_name_that_is_taken_gets_a_number(world: World) -> None:

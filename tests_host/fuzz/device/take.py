@@ -189,6 +189,11 @@ async def take_sntp(data):
 
 
 async def take_mdns(data):
+    answer = mdns.reply(data, ours, ADDRESS)
+    if answer is not None:
+        count("reply")
+        if answer[:2] != bytes(data[:2]) or answer[-4:] != ADDRESS or len(answer) > 600:
+            raise RuntimeError("a reply to another question")
     found = mdns.judge(data, ours, ADDRESS, 80)
     count(found)
     if not 0 <= found <= mdns.LOST:

@@ -37,6 +37,7 @@ export class Lan {
     this.silent = new Set(); // kinds that are not answered
     this.heard = []; // [kind, what] of each request, for tests
     this.group = []; // what the chip said to the hosts that answer for their own names
+    this.replies = []; // [address, port, what] it said to one host from the group's port
     this.named = ''; // what who asked for an address calls itself
     this.chip = null;
   }
@@ -64,6 +65,10 @@ export class Lan {
 
   /** A datagram of the chip's. */
   datagram(from, to, data) {
+    if (from.port === MDNS.port && to.ip !== MDNS.ip) {
+      this.replies.push([to.ip, to.port, Uint8Array.from(data)]);
+      return;
+    }
     if (to.ip === MDNS.ip) {
       if (to.port !== MDNS.port || from.port !== MDNS.port || from.ttl !== 255) {
         throw new Error(`lan: mDNS from port ${from.port} to ${to.port}, TTL ${from.ttl}`);
