@@ -197,7 +197,7 @@ def test_the_interpreter_runs_from_ram() -> None:
     names = {name.lstrip("-") for row in listed if row[:1] != "#" for name in row.split()[1:]}
     fast = (HERE / "boards" / "fast.c").read_text()
     names |= set(re.findall(r"(?<!define )FAST\((\w+)\) ", fast))
-    assert {"mp_execute_bytecode", "gc_mark_subtree", "gc_alloc", "mp_map_lookup"} <= names
+    assert {"mp_execute_bytecode", "gc_collect_root", "gc_alloc", "mp_map_lookup"} <= names
     assert names - in_ram() == set()
     assert "mp_parse" not in in_ram(), "what is not listed is in the flash"
 

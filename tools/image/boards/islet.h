@@ -11,3 +11,7 @@
 // The frame of a function with more than eleven words would come from the heap, 60 µs a call. All
 // are on a stack of their own instead (frames.c).
 #define MICROPY_ENABLE_PYSTACK (1)
+
+// What the collector has still to look at: 141 at once with all rooms loaded and clients on the page.
+// With less room than that it looks through all it has marked once more (mark.c).
+#define MICROPY_ALLOC_GC_STACK_SIZE (192)
