@@ -21,7 +21,7 @@ CONTROL_MS = 100
 POLICY_MS = 1000
 WATCHDOG_MS = 2000
 LINK_AGAIN_MS = 5000
-_COLLECTED_MS = 40  # a collection takes half as long at most
+_COLLECTED_MS = 40  # the others' turns and a collection, 11 ms, take less
 _LONGEST_STEP_MS = 60_000  # what a record of a step can carry; the watchdog acts long before
 
 
@@ -109,6 +109,7 @@ class App(Parts):
                 due = time.ticks_ms()
                 wait_ms = 0
             elif wait_ms > _COLLECTED_MS:
+                await asyncio.sleep_ms(0)  # step and collection are a turn each, of 11 ms
                 self.tidy()
                 wait_ms = max(0, time.ticks_diff(due, time.ticks_ms()))
             await asyncio.sleep_ms(wait_ms)
@@ -140,11 +141,12 @@ class App(Parts):
 
     def tidy(self):
         """Collect here, after a step, before an allocation has to in the middle of something;
-        but only when a quarter of what was free is used up, for a collection is dear.
-        What is made meanwhile and lasts lies in that quarter, so the rest stays one block."""
+        but only when an eighth of what was free is used up, for a collection is dear: between two
+        steps the state's text alone may make 45 kB of garbage, and that much must be free still.
+        What is made meanwhile and lasts lies in that eighth, so the rest stays one block."""
         health = self.health
         free = gc.mem_free()
-        if 4 * free < 3 * self._free_bytes:
+        if 8 * free < 7 * self._free_bytes:
             gc.collect()
             self._free_bytes = gc.mem_free()
         if free < health.heap_low_bytes:

@@ -22,7 +22,7 @@ from firmware.lan.stream import Stream
 _OURS = (1, 2, 7)
 _PAGE = (3, 4, 5, 6)
 _IDLE_MS, _BUSY_MS = const(40), const(4)
-_TICK_MS = const(250)
+_TICK_MS = const(250)  # each socket, one after the other
 _RESET_MS, _LOCK_MS = const(2), const(3)  # RSTn low, and until the PLL is locked: 0.5, 1
 _RETRY_MS = const(5_000)
 _TRIES, _ANSWER_MS = const(3), const(2_000)  # of a name
@@ -134,12 +134,14 @@ class Ethernet:
 
     async def _watch(self):
         due = ticks_ms()
+        number = 0
         while self.there:
             if not self._interrupt():
-                self._take()
+                await self._take()
             if ticks_diff(ticks_ms(), due) >= 0:
-                due = ticks_add(ticks_ms(), _TICK_MS)
-                self._tick()
+                due = ticks_add(ticks_ms(), _TICK_MS // w.SOCKETS)
+                self._tick(number)
+                number = (number + 1) % w.SOCKETS
             await sleep_ms(_BUSY_MS if self._busy() else _IDLE_MS)
 
     def _busy(self):
@@ -148,8 +150,9 @@ class Ethernet:
                 return True
         return False
 
-    def _take(self):
-        """What the chip says, socket by socket."""
+    async def _take(self):
+        """What the chip says, socket by socket: one takes 1 to 3 ms, so the others have their turn
+        after each."""
         chip = self.chip
         if chip.byte(0, w.IR):
             self.conflict = True  # IR has nothing else that is asked for
@@ -165,6 +168,7 @@ class Ethernet:
                         self._attend(stream)
                 else:
                     self._answered()
+                await sleep_ms(0)
             sockets >>= 1
             number += 1
 
@@ -177,8 +181,14 @@ class Ethernet:
         else:
             self._heard.set()
 
-    def _tick(self):
-        """Cable, and what no interrupt tells."""
+    def _tick(self, number):
+        """What no interrupt tells: of the cable, or of one socket."""
+        if number:
+            stream = self.streams[number]
+            stream.tick()
+            if stream.listens:
+                self._attend(stream)
+            return
         chip = self.chip
         if chip.byte(0, w.SIMR) != 255:
             self.reason = "the chip has forgotten itself"  # a dip of its supply
@@ -188,11 +198,6 @@ class Ethernet:
         if linked != self.linked:
             self.linked = linked
             self._changed()
-        for number in range(1, w.SOCKETS):
-            stream = self.streams[number]
-            stream.tick()
-            if stream.listens:
-                self._attend(stream)
 
     def _attend(self, stream):
         """A socket of the page's: listen again, or serve who has come."""

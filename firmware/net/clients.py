@@ -115,6 +115,7 @@ class _Reader:
         return data
 
     async def readline(self):
+        await sleep_ms(0)  # a head's lines come at once, and microdot takes 1 ms for each
         while b"\n" not in self._data:
             if not await self._more():
                 return self._take(len(self._data))
@@ -151,6 +152,7 @@ class _Writer:
     def __init__(self, writer):
         self._writer = writer
         self._until = None
+        self._head = b""  # lines that are kept until it is whole; None once it is sent
         self.streaming = False
 
     def begin(self):
@@ -161,6 +163,13 @@ class _Writer:
         return self._writer.get_extra_info(name)
 
     async def awrite(self, data):
+        """microdot writes a head line by line: each would be a packet of its own."""
+        if self._head is not None:
+            await sleep_ms(0)  # making the answer and writing its head would be 9 ms in one turn
+            self._head += data
+            if data[-2:] == b"\r\n" and len(data) > 2:
+                return
+            data, self._head = self._head, None
         if self._until is None:
             self.begin()
         left_ms = ticks_diff(self._until, ticks_ms())

@@ -47,7 +47,8 @@ micropython.heap_lock()
 for _ in range(50):
     lan._busy()
     lan._interrupt()
-    lan._tick()
+    for number in range(w.SOCKETS):
+        lan._tick(number)
     group.ready
     for message in messages:
         mdns.judge(message, ours, b"abcd", 80)
