@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.bench.board import accuracy, chip, latency, rig
+from tools.bench.board import accuracy, chip, latency, network, rig
 from tools.bench.board.rig import BoardBenchError
 from tools.bench.table import Figure, show
 
 EVENTS, MINUTES, SECONDS, STEPS, STARTS = 300, 30, 20, 100, 6
 PARTS = ("latency", "load", "step", "memory", "records", "json", "publish", "reset", "accuracy")
-PARTS += ("quiet",)
+PARTS += ("network", "quiet")
 
 
 def measure(part: str, folder: Path, events: int, minutes: int) -> Iterator[Figure]:
@@ -37,6 +37,8 @@ def measure(part: str, folder: Path, events: int, minutes: int) -> Iterator[Figu
             return chip.reset(folder, STARTS)
         case "accuracy":
             return accuracy.measure(folder)
+        case "network":
+            return network.measure(folder)
         case _:
             return chip.quiet(folder, minutes)
 

@@ -40,9 +40,9 @@ def fields(image: Image) -> dict[str, tuple[int, int]]:
     return {row[0]: (n, row[1]) for n, table in enumerate(sections) for row in table.rows}
 
 
-def board_file() -> Path:
+def board_file(name: str = BOARD) -> Path:
     """The circuit board's JSON."""
-    return ROOT / "firmware" / "circuits" / f"{BOARD}.json"
+    return ROOT / "firmware" / "circuits" / f"{name}.json"
 
 
 def setup(
@@ -56,16 +56,17 @@ def setup(
     records: bytes = b"",
     image: Image = REFERENCE,
     more: Mapping[str, bytes] | None = None,
-    network: bool = False,
+    network: bool | Mapping[str, Any] = False,
 ) -> Path:
     """Write flash and setup; the file to start a script of tools/bench/board/emulated with.
 
     `held`: the board stays at its prompt, where a program is started; else it runs as delivered.
     `records`: what is on the last part of the flash, of years before.
     `more`: further files, as they are. `network`: a mailbox (tools/rp2040/device/socket.py) behind
-    which everybody accepts and nobody says anything.
+    which everybody accepts and nobody says anything; of a circuit with an Ethernet chip what is at
+    its cable (tools/rp2040/house/ethernet.mjs).
     """
-    command = chips.emulator_command(BOARD)  # says what is missing
+    command = chips.emulator_command(image.circuit)  # says what is missing
     assert command
     rows = dict(image.rows)
     files = {path.name: fold.script(path.read_text(), rows).encode() for path in programs}
@@ -78,7 +79,7 @@ def setup(
     whole = flash.whole((image.folder / "firmware.bin").read_bytes(), files)
     (folder / "flash.bin").write_bytes(whole[: len(whole) - len(records)] + records)
     content = {
-        "board": str(board or board_file()),
+        "board": str(board or board_file(image.circuit)),
         "flash": str(folder / "flash.bin"),
         "line": LINE,
         "nominal_hz": 50,
