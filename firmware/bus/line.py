@@ -57,6 +57,8 @@ class Device:
         """The field is good again; True, for a caller's return."""
         if field in self.errors:
             del self.errors[field]
+            if not self.errors:
+                self.errors = {}  # the other would keep its room
         return True
 
     def begin_with(self, timeout_ms, pause_ms):

@@ -75,15 +75,15 @@ class Packets(_umqtt().MQTTClient):
 
     def build(self, call, *arguments):
         """The bytes that one of umqtt's methods writes."""
-        if self.sock:
-            self.sock.sent = bytearray()
         if self.pid >= 65_000:
             self.pid = 0
         try:
             call(*arguments)
         except _WouldWait:
             pass
-        return self.sock.sent
+        wire = self.sock
+        sent, wire.sent, wire.arrived = wire.sent, bytearray(), b""  # nothing of it is kept
+        return sent
 
     def head(self, topic, size, retain):
         """How a PUBLISH of quality 0 begins, whose payload of `size` bytes follows."""

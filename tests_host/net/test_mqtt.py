@@ -369,6 +369,7 @@ def test_packets_need_no_socket() -> None:
     packets.pid = 70_000
     packets.build(packets.publish, b"a", b"", False, 1)
     assert packets.pid == 1
+    assert (packets.sock.sent, packets.sock.arrived) == (b"", b""), "nothing of it is kept"
 
 
 def test_a_flood_of_commands_is_bounded(site: im.Image) -> None:
