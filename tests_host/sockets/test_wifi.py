@@ -197,6 +197,11 @@ def test_joining_from_the_access_point(tmp_path: Path, port: str) -> None:
     box = Box(tmp_path, port, World(home(channel=11))).run(12)
     assert box.wifi.type("casa", "buongiorno", False) == ""
     assert box.known.networks() == [CASA]
+    box.until(wifi.JOINING, 30)
+    moved = box.world.seen[-1]
+    assert moved.channel == 11 and box.world.now_ms - moved.at_ms >= wifi.MOVED_MS, (
+        "before it joins"
+    )
     box.until(wifi.JOINED, 30)
     channels = [seen.channel for seen in box.world.seen]
     assert channels == [6, 11], "it moved once, before it joined"
