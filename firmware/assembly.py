@@ -314,7 +314,8 @@ def _add_network(parts, settings):
     parts.config.errors.extend(wrong)
     parts.links += tasks
     if tasks:
-        parts.reports.append(("network", parts.network.state))
+        state = parts.network.state  # pyright: ignore[reportAttributeAccessIssue]
+        parts.reports.append(("network", state))
 
 
 def _add_broker(parts, settings):

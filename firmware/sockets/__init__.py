@@ -1,5 +1,8 @@
 # islet: networks that MicroPython drives by itself, and that have its sockets.
 # GPL-3.0-or-later
+#
+# (the type stubs are those of a board without a radio, and of sockets without their constants)
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from firmware.base.viper import const
 from firmware.sockets.plain import Sockets, quiet
