@@ -323,7 +323,12 @@ def _add_broker(parts, settings):
 
     from firmware.net.mqtt import Mqtt
 
-    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events, unique_id(), parts.network)
+    network = parts.network
+    if settings["mqtt.tls"]:
+        from firmware.sockets.tls import Encrypted
+
+        network = Encrypted(network, settings["mqtt.host"], settings["mqtt.ca"])
+    mqtt = Mqtt(settings, parts.commands, parts.state, parts.events, unique_id(), network)
     parts.links.append(("mqtt", mqtt.run))
     parts.reports.append(("mqtt", mqtt.counters))
 

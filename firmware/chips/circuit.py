@@ -176,6 +176,7 @@ class Rights:
         self.lines = len(circuit.lines)  # RS-485
         self.network = network
         self.wifi = network and circuit.ethernet is None and circuit.chip != "host"
+        self.tls = circuit.chip == "esp32"  # docs/decisions.md has what it costs elsewhere
         self.key = key  # the installer's
         self.bench = circuit.chip == "host"
 

@@ -11,6 +11,8 @@
 from firmware import image as im
 from firmware.config import rules_devices, rules_island, rules_tree, seal
 
+_HOUSE = (".local", ".lan", ".internal", ".home.arpa", ".localdomain", ".fritz.box")
+
 
 def pen_watched(config):
     """A lost PEN is looked for by its voltage: on earthing pme, and where nobody said, under the
@@ -57,6 +59,33 @@ def _wifi(site, config, rights):
             yield "wifi[{}].password: has 8 to 63 characters of ASCII, or none".format(i)
 
 
+def _tls(site, config, rights):
+    if config["mqtt.host"] and config["mqtt.tls"] and not rights.tls:
+        yield "mqtt.tls: this chip has neither the time nor the heap for it (docs/bridge.md)"
+
+
+def in_the_house(host):
+    """Whether a name or address is of the house's own network: RFC 1918, 3927, 6762, 8375, and
+    what routers call theirs."""
+    if not host.replace(".", "").isdigit():
+        return "." not in host or any(host.endswith(end) for end in _HOUSE)
+    first, second = host.split(".")[:2] if "." in host else (host, "0")
+    return first in ("10", "127") or (
+        first + "." + second in ("169.254", "192.168")
+        or (first == "172" and 16 <= int(second or 0) < 32)
+    )
+
+
+def _plain(site, config, rights):
+    """Whoever is on the way reads the password, and may speak as the broker."""
+    host = config["mqtt.host"]
+    if host and not config["mqtt.tls"] and not in_the_house(host):
+        yield (
+            "mqtt.host: {} is outside the house, and what is said to it is not encrypted: "
+            "use a broker in the house that speaks TLS to it (docs/bridge.md)".format(host)
+        )
+
+
 def _unsealed(site, config, rights):
     """Nothing weaker than the code without the installer's key."""
     if not rights.bench and not seal.holds(config, rights.key):
@@ -81,18 +110,20 @@ def _body_live(site, config, rights):
 
 
 REFUSED = (
-    (_frequency, _host_name, _network, _wifi)
+    (_frequency, _host_name, _network, _wifi, _tls)
     + rules_tree.REFUSED
     + rules_devices.REFUSED
     + rules_island.REFUSED
     + (_unsealed,)
 )
-WARNED = rules_island.WARNED + (_weaker, _body_live)
+WARNED = rules_island.WARNED + (_weaker, _body_live, _plain)
 
 
 def derive(site, config, rights):
     """Fill what follows from the options together."""
     site[im.PEN_WATCH] = 1 if pen_watched(config) else 0
+    if config["mqtt.tls"] is None:
+        config.settings["mqtt.tls"] = rights.tls
     rules_tree.derive(site, config)
     rules_devices.derive(site, config)
     site[im.ENABLE_WIRED] = 1 if rights.enable else 0

@@ -80,8 +80,8 @@ def identity(prefix, chip):
 class Mqtt:
     """The link to a broker; `await run()` for ever.
 
-    settings: "mqtt.host", "mqtt.port", "mqtt.user", "mqtt.password", "mqtt.prefix" and
-    "mqtt.discovery" by path.
+    settings: "mqtt.host", "mqtt.port", "mqtt.tls", "mqtt.user", "mqtt.password",
+    "mqtt.prefix" and "mqtt.discovery" by path.
     commands: Commands; state: State; events: Events; chip: its own number, as bytes; network:
     what connects.
     """
@@ -90,6 +90,7 @@ class Mqtt:
         self.host = settings["mqtt.host"]
         self.port = settings["mqtt.port"]
         self.network = network
+        self.encrypted = bool(settings["mqtt.tls"])
         self.prefix = settings["mqtt.prefix"].encode()
         if not 1 <= len(self.prefix) <= _PREFIX_MAX or b"#" in self.prefix or b"+" in self.prefix:
             raise ValueError(
@@ -138,6 +139,7 @@ class Mqtt:
         """For the published state."""
         return {
             "connected": self.connected,
+            "encrypted": self.encrypted,
             "error": self.error,
             "connections": self.connections,
             "answers_waiting": len(self._answers),

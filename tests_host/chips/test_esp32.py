@@ -118,7 +118,7 @@ def test_a_contactor_only_with_a_hardware_guard_and_never_an_island(setup: Setup
     board = setup.board()
     assert board.rights.can_own_contactor
     assert not board.rights.can_island
-    assert board.rights.network
+    assert board.rights.network and board.rights.tls
 
 
 def test_no_contactor_with_a_soft_guard(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -329,7 +329,7 @@ def test_a_clock_that_was_never_set_is_unknown(setup: Setup) -> None:
 def test_what_this_board_is(setup: Setup) -> None:
     board = setup.board()
     assert board.rights.can_own_contactor and board.rights.can_island and board.fast_blocks
-    assert not board.rights.network and board.http_port == 0
+    assert not board.rights.network and not board.rights.tls and board.http_port == 0
     assert [row.cs for _, _, row in board.meters] == [17, 20]
     assert board.analog.block_frames == 13 and isinstance(board.circuit.adc, array)
 

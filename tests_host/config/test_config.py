@@ -17,7 +17,7 @@ from tests_host.fields import EVSE, INVERTER
 def rights(**changes: Any) -> SimpleNamespace:
     """A board that may do everything and is built for anything, unless told otherwise."""
     usual: dict[str, Any] = {"can_own_contactor": True, "can_island": True, "network": True}
-    usual["enable"] = True
+    usual["enable"], usual["tls"] = True, False
     usual |= {"bench": False, "evse_a": 0, "mains_a": 0, "key": b"", "circuit": None, "lines": 2}
     return SimpleNamespace(**usual | changes)
 

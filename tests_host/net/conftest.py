@@ -107,7 +107,9 @@ class Device:
     token = "correct horse"
     output = ""
 
-    def __init__(self, micropython: Path, mqtt_port: int = 0, fast: bool = True) -> None:
+    def __init__(
+        self, micropython: Path, mqtt_port: int = 0, fast: bool = True, ca: str = ""
+    ) -> None:
         self.port = free_port()
         environment = {
             **os.environ,
@@ -115,6 +117,7 @@ class Device:
             "ISLET_TEST_HTTP": str(self.port),
             "ISLET_TEST_MQTT": str(mqtt_port),
             "ISLET_TEST_FAST": str(int(fast)),
+            "ISLET_TEST_CA": ca,
             "ISLET_TEST_TOKEN": self.token,
         }
         script = ROOT / "tests_host/net/device/links.py"
@@ -165,8 +168,8 @@ class Device:
 def devices(micropython: Path) -> Iterator[Callable[..., Device]]:
     running: list[Device] = []
 
-    def start(mqtt_port: int = 0, fast: bool = True) -> Device:
-        running.append(Device(micropython, mqtt_port, fast))
+    def start(mqtt_port: int = 0, fast: bool = True, ca: str = "") -> Device:
+        running.append(Device(micropython, mqtt_port, fast, ca))
         return running[-1]
 
     yield start

@@ -17,6 +17,7 @@ from tests_host.net.small_site import names_of
 SETTINGS = {
     "mqtt.host": "127.0.0.1",
     "mqtt.port": 0,
+    "mqtt.tls": False,
     "mqtt.user": "",
     "mqtt.password": "",
     "mqtt.prefix": "islet/test",

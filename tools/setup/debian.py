@@ -63,6 +63,7 @@ PACKAGES = (
     Package("npm", IMAGE, program("npm"), NO_CHIP),
     Package("chromium", TEST, program("chromium"), "the tests of pages fail"),
     Package("chromium-driver", TEST, program("chromedriver"), "the tests of pages fail"),
+    Package("openssl", TEST, program("openssl"), "the tests of TLS are left out"),
     Package("fonts-dejavu-core", TEST, FONTS.exists, "pages may show boxes for letters"),
 )
 

@@ -27,6 +27,7 @@ SETTINGS = {
     "mqtt.port": 1883,
     "mqtt.user": "",
     "mqtt.password": "",
+    "mqtt.tls": False,
     "mqtt.prefix": "islet/test",
     "mqtt.discovery": "",
 }

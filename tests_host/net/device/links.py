@@ -4,12 +4,14 @@
 # Environment: ISLET_TEST_HTTP, ISLET_TEST_MQTT ports (0 none), ISLET_TEST_FAST 1 shortens the
 # deadlines, ISLET_TEST_BLOCKING 1 plants a mistake in the trace, ISLET_TEST_GOAL is the goal.
 # ISLET_TEST_NAME is the broker's name: then power flows while the goal is charge, and while it is
-# self nobody knows the name. The state's section "test" tells the ticks, every socket call that
-# could block, and the look-ups of that name.
+# self nobody knows the name. ISLET_TEST_CA is whose certificate is trusted: the broker is
+# spoken to by TLS. The state's section "test" tells the ticks, every socket call that could block,
+# and the look-ups of that name.
 import asyncio
 import gc
 import io
 import os
+import select
 import socket
 import sys
 
@@ -41,6 +43,7 @@ SETTINGS = {
     "http.token": os.getenv("ISLET_TEST_TOKEN"),
     "mqtt.host": os.getenv("ISLET_TEST_NAME") or "127.0.0.1",
     "mqtt.port": int(os.getenv("ISLET_TEST_MQTT")),
+    "mqtt.tls": bool(os.getenv("ISLET_TEST_CA")),
     "mqtt.user": "",
     "mqtt.password": "",
     "mqtt.prefix": "islet/test",
@@ -93,6 +96,27 @@ class Traced(io.IOBase):
         return 0
 
 
+class Polled(Traced):
+    """One that is asked itself whether it is ready, as on a chip: a descriptor says nothing of
+    what TLS has decrypted and nobody has read."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._poll = select.poll()
+
+    def readinto(self, buffer):
+        self._note("readinto")
+        return self.sock.readinto(buffer)
+
+    def ioctl(self, request, argument):
+        if request != 3:
+            return -1 if request == 10 else 0
+        self._poll.register(self.sock, argument)
+        for _, ready in self._poll.poll(0):
+            return ready
+        return 0
+
+
 def looked_up(host, *given):
     if host != NAME:
         return socket.getaddrinfo(host, *given)
@@ -105,7 +129,7 @@ def looked_up(host, *given):
 class TracedModule:
     SOCK_STREAM = socket.SOCK_STREAM
     getaddrinfo = looked_up
-    socket = Traced
+    socket = Polled if SETTINGS["mqtt.tls"] else Traced
 
 
 image = make_site()
@@ -166,7 +190,12 @@ async def main():
     await asyncio.sleep_ms(50)
     if SETTINGS["mqtt.port"]:
         sys.modules["socket"] = TracedModule
-        links["mqtt"] = Mqtt(SETTINGS, commands, state, events, network=Sockets(image))
+        network = Sockets(image)
+        if SETTINGS["mqtt.tls"]:
+            from firmware.sockets.tls import Encrypted
+
+            network = Encrypted(network, SETTINGS["mqtt.host"], os.getenv("ISLET_TEST_CA"))
+        links["mqtt"] = Mqtt(SETTINGS, commands, state, events, network=network)
         tasks.append(asyncio.create_task(links["mqtt"].run()))
     print("ready")
     await server

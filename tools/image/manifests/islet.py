@@ -15,6 +15,7 @@ PACKAGES = {  # of lib/, only what the firmware imports
     "umqtt": ("simple.py",),
 }
 ANY_CHIP = ("__init__.py", "circuit.py", "common.py", "wall.py")
+TLS = ("esp32",)  # docs/decisions.md
 ALSO = {"esp32": ("plain.py",)}  # where a chip's own file does not take its place
 
 
@@ -27,6 +28,8 @@ def wanted(path):
     folder, name = os.path.split(path)
     if folder in ("lan", "sockets"):
         return options.lan if folder == "lan" else options.sockets
+    if path == os.path.join("sockets", "tls.py"):
+        return options.chip in TLS
     if folder == "local":
         return options.lan or options.sockets
     if folder == "chips":

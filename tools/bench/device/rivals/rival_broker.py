@@ -15,6 +15,7 @@ _SETTINGS = {
     "mqtt.port": _PORT,
     "mqtt.user": "",
     "mqtt.password": "",
+    "mqtt.tls": False,
     "mqtt.prefix": "islet/bench",
     "mqtt.discovery": "",
 }
