@@ -6,3 +6,6 @@ set(MICROPY_PY_LWIP ON)
 set(MICROPY_PY_NETWORK_CYW43 ON)
 
 include(${CMAKE_CURRENT_LIST_DIR}/../common.cmake)
+
+# Bluetooth's transport brings pico/cyw43_driver.h along; without Bluetooth nothing does.
+cmake_language(DEFER CALL target_link_libraries firmware pico_cyw43_driver_headers)
