@@ -336,15 +336,9 @@ def _add_broker(parts, settings):
 def _add_page(parts, settings):
     from firmware.net.http import Http
 
-    usable = not parts.config.errors
-    http = Http(
-        settings,
-        parts.state,
-        parts.commands if usable else None,
-        parts.events,
-        parts.ledger if usable else None,
-        parts.network,
-    )
+    broken = parts.config.errors
+    commands, ledger = (None, None) if broken else (parts.commands, parts.ledger)
+    http = Http(settings, parts.state, commands, parts.events, ledger, parts.network)
     parts.links.append(("page", http.run))
     parts.reports.append(("http", http.counters))
 

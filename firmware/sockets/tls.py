@@ -31,17 +31,13 @@ class Encrypted:
             sock = context.wrap_socket(
                 plain.s, server_hostname=self._host, do_handshake_on_connect=False
             )
-            stream = asyncio.StreamReader(sock, {"plain": plain})
+            stream = asyncio.StreamReader(sock)
             stream.out_buf = first  # shakes hands before it writes, as far as what came allows
             await stream.drain()
         except BaseException:
-            self._network.close(plain)  # a handshake that fails leaves it open
+            plain.s.close()  # a handshake that fails leaves it open
             raise
         return stream
-
-    def close(self, stream):
-        stream.s.close()
-        self._network.close(stream.e["plain"])
 
     def _trust(self):
         if self._context is None:
