@@ -26,10 +26,10 @@ def wanted(path):
     """Of firmware/chips only this chip's files, of the networks the one it has; the rest as it
     stands."""
     folder, name = os.path.split(path)
+    if path == os.path.join("sockets", "tls.py") and options.chip not in TLS:
+        return False
     if folder in ("lan", "sockets"):
         return options.lan if folder == "lan" else options.sockets
-    if path == os.path.join("sockets", "tls.py"):
-        return options.chip in TLS
     if folder == "local":
         return options.lan or options.sockets
     if folder == "chips":
