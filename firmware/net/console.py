@@ -29,6 +29,7 @@ import micropython
 
 from firmware import image as im
 from firmware.maintenance import overlaid, stop, trouble
+from firmware.people.published import Published
 from firmware.people.standing import energised, instruments
 
 _LONGEST_LINE = 560  # a command with its payload
@@ -48,7 +49,7 @@ class Console:
         self._sections = {}  # of the report, besides its own
         self._answers = {}
         self._command = None
-        self._published = None
+        self._published: Published | None = None
         self._interruptible = True
         self.farewell = None  # a coroutine function: what is said to others before a stop
 
@@ -126,7 +127,7 @@ class Console:
         if word == "report" and not payload:
             say(self.report())
         elif word == "state" and not payload and self._published is not None:
-            await self._state()
+            await self._state(self._published)
         elif word == "stop" and not payload:
             reasons = self._energised()
             say({"islet": "stop", "refused": reasons})
@@ -143,10 +144,10 @@ class Console:
             answer["islet"] = word
             say(answer)
 
-    async def _state(self):
+    async def _state(self, published):
         """A kB at a time: others run in between. Where it is written anew meanwhile the line is no
         JSON, and whoever asked asks again."""
-        reader = await self._published.read()
+        reader = await published.read()
         write = sys.stdout.buffer.write  # a piece may end within a letter
         write(b'{"islet": "state", "state": ')
         try:
