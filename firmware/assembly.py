@@ -9,7 +9,6 @@ import sys
 
 import islet_data
 
-import firmware
 from firmware import image as im
 from firmware.base.viper import const
 from firmware.bus.line import Line
@@ -26,7 +25,7 @@ from firmware.ledger.seal import Seal
 from firmware.maintenance import overlaid
 from firmware.net.console import Console
 from firmware.people import events, proof
-from firmware.people.asked import OWNER
+from firmware.people.asked import BY_HAND, OWNER
 from firmware.people.commands import Commands
 from firmware.people.lamp import Button, Lamp
 from firmware.people.names import Names
@@ -34,35 +33,6 @@ from firmware.people.reasons import Reasons
 from firmware.people.state import State
 from firmware.policy import Policy
 from firmware.sense import Sense, calibration
-
-
-class Configured:
-    """What a configuration came to: `settings` by path, names of `nodes`, `devices` and `points`
-    by row of the image, `errors` and `warnings`.
-
-    The room that reads it is needed once, and is several kB of a chip's heap: it goes again, and
-    so do the rows that declare the process image, once there is one."""
-
-    def __init__(self, text, image, rights):
-        from firmware import config
-        from firmware.config import seal
-
-        rights.key = seal.key()
-        loaded = config.load(text, image, rights)
-        self.settings = settings = loaded.settings
-        # of a circuit the image has all but the name of its instrument: 6 kB of the largest site
-        settings["instruments"] = [row["instrument"] for row in settings.pop("nodes")]
-        names = loaded.names
-        self.nodes, self.devices, self.points = names["nodes"], names["devices"], names["points"]
-        self.errors, self.warnings = loaded.errors, loaded.warnings
-        self.wiring = loaded.wiring
-        if sys.implementation.name == "micropython":
-            for name in [n for n in sys.modules if n.startswith("firmware.config")]:
-                sys.modules.pop(name)
-            if hasattr(firmware, "config"):
-                delattr(firmware, "config")
-            im.forget_rows()
-
 
 # While the parts are made, garbage is collected each time so many bytes were asked for: what lasts
 # then lies together at the heap's beginning, with no holes of what is gone between. Fewer let a
@@ -78,15 +48,19 @@ class Parts:
     proved = None  # what their proofs came to, where it has converters
     lamp = None  # and what else a circuit may have
     button = None
+    console = None
+    access = None  # firmware/access, where somebody may come in over a network
     network = None  # sockets/plain.py says what it can do
     farewell = None  # what it says before the board is stopped
 
     def __init__(self, board, text):
+        from firmware.config import outcome
+
         self.board = board
         self.image = im.Image()
         self.health = Health()
         gc.collect()  # what the configuration leaves shall not lie above what importing left
-        self.config = Configured(text, self.image, board.rights)
+        self.config = outcome.into(outcome.Configured(), text, self.image, board.rights)
         gc.collect()
         gc.threshold(_PACKED_BYTES)
         self._calibrate()
@@ -162,17 +136,33 @@ class Parts:
 
     def by_hand(self, name, payload):
         """A command of whoever stands before the box: the owner's."""
-        return self.commands.handle(name, payload, OWNER)
+        if name == "claim" and self.access is not None:
+            return self.access.inside().by_hand(payload)
+        if self.commands is None:
+            return {"ok": False, "command": name, "error": "the configuration has errors"}
+        return self.commands.handle(name, payload, OWNER, None, BY_HAND)
+
+    def pressed(self):
+        """The button's short word: acknowledges, unless it was asked for something else."""
+        here = self.access.here if self.access is not None else None
+        if here is None or not here.confirm():
+            self.by_hand("acknowledge", {})
+
+
+def _entrance():
+    from firmware import entrance
+
+    return entrance
 
 
 def _forget():
     """How the parts are made is needed once, and a kB of a chip's heap."""
     global PARTS
     if sys.implementation.name == "micropython":
+        for _, when, add in PARTS:
+            globals().pop(when.__name__, None)
+            globals().pop(add.__name__, None)
         PARTS = ()
-        for name in list(globals()):
-            if name.startswith("_add_"):
-                del globals()[name]
 
 
 # --- when ------------------------------------------------------------------------------------
@@ -211,20 +201,14 @@ def _page(parts, settings):
     return settings["http.port"]
 
 
-def _console(parts, _settings):
-    return parts.board.console is not None
-
-
-def _lamp(parts, _settings):
-    return parts.board.lamp is not None
+def _commanded(parts, settings):
+    """From afar."""
+    return _broker(parts, settings) or _page(parts, settings)
 
 
 def _button(parts, settings):
-    return _configured(parts, settings) and parts.board.button is not None
-
-
-def _overlaid(_parts, _settings):
-    return overlaid()
+    usable = _configured(parts, settings) or parts.access is not None
+    return usable and parts.board.button is not None
 
 
 # --- what ------------------------------------------------------------------------------------
@@ -318,6 +302,16 @@ def _add_network(parts, settings):
         parts.reports.append(("network", state))
 
 
+def _add_access(parts, _settings):
+    """Claimed by presence; whoever comes over the network asks here."""
+    from firmware.access import Gate
+
+    parts.access = gate = Gate(parts, _entrance)
+    if parts.commands is not None:
+        parts.commands.access = gate
+    parts.reports.append(("access", gate.state))
+
+
 def _add_broker(parts, settings):
     from machine import unique_id
 
@@ -338,7 +332,8 @@ def _add_page(parts, settings):
 
     broken = parts.config.errors
     commands, ledger = (None, None) if broken else (parts.commands, parts.ledger)
-    http = Http(settings, parts.state, commands, parts.events, ledger, parts.network)
+    network, access = parts.network, parts.access
+    http = Http(settings, parts.state, commands, parts.events, ledger, network, access)
     parts.links.append(("page", http.run))
     parts.reports.append(("http", http.counters))
 
@@ -379,10 +374,10 @@ def _add_console(parts, settings):
     if parts.proved is not None:
         console.answer("proofs", lambda: {"proofs": parts.proved()})
     console.publish(parts.state.published)
-    if not errors:
+    if not errors or parts.access is not None:
         console.obey(parts.by_hand)
     parts.links.append(("console", console.run))
-    parts.slow_parts.append(("console", console))
+    parts.console = console
 
 
 def _add_overlay(parts, _settings):
@@ -394,10 +389,9 @@ def _add_lamp(parts, _settings):
 
 
 def _add_button(parts, _settings):
-    """It acknowledges."""
-    parts.button = Button(
-        parts.image, parts.board.button, lambda: parts.by_hand("acknowledge", {})
-    )
+    """It acknowledges, and opens the way in."""
+    hold = parts.access.hold if parts.access is not None else None
+    parts.button = Button(parts.image, parts.board.button, parts.pressed, hold)
 
 
 PARTS = (
@@ -408,11 +402,12 @@ PARTS = (
     ("lines: meters, devices", _lines, _add_lines),
     ("metering chips", _chips, _add_chips),
     ("network", _reached, _add_network),
+    ("access", _commanded, _add_access),
     ("MQTT", _broker, _add_broker),
     ("page", _page, _add_page),
     ("name", _ethernet, _add_name),
-    ("console", _console, _add_console),
-    ("overlay", _overlaid, _add_overlay),
-    ("lamp", _lamp, _add_lamp),
+    ("console", lambda parts, _: parts.board.console is not None, _add_console),
+    ("overlay", lambda _, __: overlaid(), _add_overlay),
+    ("lamp", lambda parts, _: parts.board.lamp is not None, _add_lamp),
     ("button", _button, _add_button),
 )

@@ -29,7 +29,7 @@ WRITERS = {
     "commands": {"core"},
     "trips": {"guard"},
 }
-# Which rooms a room may import besides itself. `app` and `assembly` know every room.
+# Which rooms a room may import besides itself. `app`, `assembly` and `entrance` know every room.
 ANY = {"image", "base"}
 ROOMS: dict[str, set[str]] = {
     "base": set(),
@@ -49,9 +49,10 @@ ROOMS: dict[str, set[str]] = {
     "lan": ANY | {"local"},
     "local": ANY,
     "sockets": ANY,
+    "access": ANY | {"people"},
     "net": ANY | {"people", "maintenance"},
 }
-EVERYTHING = {"app", "assembly"}
+EVERYTHING = {"app", "assembly", "entrance"}
 # and the same within core
 CORE: dict[str, set[str]] = {
     "vehicle": set(),

@@ -83,7 +83,7 @@ PRINTED = (
     ("Proximity", "| from 150 ohm | 32000 mA | 220 ohm |"),
     ("Contactor", "| fault | mended | open | open, and acknowledged or replugged |"),
     ("Contactor's rest", "| after 6 operations in a row | one every 10 min |"),
-    ("Commands", "| authorise | owner | authorised | "),
+    ("Commands", "| authorise | owner, household | authorised | "),
     ("Bounds of the vehicle's side", "| diode_lost_ms | 100 ms | unread | diode lost under PWM"),
     ("Trips", "| pilot | pilot_lost | 0 ms | contactor |  | pilot not in C or D |"),
     ("Ways out of a trip", "| stop | stop released | 0 ms | a person acknowledged |"),

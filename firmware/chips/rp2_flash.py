@@ -21,17 +21,21 @@ class RecordFlash:
     `may_erase` is a function without arguments; until the app gives one nothing is erased."""
 
     sector = 4096
-    size = _SIZE
 
-    def __init__(self, may_erase=None):
+    def __init__(self, may_erase=None, size=_SIZE, behind=0):
         self.may_erase = may_erase
         self.refused = 0  # erases that somebody wanted at the wrong time
+        self.size = size
         storage = len(memoryview(rp2.Flash()))  # type: ignore[arg-type]  # file system and records
-        flash = rp2.Flash(start=storage - _SIZE, len=_SIZE)  # type: ignore[call-arg]
+        flash = rp2.Flash(start=storage - behind - size, len=size)  # type: ignore[call-arg]
         self._flash = flash
         self._bytes = memoryview(flash)  # type: ignore[arg-type]  # the flash, read where it lies
         self._page = bytearray(_PAGE)
         self._blank = b"\xff" * _PAGE
+
+    def before(self, size):
+        """The part in front of this one: of what the layout keeps for what comes."""
+        return RecordFlash(self.may_erase, size, self.size)
 
     def read(self, offset, count):
         """A view of the flash: valid until something is written there."""

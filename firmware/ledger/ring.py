@@ -127,14 +127,18 @@ class Ring:
 
     def records(self):
         """Every whole record, oldest first."""
+        for record in self.each():
+            if record:
+                yield record
+
+    def each(self):
+        """Every slot, oldest first: its record, or None."""
         if not self.last:
             return
         # what follows the newest within its sector is left from an erase that was cut
         following = (self._newest // self.per_sector + 1) * self.per_sector
         for i in range(self.slots - (following - self._newest - 1)):
-            record = decode(self._read((following + i) % self.slots))
-            if record:
-                yield record
+            yield decode(self._read((following + i) % self.slots))
 
     # --- writing ----------------------------------------------------------------------------
 

@@ -57,8 +57,9 @@ _ERRORS = (
     # status, of what, what is wrong, what may be said
     (400, "request", "the request is not HTTP", "GET or POST with a few headers"),
     (404, "request", "there is no such page", "/, /api/state, /api/limits, /api/image, /api/log, "
-     "/api/sessions, /api/events, /api/command"),
-    (405, "request", "this page does not take that method", "GET, and POST for /api/command"),
+     "/api/sessions, /api/events, /api/command, /api/access, /api/claim, /api/login, /api/leave, "
+     "/api/people, /api/audit"),
+    (405, "request", "this page does not take that method", "GET, and POST for what changes"),
     (413, "body", "the body is too large", "at most 1024 bytes"),
     (500, "request", "something went wrong inside", "try again"),
 )  # fmt: skip

@@ -3,10 +3,9 @@
 #
 # PATHS says what there is to get.
 #
-# The token travels in a header that no other site's page can make a browser send, so there are no
-# cookies and nothing to forge. How many may ask, and for how long: `clients.py`. microdot's event
-# queue grows with a slow client; ours is none: each client's stream is built when it can take it,
-# or it is dropped.
+# Who may ask for what: `door.py`; how many, and for how long: `clients.py`. microdot's event queue
+# grows with a slow client; ours is none: each client's stream is built when it can take it, or it
+# is dropped.
 #
 # microdot's stubs know less than it takes:
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
@@ -17,11 +16,9 @@ import sys
 from microdot import Request, Response
 from microdot import microdot as _microdot
 
-from firmware.base import strict_json
 from firmware.base.clock import sleep_ms
 from firmware.base.viper import const
 from firmware.net.clients import Server, answered, refused
-from firmware.people.asked import OWNER
 from firmware.people.state import raw
 
 PATHS = (
@@ -33,7 +30,14 @@ PATHS = (
     ("GET", "/api/log", "_log"),
     ("GET", "/api/sessions", "_sessions"),
     ("GET", "/api/events", "_stream"),
-    ("POST", "/api/command", "_command"),
+    ("POST", "/api/command", "_door"),
+    ("GET", "/api/access", "_door"),
+    ("POST", "/api/claim", "_door"),
+    ("POST", "/api/login", "_door"),
+    ("POST", "/api/leave", "_door"),
+    ("GET", "/api/people", "_door"),
+    ("POST", "/api/people", "_door"),
+    ("GET", "/api/audit", "_door"),
 )
 MAX_BODY = 1024
 _STREAMS = const(3)
@@ -51,15 +55,6 @@ def _page_headers():
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-cache",
     }
-
-
-def _same(a, b):
-    """Compare two tokens in a time that tells nothing about them."""
-    a, b = a.encode(), b.encode()
-    different = len(a) ^ len(b)
-    for i in range(len(a)):
-        different |= a[i] ^ (b[i] if i < len(b) else 1)
-    return not different
 
 
 class _Events:
@@ -128,13 +123,16 @@ class Http:
 
     settings: "http.host", "http.port", "http.token" by path; state: State; commands: Commands,
     or None while the configuration has errors; events: Events; ledger: Ledger or None;
-    network: who serves it.
+    network: who serves it; access: firmware/access, or None.
     """
 
-    def __init__(self, settings, state, commands=None, events=None, ledger=None, network=None):
+    def __init__(
+        self, settings, state, commands=None, events=None, ledger=None, network=None, access=None
+    ):
         self.host = settings["http.host"]  # never empty: firmware/assembly.py
         self.port = settings["http.port"]
         self.token = settings["http.token"] or ""
+        self.access = access
         self.state = state
         self.commands = commands
         self.events = events
@@ -225,34 +223,9 @@ class Http:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         return Response(_Events(self.state, self.commands, writer), 200, headers)
 
-    # --- commands -------------------------------------------------------------------------------
+    # --- whoever may not be let in ------------------------------------------------------------
 
-    async def _command(self, request):
-        refusal = self._authorise(request)
-        if refusal:
-            return refusal
-        if not self.commands:
-            return refused(503, "configuration", "it has errors, see /api/state", "mend it first")
-        try:
-            body = strict_json.loads(request.body)
-        except ValueError as error:
-            problem = "is not JSON, {}".format(error)
-            return refused(400, "body", problem, 'an object like {"command": "goal", …}')
-        if not isinstance(body, dict) or not isinstance(body.get("command"), str):
-            return refused(400, "command", "is missing", 'an object like {"command": "goal", …}')
-        answer = self.commands.handle(body["command"], body, OWNER)
-        return answered(json.dumps(answer), 200 if answer["ok"] else 400)
+    async def _door(self, request):
+        from firmware.net import door
 
-    def _authorise(self, request):
-        if not self.token:
-            return refused(
-                403, "token", "no token is configured, so this page is read-only", "set http.token"
-            )
-        header = request.headers.get("Authorization", "")
-        if header[:7].lower() != "bearer " or not _same(header[7:].strip(), self.token):
-            response = refused(
-                401, "Authorization", "the token is missing or wrong", "Bearer <http.token>"
-            )
-            response.headers["WWW-Authenticate"] = "Bearer"
-            return response
-        return None
+        return await door.answer(self, request)

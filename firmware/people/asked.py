@@ -11,9 +11,14 @@ from firmware.people import leases
 from firmware.people.names import DEVICE, DEVICES, NODE, POINT
 
 MAX_PAYLOAD = 512  # bytes
-# Roles: page and console speak for the owner; on the broker a role is how topics begin (mqtt.py),
-# and its access list says whose it is.
-OWNER, OPERATOR = "owner", "operator"
+# Roles. Console and button speak for the owner, for who uses them stands before the box; on the
+# page a role is that of who logged in; on the broker it is how topics begin (mqtt.py), and its
+# access list says whose it is.
+OWNER, HOUSEHOLD, INSTALLER = "owner", "household", "installer"
+OPERATOR, VIEWER = "operator", "viewer"
+ROLES = (OWNER, HOUSEHOLD, INSTALLER, OPERATOR, VIEWER)
+_HOUSE = (OWNER, HOUSEHOLD)
+_OWNERS = (OWNER,)
 GOALS = ("hold", "charge", "solar", "self", "discharge")
 ISLAND_CHOICES = ("never", "auto", "now")
 _WIDEST = leases.WIDEST
@@ -38,18 +43,19 @@ _LIMIT = (
     ("back_high", "int", "mA or W", 0, _WIDEST, None),
 )
 
-# command: name, the role whose right it is, fields; what each is for: tools/docs/people.py
+# The one table of rights. command: name, the roles whose right it is, fields; what each is for:
+# tools/docs/people.py
 TABLE = (
-    ("goal", OWNER, (("goal", GOALS, "", 0, 0, REQUIRED),)),
+    ("goal", _HOUSE, (("goal", GOALS, "", 0, 0, REQUIRED),)),
     (
         "target_w",
-        OWNER,
+        _HOUSE,
         (("target_w", "int", "W", -1_000_000, 1_000_000, REQUIRED), _TTL, _DEVICE),
     ),
-    ("charge_ma", OWNER, (("charge_ma", "int", "mA", 0, 80_000, REQUIRED), _TTL, _DEVICE)),
+    ("charge_ma", _HOUSE, (("charge_ma", "int", "mA", 0, 80_000, REQUIRED), _TTL, _DEVICE)),
     (
         "reserve",
-        OWNER,
+        _OWNERS,
         (
             ("reserve_permille", "int", "permille", 0, 1000, None),
             ("outage_reserve_permille", "int", "permille", 0, 1000, None),
@@ -57,15 +63,16 @@ TABLE = (
     ),
     (
         "authorise",
-        OWNER,
+        _HOUSE,
         (("authorised", "bool", "", 0, 0, REQUIRED), ("point", POINT, "", 0, 0, None)),
     ),
-    ("island", OWNER, (("island", ISLAND_CHOICES, "", 0, 0, REQUIRED),)),
-    ("acknowledge", OWNER, ()),
-    ("prove", OWNER, (_DEVICE, ("stop", "bool", "", 0, 0, False))),
-    ("limit", OWNER, _LIMIT),
-    ("operator", OPERATOR, _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),)),
+    ("island", _OWNERS, (("island", ISLAND_CHOICES, "", 0, 0, REQUIRED),)),
+    ("acknowledge", (OWNER, HOUSEHOLD, INSTALLER), ()),
+    ("prove", (OWNER, INSTALLER), (_DEVICE, ("stop", "bool", "", 0, 0, False))),
+    ("limit", _OWNERS, _LIMIT),
+    ("operator", (OPERATOR,), _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),)),
 )
+BY_HAND = "by hand"  # who says it stands before the box: console, button
 
 
 class Refused(Exception):

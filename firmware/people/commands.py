@@ -10,6 +10,8 @@ from firmware import image as im
 from firmware.people import leases
 from firmware.people.asked import (
     ISLAND_CHOICES,
+    ROLES,
+    TABLE,
     Refused,
     check,
     find,
@@ -36,8 +38,11 @@ class Commands:
 
     Make it after the configuration is loaded: the reserves found then are the lowest allowed.
     policy: set_goal(name), set_wish(device, value, ttl_ms).
-    names: Names of the site's rows. after: called when a command was carried out.
+    names: Names of the site's rows. after: called when a command was carried out. access: where
+    somebody may ask over a network, firmware/access.
     """
+
+    access = None
 
     def __init__(self, image, policy, names, after=None):
         self.image = image
@@ -48,23 +53,28 @@ class Commands:
         self._lowest_reserve = image.requests[im.RESERVE_PERMILLE]
         self._lowest_outage_reserve = image.requests[im.OUTAGE_RESERVE_PERMILLE]
 
-    def handle(self, name, payload, role, of=None):
+    def handle(self, name, payload, role, of=None, who="broker"):
         """Carry out the command `name` with its payload (bytes, or a dict); return the answer.
 
-        role: who says it, for whoever answers for that: a token, a broker's access list.
+        role: who says it, for whoever answers for that: a session, a token, a broker's access
+        list. who: its name, or BY_HAND.
         of: a field that came another way, as (name, value): in a topic.
 
         Answer: {"command", "id", "ok": true, "text"}, or with "ok" false {"field", "error",
         "allowed"}; "id" only where it was given.
         """
         answer = {"command": shown(name).strip('"'), "ok": False}
+        access, row = self.access, None
         try:
             row = find(name)
             arguments = payload if isinstance(payload, dict) else parse(row, payload)
             if "id" in arguments:
                 answer["id"] = self._identifier(arguments["id"])
-            if row[1] != role:
-                raise Refused("command", "{} is not yours to give".format(name), "the " + row[1])
+            if access is not None:
+                access.admit(who)
+            if role not in row[1]:
+                allowed = "the " + ", ".join(row[1])
+                raise Refused("command", "{} is not yours to give".format(name), allowed)
             if of is not None:
                 if arguments.get(of[0], of[1]) != of[1]:
                     raise Refused(of[0], "the topic names another", of[1])
@@ -79,6 +89,8 @@ class Commands:
             answer["field"] = refusal.field
             answer["error"] = refusal.error
             answer["allowed"] = refusal.allowed
+        if access is not None and row is not None:
+            access.note(TABLE.index(row), who, ROLES.index(role), answer["ok"])
         return answer
 
     @staticmethod

@@ -31,6 +31,7 @@ ERROR, ERROR_TEXT = const(13), const(14)
 CLOCK_SET, CLOCK_MOVED, CLOCK_DOUBTED = const(15), const(16), const(17)
 JOINED, NOT_JOINED = const(18), const(19)
 OPEN, NOT_OPEN = const(20), const(21)
+ACCESS = const(22)  # and those that follow: firmware/access/inside.py
 
 # One row per kind, in this order: what it is about, the sentence. {words} are of another table,
 # {value} is the number that came with it.
@@ -57,6 +58,11 @@ KINDS = (
     ("network", "No Wi-Fi: {words}."),
     ("network", "The box's own access point is up."),
     ("network", "The box's own access point is not up: {words}."),
+    ("access", "The way in was opened at the box, for 5 min."),
+    ("access", "The box was claimed."),
+    ("access", "Not claimed: something is energised, or what came does not fit."),
+    ("access", "Everybody was forgotten, at the box."),
+    ("access", "Nobody was forgotten: something is energised."),
 )
 
 # kind, field of commands; of each point, and of the site

@@ -18,7 +18,9 @@ _POINT = (
     + im.FAULT_WELD
 )
 _PRESSED_MS = const(1_000)  # for so long at least, so that a knock is nothing
+_HELD_MS = const(5_000)  # for so long, and it means something else, where there is something
 _STUCK_MS = const(10_000)  # for so long, and it is a broken button
+_ABOVE_ALL = const(2)  # rows of PATTERNS: live though off, or soon to be
 
 
 PATTERNS = (
@@ -36,7 +38,10 @@ PATTERNS = (
 
 
 class Lamp:
-    """`light(1 or 0)` switches it; errors: the configuration's."""
+    """`light(1 or 0)` switches it; errors: the configuration's; way_in: a pattern that whoever
+    opened the way in has to see."""
+
+    way_in = ""
 
     def __init__(self, image, errors, light):
         self.image = image
@@ -55,7 +60,10 @@ class Lamp:
         self._ms = 0
         if self._at >= len(self._pattern):
             self._at = 0
-            self._pattern = PATTERNS[self._holds()][1]
+            row = self._holds()
+            self._pattern = PATTERNS[row][1]
+            if self.way_in and row >= _ABOVE_ALL:
+                self._pattern = self.way_in
         lit = self._pattern[self._at] == "#"
         self._at += 1
         if lit != self._lit:
@@ -98,12 +106,13 @@ def idle(image):
 
 class Button:
     """Held for 1 s and let go again: a person acknowledges. `pressed()` reads it, `act()` is what
-    it does; it is read while nothing is energised."""
+    it does, `hold()`, if any, what it does after 5 s; it is read while nothing is energised."""
 
-    def __init__(self, image, pressed, act):
+    def __init__(self, image, pressed, act, hold=None):
         self._image = image
         self._pressed = pressed
         self._act = act
+        self._hold = hold or act
         self._ms = 0
 
     def step(self, dt_ms):
@@ -112,6 +121,8 @@ class Button:
         elif self._pressed():
             self._ms = min(self._ms + dt_ms, _STUCK_MS)
         else:
-            if _PRESSED_MS <= self._ms < _STUCK_MS:
+            if _HELD_MS <= self._ms < _STUCK_MS:
+                self._hold()
+            elif _PRESSED_MS <= self._ms < _HELD_MS:
                 self._act()
             self._ms = 0

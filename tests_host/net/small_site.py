@@ -67,8 +67,8 @@ def claim(image, source, device, low, high, reason, node=-1, leg=-1, value=0):
 
 
 def whose(name):
-    """The role whose right a command is; of what is none, the owner."""
-    return next((row[1] for row in TABLE if row[0] == name), OWNER)
+    """A role whose right a command is; of what is none, the owner."""
+    return next((row[1][0] for row in TABLE if row[0] == name), OWNER)
 
 
 def names_of(image, rows=(0, 1)):

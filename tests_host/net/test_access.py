@@ -32,7 +32,7 @@ def test_the_list_is_up_to_date() -> None:
 
 
 def test_it_grants_each_command_to_one_role_alone() -> None:
-    assert {who for _, who, _ in TABLE} == {OWNER, OPERATOR}
+    assert all((OWNER in who) != (OPERATOR in who) for _, who, _ in TABLE)
     assert not set(access.rights(OWNER)) & set(access.rights(OPERATOR))
     assert all(name.startswith(OPERATOR + "/") for name in access.rights(OPERATOR))
 
@@ -135,7 +135,7 @@ def test_what_a_user_has_no_right_to_never_gets_through(
                     people[user].say(f"{PREFIX}{below}set/{name}", '{"gaol": 1}')
                     if user == role:
                         answer = reader.answers(1)[0]
-                        field = "gaol" if role == who else "command"
+                        field = "gaol" if role in who else "command"
                         assert (answer["command"], answer["field"]) == (name, field)
         people[OWNER].say(PREFIX + "set/goal", "charge")
         assert reader.answers(1)[0]["ok"], "nothing of the others came before"

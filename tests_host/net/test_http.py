@@ -138,7 +138,7 @@ def test_errors_are_json(site: im.Image, method: str, path: str, status: int) ->
     assert response.status_code == status
     assert response.json["ok"] is False and response.json["allowed"]
     if status == 404:
-        assert response.json["allowed"] == ", ".join(row[1] for row in http.PATHS)
+        assert response.json["allowed"] == ", ".join(dict.fromkeys(row[1] for row in http.PATHS))
 
 
 def test_what_is_too_large_is_said_right() -> None:
@@ -151,13 +151,13 @@ def test_page(site: im.Image) -> None:
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
     text = PAGE.read_text()
-    assert len(text.encode()) < 20_000
+    assert len(text.encode()) < 29_000  # a third of it is who may come in
     assert "http://" not in text and "https://" not in text, "no external resources"
     ids = "why banner islanded alerts devices house grid legs asked limits token answer"
     for name in ids.split():
         assert f'id="{name}"' in text
     packed = web.pack(PAGE)
-    assert packed == web.pack(PAGE) and len(packed) < 8_000
+    assert packed == web.pack(PAGE) and len(packed) < 10_000
 
 
 # --- on the device -------------------------------------------------------------------------

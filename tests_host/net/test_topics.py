@@ -81,8 +81,8 @@ def test_a_topics_beginning_is_a_role_and_a_command_is_one_roles_right(site: im.
         for role, below in ((OWNER, ""), (OPERATOR, "operator/")):
             for topic in ("set/", "device/inverter/set/", "point/evse/set/"):
                 answer = answered(mqtt, below + topic + name, '{"gaol": 1}')
-                assert ("not yours" in answer["error"]) == (role != who), (role, topic, name)
-                assert answer["field"] == ("gaol" if role == who else "command")
+                assert ("not yours" in answer["error"]) == (role not in who), (role, topic, name)
+                assert answer["field"] == ("gaol" if role in who else "command")
     before = bytes(site.requests)
     for topic in ("set/operator", "device/evse/set/operator"):
         answer = answered(mqtt, topic, '{"device": "evse", "high": 0, "until_released": true}')
@@ -181,7 +181,7 @@ def test_its_values_and_orders_are_there(site: im.Image) -> None:
             said[entity["unique_id"][16:]] = template(entity["value_template"], values)
         if "command_topic" in entity:
             *_, name = entity["command_topic"].split("/")
-            assert (name, OWNER) in [row[:2] for row in TABLE]
+            assert OWNER in next(roles for row, roles, _ in TABLE if row == name)
     assert said == {
         "_why": "The car: Circuit service (L2) has 1.0 A left.",
         "_grid_w": "1600",

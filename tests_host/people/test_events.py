@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from firmware import image as im
+from firmware.access import inside
 from firmware.ledger.keep import STARTS
 from firmware.people import events as module
 from firmware.people import words
@@ -177,6 +178,15 @@ def happens(site: im.Image, events: Events) -> Iterator[tuple[str, dict[str, Any
     ):
         events.add(kind, text=text)
         yield sentence, {"what": "network"}
+    for what, sentence in (
+        (inside._OPENED, "The way in was opened at the box, for 5 min."),
+        (inside._CLAIMED, "The box was claimed."),
+        (inside._NOT_CLAIMED, "Not claimed: something is energised, or what came does not fit."),
+        (inside._FORGOTTEN, "Everybody was forgotten, at the box."),
+        (inside._NOT_FORGOTTEN, "Nobody was forgotten: something is energised."),
+    ):
+        events.add(module.ACCESS + what)
+        yield sentence, {"what": "access"}
 
 
 def test_each_kind_in_its_words(site: im.Image) -> None:

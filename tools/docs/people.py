@@ -151,6 +151,11 @@ EVENTS = (
     ("–", "none could be joined, and why the last could not; again by pauses"),
     ("–", "no network is known, or none was reached for 5 min ([wifi.md](wifi.md))"),
     ("–", "it did not take its name, key and security, so it stays down"),
+    ("–", "somebody at the box lets an owner come in ([access.md](access.md))"),
+    ("–", "an owner came in"),
+    ("–", "an owner by the console could not be written down"),
+    ("–", "names, passwords and the site's secrets are gone"),
+    ("–", "they are not"),
 )
 # what a path gives
 PATHS = {
@@ -161,7 +166,13 @@ PATHS = {
     "/api/log": "the last events",
     "/api/sessions": "closed charging sessions",
     "/api/events": "the state as server-sent events, for at most 3 clients",
-    "/api/command": "a command, by whoever has the token",
+    "/api/command": "a command, by who has the right to it: a session, or the token",
+    "/api/access": "whether the box is claimed, and whether the way in is open",
+    "/api/claim": "an owner, by the code that the lamp blinks",
+    "/api/login": "a session, in two halves: what the password is mixed with, and the proof",
+    "/api/leave": "ends the session that says so",
+    "/api/people": "who may come in; POST changes it, or one's own password",
+    "/api/audit": "who did what, for owner and installer",
 }
 PLACES = (
     *(("where", "circuit"), ("value", "value"), ("after", "devices")),
@@ -279,7 +290,8 @@ def commands() -> Iterator[str]:
 
 
 def _fields() -> Iterator[tuple[object, ...]]:
-    for name, who, fields in asked.TABLE:
+    for name, roles, fields in asked.TABLE:
+        who = ", ".join(roles)
         text = COMMANDS[name]
         if not fields:
             yield name, who, "–", "nothing", "–", text

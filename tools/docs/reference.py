@@ -39,12 +39,12 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     yield "Goals", "`owner.goal`, and the command `goal`.", people.goals()
     yield (
         "Commands",
-        "Each is one role's right, however it is said. The owner says it by MQTT "
-        "(`prefix/set/NAME`), by HTTP "
-        '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`), and '
-        "on the board's console (`islet NAME PAYLOAD`); the operator by MQTT alone "
-        "(`prefix/operator/set/NAME`). Both are answered on `prefix/answer`. Whose a role is says "
-        "the broker's access list ([configuration.md](configuration.md#who-may-say-what)).",
+        "Each is the right of the roles named, however it is said: by MQTT (the owner's are at "
+        "`prefix/set/NAME`, the operator's at `prefix/operator/set/NAME`, both are answered on "
+        "`prefix/answer`), by whoever is logged in on the page, by HTTP "
+        '(`POST /api/command` with `{"command": NAME, …}` and `Authorization: Bearer TOKEN`, for '
+        "the owner), and on the board's console (`islet NAME PAYLOAD`, for the owner). Over a "
+        "network only once the box is claimed ([access.md](access.md)).",
         people.commands(),
     )
     yield (

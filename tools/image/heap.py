@@ -24,6 +24,7 @@ LIMIT_S = 120
 ORDER = (
     "libs",
     "data",
+    "base",
     "core",
     "guard",
     "sense",
@@ -32,16 +33,12 @@ ORDER = (
     "ledger",
     "policy",
     "people",
+    "access",
+    "lan",
     "net",
     "chips",
 )
-SHARED = (
-    "firmware",
-    "firmware.image",
-    "firmware.base.json_kernel",
-    "firmware.base.strict_json",
-    "firmware.config.options",
-)
+SHARED = ("firmware", "firmware.image")
 AT_START = ("_boot", "boot", "main", "islet_storage")
 SELDOM = ("islet_move",)  # let go as soon as it has worked
 
@@ -88,7 +85,7 @@ def modules(files: Iterable[str]) -> list[tuple[str, list[str]]]:
     shared = [name for name in SHARED if name in app]
     unknown = sorted(set(rooms) - set(ORDER))
     order = [(room, rooms[room]) for room in (*ORDER, *unknown) if room in rooms]
-    order.insert(2, ("app", shared))
+    order.insert(3, ("app", shared))
     return [*order, ("app", [name for name in app if name not in shared])]
 
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firmware.access.people import PATH as PEOPLE
 from tools.flash.site import sealed
 from tools.image.images import EMULATED, IMAGES, REFERENCE, takes
 from tools.image.layout import Spread
-from tools.twin import flash
+from tools.twin import flash, records
 from tools.twin.link import process
 from tools.twin.link.port import CIRCUITS, BoardError, read_board
 from tools.workshop import ROOT
@@ -121,7 +122,7 @@ def prepare(
     (whether it gets the stub, or what its network chip's cable goes to), as
     tools/rp2040/house/board.mjs takes them."""
     content = json.dumps(site, separators=(",", ":")).encode()
-    files = {"site.json": sealed(content, KEY), "installer.key": KEY}
+    files = {"site.json": sealed(content, KEY), "installer.key": KEY, PEOPLE: records.people()}
     firmware, _ = built(board)
     if wiring["network"] and not IMAGES[image_of(board)].lan:
         files["lib/socket.py"] = STUB.read_bytes()

@@ -2,9 +2,12 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from firmware.access.digest import ROUNDS
+from firmware.access.people import SALT, stored_key
 from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SECTORS, SESSION_SECTORS
 from firmware.ledger.keep import PROOF
 from firmware.ledger.ring import SMALL, Ring, topic
@@ -62,3 +65,17 @@ def records(site: Mapping[str, Any], data: bytes) -> Proofs:
         for row, name in names.items()
         if topic(PROOF, row) in latest
     }
+
+
+# --- who has claimed the box ---------------------------------------------------------------------
+
+OWNER = "owner"  # of a simulated house
+PASSWORD = "simulated house"
+
+
+def people() -> bytes:
+    """The file of firmware/access/people.py: somebody stood before this box and claimed it."""
+    salt = bytes(SALT)
+    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), salt, ROUNDS)
+    key = stored_key(salted)
+    return f"owner {salt.hex()} {ROUNDS} {key.hex()} {OWNER}\n".encode()

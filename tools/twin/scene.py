@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from firmware.access.people import PATH as PEOPLE
 from firmware.people import asked
 from tools.flash.site import loaded
 from tools.twin import chips, records, run, scenario
@@ -116,10 +117,12 @@ class Stage:
         ledger = records.ledger(self._site, story.proofs) if story.proofs else b""
         if self._emulated:
             self._emulate(next(iter(self._cables.values()))[2], ledger)
-        elif ledger:
+        else:
             storage = context.folder / "storage"
             storage.mkdir()
-            (storage / "ledger.bin").write_bytes(ledger)
+            (storage / PEOPLE).write_bytes(records.people())
+            if ledger:
+                (storage / "ledger.bin").write_bytes(ledger)
         minutes = round((story.start - EPOCH).total_seconds()) // 60
         self.session = Session(
             self._port,
@@ -269,6 +272,7 @@ class Stage:
         page_port = free_port()
         self._environment["ISLET_HTTP_PORT"] = str(page_port)
         self._page = f"http://127.0.0.1:{page_port}/"
+        self._remarks.append(f"the page knows `{records.OWNER}` by `{records.PASSWORD}`")
         if isinstance(self._site.get("mqtt"), dict):
             self._site["mqtt"] |= {"host": "127.0.0.1", "port": broker.port}
             self._broker_at = f"127.0.0.1:{broker.port}"
@@ -350,7 +354,8 @@ def in_its_role(topic: str, prefix: str) -> str:
     """Where a scenario's command is said by whoever has the right to it: PREFIX/set/operator by
     the operator. A topic that names a role, or no command that is known, stays."""
     way, _, command = topic.rpartition("/set/")
-    role = next((row[1] for row in asked.TABLE if row[0] == command), asked.OWNER)
+    roles = next((row[1] for row in asked.TABLE if row[0] == command), (asked.OWNER,))
+    role = roles[0]
     if role == asked.OWNER or not way.startswith(prefix):
         return topic
     below = way[len(prefix) :]

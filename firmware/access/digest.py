@@ -1,0 +1,91 @@
+# islet: what secrets are handled with: HMAC, the slow hash, chance.
+# GPL-3.0-or-later
+#
+# The slow hash is PBKDF2-HMAC-SHA256 (RFC 8018 5.2) of 32 bytes. It is made in slices, for all of
+# it takes seconds on a chip and a phone's browser some tenths of one.
+
+import hashlib
+
+from firmware.base.clock import sleep_ms
+from firmware.base.viper import const
+
+ROUNDS = const(4096)  # as RFC 5802 asks at least; what they take on a chip: docs/measured.md
+_SLICE = const(4)  # rounds, until others run
+_BLOCK = const(64)
+_INNER = int("36" * _BLOCK, 16)
+_OUTER = int("5C" * _BLOCK, 16)
+
+try:
+    from time import ticks_us
+except ImportError:  # CPython
+    from time import perf_counter_ns as ticks_us
+
+try:
+    from os import urandom as _urandom
+except ImportError:  # a port without
+    _urandom = None
+
+
+def sha(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def _pads(key):
+    if len(key) > _BLOCK:
+        key = sha(key)
+    number = int.from_bytes(key + bytes(_BLOCK - len(key)), "big")
+    return (number ^ _INNER).to_bytes(_BLOCK, "big"), (number ^ _OUTER).to_bytes(_BLOCK, "big")
+
+
+def hmac(key, *parts):
+    """HMAC-SHA256 (RFC 2104) of the parts."""
+    inner, outer = _pads(key)
+    return sha(outer, sha(inner, *parts))
+
+
+def slices(password, salt, rounds=ROUNDS):
+    """The slow hash: None after each slice but the last, which gives it."""
+    inner, outer = _pads(password)
+    new, number = hashlib.sha256, int.from_bytes
+    last = hmac(password, salt, b"\0\0\0\1")
+    key = number(last, "big")
+    for done in range(1, rounds):
+        if done % _SLICE == 0:
+            yield None
+        digest = new(inner)
+        digest.update(last)
+        middle = digest.digest()
+        digest = new(outer)
+        digest.update(middle)
+        last = digest.digest()
+        key ^= number(last, "big")
+    yield key.to_bytes(32, "big")
+
+
+async def slow(password, salt, rounds=ROUNDS):
+    """The slow hash, while everything else runs."""
+    for key in slices(password, salt, rounds):
+        if key is not None:
+            return key
+        await sleep_ms(2)
+
+
+def xor(a, b):
+    return bytes([a[i] ^ b[i] for i in range(len(a))])
+
+
+class Chance:
+    """Bytes that nobody knows ahead: the chip's entropy, stirred with time and all that came
+    before, so that a poor source alone does not give them away, nor twice the same."""
+
+    def __init__(self, own=b""):
+        self._pool = own
+
+    def take(self, count):
+        """At most 32 bytes."""
+        fresh = _urandom(32) if _urandom else b""
+        self._pool = sha(self._pool, fresh, str(ticks_us()).encode())
+        return sha(b"out", self._pool)[:count]
