@@ -73,9 +73,9 @@ class Bench {
     return done() ? this.ms - from : null;
   }
 
-  measure({ name, begin, end }, ms) {
+  measure({ name, begin, end, settleMs = SETTLE_MS }, ms) {
     const { peers, rig: { pico } } = this;
-    this.run(SETTLE_MS);
+    this.run(settleMs);
     this.ask('again');
     peers.forget();
     const from = { busy: pico.busyNanos, all: pico.nanos, frames: this.chip.frames, told: peers.told };

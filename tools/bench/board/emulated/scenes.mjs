@@ -7,10 +7,14 @@
 const PAGES = ['/', '/api/state'];
 const MB = 1 << 20;
 
-/** A broker of that kind, and three clients without a pause. */
+/**
+ * A broker of that kind, and three clients without a pause. One that was there for so long before is
+ * tried again after a second.
+ */
 const broker = (name, kind, there = true) => ({
   name,
   ms: 12_000,
+  settleMs: 11_000,
   begin: ({ peers }) => {
     peers.become(kind, there);
     peers.browse(3, PAGES);
@@ -110,6 +114,7 @@ export const SCENES = [
   {
     name: 'DNS lies',
     ms: 20_000,
+    settleMs: 11_000,
     begin: ({ lan, peers }) => {
       peers.browse(3, PAGES);
       peers.become('refused');
