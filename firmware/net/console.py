@@ -133,7 +133,7 @@ class Console:
             say({"islet": "stop", "refused": reasons})
             if not reasons:
                 if self.farewell:
-                    await self.farewell()
+                    await self.farewell()  # pyright: ignore[reportGeneralTypeIssues]
                 stop()
         elif word in self._answers and not payload:
             answer = self._answers[word]()
