@@ -50,7 +50,7 @@ class Parts:
     button = None
     console = None
     access = None  # firmware/access, where somebody may come in over a network
-    network = None  # sockets/plain.py says what it can do
+    network = None  # net/plain.py says what it can do
     farewell = None  # what it says before the board is stopped
 
     def __init__(self, board, text):
@@ -287,7 +287,10 @@ def _add_network(parts, settings):
     if parts.board.ethernet is not None:
         from firmware.lan import network
     else:
-        from firmware.sockets import network
+        from firmware.net.plain import network, radio
+
+        if radio():
+            from firmware.sockets import network
 
     def note(step, value=0, text=None):
         parts.events.add(events.CLOCK_SET + step, value=value, text=text)

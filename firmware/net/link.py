@@ -17,7 +17,7 @@ _TURN_MS = const(10_000)  # all that is said at once
 
 
 class Link:
-    """A connection at a time to the same host; network: sockets/plain.py says what it can do."""
+    """A connection at a time to the same host; network: net/plain.py says what it can do."""
 
     def __init__(self, host, port, network):
         self.host = host

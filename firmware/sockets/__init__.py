@@ -4,11 +4,7 @@
 # (the type stubs are those of a board without a radio, and of sockets without their constants)
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
-from firmware.base.viper import const
-from firmware.sockets.plain import Sockets, quiet
-
-WATCHDOG_MS = const(2_000)  # as app.py starts it
-LONG_MS = const(8_300)  # its longest on an RP2040, for what holds the loop while nothing flows
+from firmware.net.plain import patient, quiet
 
 
 def host_name(settings, chip):
@@ -22,27 +18,16 @@ def network(board, image, settings, chip, random, note):
     board: what waits with its watchdog; image: the process image; settings by path; chip: its own
     number; random(n): bytes of chance; note(step, text=): an event."""
 
-    def hold(call):
-        board.patience(LONG_MS)
-        try:
-            return call()
-        finally:
-            board.patience(WATCHDOG_MS)
-
-    try:
-        import network as port
-    except ImportError:
-        port = None
-    if not hasattr(port, "WLAN"):
-        wrong = ["wifi: this board has no radio, leave it empty"] if settings["wifi"] else []
-        return Sockets(image, hold), [], wrong
     from sys import platform
+
+    import network as port
 
     from firmware.sockets.captive import Names
     from firmware.sockets.known import Known
     from firmware.sockets.radio import ESP32, RP2, Radio
     from firmware.sockets.wifi import Wifi
 
+    hold = patient(board)
     wrong = _fixed(settings)
     given = [(row["name"], row["password"], row["hidden"]) for row in settings["wifi"]]
     folder = board.storage + "/" if isinstance(board.storage, str) else ""

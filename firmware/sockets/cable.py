@@ -8,7 +8,7 @@
 
 from firmware.base.clock import sleep_ms
 from firmware.base.viper import const
-from firmware.sockets.plain import Sockets, quiet
+from firmware.net.plain import Sockets, quiet
 
 STATUS = (
     # LAN.status(), in words; ports/esp32/modnetwork.h has the numbers

@@ -12,9 +12,9 @@
 
 from firmware.base.clock import sleep_ms, ticks_diff, ticks_ms
 from firmware.base.viper import const
+from firmware.net.plain import Sockets
 from firmware.sockets import words
 from firmware.sockets.known import wrong
-from firmware.sockets.plain import Sockets
 
 OFF, SEEKING, MOVING, JOINING, JOINED, PAUSED, ALONE, BROKEN = range(8)
 STATES = (

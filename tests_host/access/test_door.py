@@ -15,11 +15,11 @@ from firmware import image as im
 from firmware.access.inside import OTHER_RIGHTS
 from firmware.net import door
 from firmware.net.http import Http
+from firmware.net.plain import Sockets
 from firmware.people.asked import OWNER, ROLES, TABLE
 from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.state import State
-from firmware.sockets.plain import Sockets
 from tests_host.access.kit import PASSWORD, Box, Page, Trail, mac, made
 from tests_host.net.conftest import PolicyDouble
 from tests_host.net.small_site import make_site, names_of

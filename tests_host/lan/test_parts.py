@@ -11,7 +11,7 @@ from firmware import lan
 from firmware.image import Image
 from firmware.lan.ethernet import Ethernet
 from firmware.lan.lease import Fixed, Leased
-from firmware.sockets.plain import Sockets
+from firmware.net.plain import Sockets
 
 CHIP = bytes.fromhex("e66164084373532b")
 SETTINGS = {
@@ -50,7 +50,7 @@ def test_a_fixed_address_that_cannot_be_is_left_to_dhcp(address: str, kind: type
 
 
 def test_every_network_is_used_alike() -> None:
-    """What sockets/plain.py says a network has."""
+    """What net/plain.py says a network has."""
     for name in ("PLACES", "WAITING", "waits", "resolve", "connect", "serve"):
         assert hasattr(Sockets, name) and hasattr(Ethernet, name), name
     assert not made()[0].waits(), "its look-ups hold nobody up"

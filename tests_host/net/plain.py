@@ -1,4 +1,4 @@
-"""A network by CPython's streams: what firmware/sockets/plain.py is on a board."""
+"""A network by CPython's streams: what firmware/net/plain.py is on a board."""
 
 from __future__ import annotations
 

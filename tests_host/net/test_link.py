@@ -79,7 +79,7 @@ def test_a_box_tells_its_chips_number(monkeypatch: pytest.MonkeyPatch) -> None:
         del sys.modules[name]  # they know a machine that is none
     given: list[Any] = []
     monkeypatch.setattr(mqtt_module, "Mqtt", lambda *told: given.extend(told) or MagicMock())
-    assembly._add_broker(MagicMock(), {})
+    assembly._add_broker(MagicMock(), {"mqtt.tls": False})
     assert given[4] == CHIPS[2]
 
 

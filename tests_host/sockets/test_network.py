@@ -13,9 +13,10 @@ import pytest
 
 from firmware import sockets
 from firmware.image import Image
+from firmware.net import plain
+from firmware.net.plain import Sockets, quiet
 from firmware.people.names import Names
 from firmware.people.state import State
-from firmware.sockets.plain import Sockets, quiet
 from firmware.sockets.wifi import Wifi
 from tests_host.conftest import ROOT, RunDevice
 from tests_host.net.small_site import make_site, names_of
@@ -48,7 +49,8 @@ class Board:
 def made(folder: Path, **settings: object) -> tuple[Any, Any, list[str]]:
     board: Any = Board(folder)
     given = {**SETTINGS, **settings}
-    return sockets.network(board, Image(), given, CHIP, bytes, lambda *_: None)
+    room: Any = sockets if plain.radio() else plain  # as firmware/assembly.py has it
+    return room.network(board, Image(), given, CHIP, bytes, lambda *_: None)
 
 
 @pytest.mark.parametrize("port", PORTS)
@@ -77,12 +79,12 @@ def test_what_holds_the_loop_has_the_watchdogs_patience(tmp_path: Path) -> None:
     board = Board(tmp_path)
     any_board: Any = board
     settings = {**SETTINGS, "wifi": []}
-    network, _, _ = sockets.network(any_board, Image(), settings, CHIP, bytes, lambda *_: None)
+    network, _, _ = plain.network(any_board, Image(), settings, CHIP, bytes, lambda *_: None)
     found = asyncio.run(network.resolve("127.0.0.1", 80))
     assert found[-1] == ("127.0.0.1", 80)
-    assert board.patiences == [sockets.LONG_MS, sockets.WATCHDOG_MS]
+    assert board.patiences == [plain.LONG_MS, plain.WATCHDOG_MS]
     text = (ROOT / "firmware" / "app.py").read_text()
-    assert f"WATCHDOG_MS = {sockets.WATCHDOG_MS}\n" in text.replace("_000", "000")
+    assert f"WATCHDOG_MS = {plain.WATCHDOG_MS}\n" in text.replace("_000", "000")
 
 
 def test_names_wait_while_power_flows() -> None:

@@ -19,14 +19,14 @@ from firmware import image as im
 from firmware.net import clients as clients_module
 from firmware.net import http as http_module
 from firmware.net import mqtt as mqtt_module
+from firmware.net import plain as plain_module
 from firmware.net.http import Http
 from firmware.net.mqtt import Mqtt
+from firmware.net.plain import Sockets
 from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.state import State
 from firmware.policy import Policy
-from firmware.sockets import plain as plain_module
-from firmware.sockets.plain import Sockets
 from tests_host.net.small_site import make_site, names_of
 
 SETTINGS = {

@@ -1,7 +1,7 @@
 # islet: a network by MicroPython's own sockets, and what a network is to whoever uses one.
 # GPL-3.0-or-later
 #
-# Another (lan/ethernet.py, wifi.py) has the same:
+# Another (lan/ethernet.py, sockets/wifi.py) has the same:
 #
 #   PLACES, WAITING   how many may have a page at once, and wait for a place
 #   waits()           whether a name must not be looked up now
@@ -19,6 +19,38 @@ import asyncio
 from errno import EINPROGRESS
 
 from firmware import image as im
+from firmware.base.viper import const
+
+WATCHDOG_MS = const(2_000)  # as app.py starts it
+LONG_MS = const(8_300)  # its longest on an RP2040, for what holds the loop while nothing flows
+
+
+def radio():
+    """Whether MicroPython drives one on this board: then there is firmware/sockets."""
+    try:
+        from network import WLAN  # pyright: ignore[reportAttributeAccessIssue]
+    except ImportError:
+        return False
+    return WLAN is not None
+
+
+def network(board, image, settings, _chip, _random, _note):
+    """(the network, its tasks by name, what is wrong as sentences), as of lan and of sockets."""
+    wrong = ["wifi: this board has no radio, leave it empty"] if settings["wifi"] else []
+    return Sockets(image, patient(board)), [], wrong
+
+
+def patient(board):
+    """hold(call): calls it while the watchdog waits for longer."""
+
+    def hold(call):
+        board.patience(LONG_MS)
+        try:
+            return call()
+        finally:
+            board.patience(WATCHDOG_MS)
+
+    return hold
 
 
 def quiet(image):
