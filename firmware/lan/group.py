@@ -16,7 +16,6 @@ from firmware.base.viper import const
 from firmware.lan import w5500 as w
 from firmware.lan.dhcp import same_network
 from firmware.local.mdns import GROUP, PORT
-from firmware.local.responder import Responder
 
 _MAC = b"\1\0\x5e" + GROUP[1:]  # RFC 1112, 6.4: the group's lower 23 bits
 _TTL, _TTL_USUAL = const(255), const(128)  # RFC 6762, 11; the chip's own
@@ -119,4 +118,6 @@ class Group:
 
 def responder(ethernet, port):
     """Who answers for its name, and for its page at `port`, 0 for none."""
+    from firmware.local.responder import Responder  # counted as its own room's heap
+
     return Responder(Group(ethernet), ethernet.name, port, ethernet.random, ethernet.called)
