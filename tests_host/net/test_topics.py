@@ -13,8 +13,8 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware import image as im
-from firmware.net import link as link_module
 from firmware.net import mqtt as mqtt_module
+from firmware.net import plain as plain_module
 from firmware.net.mqtt import Mqtt
 from firmware.people import leases
 from firmware.people.asked import OPERATOR, OWNER, TABLE
@@ -115,7 +115,7 @@ def test_at_zero_power_the_loop_may_wait(
     """INV-9: an offer without a contactor is no power, a setpoint of any converter is."""
     for field, value in changes:
         site.commands[field] = value
-    assert link_module.quiet(site) == quiet
+    assert plain_module.quiet(site) == quiet
 
 
 def told(image: im.Image) -> dict[str, Any]:
