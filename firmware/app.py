@@ -132,7 +132,7 @@ class App(Parts):
             if self.console is not None:
                 self.console.step(POLICY_MS)
             if self.access is not None:
-                await self.access.second(POLICY_MS)
+                await self.access.second(POLICY_MS)  # pyright: ignore[reportGeneralTypeIssues]
             await asyncio.sleep_ms(POLICY_MS)
 
     def notice(self):

@@ -18,7 +18,7 @@ _OUTER = int("5C" * _BLOCK, 16)
 try:
     from time import ticks_us
 except ImportError:  # CPython
-    from time import perf_counter_ns as ticks_us
+    from time import perf_counter_ns as ticks_us  # pyright: ignore[reportAttributeAccessIssue]
 
 try:
     from os import urandom as _urandom

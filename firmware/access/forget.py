@@ -47,6 +47,8 @@ def without(text):
 def forget():
     """Of this board, in its file."""
     path = os.getenv("ISLET_SITE") if hasattr(os, "getenv") else PATH
+    if not path:
+        return  # a PC without a site
     try:
         with open(path) as file:
             text = file.read()

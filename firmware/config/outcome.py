@@ -14,6 +14,14 @@ class Configured:
     image, `errors`, `warnings` and `wiring`. Nothing in it knows this room, which is needed once
     and is several kB of a chip's heap."""
 
+    settings: dict
+    nodes: list
+    devices: list
+    points: list
+    errors: list
+    warnings: list
+    wiring: dict
+
 
 def into(outcome, text, image, rights):
     """`outcome`, which gets it; what read it goes, and the rows that declare the process image."""

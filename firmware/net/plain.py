@@ -28,7 +28,7 @@ LONG_MS = const(8_300)  # its longest on an RP2040, for what holds the loop whil
 def radio():
     """Whether MicroPython drives one on this board: then there is firmware/sockets."""
     try:
-        from network import WLAN  # pyright: ignore[reportAttributeAccessIssue]
+        from network import WLAN  # pyright: ignore
     except ImportError:
         return False
     return WLAN is not None
