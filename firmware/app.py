@@ -154,7 +154,8 @@ class App(Parts):
             gc.collect()
             self._free_bytes = gc.mem_free()
         if free < health.heap_low_bytes:
-            health.heap_low_bytes = self.state.heap_low_bytes = free
+            health.heap_low_bytes = free
+        self.state.heap_low_bytes = health.heap_low_bytes
         self.state.heap_free_bytes = free
 
     async def supervised(self, row, run, *given):

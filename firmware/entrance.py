@@ -3,6 +3,7 @@
 #
 # firmware/access says when; all of it is 7 kB of a chip's heap.
 
+import gc
 import sys
 
 from machine import reset as restart  # noqa: F401
@@ -65,3 +66,4 @@ def let_go(gate):
                 above, last = name.rsplit(".", 1)
                 if hasattr(sys.modules[above], last):
                     delattr(sys.modules[above], last)
+        gc.collect()  # what is made next and lasts shall lie where this was

@@ -234,14 +234,14 @@ class Events:
             told.update({"name": name, "of": row["of"], "on": not over})
             if not over:
                 told["way_out"] = row["way_out"]
-        elif kind <= ERROR_TEXT:
+        elif kind in (ERROR, ERROR_TEXT):
             name = self.task(what)
             said = ERRORS[whose] if whose != _OTHER else ""
             if kind == ERROR:
                 value = OSError(value)
             else:
                 said = (said + " " + self._said(at)).strip()
-        elif kind >= JOINED:
+        elif "{words}" in sentence:
             said = self._said(at)
         told["text"] = sentence.format(words=said, name=name, value=value)
         return json.dumps(told)

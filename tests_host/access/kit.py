@@ -69,14 +69,15 @@ class Entrance:
     def inside(box: Box, gate: Gate) -> Access:
         people = People(box.folder)
         access = Access(people, b"own", lambda: box.quiet, box.said.append, gate)
-        access.lamp = box.lamp
+        access.lamp = box.lamp  # pyright: ignore[reportAttributeAccessIssue]
         return access
 
     @staticmethod
     async def write(box: Box, gate: Gate) -> None:
-        gate.trail, notes, gate.notes = box.trail, gate.notes, []
+        gate.trail = box.trail  # pyright: ignore[reportAttributeAccessIssue]
+        notes, gate.notes = gate.notes, []
         for note in notes:
-            gate.trail.note(*note)
+            box.trail.note(*note)
 
     @staticmethod
     def let_go(gate: Gate) -> None:

@@ -37,7 +37,7 @@ class House:
         self.image = make_site()
         names = names_of(self.image)
         self.commands = Commands(self.image, PolicyDouble(), names)
-        self.commands.access = self.box.gate
+        self.commands.access = self.box.gate  # pyright: ignore[reportAttributeAccessIssue]
         state = State(self.image, "home", names, (), [("access", self.box.gate.state)])
         settings = {"http.host": "127.0.0.1", "http.port": 0, "http.token": token}
         self.http = Http(

@@ -225,6 +225,26 @@ def test_of_several_points_and_inverters_it_is_said_whose(site: im.Image) -> Non
     assert {(row["name"], row["of"]) for row in told(events, count)} == standing
 
 
+@pytest.mark.parametrize("value", [1, 127, 128, 206, 401, 65_535])
+def test_an_interrupts_failures_are_a_number_whatever_its_bytes(
+    site: im.Image, value: int
+) -> None:
+    events = events_of(site)
+    events.add(module.INTERRUPT, value=value)
+    assert said(events)["text"] == f"an interrupt's handler failed, {value} since start"
+
+
+def test_a_sentence_without_words_takes_none_of_what_lay_there(site: im.Image) -> None:
+    """A row is written over the one of 32 events ago, whose text may be cut within a letter."""
+    events = events_of(site)
+    for _ in range(KEPT):
+        events.add(module.NOT_JOINED, text="1234567" + 12 * "ö")
+    for kind in range(module.JOINED, len(KINDS)):
+        if "{words}" not in KINDS[kind][1]:
+            events.add(kind, value=0)
+            assert said(events)["text"] == KINDS[kind][1]
+
+
 @pytest.mark.parametrize("kind", [len(KINDS), 255])
 def test_an_unknown_kind_says_its_number(site: im.Image, kind: int) -> None:
     events = events_of(site)

@@ -93,7 +93,7 @@ class Esp32Wlan(Common):
         if self._target is not None and self._router is None and self._requested:
             raise OSError("Wifi Internal Error")  # it is connecting
         self._world.hold("connect", 1)
-        name, *rest = given
+        name, *rest = given  # pyright: ignore[reportAssignmentType]
         self._target = (name, rest[0] if rest else "", self._world.now_ms)
         self._router = None
         self._requested = True

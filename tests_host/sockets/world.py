@@ -103,7 +103,7 @@ class Common:
     def _outcome(self):
         """What comes of the running try: "wait", or a word, or the router that let it in."""
         assert self._target is not None
-        name, key, began_ms = self._target
+        name, key, began_ms = self._target  # pyright: ignore[reportGeneralTypeIssues]
         gone_ms = self._world.now_ms - began_ms
         if gone_ms < self.FAIL_MS:
             return "wait"

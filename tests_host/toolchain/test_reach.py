@@ -56,7 +56,7 @@ def test_whole_houses_and_chips_are_left_but_for_their_own_room() -> None:
 
 @pytest.mark.parametrize(
     ("room", "said"),
-    [("cores", "did you mean core?"), ("Gaurd", "guard?"), ("", "there are base")],
+    [("cores", "did you mean core?"), ("Gaurd", "guard?"), ("", "there are access")],
 )
 def test_an_unknown_room_is_named(
     room: str, said: str, capsys: pytest.CaptureFixture[str]

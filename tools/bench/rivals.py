@@ -22,7 +22,7 @@ from tools.workshop import ROOT
 DEVICE = Path(__file__).parent / "device" / "rivals"
 PROGRAMS = (
     rig.HERE / "device" / "slices.py",
-    ROOT / "firmware" / "sockets" / "plain.py",
+    ROOT / "firmware" / "net" / "plain.py",
 )
 MAILBOX = ROOT / "tools" / "rp2040" / "device" / "socket.py"
 ALL_MS = 60_000  # more than all parts take, but for the limit

@@ -44,8 +44,8 @@ class Events:
     def poll(self, seconds=0):
         pass
 
-    def add(self, kind, text):
-        said.append(text)
+    def failed(self, row, error):
+        said.append("{}: OSError {}".format(app.task(row), error.args[0]))
 
 
 class App(room.App):
@@ -63,5 +63,6 @@ class App(room.App):
             await asyncio.sleep_ms(1)
 
 
-asyncio.run(App().run())
+app = App()
+asyncio.run(app.run())
 print(steps["wall"] > 5, steps["ledger"] > 1, said[0])

@@ -28,6 +28,8 @@ class Board:
     evse_a = mains_a = 0
     key, circuit, lines = b"", None, 1
 
+    tls = False
+
     def uart(self, *given):
         return None
 

@@ -36,7 +36,7 @@ static uint8_t places[PLACES];
 // The methods of objects, by name, two in a place: what stands here says that the object has no
 // attribute of its own of that name, and where its class or a parent has it. What is added to an object
 // is taken out of here; a change of a class or a collection empties it.
-#define METHODS (128)
+#define METHODS (64)
 struct method {
     mp_obj_t object;
     mp_map_elem_t *at;

@@ -6,7 +6,7 @@ import mailbox as socket  # named socket it would make the board one with a netw
 import sys
 import time
 
-from plain import Sockets  # of firmware/sockets: a board without a network has it not
+from plain import Sockets  # of firmware/net
 from rival_hold import Ended, longest_us
 
 _PORT = 1883
