@@ -37,20 +37,24 @@ def test_it_grants_each_command_to_one_role_alone() -> None:
     assert all(name.startswith(OPERATOR + "/") for name in access.rights(OPERATOR))
 
 
+def admit(folder: Path, users: tuple[str, ...], name: str, lists: str) -> None:
+    """The files of who may come in, and of what each may read and write."""
+    passwords = folder / "passwords"
+    passwords.touch(mode=0o600)
+    for user in users:
+        command = ["mosquitto_passwd", "-b", str(passwords), user, f"{user}'s word"]
+        subprocess.run(command, check=True, capture_output=True)
+    (folder / name).write_text(lists)
+    (folder / name).chmod(0o600)
+
+
 class Guarded(Broker):
     """As examples/mosquitto.conf has it, but for where it listens and its files lie."""
 
     def _command(self) -> list[str]:
         folder, path = self._folder, mosquitto_path()
         assert path is not None
-        passwords = folder / "passwords"
-        passwords.touch(mode=0o600)
-        for name in USERS:
-            command = ["mosquitto_passwd", "-b", str(passwords), name, f"{name}'s word"]
-            subprocess.run(command, check=True, capture_output=True)
-        lists = folder / "mosquitto.acl"
-        lists.write_text(access.FILE.read_text())
-        lists.chmod(0o600)
+        admit(folder, USERS, "mosquitto.acl", access.FILE.read_text())
         config = folder / "mosquitto.conf"
         text = CONF.replace("listener 1883", f"listener {self.port} 127.0.0.1")
         config.write_text(text.replace("/etc/mosquitto", str(folder)) + "user root\n")

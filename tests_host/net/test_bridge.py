@@ -6,7 +6,6 @@ import json
 import queue
 import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from firmware import image as im
 from firmware.net.mqtt import TOPICS
 from firmware.people.asked import OPERATOR
 from tests_host.net.conftest import Broker
-from tests_host.net.test_access import PREFIX, Guarded, with_the_box
+from tests_host.net.test_access import PREFIX, Guarded, admit, with_the_box
 from tests_host.net.tls_kit import Authority
 from tools.docs import access
 from tools.twin.buses.realbroker import mosquitto_path
@@ -49,14 +48,7 @@ class Outside(Broker):
     def _command(self) -> list[str]:
         folder, path = self._folder, mosquitto_path()
         assert path is not None
-        passwords = folder / "passwords"
-        passwords.touch(mode=0o600)
-        for name in USERS:
-            command = ["mosquitto_passwd", "-b", str(passwords), name, f"{name}'s word"]
-            subprocess.run(command, check=True, capture_output=True)
-        lists = folder / "outside.acl"
-        lists.write_text(OUTSIDE_LIST)
-        lists.chmod(0o600)
+        admit(folder, USERS, "outside.acl", OUTSIDE_LIST)
         text = OUTSIDE.replace("listener 8883", f"listener {self.port} 127.0.0.1")
         text = text.replace("/etc/mosquitto/certs", str(self.authority.folder))
         config = folder / "outside.conf"
