@@ -138,7 +138,7 @@ class Parts:
         """A command of whoever stands before the box: the owner's."""
         if name == "claim" and self.access is not None:
             return self.access.inside().by_hand(payload)
-        if self.commands is None:
+        if self.commands is None or self.config.errors:
             return {"ok": False, "command": name, "error": "the configuration has errors"}
         return self.commands.handle(name, payload, OWNER, None, BY_HAND)
 
@@ -295,8 +295,11 @@ def _add_network(parts, settings):
     def note(step, value=0, text=None):
         parts.events.add(events.CLOCK_SET + step, value=value, text=text)
 
+    def at_rest():  # without a site nothing has ever been on
+        return bool(parts.config.errors) or parts.store.may_erase()
+
     parts.network, tasks, wrong = network(
-        parts.board, parts.image, settings, unique_id(), urandom, note
+        parts.board, parts.image, settings, unique_id(), urandom, note, at_rest
     )
     parts.config.errors.extend(wrong)
     parts.links += tasks

@@ -9,7 +9,7 @@ import hashlib
 from firmware.base.clock import sleep_ms
 from firmware.base.viper import const
 
-ROUNDS = const(4096)  # as RFC 5802 asks at least; what they take on a chip: docs/measured.md
+ROUNDS = const(4096)  # as RFC 5802 asks at least; what they take on a chip: docs/access.md
 _SLICE = const(4)  # rounds, until others run
 _BLOCK = const(64)
 _INNER = int("36" * _BLOCK, 16)

@@ -170,7 +170,7 @@ class Access:
         self._say(_FORGOTTEN)
         from firmware.access.forget import forget
 
-        forget()  # the secrets in the site
+        forget(self.people.folder)  # the secrets in the site, and those of its Wi-Fi
         self._gate.ends = True  # nothing goes on by what was known
 
     def by_hand(self, payload):

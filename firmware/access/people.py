@@ -59,6 +59,7 @@ class People:
     """folder: with its slash, or nothing."""
 
     def __init__(self, folder=""):
+        self.folder = folder
         self._path = folder + PATH
         self._key_path = folder + KEY_PATH
         self.claimed = self._owned(self.all())

@@ -10,7 +10,7 @@ _FIELDS = ("network.address", "network.mask", "network.router", "network.dns")
 _NOTHING = b"\0\0\0\0"
 
 
-def network(board, _image, settings, chip, random, note):
+def network(board, _image, settings, chip, random, note, _at_rest):
     """(an Ethernet, its tasks by name, what is wrong with a fixed address as sentences).
 
     board: what the circuit has (chips/common.py), and its clock; settings by path; chip: its own

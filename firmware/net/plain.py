@@ -8,7 +8,7 @@
 #   resolve(…)        what connect() wants of a host by name or number; OSError
 #   connect(…)        a stream to it, with the first bytes on their way; OSError
 #   serve(…)          whoever connects is handed to the app; for ever
-#   state()           for page, broker and console
+#   state()           for page, broker and console, where it has tasks
 #
 # The stack's look-up holds the loop for as long as it likes, so it is done at zero power (INV-9).
 #
@@ -34,7 +34,7 @@ def radio():
     return WLAN is not None
 
 
-def network(board, image, settings, _chip, _random, _note):
+def network(board, image, settings, _chip, _random, _note, _at_rest):
     """(the network, its tasks by name, what is wrong as sentences), as of lan and of sockets."""
     wrong = ["wifi: this board has no radio, leave it empty"] if settings["wifi"] else []
     return Sockets(image, patient(board)), [], wrong

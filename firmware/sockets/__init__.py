@@ -12,11 +12,12 @@ def host_name(settings, chip):
     return settings["network.name"] or "islet-{:02x}{:02x}".format(chip[-2], chip[-1])
 
 
-def network(board, image, settings, chip, random, note):
+def network(board, image, settings, chip, random, note, at_rest):
     """(the network, its tasks by name, what is wrong as sentences).
 
     board: what waits with its watchdog; image: the process image; settings by path; chip: its own
-    number; random(n): bytes of chance; note(step, text=): an event."""
+    number; random(n): bytes of chance; note(step, text=): an event; at_rest(): whether flash may
+    be written."""
 
     from sys import platform
 
@@ -34,7 +35,7 @@ def network(board, image, settings, chip, random, note):
     wifi = Wifi(
         Radio(port, ESP32 if platform == "esp32" else RP2),
         Known(folder, given, random),
-        lambda: quiet(image),
+        lambda: quiet(image) and at_rest(),
         hold,
         note,
         settings,

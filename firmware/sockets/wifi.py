@@ -46,9 +46,10 @@ TABLE = (
     (ALONE, "typed", SEEKING, "_again"),
     (BROKEN, "over", OFF, "_nothing"),
 )
+# in any state: (call that fails) -> BROKEN
+
 # steps of `note`, in the order of people/events.py from CLOCK_SET on
 SAID_JOINED, SAID_NOT, SAID_OPEN, SAID_SHUT = const(3), const(4), const(5), const(6)
-# in any state: (call that fails) -> BROKEN
 
 TICK_MS = const(250)
 PAUSES_S = (5, 10, 20, 40, 80, 160, 300)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from firmware.access import people as people_file
+from firmware.access.forget import TYPED
 from firmware.access.inside import (
     ARMED_S,
     CHANGE,
@@ -181,6 +182,8 @@ def test_a_factory_reset_takes_two_holds_and_a_press(owned: Box) -> None:
     """Secrets go; a single hold, or one without its confirmation, takes nothing."""
     page = Page(owned)
     page.login()
+    for name in (TYPED, TYPED + ".new"):
+        Path(owned.folder, name).write_text("own ABCDEFGHJKLMNPQR\n")
     assert not owned.access.confirm()
     owned.access.hold()
     assert not owned.access.confirm()
@@ -197,6 +200,7 @@ def test_a_factory_reset_takes_two_holds_and_a_press(owned: Box) -> None:
     refused("command", lambda: owned.gate.admit("token"))
     refused("password", lambda: Page(owned).login())
     assert not list(Path(owned.folder).glob("people.key*"))
+    assert not list(Path(owned.folder).glob(TYPED + "*")), "nor what was typed of networks"
 
 
 # --- logging in -------------------------------------------------------------------------------

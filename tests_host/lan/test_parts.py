@@ -29,7 +29,7 @@ def made(**changes: str) -> tuple[Any, dict[str, Any], list[str]]:
     pins = (spi, lambda _: None, lambda: 1, lambda _: None, 15_625_000, 1_000_000)
     board: Any = SimpleNamespace(ethernet=pins, wall_s=lambda: -1, set_wall=lambda s: None)
     network, tasks, wrong = lan.network(
-        board, Image(), {**SETTINGS, **changes}, CHIP, bytes, lambda *_: None
+        board, Image(), {**SETTINGS, **changes}, CHIP, bytes, lambda *_: None, bool
     )
     return network, dict(tasks), wrong
 

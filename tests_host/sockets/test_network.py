@@ -50,7 +50,7 @@ def made(folder: Path, **settings: object) -> tuple[Any, Any, list[str]]:
     board: Any = Board(folder)
     given = {**SETTINGS, **settings}
     room: Any = sockets if plain.radio() else plain  # as firmware/assembly.py has it
-    return room.network(board, Image(), given, CHIP, bytes, lambda *_: None)
+    return room.network(board, Image(), given, CHIP, bytes, lambda *_: None, lambda: True)
 
 
 @pytest.mark.parametrize("port", PORTS)
@@ -79,7 +79,9 @@ def test_what_holds_the_loop_has_the_watchdogs_patience(tmp_path: Path) -> None:
     board = Board(tmp_path)
     any_board: Any = board
     settings = {**SETTINGS, "wifi": []}
-    network, _, _ = plain.network(any_board, Image(), settings, CHIP, bytes, lambda *_: None)
+    network, _, _ = plain.network(
+        any_board, Image(), settings, CHIP, bytes, lambda *_: None, lambda: True
+    )
     found = asyncio.run(network.resolve("127.0.0.1", 80))
     assert found[-1] == ("127.0.0.1", 80)
     assert board.patiences == [plain.LONG_MS, plain.WATCHDOG_MS]
@@ -179,3 +181,11 @@ print(json.dumps(tell({port!r}, {f"{tmp_path}/b/"!r})))
     assert json.loads(run_device(script)) == here
     assert any("its password is wrong" in line for line in here)
     assert any(line.startswith("joined") for line in here)
+
+
+def test_what_is_forgotten_with_the_people_is_what_was_typed() -> None:
+    """Two rooms that do not know one another name the same file and list."""
+    from firmware.access import forget
+    from firmware.sockets import known
+
+    assert forget.TYPED == known.PATH and forget.NETWORKS in SETTINGS
