@@ -116,7 +116,7 @@ OPTIONS = (
     ("http.host", "text", "", 0, 64, "", None, 1,
      "address the page is bound to; empty: all of a board's, a PC's own (127.0.0.1) alone"),
     ("http.port", "whole", "", 0, 65_535, None, None, 1, "its port, 0 for no page; else the board's"),
-    ("http.token", "text", "", 0, 64, "", None, 1, "commands need it; empty: page is read-only"),
+    ("http.token", "text", "", 0, 64, "", None, 1, "machines command by it once the box is claimed; empty: by login"),
 )
 
 NODE_OPTIONS = (

@@ -1,2 +1,2 @@
-# islet: name.local: found by the hosts beside it, on whatever network the board has.
+# islet: name.local: found by the hosts beside it, on the network of a driver of ours.
 # GPL-3.0-or-later

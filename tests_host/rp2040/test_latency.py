@@ -91,9 +91,11 @@ def test_a_document_does_not_hold_the_loop(tmp_path: Path) -> None:
 
 
 def test_what_is_published_does_not_hold_the_loop(tmp_path: Path) -> None:
-    """INV-9: slice by slice. Where all is wrong at once 3 ms are missed (docs/measured.md)."""
-    calm, _wrong = chip.publishing(tmp_path)
-    assert float(calm.figure.split()[0]) <= 3, calm
+    """INV-9: slice by slice. Where all is wrong at once 3 ms are missed (docs/measured.md); it
+    stays as little as it is."""
+    calm, wrong = (float(figure.figure.split()[0]) for figure in chip.publishing(tmp_path))
+    assert calm <= 3
+    assert wrong <= 4.5
 
 
 def test_a_step_of_core(tmp_path: Path) -> None:

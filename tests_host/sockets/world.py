@@ -120,6 +120,3 @@ class Common:
 
     def _has_address(self):
         return self._address is not None or (self._router is not None and self._router.dhcp)
-
-    def _need_station(self):
-        raise NotImplementedError

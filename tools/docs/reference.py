@@ -62,8 +62,8 @@ def chapters() -> Iterator[tuple[str, str, Iterable[str]]]:
     )
     yield (
         "HTTP",
-        "A command needs `Authorization: Bearer TOKEN` with `http.token`; without one configured "
-        "the page is read-only (`firmware/net/http.py`).",
+        "A command needs a login of a claimed box (docs/access.md), or `Authorization: Bearer "
+        "TOKEN` with its `http.token` (`firmware/net/door.py`).",
         people.paths(),
     )
     yield (

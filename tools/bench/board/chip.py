@@ -188,7 +188,8 @@ def documents(folder: Path) -> Iterator[Figure]:
 def publishing(folder: Path) -> Iterator[Figure]:
     """How long what is published holds the loop at most, slice by slice."""
     folder.mkdir(exist_ok=True)
-    setup = rig.setup(folder, [DEVICE / "publish.py", DEVICE / "slices.py"])
+    programs = [DEVICE / "publish.py", DEVICE / "slices.py", NO_SOCKET]
+    setup = rig.setup(folder, programs, site=rig.HERE / "site_network.json")
     text = program(setup, "publish", 60_000)["text"]
     found = re.findall(r"longest (\d+) sum (\d+) slices (\d+) bytes (\d+)", text)
     if len(found) != len(PUBLISHED):

@@ -3,6 +3,8 @@
 
 import asyncio
 
+import no_socket  # noqa: F401
+
 from firmware import app as application
 from firmware import image as im
 from firmware.chips import current
