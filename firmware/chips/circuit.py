@@ -22,11 +22,11 @@ GUARD_SOFT, GUARD_HARD, GUARD_HARDWARE = const(0), const(1), const(2)
 DEAD_MAN_PIO, DEAD_MAN_MONOSTABLE = const(0), const(1)
 
 # Erratum RP2040-E11; the mean of five boards in github.com/kitanokitsune/rp2040adc_correction.
-_WIDE_CODES = ("rp2040", "rp2040_w")
+_WIDE_CODES = ("rp2040", "rp2040_w", "rp2040_w5500")
 _E11_STEPS = (10, 9, 9, 10)
 _E11_SPAN = const(4104)  # 4096 and the steps, less the 30 that the two ends lack
 
-CHIPS = ("host", "rp2040", "rp2040_w", "esp32")
+CHIPS = ("host", "rp2040", "rp2040_w", "esp32", "rp2040_w5500")
 # kinds of analogue signals, in the order the packed bytes count them
 SIGNALS = ("pilot", "proximity", "evse_ct", "main_ct", "grid_v", "house_v")
 VOLTS = ("grid", "house")  # what a metering chip's voltage inputs see

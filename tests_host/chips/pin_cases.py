@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests_host.chips.kit import Case
+from tests_host.chips.kit import GONE, Case
 
 PINS: list[Case] = [
     ("a pin used twice", "pico", {"outputs__0__pin": 8}, "outputs.4.pin", "outputs.0.pin already"),
@@ -35,6 +35,16 @@ PINS: list[Case] = [
     ("driver enable on the line", "pico", {"lines__0__de": 0}, "lines.0.de", "lines.0.tx already"),
     ("an interrupt on a select", "pico_eth", {"ethernet__int": 17}, "ethernet.int", "meters.0.cs"),
     ("a reset on the lamp", "pico_eth", {"ethernet__reset": 25}, "ethernet.reset", "lamp"),
+    (
+        "a select that is soldered",
+        "w5500_evb",
+        {"ethernet__cs": 5},
+        "ethernet.cs",
+        "is 17 on RP2040 on a WIZ",
+    ),
+    ("a clock that is soldered", "w5500_evb", {"spi__sck": 2}, "spi.sck", "is 18 on"),
+    ("no chip on the module", "w5500_evb", {"ethernet": GONE}, "ethernet", "has it soldered"),
+    ("a meter's select there", "w5500_evb", {"meters__0__cs": 17}, "ethernet.cs", "meters.0.cs"),
     ("flash", "esp32", {"outputs__2__pin": 7}, "outputs.2.pin", "flash"),
     ("console", "esp32", {"inputs__3__pin": 3}, "inputs.3.pin", "console"),
     ("no pin 24", "esp32", {"inputs__3__pin": 24}, "inputs.3.pin", "no pin 24"),

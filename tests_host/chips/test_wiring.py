@@ -51,7 +51,7 @@ def test_the_documentation_is_up_to_date(name: str) -> None:
 
 
 def test_every_board_of_a_chip_has_one() -> None:
-    assert names() == REAL == ["esp32", "pico", "pico_eth"]
+    assert names() == REAL == ["esp32", "pico", "pico_eth", "w5500_evb"]
     assert main(["--check"]) == 0
 
 

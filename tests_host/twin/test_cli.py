@@ -15,7 +15,7 @@ from rich.console import Console
 from firmware import image as tables
 from firmware.people import words
 from tests_host.twin.test_record import recorded
-from tools.image.images import CIRCUITS, EMULATED
+from tools.image.images import CIRCUITS, HERE_BUILT
 from tools.twin import __main__ as cli
 from tools.twin import record, scenario
 from tools.twin.link.process import ROOT
@@ -267,7 +267,7 @@ def test_what_is_silent_stands_in_log_and_view():
     assert said == ["service has not answered", "service answers again"]
 
 
-@pytest.mark.parametrize("image", EMULATED, ids=lambda image: image.name)
+@pytest.mark.parametrize("image", HERE_BUILT, ids=lambda image: image.name)
 def test_the_scenario_of_who_names_none_fits_the_image(image):
     circuit = json.loads((CIRCUITS / f"{image.circuit}.json").read_text(encoding="utf-8"))
     islands = any(row["name"] == "island" for row in circuit["outputs"])

@@ -153,7 +153,7 @@ def build_rp2(console: Console, image: Image, cross: Path) -> None:
 
 def with_heap(image: Image, folder: Path, found: list[rooms.Room]) -> list[rooms.Room]:
     """The rooms with their heap, where the emulated chip can run this image and is set up."""
-    why_not = "its radio or Ethernet chip is not emulated" if image.needs else heap.missing()
+    why_not = "its radio is not emulated" if image.needs else heap.missing()
     if why_not:
         print(f"image: heap not measured: {why_not}", flush=True)
         return found

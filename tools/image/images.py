@@ -12,7 +12,7 @@ from tools.image import flash, layout
 from tools.micropython.sources import BuildError
 from tools.pack import PackError
 from tools.pack.__main__ import pack_file
-from tools.pack.circuits.chips import RP2040, RP2040_W
+from tools.pack.circuits.chips import RP2040_W
 from tools.pack.circuits.pins import uses
 from tools.workshop import CACHE, ROOT
 
@@ -70,8 +70,6 @@ class Image:
         return self.folder / "data" / "islet_data.py"
 
 
-_W5500 = dict.fromkeys(range(16, 22), "the W5500's, the module's Ethernet chip")
-
 IMAGES = {
     image.name: image
     for image in (
@@ -111,10 +109,9 @@ IMAGES = {
             "rp2",
             "islet_w5500",
             "armv6m",
-            ("rp2040",),
-            "pico",
-            needs=("lib/wiznet5k", "lib/lwip"),
-            taken={**RP2040.taken, **_W5500},
+            ("rp2040_w5500",),
+            "w5500_evb",
+            lan=True,
         ),
         Image(
             "esp32",
@@ -130,7 +127,8 @@ IMAGES = {
 }
 
 REFERENCE = IMAGES["pico"]  # what the tests run on the emulated chip
-EMULATED = (REFERENCE, IMAGES["pico_eth"])  # all of them
+EMULATED = (REFERENCE, IMAGES["pico_eth"])  # what setup builds
+HERE_BUILT = tuple(image for image in IMAGES.values() if image.port == "rp2" and not image.needs)
 
 # for benches alone: what more devices cost on the same chip
 EIGHT = replace(REFERENCE, name="eight", text="Raspberry Pi Pico, 8 devices")

@@ -18,7 +18,7 @@ from typing import Any
 
 from firmware.access.people import PATH as PEOPLE
 from tools.flash.site import sealed
-from tools.image.images import EMULATED, IMAGES, REFERENCE, takes
+from tools.image.images import HERE_BUILT, IMAGES, REFERENCE, takes
 from tools.image.layout import Spread
 from tools.twin import flash, records
 from tools.twin.link import process
@@ -48,7 +48,7 @@ def image_of(board: str) -> str:
     """Which image runs on an emulated circuit board: one with a driver for its network chip."""
     path = CIRCUITS / f"{board}.json"
     document = {"chip": "rp2040"} | (read_board(board) if path.exists() else {})
-    fitting = [image.name for image in EMULATED if takes(image, document)]
+    fitting = [image.name for image in HERE_BUILT if takes(image, document)]
     return fitting[0] if fitting else REFERENCE.name
 
 
@@ -77,6 +77,7 @@ KINDS = {
     "host": ChipKind(lambda board: process.firmware_command(), emulated=False),
     "rp2040": ChipKind(emulator_command, emulated=True, spread=lambda: Spread(ROWS)),
 }
+KINDS["rp2040_w5500"] = KINDS["rp2040"]  # the same chip, on a module with a network chip
 
 
 def circuit_of(chip: str, circuit: str, image: str = "") -> str:
@@ -90,7 +91,7 @@ def circuit_of(chip: str, circuit: str, image: str = "") -> str:
     if image and image_of(circuit) != image:
         raise BoardError(f"CIRCUIT: {circuit} runs with IMAGE={image_of(circuit)}")
     made_for = read_board(circuit).get("chip", "host")
-    if chip and made_for != chip:
+    if chip and KINDS.get(made_for) is not KINDS[chip]:
         raise BoardError(f"CIRCUIT: {circuit} is for the chip {made_for}, but CHIP={chip}")
     return circuit
 

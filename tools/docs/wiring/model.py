@@ -51,7 +51,7 @@ INPUT_PORTS = {
     "island_dead": ("Island-dead relay", "contact"),
     "service_switch": ("Service switch", "loop"),
 }
-ETHERNET_TITLE = "W5500 module"
+
 INPUT_LABELS = {
     "contactor": "contactor seen",
     "bond": "bond seen",
@@ -157,7 +157,7 @@ def meter_title(number: int) -> str:
 
 def _spi(document: Document, pin: int, row: int, name: str) -> Net:
     titles = [meter_title(i) for i in range(len(document["meters"]))]
-    titles += [ETHERNET_TITLE] if "ethernet" in document else []
+    titles += [ethernet_title(document)] if "ethernet" in document else []
     ports = tuple(Port(title, name.upper()) for title in titles)
     spi = document["spi"]
     note = f"SPI {spi['id']}, {spi['baud'] / 1_000_000:g} MHz"
@@ -170,13 +170,19 @@ def _select(document: Document, pin: int, row: int, rest: str) -> Net:
     return Net(pin, "spi", f"CS of no. {row + 1}", (port,), True, (note,))
 
 
+def ethernet_title(document: Document) -> str:
+    return "W5500 on the module" if chip_of(document).soldered else "W5500 module"
+
+
 def _ethernet(document: Document, pin: int, row: int, name: str) -> Net:
     text, note = {
         "cs": ("SCSn", "pull-up 10 kΩ: not selected in reset"),
         "int": ("INTn", "low while it has something to say; chip's pull up"),
         "reset": ("RSTn", "low resets"),
     }[name]
-    port = Port(ETHERNET_TITLE, text)
+    if chip_of(document).soldered:
+        note = "soldered"
+    port = Port(ethernet_title(document), text)
     return Net(pin, "network", f"network {name}", (port,), name != "int", (note,))
 
 
@@ -313,7 +319,10 @@ def _notes(document: Document) -> dict[str, tuple[str, ...]]:
         notes[line_title(document, i)] = (f"Modbus meters and inverter{turns}",)
     if ethernet := document.get("ethernet"):
         mega = ethernet["baud"] / 1_000_000
-        notes[ETHERNET_TITLE] = (f"SPI at {mega:.3g} MHz, in mode 3", "3.3 V of its own, 200 mA")
+        supply = (
+            "the module's supply" if chip_of(document).soldered else "3.3 V of its own, 200 mA"
+        )
+        notes[ethernet_title(document)] = (f"SPI at {mega:.3g} MHz, in mode 3", supply)
     notes["Pilot driver"] = ("±12 V through 1 kΩ to the pilot contact",)
     for row in document["channels"]:
         notes |= _channel_notes(document, row)

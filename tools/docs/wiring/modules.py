@@ -45,4 +45,5 @@ DEVKIT = Module(
     around=False,
 )
 PICO_W = replace(PICO, name="Raspberry Pi Pico W")
-MODULES = {"rp2040": PICO, "rp2040_w": PICO_W, "esp32": DEVKIT}
+W5500_EVB = replace(PICO, name="WIZnet W5500-EVB-Pico")
+MODULES = {"rp2040": PICO, "rp2040_w": PICO_W, "rp2040_w5500": W5500_EVB, "esp32": DEVKIT}

@@ -4,6 +4,7 @@
 
 RP2040: data sheet, 1.4.3 (GPIO functions), 4.9 (ADC), 2.19.4 (pull-down at reset).
 Pico, Pico W: data sheets, "Pinout and design files".
+W5500-EVB-Pico: WIZnet's page, "Pinout", and MicroPython's boards/W5500_EVB_PICO/mpconfigboard.h.
 ESP32: data sheet, "Strapping Pins", "Pins Mapped to Flash", "IO_MUX" (state at reset), "ADC
 Characteristics"; Technical Reference Manual, "IO MUX and GPIO Matrix"; ADC2 and radio: ESP-IDF
 Programming Guide, "ADC". Where a figure could only be had second-hand, it says so.
@@ -39,6 +40,7 @@ class Chip:
     module_lamp: bool = False  # the module has a lamp of its own,
     bootsel: bool = False  # and a button that can be read
     ethernet: tuple[str, ...] = ()  # network chips that its image has a driver of ours for
+    soldered: Mapping[str, int] = field(default_factory=dict)  # field -> what the module makes it
     points: int = 1  # charging points that its image has room for
     real: bool = True  # hardware rules hold; the simulated chip has no hardware
 
@@ -117,6 +119,16 @@ RP2040_W = replace(
     ethernet=(),  # the radio is its network
 )
 
+# a Pico with the network chip on the module: its SPI may carry the metering chips as well
+RP2040_W5500 = replace(
+    RP2040,
+    text="RP2040 on a WIZnet W5500-EVB-Pico",
+    soldered={
+        **{"spi.id": 0, "spi.miso": 16, "spi.sck": 18, "spi.mosi": 19},
+        **{"ethernet.cs": 17, "ethernet.reset": 20, "ethernet.int": 21},
+    },
+)
+
 _FLASH = "the flash of the module"
 _CONSOLE = "the console, by which the board is flashed"
 _ADC2 = "ADC2 does not convert while the radio is on"
@@ -140,4 +152,10 @@ ESP32 = Chip(
 )
 
 # in the order of CHIPS in firmware/chips/circuit.py
-CHIPS = {"host": HOST, "rp2040": RP2040, "rp2040_w": RP2040_W, "esp32": ESP32}
+CHIPS = {
+    "host": HOST,
+    "rp2040": RP2040,
+    "rp2040_w": RP2040_W,
+    "esp32": ESP32,
+    "rp2040_w5500": RP2040_W5500,
+}

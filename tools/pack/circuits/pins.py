@@ -63,6 +63,17 @@ def uses(document: Document) -> Iterator[Use]:
             yield Use(row["pin"], f"{section}.{i}.pin", kind, row["name"])
 
 
+def soldered(document: Document) -> None:
+    """What the module has wired stands as it is there."""
+    chip = chip_of(document)
+    for field, number in chip.soldered.items():
+        section, _, name = field.partition(".")
+        if section not in document:
+            raise PackError(section, f"is missing: {chip.text} has it soldered")
+        if document[section][name] != number:
+            raise PackError(field, f"is {number} on {chip.text}: soldered")
+
+
 def used_once(document: Document) -> None:
     taken: dict[int, str] = {}
     for use in uses(document):

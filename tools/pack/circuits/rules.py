@@ -45,6 +45,7 @@ def check(document: Document) -> None:
         signals.crossing,
         _ethernet,
         pins.at_boot,
+        pins.soldered,
         pins.used_once,
         pins.possible,
         pins.routed,
