@@ -24,8 +24,8 @@ LONG = tuple(
     f"tests_host/{name}"
     for name in (
         "toolchain/test_style", "flash/test_emulated", "rp2040/test_trips", "core/test_kernels",
-        "system/", "core/test_rows", "rp2040/", "twin/test_run", "net/", "core/test_proof",
-        "core/test_island_dark", "core/test_panel", "twin/",
+        "system/", "access/test_board", "core/test_rows", "rp2040/", "twin/test_run", "net/",
+        "core/test_proof", "core/test_island_dark", "core/test_panel", "twin/",
     )
 )  # fmt: skip
 

@@ -1,10 +1,10 @@
 // islet: the emulated W5500 with its small network behind two pipes, for a driver on CPython.
 // GPL-3.0-or-later
 //
-// A line of JSON each way: [what, ...given] -> what came of it. A Forbidden ends it with its words.
+// A Forbidden ends it with its words.
 
-import fs from 'node:fs';
 import { Bench } from '../rp2040/w5500_bench.mjs';
+import { told } from '../told.mjs';
 
 const given = JSON.parse(process.argv[2] ?? '{}');
 const bench = new Bench({ linkNanos: 1e9, ...given, unixMs: () => given.unixMs ?? 0 });
@@ -59,15 +59,4 @@ const DO = {
   lines: () => ends.lines.map(({ to }) => to ?? ''),
 };
 
-let rest = '';
-const chunk = Buffer.alloc(65_536);
-for (;;) {
-  const count = fs.readSync(0, chunk);
-  if (!count) break;
-  rest += chunk.toString('utf8', 0, count);
-  for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
-    const [what, ...given] = JSON.parse(rest.slice(0, end));
-    rest = rest.slice(end + 1);
-    fs.writeSync(1, `${JSON.stringify(DO[what](...given) ?? null)}\n`);
-  }
-}
+told(DO);

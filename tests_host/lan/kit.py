@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from firmware.lan.ethernet import Ethernet
 from firmware.lan.w5500 import W5500
 from tests_host.bus.wire import VirtualLoop
+from tests_host.told import Told
 
 HERE = Path(__file__).parent
 MAC = bytes((2, 0x1A, 0x2B, 0x3C, 0x4D, 0x5E))
@@ -19,35 +18,11 @@ OURS, METERS = 15_625_000, 1_000_000  # baud
 BURST = 256
 
 
-class Chip:
+class Chip(Told):
     """`chip.what(given)` of chip.mjs."""
 
     def __init__(self, **options: Any) -> None:
-        node = shutil.which("node")
-        assert node, "no node: apt-get install nodejs"
-        self._node = subprocess.Popen(
-            [node, str(HERE / "chip.mjs"), json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-
-    def ask(self, what: str, *given: Any) -> Any:
-        assert self._node.stdin and self._node.stdout and self._node.stderr
-        self._node.stdin.write(json.dumps([what, *given]) + "\n")
-        answer = self._node.stdout.readline()
-        if not answer:
-            raise AssertionError(self._node.stderr.read()[-2000:])
-        return json.loads(answer)
-
-    def __getattr__(self, what: str) -> Any:
-        return lambda *given: self.ask(what, *given)
-
-    def stop(self) -> None:
-        self._node.kill()
-        self._node.communicate()
+        super().__init__(HERE / "chip.mjs", json.dumps(options))
 
 
 class Spi:

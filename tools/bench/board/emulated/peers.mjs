@@ -14,7 +14,7 @@ const [CONNECT, PUBLISH, SUBSCRIBE, PING] = [1, 3, 8, 12];
 const OVERSIZED = 100_000;
 
 /** A connection's end here; `peer` has data(line, bytes) and may have ended(line). */
-class Line {
+export class Line {
   constructor(peer, socket) {
     this.peer = peer;
     this.socket = socket;
@@ -173,6 +173,7 @@ export class Peers {
     this.there = true; // the broker's host
     this.brokerLines = new Set();
     this.heardMs = null; // when the broker last heard a PUBLISH
+    this.overhear = null; // gets all bytes that a broker gets
     this.told = 0; // packets of a flood
     this.port = 20_000;
     this.generation = 0; // of the clients: those of before stop
@@ -210,6 +211,7 @@ export class Peers {
         if (bytes[0] >> 4 === PUBLISH) {
           this.heardMs = this.ms;
         }
+        this.overhear?.(bytes);
         how.data(self, bytes);
       },
       ended: (self) => this.brokerLines.delete(self),
