@@ -7,14 +7,9 @@
 import gc
 import sys
 
-import islet_data
-
 from firmware import image as im
 from firmware.base.viper import const
-from firmware.bus.line import Line
 from firmware.core import KEPT_FAULTS, KEPT_TRIPS, Core
-from firmware.drivers.meter import Meter
-from firmware.drivers.sunspec_inverter import Inverter
 from firmware.guard import Guard
 from firmware.guard.fast import Fast
 from firmware.health import Health
@@ -240,28 +235,9 @@ def _add_ledger(parts, _settings):
 
 
 def _add_lines(parts, settings):
-    """Each with the meters and devices that name it."""
-    image = parts.image
-    lines = {}
-    for i, row in enumerate(settings["lines"]):
-        name, baud, parity = row["name"], row["baud"], row["parity"]
-        line = Line(parts.board.uart(i, baud, parity), baud, 10 if parity == "N" else 11)
-        lines[name] = line
-        parts.links.append(("line " + name, line.run))
-    parts.reports.append(("lines", lambda: {name: lines[name].report() for name in lines}))
-    node_of = {name: node for node, name in enumerate(settings["instruments"])}
-    for row in settings["meters"]:
-        name = row["name"]
-        profile = islet_data.PROFILES[row["profile"]]
-        line, gap = lines[row["line"]], row["gap_registers"]
-        meter = Meter(image, line, profile, row["address"], node_of[name], name, gap)
-        meter.begin_with(row["timeout_ms"], row["pause_ms"])
-    for row in settings["devices"]:
-        if row["kind"] == "converter":
-            device = parts.config.devices.index(row["name"])
-            line, name, write_ms = lines[row["line"]], row["name"], row["write_ms"]
-            inverter = Inverter(image, line, device, row["address"], row["base"], name, write_ms)
-            inverter.begin_with(row["timeout_ms"], row["pause_ms"])
+    from firmware import lines
+
+    lines.add(parts, settings)
 
 
 def _add_chips(parts, _settings):
@@ -405,9 +381,9 @@ PARTS = (
     ("policy and commands", _configured, _add_wishes),
     ("proofs", _converters, _add_proofs),
     ("ledger", _configured, _add_ledger),
+    ("network", _reached, _add_network),
     ("lines: meters, devices", _lines, _add_lines),
     ("metering chips", _chips, _add_chips),
-    ("network", _reached, _add_network),
     ("access", _commanded, _add_access),
     ("MQTT", _broker, _add_broker),
     ("page", _page, _add_page),

@@ -29,7 +29,7 @@ WRITERS = {
     "commands": {"core"},
     "trips": {"guard"},
 }
-# Which rooms a room may import besides itself. `app`, `assembly` and `entrance` know every room.
+# Which rooms a room may import besides itself. `app`, `assembly`, `entrance` and `lines` know all.
 ANY = {"image", "base"}
 ROOMS: dict[str, set[str]] = {
     "base": set(),
@@ -52,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "access": ANY | {"people"},
     "net": ANY | {"people", "maintenance"},
 }
-EVERYTHING = {"app", "assembly", "entrance"}
+EVERYTHING = {"app", "assembly", "entrance", "lines"}
 # and the same within core
 CORE: dict[str, set[str]] = {
     "vehicle": set(),

@@ -1,4 +1,4 @@
-# islet: one RS-485 line: who may speak next.
+# islet: one line, RS-485 or a connection: who may speak next.
 # GPL-3.0-or-later
 #
 # A job is one request. A line runs one job at a time, the lowest rank that is due first; within a
@@ -7,7 +7,7 @@
 # at most, so that no reading grows old for it.
 
 from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
-from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK, Peer, Rtu
+from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK, Peer
 
 SETPOINT, HEARTBEAT, POLL, SPARE = 0, 1, 2, 3  # ranks; SPARE: when nothing else is due
 _IDLE_MS = 20  # longest sleep: a new setpoint is seen after so long
@@ -92,13 +92,10 @@ class Device:
 
 
 class Line:
-    """An RS-485 line with its devices; `run` is its only task.
+    """A line with its devices, who are asked by `rtu`, a Rtu or a Tcp; `run` is its only task."""
 
-    uart: write(buf), any(), readinto(buf). char_bits: 10 for 8N1, 11 with parity or two stop bits.
-    """
-
-    def __init__(self, uart, baud, char_bits, echo=False):
-        self.rtu = Rtu(uart, baud, char_bits, echo)
+    def __init__(self, rtu):
+        self.rtu = rtu
         self.devices = []
         self.busy_ms = 0  # spent in requests, for the line's load; wraps
 

@@ -32,7 +32,7 @@ CODE_NAMES = (
     "shape",  # its answer had another function, byte count or length
     "noise",  # bytes that are no frame
     "busy",  # the line never fell silent
-    "line",  # the UART itself failed
+    "line",  # the UART itself failed, or there is no connection
 )
 
 _UNHEARD = (TIMEOUT, FOREIGN, SHAPE, NOISE)
@@ -70,7 +70,7 @@ class Peer:
         self.code = code
         if self.counts[code] < _MANY:
             self.counts[code] += 1
-        if code in _UNHEARD:  # its answer is still to come, or never will
+        if code in _UNHEARD or code == LINE:  # its answer is still to come, or never will
             self._rest_until = ticks_add(now, _REST_MS << min(self.silences, 3))
             self.silences = min(self.silences + 1, 1000)
         elif code < BUSY:
@@ -94,7 +94,42 @@ class Peer:
         return self.silences > 0 and ticks_diff(self._rest_until, now) > 0
 
 
-class Rtu:
+class Master:
+    """What a device is asked by, on a wire or over a connection (tcp.py). Each request returns a
+    code; the registers of a good answer are read from `frame`, from `data()` on."""
+
+    def __init__(self, frame):
+        self.frame = frame
+        self.sent_ms = 0  # ticks when the last request started
+        self.stray = 0  # bytes that came when nobody waited for them
+
+    async def _transact(self, peer, request):
+        raise NotImplementedError
+
+    def data(self):
+        """Where the registers of the last answer start in `frame`."""
+        raise NotImplementedError
+
+    async def read(self, peer, function, register, count):
+        return await self._transact(peer, pdu.read(function, register, count))
+
+    async def write(self, peer, register, values):
+        peer.writes = min(peer.writes + 1, _MANY)
+        return await self._transact(peer, pdu.write(register, values))
+
+    async def write_single(self, peer, register, value):
+        peer.writes = min(peer.writes + 1, _MANY)
+        return await self._transact(peer, pdu.write_single(register, value))
+
+    def unsigned16(self, i):
+        """Register i of the last answer."""
+        return unsigned16(self.frame, self.data() + 2 * i)
+
+    def signed16(self, i):
+        return signed16(self.frame, self.data() + 2 * i)
+
+
+class Rtu(Master):
     """Master on a UART object with write(buf), any() and readinto(buf).
 
     char_bits counts start, data, parity and stop bits of a character (10 for 8N1, 11 for 8E1).
@@ -102,15 +137,13 @@ class Rtu:
     """
 
     def __init__(self, uart, baud, char_bits, echo=False):
+        Master.__init__(self, bytearray(_ROOM))
         self.uart = uart
         self.echo = echo
-        self.sent_ms = 0  # ticks when the last request started
-        self.stray = 0  # bytes that came when nobody waited for them
         self._char_us = char_bits * 1_000_000 // baud + 1
         # 3.5 characters, at least 1.75 ms; one more because the clock counts whole milliseconds
         self._silence_ms = (max(self._char_us * 7 // 2, 1750) + 999) // 1000 + 1
         self._request = bytearray(_REQUEST)
-        self.frame = bytearray(_ROOM)
         self._view = memoryview(self.frame)
         self._count = 0  # bytes in _frame
         self._first = 0  # where the accepted answer starts
@@ -118,8 +151,6 @@ class Rtu:
         self._heard_ms = 0  # ticks when bytes were last seen
         self._heard_code = TIMEOUT
         self._missed = None  # the device whose answer did not come in time
-
-    # --- requests: return a code; the registers of a good answer are read with the two below --
 
     async def read(self, peer, function, register, count):
         if peer.silences:
@@ -134,25 +165,10 @@ class Rtu:
             if code in _UNHEARD:
                 peer.hurried()
             return code
-        return await self._transact(peer, pdu.read(function, register, count))
-
-    async def write(self, peer, register, values):
-        peer.writes = min(peer.writes + 1, _MANY)
-        return await self._transact(peer, pdu.write(register, values))
-
-    async def write_single(self, peer, register, value):
-        return await self._transact(peer, pdu.write_single(register, value))
+        return await Master.read(self, peer, function, register, count)
 
     def data(self):
-        """Where the registers of the last answer start in `frame`."""
         return self._first + 3
-
-    def unsigned16(self, i):
-        """Register i of the last answer."""
-        return unsigned16(self.frame, self.data() + 2 * i)
-
-    def signed16(self, i):
-        return signed16(self.frame, self.data() + 2 * i)
 
     def fingerprint(self):
         """The CRC of the last answer: equal for equal registers."""

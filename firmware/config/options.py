@@ -206,7 +206,7 @@ DEVICE_OPTIONS = (
      "declared: it synchronises an island with a returning grid by itself", V),
     ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on", C | V),
     ("line", "lines", "", 0, 0, None, None, 1, "the line it is on", S),
-    ("address", "whole", "", 1, 247, 1, None, 1, "Modbus unit", C | V | S),
+    ("address", "whole", "", 0, 255, 1, None, 1, "Modbus unit; on RS-485 1 to 247", C | V | S),
     ("base", "whole", "", 0, 65_000, 40_000, None, 1, "first SunSpec register", V | S),
     ("timeout_ms", "whole", "ms", 50, 2000, None, None, 1,
      "its answer is waited for so long, at first: learned up to 2000; 300 if not said", V),
@@ -228,7 +228,7 @@ METER_OPTIONS = (
     ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a meter; nodes[].instrument names it"),
     ("profile", "profiles", "", 1, 24, REQUIRED, None, 1, "a name from firmware/profiles"),
     ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on"),
-    ("address", "whole", "", 1, 247, 1, None, 1, "Modbus unit"),
+    ("address", "whole", "", 0, 255, 1, None, 1, "Modbus unit; on RS-485 1 to 247"),
     ("timeout_ms", "whole", "ms", 50, 2000, None, None, 1,
      "its answer is waited for so long, at first: learned up to 2000; its profile's if not said"),
     ("pause_ms", "whole", "ms", 0, 1000, None, None, 1,
@@ -238,9 +238,13 @@ METER_OPTIONS = (
 )
 
 LINE_OPTIONS = (
-    ("name", "text", "", 1, 24, REQUIRED, None, 1, "of an RS-485 line"),
-    ("baud", "whole", "", 1200, 115_200, 19_200, None, 1, "its speed"),
+    ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a line"),
+    ("baud", "whole", "", 1200, 115_200, 19_200, None, 1, "speed of RS-485"),
     ("parity", ("N", "E", "O"), "", 0, 0, "N", None, 1, "its parity"),
+    ("stop_bits", "whole", "", 1, 2, 1, None, 1, "its stop bits"),
+    ("host", "text", "", 0, 64, "", None, 1,
+     "Modbus TCP instead: address or name of the device or its gateway"),
+    ("port", "whole", "", 1, 65_535, 502, None, 1, "there"),
 )
 
 CAR_OPTIONS = (
@@ -258,7 +262,7 @@ LISTS = (
     # list, its options, fewest and most rows
     ("nodes", NODE_OPTIONS, 1, im.NODES),
     ("points", POINT_OPTIONS, 0, im.POINTS),
-    ("lines", LINE_OPTIONS, 0, 2),
+    ("lines", LINE_OPTIONS, 0, 4),
     ("meters", METER_OPTIONS, 0, 8),
     ("devices", DEVICE_OPTIONS, 0, im.DEVICES),
     ("cars", CAR_OPTIONS, 0, 8),

@@ -9,6 +9,7 @@ from firmware.config.rules_tree import fits_static
 SLOWEST_RESPONSE_MS = 8_000  # INV-16 has 10 s, the response and 2 s more among them
 CAR_RESPONSE_S = 5
 LEAST_DEAD_BAND_W = 10
+MOST_HOSTS = 2  # of a W5500's eight sockets, beside page, broker and datagrams
 DRIVEN = ("point", "converter")  # firmware/assembly.py
 _MEASURES = (im.INSTRUMENT_CT, im.INSTRUMENT_METER)
 # of a device whose anti-islanding cannot be asked
@@ -171,9 +172,18 @@ def _built_for(site, config, rights):
 
 
 def _lines(site, config, rights):
-    """A line has a transceiver of the board, and a device on it an address of its own."""
-    for i in range(rights.lines, len(config["lines"])):
-        yield "lines[{}].name: this circuit board has {} RS-485 line(s)".format(i, rights.lines)
+    """A line has a transceiver of the board or a network, and a device on it an address of its
+    own."""
+    wires, hosts = [], []
+    for i, line in enumerate(config["lines"]):
+        where = "lines[{}].".format(i)
+        (hosts if line["host"] else wires).append(line["name"])
+        if not line["host"] and len(wires) > rights.lines:
+            yield "{}name: this circuit board has {} RS-485 line(s)".format(where, rights.lines)
+        if line["host"] and not rights.network:
+            yield where + "host: this board has no network, leave it empty"
+        if line["host"] and len(hosts) > MOST_HOSTS:
+            yield "{}host: at most {} lines over the network".format(where, MOST_HOSTS)
     taken = {}
     for where, row in _on_lines(config):
         place = row["line"], row["address"]
@@ -182,6 +192,8 @@ def _lines(site, config, rights):
                 where, place[1], place[0], taken[place], row["name"]
             )
         taken[place] = row["name"]
+        if row["line"] in wires and not 1 <= row["address"] <= 247:
+            yield "{}address: {} is not 1 to 247, as on RS-485".format(where, row["address"])
 
 
 def _on_lines(config):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from firmware import image as im
 from firmware.bus.line import Line
+from firmware.bus.rtu import Rtu
 from firmware.drivers.meter import Meter
 from firmware.drivers.sunspec_inverter import Inverter
 from tests_host.bus.wire import Devices, SunSpecDevice, Uart, for_seconds, meter_device, set_meter
@@ -50,7 +51,7 @@ class House:
         self.registers = self.devices.registers(1)
         set_meter(self.registers, [10, 5, 0], [2200, -1100, 0])
         self.uart = Uart(self.devices, baud)
-        self.line = Line(self.uart, baud, 10)
+        self.line = Line(Rtu(self.uart, baud, 10))
         if meter:
             self.meter = Meter(self.image, self.line, profile(), 1, 0)
         if inverter:

@@ -8,7 +8,7 @@ import pytest
 
 from firmware.bus.line import POLL, Device, Job, Line
 from firmware.bus.pdu import READ_INPUT
-from firmware.bus.rtu import OK, Peer
+from firmware.bus.rtu import OK, Peer, Rtu
 from tests_host.bus.wire import Answer, Devices, Uart, meter_device, run
 
 SECOND = 1000
@@ -22,7 +22,7 @@ class Slow:
     def __init__(self, turnaround: float, pause: float) -> None:
         self.devices = Devices(meter_device(1), meter_device(2))
         self.uart = Uart(self._answers)
-        self.line = Line(self.uart, 19_200, 10)
+        self.line = Line(Rtu(self.uart, 19_200, 10))
         self.turnaround, self.pause = turnaround, pause
         self.deaf_until = 0.0
         self.good = {1: 0, 2: 0}

@@ -188,14 +188,19 @@ def _device(device: Any) -> str:
 
 def _lines(config: Any) -> list[str]:
     found = []
-    for i, line in enumerate(config["lines"]):
+    serial = 0
+    for line in config["lines"]:
         users = [
             f"{row['name']} at {row['address']}"
             for row in (*config["meters"], *config["devices"])
             if row.get("line") == line["name"]
         ]
-        speed = f"{line['baud']} baud, parity {line['parity']}"
-        found.append(f"{line['name']} (UART {i} of the board): {speed}: {', '.join(users)}")
+        how = f"Modbus TCP to {line['host']}:{line['port']}"
+        if not line["host"]:
+            how = f"UART {serial} of the board, {line['baud']} baud, 8{line['parity']}"
+            how += str(line["stop_bits"])
+            serial += 1
+        found.append(f"{line['name']} ({how}): {', '.join(users)}")
     return found
 
 

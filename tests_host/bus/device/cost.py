@@ -14,6 +14,7 @@ import vclock
 from firmware import image as fields
 from firmware.bus import pdu
 from firmware.bus.line import Line
+from firmware.bus.rtu import Rtu
 from firmware.drivers.meter import Meter
 from tests_host.bus.device.arriving import BAUD, CHAR_US, Arriving
 
@@ -50,7 +51,7 @@ class Meter630(Arriving):
 async def main(profile, polls):
     image = fields.Image()
     image.site[fields.LEG_COUNT] = 3
-    line = Line(Meter630(), BAUD, 10)
+    line = Line(Rtu(Meter630(), BAUD, 10))
     meter = Meter(image, line, profile, 1, 0)
     task = asyncio.create_task(line.run())
     while meter.polls < 20:

@@ -14,6 +14,7 @@ import vclock
 
 from firmware import image as fields
 from firmware.bus.line import Line
+from firmware.bus.rtu import Rtu
 from firmware.drivers.meter import Meter
 from firmware.drivers.sunspec_inverter import Inverter
 from tests_host.bus.device.arriving import BAUD, CHAR_US, Arriving
@@ -70,7 +71,7 @@ async def main(profile, seconds):
     image.commands[fields.SETPOINT_MODE + INVERTER] = fields.MODE_FOLLOW
     image.commands[fields.SETPOINT + INVERTER] = -1000
     uart = Uart()
-    line = Line(uart, BAUD, 10)
+    line = Line(Rtu(uart, BAUD, 10))
     Meter(image, line, profile, 1, 0)
     Inverter(image, line, INVERTER, 2)
     tasks = asyncio.create_task(line.run()), asyncio.create_task(core(image))

@@ -1,0 +1,59 @@
+# islet: the lines of a site, each with the meters and devices that name it.
+# GPL-3.0-or-later
+
+import islet_data
+
+from firmware.bus.line import Line
+
+
+def add(parts, settings):
+    """To the parts (assembly.py)."""
+    lines = {}
+    serial = 0
+    for row in settings["lines"]:
+        name = row["name"]
+        lines[name] = line = Line(_master(parts, row, serial))
+        parts.links.append(("line " + name, line.run))
+        serial += not row["host"]
+    parts.reports.append(("lines", lambda: {name: lines[name].report() for name in lines}))
+    _meters(parts, settings, lines)
+    _converters(parts, settings, lines)
+
+
+def _master(parts, row, serial):
+    """Who asks on a line: over the network, or by the board's next UART."""
+    if row["host"]:
+        from firmware.bus.tcp import Tcp
+        from firmware.net.link import Link
+
+        return Tcp(Link(row["host"], row["port"], parts.network))
+    from firmware.bus.rtu import Rtu
+
+    baud, parity, stop = row["baud"], row["parity"], row["stop_bits"]
+    uart = parts.board.uart(serial, baud, parity, stop)
+    return Rtu(uart, baud, 9 + stop + (parity != "N"))
+
+
+def _meters(parts, settings, lines):
+    from firmware.drivers.meter import Meter
+
+    node_of = {name: node for node, name in enumerate(settings["instruments"])}
+    for row in settings["meters"]:
+        name = row["name"]
+        profile = islet_data.PROFILES[row["profile"]]
+        line, gap = lines[row["line"]], row["gap_registers"]
+        meter = Meter(parts.image, line, profile, row["address"], node_of[name], name, gap)
+        meter.begin_with(row["timeout_ms"], row["pause_ms"])
+
+
+def _converters(parts, settings, lines):
+    from firmware.drivers.sunspec_inverter import Inverter
+
+    for row in settings["devices"]:
+        if row["kind"] == "converter":
+            device = parts.config.devices.index(row["name"])
+            line, name, write_ms = lines[row["line"]], row["name"], row["write_ms"]
+            inverter = Inverter(
+                parts.image, line, device, row["address"], row["base"], name, write_ms
+            )
+            inverter.begin_with(row["timeout_ms"], row["pause_ms"])
