@@ -154,6 +154,8 @@ def _forget():
     """How the parts are made is needed once, and a kB of a chip's heap."""
     global PARTS
     if sys.implementation.name == "micropython":
+        if sys.modules.pop("firmware.lines", None):
+            delattr(sys.modules["firmware"], "lines")
         for _, when, add in PARTS:
             globals().pop(when.__name__, None)
             globals().pop(add.__name__, None)

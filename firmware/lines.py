@@ -1,9 +1,11 @@
 # islet: the lines of a site, each with the meters and devices that name it.
 # GPL-3.0-or-later
+#
+# On a chip this module is let go of once they are made, so nothing that lasts may be its own.
 
 import islet_data
 
-from firmware.bus.line import Line
+from firmware.bus.line import Line, reports
 
 
 def add(parts, settings):
@@ -15,7 +17,7 @@ def add(parts, settings):
         lines[name] = line = Line(_master(parts, row, serial))
         parts.links.append(("line " + name, line.run))
         serial += not row["host"]
-    parts.reports.append(("lines", lambda: {name: lines[name].report() for name in lines}))
+    parts.reports.append(("lines", reports(lines)))
     _meters(parts, settings, lines)
     _converters(parts, settings, lines)
 

@@ -163,4 +163,9 @@ class Line:
         return report
 
 
-__all__ = ("HEARTBEAT", "OK", "POLL", "SETPOINT", "SPARE", "Device", "Job", "Line")
+def reports(lines):
+    """What says how lines do, by name."""
+    return lambda: {name: lines[name].report() for name in lines}
+
+
+__all__ = ("HEARTBEAT", "OK", "POLL", "SETPOINT", "SPARE", "Device", "Job", "Line", "reports")

@@ -53,6 +53,19 @@ def test_names_that_people_give_are_no_trouble() -> None:
     assert story.house.meters[0].name == "grid_2"
 
 
+def test_lines_over_the_network_are_ports_of_the_house() -> None:
+    given = site(SHIPPED[[path.stem for path in SHIPPED].index("two_points")])
+    for i, row in enumerate(given["lines"]):
+        given["lines"][i] = {"name": row["name"], "host": f"192.168.0.{20 + i}"}
+    made, _ = around.scenario(given)
+    story = scenario.parse(made, Path("site.json"))
+    assert [row.port for row in story.house.lines] == [502, 503]
+    assert [row["port"] for row in story.site["lines"]] == [502, 503]
+    made["house"]["lines"][1]["port"] = 502
+    with pytest.raises(scenario.ScenarioError, match="port: 502, allowed one line each"):
+        scenario.parse(made, Path("site.json"))
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("circuit", ["host", "pico"])
 def test_each_example_is_taken_by_the_boards(path: Path, circuit: str) -> None:

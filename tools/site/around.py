@@ -21,6 +21,8 @@ SUPPLY_DROP = 0.013  # of the voltage at the main breaker's rating, in the suppl
 FIFTY = {"start": "2026-06-15T10:30:00+02:00", "place": {"latitude": 52.5, "longitude": 13.4}}
 SIXTY = {"start": "2026-06-15T10:30:00-05:00", "place": {"latitude": 40.0, "longitude": -90.0}}
 METER = "sdm630"  # the one the simulated house has
+SPEED = ("baud", "parity", "port")  # of a line, as both have it
+MODBUS_PORT = 502
 
 
 class Names:
@@ -81,8 +83,8 @@ def scenario(site: Json) -> tuple[Json, list[str]]:
         ],
         "meters": list(_meters(site, node, line, rows)),
         "lines": [
-            {"name": line[row["name"]], **{k: row[k] for k in ("baud", "parity") if k in row}}
-            for row in site.get("lines", ())
+            {"name": line[row["name"]], **{k: row[k] for k in SPEED if k in row}}
+            for row in _at_ports(site)
         ],
         "relays": _relays(site),
     }
@@ -182,12 +184,23 @@ def _relays(site: Json) -> Json:
     return {"neutral_switched": site["nominal_hz"] == 50 if switched is None else switched}
 
 
+def _at_ports(site: Json) -> list[Json]:
+    """The lines; those over the network each at a port of its own, since the simulated network
+    has one host."""
+    lines = copy.deepcopy(site.get("lines", []))
+    for i, row in enumerate(row for row in lines if row.get("host")):
+        row["port"] = MODBUS_PORT + i
+    return lines
+
+
 def _simulated(site: Json) -> tuple[Json, list[str]]:
     """The site as the simulated house can have it: everything on this PC alone."""
     made, remarks = copy.deepcopy(site), []
     made["http"] = {**made.get("http", {}), "port": 8080}
     made["http"].pop("host", None)
     made["mqtt"] = {**made.get("mqtt", {}), "host": "127.0.0.1"}
+    if "lines" in made:
+        made["lines"] = _at_ports(site)
     for row in made.get("meters", ()):
         if row["profile"] != METER:
             remarks.append(f"meter {row['name']}: a {METER} stands in for a {row['profile']}")

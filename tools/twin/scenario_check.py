@@ -178,6 +178,12 @@ class Problems:
         """Lines exist, and an address is used once on each."""
         lines = [line["name"] for line in house.get("lines", [])]
         used: dict[tuple[str, int], str] = {}
+        ports: list[int] = []
+        for where, line in _rows(house, "lines"):
+            port = line.get("port", 0)
+            if port in ports:
+                self.add(f"house.{where}.port", f"{port}, allowed one line each")
+            ports += [port] if port else []
         for where, row in _rows(house, "meters", "converters"):
             line = row.get("line") or (lines[0] if lines else "")
             if line not in lines and line:

@@ -25,6 +25,7 @@ from tools.twin.buses.mqtt import StubBroker
 from tools.twin.buses.realbroker import RealBroker, free_port
 from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.sunspec import SunSpec
+from tools.twin.buses.tcp import Gateway, Lan, RealGateway, Units
 from tools.twin.house import House, HouseSpec
 from tools.twin.house.reading import Readings
 from tools.twin.house.spec import LineSpec
@@ -36,6 +37,7 @@ from tools.twin.view.live import Place
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 MQTT_PORT = 1883
+MODBUS_PORT = 502
 HTTP_PORT = 80  # of a board, unless its site says another
 LAN_TIME, LAN_ROUTER = "pool.ntp.org", "192.168.77.1"  # network.time, unless a site says another
 LAN_BROKER = "192.168.77.20"  # on the small network of an emulated network chip
@@ -105,6 +107,9 @@ class Stage:
         self._sunspecs: dict[str, SunSpec] = {}
         self._real_broker: RealBroker | None = None
         self._broker: StubBroker | None = None
+        self._gateways: list[Gateway] = []
+        self._real_gateways: dict[int, RealGateway] = {}
+        self._responders: list[Responder] = []
         self._cables = self._lines()
         uarts = {
             uart: Line(responder, timing)
@@ -128,7 +133,7 @@ class Stage:
             self._port,
             None if self._emulated else Synthesis(instruments, options.seed),
             uarts,
-            self._broker,
+            Lan(self._broker, self._gateways) if self._broker else None,
             [Script(story.events, self)],
             lambda t_us: minutes + t_us // 60_000_000,
             self._house.truth,
@@ -205,27 +210,38 @@ class Stage:
     # --- devices ------------------------------------------------------------------------------
 
     def _lines(self) -> dict[int, tuple[Responder, list[Any], Timing]]:
-        """What hangs on each of the board's UARTs, in the order of the house's lines."""
+        """What hangs on each of the board's UARTs, in the order of the house's lines; those with
+        a port become gateways."""
         specs = self._story.house.lines or [LineSpec("none")]
         uarts = [row["uart"] for row in self._board["lines"]]
         if self._emulated:
             uarts = uarts[:1]  # an emulated board's pins are wired to one
         found = {}
         for i, line in enumerate(specs):
-            if i >= len(uarts):
+            if not line.port and not uarts:
                 self._remarks.append(f"line {line.name}: this board has no UART for it")
                 continue
-            devices = self._devices(line.name, i == 0)
-            responder = Responder(devices, self._context.options.seed + i, self._sight)
-            for name in devices:
-                responder.parts[name] = self._parts[name]
-                if name in self._sunspecs:
-                    responder.settled[name] = self._sunspecs[name].settled
-            responder.now_us = lambda: self.session.now_us
-            responder.log = self._bus_log
-            timing = Timing(line.baud, line.parity)
-            found[uarts[i]] = (responder, list(devices.values()), timing)
+            responder, devices = self._responder(line, i)
+            self._responders.append(responder)
+            if line.port and self._real:
+                self._real_gateways[line.port] = RealGateway(responder)
+            elif line.port:
+                self._gateways.append(Gateway(line.port, responder))
+            else:
+                found[uarts.pop(0)] = (responder, devices, Timing(line.baud, line.parity))
         return found
+
+    def _responder(self, line: LineSpec, i: int) -> tuple[Any, list[Any]]:
+        devices = self._devices(line.name, i == 0)
+        kind = Units if line.port else Responder
+        responder = kind(devices, self._context.options.seed + i, self._sight)
+        for name in devices:
+            responder.parts[name] = self._parts[name]
+            if name in self._sunspecs:
+                responder.settled[name] = self._sunspecs[name].settled
+        responder.now_us = lambda: self.session.now_us
+        responder.log = self._bus_log
+        return responder, list(devices.values())
 
     def _devices(self, line: str, first: bool) -> dict[str, Any]:
         """Meters and converters on a line, by name."""
@@ -263,6 +279,12 @@ class Stage:
         for i, (uart, serial) in enumerate(self._serials.items()):
             serial.start()
             self._environment[f"ISLET_PTY_{uart}" if i else "ISLET_PTY"] = serial.path
+        for row in self._site.get("lines", ()):
+            if row.get("host") and (
+                gateway := self._real_gateways.get(row.get("port", MODBUS_PORT))
+            ):
+                gateway.start()
+                row |= {"host": "127.0.0.1", "port": gateway.port}
         broker = self._real_broker
         broker.start()
         broker.on_message = lambda topic, payload: self.session.post(
@@ -282,8 +304,8 @@ class Stage:
             self._site["http"]["port"] = page_port
 
     def close(self) -> None:
-        for serial in self._serials.values():
-            serial.stop()
+        for each in (*self._serials.values(), *self._real_gateways.values()):
+            each.stop()
         if self._real_broker is not None:
             self._real_broker.stop()
 
@@ -317,7 +339,7 @@ class Stage:
 
     def _fault(self, name: str, kind: str, until_us: int) -> None:
         """Of a device on whatever line it is, or of all."""
-        for responder, _, _ in self._cables.values():
+        for responder in self._responders:
             if name == "all" or name in responder.names:
                 responder.fault(name, kind, until_us)
 

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from pymodbus.constants import ExcCodes
 from pymodbus.exceptions import ModbusException
-from pymodbus.framer import FramerRTU
+from pymodbus.framer import FramerBase, FramerRTU
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.simulator import SimDevice
 from pymodbus.simulator.simcore import SimCore
@@ -83,7 +83,7 @@ class Responder:
         self._sight = sight or Sight()
         self.parts: dict[str, Part] = {}
         self.settled: dict[str, Callable[[], bool]] = {}  # no restart waits to be noticed
-        self.framer = FramerRTU(DecodePDU(True))
+        self.framer: FramerBase = FramerRTU(DecodePDU(True))
         self._core = SimCore(list(devices.values()))
         self._names = {device.id: name for name, device in devices.items()}
         self._faults: dict[str, tuple[str, int]] = {}
@@ -157,14 +157,21 @@ class Responder:
         reply.dev_id = pdu.dev_id
         if kind == "other":
             reply.dev_id = pdu.dev_id % 247 + 1
-        frame = self.framer.buildFrame(reply)
+        frame = self.frame(reply, pdu)
         if kind == "crc":
-            frame = frame[:-1] + bytes([frame[-1] ^ 0x55])
+            frame = self.damaged(frame)
         elif kind == "noise":
             frame = self._random.randbytes(self._random.randint(1, 6)) + frame
         elif kind == "late":
             delay_us = LATE_US
         return delay_us, frame
+
+    def frame(self, reply: ModbusPDU, to: ModbusPDU) -> bytes:
+        """The bytes of an answer to a request."""
+        return self.framer.buildFrame(reply)
+
+    def damaged(self, frame: bytes) -> bytes:
+        return frame[:-1] + bytes([frame[-1] ^ 0x55])
 
 
 class Line:

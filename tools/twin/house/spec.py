@@ -282,11 +282,12 @@ class MeterSpec:
 
 @dataclass
 class LineSpec:
-    """An RS-485 line, on the board's UARTs in their order."""
+    """An RS-485 line, on the board's UARTs in their order; with a port Modbus TCP."""
 
     name: str = word(REQUIRED, "the line")
     baud: int = whole(19_200, 1200, 115_200, "bits per second")
     parity: str = choice("N", ("N", "E", "O"), "parity")
+    port: int = whole(0, 0, 65_535, "of the network, instead of a UART: Modbus TCP; 0 none")
 
 
 @dataclass

@@ -223,6 +223,8 @@ class Session:
 
     def _acts(self, item: Any) -> bool:
         """Whether a device is asked that needs the true house, to change it."""
+        if isinstance(item, wire.NetTx) and self._network is not None:
+            return self._network.changes(item.conn, item.data)
         if not isinstance(item, wire.UartTx) or item.uart not in self._uarts:
             return False
         return not self._uarts[item.uart].only_reads(item.data)
@@ -277,7 +279,7 @@ class Session:
             case wire.NetOpen():
                 network.open(t_us, item.conn, item.port)
             case wire.NetTx():
-                network.transmit(t_us, item.conn, item.data)
+                network.transmit(t_us, item.conn, item.data, self.future.shown(t_us)[0][1])
             case wire.NetClose():
                 network.close(t_us, item.conn)
 
