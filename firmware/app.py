@@ -14,7 +14,8 @@ import gc
 import time
 
 from firmware import image as im
-from firmware.assembly import Parts
+from firmware.base import forget
+from firmware.parts import Parts
 from firmware.people import events
 
 CONTROL_MS = 100
@@ -29,7 +30,13 @@ class App(Parts):
     """The parts of this site, and when each of them runs."""
 
     def __init__(self, board, text):
-        super().__init__(board, text)
+        from firmware.assembly import assemble
+
+        assemble(self, board, text)
+        del assemble
+        forget("firmware.assembly", "firmware.lines")
+        gc.threshold(-1)  # from here on tidy
+        gc.collect()
         self._guard_ticks = 0
         self._guard_us = time.ticks_us()
         self._free_bytes = gc.mem_free()

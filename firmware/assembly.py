@@ -5,7 +5,6 @@
 # only where there is one: a Pico has no socket.
 
 import gc
-import sys
 
 from firmware import image as im
 from firmware.base.viper import const
@@ -19,12 +18,11 @@ from firmware.ledger.proofs import Proofs
 from firmware.ledger.seal import Seal
 from firmware.maintenance import overlaid
 from firmware.net.console import Console
-from firmware.people import events, proof
-from firmware.people.asked import BY_HAND, OWNER
+from firmware.parts import always, entrance
+from firmware.people import events
 from firmware.people.commands import Commands
 from firmware.people.lamp import Button, Lamp
 from firmware.people.names import Names
-from firmware.people.reasons import Reasons
 from firmware.people.state import State
 from firmware.policy import Policy
 from firmware.sense import Sense, calibration
@@ -35,131 +33,74 @@ from firmware.sense import Sense, calibration
 _PACKED_BYTES = const(40_000)
 
 
-class Parts:
-    """Everything that lives on the board, wired once."""
+def assemble(parts, board, text):
+    """Everything that a site's configuration and a board need, as attributes of `parts`. On a chip
+    this module is let go of afterwards, so nothing that lasts may be its own."""
+    from firmware.config import outcome
 
-    fast = None  # guard/fast.py, where the board hands over blocks
-    metering = None  # where it has metering chips
-    proved = None  # what their proofs came to, where it has converters
-    lamp = None  # and what else a circuit may have
-    button = None
-    console = None
-    access = None  # firmware/access, where somebody may come in over a network
-    network = None  # net/plain.py says what it can do
-    farewell = None  # what it says before the board is stopped
+    parts.board = board
+    parts.image = im.Image()
+    parts.health = Health()
+    gc.collect()  # what the configuration leaves shall not lie above what importing left
+    parts.config = outcome.into(outcome.Configured(), text, parts.image, board.rights)
+    gc.collect()
+    gc.threshold(_PACKED_BYTES)
+    _calibrate(parts)
+    parts.sense = Sense(parts.image, board.analog)
+    parts.guard = Guard(parts.image, board)
+    if board.fast_blocks:
+        parts.fast = Fast(parts.image, parts.guard, board, parts.sense.middles)
+    parts.store = _open_store(parts)
+    parts.keep = Keep(parts.store, parts.image, KEPT_FAULTS, KEPT_TRIPS)
+    parts.guard.recall(parts.keep.trips)
+    parts.core = Core(parts.image)
+    parts.seal = Seal(board, parts.image)
+    config = parts.config
+    parts.names = Names(parts.image.site, config.nodes, config.devices, config.points)
+    parts.events = events.Events(parts.image, parts.names, STARTS, parts.task)
+    parts.events.add(events.START, value=parts.keep.start)
+    parts.reports = [("health", parts.health.state), ("warnings", parts.warned)]
+    name = config.settings["name"]
+    parts.state = State(parts.image, name, parts.names, config.errors, parts.reports)
+    parts.links = []  # (name, coroutine function that runs for ever)
+    parts.slow_parts = []  # (name, what steps once a second)
+    _add(parts, PARTS)
+    config.settings = {}  # every part has taken its own
 
-    def __init__(self, board, text):
-        from firmware.config import outcome
 
-        self.board = board
-        self.image = im.Image()
-        self.health = Health()
-        gc.collect()  # what the configuration leaves shall not lie above what importing left
-        self.config = outcome.into(outcome.Configured(), text, self.image, board.rights)
-        gc.collect()
-        gc.threshold(_PACKED_BYTES)
-        self._calibrate()
-        self.sense = Sense(self.image, board.analog)
-        self.guard = Guard(self.image, board)
-        if board.fast_blocks:
-            self.fast = Fast(self.image, self.guard, board, self.sense.middles)
-        self.store = self._open_store()
-        self.keep = Keep(self.store, self.image, KEPT_FAULTS, KEPT_TRIPS)
-        self.guard.recall(self.keep.trips)
-        self.core = Core(self.image)
-        self.seal = Seal(board, self.image)
-        self.names = Names(
-            self.image.site, self.config.nodes, self.config.devices, self.config.points
-        )
-        self.events = events.Events(self.image, self.names, STARTS, self.task)
-        self.events.add(events.START, value=self.keep.start)
-        warnings = self.config.warnings
-        self.reports: list = [("health", self.health.state), ("warnings", lambda: warnings)]
-        self.state = State(
-            self.image,
-            self.config.settings["name"],
-            self.names,
-            self.config.errors,
-            self.reports,
-        )
-        self.links = []  # (name, coroutine function that runs for ever)
-        self.slow_parts = []  # (name, what steps once a second)
-        self.commands: Commands | None = None
-        self.ledger: Ledger | None = None
-        self._add(PARTS)
-        self.config.settings = {}  # every part has taken its own
-        _forget()
-        gc.threshold(-1)  # from here on App.tidy
-        gc.collect()
-
-    def task(self, row):
-        """Name of what runs beside control: the links, then what is slow."""
-        names = [name for name, _ in self.links + [("slow", None)] + self.slow_parts]
-        return names[row]
-
-    def _add(self, parts):
-        """Those of the table that this site and board need."""
-        settings = self.config.settings
-        for _, when, add in parts:
-            try:
-                if when(self, settings):
-                    add(self, settings)
-            except ValueError as error:  # what only the parts can see, as "field: sentence"
-                self.config.errors.append(str(error))
-
-    def _open_store(self):
-        """What was promised to last lies here; without it nothing is energised."""
+def _add(parts, table):
+    """Those of the table that this site and board need."""
+    settings = parts.config.settings
+    for _, when, add in table:
         try:
-            return open_store(self.board.storage, self.image)
-        except (OSError, ValueError) as error:
-            self.config.errors.append("storage: {}".format(error))
-            return None
-
-    def _calibrate(self):
-        """Before anybody takes a scale; a damaged file is as bad as a bad configuration."""
-        board = self.board
-        self.scales = []  # of the metering chips
-        if board.meters:
-            from firmware.sense.atm90e32_setup import Scales
-
-            self.scales = [Scales(row) for _, _, row in board.meters]
-        self.calibration = calibration.load(
-            calibration.text(), board.name, board.analog, self.scales
-        )
-        for error in self.calibration.errors:
-            self.config.errors.append("calibration.json: " + error)
-
-    def by_hand(self, name, payload):
-        """A command of whoever stands before the box: the owner's."""
-        if name == "claim" and self.access is not None:
-            return self.access.inside().by_hand(payload)
-        if self.commands is None or self.config.errors:
-            return {"ok": False, "command": name, "error": "the configuration has errors"}
-        return self.commands.handle(name, payload, OWNER, None, BY_HAND)
-
-    def pressed(self):
-        """The button's short word: acknowledges, unless it was asked for something else."""
-        here = self.access.here if self.access is not None else None
-        if here is None or not here.confirm():
-            self.by_hand("acknowledge", {})
+            if when(parts, settings):
+                add(parts, settings)
+        except ValueError as error:  # what only the parts can see, as "field: sentence"
+            parts.config.errors.append(str(error))
 
 
-def _entrance():
-    from firmware import entrance
+def _open_store(parts):
+    """What was promised to last lies here; without it nothing is energised."""
+    try:
+        return open_store(parts.board.storage, parts.image)
+    except (OSError, ValueError) as error:
+        parts.config.errors.append("storage: {}".format(error))
+        return None
 
-    return entrance
 
+def _calibrate(parts):
+    """Before anybody takes a scale; a damaged file is as bad as a bad configuration."""
+    board = parts.board
+    parts.scales = []  # of the metering chips
+    if board.meters:
+        from firmware.sense.atm90e32_setup import Scales
 
-def _forget():
-    """How the parts are made is needed once, and a kB of a chip's heap."""
-    global PARTS
-    if sys.implementation.name == "micropython":
-        if sys.modules.pop("firmware.lines", None):
-            delattr(sys.modules["firmware"], "lines")
-        for _, when, add in PARTS:
-            globals().pop(when.__name__, None)
-            globals().pop(add.__name__, None)
-        PARTS = ()
+        parts.scales = [Scales(row) for _, _, row in board.meters]
+    parts.calibration = calibration.load(
+        calibration.text(), board.name, board.analog, parts.scales
+    )
+    for error in parts.calibration.errors:
+        parts.config.errors.append("calibration.json: " + error)
 
 
 # --- when ------------------------------------------------------------------------------------
@@ -224,9 +165,8 @@ def _converters(parts, _settings):
 
 
 def _add_proofs(parts, _settings):
-    proofs = Proofs(parts.keep, parts.image, parts.config.wiring)
-    parts.proved = lambda: proof.shown(parts.image, parts.names, proofs)
-    parts.slow_parts.append(("proofs", proofs))
+    parts.proofs = Proofs(parts.keep, parts.image, parts.config.wiring)
+    parts.slow_parts.append(("proofs", parts.proofs))
     parts.reports.append(("proofs", parts.proved))
 
 
@@ -270,14 +210,8 @@ def _add_network(parts, settings):
         if radio():
             from firmware.sockets import network
 
-    def note(step, value=0, text=None):
-        parts.events.add(events.CLOCK_SET + step, value=value, text=text)
-
-    def at_rest():  # without a site nothing has ever been on
-        return bool(parts.config.errors) or parts.store.may_erase()
-
     parts.network, tasks, wrong = network(
-        parts.board, parts.image, settings, unique_id(), urandom, note, at_rest
+        parts.board, parts.image, settings, unique_id(), urandom, parts.set_clock, parts.at_rest
     )
     parts.config.errors.extend(wrong)
     parts.links += tasks
@@ -290,7 +224,7 @@ def _add_access(parts, _settings):
     """Claimed by presence; whoever comes over the network asks here."""
     from firmware.access import Gate
 
-    parts.access = gate = Gate(parts, _entrance)
+    parts.access = gate = Gate(parts, entrance)
     if parts.commands is not None:
         parts.commands.access = gate
     parts.reports.append(("access", gate.state))
@@ -322,13 +256,6 @@ def _add_page(parts, settings):
     parts.reports.append(("http", http.counters))
 
 
-def _why(parts):
-    """As it is now, for whoever asks at the console."""
-    image, errors = parts.image, parts.config.errors
-    reasons = Reasons(parts.names, image.readings, image.commands, image.trips, errors)
-    return reasons.hear(image.requests).of_all()
-
-
 def _add_name(parts, settings):
     """name.local: found by the hosts beside it without the router's help."""
     from firmware.lan.group import responder
@@ -342,9 +269,9 @@ def _add_console(parts, settings):
     """It answers there and can be stopped for maintenance."""
     errors = parts.config.errors
     console = Console(parts.board, parts.image, settings["name"], parts.names, errors)
-    console.add("warnings", lambda: parts.config.warnings)
-    console.add("why", lambda: _why(parts))
-    console.add("calibration", lambda: parts.calibration.date)
+    console.add("warnings", parts.warned)
+    console.add("why", parts.why)
+    console.add("calibration", parts.calibrated)
     if hasattr(parts.network, "state"):
         console.add("network", parts.network.state)
     if hasattr(parts.network, "own"):
@@ -352,11 +279,11 @@ def _add_console(parts, settings):
     console.farewell = parts.farewell
     if settings["http.port"]:
         bound = "{}:{}".format(settings["http.host"], settings["http.port"])
-        console.add("page", lambda: bound)
-    console.answer("readings", lambda: calibration.readings(parts.image))
-    console.answer("calibration", lambda: {"text": calibration.text()})
-    if parts.proved is not None:
-        console.answer("proofs", lambda: {"proofs": parts.proved()})
+        console.add("page", always(bound))
+    console.answer("readings", parts.read)
+    console.answer("calibration", parts.calibration_file)
+    if parts.proofs is not None:
+        console.answer("proofs", parts.proofs_shown)
     console.publish(parts.state.published)
     if not errors or parts.access is not None:
         console.obey(parts.by_hand)
@@ -365,7 +292,7 @@ def _add_console(parts, settings):
 
 
 def _add_overlay(parts, _settings):
-    parts.reports.append(("overlay", lambda: {"modules": overlaid()}))
+    parts.reports.append(("overlay", parts.over_frozen))
 
 
 def _add_lamp(parts, _settings):

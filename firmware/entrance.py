@@ -4,11 +4,11 @@
 # firmware/access says when; all of it is 7 kB of a chip's heap.
 
 import gc
-import sys
 
 from machine import reset as restart  # noqa: F401
 from machine import unique_id
 
+from firmware.base import forget
 from firmware.base.clock import sleep_ms
 from firmware.ledger import may_erase
 from firmware.people import events
@@ -54,16 +54,10 @@ async def write(parts, gate):
 
 
 def let_go(gate):
-    """All of it; on a PC it may stay."""
+    """All of it."""
     if gate.here is not None:
         gate.known = gate.here.delays.known()
     gate.here = gate.trail = None
     gate.unused_s = 0
-    if sys.implementation.name == "micropython":
-        for name in list(sys.modules):
-            if any(name.startswith(first) for first in _SELDOM):
-                sys.modules.pop(name)
-                above, last = name.rsplit(".", 1)
-                if hasattr(sys.modules[above], last):
-                    delattr(sys.modules[above], last)
-        gc.collect()  # what is made next and lasts shall lie where this was
+    forget(*_SELDOM)
+    gc.collect()  # what is made next and lasts shall lie where this was

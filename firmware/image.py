@@ -15,6 +15,7 @@
 # A field is one row: its name is the index constant, so `readings[PILOT_HIGH_MV]` reads it and
 # `readings[NODE_MA + node * LEGS + leg]` an element of a block.
 
+import sys
 from array import array
 
 from firmware.base.grow import grow
@@ -705,6 +706,8 @@ assert 1 <= NODES <= 127 and 1 <= DEVICES <= 16 and 1 <= POINTS <= 2 and POINTS 
 
 def forget_rows():
     """Ten kB of a chip's heap, once its one Image is made; a host's tables stay."""
+    if sys.implementation.name != "micropython":
+        return
     for table in TABLES:
         table.rows = []
         table.shapes = {}

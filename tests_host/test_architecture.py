@@ -29,7 +29,7 @@ WRITERS = {
     "commands": {"core"},
     "trips": {"guard"},
 }
-# Which rooms a room may import besides itself. `app`, `assembly`, `entrance` and `lines` know all.
+# Which rooms a room may import besides itself. EVERYTHING below knows all.
 ANY = {"image", "base"}
 ROOMS: dict[str, set[str]] = {
     "base": set(),
@@ -52,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "access": ANY | {"people"},
     "net": ANY | {"people", "maintenance"},
 }
-EVERYTHING = {"app", "assembly", "entrance", "lines"}
+EVERYTHING = {"app", "assembly", "entrance", "lines", "parts"}
 # and the same within core
 CORE: dict[str, set[str]] = {
     "vehicle": set(),

@@ -1,11 +1,9 @@
 # islet: what a configuration came to, without what read it.
 # GPL-3.0-or-later
 
-import sys
-
-import firmware
 from firmware import config
 from firmware import image as im
+from firmware.base import forget
 from firmware.config import seal
 
 
@@ -35,10 +33,6 @@ def into(outcome, text, image, rights):
     outcome.points = names["points"]
     outcome.errors, outcome.warnings = loaded.errors, loaded.warnings
     outcome.wiring = loaded.wiring
-    if sys.implementation.name == "micropython":
-        for name in [n for n in sys.modules if n.startswith("firmware.config")]:
-            sys.modules.pop(name)
-        if hasattr(firmware, "config"):
-            delattr(firmware, "config")
-        im.forget_rows()
+    forget("firmware.config")
+    im.forget_rows()
     return outcome

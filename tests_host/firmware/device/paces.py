@@ -2,7 +2,7 @@
 # GPL-3.0-or-later
 import json
 
-from firmware import assembly, config
+from firmware import config, lines
 from firmware.image import Image
 
 CONVERTER = {"name": "battery", "kind": "converter", "node": "battery", "legs": ["L1"],
@@ -14,13 +14,13 @@ SAID = {"timeout_ms": 900, "pause_ms": 40}
 made = []
 
 
-class Line(assembly.Line):
+class Line(lines.Line):
     def __init__(self, *given):
         super().__init__(*given)
         made.append(self)
 
 
-assembly.Line = Line
+lines.Line = Line
 
 
 class Board:
@@ -54,7 +54,7 @@ def paces(meter, converter):
     loaded = config.load(json.dumps(site), parts.image, parts.board)
     assert not loaded.errors, loaded.errors
     instruments = [row["instrument"] for row in loaded.settings["nodes"]]
-    assembly._add_lines(parts, dict(loaded.settings, instruments=instruments))
+    lines.add(parts, dict(loaded.settings, instruments=instruments))
     meter, inverter = made.pop().devices
     for device, own in ((meter, meter._gap), (inverter, inverter.control.write_ms)):
         print(device.name, device.peer.timeout_ms, device.peer.pause_ms, own)
