@@ -40,9 +40,10 @@ def _meters(parts, settings, lines):
     from firmware.drivers.meter import Meter
 
     node_of = {name: node for node, name in enumerate(settings["instruments"])}
+    profiles, packed = islet_data.PROFILES
     for row in settings["meters"]:
         name = row["name"]
-        profile = islet_data.PROFILES[row["profile"]]
+        profile = packed[profiles.index(row["profile"])]
         line, gap = lines[row["line"]], row["gap_registers"]
         meter = Meter(parts.image, line, profile, row["address"], node_of[name], name, gap)
         meter.begin_with(row["timeout_ms"], row["pause_ms"])

@@ -37,9 +37,10 @@ class Config:
 
 
 def _grid_code(site, config):
-    packed = islet_data.GRIDCODES.get(config["grid_code"])
-    if packed is None:  # the option's row says so
+    names, packed = islet_data.GRIDCODES
+    if config["grid_code"] not in names:  # the option's row says so
         return
+    packed = packed[names.index(config["grid_code"])]
     for i in range(im.DEAD_GRID_MS - im.TRIP_KIND + 1):
         site[im.TRIP_KIND + i] = struct.unpack_from("<i", packed, 4 * i)[0]
     for row in OPTIONS:  # overrides come after the code they override

@@ -15,8 +15,8 @@ _WORDS = ("none", "ct")  # what measures a node besides the rows that are named
 def names(document, config):
     """Who can be named, by list."""
     known = config.names
-    known["gridcodes"] = sorted(islet_data.GRIDCODES)
-    known["profiles"] = sorted(islet_data.PROFILES)
+    known["gridcodes"] = islet_data.GRIDCODES[0]
+    known["profiles"] = islet_data.PROFILES[0]
     instruments = known["instruments"] = list(_WORDS)
     for name, _, least, most in LISTS:
         rows = document.get(name, [])

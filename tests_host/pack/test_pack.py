@@ -15,7 +15,7 @@ import pytest
 from firmware.drivers.profile import Profile
 from tests_host.conftest import RunDevice
 from tools.pack import PackError
-from tools.pack.__main__ import KINDS, ROOT, build, main
+from tools.pack.__main__ import KINDS, ROOT, build, main, pack_file
 from tools.pack.profiles import pack
 
 SDM630 = json.loads((ROOT / "firmware/profiles/sdm630.json").read_text())
@@ -38,14 +38,12 @@ def test_the_repository_is_valid_and_packs_the_same_twice(tmp_path: Path) -> Non
     assert main(["--target", str(target)]) == 0
     assert target.read_bytes() == first and target.stat().st_mtime_ns == stamp
     data = load(target)
-    for folder, _, prefix, names in KINDS:
+    for folder, packer, constant in KINDS:
         files = (ROOT / folder).glob("*.json")
-        stems = sorted(path.stem for path in files if not path.name.endswith(".schema.json"))
-        entries = getattr(data, names)
-        assert sorted(entries) == stems
-        for stem in stems:
-            assert entries[stem] is getattr(data, prefix + stem.upper())
-            assert isinstance(entries[stem], bytes)
+        paths = sorted(path for path in files if not path.name.endswith(".schema.json"))
+        entries = getattr(data, constant)
+        entries = dict(zip(*entries, strict=True)) if isinstance(entries, tuple) else entries
+        assert entries == {path.stem: pack_file(path, packer) for path in paths}
 
 
 def test_check_writes_nothing(tmp_path: Path) -> None:
@@ -57,12 +55,10 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
 def test_micropython_reads_the_same_bytes(tmp_path: Path, run_device: RunDevice) -> None:
     assert main(["--target", str(tmp_path / "islet_data.py")]) == 0
     script = (
-        "import islet_data; from firmware.drivers.profile import Profile;"
-        "print(Profile(islet_data.PROFILES['sdm630']).rows == "
-        "Profile(islet_data.PROFILE_SDM630).rows, islet_data.PROFILE_SDM630.hex())"
+        "from islet_data import PROFILES; names, packed = PROFILES;"
+        "print(packed[names.index('sdm630')].hex())"
     )
-    same, packed = run_device(script, tmp_path).split()
-    assert same == "True" and bytes.fromhex(packed) == pack(SDM630)
+    assert bytes.fromhex(run_device(script, tmp_path)) == pack(SDM630)
 
 
 def test_what_is_packed_is_what_was_written() -> None:

@@ -20,11 +20,11 @@ from tools.workshop import ROOT
 
 TARGET = ROOT / ".cache" / "data" / "islet_data.py"
 
-# folder of JSON files, its packer, prefix of the constants, dict of all by name
+# folder of JSON files, its packer, what they are called in the module
 KINDS = (
-    ("firmware/circuits", "circuits", "CIRCUIT_", "CIRCUITS"),
-    ("firmware/profiles", "profiles", "PROFILE_", "PROFILES"),
-    ("firmware/gridcodes", "gridcodes", "GRIDCODE_", "GRIDCODES"),
+    ("firmware/circuits", "circuits", "CIRCUITS"),
+    ("firmware/profiles", "profiles", "PROFILES"),
+    ("firmware/gridcodes", "gridcodes", "GRIDCODES"),
 )
 CIRCUITS = "firmware/circuits"
 HOST = "host"
@@ -72,7 +72,7 @@ def build(
     """The text of islet_data.py from the JSON files below root, and what is wrong with them."""
     lines, errors = [HEADER, f"VERSION = {version()!r}\nCIRCUIT = {circuit or HOST!r}\n"], []
     lines.append(f"FIELDS = {fields(rows)!r}\n")
-    for folder, packer, prefix, names in KINDS:
+    for folder, packer, constant in KINDS:
         entries = []
         files = (root / folder).glob("*.json")
         paths = sorted(path for path in files if not path.name.endswith(".schema.json"))
@@ -82,13 +82,15 @@ def build(
             if not paths:
                 errors.append(f"{folder}: no {circuit}.json, there are {', '.join(found)}")
         for path in paths:
-            constant = prefix + path.stem.upper()
             try:
-                lines.append(f"{constant} = {pack_file(path, packer)!r}")
+                entries.append((path.stem, pack_file(path, packer)))
             except PackError as error:
                 errors.append(f"{path.relative_to(root)}: {error}")
-            entries.append(f'"{path.stem}": {constant}')
-        lines.append(f"{names} = {{{', '.join(entries)}}}\n")
+        if folder == CIRCUITS:
+            lines.append(f"{constant} = {dict(entries)!r}\n")
+        else:  # names and bytes beside each other, constants: frozen they take no heap
+            names, packed = tuple(zip(*entries, strict=True)) or ((), ())
+            lines.append(f"{constant} = {names!r}, {packed!r}\n")
     if (page := root / PAGE).exists():
         lines.append(f"WEB_INDEX_GZ = {web.pack(page)!r}\n")
     return "\n".join(lines), errors
