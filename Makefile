@@ -17,7 +17,7 @@ OPTIONS = $(call given,$(VARIABLES))
 
 # A misspelt variable would be ignored by make: SECOND=20 runs for ever.
 KNOWN := $(VARIABLES) PYTHON MPY_TREE ARGS IMAGE CHECK PORT SITE KEY DRIVE FILE FILES FORCE MODULES \
-  WHAT LEG AT POINT WATTS METER PROFILE ADDRESS BAUD PARITY LOAD KEEP DEVICE ROOM NUMBER MAKEFLAGS
+  WHAT LEG AT POINT WATTS METER PROFILE ADDRESS BAUD PARITY LOAD KEEP DEVICE HOST ROOM NUMBER MAKEFLAGS
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 ifneq ($(UNKNOWN),)
 $(error $(shell $(PYTHON) -c 'import difflib, sys; known, asked = sys.argv[1].split(), sys.argv[2]; \
@@ -26,7 +26,7 @@ $(error $(shell $(PYTHON) -c 'import difflib, sys; known, asked = sys.argv[1].sp
   '$(KNOWN)' '$(firstword $(UNKNOWN))'))
 endif
 
-.PHONY: help bench-board run test bench soak check image flash overlay calibrate prove mutate lint format clean distclean setup-% python
+.PHONY: help bench-board run test bench soak check image flash overlay calibrate probe prove mutate lint format clean distclean setup-% python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -76,6 +76,9 @@ calibrate: setup-run ## gains, offsets, delays, transformers turned or swapped (
 
 prove: setup-run ## a converter shows that it obeys, before islet uses it (DEVICE=battery PORT= IMAGE=)
 	@exec $(PY) -m tools.prove $(call given,IMAGE PORT DEVICE) $(ARGS)
+
+probe: setup-run ## what hangs on a line: found, named, as configuration to paste (PORT= or HOST=, BAUD= ADDRESS= PROFILE= FILE=)
+	@exec $(PY) -m tools.probe $(call given,PORT HOST BAUD PARITY ADDRESS PROFILE) $(if $(FILE),--record '$(FILE)') $(ARGS)
 
 mutate: setup-test ## mistakes planted in the firmware, and which no test finds (ROOM=guard NUMBER=220 SEED=1)
 	@exec $(PY) -m tools.mutate $(call given,ROOM NUMBER SEED) $(ARGS)

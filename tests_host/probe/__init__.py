@@ -1,0 +1,1 @@
+"""tools/probe against the twin, over a pseudo-terminal and over TCP."""

@@ -1,0 +1,9 @@
+# islet: what hangs on a line: found, named, and as a configuration to paste.
+# GPL-3.0-or-later
+#
+#   bus       asks, by pymodbus' own client      (Bus, Refused)
+#   scan      who answers, at which speed        (units, speeds)
+#   profiles  which of islet's profiles fits     (judge)
+#   sunspec   whether it speaks SunSpec          (find)
+#   record    all registers that it has, a file
+#   report    in words, and as configuration
