@@ -30,6 +30,7 @@ class Chip:
 
     def __init__(self, start: int = 0, len: int = SIZE) -> None:
         self.data = bytearray(b"\xff" * len)
+        self.start = start
 
     def __len__(self) -> int:
         return len(self.data)
@@ -103,6 +104,23 @@ def test_inv_9_until_somebody_says_so_the_chip_erases_nothing(
     with pytest.raises(RuntimeError, match="no erase"):
         flash.erase(0)
     assert Chip.erased == 0
+
+
+def test_inv_9_the_part_in_front_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends where the records begin, and is asked about as they are."""
+    flash = record_flash(monkeypatch)
+    image = image_of()
+    open_store(flash, image)
+    size = 16 * 4096
+    front = flash.before(size)
+    assert front._flash.start + size == flash._flash.start == SIZE - flash.size
+    assert (front.size, len(front._flash.data)) == (size, size)
+    front.erase(0)
+    image.commands[im.PERMITS] = im.OUT_CONTACTOR
+    with pytest.raises(RuntimeError, match="no erase"):
+        front.erase(0)
+    front.program(256, b"\0")
+    assert bytes(flash.read(0, 512)) == b"\xff" * 512, "the records are not touched"
 
 
 class Big(Flash):

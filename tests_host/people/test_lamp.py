@@ -79,7 +79,8 @@ def test_the_patterns_differ() -> None:
 class Pressed:
     def __init__(self, image: im.Image) -> None:
         self.down, self.read, self.acted = False, 0, 0
-        self.button = Button(image, self._look, self._act)
+        self.held = 0
+        self.button = Button(image, self._look, self._act, self._hold)
 
     def _look(self) -> bool:
         self.read += 1
@@ -87,6 +88,9 @@ class Pressed:
 
     def _act(self) -> None:
         self.acted += 1
+
+    def _hold(self) -> None:
+        self.held += 1
 
     def hold(self, ms: int) -> None:
         self.down = True
@@ -96,13 +100,47 @@ class Pressed:
         self.button.step(100)
 
 
-@pytest.mark.parametrize(("ms", "acts"), [(100, 0), (900, 0), (1_000, 1), (5_000, 1), (20_000, 0)])
-def test_held_for_a_second_and_let_go(ms: int, acts: int) -> None:
+@pytest.mark.parametrize(
+    ("ms", "acts", "holds"),
+    [
+        (100, 0, 0),
+        (900, 0, 0),
+        (1_000, 1, 0),
+        (4_900, 1, 0),
+        (5_000, 0, 1),
+        (9_900, 0, 1),
+        (10_000, 0, 0),
+        (20_000, 0, 0),
+    ],
+)
+def test_what_a_press_is_by_its_length(ms: int, acts: int, holds: int) -> None:
+    """A knock is nothing, a second acknowledges, 5 s are a hold, and 10 s a broken button."""
     pressed = Pressed(site())
     pressed.hold(ms)
-    assert pressed.acted == acts
+    assert (pressed.acted, pressed.held) == (acts, holds)
     pressed.hold(2_000)
-    assert pressed.acted == acts + 1
+    assert (pressed.acted, pressed.held) == (acts + 1, holds)
+
+
+def test_without_something_else_to_do_a_hold_is_a_press() -> None:
+    acted = []
+    button = Button(site(), lambda: len(acted) < 1 and button._ms < 6_000, lambda: acted.append(1))
+    for _ in range(70):
+        button.step(100)
+    assert acted == [1]
+
+
+def test_a_hold_during_which_something_is_energised_is_none() -> None:
+    """It begins anew once all is off: who holds the button through it opens nothing by mistake."""
+    image = site()
+    pressed = Pressed(image)
+    pressed.down = True
+    for at in range(80):
+        image.trips[im.OUTPUTS] = im.OUT_CONTACTOR if at == 40 else 0
+        pressed.button.step(100)
+    pressed.down = False
+    pressed.button.step(100)
+    assert (pressed.acted, pressed.held) == (1, 0), "of its last 3.9 s"
 
 
 @pytest.mark.parametrize(
