@@ -720,6 +720,14 @@ class _Slice:
         return whole
 
 
+def off_grid(image):
+    """Whether the house hangs on the grid no more, or is about to: what may then be done differs
+    by who asks (plain.quiet, standing.energised, lamp.idle; ledger.may_erase wants to know that it
+    does hang there)."""
+    state = image.commands[ISLAND_STATE]
+    return state != ISLAND_GRID and state != ISLAND_SENSING and state != ISLAND_LOCKOUT
+
+
 class Image:
     """The five sections, and `live`: the readings as sense and bus write them between cycles."""
 

@@ -56,7 +56,7 @@ def patient(board):
 def quiet(image):
     """True at zero power: what holds the loop for long may happen now (INV-9)."""
     site, commands = image.site, image.commands
-    if commands[im.PERMITS] & im.OUT_CONTACTORS:
+    if commands[im.PERMITS] & im.OUT_CONTACTORS or im.off_grid(image):
         return False
     for device in range(im.DEVICES):
         kind = site[im.DEVICE_KIND + device]  # a point's offer stands while a car waits

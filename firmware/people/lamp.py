@@ -93,15 +93,9 @@ class Lamp:
 
 def idle(image):
     """Nothing hangs on islet: reading a button that shares the flash's select is no matter."""
-    state = image.commands[im.ISLAND_STATE]
     if image.trips[im.OUTPUTS] & (im.OUT_CONTACTORS | im.OUT_BOND):
         return False
-    return (
-        state == im.ISLAND_GRID
-        or state == im.ISLAND_SENSING
-        or state == im.ISLAND_LOCKOUT
-        or state == im.ISLAND_DARK
-    )
+    return not im.off_grid(image) or image.commands[im.ISLAND_STATE] == im.ISLAND_DARK
 
 
 class Button:

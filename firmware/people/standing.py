@@ -25,11 +25,7 @@ def energised(image, names, configured=True):
             reasons.append("the contactor" + of + " is closed")
         elif point in points and inputs >> im.IN_SHIFT * point & im.IN_CONTACTOR:
             reasons.append("the feedback contact of the contactor" + of + _ALONE)
-    if image.commands[im.ISLAND_STATE] not in (
-        im.ISLAND_SENSING,
-        im.ISLAND_GRID,
-        im.ISLAND_LOCKOUT,
-    ):
+    if im.off_grid(image):
         reasons.append("the house is off the grid")
     if outputs & im.OUT_BOND:
         reasons.append("the island's bond is closed")

@@ -107,12 +107,16 @@ def test_names_that_no_topic_tells_apart(site: im.Image) -> None:
         (((im.PERMITS, im.OUT_CONTACTOR),), False),
         (((im.SETPOINT + 1, 500),), False),
         (((im.SETPOINT, 9_000),), True),
+        (((im.ISLAND_STATE, im.ISLAND_ISLANDED),), False),
+        (((im.ISLAND_STATE, im.ISLAND_DARK),), False),
+        (((im.ISLAND_STATE, im.ISLAND_LOCKOUT),), True),
     ],
 )
 def test_at_zero_power_the_loop_may_wait(
     site: im.Image, changes: tuple[tuple[int, int], ...], quiet: bool
 ) -> None:
-    """INV-9: an offer without a contactor is no power, a setpoint of any converter is."""
+    """INV-9: an offer without a contactor is no power, a setpoint of any converter is, and so is
+    an island, whatever its setpoints: a loop that is held drops the permits of who forms it."""
     for field, value in changes:
         site.commands[field] = value
     assert plain_module.quiet(site) == quiet
