@@ -1,4 +1,4 @@
-# islet: what secrets are handled with: HMAC, the slow hash, chance.
+# islet: what secrets are made with: the slow hash, chance.
 # GPL-3.0-or-later
 #
 # The slow hash is PBKDF2-HMAC-SHA256 (RFC 8018 5.2) of 32 bytes. It is made in slices, for all of
@@ -7,13 +7,11 @@
 import hashlib
 
 from firmware.base.clock import sleep_ms
+from firmware.base.secret import hmac, pads, sha
 from firmware.base.viper import const
 
 ROUNDS = const(4096)  # as RFC 5802 asks at least; what they take on a chip: docs/access.md
 _SLICE = const(4)  # rounds, until others run
-_BLOCK = const(64)
-_INNER = int("36" * _BLOCK, 16)
-_OUTER = int("5C" * _BLOCK, 16)
 
 try:
     from time import ticks_us
@@ -26,29 +24,9 @@ except ImportError:  # a port without
     _urandom = None
 
 
-def sha(*parts):
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
-
-
-def _pads(key):
-    if len(key) > _BLOCK:
-        key = sha(key)
-    number = int.from_bytes(key + bytes(_BLOCK - len(key)), "big")
-    return (number ^ _INNER).to_bytes(_BLOCK, "big"), (number ^ _OUTER).to_bytes(_BLOCK, "big")
-
-
-def hmac(key, *parts):
-    """HMAC-SHA256 (RFC 2104) of the parts."""
-    inner, outer = _pads(key)
-    return sha(outer, sha(inner, *parts))
-
-
 def slices(password, salt, rounds=ROUNDS):
     """The slow hash: None after each slice but the last, which gives it."""
-    inner, outer = _pads(password)
+    inner, outer = pads(password)
     new, number = hashlib.sha256, int.from_bytes
     last = hmac(password, salt, b"\0\0\0\1")
     key = number(last, "big")

@@ -9,12 +9,12 @@
 import os
 from binascii import hexlify, unhexlify
 
-from firmware.access.digest import ROUNDS, hmac, sha
+from firmware.access.digest import ROUNDS
+from firmware.base.secret import hmac, sha
 from firmware.base.viper import const
 from firmware.people.asked import OWNER, ROLES
 
 PATH = "people.key"  # on the board
-KEY_PATH = "installer.key"  # config/seal.py: who knows it is the installer
 MOST = const(8)
 NAME_MAX = const(24)
 SALT, KEY = const(16), const(32)  # bytes
@@ -61,7 +61,6 @@ class People:
     def __init__(self, folder=""):
         self.folder = folder
         self._path = folder + PATH
-        self._key_path = folder + KEY_PATH
         self.claimed = self._owned(self.all())
 
     def all(self):
@@ -121,11 +120,3 @@ class People:
             except OSError:
                 pass
         self.claimed = False
-
-    def installers_key(self):
-        """As config/seal.py reads it; b"" where there is none."""
-        try:
-            with open(self._key_path, "rb") as file:
-                return file.read(256).strip()
-        except OSError:
-            return b""

@@ -9,8 +9,7 @@
 # nobody. Sources beyond the table share one row. Whoever has a session, or stands before the box,
 # waits for nobody.
 
-from firmware.access.digest import hmac
-from firmware.base.secret import same
+from firmware.base.secret import digits, hmac, same
 from firmware.base.viper import const
 
 SESSIONS = const(6)
@@ -62,7 +61,7 @@ class Sessions:
             if row[0] != words[0] or now_s - row[5] >= AGE_S:
                 continue
             text = "{}\n{}\n".format(what, number).encode()
-            mac = "".join(["{:02x}".format(byte) for byte in hmac(row[1], text, body)])
+            mac = digits(hmac(row[1], text, body))
             if not same(mac.encode(), words[2].encode()) or number <= row[4]:
                 return None
             row[4], row[6] = number, now_s

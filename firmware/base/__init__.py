@@ -5,6 +5,7 @@
 #   clock        milliseconds that wrap as on the chip
 #   timer        timers that saturate; noughts: long arrays on a small heap
 #   grow         ages and timers of an array, all at once
+#   secret       what secrets are compared and sealed with
 #   strict_json  JSON from outside as RFC 8259 says; json_kernel, json_text: its one pass
 
 import sys

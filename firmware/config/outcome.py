@@ -4,7 +4,7 @@
 from firmware import config
 from firmware import image as im
 from firmware.base import forget
-from firmware.config import seal
+from firmware.base.secret import installers_key
 
 
 class Configured:
@@ -23,7 +23,7 @@ class Configured:
 
 def into(outcome, text, image, rights):
     """`outcome`, which gets it; what read it goes, and the rows that declare the process image."""
-    rights.key = seal.key()
+    rights.key = installers_key()
     loaded = config.load(text, image, rights)
     outcome.settings = settings = loaded.settings
     # of a circuit the image has all but the name of its instrument: 6 kB of the largest site
@@ -33,6 +33,6 @@ def into(outcome, text, image, rights):
     outcome.points = names["points"]
     outcome.errors, outcome.warnings = loaded.errors, loaded.warnings
     outcome.wiring = loaded.wiring
-    forget("firmware.config")
+    forget("firmware.config", "firmware.base.secret")
     im.forget_rows()
     return outcome

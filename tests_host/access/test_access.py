@@ -23,7 +23,7 @@ from firmware.access.inside import (
     TooSoon,
     may,
 )
-from firmware.config import seal
+from firmware.base import secret
 from firmware.people.asked import BY_HAND, OWNER, ROLES, TABLE
 from tests_host.access.kit import HOME, PASSWORD, Box, Page, made, refused
 
@@ -318,10 +318,9 @@ def test_there_is_room_for_eight_and_always_for_an_owner(owned: Box) -> None:
 
 def test_the_installers_key_is_a_login(owned: Box) -> None:
     """It stands on the board for the seal of the site, and is nobody's password besides."""
-    assert people_file.KEY_PATH == seal.PATH
     refused("password", lambda: Page(owned).login("installer", "key of the firm"))
     owned.after(60)
-    Path(owned.folder, seal.PATH).write_text("key of the firm\n")
+    Path(owned.folder, secret.KEY).write_text("key of the firm\n")
     page = Page(owned)
     assert page.login("installer", "key of the firm")["role"] == "installer"
     refused("password", lambda: Page(owned).login("anna", "key of the firm"))

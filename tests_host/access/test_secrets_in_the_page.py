@@ -6,12 +6,14 @@ import hashlib
 import hmac
 import json
 import random
+import re
 import shutil
 import subprocess
 from typing import Any
 
 import pytest
 
+from firmware.access.inside import LONGEST, SHORTEST
 from tests_host.conftest import ROOT
 
 PAGE = (ROOT / "firmware/web/index.html").read_text()
@@ -68,3 +70,12 @@ def test_the_slow_hash() -> None:
         hashlib.pbkdf2_hmac("sha256", str(word).encode(), salt, int(rounds)).hex()
         for word, rounds in cases
     ]
+
+
+def test_what_a_password_has_to_be() -> None:
+    """The page sees it and the box does not, but for the console: one rule, in both."""
+    fields = re.findall(r'minlength="(\d+)" maxlength="(\d+)" autocomplete="new-password"', PAGE)
+    assert fields == [(str(SHORTEST), str(LONGEST))] * 2
+    assert f"From {SHORTEST} characters" in PAGE
+    words = (ROOT / "docs/access.md").read_text()
+    assert f"a password of {SHORTEST} characters or more" in words

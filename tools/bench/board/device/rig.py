@@ -11,8 +11,8 @@ import gc
 from firmware import app as application
 from firmware import config as configuration
 from firmware import image as im
+from firmware.base.secret import installers_key
 from firmware.chips import current
-from firmware.config import seal
 from firmware.core import Core
 
 _PERMITS = im.OUT_CONTACTOR | im.OUT_ENABLE | im.OUT_ISLAND
@@ -25,7 +25,7 @@ class StandingPermits:
     def __init__(self, board, text):
         self._image = None  # the app's
         self._shadow = im.Image()  # before the app forgets how
-        board.rights.key = seal.key()
+        board.rights.key = installers_key()
         configuration.load(text, self._shadow, board.rights)
 
     def of(self, app):
