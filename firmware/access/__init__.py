@@ -16,6 +16,7 @@ WHERE = "its button for 5 s, or: islet claim on its console"
 _FILES = ("digest", "people", "sessions", "inside")
 UNUSED_S = const(600)
 _NOTES = const(16)  # that wait a second for the trail
+_AT_ONCE = const(20)  # commands of one name and role, and then one a second
 
 
 class Gate:
@@ -34,6 +35,7 @@ class Gate:
         self._parts = parts
         self._entrance = entrance
         self.notes = []
+        self._paces = {}  # name: seconds until all of its commands are paid for
         self.claimed = self.inside().people.claimed
         entrance().let_go(self)
 
@@ -54,10 +56,19 @@ class Gate:
 
     # --- of every command, whichever way it came ----------------------------------------------
 
-    def admit(self, who):
-        """Refused before the box has an owner, but for one who stands before it."""
-        if not self.claimed and who != BY_HAND:
+    def admit(self, who, role="", stops=False):
+        """Refused before the box has an owner, and to whoever commands too often; but for one who
+        stands before it, and what takes power away is never too often."""
+        if who == BY_HAND:
+            return
+        if not self.claimed:
             raise Refused("command", "nobody has claimed this box yet", "claim it: " + WHERE)
+        name = who, role  # on a broker several have one name
+        owed_s = self._paces.get(name, 0)
+        if owed_s < _AT_ONCE:
+            self._paces[name] = owed_s + 1
+        elif not stops:
+            raise Refused("command", "too many commands by " + who, "one a second", 1)
 
     def note(self, *what):
         """As the trail's, which has it within a second."""
@@ -104,6 +115,10 @@ class Gate:
         self.step(dt_ms)
 
     def step(self, dt_ms):
+        if self._paces:
+            paid_s = dt_ms // 1000
+            owed = self._paces.items()
+            self._paces = {name: owed_s - paid_s for name, owed_s in owed if owed_s > paid_s}
         needed = False
         if self.here is not None:
             self.here.step(dt_ms)

@@ -12,10 +12,10 @@ import asyncio
 import json
 
 from firmware.access import WHERE
-from firmware.access.digest import ROUNDS, Chance, hmac, sha, slow, xor
+from firmware.access.digest import ROUNDS, Chance, slow, xor
 from firmware.access.people import KEY, SALT, hexadecimal, is_name, stored_key
 from firmware.access.sessions import ID, Delays, Sessions
-from firmware.base.secret import same
+from firmware.base.secret import digits, hmac, installers_key, same, sha
 from firmware.base.viper import const
 from firmware.people.asked import (
     BY_HAND,
@@ -34,7 +34,7 @@ ARMED_S = const(10)  # to confirm that everybody shall be forgotten
 _CHALLENGE_S = const(60)
 _LOGINS = const(16)  # in that time
 NONCE = const(16)  # bytes
-SHORTEST = const(10)  # characters of a password, where the box gets to see it
+SHORTEST, LONGEST = const(10), const(64)  # characters of a password; the page has the same
 # what is somebody's right besides commands
 PEOPLE, AUDIT = "people", "audit"
 OTHER_RIGHTS = (
@@ -59,11 +59,9 @@ def may(role, right):
 class TooSoon(Refused):
     """Another try, but later."""
 
-    status = 429
-
     def __init__(self, after_s):
-        super().__init__("request", "too many tries from there", "again in {} s".format(after_s))
-        self.after_s = after_s
+        allowed = "again in {} s".format(after_s)
+        super().__init__("request", "too many tries from there", allowed, after_s)
 
 
 class NotYours(Refused):
@@ -184,8 +182,8 @@ class Access:
                 answer["text"] = "The way in is open for {} min.".format(OPEN_S // 60)
             else:
                 self._right_name(name)
-                if not isinstance(password, str) or not SHORTEST <= len(password) <= 64:
-                    allowed = "{} to 64 characters".format(SHORTEST)
+                if not isinstance(password, str) or not SHORTEST <= len(password) <= LONGEST:
+                    allowed = "{} to {} characters".format(SHORTEST, LONGEST)
                     raise Refused("password", "does not fit", allowed)
                 self._writable()
                 self._task = asyncio.create_task(self._take_over(name, password.encode()))
@@ -260,7 +258,7 @@ class Access:
             await self._make_installer()
         row = self._row(name)
         challenge = self._challenge(self._now_s, name, nonce)
-        return {"salt": _hex(row[2]), "rounds": row[3], "challenge": challenge}
+        return {"salt": digits(row[2]), "rounds": row[3], "challenge": challenge}
 
     def finish(self, said, source):
         """The second half: a session for whoever proves the password."""
@@ -281,7 +279,7 @@ class Access:
             raise Refused("password", "name or password is wrong", "another, a little later")
         self._spend(challenge)
         self.delays.passed(source)
-        ident = _hex(self._chance.take(ID))
+        ident = digits(self._chance.take(ID))
         key = hmac(client_key, auth, b",", ident.encode())
         self.sessions.add(ident, key, name, row[1], self._now_s)
         self._did(LOG_IN, name, row[1])
@@ -312,13 +310,13 @@ class Access:
         """Nothing is kept of it: it carries its own seal."""
         begun = now_s.to_bytes(4, "big")
         text = "{},{}".format(name, nonce).encode()
-        return _hex(begun + hmac(self._secret, begun, text)[: NONCE - 4])
+        return digits(begun + hmac(self._secret, begun, text)[: NONCE - 4])
 
     async def _make_installer(self):
         """The installer's key stands on the board as it was typed: made ready once a start."""
         if self._installer is not None:
             return
-        secret = self.people.installers_key()
+        secret = installers_key(self.people.folder)
         if not secret:
             return
         if self._busy:
@@ -408,7 +406,3 @@ def act_of(what):
     if what < len(TABLE):
         return TABLE[what][0]
     return ACTS[what - len(TABLE)] if what < len(TABLE) + len(ACTS) else "?"
-
-
-def _hex(data):
-    return "".join(["{:02x}".format(byte) for byte in data])

@@ -116,6 +116,8 @@ OPTIONS = (
     ("http.host", "text", "", 0, 64, "", None, 1,
      "address the page is bound to; empty: all of a board's, a PC's own (127.0.0.1) alone"),
     ("http.port", "whole", "", 0, 65_535, None, None, 1, "its port, 0 for no page; else the board's"),
+    ("http.name", "text", "", 0, 64, "", None, 1,
+     "a further name by which browsers reach it, as a router's or a proxy's"),
     ("http.token", "text", "", 0, 64, "", None, 1, "machines command by it once the box is claimed; empty: by login"),
 )
 

@@ -3,7 +3,9 @@
 #
 # A session signs each request (access/sessions.py) in a header that no other site's page can make
 # a browser send, and there are no cookies, so there is nothing to forge; what comes from another
-# site's page is refused besides. It is imported when somebody comes, and let go (access/__init__).
+# site's page is refused besides, and so is what asks for a name that is not the box's: a name of
+# somebody else's that was made to lead here (DNS rebinding) is its page's own for a browser. It is
+# imported when somebody comes, and let go (access/__init__).
 #
 # microdot's stubs know less than it takes:
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
@@ -26,6 +28,18 @@ def source_of(request):
     if isinstance(address, (tuple, list)):
         return str(address[0])
     return ".".join([str(byte) for byte in bytes(address)[4:8]])  # a sockaddr of IPv4
+
+
+def strange(http, request):
+    """Whose name it is asked by, where that is none of the box's; "" else. An address cannot lead
+    elsewhere than where it says, and whoever names none is no browser."""
+    host = request.headers.get("Host", "").lower()
+    name = host.split(":")[0].rstrip(".")
+    if host[:1] == "[" or name == "localhost" or all(c in ".0123456789" for c in name):
+        return ""
+    own = getattr(http.network, "name", "").lower()
+    known = own, own and own + ".local", getattr(http.network, "local", ""), http.name
+    return "" if name in known else name
 
 
 def said(request):
@@ -78,6 +92,10 @@ async def answer(http, request):
     gate, token = http.access, http.token
     if request.path == "/api/access":
         return answered(json.dumps(gate.state() if gate is not None else {"claimed": None}))
+    name = strange(http, request)
+    if name:
+        error = "{} is no name of this box".format(name[:40])
+        return refused(421, "Host", error, "its address, its name.local, or http.name")
     if request.path == "/api/command":
         return await _command(gate, token, http.commands, request)
     return await _other(gate, token, request)
@@ -96,7 +114,8 @@ async def _command(gate, token, commands, request):
     if not isinstance(body, dict) or not isinstance(body.get("command"), str):
         return refused(400, "command", "is missing", 'an object like {"command": "goal", …}')
     answer = commands.handle(body["command"], body, who[1], None, who[0])
-    return answered(json.dumps(answer), 200 if answer["ok"] else 400)
+    response = answered(json.dumps(answer), 200 if answer["ok"] else 400)
+    return _later(response, answer.get("again_s"))
 
 
 async def _other(gate, token, request):
@@ -151,9 +170,13 @@ def pieces(entries):
 
 
 def refusal_of(refusal):
-    after_s = getattr(refusal, "after_s", 0)
     status = 403 if refusal.field == "Origin" else getattr(refusal, "status", 400)
     response = refused(status, refusal.field, refusal.error, refusal.allowed)
+    return _later(response, refusal.after_s)
+
+
+def _later(response, after_s):
     if after_s:
+        response.status_code = 429
         response.headers["Retry-After"] = str(after_s)
     return response

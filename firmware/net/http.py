@@ -121,9 +121,9 @@ def _page():
 class Http:
     """The web server; `await run()` for ever.
 
-    settings: "http.host", "http.port", "http.token" by path; state: State; commands: Commands,
-    or None while the configuration has errors; events: Events; ledger: Ledger or None;
-    network: who serves it; access: firmware/access, or None.
+    settings: "http.host", "http.port", "http.name", "http.token" by path; state: State;
+    commands: Commands, or None while the configuration has errors; events: Events; ledger: Ledger
+    or None; network: who serves it; access: firmware/access, or None.
     """
 
     def __init__(
@@ -132,6 +132,7 @@ class Http:
         self.host = settings["http.host"]  # never empty: firmware/assembly.py
         self.port = settings["http.port"]
         self.token = settings["http.token"] or ""
+        self.name = (settings["http.name"] or "").lower()
         self.access = access
         self.state = state
         self.commands = commands

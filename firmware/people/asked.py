@@ -73,13 +73,26 @@ TABLE = (
     ("operator", (OPERATOR,), _LIMIT + (("issuer", _ISSUERS, "", 0, 0, _ISSUERS[0]),)),
 )
 BY_HAND = "by hand"  # who says it stands before the box: console, button
+# what takes power away: no pace of commands holds it up
+STOPS = (
+    # field, of whatever command, and its value
+    ("goal", "hold"),
+    ("target_w", 0),
+    ("charge_ma", 0),
+    ("authorised", False),
+    ("stop", True),
+    ("low", 0),
+    ("high", 0),
+)
 
 
 class Refused(Exception):
-    """A command that is not carried out: the field and what is allowed."""
+    """A command that is not carried out: the field and what is allowed; `after_s`: then it may
+    be said again."""
 
-    def __init__(self, field, error, allowed):
+    def __init__(self, field, error, allowed, after_s=0):
         super().__init__(error)
+        self.after_s = after_s
         self.field = field
         self.error = error
         self.allowed = allowed
@@ -93,6 +106,14 @@ def find(name):
     raise Refused(
         "command", "{} is not known".format(shown(name)), ", ".join(row[0] for row in TABLE)
     )
+
+
+def stops(arguments):
+    """Whether a command takes power away; what does not fit it is refused in any case."""
+    for field, value in STOPS:
+        if field in arguments and arguments[field] == value:
+            return True
+    return False
 
 
 def allowed_text(field, site=None):

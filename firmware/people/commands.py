@@ -18,6 +18,7 @@ from firmware.people.asked import (
     one_of,
     parse,
     shown,
+    stops,
 )
 from firmware.people.names import DEVICE, NODE, POINT, least_offer, takes_offer
 
@@ -61,7 +62,7 @@ class Commands:
         of: a field that came another way, as (name, value): in a topic.
 
         Answer: {"command", "id", "ok": true, "text"}, or with "ok" false {"field", "error",
-        "allowed"}; "id" only where it was given.
+        "allowed"}; "id" only where it was given, "again_s" where it came too soon.
         """
         answer = {"command": shown(name).strip('"'), "ok": False}
         access, row = self.access, None
@@ -71,7 +72,7 @@ class Commands:
             if "id" in arguments:
                 answer["id"] = self._identifier(arguments["id"])
             if access is not None:
-                access.admit(who)
+                access.admit(who, role, stops(arguments))
             if role not in row[1]:
                 allowed = "the " + ", ".join(row[1])
                 raise Refused("command", "{} is not yours to give".format(name), allowed)
@@ -89,6 +90,8 @@ class Commands:
             answer["field"] = refusal.field
             answer["error"] = refusal.error
             answer["allowed"] = refusal.allowed
+            if refusal.after_s:
+                answer["again_s"] = refusal.after_s
         if access is not None and row is not None:
             access.note(TABLE.index(row), who, ROLES.index(role), answer["ok"])
         return answer

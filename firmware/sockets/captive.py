@@ -183,8 +183,9 @@ class Portal:
         return self._make("".join(text), 200, _headers())
 
     async def _typed(self, request):
-        origin = request.headers.get("Origin", "")
-        if origin and origin != "http://" + self._wifi.opened:
+        own = self._wifi.opened
+        origin, host = request.headers.get("Origin"), request.headers.get("Host", own)
+        if (origin and origin != "http://" + own) or host != own:
             return self._make("", 403, _headers())
         try:
             form = fields(request.body)

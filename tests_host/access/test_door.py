@@ -16,7 +16,7 @@ from firmware.access.inside import OTHER_RIGHTS
 from firmware.net import door
 from firmware.net.http import Http
 from firmware.net.plain import Sockets
-from firmware.people.asked import OWNER, ROLES, TABLE
+from firmware.people.asked import BY_HAND, OWNER, ROLES, STOPS, TABLE
 from firmware.people.commands import Commands
 from firmware.people.events import Events
 from firmware.people.state import State
@@ -39,7 +39,12 @@ class House:
         self.commands = Commands(self.image, PolicyDouble(), names)
         self.commands.access = self.box.gate  # pyright: ignore[reportAttributeAccessIssue]
         state = State(self.image, "home", names, (), [("access", self.box.gate.state)])
-        settings = {"http.host": "127.0.0.1", "http.port": 0, "http.token": token}
+        settings = {
+            "http.host": "127.0.0.1",
+            "http.port": 0,
+            "http.name": "islet.local",
+            "http.token": token,
+        }
         self.http = Http(
             settings,
             state,
@@ -53,6 +58,7 @@ class House:
         client = importlib.import_module("microdot.test_client").TestClient(self.http.app)
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        headers.setdefault("Host", SOURCE)
         response = asyncio.run(client.request(method, path, headers, data))
         assert not response.headers.get("Set-Cookie")
         return response.status_code, json.loads(response.text)
@@ -266,3 +272,106 @@ def test_the_source_in_each_runtimes_form() -> None:
     assert door.source_of(Request()) == "10.0.0.7"
     Request.client_addr = b"\x02\x00\x12\x67\x0a\x00\x00\x07" + bytes(8)
     assert door.source_of(Request()) == "10.0.0.7"
+
+
+ACTS = ("/api/command", "/api/claim", "/api/login", "/api/leave", "/api/people")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("192.168.77.50", 200),
+        ("192.168.77.50:80", 200),
+        ("[fe80::1]:80", 200),
+        ("localhost:8080", 200),
+        ("garage-2", 200),
+        ("GARAGE-2.local:80", 200),
+        ("garage-2.local.", 200),
+        ("garage-3.local", 200),
+        ("islet.local", 200),
+        ("evil.example", 421),
+        ("garage-2.evil.example", 421),
+        ("garage-2.local.evil.example:80", 421),
+        ("192.168.77.50.evil.example", 421),
+        ("local", 421),
+        (".local", 421),
+    ],
+)
+def test_a_name_that_was_made_to_lead_here(owned: House, host: str, status: int) -> None:
+    """DNS rebinding: a browser takes the page of evil.example for the box's own; and the session
+    or the token does not help."""
+
+    class Named(Sockets):
+        name, local = "Garage-2", "garage-3.local"  # the first was taken beside it
+
+    owned.http.network = Named(owned.image)
+    page = owned.login()
+    credentials = "Islet " + page.signed("POST " + COMMAND, json.dumps(ACKNOWLEDGE).encode())
+    for right in (credentials, "Bearer sesame"):
+        for more in ({}, {"Origin": "http://" + host}):
+            found, answer = owned.asks(
+                "POST", COMMAND, ACKNOWLEDGE, Host=host, Authorization=right, **more
+            )
+            assert found == (401 if right == credentials and more and status == 200 else status)
+    assert owned.image.requests[im.ACKNOWLEDGE_SEQ] == (3 if status == 200 else 0)
+    for path in ACTS:
+        found, answer = owned.asks("POST", path, {}, Host=host, Authorization="Bearer sesame")
+        assert (found == 421) == (status == 421), (path, answer)
+        assert found != 421 or (
+            answer["field"] == "Host" and "no name of this box" in answer["error"]
+        )
+    assert owned.asks("GET", "/api/access", Host=host)[0] == 200, "it may be looked at"
+
+
+def test_a_name_is_for_a_network_that_has_one(owned: House) -> None:
+    for host in ("", ".local", "islet-1a2b.local"):
+        owned.http.name = ""
+        found = owned.asks("POST", "/api/login", {}, Host=host)[0]
+        assert found == (400 if not host else 421), host
+
+
+def test_commands_have_a_pace_and_a_stop_has_none(owned: House) -> None:
+    """For each name and role; told when it may be said again; by hand and a stop at any time."""
+    token = {"Authorization": "Bearer sesame"}
+    goal = {"command": "goal", "goal": "charge"}
+    page = owned.login()
+    answers = [owned.asks("POST", COMMAND, goal, **token) for _ in range(25)]
+    assert [status for status, _ in answers] == [200] * 20 + [429] * 5
+    assert answers[-1][1]["error"] == "too many commands by token"
+    assert answers[-1][1]["allowed"] == "one a second" and answers[-1][1]["again_s"] == 1
+    stops: tuple[dict[str, Any], ...] = (
+        {"command": "goal", "goal": "hold"},
+        {"command": "charge_ma", "charge_ma": 0},
+        {"command": "limit", "device": "all", "low": 0, "high": 0, "ttl_s": 60},
+        {"command": "authorise", "authorised": False},
+    )
+    for _ in range(50):
+        for stop in stops:
+            status, answer = owned.asks("POST", COMMAND, stop, **token)
+            assert status == 200, answer
+    more = {"command": "charge_ma", "charge_ma": 16_000}
+    assert owned.asks("POST", COMMAND, more, **token)[0] == 429
+    assert owned.signed(page, "POST", COMMAND, goal)[0] == 200, "another name has its own"
+    for role in (OWNER, "operator"):
+        for _ in range(20):
+            owned.commands.handle("goal", goal, role)
+    assert owned.commands.handle("goal", goal, OWNER)["error"] == "too many commands by broker"
+    assert owned.commands.handle("goal", goal, OWNER, None, BY_HAND)["ok"]
+    owned.box.after(3)
+    answers = [owned.asks("POST", COMMAND, goal, **token) for _ in range(5)]
+    assert [status for status, _ in answers] == [200] * 3 + [429] * 2
+    owned.box.after(60)
+    assert not owned.box.gate._paces, "nothing is kept of it"
+
+
+def test_a_stops_field_is_of_these_commands_alone() -> None:
+    """And of no other that would let more flow by it."""
+    of = {
+        name: {row[0] for row in TABLE for field in row[2] if field[0] == name}
+        for name, _ in STOPS
+    }
+    assert of == {
+        "goal": {"goal"}, "target_w": {"target_w"}, "charge_ma": {"charge_ma"},
+        "authorised": {"authorise"}, "stop": {"prove"},
+        "low": {"limit", "operator"}, "high": {"limit", "operator"},
+    }  # fmt: skip

@@ -4,6 +4,8 @@ them. A message is known by a seed, its kind and its number alone."""
 from __future__ import annotations
 
 import functools
+import hashlib
+import hmac
 import http.client
 import json
 import random
@@ -21,11 +23,13 @@ from zeroconf._dns import DNSAddress, DNSPointer, DNSQuestion, DNSService
 from zeroconf._protocol.outgoing import DNSOutgoing
 
 TOKEN, PREFIX = "sesame", "islet/test"  # as the device's script has them
+CODE, CHANCE, SESSION = "1234", b"nobody knows it ahead", "00" * 8  # likewise: of its doors
+SIGNS, CLIENT_KEY, SALT = b"a session's key", bytes(range(32)), bytes(16)  # of anna's
 NAME, ADDRESS = "islet-1a2b", bytes((192, 168, 77, 50))
 NUMBER, MAC = b"\1\2\3\4", b"\2\0\0\0\0\7"  # of our DHCP request
 QUESTION = b"\x12\x34", "broker.house."  # of our DNS question
 COOKIE = b"islet567"  # of our SNTP question
-KINDS = ("http", "mqtt", "connack", "dhcp", "dns", "sntp", "mdns")
+KINDS = ("http", "mqtt", "connack", "dhcp", "dns", "sntp", "mdns", "door")
 _ODD = (0, 1, 0x0C, 0x20, 0x3F, 0x40, 0x7F, 0x80, 0xC0, 0xFE, 0xFF)
 _ODD_NUMBERS = (b"0", b"-1", b"65536", b"4294967296", b"9" * 40, b"1e9", b"0x10", b"", b" 7")
 _COMMANDS: tuple[dict[str, Any], ...] = (
@@ -45,7 +49,7 @@ def _request(method: str, path: str, body: bytes | None = None, **headers: str) 
         def sendall(self, data: bytes) -> None:
             sent.extend(data)
 
-    connection: Any = http.client.HTTPConnection("islet.local")
+    connection: Any = http.client.HTTPConnection("192.168.77.50")
     connection.sock = Sock()
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, given)
@@ -66,6 +70,42 @@ def _http() -> list[bytes]:
     form = b"command=goal&goal=charge"
     kind = "application/x-www-form-urlencoded"
     found.append(_request("POST", "/api/command", form, Content_Type=kind))
+    return found
+
+
+def _mac(key: bytes, data: bytes) -> bytes:
+    return hmac.new(key, data, hashlib.sha256).digest()
+
+
+def _login(name: str, nonce: str, begun_s: int = 0, **more: Any) -> dict[str, Any]:
+    """The second half, as RFC 5802 and docs/access.md have it."""
+    begun = begun_s.to_bytes(4, "big")
+    challenge = (begun + _mac(CHANCE, begun + f"{name},{nonce}".encode())[:12]).hex()
+    sign = _mac(hashlib.sha256(CLIENT_KEY).digest(), f"{name},{nonce},{challenge}".encode())
+    proof = bytes(a ^ b for a, b in zip(CLIENT_KEY, sign, strict=True)).hex()
+    return {"name": name, "nonce": nonce, "challenge": challenge, "proof": proof, **more}
+
+
+def _door() -> list[bytes]:
+    """Claims, logins and what a session says; some are good, most are not quite."""
+    nonce, key = "0123456789abcdef" * 2, {"salt": "00" * 16, "key": "11" * 32}
+    claims = [{"code": code, "name": "ben", **key} for code in (CODE, "4321", 1234, "")]
+    logins: list[dict[str, Any]] = [{"name": "anna", "nonce": nonce}, _login("anna", nonce)]
+    logins += [_login("anna", nonce, proof="00" * 32), _login("anna", nonce, 77)]
+    logins += [_login(name, nonce) for name in ("eve", "installer", "a b")]
+    found = [_request("GET", path) for path in ("/api/access", "/api/people", "/api/audit")]
+    bodies = [("claim", claim) for claim in claims] + [("login", login) for login in logins]
+    found += [_request("POST", f"/api/{to}", json.dumps(body).encode()) for to, body in bodies]
+    said: list[tuple[str, dict[str, Any]]] = [("leave", {}), ("command", dict(_COMMANDS[0]))]
+    said += [("people", {"name": "eve", "role": role, **key}) for role in ("owner", "god")]
+    said += [("people", {"name": "anna", "remove": True}), ("claim", claims[0])]
+    for number, (to, body) in enumerate(said, 1):
+        data = json.dumps(body).encode()
+        seal = _mac(SIGNS, f"POST /api/{to}\n{number}\n".encode() + data).hex()
+        for session in (SESSION, "11" * 8):
+            right = f"Islet {session}.{number}.{seal}"
+            found.append(_request("POST", f"/api/{to}", data, Authorization=right))
+        found.append(_request("POST", f"/api/{to}", data, Host="evil.example"))
     return found
 
 
@@ -161,7 +201,7 @@ def _mdns() -> list[bytes]:
 
 MAKERS: dict[str, Callable[[], list[bytes]]] = {
     "http": _http, "mqtt": _mqtt, "connack": _connack, "dhcp": _dhcp, "dns": _dns,
-    "sntp": _sntp, "mdns": _mdns,
+    "sntp": _sntp, "mdns": _mdns, "door": _door,
 }  # fmt: skip
 
 
@@ -237,7 +277,9 @@ def spoilt(seed: int, kind: str, number: int) -> bytes:
 
 def allowed(kind: str, data: bytes) -> bool:
     """Whether it may change anything: it has the token, or a topic for commands that the broker
-    lets through."""
+    lets through; the code that the lamp blinks, or what a session has signed."""
     if kind == "http":
         return TOKEN.encode() in data
+    if kind == "door":
+        return CODE.encode() in data or f"Islet {SESSION}.".encode() in data
     return kind == "mqtt" and f"{PREFIX}/".encode() in data and b"/set/" in data

@@ -22,7 +22,18 @@ def test_twenty_thousand_spoilt_messages() -> None:
     assert not report.wrong, "\n".join(report.wrong)
     assert report.taken == MESSAGES and len(report.free) == 2
     # they come far: each reader takes some, and refuses most
-    for answer in ("'200'", "'400'", "'401'", "'connected'", "'lease'", "'address'", "'time'"):
+    for answer in (
+        "'in'",
+        "'people'",
+        "'421'",
+        "'200'",
+        "'400'",
+        "'401'",
+        "'connected'",
+        "'lease'",
+        "'address'",
+        "'time'",
+    ):
         assert answer in report.answers
     assert all(f" {found}: " in report.answers.replace("{", " ") for found in range(5))
 
@@ -54,6 +65,10 @@ PLANTED = {
     "dns": ("dns.host = lambda address: True", "an address that no host has"),
     "sntp": ("sntp.parse = lambda data, cookie: data[40] << 8 | data[41]", "IndexError"),
     "mdns": ("mdns.passed = lambda data, at: at + 2 + data[at]", "IndexError"),
+    "door": (
+        "from firmware.access import inside\ninside.same = lambda a, b: True",
+        "changed what it may not",
+    ),
     "heap": ("count = lambda what: kept.append(bytearray(64))", "bytes are not free again"),
 }
 

@@ -25,7 +25,7 @@ from tests_host.net.small_site import names_of
 from tools.pack import web
 
 PAGE = ROOT / "firmware/web/index.html"
-SETTINGS = {"http.host": "127.0.0.1", "http.port": 0, "http.token": "sesame"}
+SETTINGS = {"http.host": "127.0.0.1", "http.port": 0, "http.name": "", "http.token": "sesame"}
 RIGHT = {"Authorization": "Bearer sesame"}
 
 
@@ -45,7 +45,9 @@ def ask(
     http = Http({**SETTINGS, "http.token": token}, state, commands, Events(image, names))
 
     async def go() -> Any:
-        return await client(http.app).request(method, path, dict(headers or {}), body)
+        return await client(http.app).request(
+            method, path, {"Host": "127.0.0.1", **(headers or {})}, body
+        )
 
     return asyncio.run(go())
 

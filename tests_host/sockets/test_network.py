@@ -132,7 +132,7 @@ def test_http_asks_the_portal_for_what_it_does_not_know(
         box.wifi.opened = "127.0.0.9"  # the test's client is 127.0.0.1
     image = make_site()
     names: Names = names_of(image)
-    settings = {"http.host": "0.0.0.0", "http.port": 80, "http.token": ""}
+    settings = {"http.host": "0.0.0.0", "http.port": 80, "http.name": "", "http.token": ""}
     http = http_module.Http(settings, State(image, "home", names))
     serve_once(box.wifi, http.app)
 
@@ -152,16 +152,18 @@ def test_the_portal_reads_a_form_through_http(tmp_path: Path) -> None:
     box.wifi.opened = "127.0.0.9"
     image = make_site()
     http = http_module.Http(
-        {"http.host": "0.0.0.0", "http.port": 80, "http.token": ""},
+        {"http.host": "0.0.0.0", "http.port": 80, "http.name": "", "http.token": ""},
         State(image, "home", names_of(image)),
     )
     serve_once(box.wifi, http.app)
-    kind = {"Content-Type": "application/x-www-form-urlencoded"}
 
-    async def go() -> Any:
+    async def go(host: str) -> Any:
+        kind = {"Content-Type": "application/x-www-form-urlencoded", "Host": host}
         return await client(http.app).post("/wifi", kind, b"name=casa&key=buongiorno")
 
-    assert "casa is kept" in asyncio.run(go()).text
+    assert asyncio.run(go("evil.example")).status_code == 403
+    assert not box.known.networks() or box.known.networks()[0][0] != "casa"
+    assert "casa is kept" in asyncio.run(go("127.0.0.9")).text
     assert box.known.networks()[0][0] == "casa"
 
 

@@ -8,6 +8,10 @@ import asyncio
 import gc
 import sys
 
+from firmware.access import Gate
+from firmware.access.inside import Access
+from firmware.access.people import People
+from firmware.base.secret import sha
 from firmware.lan import dhcp, dns, sntp
 from firmware.local import mdns
 from firmware.net.http import Http
@@ -17,11 +21,13 @@ from firmware.people.events import Events
 from firmware.people.state import State
 from tests_host.net.small_site import make_site, names_of
 
-KINDS = ("http", "mqtt", "connack", "dhcp", "dns", "sntp", "mdns")
+KINDS = ("http", "mqtt", "connack", "dhcp", "dns", "sntp", "mdns", "door")
+DOOR = len(KINDS) - 1
 ADDRESS = bytes((192, 168, 77, 50))
 SETTINGS = {
     "http.host": "0.0.0.0",
     "http.port": 80,
+    "http.name": "",
     "http.token": "sesame",
     "mqtt.host": "127.0.0.1",
     "mqtt.port": 1883,
@@ -201,7 +207,73 @@ async def take_mdns(data):
         raise RuntimeError("nothing that judge says")
 
 
-TAKE = (take_http, take_mqtt, take_connack, take_dhcp, take_dns, take_sntp, take_mdns)
+class Entrance:
+    """As firmware/entrance.py, where everybody stays."""
+
+    @staticmethod
+    def inside(parts, gate):
+        return Access(Nobodys(), b"own", lambda: True, lambda what: None, gate)
+
+    @staticmethod
+    def let_go(gate):
+        pass
+
+    @staticmethod
+    async def write(parts, gate):
+        gate.notes = []
+
+
+class Nobodys(People):
+    """In memory: anna, the owner."""
+
+    ANNA = ("anna", "owner", bytes(16), 4096, sha(bytes(range(32))))
+
+    def __init__(self):
+        self.rows = [self.ANNA]
+        self.folder = "/none/"
+        self.claimed = True
+
+    def all(self):
+        return self.rows
+
+    def _write(self, rows):
+        self.rows = rows
+
+
+gate = Gate(None, lambda: Entrance)
+gate.here = gate.inside()
+doors = Http(SETTINGS, state, Commands(image, policy, names), events, access=gate)
+doors.commands.access = gate
+
+
+def fresh():
+    """The way in is open, anna has a session, and nobody has tried anything."""
+    inside = gate.here
+    inside.people.rows = [Nobodys.ANNA]
+    inside._secret = b"nobody knows it ahead"
+    inside._code, inside._open_until_s, inside._tries, inside._spent = "1234", 300, [], []
+    inside.delays.clear()
+    inside.sessions.end()
+    inside.sessions.add("00" * 8, b"a session's key", "anna", "owner", 0)
+    gate.notes, gate._paces = [], {}
+
+
+async def take_door(data):
+    fresh()
+    peer.renew(data)
+    await doors.app.handle_request(peer, peer)
+    count(peer.status.decode())
+    if peer.status == b"500":
+        raise RuntimeError("answered with 500")
+    inside = gate.here
+    if len(inside.sessions) > 1:
+        count("in")
+    if inside.people.rows != [Nobodys.ANNA]:
+        policy.said += 1
+        count("people")
+
+
+TAKE = (take_http, take_mqtt, take_connack, take_dhcp, take_dns, take_sntp, take_mdns, take_door)
 kept = []
 
 
@@ -233,7 +305,7 @@ async def main():
         if size == 0xFFFF:
             print("free", free())
             continue
-        data = memoryview(stdin.read(size)) if kind > 2 else stdin.read(size)
+        data = memoryview(stdin.read(size)) if 2 < kind < DOOR else stdin.read(size)
         try:
             await TAKE[kind](data)
         except Exception as error:

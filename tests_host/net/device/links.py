@@ -40,6 +40,7 @@ SETTINGS = {
     "owner.sun_stop_w": 0,
     "http.host": "127.0.0.1",
     "http.port": int(os.getenv("ISLET_TEST_HTTP")),
+    "http.name": "",
     "http.token": os.getenv("ISLET_TEST_TOKEN"),
     "mqtt.host": os.getenv("ISLET_TEST_NAME") or "127.0.0.1",
     "mqtt.port": int(os.getenv("ISLET_TEST_MQTT")),
