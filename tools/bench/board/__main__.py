@@ -14,7 +14,7 @@ from tools.bench.table import Figure, show
 
 EVENTS, MINUTES, SECONDS, STEPS, STARTS = 300, 30, 20, 100, 6
 PARTS = ("latency", "load", "step", "memory", "records", "json", "publish", "reset", "accuracy")
-PARTS += ("network", "quiet")
+PARTS += ("password", "network", "quiet")
 
 
 def measure(part: str, folder: Path, events: int, minutes: int) -> Iterator[Figure]:
@@ -33,6 +33,8 @@ def measure(part: str, folder: Path, events: int, minutes: int) -> Iterator[Figu
             return chip.documents(folder)
         case "publish":
             return chip.publishing(folder)
+        case "password":
+            return chip.password(folder)
         case "reset":
             return chip.reset(folder, STARTS)
         case "accuracy":
