@@ -13,7 +13,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests_host import kept
+from tests_host.order import pytest_collection as pytest_collection
+from tests_host.order import pytest_collection_finish as pytest_collection_finish
 from tests_host.order import pytest_collection_modifyitems as pytest_collection_modifyitems
+from tests_host.order import pytest_make_collect_report as pytest_make_collect_report
 from tests_host.order import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tools import kernels
 from tools.image import folded

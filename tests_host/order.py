@@ -2,10 +2,16 @@
 
 A file stays together, so that what its tests share is made once; the tests of APART share nothing
 and take long, so each of them goes by itself. What takes longest begins first: else one process
-ends long after the others."""
+ends long after the others.
+
+Each process reads all tests. From an empty cache that is mostly compiling them: whoever comes to a
+file first does, and the others wait for it."""
 
 from __future__ import annotations
 
+import fcntl
+import gc
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -53,3 +59,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return at[0] if at else len(LONG)
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    with collector.path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return (yield)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """What is read now stays to the end: nobody need look through it for garbage."""
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()

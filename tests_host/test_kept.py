@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import shutil
 import threading
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests_host import kept, whole
+from tests_host import kept, order, whole
 
 FILES = (
     "firmware/core/limits/arbiter.py", "firmware/image.py", "tools/twin/house/grid.py",
@@ -123,3 +125,20 @@ def test_a_run_that_is_kept_is_the_run(tmp_path: Path) -> None:
     count = len(list(kept.FOLDER.glob("run-*")))
     whole.play(path, 2, 2)
     assert len(list(kept.FOLDER.glob("run-*"))) == count + 1
+
+
+def test_a_file_of_tests_is_compiled_by_one_process_at_a_time(
+    request: pytest.FixtureRequest,
+) -> None:
+    file = request.node.getparent(pytest.Module)
+    reading = order.pytest_make_collect_report(file)
+    with file.path.open() as other:
+        next(reading)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        reading.close()
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_what_was_read_of_the_tests_is_no_garbage_to_look_through() -> None:
+    assert gc.isenabled() and gc.get_freeze_count() > 50_000

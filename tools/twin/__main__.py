@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 DEFAULT = "sunny_day"
-OF_IMAGE = dict.fromkeys(("pico_eth", "w5500"), "overload_25a")  # no outputs for an island
+# no outputs for an island
+OF_IMAGE: dict[str, str] = dict.fromkeys(("pico_eth", "w5500"), "overload_25a")
 OK, DIFFERS, FAILED = 0, 1, 2
 
 
