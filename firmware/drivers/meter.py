@@ -89,7 +89,7 @@ def field_of(row):
 class Meter(Device):
     """Writes live NODE_MA, NODE_W and NODE_AGE_MS of `node`.
 
-    profile: packed bytes, islet_data.PROFILES[name]. gap: most unused registers to read across, at
+    profile: packed bytes, of islet_data.PROFILES. gap: most unused registers to read across, at
     first. Raises ValueError if a leg is not measured.
     """
 
