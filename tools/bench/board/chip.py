@@ -199,9 +199,7 @@ def password(folder: Path) -> Iterator[Figure]:
     loop_ms, control_ms, took_ms, late_ms, late_control_ms, *alone = map(int, found.groups())
     longest_us, whole_us, slices = alone
     value = f"{longest_us / 1000:.1f} ms of {slices}"
-    method = (
-        f"{whole_us / 1e6:.2f} s in all; a car charges; collected every 64 slices, not counted"
-    )
+    method = f"{whole_us / 1e6:.2f} s in all; a car charges, others run between"
     yield Figure("a password's slow hash, longest slice", value, "≤ 20 ms", "", method)
     value = f"{took_ms / 1000:.2f} s, control {late_control_ms} ms late, the loop {late_ms}"
     method = f"without it control {control_ms} ms, the loop {loop_ms}, in 3 s"
