@@ -126,8 +126,9 @@ def _reached(parts, _settings):
     return parts.board.rights.network
 
 
-def _ethernet(parts, _settings):
-    return parts.board.ethernet is not None
+def _named(parts, _settings):
+    """Where nobody else answers for it: MicroPython does over Wi-Fi."""
+    return hasattr(parts.network, "responder")
 
 
 def _page(parts, settings):
@@ -258,9 +259,7 @@ def _add_page(parts, settings):
 
 def _add_name(parts, settings):
     """name.local: found by the hosts beside it without the router's help."""
-    from firmware.lan.group import responder
-
-    own = responder(parts.network, settings["http.port"])
+    own = parts.network.responder(settings["http.port"])  # pyright: ignore
     parts.links.append(("name", own.run))
     parts.farewell = own.farewell
 
@@ -316,7 +315,7 @@ PARTS = (
     ("access", _commanded, _add_access),
     ("MQTT", _broker, _add_broker),
     ("page", _page, _add_page),
-    ("name", _ethernet, _add_name),
+    ("name", _named, _add_name),
     ("console", lambda parts, _: parts.board.console is not None, _add_console),
     ("overlay", lambda _, __: overlaid(), _add_overlay),
     ("lamp", lambda parts, _: parts.board.lamp is not None, _add_lamp),

@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
     "people": ANY,
     "lan": ANY | {"local"},
     "local": ANY,
-    "sockets": ANY | {"net"},
+    "sockets": ANY | {"local", "net"},
     "access": ANY | {"people"},
     "net": ANY | {"people", "maintenance"},
 }

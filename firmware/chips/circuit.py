@@ -9,8 +9,8 @@ from array import array
 from firmware import image as im
 from firmware.base.viper import const
 
-_VERSION = const(9)
-_HEAD = "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBbbbIBBBBB"
+_VERSION = const(10)
+_HEAD = "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBbbbIbbBbBbBBBBB"
 _LINE = "<bbbb"
 _CHANNEL = "<BbBBBii"
 _OUTPUT = "<BBB"
@@ -125,9 +125,11 @@ class Circuit:
         self.bond_normally_open = flags & 16 != 0  # and its coil dead while the switch is closed
         self.stop_cuts_supply = flags & 32 != 0
         self.lamp_pin, self.button_pin, self.button_pull = head[26:29]
-        # (select, interrupt, reset, baud) of a network chip, None without
+        # (select, interrupt, reset, baud) of a W5500, None without
         self.ethernet = head[29:33] if head[29] >= 0 else None
-        lines, channels, outputs, inputs, meters = head[33:38]
+        # (mdc, mdio, address, pin of the clock, 1 = it goes out, power) of a LAN8720, None without
+        self.phy = head[33:39] if head[33] >= 0 else None
+        lines, channels, outputs, inputs, meters = head[39:44]
         at = struct.calcsize(_HEAD) + 1
         self.name = str(packed[at : at + packed[at - 1]], "utf-8")
         at += packed[at - 1]
@@ -175,7 +177,8 @@ class Rights:
         self.evse_a, self.mains_a = circuit.evse_a, circuit.mains_a
         self.lines = len(circuit.lines)  # RS-485
         self.network = network
-        self.wifi = network and circuit.ethernet is None and circuit.chip != "host"
+        wired = circuit.ethernet is not None or circuit.phy is not None
+        self.wifi = network and not wired and circuit.chip != "host"
         self.tls = circuit.chip == "esp32"  # docs/decisions.md has what it costs elsewhere
         self.key = key  # the installer's
         self.bench = circuit.chip == "host"

@@ -101,7 +101,7 @@ OPTIONS = (
     ("network.router", "text", "", 0, 15, "", None, 1, "likewise; empty: this network alone"),
     ("network.dns", "text", "", 0, 15, "", None, 1, "likewise; empty: no names"),
     ("network.time", "text", "", 0, 64, "pool.ntp.org", None, 1,
-     "who is asked for the time, where islet has a network driver of its own; empty: nobody"),
+     "who is asked for the time; empty: nobody"),
     ("mqtt.host", "text", "", 0, 64, "", None, 1, "broker, empty for none"),
     ("mqtt.port", "whole", "", 1, 65_535, 1883, None, 1, "its port"),
     ("mqtt.tls", "bool", "", 0, 0, None, None, 1,

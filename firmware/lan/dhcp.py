@@ -6,6 +6,7 @@
 # minute at most.
 
 from firmware.base.viper import const
+from firmware.local.address import NOTHING, host, usable
 
 CLIENT, SERVER = const(68), const(67)  # ports
 DISCOVER, OFFER, REQUEST, ACK, NAK = const(1), const(2), const(3), const(5), const(6)
@@ -21,12 +22,11 @@ _MASK, _ROUTER, _DNS, _NAME, _WANTED, _LEASE = (
     const(51),
 )
 _TYPE, _SERVER, _ASKED, _CLIENT = const(53), const(54), const(55), const(61)
-_NOTHING = b"\0\0\0\0"
 _LEAST_S, _MOST_S = const(60), const(604_800)
 _NAME_MAX = const(24)  # so that all of it has room
 
 
-def build(out, kind, number, mac, name, own=_NOTHING, wanted=None, server=None):
+def build(out, kind, number, mac, name, own=NOTHING, wanted=None, server=None):
     """A message into `out`; how long it is. `number`: 4 bytes; `own`: the address in use."""
     for i in range(BYTES):
         out[i] = 0
@@ -67,57 +67,12 @@ class Lease:
         self.seconds = seconds
 
 
-def host(address):
-    """Whether 4 bytes can be one host's address."""
-    return len(address) == 4 and 0 < address[0] < 224 and address[0] != 127
-
-
 def _number(data):
     """Of 4 bytes, within what the chip does not allocate for."""
     value = 0
     for byte in data:
         value = min(value << 8 | byte, 0x3FFFFF)
     return value
-
-
-def mask_bits(mask):
-    """How many bits the network has, -1 when its ones are not in front."""
-    bits = 0
-    for i in range(32):
-        if mask[i >> 3] & 0x80 >> (i & 7):
-            if bits < i:
-                return -1
-            bits += 1
-    return bits
-
-
-def same_network(a, b, mask):
-    for i in range(4):
-        if (a[i] ^ b[i]) & mask[i]:
-            return False
-    return True
-
-
-def _edge(address, mask):
-    """The network's own address, or its broadcast."""
-    low = high = True
-    for i in range(4):
-        part = address[i] & (mask[i] ^ 255)
-        low = low and not part
-        high = high and part == mask[i] ^ 255
-    return low or high
-
-
-def usable(address, mask, router):
-    """What is wrong with them, "" when nothing is; an empty router is none."""
-    if not 8 <= mask_bits(mask) <= 30:
-        return "mask"
-    if not host(address) or _edge(address, mask):
-        return "address"
-    if router != _NOTHING:
-        if not host(router) or router == address or not same_network(address, router, mask):
-            return "router"
-    return ""
 
 
 def parse(data, number, mac):
@@ -145,17 +100,17 @@ def parse(data, number, mac):
         return None
     kind = kind[0]
     if kind == NAK:
-        return Lease(kind, server, _NOTHING, _NOTHING, _NOTHING, _NOTHING, 0)
+        return Lease(kind, server, NOTHING, NOTHING, NOTHING, NOTHING, 0)
     address = bytes(data[16:20])
     mask = options.get(_MASK, b"\xff\xff\xff\0")
-    router = options.get(_ROUTER, _NOTHING)
-    dns = options.get(_DNS, _NOTHING)
+    router = options.get(_ROUTER, NOTHING)
+    dns = options.get(_DNS, NOTHING)
     lease = options.get(_LEASE, b"")
-    if len(mask) != 4 or len(lease) != 4 or usable(address, mask, _NOTHING):
+    if len(mask) != 4 or len(lease) != 4 or usable(address, mask, NOTHING):
         return None
     if usable(address, mask, router):
-        router = _NOTHING  # then only this network is reached
+        router = NOTHING  # then only this network is reached
     if not host(dns):
-        dns = _NOTHING
+        dns = NOTHING
     seconds = max(_LEAST_S, min(_number(lease), _MOST_S))
     return Lease(kind, server, address, mask, router, dns, seconds)

@@ -4,7 +4,8 @@
 # RFC 1035, sections 4.1 and 4.1.4. Names in an answer are passed over, never followed.
 
 from firmware.base.viper import const
-from firmware.lan.dhcp import host
+from firmware.local.address import host
+from firmware.local.mdns import passed
 
 PORT = const(53)
 _HEAD = const(12)
@@ -29,20 +30,6 @@ def build(out, number, name):
     return at + 5
 
 
-def _passed(data, at):
-    """Where a name ends that begins there; -1 when it does not."""
-    while at < len(data):
-        size = data[at]
-        if not size:
-            return at + 1
-        if size >= 192:
-            return at + 2
-        if size >= 64:
-            return -1
-        at += 1 + size
-    return -1
-
-
 def parse(data, question):
     """The address in an answer to `question`, 4 bytes; b"" when there is none for that name; None
     when it is no answer to it."""
@@ -57,7 +44,7 @@ def parse(data, question):
         return b""
     at = size
     for _ in range(min(data[6] << 8 | data[7], _ANSWERS)):
-        at = _passed(data, at)
+        at = passed(data, at)
         if at < 0 or at + 10 > len(data):
             return b""
         kind, net = data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]

@@ -18,11 +18,12 @@ from firmware.base.viper import const
 from firmware.lan import dns
 from firmware.lan import w5500 as w
 from firmware.lan.stream import Stream
+from firmware.local.address import NOTHING, dotted, numbers
 
 _OURS = (1, 2, 7)
 _PAGE = (3, 4, 5, 6)
 _IDLE_MS, _BUSY_MS = const(40), const(4)
-_TICK_MS = const(250)  # each socket, one after the other
+_TICK_MS = const(250)  # each socket, one after the other: 320 with the pauses of the task
 _RESET_MS, _LOCK_MS = const(2), const(3)  # RSTn low, and until the PLL is locked: 0.5, 1
 _RETRY_MS = const(5_000)
 _TRIES, _ANSWER_MS = const(3), const(2_000)  # of a name
@@ -30,20 +31,7 @@ _LARGEST = const(576)  # bytes of a datagram that is read
 _FIRST_PORT = const(49_152)
 _PORTS = const(16_384)
 _CONFLICT = const(0x80)  # of IR and IMR
-_NOTHING = b"\0\0\0\0"
 _RETRANSMIT = b"\x03\xe8\x05"  # RTR and RCR: 100 ms, five times and ever longer
-
-
-def dotted(address):
-    return "{}.{}.{}.{}".format(*address)
-
-
-def numbers(text):
-    """4 bytes of an address written with dots; None when it is a name."""
-    parts = text.split(".")
-    if len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts):
-        return bytes([int(part) for part in parts])
-    return None
 
 
 class Ethernet:
@@ -62,7 +50,7 @@ class Ethernet:
         self.random = random
         self.there = False  # the chip answers
         self.linked = False  # the cable
-        self.address = self.mask = self.router = self.dns = _NOTHING
+        self.address = self.mask = self.router = self.dns = NOTHING
         self.reason = "starting"
         self.conflict = False
         self.accepted = 0
@@ -202,7 +190,7 @@ class Ethernet:
     def _attend(self, stream):
         """A socket of the page's: listen again, or serve who has come."""
         if stream.state == w.CLOSED and not stream.ours:
-            if self.address != _NOTHING:
+            if self.address != NOTHING:
                 stream.open(stream.listens)
                 self.chip.command(stream.number, w.LISTEN)
                 stream.state = w.LISTENING
@@ -232,13 +220,20 @@ class Ethernet:
             chip.store(0, w.GAR, memoryview(router + mask))
             chip.store(0, w.SHAR, memoryview(self.mac + address))
 
+    def responder(self, port):
+        """Who answers for its name, and for its page at `port`, 0 for none."""
+        from firmware.lan.group import Group  # counted as its own room's heap
+        from firmware.local.responder import Responder
+
+        return Responder(Group(self), self.name, port, self.random, self.called)
+
     def called(self, label):
         """By the hosts beside it, from now on; "": not at all."""
         self.local = label and label + ".local"
 
     def lose_address(self, reason):
         self.reason = reason
-        self.configure(_NOTHING, _NOTHING, _NOTHING, self.dns)
+        self.configure(NOTHING, NOTHING, NOTHING, self.dns)
 
     async def serve(self, app, _host, port):
         """Whoever connects is a task of the app's; for ever."""
@@ -254,7 +249,7 @@ class Ethernet:
 
     async def connect(self, host, port, first=b""):
         """A connection to 4 bytes of address, `first` sent. OSError when there is none."""
-        if self.address == _NOTHING:
+        if self.address == NOTHING:
             raise OSError("has no network: " + self.reason)
         for number in _OURS:
             stream = self.streams[number]
@@ -274,7 +269,7 @@ class Ethernet:
         address = numbers(name)
         if address is not None:
             return address
-        if self.address == _NOTHING or self.dns == _NOTHING:
+        if self.address == NOTHING or self.dns == NOTHING:
             raise OSError("its name cannot be looked up: " + self.reason)
         question = bytearray(18 + len(name))
         question = memoryview(question)[: dns.build(question, self.random(2), name)]

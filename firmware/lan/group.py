@@ -14,7 +14,7 @@ import asyncio
 from firmware.base.clock import sleep_ms
 from firmware.base.viper import const
 from firmware.lan import w5500 as w
-from firmware.lan.dhcp import same_network
+from firmware.local.address import same_network
 from firmware.local.mdns import GROUP, PORT
 
 _MAC = b"\1\0\x5e" + GROUP[1:]  # RFC 1112, 6.4: the group's lower 23 bits
@@ -114,10 +114,3 @@ class Group:
             await self.heard.wait()
             self.heard.clear()
         return None
-
-
-def responder(ethernet, port):
-    """Who answers for its name, and for its page at `port`, 0 for none."""
-    from firmware.local.responder import Responder  # counted as its own room's heap
-
-    return Responder(Group(ethernet), ethernet.name, port, ethernet.random, ethernet.called)

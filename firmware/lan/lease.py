@@ -8,12 +8,12 @@
 from firmware.base.clock import sleep_ms
 from firmware.base.viper import const
 from firmware.lan import dhcp
+from firmware.local.address import NOTHING
 
 _WAITS_MS = (1_500, 3_000, 6_000, 12_000)  # for an answer, by try
 _PAUSE_S = const(10)
 _SECOND_MS = const(1_000)
 _EVERYBODY = b"\xff\xff\xff\xff"
-_NOTHING = b"\0\0\0\0"
 
 
 class Leased:
@@ -110,7 +110,7 @@ class Leased:
         self.lease = None
         ethernet.lose_address("its lease has ended")
 
-    async def _ask(self, kind, waits_ms, own=_NOTHING, wanted=None, server=None, to=_EVERYBODY):
+    async def _ask(self, kind, waits_ms, own=NOTHING, wanted=None, server=None, to=_EVERYBODY):
         ethernet = self.ethernet
         number = ethernet.random(4)
         message = memoryview(bytearray(dhcp.BYTES))

@@ -8,6 +8,7 @@
 #   resolve(…)        what connect() wants of a host by name or number; OSError
 #   connect(…)        a stream to it, with the first bytes on their way; OSError
 #   serve(…)          whoever connects is handed to the app; for ever
+#   hold(call)        where there is TLS: calls it while the watchdog waits for longer
 #   state()           for page, broker and console, where it has tasks
 #
 # The stack's look-up holds the loop for as long as it likes, so it is done at zero power (INV-9).
@@ -76,7 +77,7 @@ class Sockets:
 
     def __init__(self, image, hold=_once):
         self._image = image
-        self._hold = hold
+        self.hold = hold
 
     def waits(self):
         return not quiet(self._image)
@@ -84,7 +85,7 @@ class Sockets:
     async def resolve(self, host, port):
         import socket
 
-        return self._hold(lambda: socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0])
+        return self.hold(lambda: socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0])
 
     async def connect(self, found, _port, first):
         import socket

@@ -11,6 +11,8 @@
 
 from firmware.base.clock import sleep_ms
 from firmware.base.viper import const
+from firmware.local.address import numbers
+from firmware.sockets.asks import bound
 
 PAGE = "/wifi"
 PROBES = (
@@ -71,9 +73,10 @@ def answer(data, address):
 
 
 class Names:
-    """Answers while the access point is up; wifi: Wifi; bind(address, port): a socket."""
+    """Answers while the access point is up; wifi: Wifi; bind(address, port): a socket that does
+    not block."""
 
-    def __init__(self, wifi, bind):
+    def __init__(self, wifi, bind=bound):
         self._wifi, self._bind = wifi, bind
         self._socket = None
         self._at = ""  # the address it is bound to
@@ -101,8 +104,7 @@ class Names:
             return
         if self._socket is None:
             self._socket = self._bind(address, _PORT)
-            self._socket.setblocking(False)
-        own = bytes([int(part) for part in address.split(".")])
+        own = numbers(address)
         for _ in range(_AT_ONCE):
             try:
                 data, sender = self._socket.recvfrom(_LONGEST + 1)

@@ -69,19 +69,16 @@ _FAILURES = (OSError, RuntimeError, ValueError)  # of the ports' calls
 
 class Wifi(Sockets):
     """radio: Radio; known: Known; may(): true while nothing is energised; hold(call): calls it
-    while the watchdog waits for longer; note(step, text=): an event; settings by path; name: of
-    the host, and of its access point; image: the process image."""
+    while the watchdog waits for longer; note(step, text=): an event; given: address, mask, router
+    and name server as texts, or None; name: of the host, and of its access point; image: the
+    process image."""
 
-    def __init__(self, radio, known, may, hold, note, settings, name, image):
+    def __init__(self, radio, known, may, hold, note, country, given, name, image):
         super().__init__(image, hold)
         self.radio, self.known = radio, known
         self._may, self._note = may, note
         self.name = name
-        self._country = settings["network.country"]
-        self._given = None
-        if settings["network.address"]:
-            rest = [settings["network." + what] or "0.0.0.0" for what in ("mask", "router", "dns")]
-            self._given = tuple([settings["network.address"]] + rest)
+        self._country, self._given = country, given
         self.at = OFF
         self.reason = STATES[OFF][1]
         self.address = self.router = self.opened = ""  # opened: the access point's address
@@ -107,6 +104,7 @@ class Wifi(Sockets):
         state = {
             "link": "up" if self.at == JOINED else "down",
             "name": self.name,
+            "local": self.name + ".local" if self.address else "",  # MicroPython answers for it
             "network": self._name() if self.at == JOINED else "",
             "address": self.address or "0.0.0.0",
             "router": self.router or "0.0.0.0",
@@ -298,7 +296,7 @@ class Wifi(Sockets):
         """The access point to where the router is; there is none if it is not heard."""
         name, _, hidden = self._networks[self._row]
         if not self._looked:
-            self._hold(self.radio.look)
+            self.hold(self.radio.look)
             self._looked = True
         self._target = self.radio.channel_of(name)
         if self._target and self._target != self._channel:
@@ -371,7 +369,7 @@ class Wifi(Sockets):
         try:
             key = self.known.own_key()
             if not self.radio.heard:
-                self._hold(self.radio.look)
+                self.hold(self.radio.look)
             self.opened = self.radio.open(self.name, key, CHANNEL)
         except _FAILURES as error:  # the network may still be joined
             said = str(error)

@@ -6,6 +6,8 @@ from tests_host.chips.kit import GONE, Case, read
 
 DEAD_MAN = {"pin": 3, "holds": ["contactor", "enable"], "timeout_ms": 40, "by": "pio"}
 _OUTPUTS = {row["name"]: row for row in read("pico")["outputs"]}
+PHY = {"chip": "lan8720", "address": 1, "mdc": 11, "mdio": 12, "clock": "gpio17_out"}
+
 HARDWARE: list[Case] = [
     ("no dead-man", "pico", {"dead_man": GONE}, "dead_man", "by which pin"),
     (
@@ -293,6 +295,20 @@ HARDWARE: list[Case] = [
         {"chip": "rp2040_w"},
         "ethernet.chip",
         "has a driver for none",
+    ),
+    (
+        "a PHY on a Pico",
+        "pico",
+        {"ethernet": PHY},
+        "ethernet.chip",
+        "has a driver for w5500",
+    ),
+    (
+        "a W5500 on an ESP32",
+        "esp32",
+        {"ethernet": {"chip": "w5500", "cs": 5, "int": 14, "reset": 15, "baud": 1_000_000}},
+        "ethernet.chip",
+        "has a driver for lan8720",
     ),
     (
         "a network chip on no SPI",

@@ -18,6 +18,7 @@ from tools.pack import PackError
 from tools.pack.__main__ import main as pack_all
 from tools.pack.circuits import pack, tables
 from tools.pack.circuits.chips import CHIPS as CHIP_DATA
+from tools.pack.circuits.layout import layout
 
 DUMP = Path(__file__).parent / "device" / "dump.py"
 
@@ -48,6 +49,21 @@ def test_micropython_reads_what_cpython_reads(
     dump = load(DUMP, "dump").dump
     here = [line for name in NAMES for line in dump(name)]
     assert run_device(DUMP, tmp_path).splitlines() == here
+
+
+def test_a_phy_on_the_device() -> None:
+    document = damaged("esp32_lan8720", ethernet__power=12, lamp__pin=17)
+    document["ethernet"]["clock"] = "gpio16_out"
+    document["lines"][0]["rx"] = 3
+    document["ethernet"]["address"] = 1
+    circuit = Circuit(layout(document))
+    assert circuit.phy == (23, 18, 1, 16, 1, 12) and circuit.ethernet is None
+    rights = device.Rights(circuit, True)
+    assert rights.network and not rights.wifi, "the cable is its network"
+    assert Circuit(pack(read("esp32_lan8720"))).phy == (23, 18, 0, 17, 1, -1)
+    document["ethernet"]["clock"] = "gpio0_in"
+    assert Circuit(layout(document)).phy == (23, 18, 1, 0, 0, 12)
+    assert device.Rights(Circuit(pack(read("esp32"))), True).wifi
 
 
 def test_the_reference_board_on_the_device() -> None:
@@ -121,11 +137,13 @@ def test_the_reference_boards_use_every_declared_protection(name: str) -> None:
     """A reference shows all there is: a dead-man that holds what a hung chip must not."""
     document = read(name)
     assert document["dead_man"]["timeout_ms"] <= 50
-    assert set(document["dead_man"]["holds"]) == {"contactor", "enable"}
+    there = {row["name"] for row in document["outputs"]}
+    assert set(document["dead_man"]["holds"]) == {"contactor", "enable"} & there
+    assert there >= {"contactor"} and (name == "esp32_lan8720" or "enable" in there)
 
 
 def test_data_of_another_version_is_refused() -> None:
     packed = bytearray(pack(damaged("pico")))
     packed[0] += 1
-    with pytest.raises(ValueError, match="board data has version 10, expected 9"):
+    with pytest.raises(ValueError, match="board data has version 11, expected 10"):
         Circuit(bytes(packed))

@@ -45,6 +45,17 @@ GOOD: list[tuple[str, str, dict[str, Any]]] = [
         "esp32",
         {"inputs__1": {"name": "enable", "pin": 12, "pull": "down"}},
     ),
+    (
+        "a PHY's own clock, switched",
+        "esp32_lan8720",
+        {
+            "ethernet__clock": "gpio0_in",
+            "ethernet__power": 12,
+            "lamp__pin": 17,
+            "button": {"pin": 15, "pull": "up"},
+            "lines": [],
+        },
+    ),
     ("a select on a strapping pin", "esp32", {"meters__0__cs": 5}),
     ("a pin freed", "pico", {"outputs__1__pin": 8, "outputs__4__pin": 5}),
     (

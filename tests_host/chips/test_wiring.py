@@ -51,7 +51,7 @@ def test_the_documentation_is_up_to_date(name: str) -> None:
 
 
 def test_every_board_of_a_chip_has_one() -> None:
-    assert names() == REAL == ["esp32", "pico", "pico_eth", "w5500_evb"]
+    assert names() == REAL == ["esp32", "esp32_lan8720", "pico", "pico_eth", "w5500_evb"]
     assert main(["--check"]) == 0
 
 
@@ -129,7 +129,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (tmp_path / "x.svg").read_text().startswith("<svg ")
     with pytest.raises(SystemExit, match="simulated"):
         main(["host"])
-    with pytest.raises(SystemExit, match=r"boards are esp32, pico"):
+    with pytest.raises(SystemExit, match=r"boards are esp32, esp32_lan8720, pico"):
         main(["nano"])
     with pytest.raises(SystemExit):
         main(["--help"])

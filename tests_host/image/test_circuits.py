@@ -24,6 +24,8 @@ from tools.pack.__main__ import main as pack
         ("pico_eth", "pico", "pico_eth wants a network chip"),
         ("w5500", "pico", "pico is for rp2040, but IMAGE=w5500 takes rp2040_w5500"),
         ("w5500", "pico_eth", "takes rp2040_w5500"),
+        ("esp32", "pico_eth", "pico_eth is for rp2040, but IMAGE=esp32 takes esp32"),
+        ("pico_w", "pico_eth", "pico_w has no driver for its network chip"),
         ("pico_eth", "w5500_evb", "takes rp2040;"),
     ],
 )
@@ -36,6 +38,11 @@ def test_what_does_not_fit_is_refused(board: str, circuit: str, said: str) -> No
 @pytest.mark.parametrize("board", ["pico", "pico_eth", "pico_w", "w5500", "esp32"])
 def test_the_reference_circuits_fit(board: str) -> None:
     fits(IMAGES[board], IMAGES[board].circuit)
+
+
+def test_an_esp32_goes_with_a_cable_and_without() -> None:
+    for circuit in ("esp32", "esp32_lan8720"):
+        fits(IMAGES["esp32"], circuit)
 
 
 @pytest.mark.parametrize("board", ["pico_w", "esp32"])

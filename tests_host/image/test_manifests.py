@@ -49,6 +49,10 @@ def test_everything_compiles_for_the_chip(image: Image) -> None:
     assert len(sizes) == len(frozen) and min(sizes.values()) > 0
 
 
+ESP32_ALONE = [f"firmware/sockets/{name}.py" for name in ("tls", "cable", "group")]
+RESPONDER = [f"firmware/local/{name}.py" for name in ("responder", "mdns")]
+
+
 @EVERY
 def test_the_whole_firmware_but_other_chips_boards(image: Image) -> None:
     every = {str(path.relative_to(ROOT)) for path in (ROOT / "firmware").rglob("*.py")}
@@ -58,21 +62,23 @@ def test_the_whole_firmware_but_other_chips_boards(image: Image) -> None:
         folder, _, file = name.rpartition("/")
         if folder == "firmware/lan" and not image.lan:
             continue
-        if folder == "firmware/local" and not image.lan:
-            continue
-        if name == "firmware/sockets/cable.py":
+        if folder == "firmware/local" and not (image.lan or image.sockets):
             continue
         if folder == "firmware/sockets" and not image.sockets:
             continue
-        if name == "firmware/sockets/tls.py" and chip == "rp2":
+        if name in ESP32_ALONE and chip == "rp2":
+            continue
+        if name in RESPONDER and image.sockets and chip == "rp2":
             continue
         assert folder == "firmware/chips" and not file.startswith((chip, "common")), name
     assert "firmware/chips/host.py" in left_out
-    assert ("firmware/sockets/tls.py" in left_out) == (chip == "rp2")
+    for name in ESP32_ALONE:
+        assert (name in left_out) == (chip == "rp2")
     assert ("firmware/lan/ethernet.py" in left_out) == (not image.lan)
     assert ("firmware/sockets/wifi.py" in left_out) == (not image.sockets)
-    assert ("firmware/local/mdns.py" in left_out) == (not image.lan)
-    assert "firmware/sockets/cable.py" in left_out, "until a circuit declares one"
+    for name in RESPONDER:
+        assert (name in left_out) == (not image.lan and chip == "rp2")
+    assert ("firmware/local/sntp.py" in left_out) == (not image.lan and not image.sockets)
     assert ("firmware/chips/plain.py" in left_out) == (chip == "rp2")
     for other in {"rp2", "esp32"} - {chip}:
         assert not [name for name in names(image) if f"chips/{other}" in name]

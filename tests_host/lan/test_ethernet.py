@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from firmware.lan import ethernet, lease
+from firmware.lan import lease
+from firmware.local import address
 from tests_host.bus.wire import VirtualLoop
 from tests_host.lan.kit import BURST, METERS, NAME, Rig
 
@@ -349,6 +350,6 @@ def test_nothing_is_asked_of_the_chip_while_nothing_happens(world: World) -> Non
 
 
 def test_addresses_as_text() -> None:
-    assert ethernet.numbers("192.168.0.1") == b"\xc0\xa8\0\1"
-    assert ethernet.numbers("192.168.0.256") is None and ethernet.numbers("1.2.3") is None
-    assert ethernet.dotted(b"\xc0\xa8\0\1") == "192.168.0.1"
+    assert address.numbers("192.168.0.1") == b"\xc0\xa8\0\1"
+    assert address.numbers("192.168.0.256") is None and address.numbers("1.2.3") is None
+    assert address.dotted(b"\xc0\xa8\0\1") == "192.168.0.1"

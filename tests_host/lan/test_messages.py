@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.lan import dhcp, dns, fixed, host_name
+from firmware.lan import dhcp, dns
+from firmware.local import address as addresses
+from firmware.local.address import fixed, host_name
 
 NUMBER, MAC = b"\1\2\3\4", b"\2\0\0\0\0\7"
 SERVER = bytes((10, 0, 0, 1))
@@ -63,7 +65,8 @@ def test_the_longest_name_has_room() -> None:
 
 
 def test_two_boards_that_nobody_named_differ() -> None:
-    assert host_name(bytes(range(8))) == "islet-0607"
+    assert host_name({"network.name": ""}, bytes(range(8))) == "islet-0607"
+    assert host_name({"network.name": "garage"}, bytes(range(8))) == "garage"
 
 
 def test_an_answer_is_believed() -> None:
@@ -120,8 +123,8 @@ def test_an_answer_to_somebody_else() -> None:
 def test_masks() -> None:
     for bits in range(33):
         mask = ((1 << 32) - (1 << 32 - bits)).to_bytes(4, "big")
-        assert dhcp.mask_bits(mask) == bits
-    assert dhcp.mask_bits(b"\xff\0\xff\0") == -1
+        assert addresses.mask_bits(mask) == bits
+    assert addresses.mask_bits(b"\xff\0\xff\0") == -1
 
 
 # --- names --------------------------------------------------------------------------------------
@@ -196,12 +199,12 @@ def test_whatever_comes_is_taken_or_not(which: int, seed: int, changes: int) -> 
             del data[at : at + noise.randrange(40)]
     lease = dhcp.parse(memoryview(data), NUMBER, MAC)
     if lease is not None and lease.kind != dhcp.NAK:
-        assert dhcp.host(lease.address) and not dhcp.usable(
+        assert addresses.host(lease.address) and not addresses.usable(
             lease.address, lease.mask, lease.router
         )
         assert 60 <= lease.seconds <= 604_800
     found = dns.parse(memoryview(data), asked())
-    assert not found or dhcp.host(found)
+    assert not found or addresses.host(found)
 
 
 # --- a fixed address ----------------------------------------------------------------------------
@@ -213,14 +216,15 @@ def site(**changed: str) -> dict[str, str]:
 
 
 def test_a_fixed_address_is_four_numbers_or_an_error_by_name() -> None:
-    errors: list[str] = []
-    assert fixed(site(router="192.168.0.1"), errors) == [
+    given, errors = fixed(site(router="192.168.0.1"))
+    assert given == [
         bytes((192, 168, 0, 20)),
         bytes((255, 255, 255, 0)),
         bytes((192, 168, 0, 1)),
         bytes(4),
     ]
     assert not errors
+    assert fixed(site(address="")) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -236,6 +240,6 @@ def test_a_fixed_address_is_four_numbers_or_an_error_by_name() -> None:
     ],
 )
 def test_a_fixed_address_that_cannot_be_is_named(changed: dict[str, str], field: str) -> None:
-    errors: list[str] = []
-    fixed(site(**changed), errors)
+    given, errors = fixed(site(**changed))
+    assert given is None
     assert [error.split(":")[0] for error in errors] == [field]

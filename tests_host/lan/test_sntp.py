@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from firmware.lan import sntp
+from firmware.local import sntp
 from firmware.people import events
 from tests_host.lan.kit import Rig
 from tests_host.lan.test_ethernet import World, addressed, world

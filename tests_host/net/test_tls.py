@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from firmware.sockets import tls
 from firmware.sockets.tls import Encrypted
 from tests_host.net.conftest import Broker, Device
 from tests_host.net.tls_kit import Authority
@@ -67,8 +69,74 @@ def broker(
 
 
 def connect(waits: bool, file: Path) -> None:
-    network = SimpleNamespace(waits=lambda: waits, resolve=None)
+    network = SimpleNamespace(waits=lambda: waits, resolve=None, hold=lambda call: call())
     asyncio.run(Encrypted(network, "broker", str(file)).connect(None, 8883, b""))
+
+
+class Handshake:
+    """A socket whose handshake takes some turns, each of which is asked for."""
+
+    def __init__(self, turns: int) -> None:
+        self.turns = turns
+        self.held = self.flows = self.closed = False
+        self.sent = b""
+        self.holds = 0
+
+    def hold(self, call: Callable[[], Any]) -> Any:
+        assert not self.held
+        self.held, self.holds = True, self.holds + 1
+        try:
+            return call()
+        finally:
+            self.held = False
+
+    def write(self, data: bytes) -> int | None:
+        assert self.held and not self.flows, "INV-9: at zero power, with the watchdog's patience"
+        self.turns -= 1
+        if self.turns >= 0:
+            return None
+        self.sent += bytes(data[:3])
+        return len(data[:3])
+
+    def close(self) -> None:
+        self.closed = True
+
+    async def connect(self, found: Any, port: int, first: bytes) -> Any:
+        assert not first
+        return SimpleNamespace(s=self)
+
+    def wrap_socket(self, plain: Any, **said: Any) -> Any:
+        assert said == {"server_hostname": "broker", "do_handshake_on_connect": False}
+        return plain
+
+
+def shake(sock: Handshake, monkeypatch: pytest.MonkeyPatch, after: int = 99) -> None:
+    network: Any = SimpleNamespace(
+        waits=lambda: sock.flows, resolve=None, hold=sock.hold, connect=sock.connect
+    )
+    made = Encrypted(network, "broker", "")
+    made._context = sock
+    monkeypatch.setattr(asyncio, "StreamReader", lambda sock: sock)
+
+    async def turn(_: int) -> None:
+        sock.flows = sock.turns <= after
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(tls, "sleep_ms", turn)
+    asyncio.run(made.connect(None, 8883, b"CONNECT"))
+
+
+def test_each_turn_of_a_handshake_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    sock = Handshake(4)
+    shake(sock, monkeypatch, after=-1)
+    assert sock.sent == b"CONNECT" and sock.holds == 1 + 4 + 3 and not sock.closed
+
+
+def test_power_that_begins_to_flow_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sock = Handshake(4)
+    with pytest.raises(OSError, match="zero power only"):
+        shake(sock, monkeypatch, after=2)
+    assert sock.closed and not sock.sent and sock.turns == 2
 
 
 def test_without_a_file_nobody_is_trusted(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 from firmware.image import Image
+from firmware.local.address import dotted, fixed
 from firmware.people import events
 from firmware.sockets import wifi as wifi_module
 from firmware.sockets.known import Known
@@ -51,13 +52,16 @@ class Box:
     def start(self) -> None:
         """As after a reset: nothing is left but the files."""
         self.known = Known(f"{self.folder}/", self.given, random.Random(2).randbytes)
+        given, wrong = fixed(self.settings)
+        assert not wrong
         self.wifi = Wifi(
             Radio(self.network, PORTS[self.port]),
             self.known,
             lambda: not self.world.energised,
             self.hold,
             self.note,
-            self.settings,
+            self.settings["network.country"],
+            None if given is None else tuple(dotted(each) for each in given),
             NAME,
             Image(),
         )

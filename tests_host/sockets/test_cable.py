@@ -11,10 +11,20 @@ from firmware.sockets import cable
 from firmware.sockets.cable import Cable
 from tests_host.net.small_site import make_site
 
-PHY = {"mdc": 23, "mdio": 18, "phy_addr": 1, "power": 16, "ref_clk": 0, "ref_clk_mode": 1}
+PHY = (23, 18, 1, 0, 0, 16)  # a WT32-ETH01's: mdc, mdio, address, clock into GPIO 0, power
 KNOWN = {"id", "mdc", "mdio", "reset", "power", "phy_addr", "phy_type", "spi", "cs", "int"}
 KNOWN |= {"ref_clk_mode", "ref_clk"}
 INITIALIZED, STARTED, STOPPED, CONNECTED, DISCONNECTED, GOT_IP = range(6)
+
+
+class Pin:
+    """machine.Pin of port esp32: IN is GPIO_MODE_INPUT, OUT GPIO_MODE_INPUT_OUTPUT."""
+
+    IN, OUT = 1, 3
+
+    def __init__(self, number: int) -> None:
+        assert 0 <= number <= 39
+        self.number = number
 
 
 class Lan:
@@ -75,6 +85,13 @@ class Network:
             raise ValueError("invalid phy address")
         if said["phy_type"] not in range(7):
             raise ValueError("invalid phy type")
+        for name in ("mdc", "mdio", "reset", "power", "cs", "int", "ref_clk"):
+            if name in said and not isinstance(said[name], Pin):
+                raise ValueError("expecting a pin")  # machine_pin_get_id
+        way = "in" if said.get("ref_clk_mode", Pin.IN) == Pin.IN else "out"
+        clock = said["ref_clk"].number if "ref_clk" in said else 0
+        assert (clock, way) in ((0, "in"), (0, "out"), (16, "out"), (17, "out")), "ESP-IDF's own"
+        self.said = {name: getattr(value, "number", value) for name, value in said.items()}
         if "mdc" not in said or "mdio" not in said:
             raise ValueError("mdc and mdio must be specified")
         self.made += 1
@@ -87,9 +104,9 @@ class Rig:
     def __init__(self, given: tuple[str, ...] | None = None, **changes: object) -> None:
         self.image = make_site()
         self.network = Network(self.image)
-        phy = {**PHY, **changes}
+        phy = {**cable.words_of(PHY, Pin), **changes}
         self.held = 0
-        self.cable = Cable(self.network, phy, "islet-1a2b", given, self.image, self.hold)
+        self.cable = Cable(self.network, phy, "islet-1a2b", given, self.image, self.hold, bytes)
 
     def hold(self, call: Any) -> Any:
         self.held += 1
@@ -109,6 +126,16 @@ def test_it_gets_an_address_and_says_what_is_missing() -> None:
     assert reasons[5:7] == ["is stopped", "9"]
     assert rig.cable.state()["address"] == "192.168.1.40" and rig.network.host == "islet-1a2b"
     assert rig.cable.state()["router"] == "192.168.1.1" and rig.held == 1
+
+
+def test_what_the_circuit_says_is_what_the_port_is_told() -> None:
+    rig = Rig()
+    rig.cable.step()
+    said = {"mdc": 23, "mdio": 18, "phy_addr": 1, "phy_type": 1, "power": 16}
+    assert rig.network.said == {**said, "ref_clk": 0, "ref_clk_mode": Pin.IN}
+    words = cable.words_of((23, 18, 0, 17, 1, -1), Pin)
+    assert words["ref_clk"].number == 17 and words["ref_clk_mode"] == Pin.OUT
+    assert "power" not in words
 
 
 def test_a_fixed_address() -> None:

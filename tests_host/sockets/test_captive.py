@@ -138,6 +138,7 @@ def test_over_a_socket() -> None:
         assert (address, port) == (box.opened, 53)
         made.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         made[-1].bind(("127.0.0.1", 0))
+        made[-1].setblocking(False)
         return made[-1]
 
     names = captive.Names(box, bind)

@@ -7,22 +7,26 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from firmware import sockets
 from firmware.image import Image
+from firmware.local.responder import Responder
 from firmware.net import plain
 from firmware.net.plain import Sockets, quiet
 from firmware.people.names import Names
 from firmware.people.state import State
+from firmware.sockets.cable import Cable
 from firmware.sockets.wifi import Wifi
 from tests_host.conftest import ROOT, RunDevice
 from tests_host.net.small_site import make_site, names_of
 from tests_host.sockets.device.story import tell
 from tests_host.sockets.fake import Network
 from tests_host.sockets.kit import PORTS, Box, home
+from tests_host.sockets.test_cable import PHY, Pin
 from tests_host.sockets.world import World
 
 CHIP = bytes.fromhex("e66164084373532b")
@@ -34,13 +38,23 @@ SETTINGS = {
     "network.mask": "255.255.255.0",
     "network.router": "",
     "network.dns": "",
+    "network.time": "pool.ntp.org",
 }
 
 
 class Board:
+    PHY: tuple[int, ...] | None = None
+
     def __init__(self, folder: Path) -> None:
         self.storage = str(folder)
+        self.circuit = SimpleNamespace(phy=self.PHY)
         self.patiences: list[int] = []
+
+    def wall_s(self) -> int:
+        return -1
+
+    def set_wall(self, seconds: int) -> None:
+        raise AssertionError
 
     def patience(self, ms: int) -> None:
         self.patiences.append(ms)
@@ -61,11 +75,31 @@ def test_a_board_with_a_radio_gets_wifi(
     monkeypatch.setattr(sys, "platform", port)
     wifi, tasks, wrong = made(tmp_path)
     assert isinstance(wifi, Wifi) and not wrong
-    assert [name for name, _ in tasks] == ["wifi", "names"]
+    assert [name for name, _ in tasks] == ["wifi", "names", "time"]
     assert wifi.name == "islet-532b" and wifi.known.networks() == [("casa", "buongiorno", False)]
     wifi, _, wrong = made(tmp_path, **{"network.address": "192.168.0.300"})
     assert wrong == ["network.address: 192.168.0.300 is no address like 192.168.0.20"]
     assert wifi._given is None, "left to DHCP, for the page must be reached"
+    outside = {"network.address": "192.168.0.20", "network.router": "192.168.1.1"}
+    wifi, _, wrong = made(tmp_path, **outside)
+    assert wrong == ["network.router: no host on such a network has it"] and wifi._given is None
+    wifi, _, wrong = made(tmp_path, **{**outside, "network.router": "192.168.0.1"})
+    assert wifi._given == ("192.168.0.20", "255.255.255.0", "192.168.0.1", "0.0.0.0")
+    assert [name for name, _ in made(tmp_path, **{"network.time": ""})[1]] == ["wifi", "names"]
+
+
+def test_a_board_with_a_cable_gets_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port: Any = Network(World(home()), "esp32")
+    monkeypatch.setitem(sys.modules, "network", port)
+    monkeypatch.setitem(sys.modules, "machine", SimpleNamespace(Pin=Pin))
+    monkeypatch.setattr(Board, "PHY", PHY)
+    lan, tasks, wrong = made(tmp_path, **{"network.address": "192.168.0.20"})
+    assert isinstance(lan, Cable) and not wrong
+    assert [name for name, _ in tasks] == ["ethernet", "time"]
+    assert lan._given == ("192.168.0.20", "255.255.255.0", "0.0.0.0", "0.0.0.0")
+    assert lan._phy["mdc"].number == 23
+    assert isinstance(lan.responder(80), Responder)
+    assert not hasattr(Wifi, "responder"), "MicroPython answers for a name over Wi-Fi by itself"
 
 
 def test_without_one_it_gets_sockets_alone(tmp_path: Path) -> None:

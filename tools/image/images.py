@@ -51,6 +51,13 @@ class Image:
         return self.lan or "lib/lwip" in self.needs or self.port == "esp32"
 
     @property
+    def ethernet(self) -> tuple[str | None, ...]:
+        """Which network chips of a circuit it drives, None for none."""
+        if self.lan:
+            return ("w5500",)
+        return (None, "lan8720") if self.port == "esp32" else (None,)
+
+    @property
     def sockets(self) -> bool:
         """Whether firmware/sockets is in it: the network that MicroPython drives by itself."""
         return self.network and not self.lan
@@ -152,7 +159,8 @@ def inputs() -> Iterator[Path]:
 
 def takes(image: Image, document: Mapping[str, Any]) -> bool:
     """Whether a circuit board's chip is the image's, and its network chip, if it has one."""
-    return document.get("chip") in image.chips and ("ethernet" in document) == image.lan
+    network_chip = document.get("ethernet", {}).get("chip")
+    return document.get("chip") in image.chips and network_chip in image.ethernet
 
 
 def fits(image: Image, circuit: str) -> None:

@@ -12,8 +12,8 @@ from firmware.access import Gate
 from firmware.access.inside import Access
 from firmware.access.people import People
 from firmware.base.secret import sha
-from firmware.lan import dhcp, dns, sntp
-from firmware.local import mdns
+from firmware.lan import dhcp, dns
+from firmware.local import mdns, sntp
 from firmware.net.http import Http
 from firmware.net.mqtt import Mqtt
 from firmware.people.commands import Commands

@@ -7,8 +7,6 @@ from firmware.sockets.wifi import STATES, TICK_MS, Wifi
 from tests_host.sockets.fake import Network
 from tests_host.sockets.world import Router, World
 
-SETTINGS = {"network.country": "DE", "network.address": ""}
-
 
 def tell(port, folder):
     """What happens, a line each."""
@@ -28,7 +26,8 @@ def tell(port, folder):
         lambda: not world.energised,
         hold,
         lambda step, text: said.append("{} {}".format(step, text)),
-        SETTINGS,
+        "DE",
+        None,
         "islet-0001",
         None,
     )

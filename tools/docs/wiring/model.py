@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tools.docs.wiring.modules import MODULES, Module
 from tools.pack import Document
-from tools.pack.circuits.pins import uses
+from tools.pack.circuits.pins import clock_of, uses
 from tools.pack.circuits.scales import (
     burden_mohm,
     channel_scale,
@@ -30,6 +30,7 @@ GROUPS = {
     "network": ("#00695c", "network"),
     "rs485": ("#00838f", "RS-485"),
 }
+SENT = ("TXD0", "TXD1", "TX_EN")  # of RMII
 OUTPUT_BLOCKS = {
     "contactor": "Contactor",
     "island": "Islanding switch",
@@ -157,7 +158,7 @@ def meter_title(number: int) -> str:
 
 def _spi(document: Document, pin: int, row: int, name: str) -> Net:
     titles = [meter_title(i) for i in range(len(document["meters"]))]
-    titles += [ethernet_title(document)] if "ethernet" in document else []
+    titles += [ethernet_title(document)] if "cs" in document.get("ethernet", {}) else []
     ports = tuple(Port(title, name.upper()) for title in titles)
     spi = document["spi"]
     note = f"SPI {spi['id']}, {spi['baud'] / 1_000_000:g} MHz"
@@ -171,19 +172,36 @@ def _select(document: Document, pin: int, row: int, rest: str) -> Net:
 
 
 def ethernet_title(document: Document) -> str:
+    if "clock" in document["ethernet"]:
+        return "LAN8720"
     return "W5500 on the module" if chip_of(document).soldered else "W5500 module"
 
 
 def _ethernet(document: Document, pin: int, row: int, name: str) -> Net:
-    text, note = {
-        "cs": ("SCSn", "pull-up 10 kΩ: not selected in reset"),
-        "int": ("INTn", "low while it has something to say; chip's pull up"),
-        "reset": ("RSTn", "low resets"),
+    chip = chip_of(document)
+    text, note, out = {
+        "cs": ("SCSn", "pull-up 10 kΩ: not selected in reset", True),
+        "int": ("INTn", "low while it has something to say; chip's pull up", False),
+        "reset": ("RSTn", "low resets", True),
+        "mdc": ("MDC", "clock of its registers", True),
+        "mdio": ("MDIO", "their data, both ways; pull-up 1.5 kΩ", True),
+        "power": ("supply or oscillator", "high switches it on; pull-down 10 kΩ", True),
+        "clock": _clock(document["ethernet"]),
+        "chip": (chip.rmii.get(pin, ""), "RMII, no other pin can", chip.rmii.get(pin) in SENT),
     }[name]
-    if chip_of(document).soldered:
+    if chip.soldered:
         note = "soldered"
-    port = Port(ethernet_title(document), text)
-    return Net(pin, "network", f"network {name}", (port,), name != "int", (note,))
+    label = text if name == "chip" else f"network {name}"
+    return Net(pin, "network", label, (Port(ethernet_title(document), text),), out, (note,))
+
+
+def _clock(ethernet: Document) -> tuple[str, str, bool]:
+    """Of RMII: where, how, and whether it goes out."""
+    if "clock" not in ethernet:
+        return "", "", False
+    if clock_of(ethernet)[1] == "out":
+        return "XTAL1/CLKIN", "50 MHz of the chip's own; the PHY has no crystal", True
+    return "REFCLK", "50 MHz, off in reset: this pin is read at boot", False
 
 
 def _channel(document: Document, pin: int, row: int, rest: str) -> Net:
@@ -317,7 +335,13 @@ def _notes(document: Document) -> dict[str, tuple[str, ...]]:
     for i, line in enumerate(document["lines"]):
         turns = "" if "de" in line else ", turns by itself"
         notes[line_title(document, i)] = (f"Modbus meters and inverter{turns}",)
-    if ethernet := document.get("ethernet"):
+    ethernet = document.get("ethernet", {})
+    if "clock" in ethernet:
+        notes[ethernet_title(document)] = (
+            f"registers at address {ethernet['address']} (PHYAD0)",
+            "reset by a resistor and a capacitor",
+        )
+    elif ethernet:
         mega = ethernet["baud"] / 1_000_000
         supply = (
             "the module's supply" if chip_of(document).soldered else "3.3 V of its own, 200 mA"

@@ -15,7 +15,10 @@ PACKAGES = {  # of lib/, only what the firmware imports
     "umqtt": ("simple.py",),
 }
 ANY_CHIP = ("__init__.py", "circuit.py", "common.py", "wall.py")
-TLS = ("esp32",)  # docs/decisions.md
+# of the networks, what one chip alone has: TLS (docs/decisions.md), and a cable without a
+# responder of MicroPython's own
+ESP32_ALONE = ("sockets/tls.py", "sockets/cable.py", "sockets/group.py")
+RESPONDER = ("local/responder.py", "local/mdns.py")
 ALSO = {"esp32": ("plain.py",)}  # where a chip's own file does not take its place
 
 
@@ -26,13 +29,15 @@ def wanted(path):
     """Of firmware/chips only this chip's files, of the networks the one it has; the rest as it
     stands."""
     folder, name = os.path.split(path)
-    if path == os.path.join("sockets", "tls.py") and options.chip not in TLS:
+    if path in ESP32_ALONE and options.chip != "esp32":
         return False
-    if path == os.path.join("sockets", "cable.py"):
-        return False  # no circuit declares one yet (docs/wifi.md)
     if folder == "sockets":
         return options.sockets
-    if folder in ("lan", "local"):
+    if path in RESPONDER and options.sockets and options.chip != "esp32":
+        return False  # over Wi-Fi MicroPython answers by itself
+    if folder == "local":
+        return options.lan or options.sockets
+    if folder == "lan":
         return options.lan
     if folder == "chips":
         stem = name[:-3]

@@ -7,7 +7,8 @@ Pico, Pico W: data sheets, "Pinout and design files".
 W5500-EVB-Pico: WIZnet's page, "Pinout", and MicroPython's boards/W5500_EVB_PICO/mpconfigboard.h.
 ESP32: data sheet, "Strapping Pins", "Pins Mapped to Flash", "IO_MUX" (state at reset), "ADC
 Characteristics"; Technical Reference Manual, "IO MUX and GPIO Matrix"; ADC2 and radio: ESP-IDF
-Programming Guide, "ADC". Where a figure could only be had second-hand, it says so.
+Programming Guide, "ADC"; RMII: the same, "Ethernet", and its examples/ethernet/README.md. Where a
+figure could only be had second-hand, it says so.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Chip:
     islands: bool = False  # its guard is fast enough for what must open within a cycle
     module_lamp: bool = False  # the module has a lamp of its own,
     bootsel: bool = False  # and a button that can be read
-    ethernet: tuple[str, ...] = ()  # network chips that its image has a driver of ours for
+    ethernet: tuple[str, ...] = ()  # network chips that its image has a driver for
+    rmii: Mapping[int, str] = field(default_factory=dict)  # pins that a PHY has, by no choice
     soldered: Mapping[str, int] = field(default_factory=dict)  # field -> what the module makes it
     points: int = 1  # charging points that its image has room for
     real: bool = True  # hardware rules hold; the simulated chip has no hardware
@@ -147,6 +149,8 @@ ESP32 = Chip(
     adc_taken=dict.fromkeys(range(10, 20), _ADC2),
     dead_man=("monostable",),
     input_only=frozenset(range(34, 40)),
+    ethernet=("lan8720",),
+    rmii={19: "TXD0", 21: "TX_EN", 22: "TXD1", 25: "RXD0", 26: "RXD1", 27: "CRS_DV"},
     strapping={0: "up", 2: "down", 5: "up", 12: "down", 15: "up"},
     high_at_reset=_every(0, 1, 3, 5, 14, 15),
 )

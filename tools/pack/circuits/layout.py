@@ -9,7 +9,8 @@ i8 dead-man pin, u8 bits of OUT_* it holds, u8 ms, u8 by (0 PIO, 1 monostable),
 u16 evse_a, u16 mains_a, u8 protective conductor (0 nothing, 1 pole, 2 device),
 u16 ms for which the bond holds itself, u8 bits of FLAGS,
 i8 lamp, i8 button (-2 the module's own), u8 its pull (0 none, 1 up, 2 down),
-i8 cs, i8 interrupt, i8 reset of a network chip, u32 its baud,
+i8 cs, i8 interrupt, i8 reset of a W5500, u32 its baud,
+i8 mdc, i8 mdio of a LAN8720, u8 its address, i8 pin of its clock, u8 1 if it goes out, i8 power,
 u8 lines, u8 channels, u8 outputs, u8 inputs, u8 meters,
 u8 length of name, name
 line:    i8 UART, i8 tx, i8 rx, i8 de, RS-485
@@ -27,6 +28,7 @@ from typing import Any
 
 from tools.pack import Document
 from tools.pack.circuits.chips import CHIPS
+from tools.pack.circuits.pins import clock_of
 from tools.pack.circuits.scales import channel_scale, chip_of, frame_ns, meter_scale
 from tools.pack.circuits.tables import (
     AMPS,
@@ -43,7 +45,7 @@ from tools.pack.circuits.tables import (
     VOLTS,
 )
 
-VERSION = 9
+VERSION = 10
 # output, field: what its hardware does besides, a bit each, in the order of circuit.py
 FLAGS = (
     ("enable", "voltage_relay", "in_enable"),
@@ -86,7 +88,7 @@ def _head(document: Document) -> bytes:
     step_ns = frame_ns(sampling)
     held = sum(1 << bit_of(OUTPUTS, name) for name in dead_man.get("holds", []))
     return struct.pack(
-        "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBbbbIBBBBB",
+        "<BBBIHBBHBHbbbbbIbbbBBBHHBHBbbBbbbIbbBbBbBBBBB",
         VERSION,
         list(CHIPS).index(document["chip"]),
         GUARDS.index(document["guard"]),
@@ -116,8 +118,15 @@ def _head(document: Document) -> bytes:
         PULLS.index(button.get("pull", PULLS[0])),
         *(ethernet.get(k, -1) for k in ("cs", "int", "reset")),
         ethernet.get("baud", 0),
+        *_phy(ethernet),
         *(len(document.get(k, [])) for k in ("lines", "channels", "outputs", "inputs", "meters")),
     )
+
+
+def _phy(ethernet: dict[str, Any]) -> tuple[int, ...]:
+    clock, way = clock_of(ethernet) if "clock" in ethernet else (-1, "")
+    mdc, mdio, power = (ethernet.get(name, -1) for name in ("mdc", "mdio", "power"))
+    return mdc, mdio, ethernet.get("address", 0), clock, way == "out", power
 
 
 def bit_of(names: tuple[str, ...], name: str) -> int:

@@ -11,8 +11,10 @@ from tools.pack.circuits.scales import chip_of
 
 # what a pin is used for; OUT drives power, the others are told apart where a chip cares
 OUT, IN, ANALOG, PWM, SELECT, BUS = "output", "input", "analog", "pwm", "select", "bus"
-LAMP = "lamp"
+LAMP, POWER = "lamp", "power"  # of a network chip
 LISTENS = (IN, ANALOG)
+NETWORK = {"cs": SELECT, "int": IN, "reset": BUS, "mdc": BUS, "mdio": BUS, "power": POWER}
+RECEIVED = ("RXD0", "RXD1", "CRS_DV")  # of RMII
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,15 @@ def uses(document: Document) -> Iterator[Use]:
     for i, row in enumerate(document.get("meters", [])):
         yield Use(row["cs"], f"meters.{i}.cs", SELECT, f"select of meter {i + 1}")
     if ethernet := document.get("ethernet"):
-        for name, kind in (("cs", SELECT), ("int", IN), ("reset", BUS)):
-            yield Use(ethernet[name], f"ethernet.{name}", kind, f"{name} of the network chip")
+        for name, kind in NETWORK.items():
+            if name in ethernet:
+                yield Use(ethernet[name], f"ethernet.{name}", kind, f"{name} of the network chip")
+        if "clock" in ethernet:
+            clock, way = clock_of(ethernet)
+            yield Use(clock, "ethernet.clock", IN if way == "in" else BUS, f"RMII clock {way}")
+            for pin, signal in chip.rmii.items():
+                kind = IN if signal in RECEIVED else BUS
+                yield Use(pin, "ethernet.chip", kind, f"RMII {signal}")
     if crossing := document.get("crossing"):
         yield Use(crossing["pin"], "crossing.pin", IN, f"zero crossing of L{crossing['leg']}")
     if dead_man := document.get("dead_man"):
@@ -72,6 +81,12 @@ def soldered(document: Document) -> None:
             raise PackError(section, f"is missing: {chip.text} has it soldered")
         if document[section][name] != number:
             raise PackError(field, f"is {number} on {chip.text}: soldered")
+
+
+def clock_of(ethernet: Mapping[str, str]) -> tuple[int, str]:
+    """The pin of a PHY's clock, and its way: "in" or "out"."""
+    pin, way = ethernet["clock"].removeprefix("gpio").split("_")
+    return int(pin), way
 
 
 def used_once(document: Document) -> None:
@@ -166,7 +181,7 @@ def at_boot(document: Document) -> None:
                     use.field.replace(".pin", ".pull"),
                     f"pin {use.pin} of {chip.text} must stand {level} at boot",
                 )
-        if use.kind == OUT and use.pin in chip.high_at_reset:
+        if use.kind in (OUT, POWER) and use.pin in chip.high_at_reset:
             raise PackError(
                 use.field,
                 f"pin {use.pin} of {chip.text} is pulled up in reset: it would energise "

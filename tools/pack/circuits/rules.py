@@ -252,14 +252,20 @@ def _way_in(document: Document) -> None:
 
 
 def _ethernet(document: Document) -> None:
-    """It hangs on the SPI, of a chip whose image has its driver."""
+    """Of a chip whose image has its driver; a W5500 hangs on the SPI."""
     ethernet, chip = document.get("ethernet"), chip_of(document)
     if ethernet is None:
         return
     if ethernet["chip"] not in chip.ethernet:
         known = " or ".join(chip.ethernet) or "none"
         raise PackError("ethernet.chip", f"{chip.text}: its image has a driver for {known}")
-    if "spi" not in document:
+    if ethernet.get("clock") == "gpio0_in" and "power" not in ethernet:
+        raise PackError(
+            "ethernet.power",
+            "is missing: a clock that runs into GPIO 0 in reset may start the boot loader; a pin "
+            "that switches the oscillator, or gpio16_out or gpio17_out",
+        )
+    if "cs" in ethernet and "spi" not in document:
         raise PackError("spi", f"is missing: the {ethernet['chip']} hangs on it")
 
 

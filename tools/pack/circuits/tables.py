@@ -42,7 +42,8 @@ PERMITTING = ("island_open", "bond", "enable", "ventilation", "island_dead")
 VOLTS = ("grid", "house")  # in the order of VOLTS in firmware/chips/circuit.py
 AMPS = ("mains", "evse")
 METERS = ("atm90e32",)
-ETHERNET = ("w5500",)
+ETHERNET = ("w5500", "lan8720")
+CLOCKS = ("gpio0_in", "gpio16_out", "gpio17_out")  # of RMII, in the order of layout.py
 ETHERNET_BAUD = (1_000_000, 33_000_000)  # data sheet 5.5.4 guarantees 33.3 MHz
 LEGS = 3
 PIN_MOST = 39
@@ -304,16 +305,34 @@ BOARD = Object(
             {},
         ),
         "meters": Rows(METER),
-        "ethernet": Object(
+        "ethernet": Variants(
+            "chip",
             {
-                "chip": Choice(ETHERNET),
-                "cs": _pin("select, low is selected"),
-                "int": _pin("interrupt, low while the chip has something to say"),
-                "reset": _pin("reset, low resets"),
-                "baud": Whole(*ETHERNET_BAUD, "its own; the metering chips keep theirs"),
+                "w5500": Object(
+                    {
+                        "chip": Choice(ETHERNET[:1]),
+                        "cs": _pin("select, low is selected"),
+                        "int": _pin("interrupt, low while the chip has something to say"),
+                        "reset": _pin("reset, low resets"),
+                        "baud": Whole(*ETHERNET_BAUD, "its own; the metering chips keep theirs"),
+                    },
+                    {},
+                    "a network chip on the SPI, with a driver of ours (firmware/lan)",
+                ),
+                "lan8720": Object(
+                    {
+                        "chip": Choice(ETHERNET[1:]),
+                        "address": Whole(
+                            0, 31, "of its registers; a LAN8720 has 0 or 1 by PHYAD0"
+                        ),
+                        "mdc": _pin("clock of its registers"),
+                        "mdio": _pin("their data"),
+                        "clock": Choice(CLOCKS, "the 50 MHz: into GPIO 0, or out of 16 or 17"),
+                    },
+                    {"power": _pin("high gives it power, or its oscillator; low at reset")},
+                    "a PHY on the chip's own Ethernet (RMII), by MicroPython's network.LAN",
+                ),
             },
-            {},
-            "a network chip on the SPI, with a driver of ours (firmware/lan)",
         ),
         "crossing": Object(
             {

@@ -42,11 +42,12 @@ def parse(data, cookie):
 
 
 class Clock:
-    """`host` knows the time; `read()` is ours in seconds since 2020, -1 not set; `put(seconds)`
-    sets it; `note(step, off_s)` says so: SET, MOVED, or DOUBTED, that it is asked again."""
+    """`network` asks (lan/ethernet.py, sockets/asks.py); `host` knows the time; `read()` is ours
+    in seconds since 2020, -1 not set; `put(seconds)` sets it; `note(step, off_s)` says so: SET,
+    MOVED, or DOUBTED, that it is asked again."""
 
-    def __init__(self, ethernet, host, read, put, note):
-        self.ethernet = ethernet
+    def __init__(self, network, host, read, put, note):
+        self.network = network
         self.host = host
         self.read = read
         self.put = put
@@ -68,16 +69,16 @@ class Clock:
             await sleep_ms((_HOUR_S if self.take(found) else _CONFIRM_S) * 1000)
 
     async def _ask(self):
-        ethernet = self.ethernet
+        network = self.network
         question = bytearray(BYTES)
-        cookie = ethernet.random(8)
+        cookie = network.random(8)
         build(question, cookie)
         try:
             if self._address is None:
-                self._address = await ethernet.resolve(self.host)
+                self._address = await network.resolve(self.host)
             address = self._address
             began = ticks_ms()
-            found = await ethernet.ask(
+            found = await network.ask(
                 _OURS,
                 address,
                 _PORT,
