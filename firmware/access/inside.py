@@ -244,7 +244,7 @@ class Access:
     @staticmethod
     def _right_name(name):
         if not is_name(name) or name in _NOBODYS:
-            raise Refused("name", "does not fit", "1 to 24 letters, digits, dots and dashes")
+            raise Refused("name", "does not fit", "1 to 24 letters, digits, dots, - and _")
 
     def _writable(self):
         if not self._may_write():

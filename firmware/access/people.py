@@ -28,7 +28,7 @@ def stored_key(salted):
 
 
 def is_name(name):
-    """1 to 24 letters of ASCII, digits, dots and dashes."""
+    """1 to 24 letters of ASCII, digits, dots, - and _."""
     if not isinstance(name, str) or not 1 <= len(name) <= NAME_MAX:
         return False
     return all(c < "\x7f" and (c in _ALSO or c.isdigit() or c.isalpha()) for c in name)

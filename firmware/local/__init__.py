@@ -1,2 +1,2 @@
-# islet: name.local: found by the hosts beside it, on the network of a driver of ours.
+# islet: what both kinds of network share: addresses, the time, and who answers for name.local.
 # GPL-3.0-or-later

@@ -228,6 +228,18 @@ def test_the_partitions_of_the_esp32_follow_one_another() -> None:
     assert 'LABEL = "records"' in driver
 
 
+def test_frames_have_a_stack_where_somebody_makes_it() -> None:
+    """Without mp_pystack_init the first call of a function would be the last."""
+    shared = (HERE / "boards" / "islet.h").read_text()
+    assert "#define MICROPY_ENABLE_PYSTACK (1)" in shared
+    for image in IMAGES.values():
+        board = HERE / "boards" / image.board
+        header = (board / "mpconfigboard.h").read_text()
+        made = "common.cmake" in (board / "mpconfigboard.cmake").read_text()  # with frames.c
+        assert ('#include "../islet.h"' in header or "PYSTACK" in header) == made, image.name
+    assert "mp_pystack_init" not in (TREE / "ports" / "esp32" / "main.c").read_text()
+
+
 def test_pins_are_those_of_micropythons_own_boards() -> None:
     pairs = (("islet_pico", "RPI_PICO"), ("islet_pico_w", "RPI_PICO_W"))
     for ours, theirs in (*pairs, ("islet_w5500", "W5500_EVB_PICO")):

@@ -1,4 +1,4 @@
-// islet: what all our boards share; included by their mpconfigboard.h.
+// islet: what all our boards of port rp2 share; included by their mpconfigboard.h.
 // GPL-3.0-or-later
 
 // A module need not know its file: a slot of the heap in each of more than a hundred.
