@@ -3,6 +3,6 @@
 VERSION: str
 CIRCUIT: str  # of this image
 CIRCUITS: dict[str, bytes]
-PROFILES: dict[str, bytes]
-GRIDCODES: dict[str, bytes]
+PROFILES: tuple[tuple[str, ...], tuple[bytes, ...]]  # names, packed
+GRIDCODES: tuple[tuple[str, ...], tuple[bytes, ...]]  # names, packed
 FIELDS: tuple[tuple[str, tuple[tuple[str, int, str], ...]], ...]
