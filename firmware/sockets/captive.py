@@ -15,19 +15,6 @@ from firmware.local.address import numbers
 from firmware.sockets.asks import bound
 
 PAGE = "/wifi"
-PROBES = (
-    # what telephones and computers ask for; they are all sent on, as any other path is
-    ("/generate_204", "Android, Chrome OS"),
-    ("/gen_204", "Android"),
-    ("/hotspot-detect.html", "iOS, macOS"),
-    ("/library/test/success.html", "iOS, macOS"),
-    ("/connecttest.txt", "Windows"),
-    ("/ncsi.txt", "Windows"),
-    ("/redirect", "Windows"),
-    ("/fwlink", "Windows"),
-    ("/canonical.html", "Firefox"),
-    ("/success.txt", "Firefox"),
-)
 _PORT = const(53)
 _HEAD = const(12)
 _LONGEST = const(512)  # bytes of a question over UDP

@@ -1,6 +1,6 @@
 """network.WLAN of port esp32: network_wlan.c, network_common.c, modnetwork.h."""
 
-from tests_host.sockets.world import Common, four
+from tests_host.sockets.world import LEASE, Common, four
 
 
 class Esp32Wlan(Common):
@@ -168,14 +168,11 @@ class Esp32Wlan(Common):
         if self._address is not None:
             return self._address
         if self.status() == 1010:
-            return ("192.168.1.23", "255.255.255.0", "192.168.1.1", "192.168.1.1")
+            return LEASE
         return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
 
     def scan(self):
         if not self._module.interfaces[0]._active:
             raise OSError("STA must be active")
         self._world.hold("scan", 2_100)
-        return [
-            (r.name.encode() if not r.hidden else b"", b"\2\0\0\0\0\1", r.channel, r.dbm, 3, False)
-            for r in self._world.heard(True)
-        ]
+        return self._world.rows(3, False)

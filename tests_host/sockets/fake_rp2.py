@@ -1,7 +1,7 @@
 """network.WLAN of port rp2: extmod/network_cyw43.c, ports/rp2/main.c; cyw43_ctrl.c, cyw43_lwip.c,
 cyw43_ll.c of its driver."""
 
-from tests_host.sockets.world import EINVAL, EPERM, ETIMEDOUT, Common, four, parameters
+from tests_host.sockets.world import EINVAL, EPERM, ETIMEDOUT, LEASE, Common, four, parameters
 
 
 class Rp2Wlan(Common):
@@ -146,14 +146,11 @@ class Rp2Wlan(Common):
         if self._address is not None:
             return self._address
         if self.status() == 3:
-            return ("192.168.1.23", "255.255.255.0", "192.168.1.1", "192.168.1.1")
+            return LEASE
         return ("0.0.0.0", "255.255.255.0", "192.168.0.1", "8.8.8.8")
 
     def scan(self, *, passive=False, ssid=None, essid=None, bssid=None):
         if not self._module.interfaces[0]._active and not self._module.interfaces[1]._active:
             raise OSError(EPERM)
         self._world.hold("scan", 2_400)
-        return [
-            (r.name.encode() if not r.hidden else b"", b"\2\0\0\0\0\1", r.channel, r.dbm, 5, 1)
-            for r in self._world.heard(True)
-        ]
+        return self._world.rows(5, 1)

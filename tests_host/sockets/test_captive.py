@@ -18,6 +18,7 @@ from firmware.sockets import captive, wifi
 from firmware.sockets.known import MOST, Known
 from tests_host.sockets.kit import NAME, Box, home
 from tests_host.sockets.world import World
+from tools.docs.radio import PROBES
 
 OWN = bytes((192, 168, 4, 1))
 A, AAAA, HTTPS, ANY = 1, 28, 65, 255
@@ -183,7 +184,7 @@ def box(tmp_path: Path) -> Box:
     return Box(tmp_path, "rp2", World(home(channel=11), home())).run(12)
 
 
-@pytest.mark.parametrize("path", [*(row[0] for row in captive.PROBES), "/what", "/favicon.ico"])
+@pytest.mark.parametrize("path", [*(row[0] for row in PROBES), "/what", "/favicon.ico"])
 def test_probes_are_sent_on(box: Box, path: str) -> None:
     body, status, headers = Guest(box).ask("GET", path)
     assert (body, status) == ("", 302) and headers["Location"] == "http://192.168.4.1/wifi"

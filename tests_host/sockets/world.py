@@ -9,6 +9,7 @@ It runs on MicroPython as well.
 
 EPERM, EINVAL, ETIMEDOUT = 1, 22, 110
 LONG_MS = 20  # INV-9
+LEASE = ("192.168.1.23", "255.255.255.0", "192.168.1.1", "192.168.1.1")  # of every router
 
 
 class Router:
@@ -62,6 +63,14 @@ class World:
 
     def heard(self, hidden=False):
         return [r for r in self.routers if r.up and (hidden or not r.hidden)]
+
+    def rows(self, security, hidden):
+        """What scan() gives, with a port's own numbers at the end."""
+        mac = b"\2\0\0\0\0\1"
+        return [
+            (b"" if r.hidden else r.name.encode(), mac, r.channel, r.dbm, security, hidden)
+            for r in self.heard(True)
+        ]
 
     def find(self, name):
         """The strongest of that name; who asks by name is answered by a hidden one too."""

@@ -6,9 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from firmware.sockets import captive, radio, wifi, words
+from firmware.sockets import radio, wifi, words
 from tools.tables import markdown
 
+PROBES = (
+    # what telephones and computers ask the access point for; all sent on, as any other path is
+    ("/generate_204", "Android, Chrome OS"),
+    ("/gen_204", "Android"),
+    ("/hotspot-detect.html", "iOS, macOS"),
+    ("/library/test/success.html", "iOS, macOS"),
+    ("/connecttest.txt", "Windows"),
+    ("/ncsi.txt", "Windows"),
+    ("/redirect", "Windows"),
+    ("/fwlink", "Windows"),
+    ("/canonical.html", "Firefox"),
+    ("/success.txt", "Firefox"),
+)
 MEANS = {words.WAITS: "goes on", words.ASKS: "no address", words.IN: "joined"}
 MEANS[words.FAILED] = "failed"
 
@@ -35,4 +48,4 @@ def machine() -> Iterator[str]:
     )
     yield from markdown("port | `WLAN.status()` | means | in words", said)
     yield ""
-    yield from markdown("sent on to the page | asked for by", captive.PROBES)
+    yield from markdown("sent on to the page | asked for by", PROBES)
