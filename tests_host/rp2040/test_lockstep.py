@@ -80,7 +80,8 @@ def command(folder: Path, made: dict[str, Any], *options: str) -> list[str]:
 
 def twin(folder: Path, made: dict[str, Any], *options: str) -> Done:
     """A run, kept as long as nothing changes of what it is made of."""
-    inputs = [*kept.HOUSE, *kept.CHIP, kept.node(), chips.IMAGE, chips.DATA, made, options]
+    image = chips.built("pico_eth" if "pico_eth" in options else BOARD)
+    inputs = [*kept.HOUSE, *kept.CHIP, kept.node(), *image, made, options]
     return Done(folder, *kept.kept("lockstep", inputs, lambda: ran(folder, made, *options)))
 
 
@@ -100,10 +101,8 @@ def ran(folder: Path, made: dict[str, Any], *options: str) -> tuple[int, str, st
 
 @pytest.fixture(scope="module")
 def charging(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """9 s with the stub of a network, and a wish by MQTT in the midst of it."""
-    wish = {"topic": "islet/overload/set/charge_ma", "payload": {"charge_ma": 8000}}
-    made = story(events=[{"at_s": 6, "mqtt": wish}])
-    return twin(tmp_path_factory.mktemp("charging"), made, "--seconds", "9")
+    """9 s."""
+    return twin(tmp_path_factory.mktemp("charging"), story(), "--seconds", "9")
 
 
 def test_a_car_charges_on_the_emulated_board(charging: Done) -> None:
@@ -122,10 +121,14 @@ def test_the_meter_is_read_over_rs485_without_a_lost_character(charging: Done) -
     assert last[im.NODE_MA] > 5000  # L1 of the service: the car is on it
 
 
-def test_the_network_stub_carries_state_and_commands(charging: Done) -> None:
-    assert "a socket stub stands in for a network" in charging.err
-    assert re.search(r"mqtt islet/overload/state \{", charging.events)
-    (answer,) = re.findall(r"mqtt islet/overload/answer (.*)", charging.events)
+def test_the_network_chip_carries_state_and_commands(tmp_path: Path) -> None:
+    """With the W5500's image: a wish by MQTT in the midst of it."""
+    wish = {"topic": "islet/overload/set/charge_ma", "payload": {"charge_ma": 8000}}
+    made = story(events=[{"at_s": 9, "mqtt": wish}], expect=[])
+    done = twin(tmp_path, made, "--seconds", "12", "--image", "pico_eth")
+    assert "a W5500 on a small network of its own" in done.err
+    assert re.search(r"mqtt islet/overload/state \{", done.events)
+    (answer,) = re.findall(r"mqtt islet/overload/answer (.*)", done.events)
     assert '"ok": true' in answer
 
 
@@ -155,8 +158,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_without_a_network_the_site_has_none(tmp_path: Path) -> None:
-    done = twin(tmp_path, story(), "--seconds", "2", "--offline")
-    assert "offline: without mqtt, http of the site" in done.err
+    done = twin(tmp_path, story(), "--seconds", "2")
+    assert "no network: without mqtt, http of the site" in done.err
     assert "configuration:" not in done.events
     assert " mqtt " not in done.events
     assert done.summary["steps"] > 5
@@ -165,7 +168,7 @@ def test_without_a_network_the_site_has_none(tmp_path: Path) -> None:
 def test_a_bad_configuration_is_told_and_is_no_success(tmp_path: Path) -> None:
     made = story()
     made["site"]["legs"] = 7
-    done = twin(tmp_path, made, "--seconds", "2", "--offline")
+    done = twin(tmp_path, made, "--seconds", "2")
     assert done.code == 1
     assert "islet: the firmware refuses its configuration: legs" in done.err
     assert "the firmware took no control step" in done.out
@@ -174,9 +177,7 @@ def test_a_bad_configuration_is_told_and_is_no_success(tmp_path: Path) -> None:
 def in_process(folder: Path, made: dict[str, Any], seconds: float, **changes: Any) -> run.Run:
     """One run whose stage a test may spoil before the chip starts."""
     loaded = scenario.load(written(folder, made))
-    options = run.Options(
-        "test", seconds, "max", board=BOARD, events=folder / "events", offline=True
-    )
+    options = run.Options("test", seconds, "max", board=BOARD, events=folder / "events")
 
     def build(context: run.Context) -> run.Scene:
         stage = scene.Stage(context, loaded)
@@ -234,7 +235,7 @@ def started(folder: Path, *options: str) -> subprocess.Popen[str]:
         env={**os.environ, "TMPDIR": str(folder)},
     )  # fmt: skip
     assert one.stderr is not None
-    assert "network" in one.stderr.readline()
+    assert "no network" in one.stderr.readline()
     deadline = time.monotonic() + 60
     while not nodes(folder) and time.monotonic() < deadline:
         time.sleep(0.1)

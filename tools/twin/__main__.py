@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--record", type=Path, help="write a recording to this file")
     made.add_argument("--events", type=Path, help="write the event log to this file")
     made.add_argument("--picture", type=Path, help="draw the end of the run into this SVG file")
-    made.add_argument("--offline", action="store_true", help="an emulated chip without network")
+    made.add_argument("--offline", action="store_true", help="leave out what needs a network")
     return made
 
 

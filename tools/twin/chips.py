@@ -4,8 +4,7 @@
 
 `emulated`: it measures with converters of its own, so it is told waves and not samples; its time
 is virtual at any SPEED, for an emulator cannot promise to keep up; and nothing outside the twin
-reaches it. A Pico has no network: unless the run is offline, its file system gets a module
-`socket` that is a stub, and the twin's own broker answers."""
+reaches it, but the page of a board with a network chip. A Pico has no network."""
 
 from __future__ import annotations
 
@@ -31,7 +30,6 @@ ROWS = IMAGES["pico"].rows
 DATA = CACHE / "pico" / "data" / "islet_data.py"  # what was packed into it
 EMULATOR = ROOT / "tools" / "rp2040"
 KEY = b"twin"  # of this installer, who may shorten a grid code's delays
-STUB = EMULATOR / "device" / "socket.py"
 CIRCUIT_OF_CHIP = {"host": "host", "rp2040": "pico"}  # what CIRCUIT= is unless said
 
 
@@ -120,13 +118,10 @@ def prepare(
     """Write an emulated chip's flash and what surrounds it; the environment that names both.
 
     `ledger`: records that stand there. `wiring`: line, sensors, nominal_hz, seed and network
-    (whether it gets the stub, or what its network chip's cable goes to), as
-    tools/rp2040/house/board.mjs takes them."""
+    (what its network chip's cable goes to), as tools/rp2040/house/board.mjs takes them."""
     content = json.dumps(site, separators=(",", ":")).encode()
     files = {"site.json": sealed(content, KEY), "installer.key": KEY, PEOPLE: records.people()}
     firmware, _ = built(board)
-    if wiring["network"] and not IMAGES[image_of(board)].lan:
-        files["lib/socket.py"] = STUB.read_bytes()
     (folder / "flash.bin").write_bytes(flash.whole(firmware.read_bytes(), files, ledger))
     setup = {
         "board": str(CIRCUITS / f"{board}.json"),

@@ -96,7 +96,7 @@ class Options:
     record: Path | None = None
     events: Path | None = None
     picture: Path | None = None
-    offline: bool = False  # an emulated chip without the stub of a network
+    offline: bool = False  # an emulated chip's cable is not connected
 
 
 @dataclass

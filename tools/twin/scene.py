@@ -172,21 +172,18 @@ class Stage:
     def _emulate(self, timing: Timing, ledger: bytes) -> None:
         """What an emulated chip finds in its flash and on its pins."""
         context = self._context
-        offline = context.options.offline
-        lan = "ethernet" in self._board
-        if lan and not offline:
+        lan = "ethernet" in self._board and not context.options.offline
+        if lan:
             chip = self._board["ethernet"]["chip"].upper()
             self._remarks.append(f"a {chip} on a small network of its own")
-        elif not offline:
-            self._remarks.append("a socket stub stands in for a network (--offline: none)")
         elif taken := chips.offline(self._site):
-            self._remarks.append(f"offline: without {', '.join(taken)} of the site")
+            self._remarks.append(f"no network: without {', '.join(taken)} of the site")
         wiring = {
             "line": {**dataclasses.asdict(timing), "stop": 1, "silence_us": timing.silence_us},
             "sensors": dataclasses.asdict(self._story.house.sensors),
             "nominal_hz": self._story.house.nominal_hz,
             "seed": context.options.seed,
-            "network": self._lan() if lan and not offline else not offline and not lan,
+            "network": self._lan() if lan else None,
         }
         self._environment |= chips.prepare(
             context.folder, context.options.board, self._site, wiring, ledger

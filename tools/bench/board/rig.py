@@ -56,15 +56,14 @@ def setup(
     records: bytes = b"",
     image: Image = REFERENCE,
     more: Mapping[str, bytes] | None = None,
-    network: bool | Mapping[str, Any] = False,
+    network: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write flash and setup; the file to start a script of tools/bench/board/emulated with.
 
     `held`: the board stays at its prompt, where a program is started; else it runs as delivered.
     `records`: what is on the last part of the flash, of years before.
-    `more`: further files, as they are. `network`: a mailbox (tools/rp2040/device/socket.py) behind
-    which everybody accepts and nobody says anything; of a circuit with an Ethernet chip what is at
-    its cable (tools/rp2040/house/ethernet.mjs).
+    `more`: further files, as they are. `network`: what is at the cable of a circuit's Ethernet
+    chip (tools/rp2040/house/ethernet.mjs).
     """
     command = chips.emulator_command(image.circuit)  # says what is missing
     assert command

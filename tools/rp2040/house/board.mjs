@@ -12,7 +12,6 @@ import { Lines } from './console.mjs';
 import { Ethernet } from './ethernet.mjs';
 import { frontEnd } from './frontend.mjs';
 import * as link from './link.mjs';
-import { Mailbox } from './mailbox.mjs';
 import { Meters } from './meters.mjs';
 import { DutyMeter, PilotDriver } from './pilot.mjs';
 import { LineDecoder } from './rs485.mjs';
@@ -38,7 +37,7 @@ export class Board {
   /**
    * @param {object} setup board (path of its JSON), flash (path), line {baud, parity, stop,
    *   silence_us}, sensors (a scenario's house.sensors), nominal_hz, seed, network (of a board
-   *   with an Ethernet chip as in ethernet.mjs, else whether the mailbox is there),
+   *   with an Ethernet chip, as in ethernet.mjs),
    *   adc, cache, clock_ppm, typed (rows of ms and text: what somebody types at the console)
    * @param {(text: string) => void} print the console's text as it comes
    * @param {(options: object) => Pico} build the chip itself; another one in tests
@@ -73,8 +72,6 @@ export class Board {
     this.lines = new Lines((text) => this.say({ kind: 'Log', text }));
     this.ethernet = board.ethernet
       ? new Ethernet(board, setup.network, this.pico, (item) => this.say(item)) : null;
-    this.mailbox = setup.network && !board.ethernet
-      ? new Mailbox((item) => this.say(item), () => this.pico.nanos) : null;
     this.watchdog = new Watchdog((timeoutMs) => this.say({ kind: 'Watchdog', timeoutMs }));
     this.meters = new Meters(board, sensors, this.waves, this.pico, {
       nominalHz: setup.nominal_hz,
@@ -188,7 +185,6 @@ export class Board {
     this.decoder.reset();
     this.beacon = new Beacon(this.pico.ram);
     this.searchNanos = nanos;
-    this.mailbox?.reset();
     this.ethernet?.reset(reason);
     this.say({ kind: 'Reset', cause: RESET_CAUSES[reason] ?? 2 });
   }
@@ -211,7 +207,6 @@ export class Board {
       }
     }
     answer.items.filter((item) => item.kind === 'Lose').forEach((item) => this.lose(item));
-    this.mailbox?.renew(answer.items, this.agenda);
     this.ethernet?.twin.renew(answer.items, this.agenda);
     this.meters.announce(this.agenda, this.nowUs, answer.untilUs);
     this.agenda.run(nowNanos);
@@ -222,7 +217,6 @@ export class Board {
     if (this.mcu !== this.pico.mcu) {
       this.mcu = this.pico.mcu;
       this.watchdog.watch(this.mcu);
-      this.mailbox?.attach(this.mcu);
     }
   }
 

@@ -2,10 +2,10 @@
 # GPL-3.0-or-later
 
 import asyncio
-import mailbox as socket  # named socket it would make the board one with a network
 import sys
 import time
 
+import rival_silent as socket  # named socket it would make the board one with a network
 from plain import Sockets  # of firmware/net
 from rival_hold import Ended, longest_us
 
@@ -19,35 +19,13 @@ _SETTINGS = {
     "mqtt.prefix": "islet/bench",
     "mqtt.discovery": "",
 }
-_POLL, _READABLE = 3, 1
-
-
-class _Bounded(socket.socket):
-    """A socket as any other, but that a read that blocks ends when the measurement does."""
-
-    until_ms = 0
-
-    def read(self, size=-1):
-        while self._timeout_ms and not self.ioctl(_POLL, _READABLE):
-            if time.ticks_diff(self.until_ms, time.ticks_ms()) <= 0:
-                raise Ended
-            time.sleep_ms(1)
-        return socket.socket.read(self, size)
-
-
-class _Sockets:
-    socket = _Bounded
-
-    @staticmethod
-    def getaddrinfo(host, port):
-        return socket.getaddrinfo(host, port)
 
 
 def _umqtt():
     """A copy of its own that has sockets: the firmware's gets none."""
     names = "umqtt", "umqtt.simple", "usocket"
     firmwares = {name: sys.modules.pop(name, None) for name in names}
-    sys.modules["usocket"] = _Sockets
+    sys.modules["usocket"] = socket
     from umqtt import simple
 
     for name in names:
@@ -67,7 +45,7 @@ async def _connect(client, found):
 def rival(limit_ms):
     client = _umqtt().MQTTClient("bench", "127.0.0.1", _PORT, keepalive=30)
     endless = []
-    _Bounded.until_ms = time.ticks_add(time.ticks_ms(), limit_ms)
+    socket.socket.until_ms = time.ticks_add(time.ticks_ms(), limit_ms)
     us = longest_us(_connect(client, endless))
     return {"hold_us": us, "endless": bool(endless)}
 
