@@ -6,13 +6,13 @@
 #
 # TOPICS says what travels; answers are kept until the broker has acknowledged them.
 #
-# Time is counted in the loop's own ticks, so virtual time and a wrapping clock are no matter.
+# Time is counted from one tick of the loop to the next, so a wrapping clock is no matter.
 
 import asyncio
 import json
 from binascii import crc32, hexlify
 
-from firmware.base.clock import sleep_ms
+from firmware.base.clock import sleep_ms, ticks_diff, ticks_ms
 from firmware.base.viper import const
 from firmware.net.link import Link
 from firmware.net.packets import Packets
@@ -221,6 +221,7 @@ class Mqtt:
         signature = None
         asked = False
         told_ms = _TOLD_MIN_MS
+        ticked = ticks_ms()
         while True:
             link.begin()
             if self._failure:
@@ -245,10 +246,13 @@ class Mqtt:
                 since_ms = 0
                 await self._send_state(link, state)
             await sleep_ms(_TICK_MS)
-            since_ms += _TICK_MS
-            lasted_ms += _TICK_MS
-            told_ms += _TICK_MS
-            self._silent_ms += _TICK_MS
+            now = ticks_ms()
+            passed_ms = ticks_diff(now, ticked)  # what was said may have taken longer than a tick
+            ticked = now
+            since_ms += passed_ms
+            lasted_ms += passed_ms
+            told_ms += passed_ms
+            self._silent_ms += passed_ms
             if lasted_ms >= _SETTLED_MS:
                 self._attempt = 0
 
