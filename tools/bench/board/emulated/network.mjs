@@ -19,7 +19,7 @@ const START_MS = 8000;
 const MOST_MS = 70_000; // until all is back: the broker is tried again after 60 s at most
 const SETTLE_MS = 1000;
 const BLOCK_US = 10_000;
-const IDLE_MS = 10_000;
+const IDLE_MS = 5_000; // in more, what is free would be used up and collected
 const PREFIX = 'islet/bench';
 
 class Bench {
