@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from tools.bench import (
     dark,
     heap,
+    hostile,
     late,
     loop,
     obey,
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "share": share.measure,
     "heap": heap.measure,
     "rivals": rivals.measure,
+    "hostile": hostile.measure,
 }
 
 
