@@ -77,15 +77,16 @@ class Ledger:
         storage = open_store(storage, image)
         self.image = image
         self.names = names
-        self.sessions = Ring(storage, 0, sectors[0], 1)
-        base = sectors[0] * storage.sector
-        self.journal = Ring(storage, base, sectors[1], sectors[1] - 2)
         site = image.site
         self.accounts = [
             Account(image, device, self._name(device))
             for device in range(im.DEVICES)
             if site[im.DEVICE_KIND + device] and site[im.DEVICE_NODE + device] >= 0
         ]
+        topics = 2 * len(self.accounts)  # closed or recovered; open or idle
+        self.sessions = Ring(storage, 0, sectors[0], 1, topics=topics)
+        base = sectors[0] * storage.sector
+        self.journal = Ring(storage, base, sectors[1], sectors[1] - 2, topics=topics)
         self._last = 0  # session of any device
         self._unclosed = []  # (flags, values) that found no erased slot yet
         self._restore()
@@ -99,7 +100,7 @@ class Ledger:
         ended = {}  # the last session that has a record of its end, by version and device
         newest = {}  # the last one that was open
         for ring in (self.sessions, self.journal):
-            for _, record in ring.latest.values():
+            for record in ring.latest():
                 values, of = record[4], record[2] & ~RECOVERED
                 self._last = max(self._last, values[SESSION])
                 known = newest if record[1] == OPEN else ended
@@ -194,7 +195,7 @@ class Ledger:
         if sector < 0 or self._unclosed:
             return sector < 0
         for account in self.accounts:
-            slot, _ = self.journal.latest.get(topic(account.kind(), account.flags), (-1, None))
+            slot = self.journal.place(topic(account.kind(), account.flags))
             if slot // self.journal.per_sector == sector and not self._note(account):
                 return False
         return True

@@ -9,6 +9,8 @@
 # power does not count towards a restriction's end: its record says what is left and is renewed
 # seldom, so that after a cut it may last longer than ordered, never shorter.
 
+from array import array
+
 from firmware import image as im
 from firmware.base.viper import const
 from firmware.ledger import JOURNAL_SECTORS, KEEP_SECTORS, SESSION_SECTORS, may_erase
@@ -21,13 +23,16 @@ LEASE, BACK, WISH = const(10), const(11), const(13)
 PROOF = const(14)  # proofs.py: what was proved of a device stands before its owner has chosen
 _NODE = const(63)  # in the flags of what limits a node: it has no number among the devices
 _NONE = (0, 0, 0, 0)
+_NOTHING = array("i", _NONE)
 _WORDS = const(4)
+_LEASES = const(im.ISSUERS * im.LEASED * (im.LEASE_STEPS + 1))
 SHORT_S = const(600)  # a shorter restriction is hardly worth a record
 _RENEW_S = const(300)  # the time left is written again after so long, or a sixteenth of it
 _GONE_MS = const(10_000)  # a fault or trip that is over is crossed out after so long
 _UNTIL_RELEASED = const(-1)
 # slots, or as many as there are topics, for what is saved before a sector is erased
 _SPARE = const(16)
+_TOPICS = const(24)  # that take no heap when they come
 
 # What of a topic waits while less than so many permille of the ring are erased ahead.
 WAITS_NEW = const(0)  # a fault or trip that is new
@@ -57,10 +62,10 @@ class Keep:
     def __init__(self, store, image, faults, trips, base=None, sectors=KEEP_SECTORS):
         self._image = image
         self._faults, self._trips = faults, trips
-        self._said = {}
         self._waits = False  # a record found no room, or the flash failed
         self._seq = im.UNKNOWN
-        self._rows = []  # of the leases that stand, or did by the records
+        # of _lease_row(), a bit each: those that stand, or did by the records
+        self._rows = bytearray(_LEASES // 8 + 1)
         self._gone_ms = 0
         self._ring = None
         self._policy = None
@@ -68,19 +73,21 @@ class Keep:
             if base is None:
                 base = (SESSION_SECTORS + JOURNAL_SECTORS) * store.sector
             try:
-                self._ring = Ring(store, base, sectors, sectors - 2, SMALL)
+                self._ring = Ring(store, base, sectors, sectors - 2, SMALL, _TOPICS)
             except OSError:
                 pass
         ring = self._ring
+        self._known = ring.rows if ring is not None else {}  # topic: row
+        self._values = array("i", [0] * (_WORDS * max(_TOPICS, len(self._known))))  # of each row
         if ring is not None:
-            for kind in ring.latest:
-                self._said[kind] = ring.latest[kind][1][4]
+            for record in ring.latest():
+                self._remember(topic(record[1], record[2]), record[4])
         self.start = KNOWN
-        if OWNER not in self._said:
-            first = ring is not None and not ring.dirty and not any(map(_owners, self._said))
+        if OWNER not in self._known:
+            first = ring is not None and not ring.dirty and not any(map(_owners, self._known))
             self.start = FIRST if first else LOST
         requests = image.requests
-        standing = self._said.get(STANDING, (0, 0, 0, 0))
+        standing = self.said(STANDING) or _NONE
         requests[im.REMEMBERED_FAULTS] = standing[0] & faults
         nobodys = standing[0] & im.FAULTS_OF_POINT  # by a record that names no point: every one's
         for point in range(im.POINTS):
@@ -90,7 +97,7 @@ class Keep:
             requests[im.POINT_REMEMBERED_FAULTS + point] = its
         self.trips = standing[1] & trips
         for i in range(im.MEMORIES):
-            words = self._said.get(MEMORIES_OF_CORE + i // _WORDS, (0, 0, 0, 0))
+            words = self.said(MEMORIES_OF_CORE + i // _WORDS) or _NONE
             requests[im.REMEMBERED + i] = words[i % _WORDS]
         self._restrict()
 
@@ -99,7 +106,8 @@ class Keep:
     def _restrict(self):
         """The leases again, for the time that was left."""
         requests = self._image.requests
-        for key, values in self._said.items():
+        for key in self._known:
+            values = self.said(key)
             kind, flags = key & 0xFF, key >> 8
             issuer, leased, step = flags >> 8, flags >> 2 & _NODE, flags & 3
             if kind not in (LEASE, BACK) or not values[2] or not _kept(issuer):
@@ -129,7 +137,7 @@ class Keep:
         if self.start == LOST:
             policy.start_still()
         elif self.start == KNOWN:
-            goals, reserve, outage, island = self._said[OWNER]
+            goals, reserve, outage, island = self.said(OWNER)
             policy.restore_goal(goals & 0xFF, goals >> 8)
             requests[im.RESERVE_PERMILLE] = max(requests[im.RESERVE_PERMILLE], reserve)
             requests[im.OUTAGE_RESERVE_PERMILLE] = max(
@@ -137,7 +145,7 @@ class Keep:
             )
             requests[im.ISLAND_WISH] = min(island, 0)
             for device in range(im.DEVICES):
-                value, left_s, _, _ = self._said.get(topic(WISH, device), _NONE)
+                value, left_s, _, _ = self.said(topic(WISH, device)) or _NONE
                 if left_s:
                     policy.set_wish(device, value, left_s * 1000, True)
         self._note_owner()
@@ -146,21 +154,24 @@ class Keep:
 
     def watch(self):
         """In every control cycle: a new fault or trip does not wait for a second."""
-        said = self._said.get(STANDING, _NONE)
-        if not self._new(said):
+        if not self._new(_WORDS * self._known.get(STANDING, -1)):
             return
+        said = self.said(STANDING) or _NONE
         now = self._standing()
         self.put(STANDING, tuple([now[i] | said[i] for i in range(_WORDS)]), WAITS_NEW)
 
-    def _new(self, said):
-        """Whether something stands that has not been said; in every cycle, so without a tuple."""
+    def _new(self, at):
+        """Whether something stands that has not been said; in every cycle, so without a tuple.
+        at: where the words of what has been said begin, below 0 when nothing has."""
         commands = self._image.commands
-        if self._image.trips[im.TRIPPED] & self._trips & ~said[1]:
+        said = self._values if at >= 0 else _NONE
+        at = max(at, 0)
+        if self._image.trips[im.TRIPPED] & self._trips & ~said[at + 1]:
             return True
         for point in range(im.POINTS):
-            if commands[im.POINT_FAULTS + point] & self._faults & ~said[2 + point]:
+            if commands[im.POINT_FAULTS + point] & self._faults & ~said[at + 2 + point]:
                 return True
-        return commands[im.FAULTS] & self._faults & ~said[0] != 0
+        return commands[im.FAULTS] & self._faults & ~said[at] != 0
 
     def _standing(self):
         """What a record shall hold: faults, trips, and each point's own faults."""
@@ -189,7 +200,7 @@ class Keep:
             words = [0] * _WORDS
             for i in range(min(_WORDS, im.MEMORIES - first)):
                 words[i] = self._image.commands[im.MEMORY + first + i]
-            if any(words) or kind in self._said:
+            if any(words) or kind in self._known:
                 self.put(kind, tuple(words), WAITS_CORE)
         self._prepare()
 
@@ -198,13 +209,16 @@ class Keep:
         seq = self._image.requests[im.LEASE_SEQ]
         if seq != self._seq:
             self._seq = seq
-            self._rows = [
-                row for row in _leases() if any(self._lease(row)) or row[0] in self._said
-            ]
+            for number in range(_LEASES):
+                row = _lease_row(number)
+                stands = row is not None and (any(self._lease(row)) or row[0] in self._known)
+                byte = self._rows[number >> 3] & ~(1 << (number & 7))
+                self._rows[number >> 3] = byte | stands << (number & 7)
         for rank in range(3):
-            for row in self._rows:
+            for number in _ones(self._rows):
+                row = _lease_row(number)
                 now = self._lease(row)
-                said = self._said.get(row[0], _NONE)
+                said = self.said(row[0]) or _NONE
                 if now != said and rank == _rank(said, now):
                     self._note_lease(row[0], said, now)
 
@@ -235,7 +249,7 @@ class Keep:
 
     def _note_wish(self, device):
         wish = self._policy.wish(device) if self._policy is not None else None
-        said = self._said.get(topic(WISH, device), _NONE)
+        said = self.said(topic(WISH, device)) or _NONE
         if wish is None:
             if said[1]:
                 self.put(topic(WISH, device), _NONE, WAITS_HAND)
@@ -256,7 +270,7 @@ class Keep:
 
     def _note_over(self, dt_ms):
         now = self._standing()
-        if self._said.get(STANDING, _NONE) == now:
+        if (self.said(STANDING) or _NONE) == now:
             self._gone_ms = 0
             return
         self._gone_ms += dt_ms
@@ -267,15 +281,15 @@ class Keep:
 
     def put(self, kind, values, least_permille):
         """Write a record unless it is there already, or has to wait for want of room."""
-        if self._said.get(kind) == values:
+        if self.said(kind) == values:
             return
         ring = self._ring
         try:
             room = ring.room() if ring is not None else 0
-            spare = max(_SPARE, len(ring.latest)) if ring is not None else 0
+            spare = max(_SPARE, len(self._known))
             fits = room > spare and 1000 * room >= least_permille * ring.slots
             if fits and ring.append(kind & 0xFF, kind >> 8, values):
-                self._said[kind] = values
+                self._remember(kind, values)
                 return
         except OSError:
             pass
@@ -289,17 +303,24 @@ class Keep:
         erase = may_erase(self._image)
         sector = ring.next_sector() if erase else -1
         if sector >= 0:
-            for kind in list(ring.latest):
-                slot, record = ring.latest[kind]
-                if slot // ring.per_sector == sector and not ring.append(
-                    kind & 0xFF, kind >> 8, record[4]
+            for kind in self._known:
+                if ring.place(kind) // ring.per_sector == sector and not ring.append(
+                    kind & 0xFF, kind >> 8, self.said(kind)
                 ):
                     return  # never lose it
         ring.prepare(erase)
 
     def said(self, key):
         """The newest record of a topic, or None."""
-        return self._said.get(key)
+        at = _WORDS * self._known.get(key, -1)
+        return tuple(self._values[at : at + _WORDS]) if at >= 0 else None
+
+    def _remember(self, key, values):
+        at = _WORDS * self._known[key]
+        while at >= len(self._values):
+            self._values.extend(_NOTHING)
+        for i in range(_WORDS):
+            self._values[at + i] = values[i]
 
     def state(self):
         """For the published state: changes that fit without an erase, and what has to wait."""
@@ -323,15 +344,27 @@ def _kept(issuer):
     return issuer < im.ISSUERS and im.ISSUERS_KEPT >> issuer & 1
 
 
-def _leases():
-    """Of each record of a lease: its topic, issuer, what is leased, place in its block."""
-    for issuer in range(im.ISSUERS):
-        for leased in range(im.LEASED if _kept(issuer) else 0):
-            flags = issuer << 8 | (leased - 1 if leased else _NODE) << 2
-            at = issuer * im.LEASED + leased
-            yield topic(BACK, flags), issuer, leased, at
-            for step in range(im.LEASE_STEPS):
-                yield topic(LEASE, flags + step), issuer, leased, at * im.LEASE_STEPS + step
+def _lease_row(number):
+    """Of the record of a lease: its topic, issuer, what is leased, place in its block; None of an
+    issuer whose are not kept."""
+    at, step = number // (im.LEASE_STEPS + 1), number % (im.LEASE_STEPS + 1)
+    issuer, leased = at // im.LEASED, at % im.LEASED
+    if not _kept(issuer):
+        return None
+    flags = issuer << 8 | (leased - 1 if leased else _NODE) << 2
+    if step == 0:
+        return topic(BACK, flags), issuer, leased, at
+    step -= 1
+    return topic(LEASE, flags + step), issuer, leased, at * im.LEASE_STEPS + step
+
+
+def _ones(bits):
+    """Numbers of the bits that are set."""
+    for i in range(len(bits)):
+        if bits[i]:
+            for bit in range(8):
+                if bits[i] >> bit & 1:
+                    yield 8 * i + bit
 
 
 def _rank(said, now):

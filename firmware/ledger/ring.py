@@ -6,6 +6,9 @@
 # happens one sector per call, ahead of need, when the caller says so.
 # A record cut by a power loss fails its CRC and its slot is passed over for ever. The newest is
 # the valid one with the highest sequence, so no pointer is kept that could be torn.
+#
+# Of the newest of each topic only the place is held, in what is made at the start: a topic that
+# comes later takes no heap.
 
 import struct
 from array import array
@@ -55,15 +58,24 @@ def topic(kind, flags):
     return kind | flags << 8
 
 
+def roomy(count):
+    """An empty dict that takes so many keys before it needs more heap."""
+    made = dict.fromkeys(range(count), 0)
+    for key in range(count):
+        made.pop(key)
+    return made
+
+
 class Ring:
     """Records of `size` bytes in `sectors` sectors of `store` from byte `base`; keeps `ahead`
-    sectors erased.
+    sectors erased. There is room for so many `topics` (kind and flags); more take heap.
 
-    last    the newest record, decoded
-    latest  the newest of each `topic` (kind and flags): (slot, record)
-    dirty   something is there, and no record"""
+    sequence  of the newest record, 0 when there is none
+    rows      each topic's, counted as they were met
+    places    by row: the slot of the topic's newest record
+    dirty     something is there, and no record"""
 
-    def __init__(self, store, base, sectors, ahead, size=RECORD):
+    def __init__(self, store, base, sectors, ahead, size=RECORD, topics=1):
         if not 1 <= ahead <= sectors - 2:
             raise ValueError("ledger: ahead {} does not fit {} sectors".format(ahead, sectors))
         self.store = store
@@ -74,9 +86,11 @@ class Ring:
         self.per_sector = store.sector // size
         self.slots = sectors * self.per_sector
         self._blank = b"\xff" * size
-        self.last = None
-        self.latest = {}
+        self.sequence = 0
+        self.rows = roomy(topics)
+        self.places = array("H", [0] * topics)
         self.dirty = False
+        self._crc = array("I", [0])  # the newest record's own
         self._newest = 0  # its slot
         self._slot = 0  # next to try
         self._clean = 0  # sectors after the current one known to be erased
@@ -88,6 +102,25 @@ class Ring:
     def _read(self, slot):
         return self.store.read(self.base + slot * self.size, self.size)
 
+    def latest(self):
+        """The newest record of each topic."""
+        for row in range(len(self.rows)):
+            record = decode(self._read(self.places[row]))
+            if record:
+                yield record
+
+    def place(self, of):
+        """The slot of a topic's newest record, or -1."""
+        row = self.rows.get(of, -1)
+        return self.places[row] if row >= 0 else -1
+
+    def _met(self, of, slot):
+        """The newest record of a topic lies here."""
+        row = self.rows.setdefault(of, len(self.rows))
+        if row == len(self.places):
+            self.places.append(0)
+        self.places[row] = slot
+
     def _scan(self):
         """What is newest, of all and of each topic, from the end, where it is found at once."""
         used = bytearray(self.sectors)
@@ -96,11 +129,8 @@ class Ring:
             if not self._is_blank(sector):
                 used[sector] = 1
                 self._look(sector, newest)
-        for slot, record in self.latest.values():
-            if self.last is None or record[0] > self.last[0]:
-                self.last, self._newest = record, slot
-        self.dirty = self.last is None and any(used)
-        self._slot = (self._newest + 1) % self.slots if self.last else 0
+        self.dirty = not self.sequence and any(used)
+        self._slot = (self._newest + 1) % self.slots if self.sequence else 0
         sector = self.next_sector()
         while sector >= 0 and not used[sector]:
             self._clean += 1
@@ -115,14 +145,17 @@ class Ring:
             record = decode(data[at : at + self.size])
             if record:
                 of = topic(record[1], record[2])
-                if of not in self.latest and newest[0] < _TOPICS:
-                    newest[1 + 2 * newest[0]] = of
-                    newest[0] += 1
-                if of not in self.latest or record[0] > self.latest[of][1][0]:
-                    self.latest[of] = first + at // self.size, record
-                for i in range(1, 2 * newest[0], 2):
-                    if newest[i] == of:
-                        newest[i + 1] = record[0] & 0x3FFFFFFF
+                row = self.rows.get(of, len(self.rows))
+                slot = first + at // self.size
+                if row < _TOPICS:  # then it is newer, or the first
+                    newest[0] = max(newest[0], row + 1)
+                    newest[1 + 2 * row] = of
+                    newest[2 + 2 * row] = record[0] & 0x3FFFFFFF
+                elif row < len(self.rows) and record[0] < decode(self._read(self.places[row]))[0]:
+                    slot = self.places[row]
+                self._met(of, slot)
+                if record[0] > self.sequence:
+                    self.sequence, self._crc[0], self._newest = record[0], record[5], slot
             at = find(data, self.size, at, _MAGIC, newest)
 
     def records(self):
@@ -133,7 +166,7 @@ class Ring:
 
     def each(self):
         """Every slot, oldest first: its record, or None."""
-        if not self.last:
+        if not self.sequence:
             return
         # what follows the newest within its sector is left from an erase that was cut
         following = (self._newest // self.per_sector + 1) * self.per_sector
@@ -147,17 +180,17 @@ class Ring:
         `values`: as many integers as a record of this size has."""
         if not self._find_slot():
             return False
-        sequence, before = (self.last[0] + 1, self.last[5]) if self.last else (1, 0)
-        data = encode(kind, flags, sequence, before, values, self.size)
+        sequence = self.sequence + 1
+        data = encode(kind, flags, sequence, self._crc[0], values, self.size)
         slot = self._slot
         self._slot = (slot + 1) % self.slots
         if slot % self.per_sector == 0 and self._clean:
             self._clean -= 1
         for at in range(0, self.size, PIECE):
             self.store.program(self.base + slot * self.size + at, data[at : at + PIECE])
-        self.last = decode(data)
-        self._newest = slot
-        self.latest[topic(kind, flags)] = (slot, self.last)
+        self.sequence, self._newest = sequence, slot
+        self._crc[0] = struct.unpack("<I", data[-4:])[0]
+        self._met(topic(kind, flags), slot)
         return True
 
     def _find_slot(self):

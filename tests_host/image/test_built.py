@@ -126,7 +126,7 @@ print(json.dumps({
     "site": site,
     "files": sorted(os.listdir("/")),
     "size": os.statvfs("/")[2] * 4096,
-    "record": Ring(RecordFlash(), 0, 16, 1).last[4],
+    "record": max(Ring(RecordFlash(), 0, 16, 1).latest())[4],
     "trouble": islet_storage.trouble,
     "mover": "islet_move" in sys.modules,
     "signed": [bytes(flash[at : at + 16]).decode() for at in (0, 4096)],

@@ -88,7 +88,7 @@ def found(flash: Flash) -> Ordered:
     made, image, policy = started(flash)
     requests = image.requests
     if made.start == LOST:
-        assert made._ring is None or not made._ring.last, "something was known"
+        assert made._ring is None or not made._ring.sequence, "something was known"
         return Ordered(goal=-1)
     return Ordered(
         tuple(limit(image, device) for device in (0, 1)),

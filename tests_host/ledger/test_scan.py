@@ -40,8 +40,9 @@ def test_the_newest_is_found_among_torn_and_foreign_bytes(seed: int, topics: int
         flash.data[at : at + SMALL] = data
     ring = Ring(flash, 0, SECTORS, 2, SMALL)
     newest, last = looked_at(flash)
-    assert {of: (slot, record[0]) for of, (slot, record) in ring.latest.items()} == newest
-    assert (ring.last[0] if ring.last else 0) == last
+    sequences = {topic(record[1], record[2]): record[0] for record in ring.latest()}
+    assert {of: (ring.place(of), sequence) for of, sequence in sequences.items()} == newest
+    assert ring.sequence == last
 
 
 def test_bytes_that_are_no_record_are_told_from_none() -> None:

@@ -58,10 +58,10 @@ def ledger(site: Mapping[str, Any], proofs: Proofs) -> bytes:
 
 def records(site: Mapping[str, Any], data: bytes) -> Proofs:
     """What a ledger's flash has."""
-    latest = _ring(Flash(data)).latest
+    latest = {topic(record[1], record[2]): record[4] for record in _ring(Flash(data)).latest()}
     names = dict(enumerate(_rows(site)))
     return {
-        name: list(latest[topic(PROOF, row)][1][4])
+        name: list(latest[topic(PROOF, row)])
         for row, name in names.items()
         if topic(PROOF, row) in latest
     }

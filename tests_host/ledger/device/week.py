@@ -22,4 +22,4 @@ for number in range(70):
     image.commands[im.POINT_PILOT_STATE] = im.PILOT_A
     ledger.step(1000)
 print([(s["session"], s["drawn_wh"]) for s in ledger.closed()])
-print(ledger.sessions.last[5])
+print(max(ledger.sessions.latest())[5])
