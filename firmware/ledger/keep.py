@@ -32,7 +32,7 @@ _GONE_MS = const(10_000)  # a fault or trip that is over is crossed out after so
 _UNTIL_RELEASED = const(-1)
 # slots, or as many as there are topics, for what is saved before a sector is erased
 _SPARE = const(16)
-_TOPICS = const(24)  # that take no heap when they come
+_TOPICS = const(16)  # that take no heap when they come
 
 # What of a topic waits while less than so many permille of the ring are erased ahead.
 WAITS_NEW = const(0)  # a fault or trip that is new
@@ -137,7 +137,7 @@ class Keep:
         if self.start == LOST:
             policy.start_still()
         elif self.start == KNOWN:
-            goals, reserve, outage, island = self.said(OWNER)
+            goals, reserve, outage, island = self.said(OWNER) or _NONE
             policy.restore_goal(goals & 0xFF, goals >> 8)
             requests[im.RESERVE_PERMILLE] = max(requests[im.RESERVE_PERMILLE], reserve)
             requests[im.OUTAGE_RESERVE_PERMILLE] = max(

@@ -151,8 +151,10 @@ class Ring:
                     newest[0] = max(newest[0], row + 1)
                     newest[1 + 2 * row] = of
                     newest[2 + 2 * row] = record[0] & 0x3FFFFFFF
-                elif row < len(self.rows) and record[0] < decode(self._read(self.places[row]))[0]:
-                    slot = self.places[row]
+                elif row < len(self.rows):
+                    known = decode(self._read(self.places[row]))
+                    if known and record[0] < known[0]:
+                        slot = self.places[row]
                 self._met(of, slot)
                 if record[0] > self.sequence:
                     self.sequence, self._crc[0], self._newest = record[0], record[5], slot
