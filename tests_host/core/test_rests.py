@@ -1,6 +1,7 @@
 """A step leaves out what nothing has changed for: a grid, a transfer, a converter that obeys, a
-pilot and a reserve that are as they were. It commands what a step does that leaves nothing out,
-on random houses, on CPython and in machine code; and it does leave out most of it."""
+pilot and a reserve that are as they were, a point that no device uses. It commands what a step
+does that leaves nothing out, on random houses, on CPython and in machine code; and it does leave
+out most of it."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from firmware import image as im
 from firmware.core.grid import gridcode, island
 from firmware.core.limits import obedience, reserve
 from firmware.core.vehicle import point
@@ -24,6 +26,7 @@ GATES = (  # what says that nothing has changed, and how often it does at least,
     (obedience, "obeys", 60),
     (reserve, "charged", 60),
     (point, "as_ever", 30),
+    (point, "unused", 60),
 )
 
 pytestmark = pytest.mark.timeout(400)
@@ -87,3 +90,23 @@ def test_one_that_never_sees_a_change_is_found(
     gate = getattr(module, name)
     monkeypatch.setattr(module, name, lambda *arguments: gate(*arguments) or 1)
     assert any(cases.walk(seed) != whole[seed] for seed in (2, 1, 3, 0))
+
+
+def test_a_weld_where_nothing_lies_is_said_until_somebody_acknowledges(
+    cases: SimpleNamespace,
+) -> None:
+    walk = cases.Walk(1)
+    for number in range(cases.WELL):
+        walk.step(number)
+    image, core, closed = walk.image, walk.core, im.IN_CONTACTOR << im.IN_SHIFT * cases.UNUSED
+
+    def welded_after(inputs: int, acknowledged: int) -> bool:
+        image.readings[im.INPUTS] = image.readings[im.INPUTS] & ~closed | inputs
+        image.requests[im.ACKNOWLEDGE_SEQ] += acknowledged
+        for _ in range(10):
+            core.step(100)
+        return image.commands[im.POINT_FAULTS + cases.UNUSED] & im.FAULT_WELD != 0
+
+    course = ((0, 0, False), (closed, 0, True), (0, 0, True), (0, 1, False), (closed, 0, True))
+    for inputs, acknowledged, welded in course:
+        assert welded_after(inputs, acknowledged) is welded

@@ -101,6 +101,16 @@ class Contactor:
         set_faults(commands, self._point, _FAULTS, self.faults)
         commands[im.POINT_CONTACTOR_STATE + self._point] = self.state
 
+    def idles(self):
+        """Whether a step changes nothing while no device lies in its circuit and its auxiliary
+        contact says open: no time runs that anybody would ask for."""
+        return (
+            self.state == im.CONTACTOR_OPEN
+            and self.faults == 0
+            and self.against_ms == 0
+            and self.wear.idles()
+        )
+
     # --- what the table asks -----------------------------------------------------------------
 
     def may_close(self):

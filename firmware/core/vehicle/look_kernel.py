@@ -54,3 +54,17 @@ def as_ever(words, readings, requests, commands, point: int) -> int:
         if seen < DIODE_LOW_MV or seen > DIODE_HIGH_MV:
             return 0
     return 1
+
+
+@micropython.viper
+def unused(words, site, readings, point: int) -> int:
+    """1: still nothing lies in the point's circuit, nothing ends at its pilot, and its auxiliary
+    contact says open."""
+    w = ptr32(words)
+    s = ptr32(site)
+    r = ptr32(readings)
+    if s[im.POINT_DEVICE + point] >= 0 or r[im.POINT_PILOT_UNPLUGS + point] != w[UNPLUGS]:
+        return 0
+    if r[im.INPUTS] & (im.IN_CONTACTOR << im.IN_SHIFT * point):
+        return 0
+    return 1

@@ -4,7 +4,7 @@
 from array import array
 
 from firmware.core.vehicle.contactor import Contactor
-from firmware.core.vehicle.look_kernel import SIZE, as_ever
+from firmware.core.vehicle.look_kernel import SIZE, as_ever, unused
 from firmware.core.vehicle.pilot import Pilot
 from firmware.core.vehicle.proximity import Proximity
 
@@ -20,11 +20,16 @@ class Point:
         self._number = number
         self._words = array("i", [0] * SIZE)
         self._rests = False  # to look changes nothing while what is read stays as it is
+        self._idles = False  # nothing lies in its circuit: nor does to act
 
     def look(self, dt_ms):
-        image, words = self._image, self._words
-        if self._rests and as_ever(
-            words, image.readings, image.requests, image.commands, self._number
+        image, words, number = self._image, self._words, self._number
+        if self._idles:
+            if unused(words, image.site, image.readings, number):
+                return
+            self._idles = False
+        elif self._rests and as_ever(
+            words, image.readings, image.requests, image.commands, number
         ):
             return
         self.pilot.step(dt_ms)
@@ -33,7 +38,10 @@ class Point:
 
     def act(self, dt_ms):
         """Returns what it permits (OUT_*)."""
+        if self._idles:
+            return 0
         contactor = self.contactor
         contactor.step(dt_ms)
         self.pilot.drive()
+        self._idles = self.pilot.idles(self._words) and contactor.idles()
         return contactor.permit | contactor.release

@@ -75,6 +75,10 @@ class Wear:
         commands[im.POINT_WEAR_HOUR_MS + self._point] = self._hour_ms
         commands[im.POINT_WEAR_DAY_MS + self._point] = self._day_ms
 
+    def idles(self):
+        """Whether both accounts are empty, and it is neither closed nor rests."""
+        return self._on_ms < 0 and not (self._pause_ms or self._hour_ms or self._day_ms)
+
     def closed(self):
         """The contactor was told to close: an operation of both accounts."""
         self._on_ms = 0

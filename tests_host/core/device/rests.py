@@ -27,6 +27,7 @@ PILOT_MV = (
     0,
     -12_000,
 )
+UNUSED = 1  # a point that no house has
 INPUTS = (0, 0, im.IN_ISLAND_OPEN, im.IN_BOND, im.IN_ESTOP, im.IN_ISLAND_DEAD)
 
 
@@ -45,6 +46,7 @@ class Walk:
         self.flip = self.stale_ms = 0
         self.stale = self.low_mv = None
         self.foreign = {}
+        self.unused_die, self.unused_closed = Die(seed + 1), 0
 
     def _declare(self, s, die):
         s[im.ISLAND_CAPABLE], s[im.COORDINATED] = die.pick(1, 1, 0), die.below(2)
@@ -128,6 +130,17 @@ class Walk:
         else:
             self.foreign[node * im.LEGS] = die.pick(0, 0, 2_000, 30_000, -8_000)
 
+    def befall_unused(self):
+        """What is wired to no point says something, which is rare."""
+        die, readings = self.unused_die, self.image.readings
+        if self.unused_closed:
+            self.unused_closed -= 1
+            readings[im.INPUTS] ^= im.IN_CONTACTOR << im.IN_SHIFT * UNUSED
+        elif die.below(1000) < self.often:
+            self.unused_closed = die.pick(0, 1, 2, 8)
+            if self.unused_closed == 0:
+                self.image.live[im.POINT_PILOT_UNPLUGS + UNUSED] += 1
+
     def step(self, number):
         die, image = self.die, self.image
         if number % 10 == 0 and number < WELL:
@@ -138,6 +151,8 @@ class Walk:
         house.cycle(image, self.devices, number)
         readings = image.readings
         readings[im.INPUTS] ^= self.flip
+        if number > WELL:
+            self.befall_unused()
         for at, ma in sorted(self.foreign.items()):
             readings[im.NODE_MA + at] += ma
             readings[im.NODE_W + at] += ma * 231 // 1000
