@@ -165,11 +165,6 @@ class Pilot:
         words[UNPLUGS], words[ACKNOWLEDGED] = self._unplugs, self._acknowledge
         return True
 
-    def idles(self, words):
-        """Whether nothing lies in its circuit, as long as `words` are what is read."""
-        words[UNPLUGS] = self._unplugs
-        return self._image.site[im.POINT_DEVICE + self._point] < 0 and not self.unplugged
-
     def drive(self):
         """Write POINT_DUTY_PERMILLE from the offer; +12 V where what hangs there takes none."""
         site, commands = self._image.site, self._image.commands

@@ -3,8 +3,9 @@
 
 from array import array
 
+from firmware import image as im
 from firmware.core.vehicle.contactor import Contactor
-from firmware.core.vehicle.look_kernel import SIZE, as_ever, unused
+from firmware.core.vehicle.look_kernel import SIZE, UNPLUGS, as_ever, unused
 from firmware.core.vehicle.pilot import Pilot
 from firmware.core.vehicle.proximity import Proximity
 
@@ -43,5 +44,8 @@ class Point:
         contactor = self.contactor
         contactor.step(dt_ms)
         self.pilot.drive()
-        self._idles = self.pilot.idles(self._words) and contactor.idles()
+        image, number = self._image, self._number
+        if image.site[im.POINT_DEVICE + number] < 0 and contactor.idles():
+            self._words[UNPLUGS] = image.readings[im.POINT_PILOT_UNPLUGS + number]
+            self._idles = True
         return contactor.permit | contactor.release
