@@ -55,6 +55,12 @@ def _fold(total, changes, buffer, device):
     return total
 
 
+def _halves(alert):
+    """An alert's two sentences, each a part of its own: together they hold the loop for 4 ms."""
+    way_out = alert.pop("way_out")
+    return alert, {"way_out": way_out}
+
+
 class State:
     """Builds the published state of `image`.
 
@@ -191,8 +197,8 @@ class State:
             name = names.node(node)
             text = words.alarm_text(name, leg, over_ma)
             alarm = {"node": name, "leg": leg, "over_ma": over_ma, "text": text}
-        yield "faults", ((row,) for row in alerts.faults(names, commands))
-        yield "trips", ((row,) for row in alerts.trips(names, self.trips[im.TRIPPED]))
+        yield "faults", (_halves(row) for row in alerts.faults(names, commands))
+        yield "trips", (_halves(row) for row in alerts.trips(names, self.trips[im.TRIPPED]))
         yield {"silent": self.reasons.silent()}
         yield {
             "trip_count": self.trips[im.TRIP_COUNT],
