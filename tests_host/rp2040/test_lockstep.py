@@ -121,15 +121,22 @@ def test_the_meter_is_read_over_rs485_without_a_lost_character(charging: Done) -
     assert last[im.NODE_MA] > 5000  # L1 of the service: the car is on it
 
 
-def test_the_network_chip_carries_state_and_commands(tmp_path: Path) -> None:
-    """With the W5500's image: a wish by MQTT in the midst of it."""
+def test_the_network_chip_carries_state_commands_and_a_meter(tmp_path: Path) -> None:
+    """With the W5500's image: a wish by MQTT in the midst of it, and the house's meter read by
+    Modbus TCP, and never late."""
     wish = {"topic": "islet/overload/set/charge_ma", "payload": {"charge_ma": 8000}}
     made = story(events=[{"at_s": 9, "mqtt": wish}], expect=[])
+    (line,) = made["site"]["lines"]
+    made["site"]["lines"] = [{"name": line["name"], "host": "meter.lan"}]
+    made["house"]["lines"] = [{"name": line["name"], "port": 502}]
     done = twin(tmp_path, made, "--seconds", "12", "--image", "pico_eth")
     assert "a W5500 on a small network of its own" in done.err
-    assert re.search(r"mqtt islet/overload/state \{", done.events)
     (answer,) = re.findall(r"mqtt islet/overload/answer (.*)", done.events)
     assert '"ok": true' in answer
+    assert re.search(r"mqtt islet/overload/state \{", done.events)
+    told = [np.frombuffer(step.readings, "<i4") for step in steps(done)]
+    assert max(each[im.NODE_AGE_MS] for each in told[-40:]) < 1000
+    assert told[-1][im.NODE_MA] > 5000
 
 
 def test_the_chip_measures_what_the_house_does(charging: Done) -> None:

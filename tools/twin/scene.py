@@ -41,6 +41,7 @@ MODBUS_PORT = 502
 HTTP_PORT = 80  # of a board, unless its site says another
 LAN_TIME, LAN_ROUTER = "pool.ntp.org", "192.168.77.1"  # network.time, unless a site says another
 LAN_BROKER = "192.168.77.20"  # on the small network of an emulated network chip
+LAN_DEVICE = "192.168.77.3{}"
 INVERTER_WRITES = (
     "write_setpoint",
     "allow_forming",
@@ -121,7 +122,8 @@ class Stage:
             self._broker.on_message = self._message
         ledger = records.ledger(self._site, story.proofs) if story.proofs else b""
         if self._emulated:
-            self._emulate(next(iter(self._cables.values()))[2], ledger)
+            timing = next((timing for _, _, timing in self._cables.values()), Timing())
+            self._emulate(timing, ledger)
         else:
             storage = context.folder / "storage"
             storage.mkdir()
@@ -196,6 +198,10 @@ class Stage:
         network["hosts"] = {LAN_TIME: LAN_ROUTER}
         if isinstance(mqtt := self._site.get("mqtt"), dict):
             network["hosts"][mqtt.get("host", "")] = LAN_BROKER
+        for i, row in enumerate(self._site.get("lines", ())):
+            if host := row.get("host"):  # a number is its own address
+                number = host.replace(".", "").isdigit()
+                network["hosts"][host] = host if number else LAN_DEVICE.format(i)
         if self._context.options.speed == "1":
             page, http = free_port(), self._site.get("http")
             port = http.get("port", HTTP_PORT) if isinstance(http, dict) else HTTP_PORT
