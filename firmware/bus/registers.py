@@ -28,6 +28,12 @@ def signed32(frame, high, low):
     return top * 0x10000 + unsigned16(frame, low) if -0x4000 < top < 0x4000 else INVALID
 
 
+def unsigned32(frame, high, low):
+    """Registers at bytes `high` and `low`, or INVALID beyond 30 bits."""
+    top = unsigned16(frame, high)
+    return top * 0x10000 + unsigned16(frame, low) if top < 0x4000 else INVALID
+
+
 def scaled(value, num, den):
     """value * num / den rounded half away from zero, or INVALID."""
     if value == INVALID:
@@ -75,3 +81,31 @@ def float_scaled(high, low, num, den):
     else:
         magnitude = (magnitude + den // 2) // den
     return -magnitude if high & 0x8000 else magnitude
+
+
+def double_scaled(frame, high, step, num, den):
+    """IEEE 754 double, its highest word at byte `high` and the next `step` further, likewise: cut
+    to a single, which has more bits than a reading."""
+    top = unsigned16(frame, high)
+    exponent = (top >> 4 & 0x7FF) - 1023 + 127
+    if exponent <= 0:
+        return 0
+    if exponent >= 255:
+        return INVALID
+    fraction = (top & 0xF) << 19 | unsigned16(frame, high + step) << 3
+    fraction |= unsigned16(frame, high + 2 * step) >> 13
+    word = top & 0x8000 | exponent << 7 | fraction >> 16
+    return float_scaled(word, fraction & 0xFFFF, num, den)
+
+
+def float_words(value):
+    """IEEE 754 single of an integer below 2**24, as two words."""
+    if value == 0:
+        return 0, 0
+    sign = 0x8000 if value < 0 else 0
+    value = abs(value)
+    exponent = 150
+    while value < 0x800000:
+        value <<= 1
+        exponent -= 1
+    return sign | exponent << 7 | (value >> 16 & 0x7F), value & 0xFFFF

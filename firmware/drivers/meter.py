@@ -28,7 +28,6 @@ from firmware.drivers.profile import (
     VOLTAGE,
     WHOLE,
     Profile,
-    value_of,
 )
 
 FROZEN_MS = 4_000  # the same registers for so long: no house is that steady
@@ -94,7 +93,7 @@ class Meter(Device):
     """
 
     def __init__(self, image, line, profile, address, node, name="meter", gap=GAP):
-        self.profile = Profile(profile)
+        self.profile = Profile(profile, True)
         Device.__init__(self, name, address, self.profile.timeout_ms)
         self.image = image
         self.line = line
@@ -166,7 +165,9 @@ class Meter(Device):
         good = True
         for i in block.rows:
             row = self.profile.rows[i]
-            value = value_of(row, rtu.frame, rtu.data() + 2 * (row[REGISTER] - block.first))
+            value = self.profile.value(
+                row, rtu.frame, rtu.data() + 2 * (row[REGISTER] - block.first)
+            )
             if value == INVALID:
                 good = self.wrong(field_of(row), "not a number")
             elif not row[LOW] <= value <= row[HIGH]:

@@ -19,7 +19,7 @@ def test_a_request_reads_across_so_many_unused_registers(gap: int, requests: int
     document = json.loads((PROFILES / "sdm630.json").read_text())
     for row in document["rows"]:
         row["register"] += 8 if row["quantity"] == "power" else 0
-    blocks = blocks_of(Profile(pack(document)).rows, gap)
+    blocks = blocks_of(Profile(pack(document), True).rows, gap)
     assert sum(block.every == 1 for block in blocks) == requests
 
 

@@ -8,11 +8,21 @@ import struct
 import pytest
 
 from firmware import image as im
+from firmware.bus.registers import INVALID
 from firmware.drivers.meter import FROZEN_MS, Meter, blocks_of
-from firmware.drivers.profile import Profile, value_of
+from firmware.drivers.profile import Profile
 from tests_host.bus.house import PROFILES, House, profile
 from tests_host.bus.wire import Answer, floats, run, set_meter
 from tools.pack.profiles import pack
+
+
+def small(rows: list[dict[str, object]], sample_ms: int = 0) -> dict[str, object]:
+    """A meter of these rows."""
+    return {
+        "name": "x", "role": "meter", "ports": {"rtu": {"baud": 9600, "parity": "N"}},
+        "timeout_ms": 200, "sample_ms": sample_ms, "sources": {"test": "made up"},
+        "rows": [{"from": ["test"], **row} for row in rows],
+    }  # fmt: skip
 
 
 def test_currents_take_the_sign_of_their_power() -> None:
@@ -44,7 +54,7 @@ def test_polls_as_often_as_the_speed_allows(baud: int) -> None:
 
 
 def test_one_request_for_what_is_read_each_time() -> None:
-    blocks = blocks_of(Profile(profile()).rows)
+    blocks = blocks_of(Profile(profile(), True).rows)
     assert [(b.first, b.count, b.every) for b in blocks] == [(0, 18, 1), (70, 2, 8)]
 
 
@@ -175,14 +185,13 @@ def test_inv_4_a_meter_renewed_every_few_seconds_is_none(every_s: float, slow: b
 
 
 def test_an_idle_meter_without_frequency_may_stand_still() -> None:
-    document = {
-        "name": "x", "source": "test", "timeout_ms": 200, "sample_ms": 0,
-        "rows": [
-            {"quantity": q, "leg": 1, "function": 4, "register": r, "type": "float32",
+    document = small(
+        [
+            {"quantity": q, "leg": 1, "function": 4, "register": r, "type": "f32",
              "num": n, "den": 1, "low": -1000, "high": 100_000}
             for q, r, n in (("current", 6, 1000), ("power", 12, 1))
-        ],
-    }  # fmt: skip
+        ]
+    )  # fmt: skip
 
     async def main() -> None:
         house = House(meter=False, inverter=False, legs=1)
@@ -248,10 +257,8 @@ def test_i32_and_u16_with_either_word_order() -> None:
 
     def value(row: dict[str, object], registers: bytes) -> int:
         current = {**row, "quantity": "current", "register": 9, "num": 1}
-        packed = pack(
-            {"name": "x", "source": "x", "timeout_ms": 100, "sample_ms": 0, "rows": [row, current]}
-        )
-        return value_of(Profile(packed).rows[0], b"\0" * 3 + registers, 3)
+        packed = Profile(pack(small([row, current])))
+        return packed.value(packed.rows[0], b"\0" * 3 + registers, 3)
 
     assert value(row("i32"), struct.pack(">i", -12345)) == -1235
     low_first = struct.pack(">i", -12345)[2:] + struct.pack(">i", -12345)[:2]
@@ -260,22 +267,33 @@ def test_i32_and_u16_with_either_word_order() -> None:
     assert value(row("i16", sign=-1), struct.pack(">h", -230)) == 23
     assert (
         value(
-            row("float32", word_order="low_first"),
+            row("f32", word_order="low_first"),
             struct.pack(">f", 88.0)[2:] + struct.pack(">f", 88.0)[:2],
         )
         == 9
     )
+    assert value(row("u32"), struct.pack(">I", 70_000)) == 7000
+    assert value(row("u32"), struct.pack(">I", 0xFFFF_0000)) == INVALID
+    assert value(row("u64"), struct.pack(">Q", 70_000)) == 7000
+    assert value(row("u64"), struct.pack(">Q", 1 << 40)) == INVALID
+    assert value(row("f64"), struct.pack(">d", -70_000.0)) == -7000
+    assert value(row("f64"), struct.pack(">d", 1e300)) == INVALID
+    assert value(row("f64"), struct.pack(">d", 1e-300)) == 0
+    swapped = struct.pack(">4H", *reversed(struct.unpack(">4H", struct.pack(">d", 123_456.0))))
+    assert value(row("f64", word_order="low_first"), swapped) == 12_346
+    assert value(row("i16", none=0x7FFF), struct.pack(">h", 0x7FFF)) == INVALID
+    assert value(row("i32", none=[1, 0x80000000]), struct.pack(">I", 0x80000000)) == INVALID
+    assert value(row("i32", none=0x80000000), struct.pack(">i", 20)) == 2
 
 
 def test_a_profile_that_misses_a_leg_is_refused() -> None:
-    document = {
-        "name": "x", "source": "test", "timeout_ms": 200, "sample_ms": 0,
-        "rows": [
+    document = small(
+        [
             {"quantity": q, "leg": 1, "function": 4, "register": r, "type": "u16",
              "num": 1, "den": 1, "low": 0, "high": 100}
             for q, r in (("current", 6), ("power", 12))
-        ],
-    }  # fmt: skip
+        ]
+    )  # fmt: skip
 
     async def main() -> None:
         house = House(meter=False, inverter=False)

@@ -55,19 +55,21 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
 def test_micropython_reads_the_same_bytes(tmp_path: Path, run_device: RunDevice) -> None:
     assert main(["--target", str(tmp_path / "islet_data.py")]) == 0
     script = (
-        "from islet_data import PROFILES; names, packed = PROFILES;"
-        "print(packed[names.index('sdm630')].hex())"
+        "from islet_data import PROFILES; from firmware.drivers.profile import Profile;"
+        "names, profiles = PROFILES; packed = profiles[names.index('sdm630')];"
+        "print(Profile(packed).rows); print(packed.hex())"
     )
-    assert bytes.fromhex(run_device(script, tmp_path)) == pack(SDM630)
+    rows, packed = run_device(script, tmp_path).splitlines()
+    assert bytes.fromhex(packed) == pack(SDM630)
+    assert rows == repr(Profile(pack(SDM630)).rows)
 
 
 def test_what_is_packed_is_what_was_written() -> None:
     profile = Profile(pack(SDM630))
     assert (profile.timeout_ms, profile.sample_ms) == (SDM630["timeout_ms"], SDM630["sample_ms"])
     for row, source in zip(profile.rows, SDM630["rows"], strict=True):
-        assert row[4] == source["register"] and row[7:] == tuple(
-            source[name] for name in ("num", "den", "low", "high")
-        )
+        written = tuple(source.get(name, 1) for name in ("num", "den"))
+        assert row[4] == source["register"] and row[7:9] == written
 
 
 def damaged(path: str, value: Any) -> dict[str, Any]:
@@ -89,30 +91,39 @@ def damaged(path: str, value: Any) -> dict[str, Any]:
     ("path", "value", "error"),
     [
         ("name", "", "name: '' is not a text"),
-        ("source", None, "source: None is not a text"),
+        ("sources", None, "sources: is not an object of name and where it is from"),
+        ("rows.0.from", None, "rows[0].from: is not a list of 1 to 4 citations"),
+        ("rows.0.from", [], "rows[0].from: is not a list of 1 to 4 citations"),
+        ("rows.0.from.0", "hearsay p. 1", "rows[0].from: 'hearsay p. 1' does not begin with one"),
+        ("rows.0.none", 1 << 32, "rows[0].none: 4294967296 is not an integer of 2 registers"),
+        ("rows.0.states", {}, "rows[0].states: a state and a direction have them"),
+        ("rows.0.mask", 1, "rows[0].mask: a fault has it"),
+        ("ports", {}, "ports: is not an object with rtu, tcp or both"),
+        ("ports.rtu.parity", "X", "ports.rtu.parity: 'X' is not one of N, E, O"),
+        ("role", "fridge", "role: 'fridge' is not one of meter, converter"),
         ("timeout_ms", 5, "timeout_ms: 5 is not an integer from 20 to 2000"),
         ("timeout_ms", None, "timeout_ms: None is not an integer from 20 to 2000"),
         ("timeout_ms", True, "timeout_ms: True is not an integer from 20 to 2000"),
         ("word_order", "middle", "word_order: 'middle' is not one of high_first, low_first"),
-        ("colour", "red", "colour: unknown, allowed are name, rows, sample_ms"),
+        ("colour", "red", "colour: unknown, allowed are address, controls"),
         ("rows", [], "rows: is not a list of 1 to 64 rows"),
         ("rows.0", "x", "rows[0]: is not an object"),
         ("rows.1.quantity", "charge", "rows[1].quantity: 'charge' is not one of voltage, current"),
         ("rows.1.leg", 4, "rows[1].leg: 4 is not 1, 2 or 3"),
         ("rows.1.leg", [1], "rows[1].leg: [1] is not 1, 2 or 3"),
-        ("rows.9.leg", 1, 'rows[9].leg: 1 is not "all"'),
+        ("rows.10.leg", 1, "rows[10].leg: 1: frequency is of no leg"),
         ("rows.2.function", 6, "rows[2].function: 6 is not an integer from 3 to 4"),
         ("rows.2.register", 65_535, "rows[2].register: 65535 is not an integer from 0 to 65534"),
-        ("rows.2.type", "f64", "rows[2].type: 'f64' is not one of float32, i32, u16, i16"),
+        ("rows.2.type", "f16", "rows[2].type: 'f16' is not one of f32, i32, u16, i16"),
         ("rows.2.num", 0, "rows[2].num: 0 is not an integer from 1 to 16383"),
         ("rows.2.den", 0.5, "rows[2].den: 0.5 is not an integer from 1 to 65535"),
-        ("rows.2.sign", 0, "rows[2].sign: 0 is not 1 or -1"),
+        ("rows.2.sign", 2, "rows[2].sign: 2 is not 1, 0 or -1"),
         ("rows.2.every", 0, "rows[2].every: 0 is not an integer from 1 to 100"),
         ("rows.2.low", 400_000, "rows[2].high: 400000 mV is not above low, 400000 mV"),
         ("rows.2.high", 2**31, "rows[2].high: 2147483648 is not an integer from 0 to 600000"),
         ("rows.2.scale", 1, "rows[2].scale: unknown"),
         ("rows.1.leg", 1, "rows[1]: measures the same as rows[0]"),
-        ("rows.6", None, "rows: leg 1 has no power"),
+        ("rows.7", None, "rows: leg 2 has no power"),
         ("rows.3.every", 2, "rows[3].every: current and power are read every time"),
     ],
 )
@@ -133,7 +144,7 @@ def test_a_bad_profile_is_refused_by_field(path: str, value: Any, error: str) ->
             "firmware/profiles/bad.json: name: given twice",
         ),
         ("Bad One.json", "{}", "firmware/profiles/Bad One.json: file name:"),
-        ("bad.json", '{"name": "x"}', "firmware/profiles/bad.json: source: None is not a text"),
+        ("bad.json", '{"name": "x"}', "firmware/profiles/bad.json: role: None is not one of"),
     ],
 )
 def test_a_bad_file_is_refused_by_name(
