@@ -9,11 +9,15 @@ from firmware.core.grid import island_table
 from firmware.core.limits import hardware
 from firmware.policy.takers import WHY_NAMES
 from tools import tables
-from tools.docs import people, reference
+from tools.docs import devices, people, reference
 
 
 def test_the_reference_is_up_to_date() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run: python -m tools.docs.reference"
+
+
+def test_the_devices_are_up_to_date() -> None:
+    assert devices.PAGE.read_text() == devices.page(), "run: python -m tools.docs.devices"
 
 
 def chapter(heading: str) -> str:

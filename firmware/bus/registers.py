@@ -96,16 +96,3 @@ def double_scaled(frame, high, step, num, den):
     fraction |= unsigned16(frame, high + 2 * step) >> 13
     word = top & 0x8000 | exponent << 7 | fraction >> 16
     return float_scaled(word, fraction & 0xFFFF, num, den)
-
-
-def float_words(value):
-    """IEEE 754 single of an integer below 2**24, as two words."""
-    if value == 0:
-        return 0, 0
-    sign = 0x8000 if value < 0 else 0
-    value = abs(value)
-    exponent = 150
-    while value < 0x800000:
-        value <<= 1
-        exponent -= 1
-    return sign | exponent << 7 | (value >> 16 & 0x7F), value & 0xFFFF

@@ -16,7 +16,7 @@
 import struct
 
 from firmware.base.viper import const
-from firmware.bus.registers import INVALID, float_words
+from firmware.bus.registers import INVALID
 from firmware.drivers.profile import LOW_FIRST
 
 HEAD = ">BBHBHHBB"
@@ -128,3 +128,16 @@ def _requests(packed, at):
             at += struct.calcsize(ITEM)
         requests.append(tuple(items))
     return requests, at
+
+
+def float_words(value):
+    """IEEE 754 single of an integer below 2**24, as two words."""
+    if value == 0:
+        return 0, 0
+    sign = 0x8000 if value < 0 else 0
+    value = abs(value)
+    exponent = 150
+    while value < 0x800000:
+        value <<= 1
+        exponent -= 1
+    return sign | exponent << 7 | (value >> 16 & 0x7F), value & 0xFFFF

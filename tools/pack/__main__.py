@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.image import layout
-from tools.pack import PackError, web
+from tools.pack import PackError, profiles, web
 from tools.workshop import ROOT
 
 TARGET = ROOT / ".cache" / "data" / "islet_data.py"
@@ -83,9 +83,12 @@ def build(
                 errors.append(f"{folder}: no {circuit}.json, there are {', '.join(found)}")
         for path in paths:
             try:
-                entries.append((path.stem, pack_file(path, packer)))
+                packed = pack_file(path, packer)
             except PackError as error:
                 errors.append(f"{path.relative_to(root)}: {error}")
+                continue
+            if packer != "profiles" or profiles.driven(packed):
+                entries.append((path.stem, packed))
         if folder == CIRCUITS:
             lines.append(f"{constant} = {dict(entries)!r}\n")
         else:  # names and bytes beside each other, constants: frozen they take no heap

@@ -15,6 +15,7 @@ from tools.pack.cited import Cited, sureness
 
 MAX_ROWS = 64
 ROLES = ("meter", "converter", "gateway", "charger")
+DRIVEN = ("meter",)
 MOST_BYTES = {"meter": 600, "converter": 1200, "gateway": 1200, "charger": 1200}
 LEGS = {1: 0, 2: 1, 3: 2}
 PER_LEG = ("voltage", "current")
@@ -112,6 +113,11 @@ def pack(document: Document) -> bytes:
     if size > MOST_BYTES[role]:
         raise PackError("rows", f"{size} bytes, a {role} has {MOST_BYTES[role]}")
     return head + b"".join(struct.pack(profiles.ROW, *row) for row in packed) + tables + planned
+
+
+def driven(packed: bytes) -> bool:
+    """Whether the firmware has a driver for it: the others are checked, and stay out of images."""
+    return ROLES[struct.unpack_from(profiles.HEAD, packed)[2]] in DRIVEN
 
 
 def commanded(document: Document) -> bool:

@@ -1,0 +1,129 @@
+# islet: docs/devices.md, printed from firmware/profiles.
+# GPL-3.0-or-later
+"""python -m tools.docs.devices: write the table of device families."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tools.pack import cited, profiles
+from tools.workshop import ROOT
+
+PAGE = ROOT / "docs" / "devices.md"
+FOLDER = ROOT / "firmware" / "profiles"
+HEAD = """\
+# Devices
+
+Printed by `python -m tools.docs.devices` from
+[firmware/profiles](../firmware/profiles/README.md), where each row cites who says so; "sure" is
+what the least sure fact that a command rests on has: one map that was read, or two that agree.
+**Nothing here was tried on a device by islet's makers**, except where it says "recording" or
+"device". A wrong register is a reason for an issue, with what `make probe FILE=` recorded
+([probe.md](probe.md)).
+
+**What is driven today**: meters below, and converters that speak SunSpec 701, 702, 704, 713 and
+715 ([configuration.md](configuration.md)). The other families are data that the build checks and
+no image has: their driver is still to come, and a site cannot name them yet.
+"""
+# What cannot be had as data, and why (sources by the name of the project that was read).
+NOT_HAD = (
+    ("E3/DC", "is commanded by RSCP only, an encrypted protocol of its own"),
+    ("Enphase", "no local setpoint was found"),
+    ("RCT, sonnen, Zendure", "no Modbus map that could be cited"),
+    ("Fermata FE-20", "the addresses found contradict SunSpec's 701 and 704"),
+    ("EG4, LuxPower", "power in two registers, state of charge packed with another value"),
+    ("SolarEdge StorEdge, Alpha ESS", "not read yet"),
+    ("Fronius GEN24, others by SunSpec 103, 120 to 124, 160", "needs factors that registers hold"),
+    ("a P1 port", "has no Modbus"),
+)  # fmt: skip
+ROLES = (
+    ("meter", "Meters"),
+    ("converter", "Converters"),
+    ("gateway", "Gateways with a car behind them"),
+    ("charger", "AC chargers"),
+)
+THENS = {
+    "own_mode": "its own mode", "stops": "stops", "goes_on": "**goes on**",
+    "unknown": "unknown",
+}  # fmt: skip
+LEGS = ("voltage", "current", "power")
+
+
+def read(document: dict[str, Any]) -> str:
+    """What is read, without what each leg has."""
+    names = [row["quantity"] for row in document["rows"]]
+    return ", ".join(name.replace("_", " ") for name in dict.fromkeys(names))
+
+
+def ports(document: dict[str, Any]) -> str:
+    found, said = document["ports"], []
+    if rtu := found.get("rtu"):
+        said.append(f"{rtu['baud']} 8{rtu['parity']}{rtu.get('stop_bits', 1)}")
+    if tcp := found.get("tcp"):
+        said.append(f"TCP {tcp.get('port', 502)}")
+    return ", ".join(said) + f"; unit {document.get('address', 1)}"
+
+
+def lease(document: dict[str, Any]) -> str:
+    """How long it obeys without being told again, and what it does then."""
+    said = document.get("lease", {})
+    if not said:
+        return "–"
+    held = f"{said['least_s']} to {said['most_s']} s" if said.get("write") else "none"
+    measured = "measured" if said.get("measured") else "not measured"
+    return f"{held}, then {THENS[said['then']]}; {measured}"
+
+
+def wear(document: dict[str, Any]) -> str:
+    return ", ".join(dict.fromkeys(write["wear"] for write in document["writes"]))
+
+
+def sure(document: dict[str, Any]) -> str:
+    return cited.SURENESS[cited.sureness(document)]
+
+
+def meters(documents: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+    yield "| profile | device | reached by | read | sure |"
+    yield "|---|---|---|---|---|"
+    for name, each in documents:
+        yield f"| `{name}` | {each['name']} | {ports(each)} | {read(each)} | {sure(each)} |"
+
+
+def others(documents: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+    yield "| profile | device | reached by | read | commanded | lease | registers are | sure |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name, each in documents:
+        told = ("read only", "–", "–")
+        if profiles.commanded(each):
+            told = (f"W, {each['controls']}", lease(each), wear(each))
+        first = f"| `{name}` | {each['name']} | {ports(each)} | {read(each)}"
+        yield f"{first} | {' | '.join(told)} | {sure(each)} |"
+
+
+def lacks(documents: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+    yield ""
+    yield "What could not be cited:"
+    yield ""
+    for name, each in documents:
+        if each.get("lacks"):
+            yield f"- `{name}`: {'; '.join(each['lacks'])}"
+
+
+def page() -> str:
+    paths = sorted(FOLDER.glob("*.json"))
+    known = [(path.stem, json.loads(path.read_text())) for path in paths]
+    known = [(name, each) for name, each in known if not name.endswith(".schema")]
+    lines = [HEAD.rstrip()]
+    for role, title in ROLES:
+        found = [(name, each) for name, each in known if each["role"] == role]
+        lines += ["", f"## {title}", "", *(meters if role == "meter" else others)(found)]
+        lines += lacks(found)
+    lines += ["", "## Not had as data", ""]
+    lines += [f"- {name}: {why}" for name, why in NOT_HAD]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
