@@ -1,7 +1,7 @@
 # islet: which of islet's profiles fits a device.
 # GPL-3.0-or-later
 """A profile fits when every row it has answers with something that can be. Evidence is what few
-registers show by chance: voltages and a frequency of a grid, a state of charge."""
+registers show by chance: voltages and a frequency of a grid."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tools.pack.profiles import DRIVEN
 from tools.probe.bus import Bus, Refused
 from tools.workshop import ROOT
 
@@ -54,6 +55,10 @@ class Value:
             return f"{self.name}: {self.wrong}"
         if self.value is None:
             return f"{self.name}: not there"
+        if "states" in self.row:
+            states = self.row["states"].items()
+            named = [name for name, raw in states if self.value in _several(raw)]
+            return f"{self.name}: {self.value:g}, {named[0] if named else 'not in the profile'}"
         unit, of = SHOWN.get(self.row["quantity"], ("", 1))
         return f"{self.name}: {self.value / of:g} {unit}".rstrip()
 
@@ -65,6 +70,15 @@ class Fit:
     name: str
     document: dict[str, Any]
     values: list[Value]
+
+    @property
+    def role(self) -> str:
+        return self.document.get("role", "meter")
+
+    @property
+    def driven(self) -> bool:
+        """Whether a site can name it."""
+        return self.role in DRIVEN
 
     @property
     def wrong(self) -> list[Value]:

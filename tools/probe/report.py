@@ -37,6 +37,8 @@ def words(found: Found) -> list[str]:
     if best:
         lines.append(f"  fits the profile {best.name}: {best.document['name']}")
         lines += [f"    {value}" for value in best.values]
+        if not best.driven:
+            lines.append(f"    a {best.role}: no driver yet, a site cannot name it")
         others = [fit.name for fit in found.fits[1:] if fit.fits]
         if others:
             lines.append(f"  so do: {', '.join(others)} (the one with more rows is first)")
@@ -69,7 +71,7 @@ def configuration(everybody: Sequence[Found]) -> dict[str, Any]:
     for found in everybody:
         line = lines.setdefault(found.where, _line(found.where, f"line {len(lines) + 1}"))
         place = {"line": line["name"], "address": found.unit}
-        if found.best and found.best.document.get("role", "meter") == "meter":
+        if found.best and found.best.role == "meter":
             name = f"meter {len(meters) + 1}"
             meters.append({"name": name, "profile": found.best.name, **place})
         elif found.sunspec and found.sunspec.has(*NEEDED):
@@ -77,7 +79,7 @@ def configuration(everybody: Sequence[Found]) -> dict[str, Any]:
             limits = {"charge_w": "<W>", "discharge_w": "<W>"}
             name = f"converter {len(devices) + 1}"
             devices.append({"name": name, **row, **limits, **place, "base": found.sunspec.base})
-        elif found.best:
+        elif found.best and found.best.driven:
             name = f"converter {len(devices) + 1}"
             row = {"kind": "converter", "profile": found.best.name, "node": "<its circuit>"}
             devices.append({"name": name, **row, **place})
