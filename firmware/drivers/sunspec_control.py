@@ -43,6 +43,8 @@ _SPEAKS, _LAST, _MUTED = const(0), const(1), const(2)
 class Control:
     """Follows image.commands; `inverter` offers rtu, peer, models, scales, wrong() and right()."""
 
+    FORMING = "702.IntIslandCatRtg"  # what says whether it can
+
     def __init__(self, image, device, inverter, write_ms=WRITE_MS):
         self.image = image
         self.device = device  # its row
@@ -85,11 +87,11 @@ class Control:
             return False  # INV-12: change nothing before the site's state is known
         mode = commands[im.SETPOINT_MODE + self.device]
         if mode != im.MODE_FORM:
-            self.inverter.right("702.IntIslandCatRtg")
+            self.inverter.right(self.FORMING)
         if mode == im.MODE_FORM and self.mode != im.MODE_FORM and not self._knows_forming():
             return False
         if mode == im.MODE_FORM and not self.may_form:
-            self.inverter.wrong("702.IntIslandCatRtg", "does not say it can form an island")
+            self.inverter.wrong(self.FORMING, "does not say it can form an island")
             mode = im.MODE_STOP
         if mode != self.mode:
             self.mode = mode
@@ -189,10 +191,7 @@ class Control:
         elif code == OK:
             inverter.right(field)
         if code == OK and what == WATTS:
-            if self._words == _LAST:
-                self._words = _MUTED
-            self.sent_w = wanted_w
-            self.written_ms = inverter.rtu.sent_ms
+            self._told(wanted_w, inverter.rtu.sent_ms)
         # a device that refuses AntiIslEna cannot have it switched off either; one that is busy is
         # asked again, in a stop when all else of it is written
         skips = code == EXCEPTION and mode == im.MODE_STOP
@@ -205,11 +204,21 @@ class Control:
                 self._step = step + 1
         else:
             self._failures += 1
-            self._retry_ms = ticks_add(ticks_ms(), _RETRY_MS)
+            self._retry()
         if self._busy and self.settled():
             self._begin()
             self._failures = 2
-            self._retry_ms = ticks_add(ticks_ms(), _RETRY_MS)
+            self._retry()
+
+    def _told(self, w, now):
+        """It holds this setpoint."""
+        if self._words == _LAST:
+            self._words = _MUTED
+        self.sent_w = w
+        self.written_ms = now
+
+    def _retry(self):
+        self._retry_ms = ticks_add(ticks_ms(), _RETRY_MS)
 
     def _carries_house(self):
         """It forms already, as it should: islet has restarted, or writes its settings anew."""
