@@ -50,13 +50,25 @@ def _meters(parts, settings, lines):
 
 
 def _converters(parts, settings, lines):
+    for row in settings["devices"]:
+        if row["kind"] != "converter":
+            continue
+        make = _family if row["profile"] else _sunspec
+        device = parts.config.devices.index(row["name"])
+        made = make(parts.image, lines[row["line"]], device, row)
+        made.begin_with(row["timeout_ms"], row["pause_ms"])
+
+
+def _sunspec(image, line, device, row):
     from firmware.drivers.sunspec_inverter import Inverter
 
-    for row in settings["devices"]:
-        if row["kind"] == "converter":
-            device = parts.config.devices.index(row["name"])
-            line, name, write_ms = lines[row["line"]], row["name"], row["write_ms"]
-            inverter = Inverter(
-                parts.image, line, device, row["address"], row["base"], name, write_ms
-            )
-            inverter.begin_with(row["timeout_ms"], row["pause_ms"])
+    base, name, write_ms = row["base"], row["name"], row["write_ms"]
+    return Inverter(image, line, device, row["address"], base, name, write_ms)
+
+
+def _family(image, line, device, row):
+    from firmware.drivers.family import Family
+
+    profiles, packed = islet_data.PROFILES
+    profile = packed[profiles.index(row["profile"])]
+    return Family(image, line, profile, device, row["address"], row["name"], row["write_ms"])

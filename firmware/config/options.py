@@ -209,6 +209,8 @@ DEVICE_OPTIONS = (
     ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on", C | V),
     ("line", "lines", "", 0, 0, None, None, 1, "the line it is on", S),
     ("address", "whole", "", 0, 255, 1, None, 1, "Modbus unit; on RS-485 1 to 247", C | V | S),
+    ("profile", "profiles", "", 1, 24, None, None, 1,
+     "its family, a name from firmware/profiles; SunSpec if not said", V),
     ("base", "whole", "", 0, 65_000, 40_000, None, 1, "first SunSpec register", V | S),
     ("timeout_ms", "whole", "ms", 50, 2000, None, None, 1,
      "its answer is waited for so long, at first: learned up to 2000; 300 if not said", V),

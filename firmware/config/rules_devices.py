@@ -196,6 +196,15 @@ def _lines(site, config, rights):
             yield "{}address: {} is not 1 to 247, as on RS-485".format(where, row["address"])
 
 
+def _families(site, config, rights):
+    """What a profile describes is driven as far as it says how."""
+    for where, at, device in devices(config, "converter"):
+        if device["profile"] is not None:
+            from firmware.config.rules_family import refused
+
+            yield from refused(where, at, device, site)
+
+
 def _on_lines(config):
     for i, meter in enumerate(config["meters"]):
         yield "meters[{}].".format(i), meter
@@ -215,4 +224,5 @@ REFUSED = (
     _slow,
     _built_for,
     _lines,
+    _families,
 )

@@ -28,7 +28,7 @@ from firmware.drivers.profile import (
     WHOLE,
     Profile,
 )
-from firmware.drivers.sunspec_control import WRITE_MS
+from firmware.drivers.sunspec_control import WRITE_MS, measured
 
 _NAMES = [name for name, _ in QUANTITIES]
 SOC, STATE, FAULT = _NAMES.index("soc"), _NAMES.index("state"), _NAMES.index("fault")
@@ -48,19 +48,17 @@ _CANNOT_BE_ASKED = 2  # DEVICE_ANTI_ISLANDING
 
 
 class Family(Device):
-    """Writes live DEVICE_* of the row `device`, and NODE_* of `node`, -1 none, whose instrument it
-    is. profile: packed bytes. Sends the row's SETPOINT and SETPOINT_MODE."""
+    """Writes live DEVICE_* of the row `device`, and NODE_* of the node whose instrument it is.
+    profile: packed bytes. Sends the row's SETPOINT and SETPOINT_MODE."""
 
-    def __init__(
-        self, image, line, profile, device, address, node=-1, name="family", write_ms=WRITE_MS
-    ):
+    def __init__(self, image, line, profile, device, address, name="family", write_ms=WRITE_MS):
         self.profile = Profile(profile)
         Device.__init__(self, name, address, self.profile.timeout_ms)
         self.peer.pause_ms = self.profile.pause_ms
         self.image = image
         self.rtu = line.rtu
         self.device = device
-        self.node = node
+        self.node = measured(image.site, device)
         self.legs = image.site[im.DEVICE_LEGS + device]
         head = struct.unpack_from(HEAD, profile, 0)
         self.rating_w = 0  # not read yet
@@ -210,14 +208,14 @@ class Family(Device):
         site = self.image.site
         for k in range(self.legs):
             ma, leg_w = self._value(CURRENT, k), self._value(POWER, k)
-            measured = ma != INVALID
+            known = ma != INVALID
             if leg_w == INVALID:
                 leg_w = w // self.legs if w >= 0 else -(-w // self.legs)
-            if not measured:
+            if not known:
                 ma = abs(leg_w) * 1_000_000 // site[im.NOMINAL_MV]
             ma = -abs(ma) if leg_w < 0 else abs(ma)
             live[im.DEVICE_MA + self.device * im.LEGS + k] = ma
-            if self.node >= 0 and measured:
+            if self.node >= 0 and known:
                 leg = site[im.DEVICE_LEG + self.device * im.LEGS + k]
                 live[im.NODE_MA + self.node * im.LEGS + leg] = ma
                 live[im.NODE_W + self.node * im.LEGS + leg] = leg_w

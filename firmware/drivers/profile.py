@@ -93,9 +93,22 @@ MASK = 254  # any of these bits is a fault
 ABSENT = 255  # the registers say that there is nothing
 
 # columns of a row
-QUANTITY, LEG, FUNCTION, TYPE, REGISTER, EVERY, SIGN, NUM, DEN, LOW, HIGH, UNIT, SPARE, TABLE = (
-    range(14)
-)
+(
+    QUANTITY,
+    LEG,
+    FUNCTION,
+    TYPE,
+    REGISTER,
+    EVERY,
+    SIGN,
+    NUM,
+    DEN,
+    LOW,
+    HIGH,
+    ADDRESS,
+    SPARE,
+    TABLE,
+) = range(14)
 
 
 class Profile:

@@ -295,3 +295,14 @@ class Control:
         if self._odd_checks >= 2:
             self._odd_checks = 0
             self._begin()
+
+
+def measured(site, device):
+    """The node whose instrument the device is, -1 none."""
+    for node in range(site[im.NODE_COUNT]):
+        if (
+            site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_DEVICE
+            and site[im.NODE_INSTRUMENT_ROW + node] == device
+        ):
+            return node
+    return -1

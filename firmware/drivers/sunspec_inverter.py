@@ -23,7 +23,7 @@ from firmware.bus.line import HEARTBEAT, OK, POLL, SETPOINT, SPARE, Device, Job
 from firmware.bus.pdu import READ_HOLDING
 from firmware.bus.registers import INVALID, scaled
 from firmware.bus.rtu import EXCEPTION
-from firmware.drivers.sunspec_control import CHECKED, WRITE_MS, Control
+from firmware.drivers.sunspec_control import CHECKED, WRITE_MS, Control, measured
 from firmware.drivers.sunspec_models import (
     FOUND,
     NOT_INT16,
@@ -82,7 +82,7 @@ class Inverter(Device):
         self.device = device
         self.rtu = line.rtu
         self.legs = image.site[im.DEVICE_LEGS + self.device]
-        self.node = _measured(image.site, device)
+        self.node = measured(image.site, device)
         self.walk = Walk(self.rtu, self.peer, base)
         self.scales = None
         self.ready = False
@@ -374,14 +374,3 @@ class Inverter(Device):
     def look_again(self, ms):
         """Read back what 704 holds in so many ms."""
         self._settings.after(ms)
-
-
-def _measured(site, device):
-    """The node whose instrument the device is, -1 none."""
-    for node in range(site[im.NODE_COUNT]):
-        if (
-            site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_DEVICE
-            and site[im.NODE_INSTRUMENT_ROW + node] == device
-        ):
-            return node
-    return -1
