@@ -6,9 +6,15 @@ import struct
 import islet_data
 
 from firmware import image as im
-from firmware.drivers import plans as form
-from firmware.drivers.profile import ADDRESS, CURRENT, HEAD, QUANTITY, Profile
 
+# as firmware/drivers/profile.py and plans.py have them, from which nothing is imported here
+HEAD = ">BBBBHHHBBHH"
+ROW = ">BBBBHBbHHiiBBH"
+PLANS = ">BBHBHHBB"
+WRITE = ">BBHBbHHiBBH"
+CONTROLS = ("ac", "battery", "grid")
+NO_LEASE = 255
+CURRENT = 1
 _DRIVEN = (1, 2)  # roles: converter, gateway
 _TWO_SOURCES = 1
 _SUNSPEC_BASE = 40_000  # said of a row that says nothing
@@ -19,37 +25,44 @@ def refused(where, at, device, site):
     name = device["profile"]
     names, packs = islet_data.PROFILES
     packed = packs[names.index(name)]
-    profile = Profile(packed)
-    plans_at = struct.unpack_from(HEAD, packed, 0)[9]
+    head = struct.unpack_from(HEAD, packed, 0)
     if device["base"] != _SUNSPEC_BASE:
         yield where + "base: is of SunSpec, leave it out beside a profile"
-    if profile.role not in _DRIVEN:
+    if head[2] not in _DRIVEN:
         yield "{}profile: {} is no converter".format(where, name)
         return
-    if not plans_at:
+    place = head[9]
+    if not place:
         yield "{}profile: {} can only be read, nobody says how to command it".format(where, name)
         return
-    plans = form.Plans(packed, plans_at)
-    controls = form.CONTROLS[plans.controls]
-    if controls != "ac":
+    controls, writes, _, lease, least_s, most_s, _, timed = struct.unpack_from(
+        PLANS, packed, place
+    )
+    if CONTROLS[controls] != "ac":
         yield (
             "{}profile: {} takes a setpoint of its {}; what it draws holds the sun or loads too, "
-            "and whether it obeys could not be seen".format(where, name, controls)
+            "and whether it obeys could not be seen".format(where, name, CONTROLS[controls])
         )
-    if any(row[ADDRESS] for row in profile.rows) or any(row[form.ADDRESS] for row in plans.writes):
-        yield "{}profile: {} answers at several addresses, no driver for that yet".format(
+    rows = list(_columns(packed, struct.calcsize(HEAD), ROW, head[1]))
+    if any(row[11] for row in rows) or any(
+        write[9] for write in _columns(packed, place + struct.calcsize(PLANS), WRITE, writes)
+    ):
+        yield "{}profile: {} answers at several addresses, which has no driver yet".format(
             where, name
         )
-    if plans.lease != form.NONE:
-        revert_ms = site[im.DEVICE_REVERT_MS + at]
-        if not plans.least_s * 1000 <= revert_ms <= plans.most_s * 1000:
-            yield "{}revert_s: {} takes {} to {} s".format(
-                where, name, plans.least_s, plans.most_s
-            )
-    yield from _trusted(where, at, name, site, profile, plans)
+    revert_ms = site[im.DEVICE_REVERT_MS + at]
+    if lease != NO_LEASE and not least_s * 1000 <= revert_ms <= most_s * 1000:
+        yield "{}revert_s: {} takes {} to {} s".format(where, name, least_s, most_s)
+    measured = len([row for row in rows if row[0] == CURRENT])
+    yield from _trusted(where, at, name, site, timed, head[3], measured)
 
 
-def _trusted(where, at, name, site, profile, plans):
+def _columns(packed, at, form, count):
+    for i in range(count):
+        yield struct.unpack_from(form, packed, at + i * struct.calcsize(form))
+
+
+def _trusted(where, at, name, site, timed, sure, measured):
     """Where others rely on what nobody has seen it do."""
     if site[im.ISLAND_CAPABLE] and site[im.ISLAND_DEVICE] == at:
         yield "island.device: {} is a {}, which nobody can ask to form an island".format(
@@ -61,16 +74,15 @@ def _trusted(where, at, name, site, profile, plans):
     ):
         if not so:
             continue
-        if not plans.measured:
+        if not timed:
             yield (
                 "{}profile: nobody has measured when a {} lets go after islet falls silent, "
                 "{} needs it".format(where, name, path)
             )
-        elif profile.sure < _TWO_SOURCES:
+        elif sure < _TWO_SOURCES:
             yield "{}profile: a single source describes {}, {} needs more".format(
                 where, name, path
             )
-    measured = len([row for row in profile.rows if row[QUANTITY] == CURRENT])
     for node in range(site[im.NODE_COUNT]):
         if (
             site[im.NODE_INSTRUMENT + node] == im.INSTRUMENT_DEVICE

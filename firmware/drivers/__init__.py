@@ -4,3 +4,5 @@
 #   meter             a meter, as its profile's rows of registers have it (profile)
 #   sunspec_models    finds a SunSpec device's models      sunspec_inverter  reads it, commands it
 #   sunspec_control   its setpoint, written and confirmed
+#   family            a converter as its profile says
+#   family_control    its setpoint, as its plans say (plans)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from firmware.config import rules_family
+from firmware.drivers import plans, profile
 from tests_host.config.test_config import ANSWERS, BOARD
 from tests_host.config.test_rules import fields, load
 
@@ -30,6 +32,8 @@ SOLAX = QUASAR | {"devices.1.profile": "solax_g4"}
         ),
         (QUASAR | {"devices.1.base": 50_000}, ["devices[1].base"], "leave it out"),
         (QUASAR | {"devices.1.profile": "sdm630"}, ["devices[1].profile"], "is no converter"),
+        (QUASAR | {"devices.1.profile": "sungrow_sh"}, ["devices[1].profile"], "of its battery"),
+        (QUASAR | {"devices.1.profile": "deye_1p"}, ["devices[1].profile"], "can only be read"),
         (QUASAR | {"devices.1.profile": "kettle"}, ["devices[1].profile"], "kettle"),
         (QUASAR | {"devices.1.revert_s": 9}, ["devices[1].revert_s"], "takes 10 to 1800 s"),
         (QUASAR | {"export_limit_w": 0}, ["devices[1].profile"], "nobody has measured"),
@@ -43,3 +47,11 @@ def test_what_is_refused_of_a_family(
     found, _ = load(changes, BOARD)
     assert fields(found.errors) == refused
     assert all(why in error for error in found.errors)
+
+
+def test_the_rules_read_the_form_that_the_drivers_read() -> None:
+    assert (rules_family.HEAD, rules_family.ROW) == (profile.HEAD, profile.ROW)
+    assert (rules_family.PLANS, rules_family.WRITE) == (plans.HEAD, plans.WRITE)
+    assert (rules_family.CONTROLS, rules_family.NO_LEASE) == (plans.CONTROLS, plans.NONE)
+    assert rules_family.CURRENT == profile.CURRENT
+    assert (profile.ADDRESS, plans.ADDRESS) == (11, 9)

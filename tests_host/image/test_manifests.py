@@ -52,8 +52,6 @@ def test_everything_compiles_for_the_chip(image: Image) -> None:
 ESP32_ALONE = [f"firmware/sockets/{name}.py" for name in ("tls", "cable", "group")]
 RESPONDER = [f"firmware/local/{name}.py" for name in ("responder", "mdns")]
 
-UNUSED = ["firmware/drivers/plans.py"]  # no driver commands by them yet
-
 
 @EVERY
 def test_the_whole_firmware_but_other_chips_boards(image: Image) -> None:
@@ -68,7 +66,7 @@ def test_the_whole_firmware_but_other_chips_boards(image: Image) -> None:
             continue
         if folder == "firmware/sockets" and not image.sockets:
             continue
-        if (name in ESP32_ALONE and chip == "rp2") or name in UNUSED:
+        if name in ESP32_ALONE and chip == "rp2":
             continue
         if name in RESPONDER and image.sockets and chip == "rp2":
             continue

@@ -23,9 +23,12 @@ what the least sure fact that a command rests on has: one map that was read, or 
 "device". A wrong register is a reason for an issue, with what `make probe FILE=` recorded
 ([probe.md](probe.md)).
 
-**What is driven today**: meters below, and converters that speak SunSpec 701, 702, 704, 713 and
-715 ([configuration.md](configuration.md)). The other families are data that the build checks and
-no image has: their driver is still to come, and a site cannot name them yet.
+**What is driven today**: meters below, converters that speak SunSpec 701, 702, 704, 713 and 715
+([configuration.md](configuration.md)), and of the converters and gateways below those that take a
+setpoint of their AC power (`devices[].profile`). None of them is asked to form an island, and none
+is taken for `coordinated` or `export_limit_w` before somebody has measured when it lets go after
+islet falls silent. Those that take a setpoint of their battery or of the grid, and chargers, are
+data that the build checks: a site that names one is refused with words.
 """
 # What cannot be had as data, and why (sources by the name of the project that was read).
 NOT_HAD = (

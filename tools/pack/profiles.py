@@ -15,7 +15,7 @@ from tools.pack.cited import Cited, sureness
 
 MAX_ROWS = 64
 ROLES = ("meter", "converter", "gateway", "charger")
-DRIVEN = ("meter",)
+DRIVEN = ("meter", "converter", "gateway")
 MOST_BYTES = {"meter": 600, "converter": 1200, "gateway": 1200, "charger": 1200}
 LEGS = {1: 0, 2: 1, 3: 2}
 PER_LEG = ("voltage", "current")

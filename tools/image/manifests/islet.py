@@ -31,8 +31,6 @@ def wanted(path):
     folder, name = os.path.split(path)
     if path in ESP32_ALONE and options.chip != "esp32":
         return False
-    if path == os.path.join("drivers", "plans.py"):
-        return False  # no driver commands by them yet
     if folder == "sockets":
         return options.sockets
     if path in RESPONDER and options.sockets and options.chip != "esp32":
