@@ -30,6 +30,10 @@ def derive(site, config):
             slow = "a car follows within 5 s (IEC 61851-1); circuits stay overloaded for longer"
             weaker.append((where + "response_s", device["response_s"], slow))
     for where, at, device in devices(config, "converter"):
+        if device["profile"] is not None:
+            from firmware.config import rules_family
+
+            weaker.extend(rules_family.weaker(where, device))
         if device["dead_band_w"] is None:
             rating_w = max(device["charge_w"], device["discharge_w"])
             site[im.DEVICE_DEAD_BAND_W + at] = max(LEAST_DEAD_BAND_W, rating_w // 200)

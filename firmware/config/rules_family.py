@@ -13,6 +13,8 @@ ROW = ">BBBBHBbHHiiBBH"
 PLANS = ">BBHBHHBB"
 WRITE = ">BBHBbHHiBBH"
 CONTROLS = ("ac", "battery", "grid")
+WEARS = ("ram", "eeprom", "flash", "unknown")
+THENS = ("own_mode", "stops", "goes_on", "unknown")
 NO_LEASE = 255
 CURRENT = 1
 _DRIVEN = (1, 2)  # roles: converter, gateway
@@ -35,7 +37,7 @@ def refused(where, at, device, site):
     if not place:
         yield "{}profile: {} can only be read, nobody says how to command it".format(where, name)
         return
-    controls, writes, _, lease, least_s, most_s, _, timed = struct.unpack_from(
+    controls, writes, _, lease, least_s, most_s, then, timed = struct.unpack_from(
         PLANS, packed, place
     )
     if CONTROLS[controls] != "ac":
@@ -53,8 +55,47 @@ def refused(where, at, device, site):
     revert_ms = site[im.DEVICE_REVERT_MS + at]
     if lease != NO_LEASE and not least_s * 1000 <= revert_ms <= most_s * 1000:
         yield "{}revert_s: {} takes {} to {} s".format(where, name, least_s, most_s)
+    if lease == NO_LEASE and THENS[then] in ("goes_on", "unknown"):
+        yield from _endless(where, at, name, device, site)
+    worn = _worn(packed, place, writes)
+    if "eeprom" in worn or "flash" in worn:
+        yield "{}profile: {} keeps what it is told in memory that wears out by it".format(
+            where, name
+        )
     measured = len([row for row in rows if row[0] == CURRENT])
     yield from _trusted(where, at, name, site, timed, head[3], measured)
+
+
+def weaker(where, device):
+    """(path, value, why) of what an installer has to stand by."""
+    name = device["profile"]
+    names, packs = islet_data.PROFILES
+    if name not in names:  # the option's row says so
+        return
+    packed = packs[names.index(name)]
+    place = struct.unpack_from(HEAD, packed, 0)[9]
+    if place and "unknown" in _worn(packed, place, packed[place + 1]):
+        why = "nobody says that its registers bear being written every few seconds for years"
+        yield where + "profile", name, why
+
+
+def _worn(packed, place, writes):
+    """The memories of what is renewed: watts and time."""
+    rows = _columns(packed, place + struct.calcsize(PLANS), WRITE, writes)
+    return [WEARS[write[8]] for write in rows if write[3]]
+
+
+def _endless(where, at, name, device, site):
+    """Nobody says that it stops when islet falls silent."""
+    if site[im.DEVICE_REVERT_MS + at]:
+        yield "{}revert_s: must be 0, a {} has no time-out that anybody knows of".format(
+            where, name
+        )
+    if device["may_discharge"] and site[im.DEVICE_DISCHARGE_W + at]:
+        yield (
+            "{}may_discharge: must be false, a {} would feed on when islet falls silent, below "
+            "any reserve".format(where, name)
+        )
 
 
 def _columns(packed, at, form, count):

@@ -16,7 +16,6 @@ from firmware.drivers.plans import (
     LEASE,
     NONE,
     REGISTER,
-    RELEASE,
     UNIT,
     WATTS,
     ZERO,
@@ -210,9 +209,3 @@ class FamilyControl(Control):
             self._echoes.discard(which)  # once; not for ever where it is something else
             family.wrong("held {}".format(register), "is not as written, written again")
             self._begin()
-
-    async def release(self):
-        """Hand it back to its own mode: the plan `release`, whatever of it is refused."""
-        for request in self.plans.plans[RELEASE]:
-            await self._send(request, 0)
-        self.forget()

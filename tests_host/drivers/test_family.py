@@ -318,20 +318,6 @@ def test_a_car_that_is_gone_is_not_plugged() -> None:
     run(main)
 
 
-def test_released_it_goes_back_to_its_own_mode() -> None:
-    async def main() -> None:
-        home = Home(Quasar)
-        home.ask(2000)
-        await home.run(8)
-        await home.die()
-        await home.family.control.release()
-        own = home.own
-        assert isinstance(own, Quasar)
-        assert own.told[81] == 0 and own.target == 0
-
-    run(main)
-
-
 # --- planted mistakes: each must be found by the device --------------------------------------
 
 

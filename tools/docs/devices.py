@@ -25,10 +25,14 @@ what the least sure fact that a command rests on has: one map that was read, or 
 
 **What is driven today**: meters below, converters that speak SunSpec 701, 702, 704, 713 and 715
 ([configuration.md](configuration.md)), and of the converters and gateways below those that take a
-setpoint of their AC power (`devices[].profile`). None of them is asked to form an island, and none
-is taken for `coordinated` or `export_limit_w` before somebody has measured when it lets go after
-islet falls silent. Those that take a setpoint of their battery or of the grid, and chargers, are
-data that the build checks: a site that names one is refused with words.
+setpoint of their AC power (`devices[].profile`). None of them is asked to form an island, and
+none is taken for `coordinated` or `export_limit_w` before somebody has measured when it lets go
+after islet falls silent. One that nobody says stops then may not discharge; one whose renewed
+registers lie in memory that nobody names (an EEPROM would be worn out within weeks) needs the
+installer's key; one that says EEPROM or flash is refused: writes are not counted against a budget
+yet. All of this was tested against fakes alone, written for the tests. Those that take a setpoint
+of their battery or of the grid, and chargers, are data that the build checks: a site that names
+one is refused with words.
 """
 # What cannot be had as data, and why (sources by the name of the project that was read).
 NOT_HAD = (
