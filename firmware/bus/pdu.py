@@ -7,6 +7,8 @@
 import struct
 from array import array
 
+from firmware.base.viper import micropython, ptr8, ptr16
+
 READ_HOLDING = 3
 READ_INPUT = 4
 WRITE_SINGLE = 6
@@ -48,11 +50,16 @@ def _table():
 _CRC = _table()
 
 
-def crc16(frame, start, end):
+@micropython.viper
+def crc16(frame, start: int, end: int) -> int:
     """Modbus CRC of frame[start:end]; over a frame with its CRC it is 0."""
+    data = ptr8(frame)
+    table = ptr16(_CRC)
     crc = 0xFFFF
-    for i in range(start, end):
-        crc = (crc >> 8) ^ _CRC[(crc ^ frame[i]) & 0xFF]
+    i = start
+    while i < end:
+        crc = (crc >> 8) ^ table[(crc ^ data[i]) & 0xFF]
+        i += 1
     return crc
 
 
@@ -60,7 +67,10 @@ def read(function, register, count):
     """Request for `count` registers, function READ_HOLDING or READ_INPUT."""
     if function not in (READ_HOLDING, READ_INPUT):
         raise ValueError("function: {} is not 3 or 4".format(function))
-    return struct.pack(">BHH", function, _place(register), _count(count, MAX_READ))
+    if not 0 <= register <= 0xFFFF or not 1 <= count <= MAX_READ:  # a call less each time
+        _place(register)
+        _count(count, MAX_READ)
+    return struct.pack(">BHH", function, register, count)
 
 
 def write(register, values):

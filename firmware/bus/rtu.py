@@ -98,10 +98,9 @@ class Master:
     """What a device is asked by, on a wire or over a connection (tcp.py). Each request returns a
     code; the registers of a good answer are read from `frame`, from `data()` on."""
 
-    def __init__(self, frame):
-        self.frame = frame
-        self.sent_ms = 0  # ticks when the last request started
-        self.stray = 0  # bytes that came when nobody waited for them
+    sent_ms = 0  # ticks when the last request started
+    stray = 0  # bytes that came when nobody waited for them
+    frame = b""  # a bytearray of its own
 
     async def _transact(self, peer, request):
         raise NotImplementedError
@@ -137,7 +136,7 @@ class Rtu(Master):
     """
 
     def __init__(self, uart, baud, char_bits, echo=False):
-        Master.__init__(self, bytearray(_ROOM))
+        self.frame = bytearray(_ROOM)
         self.uart = uart
         self.echo = echo
         self._char_us = char_bits * 1_000_000 // baud + 1
@@ -165,7 +164,7 @@ class Rtu(Master):
             if code in _UNHEARD:
                 peer.hurried()
             return code
-        return await Master.read(self, peer, function, register, count)
+        return await self._transact(peer, pdu.read(function, register, count))
 
     def data(self):
         return self._first + 3
@@ -179,7 +178,7 @@ class Rtu(Master):
 
     async def _transact(self, peer, request):
         try:
-            pause_ms = peer.pausing_ms(ticks_ms())
+            pause_ms = peer.pausing_ms(ticks_ms()) if peer.pause_ms else 0
             if pause_ms > 0:
                 await sleep_ms(pause_ms)
             if await self._silence():
@@ -247,7 +246,9 @@ class Rtu(Master):
         wire_ms = self._wire_ms(sent)
         reply_ms = self._wire_ms(pdu.reply_size(request))
         limit_ms = wire_ms + peer.timeout_ms + reply_ms + _LOOK_MS
-        wait_ms = wire_ms + max(peer.turnaround_ms - _LOOK_MS, 0) + reply_ms
+        wait_ms = wire_ms + reply_ms
+        if peer.turnaround_ms > _LOOK_MS:
+            wait_ms += peer.turnaround_ms - _LOOK_MS
         while True:
             await sleep_ms(wait_ms)
             self._take()

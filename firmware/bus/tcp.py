@@ -26,7 +26,7 @@ class Tcp(Master):
     """Master on `link`: open(first), send(data), close(), begin(), reader (net/link.py)."""
 
     def __init__(self, link):
-        Master.__init__(self, bytearray(_FRAME))
+        self.frame = bytearray(_FRAME)
         self.link = link
         self._number = 0  # of the last request
         self._count = 0  # bytes of an answer that is coming
@@ -43,7 +43,7 @@ class Tcp(Master):
 
     async def _transact(self, peer, request):
         try:
-            pause_ms = peer.pausing_ms(ticks_ms())
+            pause_ms = peer.pausing_ms(ticks_ms()) if peer.pause_ms else 0
             if pause_ms > 0:
                 await sleep_ms(pause_ms)
             if self.link.reader is None and ticks_diff(self._until, ticks_ms()) > 0:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tools.calibrate import Doubt
+from tools.pack.profiles import RANGES
 from tools.workshop import ROOT
 
 UNITS = {"voltage": "V", "current": "A", "power": "W"}
@@ -61,9 +62,11 @@ class ModbusMeter:
     def read(self, quantity: str, leg: int) -> float:
         """In V, A or W; the profile counts in mV, mA and W."""
         for row in self._profile["rows"]:
-            if row["quantity"] == quantity and row["leg"] == leg + 1:
-                value = self._register(row) * row["num"] / row["den"] * row.get("sign", 1)
-                if not row["low"] <= value <= row["high"]:
+            if row["quantity"] == quantity and row.get("leg") == leg + 1:
+                steps = row.get("num", 1) / row.get("den", 1) * (row.get("sign", 1) or 1)
+                value = self._register(row) * steps
+                _, _, low, high = RANGES[quantity]
+                if not row.get("low", low) <= value <= row.get("high", high):
                     raise Doubt(f"METER: {quantity} of L{leg + 1} is {value:g}, out of its range")
                 return value / (1 if quantity == "power" else 1000)
         raise Doubt(f"METER: {self._profile['name']} has no {quantity} of L{leg + 1}")
@@ -71,8 +74,11 @@ class ModbusMeter:
     def _register(self, row: dict[str, Any]) -> float:
         client = self._client
         types = {
-            "float32": (client.DATATYPE.FLOAT32, 2),
+            "f32": (client.DATATYPE.FLOAT32, 2),
+            "f64": (client.DATATYPE.FLOAT64, 4),
             "i32": (client.DATATYPE.INT32, 2),
+            "u32": (client.DATATYPE.UINT32, 2),
+            "u64": (client.DATATYPE.UINT64, 4),
             "u16": (client.DATATYPE.UINT16, 1),
             "i16": (client.DATATYPE.INT16, 1),
         }
