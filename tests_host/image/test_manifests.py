@@ -89,7 +89,8 @@ def test_it_starts_by_our_files(image: Image) -> None:
     files = {file.name: file.path for file in freeze.files(image, TREE)}
     assert files["boot.py"] == ROOT / "boot.py" and files["main.py"] == ROOT / "main.py"
     assert files["_boot.py"].read_text().startswith("# islet:")
-    assert {"islet_storage.py", "islet_move.py", "islet_data.py", "asyncio/core.py"} <= set(files)
+    assert {"islet_storage.py", "islet_data.py", "asyncio/core.py"} <= set(files)
+    assert ("islet_move.py" in files) == image.flash.moves
     assert files["islet_data.py"] == image.data
 
 

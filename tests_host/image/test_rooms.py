@@ -45,7 +45,7 @@ def test_every_room_of_the_firmware_has_a_budget() -> None:
 def test_the_budgets_together_fit_the_chip(name: str) -> None:
     """A network of our own driver is in one image only, and was planned as what is to come."""
     budgets = rooms.budgets()
-    most = 140_000
+    most = 142_000  # 2,000 of what was planned for families came into drivers and bus
     if IMAGES[name].lan:
         most += rooms.memory()["heap"]["to_come"]["link and page"]
     else:

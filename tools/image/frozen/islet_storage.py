@@ -19,13 +19,21 @@ def start(volume, was=None, first=0, **options):
     global trouble
     try:
         if was is not None and _head(was, 0) != _MOVED:
-            import islet_move
-
-            volume, trouble = islet_move.move(was, volume, first, options)
-            del sys.modules["islet_move"]
+            volume = _moved(was, volume, first, options)
         _mount(volume, options)
     except OSError as error:
         trouble = "no file system: {}".format(error)
+
+
+def _moved(was, volume, first, options):
+    global trouble
+    try:
+        import islet_move
+    except ImportError:  # an image larger than that place moves nothing
+        return volume
+    volume, trouble = islet_move.move(was, volume, first, options)
+    del sys.modules["islet_move"]
+    return volume
 
 
 def _mount(volume, options):

@@ -3,6 +3,7 @@
 #   data   folder of islet_data.py, packed for this image's circuit, and of the folded firmware
 #   lan    whether firmware/lan goes in, the network of a board that has no sockets
 #   sockets   whether firmware/sockets goes in, the networks of boards that have them
+#   moves  whether islet_move goes in, for boxes whose files are where older images had them
 # GPL-3.0-or-later
 #
 # Compiled with -O0 everywhere: umqtt checks the broker's answers by assert, and line numbers in a
@@ -22,7 +23,7 @@ RESPONDER = ("local/responder.py", "local/mdns.py")
 ALSO = {"esp32": ("plain.py",)}  # where a chip's own file does not take its place
 
 
-options.defaults(lan=False, sockets=False)
+options.defaults(lan=False, sockets=False, moves=False)
 
 
 def wanted(path):
@@ -64,4 +65,5 @@ module("islet_data.py", base_path=options.data, opt=0)
 module("boot.py", base_path=ROOT, opt=0)
 module("main.py", base_path=ROOT, opt=0)
 module("islet_storage.py", base_path="../frozen", opt=0)
-module("islet_move.py", base_path="../frozen", opt=0)
+if options.moves:
+    module("islet_move.py", base_path="../frozen", opt=0)
