@@ -184,6 +184,7 @@ class Line:
         self._reads: dict[bytes, int] = {}  # requests that only read, how often
         self._told: dict[bytes, list[tuple[int, bytes]]] = {}  # copies the chip has
         self._made: dict[bytes, dict[Any, bytes]] = {}  # frames by request and what is shown
+        self._last: dict[bytes, list[tuple[Any, bytes]]] = {}  # the same, of the last look
         self._so: Any = None  # what was shown at the last look, and was to stay
 
     def transmit(self, t_us: int, data: bytes, shown: Any) -> None:
@@ -232,18 +233,26 @@ class Line:
         self, now_us: int, request: bytes, shown: Sequence[tuple[int, Any]]
     ) -> Iterator[tuple[int, bytes]]:
         """What answers a request, and from when on."""
-        made = self._made.setdefault(request, {})
-        if len(made) > KEPT:
-            made.clear()
-        part = self._responder.parts[self._responder.name_of(request)]
+        before, last = self._last.get(request, ()), []
+        self._last[request] = last
         for since_us, each in shown[:MOST]:
-            key = part(request, each)
-            frame = made.get(key) or self._responder.copy(now_us, request, each)
+            frame = next((frame for one, frame in before if one is each), b"")
+            frame = frame or self._frame(now_us, request, each)
             if frame:
-                made[key] = frame
+                last.append((each, frame))
             yield since_us, frame
         if len(shown) > MOST or not shown:
             yield (shown[MOST][0] if shown else 0), b""
+
+    def _frame(self, now_us: int, request: bytes, each: Any) -> bytes:
+        made = self._made.setdefault(request, {})
+        if len(made) > KEPT:
+            made.clear()
+        key = self._responder.parts[self._responder.name_of(request)](request, each)
+        frame = made.get(key) or self._responder.copy(now_us, request, each)
+        if frame:
+            made[key] = frame
+        return frame
 
     def _spoil(self, data: bytes) -> None:
         """What is written lies in some of the copies."""
@@ -254,6 +263,7 @@ class Line:
             apart = start + length <= first or first + count <= start
             if not (several and apart) and data[0] in (0, request[0]):
                 made.clear()
+                self._last.pop(request, None)
 
     def forget(self) -> None:
         """The chip has lost its copies."""

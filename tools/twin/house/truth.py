@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -343,18 +344,32 @@ def _amps(house: House, flow: tuple[complex, ...]) -> list[float]:
     return [_signed(volts[k], flow[k]) for k in range(house.legs)]
 
 
+@cache
+def _names(circuit: str) -> tuple[str, ...]:
+    """Of a circuit's fields, in the order of `_circuits`."""
+    fields = [f"{leg}_a" for leg in LEGS]
+    fields += ["n_a", "n_deg", "heat", "tripped", "bus_a", "bus_heat"]
+    return tuple(f"{circuit}_{field}" for field in fields)
+
+
 def _circuits(house: House, out: dict[str, Value]) -> None:
+    volts, legs = house.network.house_v, range(house.legs)
     for circuit in house.circuits:
-        name = circuit.name
-        for k in range(house.legs):
-            out[f"{name}_{LEGS[k]}_a"] = _signed(house.network.house_v[k], circuit.a[k])
-        amps, angle = cmath.polar(sum(circuit.a))
-        out[f"{name}_n_a"], out[f"{name}_n_deg"] = amps, math.degrees(angle)
-        out[f"{name}_heat"] = max(circuit.heat)
-        out[f"{name}_tripped"] = circuit.tripped
+        names, flow = _names(circuit.name), circuit.a
+        if flow == NOTHING:
+            for k in legs:
+                out[names[k]] = 0.0
+            amps = angle = 0.0
+        else:
+            for k in legs:
+                out[names[k]] = _signed(volts[k], flow[k])
+            amps, angle = cmath.polar(sum(flow))
+        out[names[3]], out[names[4]] = amps, math.degrees(angle)
+        out[names[5]] = max(circuit.heat)
+        out[names[6]] = circuit.tripped
         if circuit.bus_a:
-            out[f"{name}_bus_a"] = max(circuit.bus_load_a)
-            out[f"{name}_bus_heat"] = max(circuit.bus_heat)
+            out[names[7]] = max(circuit.bus_load_a)
+            out[names[8]] = max(circuit.bus_heat)
 
 
 def finite(values: dict[str, Value]) -> bool:

@@ -45,7 +45,8 @@ class Flows:
 
     def __init__(self, case: Case) -> None:
         legs = LEGS[: case.enter.legs]
-        self._rows = []
+        self._rows: list[tuple[Circuit, list[tuple[str, list[str]]], tuple[str, str]]] = []
+        self._children: list[list[int]] = []
         self._turns = [cmath.rect(1, math.radians(d)) for d in ANGLES_DEG[len(legs)]]
         index = {c.name: i for i, c in enumerate(case.circuits)}
         for circuit in case.circuits:
@@ -53,8 +54,10 @@ class Flows:
                 (f"{circuit.name}_{leg}_a", [f"{device}.{leg}_a" for device in circuit.devices])
                 for leg in legs
             ]
-            children = [index[c.name] for c in case.circuits if c.parent == circuit.name]
-            self._rows.append((circuit, keys, children))
+            self._rows.append((circuit, keys, (f"{circuit.name}_n_a", f"{circuit.name}_n_deg")))
+            self._children.append(
+                [index[c.name] for c in case.circuits if c.parent == circuit.name]
+            )
 
     def of(self, truth: Mapping[str, Any]) -> list[Flow]:
         pairs: list[tuple[Pair, ...]] = []
@@ -70,16 +73,24 @@ class Flows:
             Flow(
                 circuit,
                 pairs[i],
-                self._busbar(pairs, i, children) if circuit.bus_a else (),
-                self._neutral(truth, circuit, pairs[i]),
+                self._busbar(pairs, i, self._children[i]) if circuit.bus_a else (),
+                self._neutral(truth, neutral, pairs[i]),
             )
-            for i, (circuit, _, children) in enumerate(self._rows)
+            for i, (circuit, _, neutral) in enumerate(self._rows)
         ]
 
-    def _neutral(self, truth: Mapping[str, Any], circuit: Circuit, pairs: Iterable[Pair]) -> Pair:
-        amps = truth.get(f"{circuit.name}_n_a", 0.0)
-        angle = math.radians(truth.get(f"{circuit.name}_n_deg", 0.0))
-        own = sum((a - alone) * turn for (a, alone), turn in zip(pairs, self._turns, strict=True))
+    def _neutral(
+        self, truth: Mapping[str, Any], keys: tuple[str, str], pairs: Iterable[Pair]
+    ) -> Pair:
+        amps = truth.get(keys[0], 0.0)
+        own = sum(
+            (a - alone) * turn
+            for (a, alone), turn in zip(pairs, self._turns, strict=True)
+            if a != alone
+        )
+        if not own:
+            return amps, amps
+        angle = math.radians(truth.get(keys[1], 0.0))
         return amps, abs(cmath.rect(amps, angle) - own)
 
     @staticmethod
