@@ -99,6 +99,8 @@ def test_signs_of_setpoints(name: str, write: str, register: int, sign: int, who
 def test_who_is_controlled_shows_power_and_state() -> None:
     """A family short of power, state or setpoint is read only."""
     for path in sorted(PROFILES.glob("*.json")):
+        if path.name.endswith(".schema.json"):
+            continue
         document = json.loads(path.read_text())
         if document.get("role") not in ("converter", "gateway") or "writes" not in document:
             continue

@@ -110,7 +110,7 @@ def damaged(path: str, value: Any) -> dict[str, Any]:
         ("timeout_ms", None, "timeout_ms: None is not an integer from 20 to 2000"),
         ("timeout_ms", True, "timeout_ms: True is not an integer from 20 to 2000"),
         ("word_order", "middle", "word_order: 'middle' is not one of high_first, low_first"),
-        ("colour", "red", "colour: unknown, allowed are address, controls"),
+        ("colour", "red", "colour: unknown, allowed are $schema, address"),
         ("rows", [], "rows: is not a list of 1 to 64 rows"),
         ("rows.0", "x", "rows[0]: is not an object"),
         ("rows.1.quantity", "charge", "rows[1].quantity: 'charge' is not one of voltage, current"),

@@ -16,6 +16,7 @@ from firmware import config
 from firmware import image as im
 from tests_host.config.test_config import GOOD, rights
 from tests_host.twin.test_buses import make
+from tools.flash import FlashError
 from tools.probe import profiles, record, report, scan
 from tools.probe.__main__ import main
 from tools.probe.bus import Bus, Host, Serial, opened
@@ -145,6 +146,32 @@ def test_runs_of_registers_come_back(tmp_path: Path) -> None:
     record.save(tmp_path / "a", 5, {"where": "x"}, found)
     assert record.runs(found[3]) == [[0, 1, 2], [9, 3]]
     assert record.load(tmp_path / "a") == (5, found)
+
+
+GOOD_FILE = {"recording": 1, "unit": 5, "registers": {"3": [[0, 1, 2]], "4": []}}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("recording", 2, "recording: is not 1"),
+        ("unit", "5", "unit: '5' is not an integer from 0 to 255"),
+        ("registers", {"1": []}, 'registers: is not an object of "3", "4" or both'),
+        ("registers", {"3": [[0, 70_000]]}, "registers.3[0]: is not [first register, value"),
+        ("registers", {"3": [[65_535, 1, 2]]}, "registers.3[0]: goes beyond register 65535"),
+        ("registers", {"3": [[0, 1], [0, 2]]}, "registers.3[1]: register 0 is there already"),
+    ],
+)
+def test_a_spoilt_recording_is_refused_by_field(
+    tmp_path: Path, field: str, value: Any, says: str
+) -> None:
+    path = tmp_path / "it.json"
+    path.write_text(json.dumps(GOOD_FILE))
+    assert record.load(path) == (5, {3: {0: 1, 1: 2}, 4: {}})
+    path.write_text(json.dumps(GOOD_FILE | {field: value}))
+    with pytest.raises(FlashError) as error:
+        record.load(path)
+    assert says in str(error.value)
 
 
 def test_it_watches(gateway: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,6 +32,12 @@ WRITE_FIELDS = (
     "from",
 )
 LEASE_FIELDS = ("write", "least_s", "most_s", "then", "measured", "from")
+PERIOD_MS = (100, 60_000, None)
+LEASE_NUMBERS = {"least_s": (0, 65_535, 0), "most_s": (0, 1_000_000, 0)}
+WRITE_NUMBERS = {"num": (1, MAX_NUM, 1), "den": (1, MAX_DEN, 1), "address": (0, 255, 0)}
+MOST_SAID = (1, 1_000_000, None)
+FUNCTIONS, SIGNS = (6, 16), (1, 0, -1)
+MAX_WRITES, MAX_REQUESTS = 32, 16
 NEEDED = ("power", "state")  # and a setpoint: short of one of them it is read only
 TYPES = ("f32", "i32", "u16", "i16", "u32")  # of what can be written
 _MOST = {"u16": 65_535, "i16": 32_767, "f32": 1_000_000, "i32": 1_000_000, "u32": 1_000_000}
@@ -48,8 +54,8 @@ def pack(
         if name not in quantities:
             raise PackError("plans", f"without a row of {name} it is read only, leave them out")
     writes = document.get("writes")
-    if not isinstance(writes, list) or not 1 <= len(writes) <= 32:
-        raise PackError("writes", "is not a list of 1 to 32 writes")
+    if not isinstance(writes, list) or not 1 <= len(writes) <= MAX_WRITES:
+        raise PackError("writes", f"is not a list of 1 to {MAX_WRITES} writes")
     names = []
     for i, write in enumerate(writes):
         if not isinstance(write, dict):
@@ -88,8 +94,8 @@ def pack_head(document: Document, cited: Cited, writes: list[Document], names: l
         raise PackError("lease.write", f"{carrier!r} is no write")
     if type(lease.get("measured")) is not bool:
         raise PackError("lease.measured", "is not true or false")
-    least_s = whole(lease, "lease.", "least_s", 0, 65_535, 0)
-    most_s = min(whole(lease, "lease.", "most_s", 0, 1_000_000, 0), 65_535)
+    least_s = whole(lease, "lease.", "least_s", *LEASE_NUMBERS["least_s"])
+    most_s = min(whole(lease, "lease.", "most_s", *LEASE_NUMBERS["most_s"]), 65_535)
     if least_s > most_s:
         raise PackError("lease.most_s", f"{most_s} is below least_s, {least_s}")
     if carrier is not None and not least_s:
@@ -98,7 +104,7 @@ def pack_head(document: Document, cited: Cited, writes: list[Document], names: l
         form.HEAD,
         form.CONTROLS.index(choice(document, "", "controls", form.CONTROLS)),
         len(writes),
-        whole(document, "", "period_ms", 100, 60_000),
+        whole(document, "", "period_ms", *PERIOD_MS),
         form.NONE if carrier is None else names.index(carrier),
         least_s,
         most_s,
@@ -114,12 +120,12 @@ def pack_write(write: Document, where: str, order: str, place: int) -> bytes:
     kind, size = kind_of(write, where, order)
     name = choice(write, where, "type", TYPES)
     function = write.get("function")
-    if function not in (6, 16):
+    if function not in FUNCTIONS:
         raise PackError(where + "function", f"{function!r} is not 6 or 16")
     if function == 6 and size > 1:
         raise PackError(where + "function", f"6 writes one register, {name} has {size}")
     sign = write.get("sign", 0)
-    if sign not in (1, 0, -1):
+    if sign not in SIGNS:
         raise PackError(where + "sign", f"{sign!r} is not 1, 0 or -1")
     if sign and name in ("u16", "u32"):
         raise PackError(where + "sign", f"{sign} needs a signed type, it is {name}")
@@ -133,11 +139,11 @@ def pack_write(write: Document, where: str, order: str, place: int) -> bytes:
         whole(write, where, "register", 0, 65_536 - size),
         form.UNITS.index(unit),
         sign,
-        whole(write, where, "num", 1, MAX_NUM, 1),
-        whole(write, where, "den", 1, MAX_DEN, 1),
+        whole(write, where, "num", *WRITE_NUMBERS["num"]),
+        whole(write, where, "den", *WRITE_NUMBERS["den"]),
         most_raw(write, where, name, unit),
         form.WEARS.index(choice(write, where, "wear", form.WEARS)),
-        whole(write, where, "address", 0, 255, 0),
+        whole(write, where, "address", *WRITE_NUMBERS["address"]),
         place,
     )
 
@@ -146,7 +152,7 @@ def most_raw(write: Document, where: str, name: str, unit: str) -> int:
     """Its largest magnitude as the register has it; `most` is in its unit."""
     if "most" not in write:
         return 100 * write.get("den", 1) // write.get("num", 1) if unit == "%" else _MOST[name]
-    most = whole(write, where, "most", 1, 1_000_000)
+    most = whole(write, where, "most", *MOST_SAID)
     return min(most * write.get("den", 1) // write.get("num", 1), _MOST[name])
 
 
@@ -160,8 +166,8 @@ def pack_plans(document: Document, writes: list[Document], names: list[str]) -> 
     for name in form.PLANS:
         where = f"plans.{name}"
         requests = plans.get(name)
-        if not isinstance(requests, list) or not 1 <= len(requests) <= 16:
-            raise PackError(where, "is not a list of 1 to 16 requests")
+        if not isinstance(requests, list) or not 1 <= len(requests) <= MAX_REQUESTS:
+            raise PackError(where, f"is not a list of 1 to {MAX_REQUESTS} requests")
         told = [value for request in requests for value in request_of(request, where).values()]
         if ("watts" in told) != (name in ("charge", "discharge")):
             raise PackError(where, "charge and discharge tell watts, zero and release do not")

@@ -14,12 +14,14 @@ from tools.pack import Document, PackError, choice, known, plans, text, whole
 from tools.pack.cited import Cited, sureness
 
 MAX_ROWS = 64
+SIGNS = (1, 0, -1)
 ROLES = ("meter", "converter", "gateway", "charger")
 DRIVEN = ("meter", "converter", "gateway")
 MOST_BYTES = {"meter": 600, "converter": 1200, "gateway": 1200, "charger": 1200}
 LEGS = {1: 0, 2: 1, 3: 2}
 PER_LEG = ("voltage", "current")
 FIELDS = (
+    "$schema",
     "name",
     "role",
     "ports",
@@ -53,6 +55,22 @@ ROW_FIELDS = (
     "address",
     "from",
 )
+# least, most, and what holds if it is not said; None: it is required
+NUMBERS = {
+    "timeout_ms": (20, 2000, None),
+    "pause_ms": (0, 1000, 0),
+    "sample_ms": (0, 10_000, None),
+    "gap_registers": (0, 60, 10),
+    "address": (0, 255, 1),
+}
+ROW_NUMBERS = {
+    "function": (3, 4, None),
+    "every": (1, 100, 1),
+    "num": (1, MAX_NUM, 1),
+    "den": (1, MAX_DEN, 1),
+    "address": (0, 255, 0),
+}
+BAUD, STOP_BITS, PORT = (1200, 115_200, None), (1, 2, 1), (1, 65_535, 502)
 WORD_ORDERS = ("high_first", "low_first")
 PARITIES = ("N", "E", "O")
 _MOST = (1 << 30) - 1
@@ -74,6 +92,8 @@ _WHOLE_POWER = (-1_000_000, 1_000_000, -360_000, 360_000)
 def pack(document: Document) -> bytes:
     """A profile's document as bytes; PackError names the field."""
     known(document, "", FIELDS)
+    if not isinstance(document.get("$schema", ""), str):
+        raise PackError("$schema", "is not the name of the schema that an editor completes by")
     text(document, "", "name")
     role = choice(document, "", "role", ROLES)
     cited = Cited(document)
@@ -102,11 +122,7 @@ def pack(document: Document) -> bytes:
         len(rows),
         ROLES.index(role),
         sureness(document),
-        whole(document, "", "timeout_ms", 20, 2000),
-        whole(document, "", "pause_ms", 0, 1000, 0),
-        whole(document, "", "sample_ms", 0, 10_000),
-        whole(document, "", "gap_registers", 0, 60, 10),
-        whole(document, "", "address", 0, 255, 1),
+        *(whole(document, "", name, *limits) for name, limits in NUMBERS.items()),
         plans_at if planned else 0,
         size := plans_at + len(planned),
     )
@@ -137,12 +153,12 @@ def ports(document: Document) -> None:
             raise PackError(f"ports.{name}", "is not an object")
     if (rtu := found.get("rtu")) is not None:
         known(rtu, "ports.rtu.", ("baud", "parity", "stop_bits"))
-        whole(rtu, "ports.rtu.", "baud", 1200, 115_200)
+        whole(rtu, "ports.rtu.", "baud", *BAUD)
         choice(rtu, "ports.rtu.", "parity", PARITIES)
-        whole(rtu, "ports.rtu.", "stop_bits", 1, 2, 1)
+        whole(rtu, "ports.rtu.", "stop_bits", *STOP_BITS)
     if (tcp := found.get("tcp")) is not None:
         known(tcp, "ports.tcp.", ("port",))
-        whole(tcp, "ports.tcp.", "port", 1, 65_535, 502)
+        whole(tcp, "ports.tcp.", "port", *PORT)
 
 
 def kind_of(row: Document, where: str, order: str) -> tuple[int, int]:
@@ -164,11 +180,9 @@ def pack_row(row: object, where: str, order: str) -> tuple[tuple[int, ...], byte
     leg = leg_of(row, where, quantity)
     kind, size = kind_of(row, where, order)
     sign = row.get("sign", 1)
-    if sign not in (1, 0, -1):
+    if sign not in SIGNS:
         raise PackError(where + "sign", f"{sign!r} is not 1, 0 or -1")
-    lowest, highest, usual_low, usual_high = RANGES.get(quantity, (0, _MOST, 0, _MOST))
-    if quantity == "power" and leg == profiles.WHOLE:
-        lowest, highest, usual_low, usual_high = _WHOLE_POWER
+    lowest, highest, usual_low, usual_high = range_of(quantity, leg)
     low = whole(row, where, "low", lowest, highest, usual_low)
     high = whole(row, where, "high", lowest, highest, usual_high)
     if low >= high:
@@ -176,19 +190,26 @@ def pack_row(row: object, where: str, order: str) -> tuple[tuple[int, ...], byte
     columns = (
         names.index(quantity),
         leg,
-        whole(row, where, "function", 3, 4),
+        whole(row, where, "function", *ROW_NUMBERS["function"]),
         kind,
         whole(row, where, "register", 0, 65_536 - size),
-        whole(row, where, "every", 1, 100, 1),
+        whole(row, where, "every", *ROW_NUMBERS["every"]),
         sign,
-        whole(row, where, "num", 1, MAX_NUM, 1),
-        whole(row, where, "den", 1, MAX_DEN, 1),
+        whole(row, where, "num", *ROW_NUMBERS["num"]),
+        whole(row, where, "den", *ROW_NUMBERS["den"]),
         low,
         high,
-        whole(row, where, "address", 0, 255, 0),
+        whole(row, where, "address", *ROW_NUMBERS["address"]),
         0,
     )
     return columns, table_of(row, where, quantity, kind, size)
+
+
+def range_of(quantity: str, leg: int) -> tuple[int, int, int, int]:
+    """Lowest and highest that its `low` and `high` may be, and what they are if not said."""
+    if quantity == "power" and leg == profiles.WHOLE:
+        return _WHOLE_POWER
+    return RANGES.get(quantity, (0, _MOST, 0, _MOST))
 
 
 def leg_of(row: Document, where: str, quantity: str) -> int:

@@ -101,7 +101,8 @@ def _shows(value: Value) -> bool:
 @cache
 def known() -> dict[str, dict[str, Any]]:
     """Profiles by name."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+    paths = sorted(path for path in FOLDER.glob("*.json") if "." not in path.stem)
+    return {path.stem: json.loads(path.read_text()) for path in paths}
 
 
 def judge(bus: Bus, unit: int, names: Iterable[str] = ()) -> list[Fit]:
