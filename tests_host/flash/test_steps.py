@@ -15,10 +15,10 @@ from tools.flash import FlashError, Voice, __main__, files, find, move, report, 
 from tools.flash.boards import named
 from tools.flash.steps import Wish, flash
 from tools.image import uf2
-from tools.image.flash import LAYOUTS, MOVER, is_new
+from tools.image.flash import LAYOUTS, MOVED, is_new
 
 BEFORE = b"firmware" * 500  # has the files elsewhere
-IMAGE = BEFORE + MOVER
+IMAGE = BEFORE + MOVED
 OLD_SITE = b'{"name": "old"}'
 
 

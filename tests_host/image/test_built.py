@@ -11,7 +11,7 @@ import pytest
 
 from firmware.ledger.ring import encode
 from tools.image import flash, heap, rooms
-from tools.image.images import HERE, REFERENCE
+from tools.image.images import HERE, IMAGES, REFERENCE
 from tools.micropython.sources import ROOT
 from tools.twin.flash import file_system, flash_of
 
@@ -86,6 +86,14 @@ def test_the_image_fits_and_names_no_folder_of_this_machine() -> None:
     binary = FIRMWARE.read_bytes()
     assert len(binary) < REFERENCE.flash.code_now
     assert str(ROOT).encode() not in binary
+
+
+@pytest.mark.parametrize("name", ["pico", "pico_eth"])
+def test_the_built_image_is_known_to_have_its_files_where_the_table_says(name: str) -> None:
+    """Also one that moves none: else a board's files were written where it does not look."""
+    image = IMAGES[name]
+    assert image.flash.files_before
+    assert flash.is_new((image.folder / "firmware.bin").read_bytes(), image.flash)
 
 
 def test_layout_on_the_chip() -> None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tests_host.twin import stubs
 from tests_host.twin.link_kit import CLOSE, OPEN, SYNTHESIS
 from tests_host.twin.stubs import StubDevice, StubHouse, StubStretch
-from tools.image.flash import MOVER
+from tools.image.flash import MOVED
 from tools.twin import chips, flash
 from tools.twin.house import House, HouseSpec, from_dict
 from tools.twin.link import port, wire
@@ -390,7 +390,7 @@ def test_what_needs_a_network_is_taken_out_and_named():
 
 
 def test_the_flash_holds_image_files_and_erased_records():
-    image = b"image" + MOVER
+    image = b"image" + MOVED
     made = flash.whole(image, {"site.json": b'{"legs": 3}', "lib/own.py": b"x" * 9000})
     assert len(made) == 2 << 20
     assert made.startswith(image) and set(made[len(image) : 896 << 10]) == {0xFF}

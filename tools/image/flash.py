@@ -8,8 +8,9 @@ from pathlib import Path
 
 TABLE = Path(__file__).with_name("flash.json")
 SECTOR = 4096  # is erased at once
-MOVED = b"moved   littlefs"  # in the old place of a file system that was moved (islet_move.py)
-MOVER = b"islet_move.py\0"  # named in an image that moves files
+# In the old place of a file system that was moved (islet_move.py); every image that has its files
+# in the new place looks for it there (islet_storage.py), also one that moves none.
+MOVED = b"moved   littlefs"
 _KB = 1024
 
 
@@ -63,7 +64,7 @@ def _read() -> dict[str, Layout]:
 
 def is_new(image: bytes, layout: Layout) -> bool:
     """Whether an image has the files where the table says, and not where they were before."""
-    return not layout.files_before or MOVER in image or len(image) > layout.files_before
+    return not layout.files_before or MOVED in image or len(image) > layout.files_before
 
 
 LAYOUTS = _read()
