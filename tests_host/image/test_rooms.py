@@ -54,8 +54,9 @@ def test_the_budgets_together_fit_the_chip(name: str) -> None:
     del budgets["sockets"]
     assert sum(row.get("heap", 0) for row in budgets.values()) <= most
     micropython = 337_000  # what the image takes with nothing of ours frozen
+    merged = 15_000  # equal texts of several rooms, which the linker keeps once (measured 15,410)
     flash = sum(row["flash"] for row in budgets.values())
-    assert flash + micropython <= IMAGES[name].flash.code_now
+    assert flash + micropython - merged <= IMAGES[name].flash.code_now
 
 
 def test_the_heap_reaches_to_the_end_of_the_way() -> None:

@@ -6,6 +6,6 @@
 #undef MICROPY_HW_BOARD_NAME
 #define MICROPY_HW_BOARD_NAME "islet Pico W"
 
-// 320 kB later than on a Pico: the radio's own firmware and the network stack are code too.
+// 256 kB later than on a Pico: the radio's own firmware and the network stack are code too.
 #undef MICROPY_HW_FLASH_STORAGE_BYTES
-#define MICROPY_HW_FLASH_STORAGE_BYTES (576 * 1024)
+#define MICROPY_HW_FLASH_STORAGE_BYTES (640 * 1024)
