@@ -77,6 +77,20 @@ def test_what_is_packed_is_what_was_written() -> None:
         assert row[4] == source["register"] and row[7:9] == written
 
 
+KNOWN = {
+    "name": "x",
+    "function": 3,
+    "register": 11,
+    "type": "u16",
+    "values": [7],
+    "from": ["mbmd"],
+}
+
+
+def test_an_identity_costs_a_chip_nothing() -> None:
+    assert pack(SDM630 | {"identity": KNOWN}) == pack(SDM630)
+
+
 def damaged(path: str, value: Any) -> dict[str, Any]:
     """The SDM630 with one field set (None: removed)."""
     document = copy.deepcopy(SDM630)
@@ -103,6 +117,13 @@ def damaged(path: str, value: Any) -> dict[str, Any]:
         ("rows.0.none", 1 << 32, "rows[0].none: 4294967296 is not an integer of 2 registers"),
         ("rows.0.states", {}, "rows[0].states: a state and a direction have them"),
         ("rows.0.mask", 1, "rows[0].mask: a fault has it"),
+        ("identity", [], "identity: is not an object"),
+        ("identity", {**KNOWN, "colour": 1}, "identity.colour: unknown"),
+        ("identity", {**KNOWN, "name": ""}, "identity.name: '' is not a text"),
+        ("identity", {**KNOWN, "type": "f32"}, "identity.type: 'f32' is not one of u16, u32"),
+        ("identity", {**KNOWN, "values": []}, "identity.values: is not a list of 1 to 32"),
+        ("identity", {**KNOWN, "values": [0]}, "identity.values: 0 is not an integer of 1"),
+        ("identity", {**KNOWN, "from": ["no 1"]}, "identity.from: 'no 1' does not begin with"),
         ("ports", {}, "ports: is not an object with rtu, tcp or both"),
         ("ports.rtu.parity", "X", "ports.rtu.parity: 'X' is not one of N, E, O"),
         ("role", "fridge", "role: 'fridge' is not one of meter, converter"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from firmware import image as im
 from tests_host.config.test_config import GOOD, rights
 from tests_host.twin.test_buses import make
 from tools.flash import FlashError
-from tools.probe import profiles, record, report, scan
+from tools.probe import profiles, record, scan
 from tools.probe.__main__ import main
 from tools.probe.bus import Bus, Host, Serial, opened
 from tools.twin.buses import devices
@@ -64,7 +63,7 @@ def test_over_tcp_it_names_all_and_says_what_to_paste(
 ) -> None:
     assert main(["--host", gateway, "--address", "1", "2", "3", "9"]) == 0
     said = capsys.readouterr().out
-    assert "fits the profile sdm630" in said and "voltage L1: 230 V" in said
+    assert "it is likely sdm630: " in said and "voltage L1: 230 V" in said
     assert "current L3: -1.25 A" in said and "frequency: 50.02 Hz" in said
     assert re.search(r"SunSpec at 40000: .+\n +models 1, 701", said)
     assert "unit 3 on" in said and "fits no profile" in said and "unit 9" not in said
@@ -240,41 +239,6 @@ def test_a_state_is_named(raw: int, shown: str) -> None:
     row = {"quantity": "state", "function": 4, "register": 5, "type": "u16"}
     row["states"] = {"off": [1, 2], "run": [0, 64]}
     assert shown in str(profiles.look(Told({(4, 5): raw}), 1, row, "high_first"))
-
-
-class Sure(Bus):
-    """A device of a family: each of its rows answers with a value that can be."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.document = document
-
-    def read(self, unit: int, function: int, register: int, count: int) -> list[int] | None:
-        rows = self.document["rows"]
-        row = next(r for r in rows if (r["function"], r["register"]) == (function, register))
-        wanted = {"voltage": 230_000, "frequency": 50_000}.get(row["quantity"], 100)
-        raw = wanted * row.get("den", 1) // row.get("num", 1)
-        if row["type"] in ("f32", "f64"):
-            data = struct.pack(">f" if row["type"] == "f32" else ">d", raw)
-        else:
-            data = raw.to_bytes(2 * count, "big")
-        words = list(struct.unpack(f">{count}H", data))
-        order = row.get("word_order", self.document.get("word_order", "high_first"))
-        return words[::-1] if order == "low_first" else words
-
-
-@pytest.mark.parametrize("name", profiles.known())
-def test_each_family_is_judged_and_its_role_decides_what_is_pasted(name: str) -> None:
-    fit = profiles.fit(Sure(profiles.known()[name]), 1, name)
-    assert not fit.wrong and len(fit.values) == len(fit.document["rows"])
-    found = report.Found(Host("10.0.0.2", 502), 1, None, [fit])
-    said, document = "\n".join(report.words(found)), report.configuration([found])
-    shows = {row["quantity"] for row in fit.document["rows"]} & set(profiles.EVIDENCE)
-    assert fit.fits == bool(shows), said
-    if fit.fits and fit.role == "meter":
-        assert document["meters"][0]["profile"] == name
-    elif fit.fits and not fit.driven:
-        assert f"a {fit.role}: no driver yet" in said and "devices" not in document
-    assert fit.role == "meter" or "meters" not in document
 
 
 def test_a_gateway_with_nobody_behind_is_nobody(gateway: str) -> None:

@@ -32,6 +32,7 @@ FIELDS = (
     "sample_ms",
     "word_order",
     "sources",
+    "identity",
     "rows",
     *plans.FIELDS,
     "lacks",
@@ -55,6 +56,9 @@ ROW_FIELDS = (
     "address",
     "from",
 )
+IDENTITY_FIELDS = ("name", "function", "register", "type", "values", "from")
+IDENTITY_TYPES = {"u16": 1, "u32": 2}
+MAX_VALUES = 32
 # least, most, and what holds if it is not said; None: it is required
 NUMBERS = {
     "timeout_ms": (20, 2000, None),
@@ -98,6 +102,8 @@ def pack(document: Document) -> bytes:
     role = choice(document, "", "role", ROLES)
     cited = Cited(document)
     ports(document)
+    if "identity" in document:
+        identity(document["identity"], cited)
     order = choice(document, "", "word_order", WORD_ORDERS, "high_first")
     lacks = document.get("lacks", [])
     if not isinstance(lacks, list) or not all(isinstance(each, str) for each in lacks):
@@ -159,6 +165,24 @@ def ports(document: Document) -> None:
     if (tcp := found.get("tcp")) is not None:
         known(tcp, "ports.tcp.", ("port",))
         whole(tcp, "ports.tcp.", "port", *PORT)
+
+
+def identity(row: object, cited: Cited) -> None:
+    """What its maker put into a register to be known by: for `make probe`, never packed."""
+    if not isinstance(row, dict):
+        raise PackError("identity", "is not an object")
+    known(row, "identity.", IDENTITY_FIELDS)
+    text(row, "identity.", "name")
+    whole(row, "identity.", "function", *ROW_NUMBERS["function"])
+    size = IDENTITY_TYPES[choice(row, "identity.", "type", IDENTITY_TYPES)]
+    whole(row, "identity.", "register", 0, 65_536 - size)
+    values = row.get("values")
+    if not isinstance(values, list) or not 1 <= len(values) <= MAX_VALUES:
+        raise PackError("identity.values", f"is not a list of 1 to {MAX_VALUES} integers")
+    for value in values:
+        if type(value) is not int or not 0 < value < 1 << 16 * size:
+            raise PackError("identity.values", f"{value!r} is not an integer of {size} registers")
+    cited.check(row, "identity.")
 
 
 def kind_of(row: Document, where: str, order: str) -> tuple[int, int]:

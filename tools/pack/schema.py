@@ -28,6 +28,7 @@ TEXTS = {
     "sample_ms": "how old a register's value may already be when it is read",
     "gap_registers": "unused registers that may be read across",
     "sources": "name: what was read, the maker's document and version or owner/name@commit path",
+    "identity": "a register that says which model it is; `make probe` looks there",
     "lacks": "what is not known, assumed, or left out",
     "from": "a name of `sources`, then the place in it",
     "register": "as sent, counted from 0",
@@ -66,6 +67,7 @@ def schema() -> Schema:
             "additionalProperties": False,
             **_told("sources"),
         },
+        "identity": _identity(),
         "rows": _list("rows", {"$ref": "#/$defs/row"}, profiles.MAX_ROWS),
         "lacks": {"type": "array", "items": {"type": "string"}, **_told("lacks")},
     }
@@ -87,6 +89,18 @@ def schema() -> Schema:
         "allOf": [commanded],
         "$defs": {"row": _row(), "write": _write(), "requests": _requests()},
     }
+
+
+def _identity() -> Schema:
+    fields: Schema = {
+        "name": _text(""),
+        "function": _whole("function", profiles.ROW_NUMBERS["function"]),
+        "register": _whole("register", (0, 65_535, None)),
+        "type": _one_of("type", profiles.IDENTITY_TYPES),
+        "values": _list("values", {"type": "integer", "minimum": 1}, profiles.MAX_VALUES),
+        "from": _from(),
+    }
+    return _object(fields, list(profiles.IDENTITY_FIELDS)) | _told("identity")
 
 
 def _row() -> Schema:

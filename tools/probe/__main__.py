@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.progress import Progress
 
 from tools.flash import FlashError, Voice
-from tools.probe import profiles, record, report, scan, sunspec
+from tools.probe import profiles, record, report, scan, sunspec, watch
 from tools.probe.bus import Bus, Host, Serial, opened
 
 TEXT = """\
@@ -19,7 +17,6 @@ Find what hangs on an RS-485 adapter or answers by Modbus TCP, say which of isle
 and print the configuration to paste. It reads and never writes. A line has one master: islet or
 anything else that asks on it has to be off meanwhile.
 """
-EVERY_S = 1.0
 
 
 def main(words: list[str] | None = None) -> int:
@@ -60,7 +57,7 @@ def run(given: argparse.Namespace, voice: Voice) -> int:
     for each in found:
         print("\n".join(report.words(each)), flush=True)
     if given.watch:
-        return watch(found[0], given.times)
+        return watch.watch(found[0], given.times, _patience_s(found[0].where))
     if given.record:
         return keep(found[0], given.record, given.spans, voice)
     document = report.configuration(found)
@@ -90,10 +87,9 @@ def _found(given: argparse.Namespace, voice: Voice) -> list[report.Found]:
 
         there = scan.everybody(where, given.baud is not None, asked, step)
         found = []
-        for i, (at, unit) in enumerate(there):
-            step(f"unit {unit}: which profile fits", i, len(there))
+        for at, unit in there:
             with opened(at, _patience_s(at)) as bus:
-                found.append(_look(bus, unit, given.profile))
+                found.append(_look(bus, unit, given.profile, step))
     return found
 
 
@@ -102,25 +98,10 @@ def _patience_s(where: Serial | Host) -> float:
     return 1.0 + scan.timeout_s(where)
 
 
-def _look(bus: Bus, unit: int, profile: str) -> report.Found:
+def _look(bus: Bus, unit: int, profile: str, step: scan.Step) -> report.Found:
     names = [profile] if profile else []
-    return report.Found(bus.where, unit, sunspec.find(bus, unit), profiles.judge(bus, unit, names))
-
-
-def watch(found: report.Found, times: int, wait: Callable[[float], None] = time.sleep) -> int:
-    """The values of the profile that fits best, again and again."""
-    fit = found.best or (found.fits[0] if found.fits else None)
-    if fit is None:
-        raise FlashError("no profile to watch by", "PROFILE= names one")
-    order = fit.document.get("word_order", "high_first")
-    with opened(found.where, _patience_s(found.where)) as bus:
-        done = 0
-        while not times or done < times:
-            values = [profiles.look(bus, found.unit, row, order) for row in fit.document["rows"]]
-            print(" · ".join(str(value) for value in values), flush=True)
-            done += 1
-            wait(EVERY_S)
-    return 0
+    fits = profiles.judge(bus, unit, names, step)
+    return report.Found(bus.where, unit, sunspec.find(bus, unit), fits)
 
 
 def keep(found: report.Found, path: Path, spans: list[str], voice: Voice) -> int:

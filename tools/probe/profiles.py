@@ -1,19 +1,21 @@
 # islet: which of islet's profiles fits a device.
 # GPL-3.0-or-later
-"""A profile fits when every row it has answers with something that can be. Evidence is what few
-registers show by chance: voltages and a frequency of a grid."""
+"""A profile fits when each of its rows answers with something that can be, and enough of that is
+more than chance (clues.py). What a maker put into a register to be known by decides, where a
+profile says it (`identity`)."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tools.pack.profiles import DRIVEN
+from tools.probe import clues
 from tools.probe.bus import Bus, Refused
 from tools.workshop import ROOT
 
@@ -26,14 +28,22 @@ TYPES = {
 # quantity -> unit shown, what the project's unit is of it, and its range there
 SHOWN = {
     "voltage": ("V", 1000), "current": ("A", 1000), "power": ("W", 1), "frequency": ("Hz", 1000),
-    "battery_power": ("W", 1), "soc": ("%", 10),
+    "battery_power": ("W", 1), "soc": ("%", 10), "rating": ("W", 1),
+    "charge_max": ("W", 1), "discharge_max": ("W", 1),
+    "imported": ("kWh", 1000), "exported": ("kWh", 1000),
+    "charged": ("kWh", 1000), "discharged": ("kWh", 1000),
 }  # fmt: skip
+NO_ANSWER = "no answer"
+_MOST_WH = 1 << 40
 # what can be at all, in the project's unit
 PLAUSIBLE = {
     "voltage": (0, 600_000), "current": (-2_000_000, 2_000_000), "power": (-1_000_000, 1_000_000),
     "battery_power": (-1_000_000, 1_000_000), "frequency": (0, 70_000), "soc": (0, 1000),
+    "rating": (0, 1_000_000), "charge_max": (0, 1_000_000), "discharge_max": (0, 1_000_000),
+    "imported": (0, _MOST_WH), "exported": (0, _MOST_WH),
+    "charged": (0, _MOST_WH), "discharged": (0, _MOST_WH),
 }  # fmt: skip
-EVIDENCE = {"voltage": (80_000, 300_000), "frequency": (45_000, 65_000)}
+Step = Callable[[str, int, int], None]  # what is asked, how many are, of how many
 
 
 @dataclass
@@ -44,6 +54,18 @@ class Value:
     row: dict[str, Any]
     value: float | None = None
     wrong: str = ""
+    raw: tuple[int, ...] = ()  # as its registers came
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Quantity and leg, clues.WHOLE for none."""
+        return self.row["quantity"], self.row.get("leg", clues.WHOLE)
+
+    @property
+    def meaning(self) -> str:
+        """Of a state, "" where the profile has no name for it."""
+        states = self.row.get("states", {}).items()
+        return next((name for name, raw in states if self.value in _several(raw)), "")
 
     @property
     def name(self) -> str:
@@ -56,9 +78,7 @@ class Value:
         if self.value is None:
             return f"{self.name}: not there"
         if "states" in self.row:
-            states = self.row["states"].items()
-            named = [name for name, raw in states if self.value in _several(raw)]
-            return f"{self.name}: {self.value:g}, {named[0] if named else 'not in the profile'}"
+            return f"{self.name}: {self.value:g}, {self.meaning or 'not in the profile'}"
         unit, of = SHOWN.get(self.row["quantity"], ("", 1))
         return f"{self.name}: {self.value / of:g} {unit}".rstrip()
 
@@ -70,6 +90,8 @@ class Fit:
     name: str
     document: dict[str, Any]
     values: list[Value]
+    identity: bool | None = None  # what its maker put there is right; None: the profile has none
+    clues: list[clues.Clue] = field(default_factory=list)
 
     @property
     def role(self) -> str:
@@ -85,17 +107,33 @@ class Fit:
         return [value for value in self.values if value.wrong]
 
     @property
-    def evidence(self) -> int:
-        return sum(_shows(value) for value in self.values)
+    def points(self) -> int:
+        return sum(clue.points for clue in self.clues)
+
+    @property
+    def certainty(self) -> str:
+        """In a word; "" where it does not fit."""
+        if self.wrong:
+            return ""
+        word = clues.certainty(self.clues)
+        if self.identity is None or not word:
+            return word
+        return "certain" if self.identity else "possible"  # a new model's number is not known yet
 
     @property
     def fits(self) -> bool:
-        return not self.wrong and self.evidence > 0
+        return bool(self.certainty)
 
-
-def _shows(value: Value) -> bool:
-    low, high = EVIDENCE.get(value.row["quantity"], (1, 0))
-    return value.value is not None and low <= value.value <= high
+    @property
+    def why(self) -> str:
+        """What speaks for it, and what against."""
+        said = [clue.text for clue in self.clues if clue.points > 0]
+        if self.identity is not None:
+            known = self.document["identity"]["name"]
+            said.insert(0, f"says it is {known}" if self.identity else f"does not say {known}")
+        against = [clue.text for clue in self.clues if clue.points < 0]
+        against += [str(value) for value in self.wrong[:1]]
+        return "; ".join(said + [f"but {text}" for text in against]) or "shows nothing of its own"
 
 
 @cache
@@ -105,21 +143,67 @@ def known() -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text()) for path in paths}
 
 
-def judge(bus: Bus, unit: int, names: Iterable[str] = ()) -> list[Fit]:
-    """Each profile's fit, the best first: those that fit before the others, by their evidence."""
-    fits = [fit(bus, unit, name) for name in names or known()]
-    return sorted(fits, key=lambda f: (not f.fits, -f.evidence, len(f.wrong), -len(f.values)))
+class Seen(Bus):
+    """What was asked once is not asked again: profiles share registers, and an unanswered request
+    costs a second."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.where = bus.where
+        self._bus = bus
+        self._answers: dict[tuple[int, ...], list[int] | Refused | None] = {}
+
+    def read(self, unit: int, function: int, register: int, count: int) -> list[int] | None:
+        key = unit, function, register, count
+        if key not in self._answers:
+            try:
+                self._answers[key] = self._bus.read(*key)
+            except Refused as refused:
+                self._answers[key] = refused
+        answer = self._answers[key]
+        if isinstance(answer, Refused):
+            raise answer
+        return None if answer is None else list(answer)
+
+
+def judge(
+    bus: Bus, unit: int, names: Iterable[str] = (), step: Step = lambda *_: None
+) -> list[Fit]:
+    """Each profile's fit, the best first: those that fit before the others, by their clues."""
+    seen, asked, fits = Seen(bus), list(names or known()), []
+    for i, name in enumerate(asked):
+        step(f"unit {unit}: is it {name}?", i, len(asked))
+        fits.append(fit(seen, unit, name))
+    order = {"certain": 0, "likely": 1, "possible": 2, "": 3}
+    return sorted(
+        fits, key=lambda f: (order[f.certainty], -f.points, len(f.wrong), -len(f.values))
+    )
 
 
 def fit(bus: Bus, unit: int, name: str) -> Fit:
-    """A row that fails without an answer ends it: the device is gone, or knows none of it."""
+    """Rows that fail end it: the device is gone, or knows none of it."""
     document, values = known()[name], []
     for row in document["rows"]:
         value = look(bus, unit, row, document.get("word_order", "high_first"))
         values.append(value)
-        if value.wrong and len([v for v in values if v.wrong]) > 2:
+        silent = len(values) == 1 and value.wrong == NO_ANSWER
+        if silent or (value.wrong and len([v for v in values if v.wrong]) > 2):
             break
-    return Fit(name, document, values)
+    return Fit(name, document, values, identified(bus, unit, document), clues.find(values))
+
+
+def identified(bus: Bus, unit: int, document: dict[str, Any]) -> bool | None:
+    """Whether what its maker put there is right; None where the profile says nothing of it."""
+    row = document.get("identity")
+    if row is None:
+        return None
+    count, _ = TYPES[row["type"]]
+    try:
+        words = bus.read(unit, row["function"], row["register"], count)
+    except Refused:
+        return False
+    if words is None:
+        return False
+    return int.from_bytes(struct.pack(f">{count}H", *words), "big") in row["values"]
 
 
 def look(bus: Bus, unit: int, row: dict[str, Any], order: str) -> Value:
@@ -130,22 +214,23 @@ def look(bus: Bus, unit: int, row: dict[str, Any], order: str) -> Value:
     except Refused as refused:
         return Value(row, wrong=str(refused))
     if words is None:
-        return Value(row, wrong="no answer")
+        return Value(row, wrong=NO_ANSWER)
+    raw = tuple(words)
     if row.get("word_order", order) == "low_first":
         words.reverse()
     data = struct.pack(f">{count}H", *words)
     absent = row.get("none")
     if absent is not None and int.from_bytes(data, "big") in _several(absent):
-        return Value(row)
-    raw = struct.unpack(">" + kind, data)[0]
-    if raw != raw or abs(raw) == float("inf"):
-        return Value(row, wrong="not a number")
-    value = raw * row.get("num", 1) / row.get("den", 1) * (row.get("sign", 1) or 1)
+        return Value(row, raw=raw)
+    number = struct.unpack(">" + kind, data)[0]
+    if number != number or abs(number) == float("inf"):
+        return Value(row, wrong="not a number", raw=raw)
+    value = number * row.get("num", 1) / row.get("den", 1) * (row.get("sign", 1) or 1)
     low, high = PLAUSIBLE.get(row["quantity"], (-(1 << 64), 1 << 64))
     low, high = row.get("low", low), row.get("high", high)
     if not low <= value <= high:
-        return Value(row, value, f"{value:g}, allowed {low} to {high}")
-    return Value(row, value)
+        return Value(row, value, f"{value:g}, allowed {low} to {high}", raw)
+    return Value(row, value, raw=raw)
 
 
 def _several(absent: int | list[int]) -> list[int]:

@@ -12,6 +12,12 @@ from tools.probe.profiles import Fit
 from tools.probe.sunspec import SunSpec
 
 NEEDED = (701, 704, 715)  # to command a converter: firmware/drivers/sunspec_inverter.py
+MOST_OTHERS = 5  # told with their reasons
+CERTAINTY = {
+    "certain": "it is certainly",
+    "likely": "it is likely",
+    "possible": "it is possibly",
+}
 
 
 @dataclass
@@ -35,19 +41,20 @@ def words(found: Found) -> list[str]:
         lines += _sunspec(found.sunspec)
     best = found.best
     if best:
-        lines.append(f"  fits the profile {best.name}: {best.document['name']}")
+        lines.append(f"  {CERTAINTY[best.certainty]} {best.name}: {best.document['name']}")
+        lines.append(f"    for it: {best.why}")
         lines += [f"    {value}" for value in best.values]
         if not best.driven:
             lines.append(f"    a {best.role}: no driver yet, a site cannot name it")
-        others = [fit.name for fit in found.fits[1:] if fit.fits]
+        others = [fit for fit in found.fits[1:] if fit.fits]
         if others:
-            lines.append(f"  so do: {', '.join(others)} (the one with more rows is first)")
+            lines.append("  others fit as well, the label on it decides:")
+        lines += [f"    {fit.name} ({fit.certainty}): {fit.why}" for fit in others[:MOST_OTHERS]]
+        if more := others[MOST_OTHERS:]:
+            lines.append("    and " + ", ".join(fit.name for fit in more))
     elif not found.sunspec:
-        lines.append("  fits no profile of islet's")
-        lines += [
-            f"    {fit.name}: {fit.wrong[0]}" if fit.wrong else f"    {fit.name}: shows no grid"
-            for fit in found.fits[:3]
-        ]
+        lines.append("  fits no profile of islet's; the nearest are:")
+        lines += [f"    {fit.name}: {fit.why}" for fit in found.fits[:3]]
     return lines
 
 
