@@ -37,15 +37,20 @@ def _master(parts, row, serial):
 
 
 def _meters(parts, settings, lines):
-    from firmware.drivers.meter import Meter
-
     node_of = {name: node for node, name in enumerate(settings["instruments"])}
-    profiles, packed = islet_data.PROFILES
     for row in settings["meters"]:
         name = row["name"]
-        profile = packed[profiles.index(row["profile"])]
+        if row["profile"]:
+            from firmware.drivers.meter import Meter as Made
+
+            profiles, packed = islet_data.PROFILES
+            profile = packed[profiles.index(row["profile"])]
+        else:
+            from firmware.drivers.sunspec_meter import SunSpecMeter as Made
+
+            profile = -1 if row["reversed"] else 1
         line, gap = lines[row["line"]], row["gap_registers"]
-        meter = Meter(parts.image, line, profile, row["address"], node_of[name], name, gap)
+        meter = Made(parts.image, line, profile, row["address"], node_of[name], name, gap)
         meter.begin_with(row["timeout_ms"], row["pause_ms"])
 
 

@@ -230,7 +230,11 @@ DEVICE_OPTIONS = (
 
 METER_OPTIONS = (
     ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a meter; nodes[].instrument names it"),
-    ("profile", "profiles", "", 1, 24, REQUIRED, None, 1, "a name from firmware/profiles"),
+    ("profile", "profiles", "", 1, 24, None, None, 1,
+     "a name from firmware/profiles; SunSpec 201 to 204, 211 to 214, 101 to 103 or 111 to 113 if"
+     " not said"),
+    ("reversed", "bool", "", 0, 0, False, None, 1,
+     "by SunSpec alone: + of its power is export, as some makers have it"),
     ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on"),
     ("address", "whole", "", 0, 255, 1, None, 1, "Modbus unit; on RS-485 1 to 247"),
     ("timeout_ms", "whole", "ms", 50, 2000, None, None, 1,

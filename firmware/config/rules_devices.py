@@ -209,6 +209,13 @@ def _families(site, config, rights):
             yield from refused(where, at, device, site)
 
 
+def _meters(_site, config, _rights):
+    for i, meter in enumerate(config["meters"]):
+        if meter["profile"] is not None and meter["reversed"]:
+            text = "meters[{}].reversed: is of SunSpec, a {} says its signs itself"
+            yield text.format(i, meter["profile"])
+
+
 def _on_lines(config):
     for i, meter in enumerate(config["meters"]):
         yield "meters[{}].".format(i), meter
@@ -229,4 +236,5 @@ REFUSED = (
     _built_for,
     _lines,
     _families,
+    _meters,
 )

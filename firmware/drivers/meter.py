@@ -93,27 +93,35 @@ class Meter(Device):
     """
 
     def __init__(self, image, line, profile, address, node, name="meter", gap=GAP):
-        self.profile = Profile(profile, True)
+        self.profile = self._profile(profile)
         Device.__init__(self, name, address, self.profile.timeout_ms)
         self.image = image
         self.line = line
         self.node = node
-        self.values = array("i", [0] * len(self.profile.rows))
         self.still_ms = 0  # since any register changed
         self._slow = 0  # renewals in a row that came too late
         self.polls = 0
-        self._blocks = blocks_of(self.profile.rows, gap)
         self._gap = gap
         self._next = 0  # block to read next
         self._begun_ms = 0  # ticks when this poll's first request was sent
         self._written_ms = ticks_ms()
         self._changed = False
-        self._has_hz = any(row[QUANTITY] == FREQUENCY for row in self.profile.rows)
-        self._mv = [i for i, row in enumerate(self.profile.rows) if row[QUANTITY] == VOLTAGE]
+        self.jobs.append(Job(self, POLL, _PERIOD_MS, self._poll))
+        self._describe()
+        line.add(self)
+
+    def _profile(self, packed):
+        return Profile(packed, True)
+
+    def _describe(self):
+        """What its rows give."""
+        rows = self.profile.rows
         self._ma = self._rows(CURRENT)
         self._w = self._rows(POWER)
-        self.jobs.append(Job(self, POLL, _PERIOD_MS, self._poll))
-        line.add(self)
+        self.values = array("i", [0] * len(rows))
+        self._blocks = blocks_of(rows, self._gap)
+        self._has_hz = any(row[QUANTITY] == FREQUENCY for row in rows)
+        self._mv = [i for i, row in enumerate(rows) if row[QUANTITY] == VOLTAGE]
 
     def _rows(self, quantity):
         """Row of each leg of the site."""

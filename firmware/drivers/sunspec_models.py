@@ -35,6 +35,7 @@ MODELS = (
     (713, 7),
     (715, 7),
 )
+NEEDED = tuple([(model,) for model, _ in MODELS])
 _QUIET = const(2)  # reads in vain behind the last model needed: nothing follows
 # A whole discovery, from the first answer on: 40 reads of a device that takes 1.5 s for each and
 # needs a pause of 1 s fit in.
@@ -43,7 +44,8 @@ _WHOLE_MS = const(120_000)
 WALKING, FOUND, REFUSED = 0, 1, 2
 
 
-def _least(model):
+def least_of(model):
+    """The least length that a model of the inverter may have, 0 of another."""
     for known, length in MODELS:
         if known == model:
             return length
@@ -59,11 +61,15 @@ class Walk:
     """Discovery: call `step` until it returns FOUND or REFUSED; then ask `models` or `error`.
 
     base: the configured one, tried first. A step that gets no answer is repeated by the next.
+    needed: choices of models, of each of which one has to be there. least: least length of a
+    model that is of use, 0 of any other.
     """
 
-    def __init__(self, rtu, peer, base):
+    def __init__(self, rtu, peer, base, needed=NEEDED, least=least_of):
         self.rtu = rtu
         self.peer = peer
+        self.needed = needed
+        self.least = least
         self.bases = [base] + [other for other in BASES if other != base]
         self.restart()
 
@@ -117,7 +123,7 @@ class Walk:
         rtu = self.rtu
         code = await rtu.read(self.peer, READ_HOLDING, self._at, 2)
         self._quiet = self._quiet + 1 if code != OK else 0
-        whole = self._missing() < 0
+        whole = not self._missing()
         if code == EXCEPTION and not later(self.peer, code):
             if whole:
                 return FOUND
@@ -127,7 +133,7 @@ class Walk:
         model, length = rtu.unsigned16(0), rtu.unsigned16(1)
         if model == END or (whole and model == 0):
             return self._complete()
-        least = _least(model)
+        least = self.least(model)
         if length < least:
             return self._refuse("model {}.L: {}, at least {}", model, length, least)
         self._count += 1
@@ -139,15 +145,17 @@ class Walk:
         return WALKING
 
     def _missing(self):
-        """The first model needed that was not found, -1 if none."""
-        for model, _ in MODELS:
-            if model not in self.models:
-                return model
-        return -1
+        """The first choice of which no model was found, () if there is none."""
+        for choice in self.needed:
+            if not [model for model in choice if model in self.models]:
+                return choice
+        return ()
 
     def _complete(self):
-        model = self._missing()
-        return FOUND if model < 0 else self._refuse("model {}: missing", model)
+        missing = self._missing()
+        if not missing:
+            return FOUND
+        return self._refuse("model {}: missing", " or ".join([str(model) for model in missing]))
 
     def _refuse(self, text, *values):
         self.error = text.format(*values)

@@ -166,7 +166,7 @@ def test_a_good_configuration_fills_the_site() -> None:
         ({"coordinated": True, "devices.1.revert_s": 0}, "devices[1].revert_s", "for coordinated"),
         ({"export_limit_w": 0, "devices.1.revert_s": 0}, "devices[1].revert_s", "export_limit_w"),
         ({"meters.0.profile": "abacus"}, "meters[0].profile", "sdm630"),
-        ({"meters.0.profile": None}, "meters[0].profile", "is missing"),
+        ({"meters.0.reversed": True}, "meters[0].reversed", "sdm630 says its signs itself"),
         ({"meters.0.line": None}, "meters[0].line", "is missing"),
         ({"legs": 1}, "devices[1].legs", "the site has no L2, only L1"),
         ({"owner.goal": "world peace"}, "owner.goal", "one of hold, charge"),
