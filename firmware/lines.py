@@ -3,8 +3,6 @@
 #
 # On a chip this module is let go of once they are made, so nothing that lasts may be its own.
 
-import islet_data
-
 from firmware.bus.line import Line, reports
 
 
@@ -38,12 +36,12 @@ def _master(parts, row, serial):
 
 def _meters(parts, settings, lines):
     node_of = {name: node for node, name in enumerate(settings["instruments"])}
+    profiles, packed = settings["profiles"]
     for row in settings["meters"]:
         name = row["name"]
         if row["profile"]:
             from firmware.drivers.meter import Meter as Made
 
-            profiles, packed = islet_data.PROFILES
             profile = packed[profiles.index(row["profile"])]
         else:
             from firmware.drivers.sunspec_meter import SunSpecMeter as Made
@@ -58,9 +56,12 @@ def _converters(parts, settings, lines):
     for row in settings["devices"]:
         if row["kind"] != "converter":
             continue
-        make = _family if row["profile"] else _sunspec
-        device = parts.config.devices.index(row["name"])
-        made = make(parts.image, lines[row["line"]], device, row)
+        device, line = parts.config.devices.index(row["name"]), lines[row["line"]]
+        if row["profile"]:
+            profiles, packed = settings["profiles"]
+            made = _family(parts.image, line, device, row, packed[profiles.index(row["profile"])])
+        else:
+            made = _sunspec(parts.image, line, device, row)
         made.begin_with(row["timeout_ms"], row["pause_ms"])
 
 
@@ -71,9 +72,7 @@ def _sunspec(image, line, device, row):
     return Inverter(image, line, device, row["address"], base, name, write_ms)
 
 
-def _family(image, line, device, row):
+def _family(image, line, device, row, profile):
     from firmware.drivers.family import Family
 
-    profiles, packed = islet_data.PROFILES
-    profile = packed[profiles.index(row["profile"])]
     return Family(image, line, profile, device, row["address"], row["name"], row["write_ms"])

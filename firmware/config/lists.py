@@ -16,7 +16,6 @@ def names(document, config):
     """Who can be named, by list."""
     known = config.names
     known["gridcodes"] = islet_data.GRIDCODES[0]
-    known["profiles"] = islet_data.PROFILES[0]
     instruments = known["instruments"] = list(_WORDS)
     for name, _, least, most in LISTS:
         rows = document.get(name, [])
@@ -26,6 +25,8 @@ def names(document, config):
         config.settings[name] = rows  # checked ones in their place by `rows`
         known[name] = [_name(row) for row in rows]
         _once(name, known[name], (), config.errors)
+    own = [each for each in known["profiles"] if each is not None]
+    known["profiles"] = list(islet_data.PROFILES[0]) + own if own else islet_data.PROFILES[0]
     for name in ("meters", "devices", "points"):
         own, others = known[name], instruments
         if name == "points":  # a device that is a point may bear its name
@@ -62,13 +63,26 @@ def rows(site, config):
             own, hints = options, ()
             if name == "devices":
                 own, hints = _of_kind(row, i, site)
+            elif name == "profiles" and isinstance(row, dict):
+                hints = [(key, "python -m tools.site pack FILE packs it") for key in row]
             known = [option[0] for option in own]
             check.unknown(row, known, where, config.errors, hints)
             row = row if isinstance(row, dict) else {}
             checked.append(check.rows(own, row, where, config.names, config.errors, site, i))
         config.settings[name] = checked
+    _profiles(config)
     _parents(config)
     site[im.NODE_COUNT] = len(config["nodes"])
+
+
+def _profiles(config):
+    """(names, packs), islet's and the site's own: who needs one finds it there."""
+    own = config["profiles"]
+    config.settings["profiles"] = islet_data.PROFILES
+    if own:
+        from firmware.config.own import taken
+
+        config.settings["profiles"] = taken(own, config.errors)
 
 
 def _parents(config):

@@ -210,7 +210,7 @@ DEVICE_OPTIONS = (
     ("line", "lines", "", 0, 0, None, None, 1, "the line it is on", S),
     ("address", "whole", "", 0, 255, 1, None, 1, "Modbus unit; on RS-485 1 to 247", C | V | S),
     ("profile", "profiles", "", 1, 24, None, None, 1,
-     "its family, a name from firmware/profiles; SunSpec if not said", V),
+     "its family, a name from firmware/profiles or of profiles; SunSpec if not said", V),
     ("base", "whole", "", 0, 65_000, 40_000, None, 1, "first SunSpec register", V | S),
     ("timeout_ms", "whole", "ms", 50, 2000, None, None, 1,
      "its answer is waited for so long, at first: learned up to 2000; 300 if not said", V),
@@ -231,8 +231,8 @@ DEVICE_OPTIONS = (
 METER_OPTIONS = (
     ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a meter; nodes[].instrument names it"),
     ("profile", "profiles", "", 1, 24, None, None, 1,
-     "a name from firmware/profiles; SunSpec 201 to 204, 211 to 214, 101 to 103 or 111 to 113 if"
-     " not said"),
+     "a name from firmware/profiles or of profiles; SunSpec 201 to 204, 211 to 214, 101 to 103 or"
+     " 111 to 113 if not said"),
     ("reversed", "bool", "", 0, 0, False, None, 1,
      "by SunSpec alone: + of its power is export, as some makers have it"),
     ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on"),
@@ -255,6 +255,13 @@ LINE_OPTIONS = (
     ("port", "whole", "", 1, 65_535, 502, None, 1, "there"),
 )
 
+PROFILE_OPTIONS = (
+    ("name", "text", "", 1, 24, REQUIRED, None, 1,
+     "of a profile of the site's own; none of islet's has it"),
+    ("packed", "text", "", 1, 1600, REQUIRED, None, 1,
+     "what its rows and plans come to, in base64: python -m tools.site pack FILE writes it"),
+)
+
 CAR_OPTIONS = (
     ("name", "text", "", 1, 24, REQUIRED, None, 1, "of a car; nothing depends on it yet"),
 )
@@ -271,6 +278,7 @@ LISTS = (
     ("nodes", NODE_OPTIONS, 1, im.NODES),
     ("points", POINT_OPTIONS, 0, im.POINTS),
     ("lines", LINE_OPTIONS, 0, 4),
+    ("profiles", PROFILE_OPTIONS, 0, 4),
     ("meters", METER_OPTIONS, 0, 8),
     ("devices", DEVICE_OPTIONS, 0, im.DEVICES),
     ("cars", CAR_OPTIONS, 0, 8),

@@ -1,6 +1,8 @@
 # islet: rules about the devices, and the points and lines they need.
 # GPL-3.0-or-later
 
+import islet_data
+
 from firmware import image as im
 from firmware.config.each import devices
 from firmware.config.options import LEGS
@@ -33,7 +35,7 @@ def derive(site, config):
         if device["profile"] is not None:
             from firmware.config import rules_family
 
-            weaker.extend(rules_family.weaker(where, device))
+            weaker.extend(rules_family.weaker(where, device, config["profiles"]))
         if device["dead_band_w"] is None:
             rating_w = max(device["charge_w"], device["discharge_w"])
             site[im.DEVICE_DEAD_BAND_W + at] = max(LEAST_DEAD_BAND_W, rating_w // 200)
@@ -206,7 +208,15 @@ def _families(site, config, rights):
         if device["profile"] is not None:
             from firmware.config.rules_family import refused
 
-            yield from refused(where, at, device, site)
+            yield from refused(where, at, device, site, config["profiles"])
+
+
+def _own_meters(site, config, rights):
+    """A meter whose registers only the owner knows."""
+    if config["profiles"] is not islet_data.PROFILES:
+        from firmware.config.own import meters
+
+        yield from meters(site, config)
 
 
 def _meters(_site, config, _rights):
@@ -237,4 +247,5 @@ REFUSED = (
     _lines,
     _families,
     _meters,
+    _own_meters,
 )

@@ -2,6 +2,7 @@
 # GPL-3.0-or-later
 
 import struct
+from binascii import crc32
 
 import islet_data
 
@@ -22,10 +23,10 @@ _TWO_SOURCES = 1
 _SUNSPEC_BASE = 40_000  # said of a row that says nothing
 
 
-def refused(where, at, device, site):
-    """Why this row cannot be driven."""
+def refused(where, at, device, site, profiles):
+    """Why this row cannot be driven. profiles: names and packs."""
     name = device["profile"]
-    names, packs = islet_data.PROFILES
+    names, packs = profiles
     packed = packs[names.index(name)]
     head = struct.unpack_from(HEAD, packed, 0)
     if device["base"] != _SUNSPEC_BASE:
@@ -55,7 +56,7 @@ def refused(where, at, device, site):
     revert_ms = site[im.DEVICE_REVERT_MS + at]
     if lease != NO_LEASE and not least_s * 1000 <= revert_ms <= most_s * 1000:
         yield "{}revert_s: {} takes {} to {} s".format(where, name, least_s, most_s)
-    if lease == NO_LEASE and THENS[then] in ("goes_on", "unknown"):
+    if lease == NO_LEASE and THENS[then] in ("goes_on", "unknown"):  # as every own profile says
         yield from _endless(where, at, name, device, site)
     worn = _worn(packed, place, writes)
     if "eeprom" in worn or "flash" in worn:
@@ -66,13 +67,17 @@ def refused(where, at, device, site):
     yield from _trusted(where, at, name, site, timed, head[3], measured)
 
 
-def weaker(where, device):
+def weaker(where, device, profiles):
     """(path, value, why) of what an installer has to stand by."""
     name = device["profile"]
-    names, packs = islet_data.PROFILES
+    names, packs = profiles
     if name not in names:  # the option's row says so
         return
     packed = packs[names.index(name)]
+    if name not in islet_data.PROFILES[0]:  # by its content: another of the name is another
+        why = "only its owner says how it is told, how it stops and that its memory bears it"
+        yield where + "profile", "{} {:08x}".format(name, crc32(packed)), why
+        return
     place = struct.unpack_from(HEAD, packed, 0)[9]
     if place and "unknown" in _worn(packed, place, packed[place + 1]):
         why = "nobody says that its registers bear being written every few seconds for years"

@@ -23,11 +23,15 @@ def hashes(config, site):
         parts = [family, site[im.LEG_COUNT], site[im.NOMINAL_MV], site[im.NOMINAL_MHZ]]
         parts += [site[im.ENABLE_WIRED]] + _set(own, device)
         parts += _named(config["lines"], LINE_OPTIONS, device["line"])
+        parts += _own(config, device["profile"])
         node = site[im.DEVICE_NODE + at]
         while node >= 0:
             row = config["nodes"][node]
             parts += [row["name"], row["instrument"]]
             parts += _named(config["meters"], METER_OPTIONS, row["instrument"])
+            for meter in config["meters"]:
+                if meter["name"] == row["instrument"]:
+                    parts += _own(config, meter["profile"])
             node = site[im.NODE_PARENT + node]
         found[at] = crc32(repr(parts).encode()) & (1 << 29) - 1
     return found
@@ -41,3 +45,13 @@ def _set(options, row):
 def _named(rows, options, name):
     """The same of the row of that name; nothing where there is none."""
     return [part for row in rows if row["name"] == name for part in _set(options, row)]
+
+
+def _own(config, name):
+    """A profile of the site's own by what is in it: under its name it may have become another."""
+    if config["profiles"] is islet_data.PROFILES:
+        return []
+    from firmware.config.own import of
+
+    packed = of(config, name)
+    return [] if packed is None else [crc32(packed)]

@@ -26,7 +26,13 @@ ALL = (Solax, Quasar, Evtec)
 class Home:
     """One device of a family, over a connection or on RS-485."""
 
-    def __init__(self, kind: type[Own], serial: bool = False, revert_s: int = REVERT_S) -> None:
+    def __init__(
+        self,
+        kind: type[Own],
+        serial: bool = False,
+        revert_s: int = REVERT_S,
+        packed: bytes = b"",
+    ) -> None:
         self.image = im.Image()
         site = self.image.site
         site[im.LEG_COUNT] = site[im.DEVICE_LEGS + DEVICE] = LEGS
@@ -44,7 +50,8 @@ class Home:
         else:
             self.rtu, self.answers, _ = master(self.own.device)
         self.line = Line(self.rtu)
-        self.family = Family(self.image, self.line, profile(self.own.NAME), DEVICE, 1)
+        packed = packed or profile(self.own.NAME)
+        self.family = Family(self.image, self.line, packed, DEVICE, 1)
         self.core_beats = True
         self.tasks: list[asyncio.Future[Any]] = []
 

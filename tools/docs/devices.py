@@ -34,7 +34,8 @@ registers lie in memory that nobody names (an EEPROM would be worn out within we
 installer's key; one that says EEPROM or flash is refused: writes are not counted against a budget
 yet. All of this was tested against fakes alone, written for the tests. Those that take a setpoint
 of their battery or of the grid, and chargers, are data that the build checks: a site that names
-one is refused with words.
+one is refused with words. What is not here at all: `profiles` of the site's own
+([configuration.md](configuration.md#a-meter-or-converter-that-islet-does-not-know)).
 """
 # What cannot be had as data, and why (sources by the name of the project that was read).
 NOT_HAD = (

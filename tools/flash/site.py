@@ -12,6 +12,8 @@ from typing import Any
 from firmware.chips.circuit import Circuit, Rights
 from tools.flash import FlashError
 from tools.flash.boards import Board
+from tools.pack import PackError
+from tools.site import own
 from tools.workshop import CACHE
 
 PATH = "/site.json"  # on the board
@@ -27,6 +29,7 @@ def check(path: Path, board: Board, key: bytes = b"") -> tuple[bytes, list[str]]
         content = path.read_bytes()
     except OSError as error:
         raise FlashError(f"SITE: {path}: {error.strerror}", "name your site's file") from None
+    content = own_packed(content)
     if key:
         content = sealed(content, key)
     config = loaded(content, board.circuit, board.network, key)
@@ -40,10 +43,19 @@ def check(path: Path, board: Board, key: bytes = b"") -> tuple[bytes, list[str]]
 
 def loaded(content: bytes, board: str, network: bool = False, key: bytes = b"") -> Any:
     """What the firmware's own loader makes of it on this circuit board; a firmware Config."""
+    content = own_packed(content)
     packed()
     config = importlib.import_module("firmware.config")
     image = importlib.import_module("firmware.image")
     return config.load(content, image.Image(), Rights(circuit(board), network, key))
+
+
+def own_packed(content: bytes) -> bytes:
+    """The site as the box takes it: its own profiles packed."""
+    try:
+        return own.packed(content)
+    except PackError as error:
+        raise FlashError(f"SITE: {error}", "mend that field (docs/devices.md)") from None
 
 
 def sealed(content: bytes, key: bytes) -> bytes:

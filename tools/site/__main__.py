@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.flash import FlashError
-from tools.site import check, house, style
+from tools.pack import PackError
+from tools.site import check, house, own, style
 from tools.site.upgrade import Strange, is_old, upgrade
 
 TEXT = """\
@@ -32,6 +33,10 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     command.add_argument("site", type=Path, metavar="SITE", help="site.json")
     command.add_argument("--image", default="", help="what it is flashed with (IMAGE=)")
     command.add_argument("--circuit", default="pico", help="circuit board (CIRCUIT=, pico)")
+    command = commands.add_parser(
+        "pack", help="a site as the box takes it: its own profiles packed", description=own.__doc__
+    )
+    command.add_argument("site", type=Path, metavar="SITE", help="site.json")
     return parser.parse_args(words)
 
 
@@ -47,6 +52,16 @@ def checked(path: Path, circuit: str, image: str) -> int:
         return 2
     print("\n".join(lines))
     return 0 if good else 1
+
+
+def packed(path: Path) -> int:
+    """Print the site as the box takes it."""
+    try:
+        print(own.packed(path.read_bytes()).decode())
+    except (OSError, UnicodeError, PackError) as error:
+        print(f"{path}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def upgraded(content: str) -> tuple[str, list[str]]:
@@ -85,6 +100,8 @@ def main(words: list[str] | None = None) -> int:
     given = arguments(words)
     if given.command == "check":
         return checked(given.site, given.circuit, given.image)
+    if given.command == "pack":
+        return packed(given.site)
     bad = 0
     for path in given.files:
         try:

@@ -201,6 +201,10 @@ def _simulated(site: Json) -> tuple[Json, list[str]]:
     made["mqtt"] = {**made.get("mqtt", {}), "host": "127.0.0.1"}
     if "lines" in made:
         made["lines"] = _at_ports(site)
+    own = {row["name"] for row in made.pop("profiles", ())}
+    for row in made.get("devices", ()):
+        if row.get("profile") in own:
+            remarks.append(f"device {row['name']}: SunSpec stands in for a {row.pop('profile')}")
     for row in made.get("meters", ()):
         if row["profile"] != METER:
             remarks.append(f"meter {row['name']}: a {METER} stands in for a {row['profile']}")

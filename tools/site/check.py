@@ -18,6 +18,8 @@ from firmware.core import Core
 from tools.flash import FlashError
 from tools.flash import site as loading
 from tools.image.images import IMAGES, takes
+from tools.pack import PackError
+from tools.site import own
 from tools.site.upgrade import is_old, upgrade
 from tools.workshop import ROOT
 
@@ -47,6 +49,10 @@ def flashed(images: list[Any], circuit: str, name: str) -> Any:
 def report(path: Path, circuit: str, name: str = "") -> tuple[list[str], bool]:
     """Lines to print, and whether the board would take the site in the image of that name."""
     content, before = _of_today(path.read_bytes())
+    try:
+        content, unpacked = own.packed(content), []
+    except PackError as error:
+        unpacked = [str(error)]
     board = loading.circuit(circuit)
     images = images_of(circuit)
     chosen = flashed(images, circuit, name)
@@ -56,6 +62,8 @@ def report(path: Path, circuit: str, name: str = "") -> tuple[list[str], bool]:
     loading.packed()
     config = importlib.import_module("firmware.config").load(content, image, rights)
     refused, later = _split(config, image, rights)
+    if unpacked:  # what follows from it is no news
+        refused = unpacked + [line for line in refused if not line.startswith("profiles[")]
     on = f"{circuit}, IMAGE={chosen.name}" if chosen else circuit
     lines = [f"{path} on the circuit board {on}: {VERDICT[not refused and not later]}"]
     lines += _part("refused", refused) + _part("and, as far as it can be told yet", later)

@@ -132,7 +132,7 @@ def _shipped(path: Path) -> Path:
 
 def _around(path: Path) -> tuple[Scenario, list[str]]:
     """The house around a site that the simulated board takes."""
-    from tools.flash import site
+    from tools.flash import FlashError, site
     from tools.site import around
     from tools.twin import scenario
 
@@ -140,6 +140,10 @@ def _around(path: Path) -> tuple[Scenario, list[str]]:
         content = path.read_bytes()
     except OSError as error:
         raise FileNotFoundError(f"--site {path}: {error.strerror}") from None
+    try:
+        content = site.own_packed(content)
+    except FlashError as error:
+        raise scenario.ScenarioError(path, [str(error)]) from None
     if errors := site.loaded(content, "host", True).errors:
         raise scenario.ScenarioError(path, errors)
     made, remarks = around.scenario(json.loads(content))
