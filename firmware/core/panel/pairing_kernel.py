@@ -229,6 +229,22 @@ def legs(plan, at: int, readings, first: int, count: int, known: int) -> int:
 
 
 @micropython.viper
+def others(plan, at: int, readings, first: int):
+    """The same of a node without a device of islet's: all that flows is others'."""
+    p = ptr32(plan)
+    r = ptr32(readings)
+    p[at + P_DOUBT_MS] = 0
+    end = at + 3
+    while at < end:
+        p[at + P_OWN_LOW] = 0
+        p[at + P_OWN_HIGH] = 0
+        p[at + P_LOAD_HIGH] = r[first]
+        p[at + P_LOAD_LOW] = r[first]
+        first += 1
+        at += 1
+
+
+@micropython.viper
 def pair(plan, slots, readings, nodes: int, devices: int, head: int, dt_ms: int, longest_ms: int):
     """Per metered node and leg: P_OWN_LOW, P_OWN_HIGH over those slots, and what others draw:
     P_LOAD_HIGH counts against drawing, P_LOAD_LOW against feeding back. Each is at its worst after
@@ -237,10 +253,12 @@ def pair(plan, slots, readings, nodes: int, devices: int, head: int, dt_ms: int,
     at = P_HEAD
     node = 0
     while node < nodes:
-        if p[at + P_METERED]:
+        if p[at + P_METERED] and p[at + P_BELOW] == 0:
+            others(plan, at, readings, im.NODE_MA + node * 3)
+        elif p[at + P_METERED]:
             below = p[at + P_BELOW]
             count = p[at + P_FAR] - p[at + P_NEAR]
-            if count < 0 or below == 0:
+            if count < 0:
                 count = 0
             known = 0
             if p[at + P_STATE] == FRESH and p[at + P_DOUBT_MS] <= longest_ms:
