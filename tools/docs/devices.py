@@ -32,9 +32,10 @@ none is taken for `coordinated` or `export_limit_w` before somebody has measured
 after islet falls silent. One that nobody says stops then may not discharge; one whose renewed
 registers lie in memory that nobody names (an EEPROM would be worn out within weeks) needs the
 installer's key; one that says EEPROM or flash is refused: writes are not counted against a budget
-yet. All of this was tested against fakes alone, written for the tests. Those that take a setpoint
-of their battery or of the grid, and chargers, are data that the build checks: a site that names
-one is refused with words. What is not here at all: `profiles` of the site's own
+yet. All of this was tested against fakes alone: of some the twin has a device with its ways and
+its maker's rules (`make run SCENARIO=family_solax_g4` and others). Those that take a setpoint of
+their battery or of the grid, and chargers, are data that the build checks: a site that names one
+is refused with words. What is not here at all: `profiles` of the site's own
 ([configuration.md](configuration.md#a-meter-or-converter-that-islet-does-not-know)).
 """
 # What cannot be had as data, and why (sources by the name of the project that was read).

@@ -43,10 +43,10 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens. `kind`: set, bus, update, mqtt, broker, controller; `target`: dotted
-    input, device, topic or ""; `value`: what it becomes (the fault; insert, factors; the payload;
-    "up" or "down", "reset" or "off"); `for_s`: a bus fault's length, None to the end; that of a
-    power cut or of an update's silence."""
+    """Something that happens. `kind`: set, bus, update, app, mqtt, broker, controller; `target`:
+    dotted input, device, topic or ""; `value`: what it becomes (the fault; insert, factors; watts;
+    the payload; "up" or "down", "reset" or "off"); `for_s`: a bus fault's length, None to the end;
+    that of a power cut or of an update's silence."""
 
     at_s: float
     kind: str
@@ -285,7 +285,7 @@ class Problems:
     def event(
         self, i: int, data: dict[str, Any], house: House, seconds: float = math.inf
     ) -> Event | None:
-        """One of the six kinds, before the scenario's end."""
+        """One of the seven kinds, before the scenario's end."""
         at_s, where = data["at_s"], f"events[{i}]"
         if at_s >= seconds:
             self.add(f"{where}.at_s", f"{at_s:g}, allowed below {seconds:g}, where it ends")
@@ -303,9 +303,9 @@ class Problems:
                 self.add(f"{where}.bus", f"{data['bus']!r}, allowed {allowed}")
             return Event(at_s, "bus", data["bus"], data["fault"], data.get("for_s"))
         if "update" in data:
-            converters = [row.name for row in house.converters]
+            converters = [row.name for row in house.converters if not row.family]
             if data["update"] not in converters:
-                allowed = ", ".join(converters) or "none: this house has no converter"
+                allowed = ", ".join(converters) or "none: this house has no converter by SunSpec"
                 self.add(f"{where}.update", f"{data['update']!r}, allowed {allowed}")
             factors = data.get("factors", {})
             for name in factors:
@@ -314,6 +314,12 @@ class Problems:
                     self.add(f"{where}.factors", f"{name!r}, {allowed}")
             value = (data.get("insert", 0), factors)
             return Event(at_s, "update", data["update"], value, data.get("for_s", 0.0))
+        if "app" in data:
+            families = [row.name for row in house.converters if row.family]
+            if data["app"] not in families:
+                allowed = ", ".join(families) or "none: no converter here is of a family"
+                self.add(f"{where}.app", f"{data['app']!r}, allowed {allowed}")
+            return Event(at_s, "app", data["app"], data["w"])
         if "mqtt" in data:
             message = data["mqtt"]
             return Event(at_s, "mqtt", message["topic"], message["payload"])

@@ -100,6 +100,13 @@ def _event_schema(seconds: dict[str, Any]) -> dict[str, Any]:
             },
             [],
         ),
+        "app": (
+            {
+                "app": {**text, "description": "converter of a family, by its maker's app"},
+                "w": {"type": "number", "minimum": -1e6, "maximum": 1e6},
+            },
+            ["w"],
+        ),
         "controller": ({"controller": {"enum": list(CONTROLLER)}, "for_s": seconds}, []),
     }
     return _either(

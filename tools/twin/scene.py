@@ -20,6 +20,8 @@ from firmware.people import asked
 from tools.flash.site import loaded
 from tools.twin import chips, records, run, scenario
 from tools.twin.buses.devices import part, sdm630
+from tools.twin.buses.families import table
+from tools.twin.buses.families.device import FamilyDevice
 from tools.twin.buses.line import Line, Part, Responder, Sight, Timing
 from tools.twin.buses.mqtt import StubBroker
 from tools.twin.buses.realbroker import RealBroker, free_port
@@ -28,7 +30,7 @@ from tools.twin.buses.sunspec import SunSpec
 from tools.twin.buses.tcp import Gateway, Lan, RealGateway, Units
 from tools.twin.house import House, HouseSpec
 from tools.twin.house.reading import Readings
-from tools.twin.house.spec import LineSpec
+from tools.twin.house.spec import ConverterSpec, LineSpec
 from tools.twin.link import port
 from tools.twin.link.session import Session
 from tools.twin.link.signals import Instruments, Synthesis
@@ -105,7 +107,7 @@ class Stage:
         self._sight = Sight()
         self._parts: dict[str, Part] = {}
         self._serials: dict[int, SerialBus] = {}  # by the board's UART
-        self._sunspecs: dict[str, SunSpec] = {}
+        self._shells: dict[str, Any] = {}  # of the converters
         self._real_broker: RealBroker | None = None
         self._broker: StubBroker | None = None
         self._gateways: list[Gateway] = []
@@ -240,8 +242,9 @@ class Stage:
         responder = kind(devices, self._context.options.seed + i, self._sight)
         for name in devices:
             responder.parts[name] = self._parts[name]
-            if name in self._sunspecs:
-                responder.settled[name] = self._sunspecs[name].settled
+            if name in self._shells:
+                responder.settled[name] = self._shells[name].settled
+                responder.asleep[name] = self._shells[name].asleep
         responder.now_us = lambda: self.session.now_us
         responder.log = self._bus_log
         return responder, list(devices.values())
@@ -260,17 +263,26 @@ class Stage:
                 inverter: Any = converter
                 if self._real:
                     inverter = Posted(converter, lambda job: self.session.post(job))
-                sunspec = SunSpec(inverter, row.address, row.base, row.sunspec)
-                sunspec.seconds = lambda: self._house.now_us // 1_000_000
-                self._parts[row.name] = lambda asked, shown, i=i, s=sunspec: s.part(
-                    asked, shown[0], shown[2][i]
-                )
-                if not self._real:
-                    sunspec.look = lambda i=i: self._shown()[2][i]
-                    sunspec.seconds = lambda: self._shown()[0]
-                devices[row.name] = sunspec.device
-                self._sunspecs[row.name] = sunspec
+                devices[row.name] = self._shell(inverter, i, row).device
         return devices
+
+    def _shell(self, inverter: Any, i: int, row: ConverterSpec) -> SunSpec | FamilyDevice:
+        """What of the house's converter i is on the bus."""
+        shell: SunSpec | FamilyDevice
+        if row.family:
+            shell = family = FamilyDevice(inverter, table(row.family), row.address)
+            family.clock = lambda: self._house.now_us
+            self._parts[row.name] = lambda asked, shown: family.part(asked, shown[2][i])
+        else:
+            shell = sunspec = SunSpec(inverter, row.address, row.base, row.sunspec)
+            sunspec.seconds = lambda: self._house.now_us // 1_000_000
+            self._parts[row.name] = lambda asked, shown: sunspec.part(asked, shown[0], shown[2][i])
+            if not self._real:
+                sunspec.seconds = lambda: self._shown()[0]
+        if not self._real:
+            shell.look = lambda: self._shown()[2][i]
+        self._shells[row.name] = shell
+        return shell
 
     def _shown(self) -> Readings:
         return self._sight.shown or self._house.shown
@@ -332,7 +344,10 @@ class Stage:
             case "update":
                 said = f"{event.target}: updates itself"
                 self._fault(event.target, "silent", t_us + long_us)
-                self._sunspecs[event.target].update(*event.value)
+                self._shells[event.target].update(*event.value)
+            case "app":
+                said = f"{event.target}: its app asks for {event.value:g} W"
+                self._shells[event.target].app(event.value)
             case _:
                 said = f"broker {event.value}"
                 broker = self._broker or self._real_broker

@@ -83,6 +83,7 @@ class Responder:
         self._sight = sight or Sight()
         self.parts: dict[str, Part] = {}
         self.settled: dict[str, Callable[[], bool]] = {}  # no restart waits to be noticed
+        self.asleep: dict[str, Callable[[], bool]] = {}  # as a device that answers nobody
         self.framer: FramerBase = FramerRTU(DecodePDU(True))
         self._core = SimCore(list(devices.values()))
         self._names = {device.id: name for name, device in devices.items()}
@@ -139,7 +140,7 @@ class Responder:
         kind = self.active_fault(name, t_us)
         if kind:
             self.log(t_us, f"{name}: {kind}")
-        if kind == "silent":
+        if kind == "silent" or self.asleep.get(name, lambda: False)():
             return None
         return self._spoilt(kind, pdu)
 

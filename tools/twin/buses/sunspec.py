@@ -86,6 +86,9 @@ class SunSpec:
         """The registers are of the same start as what it shows."""
         return not self._stale and self._boots == self.look().boots
 
+    def asleep(self) -> bool:
+        return self.look().asleep
+
     def _map(self) -> list[int]:
         """All registers as after a start, and beyond the chain's end room for an update."""
         registers = [0x5375, 0x6E53]
@@ -209,6 +212,10 @@ class SunSpec:
         written = range(first, first + count)
         if not self._writable(written):
             return ExcCodes.ILLEGAL_ADDRESS
+        if self.inverter.ways.refuses:
+            return ExcCodes.DEVICE_FAILURE
+        for register in written:
+            self.inverter.ways.wrote(register)
         registers[first - start : first - start + count] = values
         self._wrote(registers, written)
         return None

@@ -9,6 +9,7 @@ from .point import Point
 from .spec import ConverterSpec
 from .storage import Battery
 from .watch import Watch
+from .ways import Ways
 
 NEVER = 1 << 62
 DEAD_PU = 0.1
@@ -62,6 +63,8 @@ class Inverter:
         self.battery = car if car else Battery(spec.capacity_kwh, spec.soc_percent)
         # faults for scenarios
         self.obeys = Obedience(spec.overshoot_s)
+        self.ways = Ways()
+        self.family = spec.family
         self.forms_unasked = False
         self.form_l1_pu = self.form_l2_pu = self.form_l3_pu = 1.0  # of nominal, what it forms
         self.form_off_hz = 0.0
@@ -77,7 +80,7 @@ class Inverter:
         self.forming_allowed = False
         self.requested_w = 0.0
         self.request_enabled = False
-        self.revert_w = 0.0
+        self.revert_w: float | None = 0.0
         self.revert_us = NEVER
         self.reverted = False
         self.beat_us = 0
@@ -108,14 +111,16 @@ class Inverter:
 
     # --- what the bus writes ----------------------------------------------------------------
 
-    def write_setpoint(self, w: float, enable: bool, revert_w: float, revert_s: float) -> None:
+    def write_setpoint(
+        self, w: float, enable: bool, revert_w: float | None, revert_s: float
+    ) -> None:
         """Ask for w (load convention); after revert_s without another write it takes revert_w
-        (0 s: never)."""
+        (None: its own mode; 0 s: never)."""
         changed = (w, enable) != (self.requested_w, self.request_enabled)
         self.requested_w, self.request_enabled = float(w), bool(enable)
         if self.obeys.returns_s is not None:
             revert_s = self.obeys.returns_s
-        self.revert_w = float(revert_w)
+        self.revert_w = revert_w
         self.revert_us = self.now_us + round(revert_s * 1e6) if enable and revert_s > 0 else NEVER
         if (changed or self.reverted) and self.respond_us == NEVER:
             self.respond_us = self.now_us + round(self.response_s * 1e6)
@@ -205,7 +210,8 @@ class Inverter:
 
     def permitted(self) -> bool:
         enabled = self.enabled or self.ignores_enable
-        return enabled and self.operating and not self.fault and self.plugged
+        able = self.operating and not self.fault and not self.ways.asleep
+        return enabled and able and self.plugged
 
     def step(self, now_us: int, dt_us: int) -> None:
         """Timers, mode and ramp; the terminals were given by `see`."""

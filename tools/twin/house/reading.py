@@ -39,6 +39,9 @@ class OfConverter(NamedTuple):
     soc_percent: float
     detects: bool  # active detection of an island
     boots: int
+    asleep: bool
+    charged_wh: float
+    discharged_wh: float
 
 
 # second of the house, meters and converters in the order of the house's rows
@@ -62,4 +65,5 @@ def of_converter(c: Inverter) -> OfConverter:
     return OfConverter(
         *(c.mode, c.fault, c.connected, c.plugged, watts, amps, c.v, c.hz),
         *(battery.capacity_wh, soc_percent, c.watch.anti_islanding, c.boots),
+        *(c.ways.asleep, c.charged_wh, c.discharged_wh),
     )

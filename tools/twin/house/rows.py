@@ -69,5 +69,6 @@ class Rows:
         yield from (*self.by_name.values(), self.no_point)
         yield from (follower.watch for follower in self.followers)
         yield from (c.obeys for c in self.converters)
+        yield from (c.ways for c in self.converters)
         yield from (c.battery for c in self.converters if c.car is None)
         yield from (s.battery for s in self.storages)

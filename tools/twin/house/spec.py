@@ -10,6 +10,7 @@ values chosen for the simulation, not requirements.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .field import (
@@ -35,6 +36,9 @@ __all__ = ["CHANNELS", "LEGS", "HouseSpec", "from_dict", "schema_of"]
 
 CURVES = ("B", "C", "D", "UL489", "none")
 LEGS = ("l1", "l2", "l3")
+FAMILIES = tuple(
+    sorted(path.stem for path in (Path(__file__).parents[1] / "buses/families").glob("*.json"))
+)
 BREAKS = ("contactor", "enable", "bond", "loads", "island")
 
 
@@ -237,6 +241,7 @@ class ConverterSpec:
     line: str | None = word(None, "line it answers on; absent: the first")
     address: int = whole(2, 1, 247, "its Modbus address")
     base: int = whole(40_000, 0, 60_000, "its first SunSpec register")
+    family: str = choice("", ("", *FAMILIES), "whose registers and ways it has; empty: SunSpec")
     enable: str | None = word(
         "enable", "output of the board that is its hard-wired enable; null: it needs none"
     )

@@ -101,6 +101,10 @@ OF_CONVERTER = {
     "<converter>.discharged_wh": "energy delivered",
     "<converter>.dead_grid_wh": "its share of the energy into a dead grid",
     "<converter>.soc_percent": "state of charge behind it",
+    "<converter>.writes": "registers written to it",
+    "<converter>.worn": "writes of the one written most",
+    "<converter>.breaches": "writes that its maker forbids",
+    "<converter>.breach": "the last of them",
 }
 OF_SOURCE = {
     "<source>.<leg>_a": "its current, sign of its power",
@@ -295,7 +299,8 @@ FIELDS = {  # of a row of each kind, in the order of `_rows`
     "points": AMPS + "w closed closings openings opened_a opened_max_a pilot_duty released",
     "cars": "w plugged state soc_percent offer_a charged_wh parted_live",
     "converters": AMPS
-    + "w mode fault setpoint_w enabled charged_wh discharged_wh dead_grid_wh soc_percent",
+    + "w mode fault setpoint_w enabled charged_wh discharged_wh dead_grid_wh soc_percent "
+    "writes worn breaches breach",
     "sources": AMPS + "w available_w connected produced_wh",
     "storages": "w soc_percent",
 }
@@ -329,6 +334,7 @@ def _rows(house: House, out: dict[str, Value]) -> None:
         found += _amps(house, c.flow)
         found += (c.w, c.mode, c.fault, c.setpoint_w, c.enabled, c.charged_wh, c.discharged_wh)
         found += (c.dead_grid_wh, c.soc_percent)
+        found += (c.ways.writes, c.ways.worn, c.ways.breaches, c.ways.breach)
     for source in house.sources:
         found += _amps(house, source.flow)
         found += (source.w, source.available_w, source.connected, source.produced_wh)

@@ -14,6 +14,7 @@ from typing import Any
 from tools.tables import markdown
 from tools.twin.referee import (
     case,
+    contract,
     goals,
     island,
     lasting,
@@ -45,6 +46,7 @@ RULES: tuple[type[Rule], ...] = (
     *supply.RULES,
     *names.RULES,
     *obedience.RULES,
+    *contract.RULES,
     *promises.RULES,
     *lasting.RULES,
     *goals.RULES,
