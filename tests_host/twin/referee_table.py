@@ -25,13 +25,18 @@ from tests_host.twin.referee_kit import (
     legs,
     one_leg,
 )
-from tools.twin.referee import obedience, panel, promises, vehicle
+from tools.twin.referee import contract, obedience, panel, promises, vehicle
 from tools.twin.referee.case import Case
 from tools.twin.scenario import Event
 
 # rule -> (timelines that break it, timelines that do not), each (name, case, timeline)
 Row = tuple[str, Case, Callable[[], Timeline]]
+BREACH = {"inverter.breaches": 1, "inverter.breach": "260 written before 81"}
 TABLE: dict[type, tuple[list[Row], list[Row]]] = {
+    contract.Contract: (
+        [("a breach", case(), lambda: [(0, {}), (0.1, BREACH)])],
+        [("before it began", case(), lambda: at(0, 1, **BREACH))],
+    ),
     vehicle.ContactorRight: (
         [
             ("closed in B", case(), lambda: [(1, {}), *at(1.1, 1.3, **CLOSED)]),

@@ -187,7 +187,7 @@ def test_registers_are_in_the_devices_own_order(stage: Any) -> None:
     house = drive(built._house, enable=True)
     house.rows["battery"].write_setpoint(2000, True, 0, 3600)
     after(house, 8)
-    sunspec = built._sunspecs["battery"]
+    sunspec = built._shells["battery"]
     registers = sunspec._map()
     sunspec._measured(registers)
     own = [sunspec._get(registers, 701, f"AL{leg}") / 10 for leg in (1, 2, 3)]
