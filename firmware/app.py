@@ -22,7 +22,7 @@ CONTROL_MS = 100
 POLICY_MS = 1000
 WATCHDOG_MS = 2000
 LINK_AGAIN_MS = 5000
-_COLLECTED_MS = 40  # the others' turns and a collection, 11 ms, take less
+_COLLECTED_MS = 40  # the others' turns and a collection, 6 ms, take less
 _LONGEST_STEP_MS = 60_000  # what a record of a step can carry; the watchdog acts long before
 
 
@@ -116,7 +116,7 @@ class App(Parts):
                 due = time.ticks_ms()
                 wait_ms = 0
             elif wait_ms > _COLLECTED_MS:
-                await asyncio.sleep_ms(0)  # step and collection are a turn each, of 11 ms
+                await asyncio.sleep_ms(0)  # step and collection are a turn each
                 self.tidy()
                 wait_ms = max(0, time.ticks_diff(due, time.ticks_ms()))
             await asyncio.sleep_ms(wait_ms)

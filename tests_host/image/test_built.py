@@ -203,10 +203,12 @@ def test_the_interpreter_runs_from_ram() -> None:
     """A name that a new compiler or MicroPython has no more would stay in the flash in silence."""
     listed = (HERE / "boards" / "in_ram.txt").read_text().splitlines()
     names = {name.lstrip("-") for row in listed if row[:1] != "#" for name in row.split()[1:]}
-    for file in ("fast.c", "mark.c"):
+    for file in ("fast.c", "mark.c", "look.S", "sweep.c"):
         text = (HERE / "boards" / file).read_text()
-        names |= set(re.findall(r"(?<!define )FAST\((\w+)\) ", text))
-    assert {"mp_execute_bytecode", "gc_collect_root", "gc_alloc", "mp_map_lookup"} <= names
+        found = re.findall(r"(?<!define )FAST\((\w+)\) |\.time_critical\.(\w+)", text)
+        assert found, file
+        names |= {fast or section for fast, section in found}
+    assert {"mp_execute_bytecode", "gc_look", "gc_sweep", "gc_alloc", "mp_map_lookup"} <= names
     assert names - in_ram() == set()
     assert "mp_parse" not in in_ram(), "what is not listed is in the flash"
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests_host.conftest import RunDevice
 from tools.micropython import build
+from tools.workshop import ROOT
 
 DEVICE = Path(__file__).parent / "device"
 
@@ -159,7 +160,7 @@ def test_an_hour_of_asyncio_is_exact_and_repeatable(run_device: RunDevice) -> No
 def test_every_input_of_the_build_is_in_its_key() -> None:
     names = {file.name for file in build.input_files()}
     assert {"vclock.c", "vclock.h", "mpconfigvariant.h", "manifest.py", "build.py"} <= names
-    assert {"names.c", "places.c", "free.c"} <= names
+    assert {"names.c", "places.c", "free.c", "mark.c", "sweep.c"} <= names
 
 
 def test_names_and_maps_are_as_in_cpython(run_device: RunDevice) -> None:
@@ -167,6 +168,17 @@ def test_names_and_maps_are_as_in_cpython(run_device: RunDevice) -> None:
     done = subprocess.run([sys.executable, DEVICE / "maps.py"], capture_output=True, text=True)
     assert done.returncode == 0 and len(done.stdout.splitlines()) > 10, done.stderr
     assert run_device(DEVICE / "maps.py") == done.stdout
+
+
+def test_what_lives_stays_as_it_was_and_the_rest_is_free_again(tmp_path: Path) -> None:
+    """Collected as on the chip (tools/image/boards), with most of the heap in use."""
+    script = ROOT / "tests_host" / "image" / "device" / "collector.py"
+    interpreter = [ROOT / ".cache/bin/micropython", "-X", "heapsize=250k"]
+    ours, python = (
+        subprocess.run([*runs, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        for runs in (interpreter, [sys.executable])
+    )
+    assert len(ours.stdout.splitlines()) == 12 and ours.stdout == python.stdout
 
 
 def test_what_is_free_is_counted_to_the_block(run_device: RunDevice) -> None:

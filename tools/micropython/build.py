@@ -29,9 +29,10 @@ HERE = ROOT / "tools" / "micropython"
 BUILDS = CACHE / "micropython"
 BIN = CACHE / "bin"
 
-FREE = ROOT / "tools" / "image" / "boards" / "free.c"  # an image's, and inner's
+BOARDS = ROOT / "tools" / "image" / "boards"
+HEAP = tuple(BOARDS / name for name in ("free.c", "mark.c", "sweep.c"))  # an image's, and inner's
 INPUTS = (
-    FREE,
+    *HEAP,
     *(HERE / name for name in ("build.py", "manifest.py", "variant", "vclock", "inner")),
 )
 PROGRAMS = ("micropython", "mpy-cross")

@@ -38,11 +38,11 @@ cmake_language(DEFER CALL add_custom_command
 
 # Python's frames on a stack of their own instead of the C stack and, from eleven words on, the heap.
 # So what hard interrupts keep, one upon another, leaves room in MicroPython's 8 kB of C stack. What
-# else of MicroPython is replaced stands in fast.c, free.c, irq.c and mark.c, and is put in its place by
+# else of MicroPython is replaced stands in fast.c, free.c, irq.c, mark.c and sweep.c, and is put in its place by
 # the linker. Where only the file itself refers to a function, MicroPython's is made weak (in_ram.cmake).
 add_compile_definitions(MICROPY_OPT_MAP_LOOKUP_CACHE=0) # fast.c has its own
 function(islet_own)
-    target_sources(firmware PRIVATE ${islet_boards}/frames.c ${islet_boards}/fast.c ${islet_boards}/free.c ${islet_boards}/irq.c ${islet_boards}/mark.c)
+    target_sources(firmware PRIVATE ${islet_boards}/frames.c ${islet_boards}/fast.c ${islet_boards}/free.c ${islet_boards}/irq.c ${islet_boards}/mark.c ${islet_boards}/look.S ${islet_boards}/sweep.c)
     target_link_options(firmware PRIVATE
         -Wl,--wrap=gc_init,--wrap=gc_info,--wrap=gc_alloc,--wrap=gc_collect_end,--wrap=mp_irq_handler
         -Wl,--wrap=mp_map_lookup,--wrap=mp_load_method,--wrap=mp_store_attr

@@ -41,7 +41,7 @@ void __wrap_gc_info(gc_info_t *info) {
 }
 
 void fast_forget(void); // fast.c
-void __real_gc_collect_end(void);
+void gc_finish(void); // sweep.c
 void *__real_gc_alloc(size_t n_bytes, unsigned int flags);
 
 #define LARGE_HOLE (8) // bytes of the table, four blocks each
@@ -50,7 +50,7 @@ static size_t large; // where in the table more than one block is looked for
 static bool collected;
 
 void __wrap_gc_collect_end(void) {
-    __real_gc_collect_end();
+    gc_finish(); // in the place of MicroPython's
     fast_forget(); // whose object is gone, also if an interrupt has asked for it meanwhile
     const mp_state_mem_area_t *area = &MP_STATE_MEM(area);
     size_t free = 0;
