@@ -17,7 +17,7 @@ OPTIONS = $(call given,$(VARIABLES))
 
 # A misspelt variable would be ignored by make: SECOND=20 runs for ever.
 KNOWN := $(VARIABLES) PYTHON MPY_TREE ARGS IMAGE CHECK PORT SITE KEY DRIVE FILE FILES FORCE MODULES \
-  WHAT LEG AT POINT WATTS METER PROFILE ADDRESS BAUD PARITY LOAD KEEP DEVICE HOST ROOM NUMBER MAKEFLAGS
+  WHAT LEG AT POINT WATTS METER PROFILE ADDRESS BAUD PARITY LOAD KEEP DEVICE HOST BOARD ROOM NUMBER MAKEFLAGS
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 ifneq ($(UNKNOWN),)
 $(error $(shell $(PYTHON) -c 'import difflib, sys; known, asked = sys.argv[1].split(), sys.argv[2]; \
@@ -77,8 +77,9 @@ calibrate: setup-run ## gains, offsets, delays, transformers turned or swapped (
 prove: setup-run ## a converter shows that it obeys, before islet uses it (DEVICE=battery PORT= IMAGE=)
 	@exec $(PY) -m tools.prove $(call given,IMAGE PORT DEVICE) $(ARGS)
 
-probe: setup-run ## what hangs on a line: found, named, as configuration to paste (PORT= or HOST=, BAUD= ADDRESS= PROFILE= FILE=)
-	@exec $(PY) -m tools.probe $(call given,PORT HOST BAUD PARITY ADDRESS PROFILE) $(if $(FILE),--record '$(FILE)') $(ARGS)
+probe: setup-run ## what hangs on a line: found, named, as configuration to paste (PORT=, HOST= or BOARD=1, BAUD= ADDRESS= PROFILE= FILE=)
+	@exec $(PY) -m tools.probe $(call given,PORT HOST BAUD PARITY PROFILE IMAGE CIRCUIT) $(if $(ADDRESS),--address $(ADDRESS)) \
+	  $(if $(BOARD),--board $(filter-out 1,$(BOARD))) $(if $(FILE),--record '$(FILE)') $(ARGS)
 
 mutate: setup-test ## mistakes planted in the firmware, and which no test finds (ROOM=guard NUMBER=220 SEED=1)
 	@exec $(PY) -m tools.mutate $(call given,ROOM NUMBER SEED) $(ARGS)

@@ -89,8 +89,10 @@ def test_each_family_is_known_among_all(name: str) -> None:
     assert f"{report.CERTAINTY[fit.certainty]} {name}: " in words and "for it: " in words
     if fit.role == "meter":
         assert document["meters"][0]["profile"] == name
-    elif not fit.driven:
-        assert f"a {fit.role}: no driver yet" in words and "devices" not in document
+    elif fit.undriven:
+        assert f"{fit.undriven}, so a site cannot name it" in words and not document
+    else:
+        assert document["devices"][0]["profile"] == name
     assert fit.role == "meter" or "meters" not in document
 
 

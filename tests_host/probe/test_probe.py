@@ -16,7 +16,7 @@ from firmware import image as im
 from tests_host.config.test_config import GOOD, rights
 from tests_host.twin.test_buses import make
 from tools.flash import FlashError
-from tools.probe import profiles, record, scan
+from tools.probe import profiles, record, report, scan
 from tools.probe.__main__ import main
 from tools.probe.bus import Bus, Host, Serial, opened
 from tools.twin.buses import devices
@@ -76,20 +76,57 @@ def test_over_tcp_it_names_all_and_says_what_to_paste(
     assert found["devices"][0]["address"] == 2 and found["devices"][0]["base"] == 40_000
 
 
-def test_what_is_pasted_is_taken(gateway: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Once a person has said what only a person knows."""
-    assert main(["--host", gateway, "--address", "1", "2"]) == 0
-    found = pasted(capsys.readouterr().out)
-    document = json.loads(json.dumps(GOOD))
-    known = document["devices"][1]
-    row = found["devices"][0]
-    row |= {key: known[key] for key in known if key not in ("line", "address", "base")}
-    document |= {"lines": found["lines"], "meters": [found["meters"][0] | {"name": "meter"}]}
-    document["devices"][1] = row
-    names = {"house", *(meter["name"] for meter in GOOD["meters"])}
+def filled(found: dict[str, Any], known: dict[str, Any], node: str) -> dict[str, Any]:
+    """A site with what was pasted, once a person has said what only a person knows."""
+    document = json.loads(json.dumps(known))
+    said = {"node": node, "legs": ["L1", "L2", "L3"], "charge_w": 3000, "discharge_w": 0}
+    devices = [row | {key: said[key] for key in report.OPEN} for row in found.get("devices", [])]
+    places = [row for row in document["devices"] if row["kind"] != "converter"]
+    document |= {"lines": found["lines"], "devices": [*places, *devices]}
+    document["meters"] = found.get("meters", document["meters"])
+    document.pop("forms_island", None)
     text = json.dumps(document)
-    for name in names:
-        text = text.replace(f'"instrument": "{name}"', '"instrument": "meter"')
+    renamed = {}
+    if "meters" in found:
+        renamed = {row["name"]: found["meters"][0]["name"] for row in known["meters"]}
+    if devices:
+        old = next(row["name"] for row in known["devices"] if row["kind"] == "converter")
+        renamed[old] = devices[0]["name"]
+    for old, new in renamed.items():
+        text = text.replace(f'"instrument": "{old}"', f'"instrument": "{new}"')
+    return json.loads(text)
+
+
+@pytest.fixture
+def second() -> Iterator[str]:
+    """Another line: a meter alone, at unit 5."""
+    _, meter, _, _ = make()
+    found = RealGateway(Units({"meter": devices.sdm630(meter, 5)}))  # type: ignore[arg-type]
+    found.start()
+    yield f"127.0.0.1:{found.port}"
+    found.stop()
+
+
+def test_several_lines_are_one_configuration_that_is_taken(
+    gateway: str, second: str, wire: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two hosts and a wire, meters on each: pasted as it is, but for what only a person knows."""
+    words = ["--port", wire, "--baud", "19200", "--host", f"{gateway},{second}"]
+    assert main([*words, "--address", "1", "2", "5"]) == 0
+    said = capsys.readouterr().out
+    assert "devices[0].node: a name of nodes[]" in said
+    assert "nodes[].instrument: names each meter" in said
+    found = pasted(said)
+    assert [line["name"] for line in found["lines"]] == ["line 1", "line 2", "line 3"]
+    assert [(row["line"], row["address"]) for row in found["meters"] if row["address"] == 5] == [
+        ("line 3", 5)
+    ]
+    known = next(row for row in GOOD["devices"] if row["kind"] == "converter")
+    found["devices"] = found["devices"][1:]  # the same converter hangs on two of them
+    site = filled(found, GOOD, known["node"])
+    for node, meter in zip(site["nodes"], found["meters"], strict=True):
+        node["instrument"] = meter["name"]
+    text = json.dumps(site)
     assert config.load(text, im.Image(), rights()).errors == []
 
 
@@ -182,8 +219,12 @@ def test_it_watches(gateway: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "PORT=/dev/ttyUSB0 for an adapter, or HOST="),
+        ([], "PORT=/dev/ttyUSB0 for an adapter, HOST="),
         (["--port", "/dev/nothing", "--baud", "9600"], "/dev/nothing cannot be opened"),
+        (["--host", "127.0.0.1:x"], "HOST=127.0.0.1:x: 'x' is no port"),
+        (["--host", "x", "--address", "300"], "ADDRESS=300 is no unit"),
+        (["--host", "x", "--baud", "1"], "BAUD=1 is no speed"),
+        (["--host", "x", "--record", "f", "--spans", "5-y"], "--spans 5-y is no range"),
         (["--host", "127.0.0.1:1"], "nobody answers at 127.0.0.1:1"),
         (["--host", "127.0.0.1:1", "--profile", "sdm63"], "PROFILE=sdm63 is none of islet's"),
     ],
@@ -245,3 +286,32 @@ def test_a_gateway_with_nobody_behind_is_nobody(gateway: str) -> None:
     host, port = gateway.split(":")
     with opened(Host(host, int(port)), 0.3) as bus:
         assert scan.there(bus, 1) and not scan.there(bus, 200)
+
+
+FAMILIES = [name for name, each in profiles.known().items() if each["role"] != "charger"]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_is_pasted_of_each_family_is_taken(name: str) -> None:
+    """The site's own checker has nothing against it, but for what the installer has to seal."""
+    fit = profiles.Fit(name, profiles.known()[name], [], clues=[profiles.clues.Clue(9, "x")])
+    found = report.configuration([report.Found(Host("10.0.0.2"), 1, None, [fit])])
+    assert bool(found) == (not fit.undriven)
+    if not found:
+        return
+    legs = {row.get("leg") for row in fit.document["rows"]}
+    if fit.role == "meter" and 3 not in legs:
+        return  # knows no three legs, as this site has
+    known = next(row for row in GOOD["devices"] if row["kind"] == "converter")
+    site = json.loads(json.dumps(GOOD))
+    if fit.role == "meter":
+        site["devices"] = site["devices"][:1]
+        site["nodes"][2]["instrument"] = "none"
+        site.pop("island", None)
+    else:
+        found["lines"].append({"name": "rs485"})
+        site["meters"].append(GOOD["meters"][0] | {"name": "battery meter", "address": 9})
+        site["nodes"][2]["instrument"] = "battery meter"
+    loaded = config.load(json.dumps(filled(found, site, known["node"])), im.Image(), rights())
+    sealed = [error for error in loaded.errors if "installer" not in error]
+    assert sealed == [], loaded.errors

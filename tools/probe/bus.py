@@ -13,6 +13,7 @@ from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 
 from tools.flash import FlashError
+from tools.probe.board import BoardClient, Through
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 NAMES = {1: "illegal function", 2: "illegal data address", 3: "illegal data value", 6: "busy"}
@@ -42,6 +43,10 @@ class Host:
         return f"{self.host}:{self.port}"
 
 
+Wire = Serial | Through
+Where = Wire | Host
+
+
 class Refused(Exception):
     """The device answered that it will not; `code` as in Modbus."""
 
@@ -53,12 +58,14 @@ class Refused(Exception):
 class Bus:
     """`where` opened; requests time out after `timeout_s`."""
 
-    def __init__(self, where: Serial | Host, timeout_s: float) -> None:
+    def __init__(self, where: Where, timeout_s: float) -> None:
         self.where = where
         if isinstance(where, Host):
             self._client: Any = ModbusTcpClient(
                 where.host, port=where.port, timeout=timeout_s, retries=0
             )
+        elif isinstance(where, Through):
+            self._client = BoardClient(where, timeout_s)
         else:
             self._client = ModbusSerialClient(
                 where.port,
@@ -78,6 +85,8 @@ class Bus:
             raise FlashError(
                 f"nobody answers at {self.where}", "is Modbus TCP switched on in the device?"
             )
+        if isinstance(self.where, Through):
+            raise FlashError(f"{self.where} cannot be opened")
         there = ", ".join(sorted(glob.glob("/dev/tty[UA]*"))) or "none"
         raise FlashError(f"{self.where.port} cannot be opened", f"PORT= one of: {there}")
 
@@ -109,7 +118,7 @@ class Bus:
 
 
 @contextlib.contextmanager
-def opened(where: Serial | Host, timeout_s: float) -> Iterator[Bus]:
+def opened(where: Where, timeout_s: float) -> Iterator[Bus]:
     bus = Bus(where, timeout_s)
     bus.open()
     try:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.pack.profiles import DRIVEN
+from tools.pack.profiles import DRIVEN, commanded
 from tools.probe import clues
 from tools.probe.bus import Bus, Refused
 from tools.workshop import ROOT
@@ -98,9 +98,23 @@ class Fit:
         return self.document.get("role", "meter")
 
     @property
-    def driven(self) -> bool:
-        """Whether a site can name it."""
-        return self.role in DRIVEN
+    def undriven(self) -> str:
+        """Why no site can name it, "" where one can (firmware/config/rules_family.py)."""
+        document = self.document
+        if self.role not in DRIVEN:
+            return f"a {self.role}: no driver yet"
+        if self.role == "meter":
+            return ""
+        if not commanded(document):
+            return "it can only be read, nobody says how to command it"
+        if document["controls"] != "ac":
+            return f"it takes a setpoint of its {document['controls']}: no driver yet"
+        worn = {write["wear"] for write in document["writes"]} & {"eeprom", "flash"}
+        if worn:
+            return f"what it is told wears its {worn.pop()} out"
+        if any("address" in row for row in (*document["rows"], *document["writes"])):
+            return "it answers at several addresses: no driver yet"
+        return ""
 
     @property
     def wrong(self) -> list[Value]:

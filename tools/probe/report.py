@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tools.probe.bus import Host, Serial
+from tools.probe.board import Through
+from tools.probe.bus import Host, Where
 from tools.probe.profiles import Fit
 from tools.probe.sunspec import SunSpec
 
 NEEDED = (701, 704, 715)  # to command a converter: firmware/drivers/sunspec_inverter.py
+# what only a person knows of a converter, and what is asked
+OPEN = {"node": "<its circuit>", "legs": ["<L1>"], "charge_w": "<W>", "discharge_w": "<W>"}
+ASKED = {
+    "node": "a name of nodes[], where it hangs",
+    "legs": "of L1, L2, L3, in the order of its own",
+    "charge_w": "most that it may draw, in W",
+    "discharge_w": "most that it may deliver, in W; 0 for none",
+}
+REVERT_S = 10  # of a site that says nothing
 MOST_OTHERS = 5  # told with their reasons
 CERTAINTY = {
     "certain": "it is certainly",
@@ -24,7 +34,7 @@ CERTAINTY = {
 class Found:
     """A device that answered."""
 
-    where: Serial | Host
+    where: Where
     unit: int
     sunspec: SunSpec | None
     fits: Sequence[Fit]
@@ -44,8 +54,8 @@ def words(found: Found) -> list[str]:
         lines.append(f"  {CERTAINTY[best.certainty]} {best.name}: {best.document['name']}")
         lines.append(f"    for it: {best.why}")
         lines += [f"    {value}" for value in best.values]
-        if not best.driven:
-            lines.append(f"    a {best.role}: no driver yet, a site cannot name it")
+        if best.undriven:
+            lines.append(f"    {best.undriven}, so a site cannot name it")
         others = [fit for fit in found.fits[1:] if fit.fits]
         if others:
             lines.append("  others fit as well, the label on it decides:")
@@ -73,28 +83,59 @@ def _sunspec(found: SunSpec) -> list[str]:
 def configuration(everybody: Sequence[Found]) -> dict[str, Any]:
     """What to paste into a site: lines, meters, devices. What only a person knows is left open
     with a word in angle brackets."""
-    lines: dict[Serial | Host, dict[str, Any]] = {}
+    lines: dict[Where, dict[str, Any]] = {}
+    for where in _in_order([found.where for found in everybody]):
+        lines[where] = _line(where, f"line {len(lines) + 1}")
     meters, devices = [], []
     for found in everybody:
-        line = lines.setdefault(found.where, _line(found.where, f"line {len(lines) + 1}"))
-        place = {"line": line["name"], "address": found.unit}
+        place = {"line": lines[found.where]["name"], "address": found.unit}
         if found.best and found.best.role == "meter":
             name = f"meter {len(meters) + 1}"
             meters.append({"name": name, "profile": found.best.name, **place})
-        elif found.sunspec and found.sunspec.has(*NEEDED):
-            row = {"kind": "converter", "node": "<its circuit>", "legs": ["<L1>"]}
-            limits = {"charge_w": "<W>", "discharge_w": "<W>"}
-            name = f"converter {len(devices) + 1}"
-            devices.append({"name": name, **row, **limits, **place, "base": found.sunspec.base})
-        elif found.best and found.best.driven:
-            name = f"converter {len(devices) + 1}"
-            row = {"kind": "converter", "profile": found.best.name, "node": "<its circuit>"}
-            devices.append({"name": name, **row, **place})
+            continue
+        row = {"name": f"converter {len(devices) + 1}", "kind": "converter", **OPEN}
+        if found.sunspec and found.sunspec.has(*NEEDED):
+            devices.append({**row, **place, "base": found.sunspec.base})
+        elif found.best and not found.best.undriven:
+            named = {"profile": found.best.name, **_lease(found.best.document)}
+            devices.append({**row, **named, **place})
     rows = {"lines": list(lines.values()), "meters": meters, "devices": devices}
-    return {key: value for key, value in rows.items() if value}
+    return {key: value for key, value in rows.items() if value} if meters or devices else {}
 
 
-def _line(where: Serial | Host, name: str) -> dict[str, Any]:
+def _lease(document: dict[str, Any]) -> dict[str, Any]:
+    """What follows from how long it obeys: its time-out, where the usual one is too short; and
+    that it may not discharge where nobody says that it stops (firmware/config/rules_family.py)."""
+    lease = document["lease"]
+    if lease.get("write"):
+        least_s = lease.get("least_s", 0)
+        return {"revert_s": least_s} if least_s > REVERT_S else {}
+    return {"discharge_w": 0, "revert_s": 0} if lease["then"] in ("goes_on", "unknown") else {}
+
+
+def _in_order(places: Sequence[Where]) -> list[Where]:
+    """Each once. A site's serial lines are the board's transceivers in their order: one that has
+    nobody, before one that has somebody, stands there all the same."""
+    out: list[Where] = []
+    for where in dict.fromkeys(places):
+        used = [each.line for each in out if isinstance(each, Through)]
+        if isinstance(where, Through):
+            out += [replace(where, line=i) for i in range(where.line) if i not in used]
+        out.append(where)
+    return out
+
+
+def open_fields(document: dict[str, Any]) -> list[str]:
+    """What a person has to say yet, by field."""
+    said = []
+    for i, row in enumerate(document.get("devices", [])):
+        said += [f"devices[{i}].{key}: {ASKED[key]}" for key in OPEN if row[key] == OPEN[key]]
+    if document.get("meters"):
+        said.append("nodes[].instrument: names each meter, at the circuit that it measures")
+    return said
+
+
+def _line(where: Where, name: str) -> dict[str, Any]:
     if isinstance(where, Host):
         line: dict[str, Any] = {"name": name, "host": where.host}
         return line | ({"port": where.port} if where.port != 502 else {})

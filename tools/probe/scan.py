@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from tools.probe.bus import Bus, Host, Refused, Serial, opened
+from tools.probe.bus import Bus, Host, Refused, Where, Wire, opened
 from tools.probe.profiles import known
 
 # Registers that many devices have; an exception is an answer too.
@@ -24,7 +24,7 @@ def usual() -> list[int]:
     return list(dict.fromkeys([*own, *USUAL]))
 
 
-def timeout_s(where: Serial | Host) -> float:
+def timeout_s(where: Where) -> float:
     if isinstance(where, Host):
         return 1.0
     return ANSWER_S + FRAME_CHARS * 11 / where.baud
@@ -50,19 +50,17 @@ def units(bus: Bus, asked: list[int], step: Step) -> Iterator[int]:
             yield unit
 
 
-def speeds(where: Serial, fixed: bool) -> list[Serial]:
+def speeds(where: Wire, fixed: bool) -> list[Wire]:
     """The settings to try: what is said, or those that makers like."""
     if fixed:
         return [where]
     return [dataclasses.replace(where, baud=baud, parity=parity) for baud, parity in SPEEDS]
 
 
-def everybody(
-    where: Serial | Host, fixed: bool, asked: list[int], step: Step
-) -> list[tuple[Serial | Host, int]]:
+def everybody(where: Where, fixed: bool, asked: list[int], step: Step) -> list[tuple[Where, int]]:
     """(where, unit) of all who answer. On a wire all have one speed, so the first at which
     somebody answers is it."""
-    tried = speeds(where, fixed) if isinstance(where, Serial) else [where]
+    tried: list[Where] = [where] if isinstance(where, Host) else [*speeds(where, fixed)]
     for each in tried:
         with opened(each, timeout_s(each)) as bus:
             found = [(each, unit) for unit in units(bus, asked, step)]
