@@ -114,6 +114,11 @@ def _lines(parts, settings):
     return _configured(parts, settings) and settings["lines"]
 
 
+def _told(parts, settings):
+    good = _configured(parts, settings)
+    return [row for row in settings["meters"] if row["line"] is None] if good else []
+
+
 def _chips(parts, settings):
     return _configured(parts, settings) and parts.board.meters
 
@@ -183,6 +188,16 @@ def _add_lines(parts, settings):
     lines.add(parts, settings)
 
 
+def _add_told(parts, settings):
+    from firmware.drivers import told
+
+    parts.told = [
+        told.Told(parts.image, settings["instruments"].index(row["name"]), row["name"], row)
+        for row in _told(parts, settings)
+    ]
+    parts.reports.append(("told", told.reports(parts.told)))
+
+
 def _add_chips(parts, _settings):
     from firmware.sense.atm90e32 import Atm90e32
     from firmware.sense.metering import Metering
@@ -242,6 +257,7 @@ def _add_broker(parts, settings):
 
         network = Encrypted(network, settings["mqtt.host"], settings["mqtt.ca"])
     mqtt = Mqtt(settings, parts.commands, parts.state, parts.events, unique_id(), network)
+    mqtt.told = parts.told
     parts.links.append(("mqtt", mqtt.run))
     parts.reports.append(("mqtt", mqtt.counters))
 
@@ -311,6 +327,7 @@ PARTS = (
     ("ledger", _configured, _add_ledger),
     ("network", _reached, _add_network),
     ("lines: meters, devices", _lines, _add_lines),
+    ("meters that are told", _told, _add_told),
     ("metering chips", _chips, _add_chips),
     ("access", _commanded, _add_access),
     ("MQTT", _broker, _add_broker),

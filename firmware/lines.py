@@ -38,6 +38,8 @@ def _meters(parts, settings, lines):
     node_of = {name: node for node, name in enumerate(settings["instruments"])}
     profiles, packed = settings["profiles"]
     for row in settings["meters"]:
+        if row["line"] is None:  # it is told
+            continue
         name = row["name"]
         if row["profile"]:
             from firmware.drivers.meter import Meter as Made

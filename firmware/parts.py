@@ -54,6 +54,7 @@ class Parts:
     store: "Any"  # what outlives a reset, where it can be used
     calibration: "Any"
     scales = ()  # of metering chips
+    told: tuple | list = ()  # meters that a broker tells, drivers/told.py
     fast: "Fast | None" = None  # guard/fast.py, where the board hands over blocks
     metering: "Metering | None" = None  # where it has metering chips
     proofs: "Proofs | None" = None  # what converters have proved

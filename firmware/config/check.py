@@ -18,6 +18,8 @@ def allowed(row, names):
         return "true or false"
     if kind == "legs":
         return 'a list of different legs, as in ["L2"]'
+    if kind == "texts":
+        return "a list of one text a leg, each of {} to {} characters".format(low, high)
     if isinstance(kind, tuple):
         return "one of " + ", ".join(choice for choice in kind if choice)
     known = [name for name in names[kind] if name]
@@ -39,6 +41,12 @@ def _fits(row, value, names):
             isinstance(value, list)
             and bool(value)
             and all(leg in LEGS and value.count(leg) == 1 for leg in value)
+        )
+    if kind == "texts":
+        return (
+            isinstance(value, list)
+            and 1 <= len(value) <= len(LEGS)
+            and all(isinstance(each, str) and low <= len(each) <= high for each in value)
         )
     names = kind if isinstance(kind, tuple) else names[kind]
     return isinstance(value, str) and value != "" and value in names

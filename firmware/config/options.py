@@ -5,9 +5,9 @@
 # device's has one more, the kinds of devices (bits) that have it. A list's field is a block, with
 # a row per entry. Default REQUIRED: there is none.
 #
-# kind: "number", "whole", "text", "bool", "legs" (names of legs, in order), a tuple of choices
-# whose position is the value, where a choice of "" only fills a place, or the name of what is
-# named: a list below, the grid codes, the profiles or the instruments.
+# kind: "number", "whole", "text", "bool", "legs" (names of legs, in order), "texts" (one a leg), a
+# tuple of choices whose position is the value, where a choice of "" only fills a place, or the name
+# of what is named: a list below, the grid codes, the profiles or the instruments.
 
 from firmware import image as im
 from firmware.base.viper import const
@@ -235,7 +235,7 @@ METER_OPTIONS = (
      " 111 to 113 if not said"),
     ("reversed", "bool", "", 0, 0, False, None, 1,
      "by SunSpec alone: + of its power is export, as some makers have it"),
-    ("line", "lines", "", 0, 0, REQUIRED, None, 1, "the line it is on"),
+    ("line", "lines", "", 0, 0, None, None, 1, "the line it is on, unless it is told (values)"),
     ("address", "whole", "", 0, 255, 1, None, 1, "Modbus unit; on RS-485 1 to 247"),
     ("timeout_ms", "whole", "ms", 50, 2000, None, None, 1,
      "its answer is waited for so long, at first: learned up to 2000; its profile's if not said"),
@@ -243,6 +243,18 @@ METER_OPTIONS = (
      "it is left alone for so long after an answer, at first: learned up to 1000"),
     ("gap_registers", "whole", "", 0, 50, 10, None, 1,
      "at most so many unused registers are read across, at first: halved while it refuses them"),
+    ("values.current", "texts", "", 1, 100, None, None, 1,
+     "the broker's topic of each leg's current, as amps: a number, or TOPIC#way.in.its.JSON"),
+    ("values.power", "texts", "", 1, 100, None, None, 1, "likewise of its power, in W; + is drawn"),
+    ("values.export", "texts", "", 1, 100, None, None, 1,
+     "likewise of what is delivered, where power has only what is drawn"),
+    ("values.current_factor", "number", "", -10_000, 10_000, 1, None, 1, "A of one unit"),
+    ("values.power_factor", "number", "", -10_000, 10_000, 1, None, 1,
+     "W of one unit, 1000 for kW; negative where + is delivered"),
+    ("values.round_a", "number", "A", 0, 5, 0, None, 1,
+     "its currents are cut to so much (a P1 port: 1): that is added"),
+    ("values.sample_ms", "whole", "ms", 0, 5000, 500, None, 1,
+     "how old a value may be when it comes"),
 )
 
 LINE_OPTIONS = (

@@ -116,7 +116,7 @@ REFUSED = (
     + rules_island.REFUSED
     + (_unsealed,)
 )
-WARNED = rules_island.WARNED + (_weaker, _body_live, _plain)
+WARNED = rules_island.WARNED + rules_devices.WARNED + (_weaker, _body_live, _plain)
 
 
 def derive(site, config, rights):

@@ -219,15 +219,34 @@ def _own_meters(site, config, rights):
         yield from meters(site, config)
 
 
-def _meters(_site, config, _rights):
+def _meters(site, config, _rights):
+    """A meter is on a line, or told by a broker."""
     for i, meter in enumerate(config["meters"]):
+        where = "meters[{}].".format(i)
         if meter["profile"] is not None and meter["reversed"]:
-            text = "meters[{}].reversed: is of SunSpec, a {} says its signs itself"
-            yield text.format(i, meter["profile"])
+            text = "{}reversed: is of SunSpec, a {} says its signs itself"
+            yield text.format(where, meter["profile"])
+        if meter["line"] is None:
+            from firmware.config.rules_told import refused
+
+            yield from refused(where, meter, site, config)
+        else:
+            for path in ("values.current", "values.power", "values.export"):
+                if meter[path] is not None:
+                    yield where + path + ": is of a meter without a line"
+
+
+def _told(_site, config, _rights):
+    for i, meter in enumerate(config["meters"]):
+        if meter["line"] is None:
+            text = "meters[{}].values: whoever may write on its topics moves the limits by it"
+            yield text.format(i)
 
 
 def _on_lines(config):
     for i, meter in enumerate(config["meters"]):
+        if meter["line"] is None:
+            continue
         yield "meters[{}].".format(i), meter
     for where, _, device in devices(config, "charger", "converter", "source"):
         if device["line"] is not None:
@@ -249,3 +268,4 @@ REFUSED = (
     _meters,
     _own_meters,
 )
+WARNED = (_told,)

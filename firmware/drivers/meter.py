@@ -97,6 +97,7 @@ class Meter(Device):
         Device.__init__(self, name, address, self.profile.timeout_ms)
         self.image = image
         self.line = line
+        self.sample_ms = self.profile.sample_ms
         self.node = node
         self.still_ms = 0  # since any register changed
         self._slow = 0  # renewals in a row that came too late
@@ -221,7 +222,7 @@ class Meter(Device):
             w = self.values[self._w[leg]]
             live[im.NODE_MA + self.node * im.LEGS + leg] = ma if w >= 0 else -ma
             live[im.NODE_W + self.node * im.LEGS + leg] = w
-        age_ms = ticks_diff(now, self._begun_ms) + self.profile.sample_ms
+        age_ms = ticks_diff(now, self._begun_ms) + self.sample_ms
         live[im.NODE_AGE_MS + self.node] = age_ms
 
     def _renewed(self, after_ms):

@@ -114,6 +114,7 @@ class Mqtt:
         self._events_sent = 0
         self._failure = None
         self._attempt = 0
+        self.told: tuple | list = ()  # meters that hear their values here
         self.names = {what: self._plain(what) for what in ("device", "point")}
         self._discovery = None
         if settings["mqtt.discovery"]:
@@ -190,6 +191,9 @@ class Mqtt:
         await self._publish(link, _ONLINE, b"1")
         for row in _SETS:
             await link.send(packets.build(packets.subscribe, self._topic(row), row[2]))
+        for meter in self.told:
+            for topic in meter.listens:
+                await link.send(packets.build(packets.subscribe, topic, 0))
         if self._discovery:
             topic = self._discovery.status
             await link.send(packets.build(packets.subscribe, topic, 0))
@@ -353,6 +357,9 @@ class Mqtt:
         if self._discovery and topic == self._discovery.status:
             self._discovery.due = self._discovery.due or payload == b"online"
             return
+        for meter in self.told:
+            if not self._retained:  # nobody knows how old that is
+                meter.heard(topic, payload)
         if topic[: len(self.prefix)] != self.prefix:
             return  # of somebody else's box
         waiting = len(self._answers)

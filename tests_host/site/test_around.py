@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests_host.config.test_own import METER
 from tests_host.twin.test_run import twin
 from tools.flash.site import loaded
 from tools.site import around, check
@@ -92,3 +93,25 @@ def test_a_site_that_is_refused_or_missing_is_told(
         assert cli.main(["--site", str(bad)]) == 2
         error = capsys.readouterr().err
         assert error.startswith("islet: ") and said in error and "Traceback" not in error
+
+
+def test_a_meter_that_a_broker_tells_and_a_profile_of_the_sites_own_have_stand_ins(
+    tmp_path: Path,
+) -> None:
+    given = site(ROOT / "examples" / "wallbox.json")
+    given["profiles"] = [METER]
+    given["meters"][0]["profile"] = METER["name"]
+    topics = [f"attic/{leg}" for leg in given["devices"][0]["legs"]]
+    attic = {"name": "attic", "values": {"current": topics, "power": topics}}
+    made, remarks = around.scenario(given | {"meters": [*given["meters"], attic]} | attics(given))
+    story = scenario.parse(made, tmp_path / "site.json")
+    assert len(story.house.meters) == len(given["meters"]) + 1
+    assert loaded(json.dumps(made["site"]).encode(), "host", True).errors == []
+    assert any("a broker's topics" in line for line in remarks)
+    assert any(METER["name"] in line for line in remarks)
+
+
+def attics(given: dict[str, Any]) -> dict[str, Any]:
+    """A circuit for it to measure."""
+    attic = {"name": "attic", "parent": given["nodes"][0]["name"], "rating_a": 16}
+    return {"nodes": [*given["nodes"], attic | {"instrument": "attic"}]}

@@ -25,7 +25,8 @@ what the least sure fact that a command rests on has: one map that was read, or 
 
 **What is driven today**: meters below; SunSpec meters (201 to 204, 211 to 214) and older inverters
 (101 to 103, 111 to 113) as instruments of a node, which need no profile
-([configuration.md](configuration.md#meters-by-sunspec)); converters that speak SunSpec 701, 702, 704, 713 and 715
+([configuration.md](configuration.md#meters-by-sunspec)); converters that speak SunSpec 701, 702,
+704, 713 and 715
 ([configuration.md](configuration.md)), and of the converters and gateways below those that take a
 setpoint of their AC power (`devices[].profile`). None of them is asked to form an island, and
 none is taken for `coordinated` or `export_limit_w` before somebody has measured when it lets go
@@ -48,7 +49,7 @@ NOT_HAD = (
     ("SolarEdge StorEdge, Alpha ESS", "not read yet"),
     ("Fronius GEN24, others by SunSpec 103, 120 to 124, 160",
      "are read by SunSpec, as instruments; commanding a storage by 124 is not there yet"),
-    ("a P1 port", "has no Modbus"),
+    ("a P1 port", "has no Modbus; what its reader tells a broker is taken: `meters[].values`"),
 )  # fmt: skip
 ROLES = (
     ("meter", "Meters"),

@@ -23,6 +23,7 @@ SIXTY = {"start": "2026-06-15T10:30:00-05:00", "place": {"latitude": 40.0, "long
 METER = "sdm630"  # the one the simulated house has
 SPEED = ("baud", "parity", "port")  # of a line, as both have it
 MODBUS_PORT = 502
+TOLD_LINE: Json = {"name": "instead of the broker", "host": "127.0.0.1"}
 
 
 class Names:
@@ -45,6 +46,7 @@ class Names:
 def scenario(site: Json) -> tuple[Json, list[str]]:
     """The scenario, and what of the site the simulated house has otherwise. The site has to be
     one that the firmware takes."""
+    site, told = _on_a_line(site)
     rows = Names()
     for word in ("grid", "loads", "relays", "protection", "sensors", "house", "main"):
         rows.of(word)  # the house's own words
@@ -97,7 +99,7 @@ def scenario(site: Json) -> tuple[Json, list[str]]:
         "site": made,
         "house": {key: value for key, value in house.items() if value != []},
         "events": list(_events(site)),
-    }, remarks
+    }, told + remarks
 
 
 def _supply_ohm(site: Json) -> float:
@@ -182,6 +184,18 @@ def _relays(site: Json) -> Json:
     island = site.get("island", {})
     switched = island.get("neutral_switched")
     return {"neutral_switched": site["nominal_hz"] == 50 if switched is None else switched}
+
+
+def _on_a_line(site: Json) -> tuple[Json, list[str]]:
+    """The site with a meter on a line for each that a broker tells, and a remark about each."""
+    site, remarks = copy.deepcopy(site), []
+    for address, row in enumerate((m for m in site.get("meters", ()) if "line" not in m), 1):
+        remarks.append(f"meter {row['name']}: a {METER} on a line stands in for a broker's topics")
+        row.pop("values", None)
+        row |= {"line": TOLD_LINE["name"], "address": address, "profile": METER}
+    if remarks:
+        site["lines"] = [*site.get("lines", ()), TOLD_LINE]
+    return site, remarks
 
 
 def _at_ports(site: Json) -> list[Json]:
