@@ -180,6 +180,9 @@ DEVICE_OPTIONS = (
     ("charge_w", "whole", "W", 0, 100_000, 0, im.DEVICE_CHARGE_W, 1, "most it may draw", V),
     ("discharge_w", "whole", "W", 0, 100_000, 0, im.DEVICE_DISCHARGE_W, 1,
      "most it may deliver", V | S),
+    ("sun_w", "whole", "W", 0, 100_000, None, im.DEVICE_STRINGS_W, 1,
+     "of a family whose setpoint is of its battery, as the profile says: most that the sun on its"
+     " own DC side gives, 0 where there is none; not again in source_a", V),
     ("least_w", "whole", "W", 0, 100_000, 0, im.DEVICE_LEAST, 1,
      "least it can do besides nothing", V),
     ("step_w", "whole", "W", 0, 100_000, 0, im.DEVICE_STEP, 1,

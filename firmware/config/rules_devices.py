@@ -6,11 +6,12 @@ import islet_data
 from firmware import image as im
 from firmware.config.each import devices
 from firmware.config.options import LEGS
-from firmware.config.rules_tree import fits_static
+from firmware.config.rules_tree import fits_static, leg_ma
 
 SLOWEST_RESPONSE_MS = 8_000  # INV-16 has 10 s, the response and 2 s more among them
 CAR_RESPONSE_S = 5
 LEAST_DEAD_BAND_W = 10
+_MOST_MA = 2_000_000  # of a node
 MOST_HOSTS = 2  # of a W5500's eight sockets, beside page, broker and datagrams
 DRIVEN = ("point", "converter")  # firmware/assembly.py
 _MEASURES = (im.INSTRUMENT_CT, im.INSTRUMENT_METER)
@@ -36,14 +37,18 @@ def derive(site, config):
             from firmware.config import rules_family
 
             weaker.extend(rules_family.weaker(where, device, config["profiles"]))
+        if device["sun_w"]:  # a source that islet does not command, as any other
+            node = im.NODE_SOURCE_MA + site[im.DEVICE_NODE + at]
+            site[node] = min(site[node] + leg_ma(device["sun_w"], at, site), _MOST_MA)
         if device["dead_band_w"] is None:
             rating_w = max(device["charge_w"], device["discharge_w"])
             site[im.DEVICE_DEAD_BAND_W + at] = max(LEAST_DEAD_BAND_W, rating_w // 200)
-        site[im.DEVICE_FITS + at] = 1 if fits_static(site, at, config) else 0
         if None not in [device[path] for path in CERTIFICATE]:
             site[im.DEVICE_CERTIFIED + at] = 1
             for path in CERTIFICATE:
                 weaker.append((where + path, device[path], "not asked of the device"))
+    for _, at, _ in devices(config, "converter"):  # all their suns are known
+        site[im.DEVICE_FITS + at] = 1 if fits_static(site, at, config) else 0
 
 
 def _drivers(site, config, rights):
@@ -205,7 +210,10 @@ def _lines(site, config, rights):
 def _families(site, config, rights):
     """What a profile describes is driven as far as it says how."""
     for where, at, device in devices(config, "converter"):
-        if device["profile"] is not None:
+        if device["profile"] is None:
+            if device["sun_w"] is not None:
+                yield where + "sun_w: leave it out, a setpoint by SunSpec is of its terminals"
+        else:
             from firmware.config.rules_family import refused
 
             yield from refused(where, at, device, site, config["profiles"])

@@ -7,6 +7,7 @@ from binascii import crc32
 import islet_data
 
 from firmware import image as im
+from firmware.config.rules_tree import leg_ma
 
 # as firmware/drivers/profile.py and plans.py have them, from which nothing is imported here
 HEAD = ">BBBBHHHBBHH"
@@ -18,6 +19,7 @@ WEARS = ("ram", "eeprom", "flash", "unknown")
 THENS = ("own_mode", "stops", "goes_on", "unknown")
 NO_LEASE = 255
 CURRENT = 1
+BATTERY_POWER = 4
 _DRIVEN = (1, 2)  # roles: converter, gateway
 _TWO_SOURCES = 1
 _SUNSPEC_BASE = 40_000  # said of a row that says nothing
@@ -41,12 +43,17 @@ def refused(where, at, device, site, profiles):
     controls, writes, _, lease, least_s, most_s, then, timed = struct.unpack_from(
         PLANS, packed, place
     )
-    if CONTROLS[controls] != "ac":
-        yield (
-            "{}profile: {} takes a setpoint of its {}; what it draws holds the sun or loads too, "
-            "and whether it obeys could not be seen".format(where, name, CONTROLS[controls])
-        )
     rows = list(_columns(packed, struct.calcsize(HEAD), ROW, head[1]))
+    if CONTROLS[controls] == "grid":
+        yield (
+            "{}profile: {} takes a setpoint of its input, which what it feeds behind itself has a "
+            "part of: zero would not be zero of its battery".format(where, name)
+        )
+    elif CONTROLS[controls] == "battery":
+        measured = [row for row in rows if row[0] == BATTERY_POWER]
+        yield from _sunny(where, at, name, device, site, measured)
+    elif device["sun_w"] is not None:
+        yield "{}sun_w: leave it out, the setpoint of a {} is of its terminals".format(where, name)
     if any(row[11] for row in rows) or any(
         write[9] for write in _columns(packed, place + struct.calcsize(PLANS), WRITE, writes)
     ):
@@ -58,7 +65,7 @@ def refused(where, at, device, site, profiles):
         yield "{}revert_s: {} takes {} to {} s".format(where, name, least_s, most_s)
     if lease == NO_LEASE and THENS[then] in ("goes_on", "unknown"):  # as every own profile says
         yield from _endless(where, at, name, device, site)
-    worn = _worn(packed, place, writes)
+    worn = _worn(packed, place, writes, False)
     if "eeprom" in worn or "flash" in worn:
         yield "{}profile: {} keeps what it is told in memory that wears out by it".format(
             where, name
@@ -79,15 +86,45 @@ def weaker(where, device, profiles):
         yield where + "profile", "{} {:08x}".format(name, crc32(packed)), why
         return
     place = struct.unpack_from(HEAD, packed, 0)[9]
-    if place and "unknown" in _worn(packed, place, packed[place + 1]):
+    if place and "unknown" in _worn(packed, place, packed[place + 1], True):
         why = "nobody says that its registers bear being written every few seconds for years"
         yield where + "profile", name, why
 
 
-def _worn(packed, place, writes):
-    """The memories of what is renewed: watts and time."""
+def _sunny(where, at, name, device, site, measured):
+    """A setpoint of the battery: what its terminals draw is that less its own sun, which is a
+    source that islet does not command (rules_devices.derive)."""
+    if not measured:
+        yield (
+            "{}profile: {} takes a setpoint of its battery and does not say what that draws, so "
+            "nobody could see whether it obeys".format(where, name)
+        )
+    if device["sun_w"] is None:
+        yield (
+            "{}sun_w: is missing, a {} takes a setpoint of its battery: what does the sun on its "
+            "own DC side give at most? 0 where there is none".format(where, name)
+        )
+        return
+    if device["contactor"] is not None:
+        yield "{}contactor: its current is the sun's too, a {} cannot be behind one".format(
+            where, name
+        )
+    node = site[im.DEVICE_NODE + at]
+    bears_ma = site[im.NODE_RATING_MA + node] // 1000 * site[im.NODE_CONTINUOUS_PERMILLE + node]
+    if device["sun_w"] and leg_ma(site[im.DEVICE_CHARGE_W + at], at, site) > bears_ma:
+        yield "{}charge_w: without its sun that is more than {} bears".format(
+            where, device["node"]
+        )
+    if device["sun_w"] and site[im.EXPORT_LIMIT_W] >= 0:
+        yield "{}sun_w: goes on feeding whatever islet says, export_limit_w forbids it".format(
+            where
+        )
+
+
+def _worn(packed, place, writes, renewed):
+    """The memories of what is written, or only of what is renewed: watts and time."""
     rows = _columns(packed, place + struct.calcsize(PLANS), WRITE, writes)
-    return [WEARS[write[8]] for write in rows if write[3]]
+    return [WEARS[write[8]] for write in rows if write[3] or not renewed]
 
 
 def _endless(where, at, name, device, site):

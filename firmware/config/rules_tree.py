@@ -99,8 +99,8 @@ def fits_static(site, at, config):
     no measurement."""
     if 0 <= site[im.EXPORT_LIMIT_W] < _feeds_w(site, config):
         return False
-    draw_ma = _leg_ma(site[im.DEVICE_CHARGE_W + at], at, site)
-    feed_ma = _leg_ma(site[im.DEVICE_DISCHARGE_W + at], at, site)
+    draw_ma = leg_ma(site[im.DEVICE_CHARGE_W + at], at, site)
+    feed_ma = leg_ma(site[im.DEVICE_DISCHARGE_W + at], at, site)
     own = node = site[im.DEVICE_NODE + at]
     while node >= 0:
         others_ma = _sources_ma(node, at, site, config)
@@ -123,7 +123,7 @@ def _feeds_w(site, config):
     return sum(site[im.DEVICE_DISCHARGE_W + at] for _, at, _ in devices(config))
 
 
-def _leg_ma(watts, at, site):
+def leg_ma(watts, at, site):
     legs = sum(1 for k in range(im.LEGS) if site[im.DEVICE_LEG + at * im.LEGS + k] >= 0)
     return watts // legs * 1000 // (site[im.NOMINAL_MV] // 1000)
 
@@ -133,7 +133,7 @@ def _sources_ma(node, own, site, config):
     total_ma = site[im.NODE_SOURCE_MA + node]
     for _, at, _ in devices(config):
         if at != own and site[im.DEVICE_NODE + at] == node:
-            total_ma += _leg_ma(site[im.DEVICE_DISCHARGE_W + at], at, site)
+            total_ma += leg_ma(site[im.DEVICE_DISCHARGE_W + at], at, site)
     for i in children(node, site):  # a parent stands before its children: this ends
         total_ma += _sources_ma(i, own, site, config)
     return total_ma

@@ -13,7 +13,7 @@ from firmware.bus.line import OK, POLL, SETPOINT, SPARE, Device, Job
 from firmware.bus.registers import INVALID
 from firmware.drivers.family_control import FamilyControl
 from firmware.drivers.meter import blocks_of, field_of
-from firmware.drivers.plans import Plans
+from firmware.drivers.plans import BATTERY, Plans
 from firmware.drivers.profile import (
     CURRENT,
     HEAD,
@@ -24,6 +24,7 @@ from firmware.drivers.profile import (
     QUANTITIES,
     QUANTITY,
     REGISTER,
+    SIGN,
     TABLE,
     WHOLE,
     Profile,
@@ -34,9 +35,12 @@ _NAMES = [name for name, _ in QUANTITIES]
 SOC, STATE, FAULT = _NAMES.index("soc"), _NAMES.index("state"), _NAMES.index("fault")
 CHARGE_MAX, DISCHARGE_MAX = _NAMES.index("charge_max"), _NAMES.index("discharge_max")
 RATING = _NAMES.index("rating")
+BATTERY_POWER, DIRECTION = _NAMES.index("battery_power"), _NAMES.index("direction")
+_CHARGES = MEANINGS.index("charge")
 _RUNS = [MEANINGS.index(name) for name in ("starting", "run", "charging", "feeding")]
 _ISLAND, _FAULT, _NO_CAR = [MEANINGS.index(name) for name in ("island", "fault", "no_car")]
 _LOCKED = [MEANINGS.index(name) for name in ("run", "waiting", "charging", "feeding")]
+_NAMED = (STATE, FAULT, DIRECTION)  # have meanings
 _GATEWAY = 2  # role
 
 _POLL_MS = 300
@@ -45,6 +49,9 @@ _GROW_MS = 500
 _LOST = 3  # time-outs in a row: it may have restarted
 _DOUBTED = 2
 _CANNOT_BE_ASKED = 2  # DEVICE_ANTI_ISLANDING
+_LOSS_W = 200  # its conversion loses so much, and an eighth of what it converts
+_ODD_MS = 10_000  # it ramps, and its two powers are not of one moment: no chance after so long
+_HELD_MS = 300_000  # then it is not believed for so long
 
 
 class Family(Device):
@@ -69,7 +76,11 @@ class Family(Device):
         self._polls = 0
         self._begun_ms = 0
         self._forgotten = False
-        self.control = FamilyControl(image, device, self, Plans(profile, head[9]), write_ms)
+        self._odd_ms = self._held_ms = 0  # its powers contradict each other; is not believed
+        self._sunned_ms = ticks_ms()
+        plans = Plans(profile, head[9])
+        self._battery = plans.controls == BATTERY
+        self.control = FamilyControl(image, device, self, plans, write_ms)
         self._setpoint = Job(self, SETPOINT, 1, self.control.write)
         self._poll = Job(self, POLL, _POLL_MS, self._read)
         self._look = Job(self, POLL, _LOOK_MS, self.control.look)
@@ -119,10 +130,10 @@ class Family(Device):
         for i in block.rows:
             row = profile.rows[i]
             at = rtu.data() + 2 * (row[REGISTER] - block.first)
-            if row[QUANTITY] in (STATE, FAULT):
+            if row[QUANTITY] in _NAMED:
                 self.meanings[i] = profile.meaning(row, rtu.frame, at)
-                if row[QUANTITY] == STATE and self.meanings[i] < 0:
-                    good = self.wrong("state", "one that its family does not name")
+                if row[QUANTITY] != FAULT and self.meanings[i] < 0:
+                    good = self.wrong(field_of(row), "one that its family does not name")
                 elif self.errors:
                     self.right(field_of(row))
                 continue
@@ -159,10 +170,53 @@ class Family(Device):
             w += one
         return w
 
+    def _battery_w(self):
+        """W of its storage; some have a register for each direction, or say it in another one."""
+        w = 0
+        charges = None  # nobody says
+        for i in range(len(self.profile.rows)):
+            row = self.profile.rows[i]
+            if row[QUANTITY] == DIRECTION:
+                charges = self.meanings[i] == _CHARGES
+        for i in range(len(self.profile.rows)):
+            row, one = self.profile.rows[i], self.values[i]
+            if row[QUANTITY] == BATTERY_POWER:
+                if one == INVALID or (row[SIGN] == 0 and charges is None):
+                    return INVALID
+                if row[SIGN] == 0:
+                    one = abs(one) if charges else -abs(one)
+                w += one
+        return w
+
+    def _sun_w(self, battery_w, w):
+        """W of its own sun: what its battery takes and its terminals do not draw. INVALID where
+        the two have contradicted each other for long: one of them has another sign or meaning."""
+        now = ticks_ms()
+        passed_ms, self._sunned_ms = min(ticks_diff(now, self._sunned_ms), _LOOK_MS), now
+        most_w, sun_w = self.image.site[im.DEVICE_STRINGS_W + self.device], battery_w - w
+        loss_w = _LOSS_W + (max(abs(battery_w), abs(w)) >> 3)
+        odd = not -loss_w <= sun_w <= most_w + loss_w
+        self._odd_ms = self._odd_ms + passed_ms if odd else 0
+        if self._odd_ms >= _ODD_MS:
+            self._odd_ms, self._held_ms = 0, _HELD_MS
+            text = "its battery at {} W and its terminals at {} W leave {} W, its sun_w is {}"
+            self.wrong("sun", text, battery_w, w, sun_w, most_w)
+        if self._held_ms > 0:
+            self._held_ms -= passed_ms
+            return INVALID
+        if self.errors:
+            self.right("sun")
+        return min(max(sun_w, 0), most_w)
+
     def _write(self, live):
-        w = self._power()
+        w = terminals_w = self._power()
+        if self._battery and w != INVALID:
+            w = self._battery_w()
         if w == INVALID:
             self.wrong("power", "is not there")
+            return
+        sun_w = self._sun_w(w, terminals_w) if self._battery else 0
+        if sun_w == INVALID:
             return
         device, site = self.device, self.image.site
         state = self._state()
@@ -172,6 +226,7 @@ class Family(Device):
         mode = im.MODE_FOLLOW if state in _RUNS else im.MODE_STOP
         plugged = state in _LOCKED if self.profile.role == _GATEWAY else state != _NO_CAR
         live[im.DEVICE_W + device] = w
+        live[im.DEVICE_SUN_W + device] = sun_w
         live[im.DEVICE_MODE + device] = im.MODE_FORM if state == _ISLAND else mode
         live[im.DEVICE_FAULT + device] = 1 if faulty else 0
         live[im.DEVICE_PLUGGED + device] = 1 if plugged else 0
@@ -191,7 +246,7 @@ class Family(Device):
         if soc != INVALID:
             live[im.DEVICE_SOC_PERMILLE + device] = soc
             live[im.DEVICE_SOC_AGE_MS + device] = age_ms
-        self._write_legs(live, w, age_ms)
+        self._write_legs(live, terminals_w, sun_w, age_ms)
         live[im.DEVICE_AGE_MS + device] = age_ms
         if faulty:
             self.wrong("device", "reports a fault")
@@ -202,9 +257,10 @@ class Family(Device):
         i = self.profile.find(STATE, WHOLE)
         return self.meanings[i] if i >= 0 else -1
 
-    def _write_legs(self, live, w, age_ms):
+    def _write_legs(self, live, w, sun_w, age_ms):
         """Currents with the sign of their power. Who does not measure them is taken to share its
-        power evenly at nominal voltage, and is no node's instrument."""
+        power evenly at nominal voltage, and is no node's instrument. What a node measures is its
+        terminals' current; the device's own is that without its sun, which is the house's."""
         site = self.image.site
         for k in range(self.legs):
             ma, leg_w = self._value(CURRENT, k), self._value(POWER, k)
@@ -214,7 +270,10 @@ class Family(Device):
             if not known:
                 ma = abs(leg_w) * 1_000_000 // site[im.NOMINAL_MV]
             ma = -abs(ma) if leg_w < 0 else abs(ma)
-            live[im.DEVICE_MA + self.device * im.LEGS + k] = ma
+            own_ma = ma
+            if self._battery:
+                own_ma += sun_w // self.legs * 1000 // (site[im.NOMINAL_MV] // 1000)
+            live[im.DEVICE_MA + self.device * im.LEGS + k] = own_ma
             if self.node >= 0 and known:
                 leg = site[im.DEVICE_LEG + self.device * im.LEGS + k]
                 live[im.NODE_MA + self.node * im.LEGS + leg] = ma

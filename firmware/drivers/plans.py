@@ -29,6 +29,7 @@ UNITS = ("", "W", "%", "s", "min", "A")
 PERCENT, MINUTES = 2, 4
 WEARS = ("ram", "eeprom", "flash", "unknown")
 CONTROLS = ("ac", "battery", "grid")
+BATTERY = 1
 THENS = ("own_mode", "stops", "goes_on", "unknown")
 VALUES = ("", "watts", "lease")  # a constant, or what it stands for
 WATTS, LEASE = 1, 2

@@ -4,6 +4,7 @@
 from firmware import image as im
 from firmware.people import alerts, words
 from firmware.people.names import takes_offer
+from firmware.people.standing import FRESH_MS
 
 _STEP_MA = 200  # an offer this close to its grant is there: the pilot's duty comes in steps
 _CAR = (im.PILOT_B, im.PILOT_C, im.PILOT_D)
@@ -143,6 +144,12 @@ class Reasons:
         return {names.device(device): self._why(device) for device in names.devices()}
 
     def _why(self, device):
+        text, sun_w = self._cause(device), self.readings[im.DEVICE_SUN_W + device]
+        if sun_w and self.readings[im.DEVICE_AGE_MS + device] <= FRESH_MS:
+            text += words.OWN_SUN.format(words.amount(sun_w, "W"))
+        return text
+
+    def _cause(self, device):
         commands = self.commands
         wish = im.MARKET * im.DEVICES + device
         low, high = commands[im.GRANT_LOW + device], commands[im.GRANT_HIGH + device]

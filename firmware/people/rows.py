@@ -111,6 +111,8 @@ def device(state, device):
     else:
         shown["charge_w"] = site[im.DEVICE_CHARGE_W + device]
         shown["discharge_w"] = site[im.DEVICE_DISCHARGE_W + device]
+    if site[im.DEVICE_STRINGS_W + device]:  # its terminals draw w less this
+        shown["sun_w"] = readings[im.DEVICE_SUN_W + device] if heard else None
     if kind == im.KIND_CONVERTER:
         guarded = readings[im.DEVICE_ANTI_ISLANDING + device]
         shown["anti_islanding"] = words.ANTI_ISLANDING[guarded + 1] if heard else None

@@ -317,6 +317,8 @@ def where_text(node_name, leg):
     return name if leg < 0 else "{} (L{})".format(name, leg + 1)
 
 
+OWN_SUN = " Its own sun gives {} by itself, whatever its battery is asked."
+
 # Of a claim with two ends place and value are those of the tighter one; of the other one it is its
 # own bound that is told.
 LOOSE = (

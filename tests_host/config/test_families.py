@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from firmware import image as im
 from firmware.config import rules_family
 from firmware.drivers import plans, profile
 from tests_host.config.test_config import ANSWERS, rights
@@ -20,6 +21,7 @@ QUASAR: dict[str, Any] = {
 }
 ENDLESS = {"devices.1.revert_s": 0, "devices.1.may_discharge": False}
 SOLAX = QUASAR | {"devices.1.profile": "solax_g4"}
+HYBRID = QUASAR | {"devices.1.profile": "sungrow_sh", "devices.1.sun_w": 9200}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,35 @@ SOLAX = QUASAR | {"devices.1.profile": "solax_g4"}
         ),
         (QUASAR | {"devices.1.base": 50_000}, ["devices[1].base"], "leave it out"),
         (QUASAR | {"devices.1.profile": "sdm630"}, ["devices[1].profile"], "is no converter"),
-        (QUASAR | {"devices.1.profile": "sungrow_sh"}, ["devices[1].profile"], "of its battery"),
+        (HYBRID, [], ""),
+        (HYBRID | {"devices.1.sun_w": 0}, [], ""),
+        (HYBRID | {"devices.1.sun_w": None}, ["devices[1].sun_w"], "of its battery"),
+        (HYBRID | {"devices.1.charge_w": 14_000}, ["devices[1].charge_w"], "battery bears"),
+        (
+            HYBRID | {"export_limit_w": 3000},
+            ["devices[1].sun_w", "devices[1].profile"],
+            "nobody has measured|goes on feeding",
+        ),
+        (SOLAX | {"devices.1.sun_w": 0}, ["devices[1].sun_w"], "of its terminals"),
+        ({"devices.1.sun_w": 0}, ["devices[1].sun_w"], "by SunSpec is of its terminals"),
+        (
+            HYBRID | {"devices.1.profile": "sofar_g3", "devices.1.revert_s": 300},
+            ["devices[1].profile"],
+            "wears out",
+        ),
+        (
+            SOLAX | ENDLESS | {"devices.1.profile": "victron_gx"},
+            ["devices[1].profile"],
+            "of its input",
+        ),
+        (
+            HYBRID
+            | {"devices.1.owns_pilot": True, "devices.1.behind": "car"}
+            | {"devices.1.contactor": "socket", "devices.1.max_a": 16}
+            | {"devices.0": None, "nodes.1.instrument": "none"},
+            ["devices[0].contactor"],
+            "current is the sun's too",
+        ),
         (QUASAR | {"devices.1.profile": "deye_1p"}, ["devices[1].profile"], "can only be read"),
         (QUASAR | {"devices.1.profile": "kettle"}, ["devices[1].profile"], "kettle"),
         (QUASAR | {"devices.1.revert_s": 9}, ["devices[1].revert_s"], "takes 10 to 1800 s"),
@@ -56,6 +86,19 @@ def test_what_is_refused_of_a_family(
     found, _ = load(changes, BENCH)
     assert fields(found.errors) == refused
     assert all(re.search(why, error) for error in found.errors)
+
+
+def test_its_own_sun_is_a_source_of_its_node() -> None:
+    """As one that islet does not command: 9.2 kW on three legs are 13.3 A more than source_a."""
+    for changes, ma in (
+        ({}, 13_333),
+        ({"nodes.2.source_a": 5}, 18_333),
+        ({"devices.1.sun_w": 0}, 0),
+    ):
+        found, image = load(HYBRID | changes, BENCH)
+        assert found.errors == []
+        assert image.site[im.NODE_SOURCE_MA + 2] == pytest.approx(ma, abs=10)
+        assert image.site[im.DEVICE_STRINGS_W + 1] == (0 if ma == 0 else 9200)
 
 
 def test_what_is_renewed_wears_nothing_out_unless_an_installer_stands_by_it() -> None:
@@ -82,4 +125,5 @@ def test_the_rules_read_the_form_that_the_drivers_read() -> None:
     assert (rules_family.CONTROLS, rules_family.NO_LEASE) == (plans.CONTROLS, plans.NONE)
     assert (rules_family.WEARS, rules_family.THENS) == (plans.WEARS, plans.THENS)
     assert rules_family.CURRENT == profile.CURRENT
+    assert profile.QUANTITIES[rules_family.BATTERY_POWER][0] == "battery_power"
     assert (profile.ADDRESS, plans.ADDRESS) == (11, 9)

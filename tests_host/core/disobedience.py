@@ -41,6 +41,8 @@ class Plant:
         self.silent = self.meter_silent = self.ignores_enable = False
         self.house_w = 600.0
         self.w = 0.0
+        self.sun_w = 0.0  # on its own DC side, while its terminals are live, or into its battery
+        self.suns: deque[float] = deque([0.0] * 400, 400)
         self.told: deque[int] = deque([0] * 400, 400)
         self.past: deque[tuple[float, float]] = deque([(0.0, 600.0)] * 400, 400)
         self.now_ms = 0
@@ -93,6 +95,7 @@ class Plant:
             runs = False
         self.w = self.habit(told) if runs else 0.0
         self.past.append((self.w, self.house_w))
+        self.suns.append(self.sun_w if runs else 0.0)
 
     def _measure(self) -> None:
         live = self.image.live
@@ -100,10 +103,12 @@ class Plant:
         if not self.silent:
             w, _ = self.past[-1 - self.report_age_ms // STEP_MS]
             put(live, INVERTER_W=round(self.report(w)), INVERTER_AGE_MS=self.report_age_ms)
+            live[f.DEVICE_SUN_W + INVERTER] = round(self.suns[-1 - self.report_age_ms // STEP_MS])
             ma = round(self.report(w) * 1000 / VOLTS / 3)
             put(live, INVERTER_MA=(ma, ma, ma))
         if not self.meter_silent:
             w, house_w = self.past[-1 - self.age_ms // STEP_MS]
+            w -= self.suns[-1 - self.age_ms // STEP_MS]
             leg_w = (w if self.meter_node == 2 else w + house_w) / 3
             for leg in range(3):
                 at = self.meter_node * f.LEGS + leg

@@ -27,7 +27,7 @@ BAR = f.DEVICE_ENABLE_BAR + INVERTER
 LEVEL = f.DEVICE_OBEDIENCE + INVERTER
 
 
-def settled(witness: str, age_ms: int, w: int, **site: int) -> Plant:
+def settled(witness: str, age_ms: int, w: int, **site: int | tuple[int, ...]) -> Plant:
     plant = Plant(witness, age_ms, **site)
     plant.run(3_000)
     plant.ask(w)

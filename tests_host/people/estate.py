@@ -55,6 +55,7 @@ def estate(rows: list[int], points: list[int]) -> tuple[im.Image, Names]:
         site[im.DEVICE_CHARGE_W + row] = 0 if row == roof else watts
         site[im.DEVICE_DISCHARGE_W + row] = watts
     site[im.ISLAND_DEVICE] = battery
+    site[im.DEVICE_STRINGS_W + battery], readings[im.DEVICE_SUN_W + battery] = 3_000, 1_200
     commands[im.ISLAND_STATE], commands[im.GRID_STATE] = im.ISLAND_GRID, im.GRID_IN_SERVICE
     commands[im.POINT_PILOT_STATE + points[1]] = im.PILOT_C
     commands[im.POINT_CONTACTOR_STATE + points[1]] = im.CONTACTOR_CLOSED

@@ -58,6 +58,8 @@ def test_what_is_published(estate: Any) -> None:
     assert state["points"]["drive"]["device"] == "gateway"
     said = [state["points"][name]["pilot_text"] for name in ("drive", "carport")]
     assert said == ["read by its device", "car asks for power"]
+    assert state["devices"]["battery"]["sun_w"] == 1_200
+    assert "sun_w" not in state["devices"]["gateway"]
     gateway, carport, battery, roof = (state["devices"][name] for name in DEVICES)
     assert [d["kind"] for d in state["devices"].values()] == [
         "converter", "point", "converter", "source",
@@ -68,7 +70,8 @@ def test_what_is_published(estate: Any) -> None:
     assert carport["status"] == "C" and battery["status"] is None and roof["w"] == -4_100
     assert gateway["why"] == "gateway: Circuit garage (L2) has 0.3 A left, after carport."
     assert carport["why"] == "carport: Circuit garage (L2) has 0.3 A left."
-    assert battery["why"] == "The battery: As your goal or your own request decides."
+    sun = "Its own sun gives 1.2 kW by itself, whatever its battery is asked."
+    assert battery["why"] == "The battery: As your goal or your own request decides. " + sun
     assert state["why"]["text"] == gateway["why"]
     assert state["longest"] < 2_500, "a piece too long for its turn (INV-9)"
 

@@ -65,7 +65,7 @@ class Seen:
         panel = self._panel
         device = self._device
         node = site[im.DEVICE_NODE + device]
-        alone = True
+        alone = site[im.NODE_SOURCE_MA + node] == 0  # or its meter sees the sun as well
         for i in range(site[im.NODE_COUNT]):
             if site[im.NODE_PARENT + i] == node:
                 alone = False
@@ -203,7 +203,8 @@ class Seen:
         one does when the house delivers and it did so by its last word; where a contactor of this
         board lies in its circuit and opening it costs the house nothing, also without that."""
         if self._measured or self._reports or self._flows:
-            return self.outside(0, 0) and not self.suspect
+            sun_w = self._readings[im.DEVICE_SUN_W + self._device]  # stays inside, in its battery
+            return self.outside(sun_w, sun_w) and not self.suspect
         delivered = self._readings[im.DEVICE_W + self._device] < -self._tolerance_w
         return self.bounded and (delivered or self.gateway) and self.delivers()
 
