@@ -247,6 +247,9 @@ class Ethernet:
             for number in _PAGE:
                 self.streams[number].listens = 0
 
+    def reaches(self):
+        return self.address != NOTHING
+
     async def connect(self, host, port, first=b""):
         """A connection to 4 bytes of address, `first` sent. OSError when there is none."""
         if self.address == NOTHING:

@@ -153,7 +153,8 @@ class Mqtt:
     # --- connection ---------------------------------------------------------------------------
 
     async def run(self):
-        """Connect, serve, and after a loss try again: after 1 s, then ever slower up to 60 s."""
+        """Connect, serve, and after a loss try again: after 1 s, then ever slower up to 60 s;
+        without an address not at all."""
         link = Link(self.host, self.port, self.network)
         while True:
             try:
@@ -169,6 +170,9 @@ class Mqtt:
                 await link.close()
             await sleep_ms(_BACKOFF_MS[self._attempt])
             self._attempt = min(self._attempt + 1, len(_BACKOFF_MS) - 1)
+            while not self.network.reaches():  # nobody was asked: no reason to ask seldom
+                self._attempt = 0
+                await sleep_ms(_BACKOFF_MS[0])
 
     def _words(self, error):
         where = "{}:{} ".format(self.host, self.port)

@@ -4,6 +4,7 @@
 # Another (lan/ethernet.py, sockets/wifi.py) has the same:
 #
 #   PLACES, WAITING   how many may have a page at once, and wait for a place
+#   reaches()         whether it has an address: before, nobody can be asked
 #   waits()           whether a name must not be looked up now
 #   resolve(…)        what connect() wants of a host by name or number; OSError
 #   connect(…)        a stream to it, with the first bytes on their way; OSError
@@ -78,6 +79,9 @@ class Sockets:
     def __init__(self, image, hold=_once):
         self._image = image
         self.hold = hold
+
+    def reaches(self):
+        return True  # as far as anybody knows
 
     def waits(self):
         return not quiet(self._image)

@@ -52,6 +52,9 @@ class Cable(Sockets):
         self.turns = 0  # how often the address was given or lost
         self.reason = "starting"
 
+    def reaches(self):
+        return bool(self.address)
+
     def state(self):
         """For page, broker and console."""
         return {

@@ -28,6 +28,7 @@ class Encrypted:
         self._ca = ca
         self._context = None
         self._hold = network.hold
+        self.reaches = network.reaches
         self.waits = network.waits
         self.resolve = network.resolve
 

@@ -99,6 +99,9 @@ class Wifi(Sockets):
 
     # --- what others read ------------------------------------------------------------------
 
+    def reaches(self):
+        return self.at == JOINED
+
     def state(self):
         """For page, broker and console."""
         state = {

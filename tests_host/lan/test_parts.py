@@ -51,6 +51,7 @@ def test_a_fixed_address_that_cannot_be_is_left_to_dhcp(address: str, kind: type
 
 def test_every_network_is_used_alike() -> None:
     """What net/plain.py says a network has."""
-    for name in ("PLACES", "WAITING", "waits", "resolve", "connect", "serve"):
+    for name in ("PLACES", "WAITING", "reaches", "waits", "resolve", "connect", "serve"):
         assert hasattr(Sockets, name) and hasattr(Ethernet, name), name
     assert not made()[0].waits(), "its look-ups hold nobody up"
+    assert not made()[0].reaches(), "it has no address yet"

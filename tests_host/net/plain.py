@@ -28,6 +28,9 @@ class Both:
 class Plain:
     PLACES, WAITING = 6, 8
 
+    def reaches(self) -> bool:
+        return True
+
     def waits(self) -> bool:
         return False
 
