@@ -18,7 +18,7 @@ tick = Ethernet._tick
 def held(self, number):
     tick(self, number)
     if not number:
-        time.sleep_ms(30)
+        time.sleep_ms(90)  # longer than most of the time between two cycles: no luck is needed
 
 Ethernet._tick = held
 import network

@@ -69,7 +69,9 @@ def broker(
 
 
 def connect(waits: bool, file: Path) -> None:
-    network = SimpleNamespace(waits=lambda: waits, resolve=None, hold=lambda call: call())
+    network = SimpleNamespace(
+        reaches=None, waits=lambda: waits, resolve=None, hold=lambda call: call()
+    )
     asyncio.run(Encrypted(network, "broker", str(file)).connect(None, 8883, b""))
 
 
@@ -112,7 +114,7 @@ class Handshake:
 
 def shake(sock: Handshake, monkeypatch: pytest.MonkeyPatch, after: int = 99) -> None:
     network: Any = SimpleNamespace(
-        waits=lambda: sock.flows, resolve=None, hold=sock.hold, connect=sock.connect
+        reaches=None, waits=lambda: sock.flows, resolve=None, hold=sock.hold, connect=sock.connect
     )
     made = Encrypted(network, "broker", "")
     made._context = sock
