@@ -29,8 +29,8 @@ what the least sure fact that a command rests on has: one map that was read, or 
 704, 713 and 715 ([configuration.md](configuration.md)), and of the converters and gateways below
 those that take a setpoint of their AC power or of their battery (`devices[].profile`). None of
 them is asked to form an island, and none is taken for `coordinated` or `export_limit_w` before
-somebody has measured when it lets go after islet falls silent. One that nobody says stops then may not discharge; one whose renewed
-registers lie in memory that nobody names (an EEPROM would be worn out within weeks) needs the
+somebody has measured when it lets go after islet falls silent. One that nobody says stops then
+may not discharge; one whose renewed registers lie in memory that nobody names (an EEPROM would be worn out within weeks) needs the
 installer's key; one that says EEPROM or flash is refused: writes are not counted against a budget
 yet. All of this was tested against fakes alone: of some the twin has a device with its ways and
 its maker's rules (`make run SCENARIO=family_solax_g4` and others). Those that take a setpoint of
