@@ -23,19 +23,20 @@ what the least sure fact that a command rests on has: one map that was read, or 
 "device". A wrong register is a reason for an issue, with what `make probe FILE=` recorded
 ([probe.md](probe.md)).
 
-**What is driven today**: meters below; SunSpec meters (201 to 204, 211 to 214) and older inverters
-(101 to 103, 111 to 113) as instruments of a node, which need no profile
+**What is driven today**: meters below; SunSpec meters (201 to 204, 211 to 214) and older
+inverters (101 to 103, 111 to 113) as instruments of a node, which need no profile
 ([configuration.md](configuration.md#meters-by-sunspec)); converters that speak SunSpec 701, 702,
 704, 713 and 715 ([configuration.md](configuration.md)), and of the converters and gateways below
 those that take a setpoint of their AC power or of their battery (`devices[].profile`). None of
 them is asked to form an island, and none is taken for `coordinated` or `export_limit_w` before
 somebody has measured when it lets go after islet falls silent. One that nobody says stops then
-may not discharge; one whose renewed registers lie in memory that nobody names (an EEPROM would be worn out within weeks) needs the
-installer's key; one that says EEPROM or flash is refused: writes are not counted against a budget
-yet. All of this was tested against fakes alone: of some the twin has a device with its ways and
-its maker's rules (`make run SCENARIO=family_solax_g4` and others). Those that take a setpoint of
-their input (`grid`), whose loads hide the battery, and chargers, are data that the build checks:
-a site that names one is refused with words. What is not here at all: `profiles` of the site's own
+may not discharge; one whose renewed registers lie in memory that nobody names (an EEPROM would be
+worn out within weeks) needs the installer's key; one that says EEPROM or flash is refused: writes
+are not counted against a budget yet. All of this was tested against fakes alone: of some the twin
+has a device with its ways and its maker's rules (`make run SCENARIO=family_solax_g4` and others).
+Those that take a setpoint of their input (`grid`), whose loads hide the battery, and chargers,
+are data that the build checks: a site that names one is refused with words. What is not here at
+all: `profiles` of the site's own
 ([configuration.md](configuration.md#a-meter-or-converter-that-islet-does-not-know)).
 
 **A setpoint of the battery** leaves the sun on the device's own DC side alone: it feeds on
