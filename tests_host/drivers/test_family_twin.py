@@ -24,7 +24,7 @@ from tools.twin.buses.families.device import FamilyDevice
 from tools.twin.house import House, HouseSpec, from_dict
 
 DEVICE, LEGS, ADDRESS = 1, 3, 1
-REVERT_S = {"foxess_h1": 20, "foxess_h3_smart": 20}
+REVERT_S = 12
 TOLERANCE_W = 2
 
 
@@ -58,7 +58,7 @@ class Home:
         site = self.image.site
         site[im.LEG_COUNT] = site[im.DEVICE_LEGS + DEVICE] = LEGS
         site[im.DEVICE_KIND + DEVICE] = im.KIND_CONVERTER
-        site[im.DEVICE_REVERT_MS + DEVICE] = REVERT_S.get(name, 12) * 1000
+        site[im.DEVICE_REVERT_MS + DEVICE] = REVERT_S * 1000
         site[im.DEVICE_CHARGE_W + DEVICE] = site[im.DEVICE_DISCHARGE_W + DEVICE] = 2500
         columns(site)
         self.image.commands[im.ISLAND_STATE] = im.ISLAND_GRID
