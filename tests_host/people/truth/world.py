@@ -139,12 +139,18 @@ class World:
 
     def silent(self, name: str, for_s: float = 0.0, after_s: float = 0.0) -> bool:
         """Its line has been dead to it for so long, or was `after_s` ago."""
-        for event in self.case.events:
-            lasts = event.kind in ("bus", "update") and event.target in (name, "all")
-            to_s = math.inf if event.for_s is None else event.at_s + event.for_s
-            if lasts and event.at_s + for_s <= self.t_s < to_s + after_s:
-                return True
-        return False
+        sleeps = [event for event in self.case.events if event.target == f"{name}.asleep"]
+        times = [
+            (event.at_s, math.inf if event.for_s is None else event.at_s + event.for_s)
+            for event in self.case.events
+            if event.kind in ("bus", "update") and event.target in (name, "all")
+        ]
+        times += [
+            (event.at_s, min((e.at_s for e in sleeps[k + 1 :]), default=math.inf))
+            for k, event in enumerate(sleeps)
+            if event.value
+        ]
+        return any(from_s + for_s <= self.t_s < to_s + after_s for from_s, to_s in times)
 
     def instrument(self, node: str) -> str:
         """What measures a circuit, by name."""

@@ -152,7 +152,7 @@ class Case:
             lasts = event.at_s <= t_s and (event.for_s is None or t_s < event.at_s + event.for_s)
             if lasts and fault in ADDRESSED:
                 return fault
-        return ""
+        return "silent" if self.setting(f"{device}.asleep", t_s) else ""
 
     def meter_fault(self, device: Device, t_s: float) -> str:
         """What is wrong with a meter that measures something above the device."""
