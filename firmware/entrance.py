@@ -48,8 +48,12 @@ async def write(parts, gate):
     from firmware.ledger.audit import open_trail
 
     if gate.trail is None and parts.store is not None:
-        gate.trail = open_trail(parts.board.storage, parts.image)
-        await sleep_ms(0)
+        trail = open_trail(parts.board.storage, parts.image)
+        if trail is not None:
+            for _ in trail.scan():  # 2 ms each
+                await sleep_ms(0)
+        if gate.trail is None:  # nobody else was quicker
+            gate.trail = trail
     notes, gate.notes = gate.notes, []
     if gate.trail is not None:
         gate.trail.missed |= gate.missed

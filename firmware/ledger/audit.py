@@ -24,7 +24,7 @@ _ROLE = const(7)  # where it begins in the second word
 
 
 def open_trail(storage, image):
-    """storage: as of the ledger; None where there is no room for a trail."""
+    """storage: as of the ledger; None where there is no room for a trail. It is read by `scan`."""
     if isinstance(storage, str):
         store = FileStore(storage + "/audit.bin", SECTORS * FileStore.sector)
     elif hasattr(storage, "before"):
@@ -36,14 +36,18 @@ def open_trail(storage, image):
 
 
 class Audit:
-    """store: as the ledger's. `step` once a second."""
+    """store: as the ledger's. `scan` to its end before anything else, `step` once a second."""
 
     def __init__(self, store, image):
-        self._ring = Ring(store, 0, store.size // store.sector, 1, SMALL)
+        self._ring = Ring(store, 0, store.size // store.sector, 1, SMALL, at_once=False)
         self._image = image
         self._may = MOST_AT_ONCE
         self._ms = 0
         self.missed = False
+
+    def scan(self):
+        """Find the newest, a sector a turn."""
+        return self._ring.scan()
 
     def note(self, what, who, role, done, always=False):
         """what: a number below 64; role: one below 8; always: whatever the pace."""

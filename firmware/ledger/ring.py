@@ -68,14 +68,15 @@ def roomy(count):
 
 class Ring:
     """Records of `size` bytes in `sectors` sectors of `store` from byte `base`; keeps `ahead`
-    sectors erased. There is room for so many `topics` (kind and flags); more take heap.
+    sectors erased. There is room for so many `topics` (kind and flags); more take heap. Not
+    `at_once`: it is nothing before `scan` has come to its end, which may take 35 ms.
 
     sequence  of the newest record, 0 when there is none
     rows      each topic's, counted as they were met
     places    by row: the slot of the topic's newest record
     dirty     something is there, and no record"""
 
-    def __init__(self, store, base, sectors, ahead, size=RECORD, topics=1):
+    def __init__(self, store, base, sectors, ahead, size=RECORD, topics=1, at_once=True):
         if not 1 <= ahead <= sectors - 2:
             raise ValueError("ledger: ahead {} does not fit {} sectors".format(ahead, sectors))
         self.store = store
@@ -95,7 +96,9 @@ class Ring:
         self._slot = 0  # next to try
         self._clean = 0  # sectors after the current one known to be erased
         self._written = -1  # the one behind them, known not to be
-        self._scan()
+        if at_once:
+            for _ in self.scan():
+                pass
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -121,14 +124,16 @@ class Ring:
             self.places.append(0)
         self.places[row] = slot
 
-    def _scan(self):
-        """What is newest, of all and of each topic, from the end, where it is found at once."""
+    def scan(self):
+        """What is newest, of all and of each topic, from the end, where it is found at once; a
+        sector a turn."""
         used = bytearray(self.sectors)
         newest = array("i", [0] * (1 + 2 * _TOPICS))
         for sector in range(self.sectors - 1, -1, -1):
             if not self._is_blank(sector):
                 used[sector] = 1
                 self._look(sector, newest)
+            yield
         self.dirty = not self.sequence and any(used)
         self._slot = (self._newest + 1) % self.slots if self.sequence else 0
         sector = self.next_sector()

@@ -32,25 +32,47 @@ def flash() -> Flash:
     return Flash(blank(SECTORS))
 
 
+def opened(flash: Flash, image: im.Image) -> Audit:
+    audit = Audit(flash, image)
+    assert len(list(audit.scan())) == SECTORS
+    return audit
+
+
 def told(audit: Audit) -> list[tuple[object, ...]]:
     return [entry for entry in audit.entries() if entry is not None]
 
 
 def test_it_outlives_a_power_cut(image: im.Image, flash: Flash) -> None:
-    audit = Audit(flash, image)
+    audit = opened(flash, image)
     audit.note(7, "anna", 0, True)
     image.readings[im.WALL_MIN] = im.UNKNOWN
     audit.note(11, "192.168.1.20", 4, False, True)
-    assert told(Audit(Flash(bytes(flash.data)), image)) == [
+    assert told(opened(Flash(bytes(flash.data)), image)) == [
         (1_000, 7, "anna", 0, True, False),
         (None, 11, "168.1.20", 4, False, False),
     ]
 
 
+def test_it_is_read_a_sector_a_turn(image: im.Image, flash: Flash) -> None:
+    """All of it at once held the loop for 35 ms (INV-9)."""
+    audit = opened(flash, image)
+    for _ in range(8 * (SECTORS - 2)):
+        audit.note(0, "token", 0, True, True)
+        audit.step(1000)
+    there = Flash(bytes(flash.data))
+    reads: list[int] = []
+    read = there.read
+    there.read = lambda at, size: reads.append(at) or read(at, size)  # type: ignore[method-assign]
+    before = 0
+    for _ in Audit(there, image).scan():
+        now, before = reads[before:], len(reads)
+        assert now and len({at // there.sector for at in now}) == 1
+
+
 def test_a_machine_that_repeats_itself_has_a_pace_and_presence_has_none(
     image: im.Image, flash: Flash
 ) -> None:
-    audit = Audit(flash, image)
+    audit = opened(flash, image)
     for _ in range(100):
         audit.note(0, "token", 0, True)
     assert len(told(audit)) == MOST_AT_ONCE
@@ -65,7 +87,7 @@ def test_a_machine_that_repeats_itself_has_a_pace_and_presence_has_none(
 
 def test_who_is_refused_cannot_use_up_the_pace(image: im.Image, flash: Flash) -> None:
     """A stranger who fails on purpose does not hide what somebody then does."""
-    audit = Audit(flash, image)
+    audit = opened(flash, image)
     for _ in range(100):
         audit.note(11, "6.6.6.6", 4, False)
     audit.note(0, "token", 0, True)
@@ -75,7 +97,7 @@ def test_who_is_refused_cannot_use_up_the_pace(image: im.Image, flash: Flash) ->
 
 def test_it_is_a_ring_that_erases_at_rest_alone(image: im.Image, flash: Flash) -> None:
     """INV-9; and what found no room is admitted by the next that does."""
-    audit = Audit(flash, image)
+    audit = opened(flash, image)
     image.commands[im.PERMITS] = im.OUT_CONTACTOR
     flash.erases_allowed = False
     for number in range(200):
@@ -89,7 +111,7 @@ def test_it_is_a_ring_that_erases_at_rest_alone(image: im.Image, flash: Flash) -
         image.readings[im.WALL_MIN] = number
         audit.step(1000)
         audit.note(0, "token", 0, True, True)
-    entries = told(Audit(Flash(bytes(flash.data)), image))
+    entries = told(opened(Flash(bytes(flash.data)), image))
     minutes = [entry[0] for entry in entries]
     assert minutes == list(range(400 - len(minutes), 400))
     assert len(minutes) >= (SECTORS - 2) * 8 and before >= (SECTORS - 2) * 8
@@ -101,6 +123,7 @@ def test_where_it_lies(image: im.Image, tmp_path: Path) -> None:
     assert open_trail(object(), image) is None
     trail = open_trail(str(tmp_path), image)
     assert trail is not None
+    assert len(list(trail.scan())) == 16
     trail.note(1, "anna", 0, True)
     assert len(told(trail)) == 1 and (tmp_path / "audit.bin").stat().st_size == 65_536
 
