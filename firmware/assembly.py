@@ -299,6 +299,8 @@ def _add_console(parts, settings):
     console.answer("calibration", parts.calibration_file)
     if parts.proofs is not None:
         console.answer("proofs", parts.proofs_shown)
+    if parts.worn is not None:
+        console.add("writes", parts.written)
     console.publish(parts.state.published)
     if not errors or parts.access is not None:
         console.obey(parts.by_hand)

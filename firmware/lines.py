@@ -55,6 +55,7 @@ def _meters(parts, settings, lines):
 
 
 def _converters(parts, settings, lines):
+    wears = {}
     for row in settings["devices"]:
         if row["kind"] != "converter":
             continue
@@ -62,9 +63,17 @@ def _converters(parts, settings, lines):
         if row["profile"]:
             profiles, packed = settings["profiles"]
             made = _family(parts.image, line, device, row, packed[profiles.index(row["profile"])])
+            if made.control.wear.cycles:
+                wears[device] = made.control.wear
         else:
             made = _sunspec(parts.image, line, device, row)
         made.begin_with(row["timeout_ms"], row["pause_ms"])
+    if wears:
+        from firmware.ledger.worn import Worn
+
+        parts.worn = Worn(parts.keep, parts.names, wears)
+        parts.slow_parts.append(("writes", parts.worn))
+        parts.reports.append(("writes", parts.written))
 
 
 def _sunspec(image, line, device, row):

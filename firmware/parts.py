@@ -4,7 +4,7 @@
 # assembly.py makes them, and is let go of then.
 
 from firmware.maintenance import overlaid
-from firmware.people import events, proof
+from firmware.people import events, proof, worn
 from firmware.people.asked import BY_HAND, OWNER
 from firmware.people.reasons import Reasons
 from firmware.sense import calibration
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from firmware.ledger.keep import Keep
     from firmware.ledger.proofs import Proofs
     from firmware.ledger.seal import Seal
+    from firmware.ledger.worn import Worn
     from firmware.net.console import Console
     from firmware.people.commands import Commands
     from firmware.people.lamp import Button, Lamp
@@ -58,6 +59,7 @@ class Parts:
     fast: "Fast | None" = None  # guard/fast.py, where the board hands over blocks
     metering: "Metering | None" = None  # where it has metering chips
     proofs: "Proofs | None" = None  # what converters have proved
+    worn: "Worn | None" = None  # how often devices were written whose memory wears out
     commands: "Commands | None" = None
     ledger: "Ledger | None" = None
     lamp: "Lamp | None" = None  # and what else a circuit may have
@@ -110,6 +112,9 @@ class Parts:
 
     def proofs_shown(self):
         return {"proofs": self.proved()}
+
+    def written(self):
+        return worn.shown(self.names, self.worn.wears) if self.worn is not None else {}
 
     def calibrated(self):
         return self.calibration.date

@@ -18,6 +18,8 @@ CONTROLS = ("ac", "battery", "grid")
 WEARS = ("ram", "eeprom", "flash", "unknown")
 THENS = ("own_mode", "stops", "goes_on", "unknown")
 NO_LEASE = 255
+CYCLES, LIFE_DAYS = (0, 100_000, 10_000, 100_000), 3650  # as wear.py
+RENEW_S = 10  # the longest of sunspec_control.py
 CURRENT = 1
 BATTERY_POWER = 4
 _DRIVEN = (1, 2)  # roles: converter, gateway
@@ -65,11 +67,7 @@ def refused(where, at, device, site, profiles):
         yield "{}revert_s: {} takes {} to {} s".format(where, name, least_s, most_s)
     if lease == NO_LEASE and THENS[then] in ("goes_on", "unknown"):  # as every own profile says
         yield from _endless(where, at, name, device, site)
-    worn = _worn(packed, place, writes, False)
-    if "eeprom" in worn or "flash" in worn:
-        yield "{}profile: {} keeps what it is told in memory that wears out by it".format(
-            where, name
-        )
+    yield from _worn_out(where, name, _writes(packed, place), lease, THENS[then])
     measured = len([row for row in rows if row[0] == CURRENT])
     yield from _trusted(where, at, name, site, timed, head[3], measured)
 
@@ -86,7 +84,11 @@ def weaker(where, device, profiles):
         yield where + "profile", "{} {:08x}".format(name, crc32(packed)), why
         return
     place = struct.unpack_from(HEAD, packed, 0)[9]
-    if place and "unknown" in _worn(packed, place, packed[place + 1], True):
+    writes = _writes(packed, place) if place else ()
+    if any(write[8] and WEARS[write[8]] != "unknown" for write in writes):
+        why = "it is told by way of memory that wears out: more power waits when a day's are used"
+        yield where + "profile", name, why
+    elif any(write[3] and WEARS[write[8]] == "unknown" for write in writes):
         why = "nobody says that its registers bear being written every few seconds for years"
         yield where + "profile", name, why
 
@@ -121,10 +123,30 @@ def _sunny(where, at, name, device, site, measured):
         )
 
 
-def _worn(packed, place, writes, renewed):
-    """The memories of what is written, or only of what is renewed: watts and time."""
-    rows = _columns(packed, place + struct.calcsize(PLANS), WRITE, writes)
-    return [WEARS[write[8]] for write in rows if write[3] or not renewed]
+def _writes(packed, place):
+    at = place + struct.calcsize(PLANS)
+    return list(_columns(packed, at, WRITE, packed[place + 1]))
+
+
+def _worn_out(where, name, writes, lease, then):
+    """Memory that what must be written would use up long before its device's life is over."""
+    for i, write in enumerate(writes):
+        memory = WEARS[write[8]]
+        if not write[8] or memory == "unknown" or not write[3]:
+            continue
+        if i == lease or (lease == NO_LEASE and then != "goes_on"):
+            days = CYCLES[write[8]] * RENEW_S // 86_400
+            yield (
+                "{}profile: {} lets go unless it is told again every few seconds, and keeps that "
+                "in its {}, which would be worn out in {} days".format(where, name, memory, days)
+            )
+        elif memory == "flash":
+            yield (
+                "{}profile: {} keeps its power in a flash memory, which bears {} writes a day "
+                "for ten years: that follows nothing".format(
+                    where, name, CYCLES[write[8]] // LIFE_DAYS
+                )
+            )
 
 
 def _endless(where, at, name, device, site):

@@ -5,6 +5,7 @@
 # another. What is constant is written once, and again where the device is found to hold something
 # else or has been silent; watts and lease are renewed. Nobody can ask a family to form an island.
 
+from firmware import image as im
 from firmware.base.clock import ticks_ms
 from firmware.bus.pdu import EXCEPTION_NAMES, READ_HOLDING
 from firmware.bus.registers import INVALID
@@ -21,6 +22,7 @@ from firmware.drivers.plans import (
     ZERO,
 )
 from firmware.drivers.sunspec_control import WRITE_MS, Control
+from firmware.drivers.wear import Wear
 
 _NOWHERE = -1  # nothing is known of what it does
 _SINGLE = 6  # function: write single register
@@ -33,6 +35,7 @@ class FamilyControl(Control):
 
     def __init__(self, image, device, family, plans, write_ms=WRITE_MS):
         self.plans = plans
+        self.wear = Wear(plans)
         self._held = [None] * len(plans.writes)  # registers last written, by write
         self._echoes = set()  # writes whose registers have been read back as written
         self._look = 0  # the write that is read back next
@@ -50,6 +53,7 @@ class FamilyControl(Control):
         self.way = _NOWHERE  # plan being written, or written
         self._renewing = False
         self._watts = 0  # last written
+        self._doubt()
 
     def settled(self):
         return self.way != _NOWHERE and self._step >= len(self.plans.plans[self.way])
@@ -64,7 +68,30 @@ class FamilyControl(Control):
         Control._begin(self)
         self._renewing = False
 
+    def _again(self):
+        self._doubt()
+        self._begin()
+
+    def _doubt(self):
+        """Nothing counts as held: what would be spared is written too."""
+        for which in range(len(self._held)):
+            self._held[which] = None
+
     # --- what is wanted -------------------------------------------------------------------
+
+    def wanted_w(self, now):
+        """More waits, where writes are counted and nothing but the owner's goal wants it."""
+        w = Control.wanted_w(self, now)
+        if not w or not self.wear.paced or not Control._may_wait(self):
+            return w
+        most = im.DEVICE_CHARGE_W if w > 0 else im.DEVICE_DISCHARGE_W
+        return self.wear.told(w, self.sent_w, self.image.site[most + self.device], now)
+
+    def _told(self, w, now):
+        before_w = 0 if self.sent_w == INVALID else self.sent_w
+        if w > before_w >= 0 or w < before_w <= 0:
+            self.wear.grew(now)
+        Control._told(self, w, now)
 
     def _raw(self, w):
         """Steps of the write that carries the watts, with the sign of the watts; 0 where it may
@@ -127,11 +154,26 @@ class FamilyControl(Control):
 
     def _following(self, step):
         """The next request from here that is to be made: all of a plan, later what bears watts
-        or time."""
+        or time; neither what wears out and is held already."""
         requests = self.plans.plans[self.way]
-        while self._renewing and step < len(requests) and not self._lives(requests[step]):
+        while step < len(requests) and self._passes(requests[step]):
             step += 1
         return step
+
+    def _passes(self, request):
+        if self._renewing and not self._lives(request):
+            return True
+        if not self.wear.spares(request):
+            return False
+        if self.way == ZERO and not self._renewing and self._lives(request):
+            return False  # nothing is written even where it is held
+        wanted_w = self.wanted_w(ticks_ms())
+        for item in request:
+            raw = self.plans.raw(item, wanted_w, self.lease_s, self.inverter.rating_w)
+            which = item[0]
+            if which not in self._echoes or self._held[which] != self.plans.words(which, raw):
+                return False
+        return True
 
     def _lives(self, request):
         for item in request:
@@ -162,7 +204,7 @@ class FamilyControl(Control):
             if what == WATTS:
                 self._watts = w
             some = plans.words(which, raw)
-            self._held[which] = None if what == LEASE else some
+            self._hold(which, None if what == LEASE else some)
             words.extend(some)
         register = write[REGISTER]
         if write[FUNCTION] == _SINGLE:
@@ -176,6 +218,15 @@ class FamilyControl(Control):
         elif code == OK and family.errors:
             family.right("register {}".format(register))
         return code
+
+    def _hold(self, which, words):
+        """A write is on its way; another one to the same register is no longer held."""
+        self.wear.wrote(which)
+        writes = self.plans.writes
+        for other in range(len(writes)):
+            if writes[other][REGISTER] == writes[which][REGISTER]:
+                self._held[other] = None
+        self._held[which] = words
 
     # --- checking -------------------------------------------------------------------------
 

@@ -100,7 +100,7 @@ class Control:
         if commands[im.DEVICE_OBEDIENCE + self.device] != self._obedience:
             self._obedience = commands[im.DEVICE_OBEDIENCE + self.device]
             if self._obedience == im.OBEY_AGAIN:
-                self._begin()
+                self._again()
         if self._failures > 1 and ticks_diff(now, self._retry_ms) < 0:
             return False
         since_ms = ticks_diff(now, self.written_ms)
@@ -133,6 +133,10 @@ class Control:
     def _begin(self):
         self._step = 0
         self._busy = False
+
+    def _again(self):
+        """All of it, to a device that did not obey."""
+        self._begin()
 
     def _knows_forming(self):
         """Whether it is known that the device can form, and whether it does so already."""

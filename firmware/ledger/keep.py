@@ -21,6 +21,7 @@ from firmware.ledger.ring import SMALL, Ring, topic
 OWNER, STANDING, MEMORIES_OF_CORE = const(5), const(6), const(7)
 LEASE, BACK, WISH = const(10), const(11), const(13)
 PROOF = const(14)  # proofs.py: what was proved of a device stands before its owner has chosen
+WORN = const(15)  # worn.py: how often it was written, likewise
 _NODE = const(63)  # in the flags of what limits a node: it has no number among the devices
 _NONE = (0, 0, 0, 0)
 _NOTHING = array("i", _NONE)
@@ -333,8 +334,9 @@ class Keep:
 
 
 def _owners(key):
-    """Whether a record speaks of what an owner, a fault or core left; a proof does not."""
-    return key & 0xFF != PROOF
+    """Whether a record speaks of what an owner, a fault or core left; a proof does not, nor
+    how often a device was written."""
+    return key & 0xFF not in (PROOF, WORN)
 
 
 _OPEN = (-2_000_000, 2_000_000)  # limits nothing

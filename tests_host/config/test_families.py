@@ -9,7 +9,7 @@ import pytest
 
 from firmware import image as im
 from firmware.config import rules_family
-from firmware.drivers import plans, profile
+from firmware.drivers import plans, profile, sunspec_control, wear
 from tests_host.config.test_config import ANSWERS, rights
 from tests_host.config.test_rules import fields, load
 
@@ -50,8 +50,8 @@ HYBRID = QUASAR | {"devices.1.profile": "sungrow_sh", "devices.1.sun_w": 9200}
         ({"devices.1.sun_w": 0}, ["devices[1].sun_w"], "by SunSpec is of its terminals"),
         (
             HYBRID | {"devices.1.profile": "sofar_g3", "devices.1.revert_s": 300},
-            ["devices[1].profile"],
-            "wears out",
+            [],
+            "",
         ),
         (
             SOLAX | ENDLESS | {"devices.1.profile": "victron_gx"},
@@ -111,12 +111,39 @@ def test_what_is_renewed_wears_nothing_out_unless_an_installer_stands_by_it() ->
         assert all("needs the installer's key" in error for error in sealed)
 
 
-def test_a_register_that_wears_out_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    for wear in ("eeprom", "flash"):
-        monkeypatch.setattr(rules_family, "_worn", lambda *given, wear=wear: [wear])
-        found, _ = load(SOLAX, BENCH)
-        assert fields(found.errors) == ["devices[1].profile"]
-        assert "wears out" in found.errors[0]
+def of_memory(memory: str, then: str = "goes_on", lease: bool = False) -> list[Any]:
+    """What is said of Solax's first write as one of watts, or of the lease, in this memory."""
+    write = [16, 2, 124, 1, 1, 1, 1, 8000, plans.WEARS.index(memory), 0, 0]
+    found = 0 if lease else plans.NONE
+    return list(rules_family._worn_out("devices[1].", "x", [write], found, then))
+
+
+def test_memory_that_renewing_would_use_up_is_refused() -> None:
+    """100,000 writes each ten seconds are 11 days, 10,000 one; ten years are 27 and 2 a day."""
+    assert of_memory("ram") == of_memory("unknown") == of_memory("unknown", "stops") == []
+    assert of_memory("eeprom") == []
+    assert "2 writes a day" in of_memory("flash")[0]
+    for then in ("own_mode", "stops", "unknown"):
+        assert "worn out in 11 days" in of_memory("eeprom", then)[0]
+        assert "worn out in 1 days" in of_memory("flash", then)[0]
+    assert "worn out in 11 days" in of_memory("eeprom", lease=True)[0]
+
+
+def test_memory_that_is_written_seldom_needs_an_installer(monkeypatch: pytest.MonkeyPatch) -> None:
+    column = plans.WEAR
+    read = rules_family._writes
+
+    def writes(packed: bytes, place: int) -> list[Any]:
+        """As they are, but the constants of the request lie in a flash memory."""
+        rows = [list(row) for row in read(packed, place)]
+        for row in rows:
+            row[column] = row[column] if row[plans.UNIT] else plans.WEARS.index("flash")
+        return rows
+
+    monkeypatch.setattr(rules_family, "_writes", writes)
+    assert load(SOLAX, BENCH)[0].errors == []
+    (error,) = load(SOLAX, REAL)[0].errors
+    assert "more power waits" in error and "needs the installer's key" in error
 
 
 def test_the_rules_read_the_form_that_the_drivers_read() -> None:
@@ -126,4 +153,6 @@ def test_the_rules_read_the_form_that_the_drivers_read() -> None:
     assert (rules_family.WEARS, rules_family.THENS) == (plans.WEARS, plans.THENS)
     assert rules_family.CURRENT == profile.CURRENT
     assert profile.QUANTITIES[rules_family.BATTERY_POWER][0] == "battery_power"
+    assert (rules_family.CYCLES, rules_family.LIFE_DAYS) == (wear.CYCLES, wear.LIFE_DAYS)
+    assert rules_family.RENEW_S * 1000 == sunspec_control._RENEW_MAX_MS
     assert (profile.ADDRESS, plans.ADDRESS) == (11, 9)

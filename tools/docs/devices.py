@@ -30,13 +30,14 @@ inverters (101 to 103, 111 to 113) as instruments of a node, which need no profi
 those that take a setpoint of their AC power or of their battery (`devices[].profile`). None of
 them is asked to form an island, and none is taken for `coordinated` or `export_limit_w` before
 somebody has measured when it lets go after islet falls silent. One that nobody says stops then
-may not discharge; one whose renewed registers lie in memory that nobody names (an EEPROM would be
-worn out within weeks) needs the installer's key; one that says EEPROM or flash is refused: writes
-are not counted against a budget yet. All of this was tested against fakes alone: of some the twin
-has a device with its ways and its maker's rules (`make run SCENARIO=family_solax_g4` and others).
-Those that take a setpoint of their input (`grid`), whose loads hide the battery, and chargers,
-are data that the build checks: a site that names one is refused with words. What is not here at
-all: `profiles` of the site's own
+may not discharge; one whose renewed registers lie in memory that nobody names (an EEPROM would
+be worn out within weeks) needs the installer's key, and so does one that says EEPROM or flash,
+where what it keeps there need not be renewed ([memory that wears
+out](configuration.md#memory-that-wears-out)). All of this was tested against fakes alone: of
+some the twin has a device with its ways and its maker's rules (`make run
+SCENARIO=family_solax_g4` and others). Those that take a setpoint of their input (`grid`), whose
+loads hide the battery, and chargers, are data that the build checks: a site that names one is
+refused with words. What is not here at all: `profiles` of the site's own
 ([configuration.md](configuration.md#a-meter-or-converter-that-islet-does-not-know)).
 
 **A setpoint of the battery** leaves the sun on the device's own DC side alone: it feeds on

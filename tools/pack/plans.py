@@ -41,6 +41,7 @@ MAX_WRITES, MAX_REQUESTS = 32, 16
 NEEDED = ("power", "state")  # and a setpoint: short of one of them it is read only
 TYPES = ("f32", "i32", "u16", "i16", "u32")  # of what can be written
 _MOST = {"u16": 65_535, "i16": 32_767, "f32": 1_000_000, "i32": 1_000_000, "u32": 1_000_000}
+_WORN = ("eeprom", "flash")
 _LIMITS = {"u16": (0, 65_535), "i16": (-32_768, 32_767), "u32": (0, (1 << 30) - 1)}
 _ANY = (-(1 << 30), (1 << 30) - 1)
 
@@ -198,6 +199,9 @@ def pack_request(request: Document, where: str, writes: list[Document], names: l
             raise PackError(f"{where}.{name}", f"{register} does not follow, {next_register} does")
         next_register = register + size if isinstance(register, int) else None
         packed += struct.pack(form.ITEM, names.index(name), *value_of(write, value, where))
+    worn = [name for name in request if writes[names.index(name)].get("wear") in _WORN]
+    if worn and "lease" in request.values():
+        raise PackError(f"{where}.{worn[0]}", "wears out by being renewed with the lease")
     return packed
 
 
