@@ -191,11 +191,21 @@ def _add_lines(parts, settings):
 def _add_told(parts, settings):
     from firmware.drivers import told
 
-    parts.told = [
-        told.Told(parts.image, settings["instruments"].index(row["name"]), row["name"], row)
-        for row in _told(parts, settings)
-    ]
-    parts.reports.append(("told", told.reports(parts.told)))
+    meters, parts.told = [], []
+    for row in _told(parts, settings):
+        name, host = row["name"], row["values.host"]
+        node = settings["instruments"].index(name)
+        if host:
+            from firmware.drivers.asked import Asked
+            from firmware.net.link import Link
+
+            link = Link(host, row["values.port"], parts.network)
+            meters.append(Asked(parts.image, node, name, row, link))
+            parts.links.append(("meter " + name, meters[-1].run))
+        else:
+            meters.append(told.Told(parts.image, node, name, row))
+            parts.told.append(meters[-1])
+    parts.reports.append(("told", told.reports(meters)))
 
 
 def _add_chips(parts, _settings):

@@ -246,6 +246,11 @@ METER_OPTIONS = (
      "it is left alone for so long after an answer, at first: learned up to 1000"),
     ("gap_registers", "whole", "", 0, 50, 10, None, 1,
      "at most so many unused registers are read across, at first: halved while it refuses them"),
+    ("values.host", "text", "", 0, 64, "", None, 1,
+     "it is asked over HTTP for a JSON instead: its address or name; the topics below are then ways"
+     " into that"),
+    ("values.port", "whole", "", 1, 65_535, 80, None, 1, "there"),
+    ("values.path", "text", "", 1, 100, "/", None, 1, "there"),
     ("values.current", "texts", "", 1, 100, None, None, 1,
      "the broker's topic of each leg's current, as amps: a number, or TOPIC#way.in.its.JSON"),
     ("values.power", "texts", "", 1, 100, None, None, 1, "likewise of its power, in W; + is drawn"),

@@ -195,6 +195,12 @@ def _lines(site, config, rights):
             yield where + "host: this board has no network, leave it empty"
         if line["host"] and len(hosts) > MOST_HOSTS:
             yield "{}host: at most {} lines over the network".format(where, MOST_HOSTS)
+    for i, meter in enumerate(config["meters"]):
+        if meter["line"] is None and meter["values.host"]:
+            hosts.append(meter["name"])
+            if len(hosts) > MOST_HOSTS:
+                text = "meters[{}].values.host: at most {} lines and meters over the network"
+                yield text.format(i, MOST_HOSTS)
     taken = {}
     for where, row in _on_lines(config):
         place = row["line"], row["address"]
@@ -227,7 +233,7 @@ def _own_meters(site, config, rights):
         yield from meters(site, config)
 
 
-def _meters(site, config, _rights):
+def _meters(site, config, rights):
     """A meter is on a line, or told by a broker."""
     for i, meter in enumerate(config["meters"]):
         where = "meters[{}].".format(i)
@@ -237,7 +243,7 @@ def _meters(site, config, _rights):
         if meter["line"] is None:
             from firmware.config.rules_told import refused
 
-            yield from refused(where, meter, site, config)
+            yield from refused(where, meter, site, config, rights)
         else:
             for path in ("values.current", "values.power", "values.export"):
                 if meter[path] is not None:
@@ -247,7 +253,7 @@ def _meters(site, config, _rights):
 def _told(_site, config, _rights):
     for i, meter in enumerate(config["meters"]):
         if meter["line"] is None:
-            text = "meters[{}].values: whoever may write on its topics moves the limits by it"
+            text = "meters[{}].values: whoever may speak for it on the network moves the limits"
             yield text.format(i)
 
 

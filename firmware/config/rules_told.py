@@ -1,4 +1,4 @@
-# islet: rules about a meter that is told by a broker, loaded where there is one.
+# islet: rules about a meter that a broker tells or that is asked over HTTP.
 # GPL-3.0-or-later
 
 from firmware import image as im
@@ -6,12 +6,19 @@ from firmware import image as im
 _LISTS = ("current", "power", "export")
 
 
-def refused(where, meter, site, config):
+def refused(where, meter, site, config, rights):
     """Why its values hold no limit of a leg."""
-    legs = site[im.LEG_COUNT]
-    if not config["mqtt.host"] or meter["values.current"] is meter["values.power"]:  # neither
-        yield where + "line: is missing, or mqtt.host and the topics that tell its values"
+    legs, asked = site[im.LEG_COUNT], meter["values.host"]
+    if (
+        not (config["mqtt.host"] or asked) or meter["values.current"] is meter["values.power"]
+    ):  # neither
+        yield where + "line: is missing, or who tells its values: mqtt.host and topics, or a host"
         return
+    if asked and not rights.network:
+        yield where + "values.host: this board has no network, leave it empty"
+    way = meter["values.path"] or ""
+    if way[:1] != "/" or not all("!" <= each <= "~" for each in way):
+        yield where + "values.path: begins with / and has neither blanks nor signs beyond ASCII"
     for path in ("profile", "reversed"):
         if meter[path]:
             yield "{}{}: is of a meter on a line, and line is missing".format(where, path)
@@ -30,6 +37,8 @@ def refused(where, meter, site, config):
                 "holds no leg's limit".format(path, len(given), legs)
             )
         for entry in given:
+            if asked:
+                continue
             topic = entry.split("#")[0]
             if not topic or "+" in topic or topic.startswith(config["mqtt.prefix"] + "/"):
                 yield "{}: {} is no topic of a meter's".format(path, entry)
@@ -39,4 +48,4 @@ def refused(where, meter, site, config):
         (site[im.ISLAND_CAPABLE], "island.capable"),
     ):
         if so:
-            yield "{}values: come over a broker, {} needs a meter on a line".format(where, path)
+            yield "{}values: come over the network, {} needs a meter on a line".format(where, path)

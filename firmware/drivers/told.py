@@ -36,6 +36,8 @@ class Told(Meter):
             entries = given["values." + what] or []
             for leg in range(len(entries)):
                 topic, _, way = entries[leg].partition("#")
+                if given["values.host"]:  # one answer has all
+                    topic, way = "", entries[leg]
                 self.sources.append((topic.encode(), way, "{} L{}".format(what, leg + 1)))
         self.listens = {source[0] for source in self.sources}
         self.parts = array("i", [0] * len(self.sources))
@@ -69,12 +71,16 @@ class Told(Meter):
                 self.wrong("values", "of a reading are missing, or come {} ms apart", _PAUSE_MS)
             self._come = 0
         self._heard_ms = now
+        if not self._come:
+            self._begun_ms = now
+        self._read(topic, payload, now)
+
+    def _read(self, topic, payload, now):
+        """The values in what was said; what is whole with them is written."""
         try:
             said = strict_json.loads(payload)
         except ValueError:
             said = None
-        if not self._come:
-            self._begun_ms = now
         for i in range(len(self.sources)):
             if self.sources[i][0] == topic:
                 self._take(i, _found(said, self.sources[i][1]))

@@ -20,11 +20,15 @@ TOLD = {
     "nodes.0.instrument": "house",
     "mqtt.host": "10.0.0.2",
 }
-BOTH = ["meters[0].values.current", "meters[0].values.power"]
 
 
 def values(**changes: Any) -> dict[str, Any]:
     return TOLD | {"meters": [{"name": "house", "values": VALUES | changes}]}
+
+
+ASKED = values(host="10.0.0.3", current=["a.1", "a.2", "+"]) | {"mqtt.host": ""}
+TCP = {"name": "a", "host": "10.0.0.4"}
+BOTH = ["meters[0].values.current", "meters[0].values.power"]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,12 @@ def values(**changes: Any) -> dict[str, Any]:
         (TOLD | {"meters.0.profile": "sdm630"}, ["meters[0].profile"]),
         (TOLD | {"meters.0.line": "rs485"}, BOTH),
         (values(current=None), ["meters[0].values.current"]),
+        (ASKED, []),
+        (ASKED | {"meters.0.values.path": "api"}, ["meters[0].values.path"]),
+        (ASKED | {"meters.0.values.path": "/a b"}, ["meters[0].values.path"]),
+        (ASKED | {"meters.0.values.path": "/a\r\nX: y"}, ["meters[0].values.path"]),
+        (ASKED | {"meters.0.values.port": 0}, ["meters[0].values.port"]),
+        (ASKED | {"lines.1": TCP, "lines.2": TCP | {"name": "b"}}, ["meters[0].values.host"]),
         (values(power=["p1/sum"]), ["meters[0].values.power"]),
         (values(current=["p1/a", "p1/b"]), ["meters[0].values.current"]),
         (values(export=["p1/sum"]), ["meters[0].values.export"]),
@@ -63,6 +73,11 @@ def test_nothing_that_others_rely_on_is_built_on_a_broker() -> None:
         assert "meters[0].values" in fields(found.errors)
     found, _ = load(TOLD, rights(bench=True))
     assert [line for line in found.warnings if line.startswith("meters[0].values: whoever")]
+
+
+def test_a_board_without_a_network_asks_nobody() -> None:
+    board = rights(bench=True, network=False)
+    assert "meters[0].values.host" in fields(load(ASKED, board)[0].errors)
 
 
 def test_a_sum_is_refused_in_words() -> None:

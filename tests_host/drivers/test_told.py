@@ -26,7 +26,13 @@ class House:
         self.image = im.Image()
         self.image.site[im.LEG_COUNT] = legs
         given = {"current": names(AMPS)[:legs], "power": names(WATTS)[:legs], "export": None}
-        given |= {"current_factor": 1, "power_factor": 1, "round_a": 0, "sample_ms": 500}
+        given |= {
+            "current_factor": 1,
+            "power_factor": 1,
+            "round_a": 0,
+            "sample_ms": 500,
+            "host": "",
+        }
         given = {f"values.{key}": value for key, value in (given | values).items()}
         self.told = Told(self.image, NODE, "house", given)
         self.image.live[im.NODE_AGE_MS + NODE] = im.AGE_MAX_MS

@@ -23,6 +23,7 @@ GIVEN: dict[str, Any] = {
     "values.power_factor": 1000,
     "values.round_a": 0,
     "values.sample_ms": 500,
+    "values.host": "",
 }
 UNHEARD_MS = 60_000
 

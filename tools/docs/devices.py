@@ -57,7 +57,7 @@ NOT_HAD = (
     ("SolarEdge StorEdge, Alpha ESS", "not read yet"),
     ("Fronius GEN24, others by SunSpec 103, 120 to 124, 160",
      "are read by SunSpec, as instruments; commanding a storage by 124 is not there yet"),
-    ("a P1 port", "has no Modbus; what its reader tells a broker is taken: `meters[].values`"),
+    ("a P1 port", "has no Modbus; its reader is taken by MQTT or HTTP: `meters[].values`"),
 )  # fmt: skip
 ROLES = (
     ("meter", "Meters"),
