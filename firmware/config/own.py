@@ -25,6 +25,7 @@ _MOST_BYTES = const(1200)
 _ROLES = const(3)  # meter, converter, gateway
 _POWER, _STATE, _PER_LEG = const(2), const(6), const(2)  # quantities; legs have those below
 _WHOLE = const(3)
+_FACTORED = (1, 2, 3, 4)  # types: integers of at most two registers
 _SIGNED = (0, 1, 3)  # types: f32, i32, i16
 _UNKNOWN = const(3)  # what it does when islet falls silent, where nothing renews a lease
 _NONE = const(255)
@@ -112,7 +113,7 @@ def checked(packed):
 
 
 def _row(packed, row, where, tables, end):
-    quantity, leg, function, kind, register, every, sign, num, den, low, high, _, spare, table = (
+    quantity, leg, function, kind, register, every, sign, num, den, low, high, _, factor, table = (
         row
     )
     _need(quantity < len(BOUNDS) and leg <= _WHOLE, where)
@@ -120,8 +121,11 @@ def _row(packed, row, where, tables, end):
     _need(leg != _WHOLE or quantity >= _PER_LEG, where + ", its leg")
     _need(function in (3, 4) and kind < 16 and kind & 7 < len(SIZES), where)
     count = SIZES[kind & 7]
-    _need(register + count <= 65_536 and 1 <= every <= 100 and not spare, where)
+    _need(register + count <= 65_536 and 1 <= every <= 100, where)
     _need(-1 <= sign <= 1 and 1 <= num <= 16_383 and den, where + ", its factor")
+    if factor:
+        _need(count <= factor < 60 and register + factor < 65_536, where + ", its factor")
+        _need(kind & 7 in _FACTORED, where + ", its factor")
     _need(-BOUNDS[quantity] <= low < high <= BOUNDS[quantity], where + ", its range")
     if table:
         _need(tables <= table < end, where + ", its table")

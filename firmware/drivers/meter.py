@@ -14,6 +14,7 @@ from firmware.bus.rtu import EXCEPTION
 from firmware.drivers.profile import (
     CURRENT,
     EVERY,
+    FACTOR,
     FREQUENCY,
     FUNCTION,
     HIGH,
@@ -59,12 +60,17 @@ class Block:
             row[FUNCTION] == self.function
             and row[EVERY] == self.every
             and row[REGISTER] - self.first - self.count <= gap
-            and row[REGISTER] + TYPES[row[TYPE] & 7][1] - self.first <= _LONGEST
+            and _end(row) - self.first <= _LONGEST
         )
 
     def add(self, i, row):
         self.rows.append(i)
-        self.count = row[REGISTER] + TYPES[row[TYPE] & 7][1] - self.first
+        self.count = max(self.count, _end(row) - self.first)
+
+
+def _end(row):
+    """The register behind it, and behind its factor: both are of one moment."""
+    return row[REGISTER] + max(TYPES[row[TYPE] & 7][1], row[FACTOR] + 1)
 
 
 def blocks_of(rows, gap=GAP):

@@ -8,18 +8,21 @@
 #                                         0: read only        u16 size of it all
 #   row   u8 quantity     u8 leg        u8 function     u8 type             u16 register
 #         u8 every        i8 sign       u16 num         u16 den             i32 low      i32 high
-#         u8 address      u8 reserved   u16 table, its place in the bytes, 0 if there is none
+#         u8 address      u8 factor     u16 table, its place in the bytes, 0 if there is none
 #   table u8 entries, each u8 meaning and then the raw registers as they come over the line
 #
 # leg is 0 for L1 … 2 for L3, 3 for the whole. type has LOW_FIRST added where the low word comes
 # first. every: the row is read in every n-th poll. The project's unit is raw * num / den * sign,
 # in whole mV, mA, W … by quantity; low and high are its plausible range. sign 0: a magnitude.
+# factor: so many registers behind it stands a power of ten that belongs to it, 0 if none does.
 
 import struct
 
 from firmware.base.viper import const
 from firmware.bus.registers import (
     INVALID,
+    MAX_DEN,
+    MAX_NUM,
     double_scaled,
     float_scaled,
     scaled,
@@ -58,6 +61,7 @@ QUANTITIES = (
 )
 
 LOW_FIRST = 8
+FACTOR_MOST = 10  # a power of ten beyond is none
 # name, registers
 TYPES = (
     ("f32", 2),
@@ -106,7 +110,7 @@ ABSENT = 255  # the registers say that there is nothing
     LOW,
     HIGH,
     ADDRESS,
-    SPARE,
+    FACTOR,
     TABLE,
 ) = range(14)
 
@@ -158,7 +162,9 @@ class Profile:
         """The row's value in the project's unit from the registers at byte `at`, or INVALID."""
         if row[TABLE] and self.meaning(row, frame, at) == ABSENT:
             return INVALID
-        return value_of(row, frame, at)
+        if row[FACTOR]:
+            return tenfold(row, frame, at)
+        return value_of(row, frame, at, row[NUM], row[DEN])
 
 
 def _rows(packed, count):
@@ -170,9 +176,31 @@ def _of_meter(row):
     return row[QUANTITY] <= FREQUENCY and (row[QUANTITY] == FREQUENCY or row[LEG] != WHOLE)
 
 
-def value_of(row, frame, at):
-    """Likewise, whatever its table says."""
-    kind, num, den = row[TYPE] & 7, row[NUM], row[DEN]
+def tenfold(row, frame, at):
+    """Likewise, times the power of ten that stands behind it; INVALID where that cannot be."""
+    power, num, den = signed16(frame, at + 2 * row[FACTOR]), row[NUM], row[DEN]
+    if not -FACTOR_MOST <= power <= FACTOR_MOST:  # "not implemented" is none either
+        return INVALID
+    while power > 0:
+        power -= 1
+        if den % 10 == 0:
+            den //= 10
+        else:
+            num *= 10
+    while power < 0:
+        power += 1
+        if num % 10 == 0:
+            num //= 10
+        else:
+            den *= 10
+    if num > MAX_NUM or den > MAX_DEN:
+        return INVALID
+    return value_of(row, frame, at, num, den)
+
+
+def value_of(row, frame, at, num, den):
+    """The registers times num / den, whatever its table says."""
+    kind = row[TYPE] & 7
     if kind == _UINT16:
         value = scaled(unsigned16(frame, at), num, den)
     elif kind == _INT16:

@@ -19,13 +19,14 @@ from firmware.drivers.meter import Block, Meter
 from firmware.drivers.profile import (
     CURRENT,
     DEN,
+    FACTOR,
     FREQUENCY,
+    NUM,
     POWER,
     QUANTITIES,
     QUANTITY,
     REGISTER,
     SIGN,
-    SPARE,
     TYPE,
     VOLTAGE,
     WHOLE,
@@ -112,10 +113,10 @@ class Found(Profile):
     def value(self, row, frame, at):
         """In the project's unit, INVALID where it is not implemented or has no factor."""
         if row[TYPE] == _FLOAT32:
-            return value_of(row, frame, at)
+            return value_of(row, frame, at, row[NUM], row[DEN])
         unsigned = row[TYPE] == _UINT16
         raw = unsigned16(frame, at) if unsigned else signed16(frame, at)
-        factor = signed16(frame, at + 2 * row[SPARE])
+        factor = signed16(frame, at + 2 * row[FACTOR])
         if raw == (NOT_UINT16 if unsigned else NOT_INT16) or abs(factor) > _FACTOR_MOST:
             return INVALID
         power = factor + _UNIT[row[QUANTITY]]
@@ -125,7 +126,7 @@ class Found(Profile):
 
 
 def _row(kind, quantity, point, leg, at, shared_by, sign):
-    """As in profile.py; SPARE: registers from the point to its factor."""
+    """As in profile.py."""
     floats = not kind[6]
     first = kind[5][point]
     if point not in (FREQUENCY, _WHOLE):

@@ -138,7 +138,7 @@ def test_the_example_in_the_docs_is_taken() -> None:
         (METER | {"rows": METER["rows"][:5]}, "rows"),  # a leg's current without its power
         (METER | {"rows": [row("current", 70_000, 1)]}, "rows[0].register"),
         (METER | {"rows": [row("current", 1, 1, num=0)]}, "rows[0].num"),
-        (METER | {"rows": [row("current", 1, 1, factor=10)]}, "rows[0].factor"),
+        (METER | {"rows": [row("current", 1, 1, colour=10)]}, "rows[0].colour"),
         (METER | {"rows": [row("current", 1)]}, "rows[0].leg"),
         (METER | {"period_ms": 500}, "period_ms"),
         (METER | {"role": "charger"}, "role"),
@@ -259,7 +259,7 @@ def test_bytes_that_somebody_changed_are_refused_or_harmless(document: dict[str,
         passed += 1
         unpacked = profile.Profile(bytes(data))
         for each in unpacked.rows:
-            unpacked.value(each, bytes(64), 8)
+            unpacked.value(each, bytes(256), 8)
         if place := struct.unpack_from(profile.HEAD, data)[9]:
             told = plans.Plans(bytes(data), place)
             for w, requests in ((900, 0), (-900, 1), (0, 2), (0, 3)):

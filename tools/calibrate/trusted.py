@@ -64,6 +64,10 @@ class ModbusMeter:
         for row in self._profile["rows"]:
             if row["quantity"] == quantity and row.get("leg") == leg + 1:
                 steps = row.get("num", 1) / row.get("den", 1) * (row.get("sign", 1) or 1)
+                if "factor" in row:
+                    steps *= 10.0 ** self._register(
+                        row | {"register": row["factor"], "type": "i16"}
+                    )
                 value = self._register(row) * steps
                 _, _, low, high = RANGES[quantity]
                 if not row.get("low", low) <= value <= row.get("high", high):

@@ -19,6 +19,9 @@ ROLES = ("meter", "converter", "gateway", "charger")
 DRIVEN = ("meter", "converter", "gateway")
 MOST_BYTES = {"meter": 600, "converter": 1200, "gateway": 1200, "charger": 1200}
 LEGS = {1: 0, 2: 1, 3: 2}
+NAMED = ("state", "fault", "direction")  # no numbers
+FACTORED = ("u16", "i16", "u32", "i32")
+MOST_BEHIND = 59  # registers
 PER_LEG = ("voltage", "current")
 FIELDS = (
     "$schema",
@@ -46,6 +49,7 @@ ROW_FIELDS = (
     "word_order",
     "num",
     "den",
+    "factor",
     "sign",
     "every",
     "low",
@@ -224,7 +228,7 @@ def pack_row(row: object, where: str, order: str) -> tuple[tuple[int, ...], byte
         low,
         high,
         whole(row, where, "address", *ROW_NUMBERS["address"]),
-        0,
+        factor_of(row, where, quantity, size),
     )
     return columns, table_of(row, where, quantity, kind, size)
 
@@ -234,6 +238,18 @@ def range_of(quantity: str, leg: int) -> tuple[int, int, int, int]:
     if quantity == "power" and leg == profiles.WHOLE:
         return _WHOLE_POWER
     return RANGES.get(quantity, (0, _MOST, 0, _MOST))
+
+
+def factor_of(row: Document, where: str, quantity: str, size: int) -> int:
+    """How many registers behind it its power of ten stands: near, so that one request reads both
+    and they are of one moment."""
+    if "factor" not in row:
+        return 0
+    if quantity in NAMED or row["type"] not in FACTORED:
+        raise PackError(where + "factor", f"is of a number in {', '.join(FACTORED)}")
+    register = row["register"]
+    least, most = register + size, min(register + MOST_BEHIND, 65_535)
+    return whole(row, where, "factor", least, most) - register
 
 
 def leg_of(row: Document, where: str, quantity: str) -> int:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from firmware.drivers.profile import FACTOR_MOST
 from tools.pack.profiles import DRIVEN, commanded
 from tools.probe import clues
 from tools.probe.bus import Bus, Refused
@@ -223,13 +224,21 @@ def identified(bus: Bus, unit: int, document: dict[str, Any]) -> bool | None:
 def look(bus: Bus, unit: int, row: dict[str, Any], order: str) -> Value:
     """What a device says of a row."""
     count, kind = TYPES[row["type"]]
+    factor = row.get("factor")
+    reach = count if factor is None else factor - row["register"] + 1
     try:
-        words = bus.read(row.get("address", unit), row["function"], row["register"], count)
+        words = bus.read(row.get("address", unit), row["function"], row["register"], reach)
     except Refused as refused:
         return Value(row, wrong=str(refused))
     if words is None:
         return Value(row, wrong=NO_ANSWER)
+    power = 0
+    if factor is not None:
+        power = words[-1] - (words[-1] >> 15 << 16)
+        words = words[:count]
     raw = tuple(words)
+    if abs(power) > FACTOR_MOST:
+        return Value(row, wrong="its factor is no power of ten", raw=raw)
     if row.get("word_order", order) == "low_first":
         words.reverse()
     data = struct.pack(f">{count}H", *words)
@@ -239,7 +248,8 @@ def look(bus: Bus, unit: int, row: dict[str, Any], order: str) -> Value:
     number = struct.unpack(">" + kind, data)[0]
     if number != number or abs(number) == float("inf"):
         return Value(row, wrong="not a number", raw=raw)
-    value = number * row.get("num", 1) / row.get("den", 1) * (row.get("sign", 1) or 1)
+    value = number * 10.0**power * row.get("num", 1) / row.get("den", 1)
+    value *= row.get("sign", 1) or 1
     low, high = PLAUSIBLE.get(row["quantity"], (-(1 << 64), 1 << 64))
     low, high = row.get("low", low), row.get("high", high)
     if not low <= value <= high:
