@@ -32,6 +32,8 @@ SIGNS = (
     ("foxess_h3", "battery_power", None, 31036, -1, "openWB fox_ess/bat.py: * -1"),
     ("solis_hybrid", "power", None, 33079, -1, "openWB solis/inverter.py: * -1"),
     ("sofar_g3", "battery_power", None, 1542, 1, "evcc: * -10 into + is discharge"),
+    ("alpha_smile", "battery_power", None, 294, -1, "Alpha2MQTT: - charge, + discharge"),
+    ("solaredge_storedge", "battery_power", None, 62836, 1, "evcc: * -1 into + is discharge"),
     ("sofar_g3", "power", None, 1157, -1, "openWB sofar/counter.py: discharge +, charge -"),
     ("growatt_vpp", "power", None, 31100, -1, "Growatt VPP V2.03: positive exports"),
     ("growatt_vpp", "battery_power", None, 31200, 1, "Growatt VPP V2.03: positive charges"),
