@@ -81,6 +81,9 @@ def filled(found: dict[str, Any], known: dict[str, Any], node: str) -> dict[str,
     document = json.loads(json.dumps(known))
     said = {"node": node, "legs": ["L1", "L2", "L3"], "charge_w": 3000, "discharge_w": 0}
     devices = [row | {key: said[key] for key in report.OPEN} for row in found.get("devices", [])]
+    for row in devices:
+        if row.get("sun_w") == report.SUN_W:
+            row["sun_w"] = 0
     places = [row for row in document["devices"] if row["kind"] != "converter"]
     document |= {"lines": found["lines"], "devices": [*places, *devices]}
     document["meters"] = found.get("meters", document["meters"])

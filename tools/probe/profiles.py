@@ -108,8 +108,11 @@ class Fit:
             return ""
         if not commanded(document):
             return "it can only be read, nobody says how to command it"
-        if document["controls"] != "ac":
-            return f"it takes a setpoint of its {document['controls']}: no driver yet"
+        if document["controls"] == "grid":
+            return "it takes a setpoint of its input, whose loads hide the battery"
+        quantities = {row["quantity"] for row in document["rows"]}
+        if document["controls"] == "battery" and "battery_power" not in quantities:
+            return "it takes a setpoint of its battery and does not say what that draws"
         worn = {write["wear"] for write in document["writes"]} & {"eeprom", "flash"}
         if worn:
             return f"what it is told wears its {worn.pop()} out"

@@ -15,7 +15,9 @@ from tools.probe.sunspec import SunSpec
 NEEDED = (701, 704, 715)  # to command a converter: firmware/drivers/sunspec_inverter.py
 # what only a person knows of a converter, and what is asked
 OPEN = {"node": "<its circuit>", "legs": ["<L1>"], "charge_w": "<W>", "discharge_w": "<W>"}
+SUN_W = "<W>"
 ASKED = {
+    "sun_w": "most that the sun on its own DC side gives, in W; 0 where there is none",
     "node": "a name of nodes[], where it hangs",
     "legs": "of L1, L2, L3, in the order of its own",
     "charge_w": "most that it may draw, in W",
@@ -97,10 +99,15 @@ def configuration(everybody: Sequence[Found]) -> dict[str, Any]:
         if found.sunspec and found.sunspec.has(*NEEDED):
             devices.append({**row, **place, "base": found.sunspec.base})
         elif found.best and not found.best.undriven:
-            named = {"profile": found.best.name, **_lease(found.best.document)}
-            devices.append({**row, **named, **place})
+            devices.append({**row, **_family(found.best), **place})
     rows = {"lines": list(lines.values()), "meters": meters, "devices": devices}
     return {key: value for key, value in rows.items() if value} if meters or devices else {}
+
+
+def _family(fit: Fit) -> dict[str, Any]:
+    """What its profile asks for beside the rest."""
+    named: dict[str, Any] = {"profile": fit.name, **_lease(fit.document)}
+    return named | ({"sun_w": SUN_W} if fit.document["controls"] == "battery" else {})
 
 
 def _lease(document: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +136,9 @@ def open_fields(document: dict[str, Any]) -> list[str]:
     """What a person has to say yet, by field."""
     said = []
     for i, row in enumerate(document.get("devices", [])):
-        said += [f"devices[{i}].{key}: {ASKED[key]}" for key in OPEN if row[key] == OPEN[key]]
+        asked = OPEN | {"sun_w": SUN_W}
+        still = [key for key in asked if row.get(key) == asked[key]]
+        said += [f"devices[{i}].{key}: {ASKED[key]}" for key in still]
     if document.get("meters"):
         said.append("nodes[].instrument: names each meter, at the circuit that it measures")
     return said
