@@ -7,6 +7,8 @@ import importlib
 import json
 import random
 import struct
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,3 +295,36 @@ def test_a_head_and_a_row_that_cannot_be_are_refused(at: int, value: int) -> Non
     )
     assert fields(found.errors) == ["profiles[0].packed"]
     assert "cannot be; python -m tools.site pack FILE writes it anew" in found.errors[0]
+
+
+def test_the_chips_interpreter_looks_at_bytes_as_this_one_does(
+    run_device: Callable[..., str], tmp_path: Path
+) -> None:
+    dice, tried, verdicts = random.Random(8), [], ""
+    for good in (least(METER), least(DEVICE)):
+        for _ in range(300):
+            data = bytearray(good)
+            for _ in range(dice.randrange(2)):
+                data[dice.randrange(len(data))] = dice.randrange(256)
+            tried.append(bytes(data))
+    for data in tried:
+        try:
+            rules.checked(data)
+            verdicts += "1"
+        except ValueError:
+            verdicts += "0"
+    script = tmp_path / "look.py"
+    script.write_text(f"""
+from firmware.config.own import checked
+
+def good(data):
+    try:
+        checked(data)
+        return "1"
+    except ValueError:
+        return "0"
+
+print("".join([good(data) for data in {tried!r}]))
+""")
+    assert {"0", "1"} <= set(verdicts)
+    assert run_device(script).strip() == verdicts

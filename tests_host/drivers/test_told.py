@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -196,3 +197,29 @@ def test_others_topics_are_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     house.told.heard(b"p1/else", b"broken")
     house.say(WATTS, [1, 2, 3])
     assert house.shown()[1] == [1, 2, 3]
+
+
+CHIP = """
+from firmware import image as im
+from firmware.drivers.told import Told
+
+image = im.Image()
+image.site[im.LEG_COUNT] = 3
+told = Told(image, 0, "house", GIVEN)
+told.heard(b"c", b"0.25")
+told.heard(b"em", b'{"a": 10.5, "b": 3, "p": [1.234, -2.5, 0]}')
+told.heard(b"c", b"1e999")
+told.heard(b"em", b"{]")
+print(told.report()["errors"])
+print(list(image.live[im.NODE_MA : im.NODE_MA + 3]), list(image.live[im.NODE_W : im.NODE_W + 3]))
+"""
+
+
+def test_the_chips_interpreter_reads_the_same(run_device: Callable[..., str]) -> None:
+    given = {"current": ["em#a", "em#b", "c"], "power": ["em#p.0", "em#p.1", "em#p.2"]}
+    given |= {"export": None, "current_factor": 1, "power_factor": 1000, "host": ""}
+    given |= {"round_a": 0.5, "sample_ms": 500}
+    values = {f"values.{key}": value for key, value in given.items()}
+    errors, shown = run_device(f"GIVEN = {values!r}\n{CHIP}").splitlines()
+    assert shown == "[11000, -3500, 750] [1234, -2500, 0]"
+    assert "current L3: inf, allowed" in errors and "current L1: not a number" in errors

@@ -95,3 +95,30 @@ def test_known_variables_of_make_pass() -> None:
         ["make", "-n", "run", *words], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert made.returncode == 0, made.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, "house: told by the broker on p1/a, p1/b, p1/c, p1/w"),
+        ({"host": "10.0.0.7", "path": "/data"}, "house: asked at http://10.0.0.7:80/data"),
+    ],
+)
+def test_a_meter_without_a_line_says_who_tells_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: dict[str, Any], told: str
+) -> None:
+    values = {"current": ["p1/a", "p1/b", "p1/c"], "power": ["p1/w#1", "p1/w#2", "p1/w#3"]}
+    meter = {"name": "house", "values": values | more}
+    changes = {"meters": [meter], "nodes.0.instrument": "house", "mqtt.host": "10.0.0.2"}
+    code, said = run(tmp_path, capsys, changed(changes))
+    assert code == 0, said
+    assert told in said
+
+
+def test_what_does_not_fit_of_an_own_profile_is_told_by_row_and_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"quantity": "current", "leg": 1, "function": 3, "register": 70_000, "type": "u16"}]
+    code, said = run(tmp_path, capsys, changed({"profiles": [{"name": "mine", "rows": rows}]}))
+    assert code == 1 and "profiles[0].rows[0].register: 70000 is not an integer" in said
+    assert said.count("profiles[0]") == 1

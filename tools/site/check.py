@@ -209,7 +209,17 @@ def _lines(config: Any) -> list[str]:
             how += str(line["stop_bits"])
             serial += 1
         found.append(f"{line['name']} ({how}): {', '.join(users)}")
-    return found
+    return found + [_told(meter) for meter in config["meters"] if meter["line"] is None]
+
+
+def _told(meter: Any) -> str:
+    """A meter without a line."""
+    if host := meter["values.host"]:
+        how = f"asked at http://{host}:{meter['values.port']}{meter['values.path']}"
+        return f"{meter['name']}: {how}"
+    lists = [meter[f"values.{what}"] or [] for what in ("current", "power", "export")]
+    topics = {entry.split("#")[0] for entries in lists for entry in entries}
+    return f"{meter['name']}: told by the broker on {', '.join(sorted(topics))}"
 
 
 def _silent(config: Any, image: Any) -> list[str]:
