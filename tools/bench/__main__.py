@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from tools.bench import (
     dark,
+    families,
     heap,
     hostile,
     late,
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "size": size.measure,
     "obey": obey.measure,
     "wear": wear.measure,
+    "families": families.measure,
     "dark": dark.measure,
     "late": late.measure,
     "share": share.measure,

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tools.twin.buses.recording import runs
 from tools.twin.buses.sunspec import FACTORS
 from tools.twin.house import House, Trace, controls
 
@@ -145,7 +146,7 @@ class Problems:
     def _names(self, house: dict[str, Any]) -> None:
         """Each row has a name of its own, and none of the house's other words."""
         seen: dict[str, str] = {}
-        for where, row in _rows(house, *ROWS, "lines"):
+        for where, row in _rows(house, *ROWS, "recordings", "lines"):
             name = row["name"]
             if name in RESERVED:
                 self.add(f"house.{where}.name", f"{name!r} is taken, allowed a name of its own")
@@ -184,12 +185,17 @@ class Problems:
             if port in ports:
                 self.add(f"house.{where}.port", f"{port}, allowed one line each")
             ports += [port] if port else []
-        for where, row in _rows(house, "meters", "converters"):
+        for where, row in _rows(house, "recordings"):
+            try:
+                runs(self.path.parent / row["file"])
+            except ValueError as error:
+                self.add(f"house.{where}.file", f"{row['file']!r} {error}")
+        for where, row in _rows(house, "meters", "converters", "recordings"):
             line = row.get("line") or (lines[0] if lines else "")
             if line not in lines and line:
                 allowed = ", ".join(lines) or "none: this house has no line"
                 self.add(f"house.{where}.line", f"{line!r}, allowed {allowed}")
-            place = (line, row.get("address", 1 if where.startswith("meters") else 2))
+            place = (line, row.get("address", 2 if where.startswith("converters") else 1))
             if place in used:
                 on = f" on line {line}" if line else ""
                 text = (
@@ -297,7 +303,8 @@ class Problems:
                 return None
             return Event(at_s, "set", data["set"], data["to"])
         if "bus" in data:
-            on_lines = [row.name for row in (*house.meters, *house.converters)]
+            rows = (*house.meters, *house.converters, *house.spec.recordings)
+            on_lines = [row.name for row in rows]
             if data["bus"] not in (*on_lines, "all"):
                 allowed = ", ".join((*on_lines, "all"))
                 self.add(f"{where}.bus", f"{data['bus']!r}, allowed {allowed}")

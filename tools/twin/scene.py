@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import functools
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +22,9 @@ from tools.twin.buses.families import table
 from tools.twin.buses.families.device import FamilyDevice
 from tools.twin.buses.line import Line, Part, Responder, Sight, Timing
 from tools.twin.buses.mqtt import StubBroker
+from tools.twin.buses.posted import Posted
 from tools.twin.buses.realbroker import RealBroker, free_port
+from tools.twin.buses.recording import recorded
 from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.sunspec import SunSpec
 from tools.twin.buses.tcp import Gateway, Lan, RealGateway, Units
@@ -44,28 +44,6 @@ HTTP_PORT = 80  # of a board, unless its site says another
 LAN_TIME, LAN_ROUTER = "pool.ntp.org", "192.168.77.1"  # network.time, unless a site says another
 LAN_BROKER = "192.168.77.20"  # on the small network of an emulated network chip
 LAN_DEVICE = "192.168.77.3{}"
-INVERTER_WRITES = (
-    "write_setpoint",
-    "allow_forming",
-    "controller_heartbeat",
-    "alarm_reset",
-    "operate",
-    "detect",
-    "restart",
-)
-
-
-class Posted:
-    """The inverter as a thread may use it: reads at once, writes at the next agreed moment."""
-
-    def __init__(self, inverter: Any, post: Callable[[Callable[[], Any]], None]) -> None:
-        self._inverter, self._post = inverter, post
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._inverter, name)
-        if name not in INVERTER_WRITES:
-            return value
-        return lambda *args, **options: self._post(functools.partial(value, *args, **options))
 
 
 class Script:
@@ -250,9 +228,13 @@ class Stage:
         return responder, list(devices.values())
 
     def _devices(self, line: str, first: bool) -> dict[str, Any]:
-        """Meters and converters on a line, by name."""
+        """Meters, converters and recordings on a line, by name."""
         house, spec = self._house, self._story.house
         devices: dict[str, Any] = {}
+        for row in spec.recordings:
+            if row.line == line or (row.line is None and first):
+                self._parts[row.name] = lambda asked, shown: ()
+                devices[row.name] = recorded(self._story.path.parent / row.file, row.address)
         for i, (meter, row) in enumerate(zip(house.meters, spec.meters, strict=True)):
             if row.line == line or (row.line is None and first):
                 self._parts[row.name] = lambda asked, shown, i=i: part(asked, shown[1][i])

@@ -286,6 +286,16 @@ class MeterSpec:
 
 
 @dataclass
+class RecordingSpec:
+    """What `make probe ARGS=--record` wrote, as a device that answers the same for ever."""
+
+    name: str = word(REQUIRED, "the device")
+    file: str = declared({"type": "string", "minLength": 1}, REQUIRED, "beside the scenario")
+    line: str | None = word(None, "line it answers on; absent: the first")
+    address: int = whole(1, 0, 247, "its Modbus address")
+
+
+@dataclass
 class LineSpec:
     """An RS-485 line, on the board's UARTs in their order; with a port Modbus TCP."""
 
@@ -378,6 +388,7 @@ class HouseSpec:
     sources: list[SourceSpec] = parts(SourceSpec, "PV and other sources with their inverters")
     storages: list[StorageSpec] = parts(StorageSpec, "batteries that islet does not command")
     meters: list[MeterSpec] = parts(MeterSpec, "meters on the lines")
+    recordings: list[RecordingSpec] = parts(RecordingSpec, "recorded devices on the lines")
     lines: list[LineSpec] = parts(LineSpec, "RS-485 lines")
     relays: RelaysSpec = part(RelaysSpec, "islet's other relays")
     protection: ProtectionSpec = part(ProtectionSpec, "protective inputs at the start")
