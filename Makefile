@@ -74,8 +74,8 @@ calibrate: setup-run ## gains, offsets, delays, transformers turned or swapped (
 	@exec $(PY) -m tools.calibrate $(call given,WHAT IMAGE CIRCUIT PORT LEG AT POINT WATTS METER PROFILE \
 	  ADDRESS BAUD PARITY LOAD KEEP) $(ARGS)
 
-prove: setup-run ## a converter shows that it obeys, before islet uses it (DEVICE=battery PORT= IMAGE=)
-	@exec $(PY) -m tools.prove $(call given,IMAGE PORT DEVICE) $(ARGS)
+prove: setup-run ## a converter shows that it obeys, before islet uses it (DEVICE=battery PORT= IMAGE= FILE=record.json)
+	@exec $(PY) -m tools.prove $(call given,IMAGE PORT DEVICE) $(if $(FILE),--save '$(FILE)') $(ARGS)
 
 probe: setup-run ## what hangs on a line: found, named, as configuration to paste (PORT=, HOST= or BOARD=1, BAUD= ADDRESS= PROFILE= FILE=)
 	@exec $(PY) -m tools.probe $(call given,PORT HOST BAUD PARITY PROFILE IMAGE CIRCUIT) $(if $(ADDRESS),--address $(ADDRESS)) \

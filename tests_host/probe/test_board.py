@@ -154,3 +154,27 @@ def test_a_line_without_anybody_keeps_its_place() -> None:
     document: dict[str, Any] = report.configuration([found])
     assert [line["name"] for line in document["lines"]] == ["line 1", "line 2"]
     assert document["meters"][0]["line"] == "line 2", json.dumps(document)
+
+
+def test_a_proof_is_the_boards_own_affair(
+    board: FakeBoard,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """islet is asked, and not stopped; nothing is written from the PC past its interlocks."""
+    asked: list[bytes] = []
+    answers = board._in_islet
+
+    def listen(byte: bytes) -> None:
+        asked.append(byte)
+        if byte == b"\r" and b"".join(asked).endswith(b"islet proofs\r"):
+            board._line.clear()
+            board._say({"islet": "proofs", "proofs": {"battery": {"text": "x", "proved": True}}})
+        else:
+            answers(byte)
+
+    board._in_islet = listen  # type: ignore[method-assign]
+    assert main(["--board", "board", "--prove"]) == 0
+    assert "battery: x" in capsys.readouterr().out
+    assert board.state == "islet" and b"islet stop" not in b"".join(asked)
+    assert main(["--host", "127.0.0.1", "--prove", "battery"]) == 1
+    assert "done by a board that runs islet" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from tools.flash import FlashError, Voice
 from tools.probe import profiles, record, report, scan, sunspec, watch
 from tools.probe.board import Session, Through
 from tools.probe.bus import Bus, Host, Serial, Where, opened
+from tools.prove import __main__ as prove_tool
 
 TEXT = """\
 Find what hangs on RS-485 adapters, on the lines of a board with islet on it, or answers by Modbus
@@ -50,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--watch", action="store_true", help="values each second, until Ctrl-C")
     what.add_argument("--record", type=Path, metavar="FILE", help="all registers into a file")
+    what.add_argument(
+        "--prove",
+        nargs="?",
+        const="",
+        metavar="DEVICE",
+        help="the commissioning proof, by the islet that runs on the board: its interlocks hold",
+    )
+    add("--save", type=Path, metavar="FILE", help="--prove: its record into a file as well")
     add("--times", type=int, default=0, help="--watch: so often, then end")
     add("--spans", nargs="*", default=["0-65535"], help="--record: of registers")
     return parser
@@ -59,6 +68,8 @@ def run(given: argparse.Namespace, voice: Voice) -> int:
     if given.profile and given.profile not in profiles.known():
         known = ", ".join(profiles.known())
         raise FlashError(f"PROFILE={given.profile} is none of islet's", f"one of {known}")
+    if given.prove is not None:
+        return prove(given, voice)
     outside(given)
     if given.board is None:
         return look(given, places(given), voice)
@@ -68,6 +79,18 @@ def run(given: argparse.Namespace, voice: Voice) -> int:
             for line in range(len(board.lines))
         ]
         return look(given, [*lines, *places(given)], voice)
+
+
+def prove(given: argparse.Namespace, voice: Voice) -> int:
+    """Never from here: the box has the interlocks, so it is asked over its console to do it."""
+    if given.host or given.port:
+        raise FlashError(
+            "--prove is done by a board that runs islet, not by an adapter or over the network",
+            "BOARD=1, with the converter on the board's own line",
+        )
+    order = argparse.Namespace(image=given.image, port=given.board or "", device=given.prove)
+    order.save = given.save
+    return prove_tool.run(order, voice)
 
 
 def outside(given: argparse.Namespace) -> None:

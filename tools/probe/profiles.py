@@ -113,9 +113,8 @@ class Fit:
         quantities = {row["quantity"] for row in document["rows"]}
         if document["controls"] == "battery" and "battery_power" not in quantities:
             return "it takes a setpoint of its battery and does not say what that draws"
-        worn = {write["wear"] for write in document["writes"]} & {"eeprom", "flash"}
-        if worn:
-            return f"what it is told wears its {worn.pop()} out"
+        if worn := _worn_out(document):
+            return worn
         if any("address" in row for row in (*document["rows"], *document["writes"])):
             return "it answers at several addresses: no driver yet"
         return ""
@@ -152,6 +151,21 @@ class Fit:
         against = [clue.text for clue in self.clues if clue.points < 0]
         against += [str(value) for value in self.wrong[:1]]
         return "; ".join(said + [f"but {text}" for text in against]) or "shows nothing of its own"
+
+
+def _worn_out(document: dict[str, Any]) -> str:
+    """Memory that what must be written would use up."""
+    lease = document["lease"]
+    carrier = lease.get("write")
+    for write in document["writes"]:
+        if write["wear"] not in ("eeprom", "flash") or not write.get("unit"):
+            continue
+        renewed = write["name"] == carrier
+        if renewed or (carrier is None and lease["then"] != "goes_on"):
+            return f"it lets go unless it is told again, which wears its {write['wear']} out"
+        if write["wear"] == "flash":
+            return "it keeps its power in a flash memory: that follows nothing"
+    return ""
 
 
 @cache
