@@ -311,6 +311,8 @@ def _add_console(parts, settings):
         console.answer("proofs", parts.proofs_shown)
     if parts.worn is not None:
         console.add("writes", parts.written)
+    if parts.lines is not None:
+        console.tell("frames", parts.frames)
     console.publish(parts.state.published)
     if not errors or parts.access is not None:
         console.obey(parts.by_hand)

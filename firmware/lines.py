@@ -16,6 +16,7 @@ def add(parts, settings):
         parts.links.append(("line " + name, line.run))
         serial += not row["host"]
     parts.reports.append(("lines", reports(lines)))
+    parts.lines = lines
     _meters(parts, settings, lines)
     _converters(parts, settings, lines)
 

@@ -58,6 +58,7 @@ class Parts:
     told: tuple | list = ()  # meters that a broker tells, drivers/told.py
     fast: "Fast | None" = None  # guard/fast.py, where the board hands over blocks
     metering: "Metering | None" = None  # where it has metering chips
+    lines = None  # by name, where devices hang on some
     proofs: "Proofs | None" = None  # what converters have proved
     worn: "Worn | None" = None  # how often devices were written whose memory wears out
     commands: "Commands | None" = None
@@ -115,6 +116,12 @@ class Parts:
 
     def written(self):
         return worn.shown(self.names, self.worn.wears) if self.worn is not None else {}
+
+    def frames(self, payload):
+        """What went over the lines, a document a frame."""
+        from firmware.bus.frames import asked  # by need
+
+        return asked(self.lines, payload)
 
     def calibrated(self):
         return self.calibration.date

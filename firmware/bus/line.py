@@ -2,15 +2,25 @@
 # GPL-3.0-or-later
 #
 # A job is one request. A line runs one job at a time, the lowest rank that is due first; within a
-# rank the one that waited longest, so that polls take turns. A changed setpoint therefore waits
-# for at most the one request under way. One that only grows waits for what is due, half a second
-# at most, so that no reading grows old for it.
+# rank the one that waited longest, so that polls take turns. A zero goes before everything, other
+# setpoints too. It and a changed setpoint wait for at most the one request under way: on a wire
+# that cannot be cut short, since whoever is asked may still begin to answer, and would speak into
+# the zero; so a device that is dead costs them its time-out at most. A setpoint that only grows
+# waits for what is due, half a second at most, so that no reading grows old for it.
+#
+# Who has taken more than twice its share of the line of late, because it is slow or silent, is
+# polled when nobody else is due. A dead device is left alone longer and longer, up to ten
+# seconds; the news of a zero begins that anew.
 
 from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
-from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK, Peer
+from firmware.bus.peer import CODE_NAMES, EXCEPTION, OK, Peer
 
-SETPOINT, HEARTBEAT, POLL, SPARE = 0, 1, 2, 3  # ranks; SPARE: when nothing else is due
+# ranks; SPARE: when nothing else is due
+ZERO, SETPOINT, HEARTBEAT, POLL, SPARE = 0, 1, 2, 3, 4
 _IDLE_MS = 20  # longest sleep: a new setpoint is seen after so long
+_PATIENT = 2  # time-outs in a row, from which on a setpoint too keeps to the rest
+_SPAN_MS = 1_000  # after so long half of what each has taken of the line is forgotten
+_FADES = 8  # spans, after which one that was heard is forgotten
 
 
 class Job:
@@ -98,6 +108,8 @@ class Line:
         self.rtu = rtu
         self.devices = []
         self.busy_ms = 0  # spent in requests, for the line's load; wraps
+        self._span_ms = ticks_ms()
+        self._spans = 0
 
     def add(self, device):
         """A device joins; its address must be its own."""
@@ -125,25 +137,41 @@ class Line:
                 continue
             job.started(now, job.late_ms(now))
             await job.run()
-            self.busy_ms = (self.busy_ms + ticks_diff(ticks_ms(), now)) & 0x3FFFFFF
+            took_ms = ticks_diff(ticks_ms(), now)
+            job.peer.taken_ms += took_ms
+            self.busy_ms = (self.busy_ms + took_ms) & 0x3FFFFFF
 
     def _choose(self, now):
-        best, best_ms = None, -1
+        if ticks_diff(now, self._span_ms) >= _SPAN_MS:
+            self._span_ms = now
+            self._spans = (self._spans + 1) % _FADES
+            if not self._spans:
+                self.rtu.fade()
+            for device in self.devices:
+                device.peer.taken_ms >>= 1
+        # twice its share: of a steady load twice as much is remembered as it takes in a span
+        most_ms = 2 * 2 * _SPAN_MS // max(len(self.devices), 1)
+        best, best_rank, best_ms = None, 0, -1
         for device in self.devices:
+            peer = device.peer
+            if peer.pause_ms and peer.pausing_ms(now) > 0:
+                continue
+            heard = SPARE  # the last rank that is heard
+            if peer.silences and peer.resting(now):
+                if peer.silences >= _PATIENT:
+                    continue
+                heard = SETPOINT
             for job in device.jobs:
+                if not job.on or job.rank > heard:
+                    continue
                 late_ms = job.late_ms(now)
-                if not job.on or late_ms < 0:
+                if late_ms < 0:
                     continue
-                if job.rank != SETPOINT and job.peer.resting(now):
-                    continue
-                if job.peer.pausing_ms(now) > 0:
-                    continue
-                if (
-                    best is None
-                    or job.rank < best.rank
-                    or (job.rank == best.rank and late_ms > best_ms)
-                ):
-                    best, best_ms = job, late_ms
+                rank = job.rank
+                if rank == POLL and peer.taken_ms > most_ms:
+                    rank = SPARE
+                if best is None or rank < best_rank or (rank == best_rank and late_ms > best_ms):
+                    best, best_rank, best_ms = job, rank, late_ms
         return best
 
     def _idle_ms(self, now):
@@ -156,11 +184,26 @@ class Line:
         return wait_ms
 
     def report(self):
-        """Counters and errors by device's name, stray bytes, time spent in requests (wraps)."""
+        """Counters and errors by device's name, stray bytes, time spent in requests (wraps), and
+        what that says of the line."""
         report = {device.name: device.report() for device in self.devices}
         report["stray_bytes"] = self.rtu.stray
         report["busy_ms"] = self.busy_ms
+        report["says"] = self.says()
         return report
+
+    def says(self):
+        """What is wrong with it, in words: [{"text", "way_out"}]."""
+        rtu = self.rtu
+        wrong = rtu.echo or rtu.others or rtu.trouble is not None
+        for device in self.devices:
+            peer = device.peer
+            wrong = wrong or peer.silences or peer.code or peer.recent[OK] < sum(peer.recent)
+        if not wrong:
+            return []
+        from firmware.bus.diagnosis import said  # kept in the heap where it is needed
+
+        return said(rtu, [device.peer for device in self.devices])
 
 
 def reports(lines):
@@ -168,4 +211,15 @@ def reports(lines):
     return lambda: {name: lines[name].report() for name in lines}
 
 
-__all__ = ("HEARTBEAT", "OK", "POLL", "SETPOINT", "SPARE", "Device", "Job", "Line", "reports")
+__all__ = (
+    "HEARTBEAT",
+    "OK",
+    "POLL",
+    "SETPOINT",
+    "SPARE",
+    "ZERO",
+    "Device",
+    "Job",
+    "Line",
+    "reports",
+)

@@ -10,122 +10,40 @@
 # A reply to a read names neither its registers nor its request: a late one would be taken for the
 # next. So after a time-out we first ask for another number of registers, and believe the device
 # again when that is answered: devices answer in order, so nothing older can follow. It also rests
-# meanwhile, longer each time, so that a dead device does not eat the line.
+# meanwhile, longer each time, up to ten seconds, so that a dead device does not eat the line.
 #
 # How much time a device needs is learned: one that answers when rested and is deaf to what follows
 # at once gets a pause after each of its answers; one whose answer comes when nobody waits any more
-# is waited for longer. What is configured is where learning begins.
+# is waited for longer. What is configured is where learning begins. A transceiver that returns
+# what is sent is learned too: a request to read is nobody's answer.
 
-from array import array
-
-from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms
+from firmware.base.clock import sleep_ms, ticks_diff, ticks_ms
 from firmware.bus import pdu
-from firmware.bus.registers import signed16, unsigned16
-
-OK, TIMEOUT, CRC, EXCEPTION, FOREIGN, SHAPE, NOISE, BUSY, LINE = range(9)
-CODE_NAMES = (
-    "ok",
-    "timeout",  # nothing of this device was heard
-    "crc",  # its answer was damaged
-    "exception",  # it refused; Peer.exception says why
-    "foreign",  # another device's answer was heard
-    "shape",  # its answer had another function, byte count or length
-    "noise",  # bytes that are no frame
-    "busy",  # the line never fell silent
-    "line",  # the UART itself failed, or there is no connection
+from firmware.bus.peer import (
+    BUSY,
+    CRC,
+    EXCEPTION,
+    FOREIGN,
+    HEARD,
+    LINE,
+    NOISE,
+    OK,
+    SHAPE,
+    TIMEOUT,
+    UNHEARD,
+    Master,
 )
+from firmware.bus.registers import unsigned16
 
-_UNHEARD = (TIMEOUT, FOREIGN, SHAPE, NOISE)
 _LOOK_MS = 2  # between looks at the UART while an answer is due
 _GAP_MS = 20  # silence which ends a broken answer; a computer's pty delivers in lumps
 _PATIENCE_MS = 200  # for the line to fall silent
-_REST_MS = 500  # after one time-out; doubled with each of the next three
-_PAUSE_LEAST_MS, _PAUSE_MOST_MS = 10, 1000
-_TIMEOUT_MOST_MS = 2000
-_MANY = 1_000_000_000
 _FRAME = 256  # longest frame of Modbus RTU
 _REQUEST = 24  # a read, a write of a few registers; a longer one makes room for itself
 _ROOM = _FRAME + 64  # a frame, and what may precede it
-
-
-class Peer:
-    """One device on the line: its address, its patience, and how it has behaved."""
-
-    def __init__(self, name, address, timeout_ms):
-        self.name = name
-        self.address = address
-        self.timeout_ms = timeout_ms  # from the request's end to the answer's first byte
-        self.counts = array("i", [0] * len(CODE_NAMES))
-        self.code = OK  # of the last request
-        self.exception = 0  # of the last refusal
-        self.silences = 0  # time-outs in a row
-        self.turnaround_ms = 0  # it usually takes, measured; saves looking too early
-        self.pause_ms = 0  # it needs between its answer and the next request, learned
-        self.writes = 0  # requests to write; saturates
-        self._rest_until = 0
-        self._answered = ticks_ms()
-
-    def note(self, code, now):
-        """Remember the outcome of a request."""
-        self.code = code
-        if self.counts[code] < _MANY:
-            self.counts[code] += 1
-        if code in _UNHEARD or code == LINE:  # its answer is still to come, or never will
-            self._rest_until = ticks_add(now, _REST_MS << min(self.silences, 3))
-            self.silences = min(self.silences + 1, 1000)
-        elif code < BUSY:
-            self.silences = 0
-            self._answered = now
-
-    def hurried(self):
-        """It answered after a rest and was deaf to what followed: it needs a pause."""
-        self.pause_ms = min(max(2 * self.pause_ms, _PAUSE_LEAST_MS), _PAUSE_MOST_MS)
-
-    def late(self):
-        """Its answer came when nobody waited any more."""
-        self.timeout_ms = max(min(2 * self.timeout_ms, _TIMEOUT_MOST_MS), self.timeout_ms)
-
-    def pausing_ms(self, now):
-        """For how long it should not be spoken to after its last answer."""
-        return self.pause_ms - ticks_diff(now, self._answered) if self.pause_ms else 0
-
-    def resting(self, now):
-        """Whether it should be left alone after time-outs."""
-        return self.silences > 0 and ticks_diff(self._rest_until, now) > 0
-
-
-class Master:
-    """What a device is asked by, on a wire or over a connection (tcp.py). Each request returns a
-    code; the registers of a good answer are read from `frame`, from `data()` on."""
-
-    sent_ms = 0  # ticks when the last request started
-    stray = 0  # bytes that came when nobody waited for them
-    frame = b""  # a bytearray of its own
-
-    async def _transact(self, peer, request):
-        raise NotImplementedError
-
-    def data(self):
-        """Where the registers of the last answer start in `frame`."""
-        raise NotImplementedError
-
-    async def read(self, peer, function, register, count):
-        return await self._transact(peer, pdu.read(function, register, count))
-
-    async def write(self, peer, register, values):
-        peer.writes = min(peer.writes + 1, _MANY)
-        return await self._transact(peer, pdu.write(register, values))
-
-    async def write_single(self, peer, register, value):
-        peer.writes = min(peer.writes + 1, _MANY)
-        return await self._transact(peer, pdu.write_single(register, value))
-
-    def unsigned16(self, i):
-        """Register i of the last answer."""
-        return unsigned16(self.frame, self.data() + 2 * i)
-
-    def signed16(self, i):
-        return signed16(self.frame, self.data() + 2 * i)
+_READ = 8  # a request to read, as a frame
+_SCAN = 48  # bytes of what nobody waited for, in which another master's request is looked for
+_HEARD_MOST = 12
 
 
 class Rtu(Master):
@@ -150,6 +68,13 @@ class Rtu(Master):
         self._heard_ms = 0  # ticks when bytes were last seen
         self._heard_code = TIMEOUT
         self._missed = None  # the device whose answer did not come in time
+        self._echoes = 0  # of late
+
+    def fade(self):
+        if self.others:
+            self.others -= 1
+        if self._echoes:
+            self._echoes -= 1
 
     async def read(self, peer, function, register, count):
         if peer.silences:
@@ -161,7 +86,7 @@ class Rtu(Master):
                 return code
             peer.silences = silences  # until what follows is answered as well
             code = await self._transact(peer, pdu.read(function, register, count))
-            if code in _UNHEARD:
+            if code in UNHEARD:
                 peer.hurried()
             return code
         return await self._transact(peer, pdu.read(function, register, count))
@@ -181,7 +106,13 @@ class Rtu(Master):
             pause_ms = peer.pausing_ms(ticks_ms()) if peer.pause_ms else 0
             if pause_ms > 0:
                 await sleep_ms(pause_ms)
-            if await self._silence():
+            # quiet for long enough, as nearly always: nothing to wait for
+            quiet = not self.uart.any()
+            if quiet and ticks_diff(ticks_ms(), self._heard_ms) >= self._silence_ms:
+                self._count = 0
+            else:
+                quiet = await self._silence()
+            if quiet:
                 size = self._send(peer.address, request)
                 code = await self._answer(peer, request, size)
             else:
@@ -190,7 +121,7 @@ class Rtu(Master):
             await sleep_ms(_PATIENCE_MS)
             code = LINE
         peer.note(code, ticks_ms())
-        if code in _UNHEARD:
+        if code in UNHEARD:
             self._missed = peer
         elif peer is self._missed:
             self._missed = None
@@ -207,6 +138,16 @@ class Rtu(Master):
             missed.late()
             self._missed = None
 
+    def _overhear(self, end):
+        """A request to read that is not ours is another master's."""
+        frame = self.frame
+        for at in range(min(end - _READ + 1, _SCAN)):
+            if 0 < frame[at + 1] <= pdu.READ_INPUT and not frame[at + 4]:
+                if pdu.crc16(frame, at, at + _READ) == 0:
+                    if not self._mirrored(at):
+                        self.others = min(self.others + 1, _HEARD_MOST)
+                    return
+
     async def _silence(self):
         """Drop what is there and wait for 3.5 characters of silence; False if it never comes."""
         start = ticks_ms()
@@ -215,6 +156,7 @@ class Rtu(Master):
             self._take()
             if self._count:
                 self._overdue(self._count)
+                self._overhear(self._count)
             self.stray = (self.stray + self._count) & 0xFFFFFF
             self._count = 0
             now = ticks_ms()
@@ -238,6 +180,8 @@ class Rtu(Master):
         frame[size + 1] = crc >> 8
         self.sent_ms = ticks_ms()
         self.uart.write(memoryview(frame)[: size + 2])
+        if self.log is not None:
+            self.log.put(True, frame, 0, size + 2)
         return size + 2
 
     async def _answer(self, peer, request, sent):
@@ -287,6 +231,8 @@ class Rtu(Master):
             count = min(count, _ROOM)
         got = self.uart.readinto(self._view[self._count : self._count + count])
         if got:
+            if self.log is not None:
+                self.log.put(False, self.frame, self._count, self._count + got)
             self._count += got
             self._heard_ms = ticks_ms()
 
@@ -310,32 +256,49 @@ class Rtu(Master):
                 elif pdu.answers(request, frame, start) and not pdu.crc16(
                     frame, start, start + size
                 ):
-                    self._precede(peer, start, sent)
+                    if start or self.echo:
+                        self._precede(peer, start, sent)
                     self._first = start
                     return OK
         return TIMEOUT
 
     def _echoed(self, sent):
         """Bytes at the start of the frame that are our own request come back."""
-        if not self.echo or self._count < sent:
-            return 0
-        for i in range(sent):
-            if self.frame[i] != self._request[i]:
-                return 0
-        return sent
+        return sent if self.echo and self._count >= sent and self._mirrored(0, sent) else 0
+
+    def _mirrored(self, at, size=_READ):
+        """Whether our last request stands there."""
+        for i in range(size):
+            if self.frame[at + i] != self._request[i]:
+                return False
+        return True
+
+    def _listen(self, end, sent):
+        """Learn from what stands before `end` whether what we send comes back: a request to read
+        cannot be an answer."""
+        if sent != _READ or self._request[1] > pdu.READ_INPUT:
+            return
+        if end >= sent and self._mirrored(0):
+            self._echoes = min(self._echoes + 1, _HEARD_MOST)
+            self.echo = self.echo or self._echoes >= HEARD
+        elif end == 0:
+            self.echo = False
 
     def _precede(self, peer, start, sent):
         """Count what stood before a good answer."""
+        self._listen(start, sent)
         if start > self._echoed(sent):
             self._overdue(start)
-            peer.counts[self._classify(peer.address, sent, start)] += 1
+            peer.count(self._classify(peer.address, sent, start))
 
     def _classify(self, address, sent, end):
         """What the bytes up to `end` are, if not the answer: CRC, FOREIGN, SHAPE or NOISE."""
         frame = self.frame
+        self._listen(end, sent)
         start = self._echoed(sent)
         if start == end:
             return self._heard_code  # nothing but our own echo
+        self._overhear(end)
         if 4 <= end - start <= _FRAME and pdu.crc16(frame, start, end) == 0:
             return SHAPE if frame[start] == address else FOREIGN
         if frame[start] == address and end - start >= 4:

@@ -11,14 +11,15 @@ import asyncio
 from firmware.base.clock import sleep_ms, ticks_add, ticks_diff, ticks_ms, wait_for_ms
 from firmware.base.viper import const
 from firmware.bus import pdu
+from firmware.bus.peer import EXCEPTION, FOREIGN, LINE, OK, SHAPE, TIMEOUT, Master
 from firmware.bus.registers import unsigned16
-from firmware.bus.rtu import EXCEPTION, FOREIGN, LINE, OK, SHAPE, TIMEOUT, Master
 
 _CONNECT_MS = const(3_000)
 _RETRY_MS, _RETRY_MOST_MS = const(1_000), const(10_000)  # doubled with each failure
 _PAUSE_MS = const(200)  # of who asks while there is no connection
 _HEAD = const(7)  # transaction, protocol, length of what follows, unit
 _FRAME = const(260)  # longest
+_ODD = const(2)  # answers in a row to something else: the stream is out of step
 _DEAF = const(3)  # time-outs of everybody in a row: the connection is dead, whatever it says
 
 
@@ -32,6 +33,7 @@ class Tcp(Master):
         self._count = 0  # bytes of an answer that is coming
         self._missed = None  # the device whose answer did not come in time
         self._deaf = 0
+        self._odd = 0  # answers in a row that were none to what was asked
         self._failures = 0
         self._until = ticks_ms()  # no attempt before
 
@@ -48,11 +50,14 @@ class Tcp(Master):
                 await sleep_ms(pause_ms)
             if self.link.reader is None and ticks_diff(self._until, ticks_ms()) > 0:
                 await sleep_ms(_PAUSE_MS)
-                code = LINE
+                peer.note(LINE, ticks_ms())
+                peer.rest_until(self._until)  # not beyond
+                return LINE
             else:
                 await self._say(peer.address, request)
                 code = await self._answer(peer, request)
-        except OSError:
+        except OSError as error:
+            self.trouble = error.args[0] if error.args else 0
             await self._lose()
             code = LINE
         peer.note(code, ticks_ms())
@@ -63,6 +68,10 @@ class Tcp(Master):
                 await self._lose()
         elif code != LINE:
             self._deaf = self._failures = 0
+            self.trouble = None
+            self._odd = self._odd + 1 if code in (FOREIGN, SHAPE) else 0
+            if self._odd >= _ODD:
+                await self._lose()
         return code
 
     async def _say(self, address, request):
@@ -70,6 +79,8 @@ class Tcp(Master):
         self._number = number = (self._number + 1) & 0xFFFF
         size = len(request) + 1
         head = bytes((number >> 8, number & 0xFF, 0, 0, size >> 8, size & 0xFF, address))
+        if self.log is not None:
+            self.log.put(True, head + request, 0, size + 6)
         if self.link.reader is None:
             self._count = 0
             try:
@@ -86,7 +97,7 @@ class Tcp(Master):
         wait_ms = min(_RETRY_MS << min(self._failures, 4), _RETRY_MOST_MS)
         self._until = ticks_add(ticks_ms(), wait_ms)
         self._failures += 1
-        self._deaf = 0
+        self._deaf = self._odd = 0
         self._missed = None
         self.link.doubted = True  # its name may be another's address by now
         await self.link.close()
@@ -135,5 +146,7 @@ class Tcp(Master):
             if not data:
                 raise OSError("has closed the connection")
             self.frame[self._count : self._count + len(data)] = data
+            if self.log is not None:
+                self.log.put(False, data, 0, len(data))
             self._count += len(data)
         return True

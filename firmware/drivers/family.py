@@ -9,7 +9,7 @@ from array import array
 
 from firmware import image as im
 from firmware.base.clock import ticks_diff, ticks_ms
-from firmware.bus.line import OK, POLL, SETPOINT, SPARE, Device, Job
+from firmware.bus.line import OK, POLL, SETPOINT, Device, Job
 from firmware.bus.registers import INVALID
 from firmware.drivers.family_control import FamilyControl
 from firmware.drivers.meter import blocks_of, field_of
@@ -45,7 +45,6 @@ _GATEWAY = 2  # role
 
 _POLL_MS = 300
 _LOOK_MS = 2000
-_GROW_MS = 500
 _LOST = 3  # time-outs in a row: it may have restarted
 _DOUBTED = 2
 _CANNOT_BE_ASKED = 2  # DEVICE_ANTI_ISLANDING
@@ -94,13 +93,13 @@ class Family(Device):
         elif not self._forgotten:
             self._forgotten = True
             self.control.forget()
-        speaks = self.peer.silences < _DOUBTED and not self.control.muted()
-        self._look.on = speaks
+        speaks = not self.control.muted()
+        heard = self.peer.silences < _DOUBTED
+        self._look.on = speaks and heard
+        if speaks and not self.control.stops(now):  # a zero is said to who is silent too
+            speaks = heard
         self._setpoint.on = speaks and self._polls > 0 and self.control.due(now)
-        self._setpoint.rank = SETPOINT
-        if self._setpoint.on and self.control.grows(now):
-            waited = ticks_diff(now, self.control.written_ms) >= _GROW_MS
-            self._setpoint.rank = POLL if waited else SPARE
+        self._setpoint.rank = self.control.rank(now)
 
     # --- readings -------------------------------------------------------------------------
 

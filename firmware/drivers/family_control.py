@@ -8,8 +8,8 @@
 from firmware import image as im
 from firmware.base.clock import ticks_ms
 from firmware.bus.pdu import EXCEPTION_NAMES, READ_HOLDING
+from firmware.bus.peer import EXCEPTION, OK
 from firmware.bus.registers import INVALID
-from firmware.bus.rtu import EXCEPTION, OK
 from firmware.drivers.plans import (
     CHARGE,
     DISCHARGE,

@@ -9,8 +9,8 @@ from array import array
 from firmware import image as im
 from firmware.base.clock import ticks_diff, ticks_ms
 from firmware.bus.line import OK, POLL, Device, Job
+from firmware.bus.peer import EXCEPTION
 from firmware.bus.registers import INVALID
-from firmware.bus.rtu import EXCEPTION
 from firmware.drivers.profile import (
     CURRENT,
     EVERY,

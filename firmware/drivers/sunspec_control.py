@@ -4,9 +4,10 @@
 from firmware import image as im
 from firmware.base.clock import ticks_add, ticks_diff, ticks_ms
 from firmware.base.viper import const
+from firmware.bus.line import POLL, SETPOINT, SPARE, ZERO
 from firmware.bus.pdu import ACKNOWLEDGE, BUSY, EXCEPTION_NAMES
+from firmware.bus.peer import EXCEPTION, OK
 from firmware.bus.registers import INVALID, signed32
-from firmware.bus.rtu import EXCEPTION, OK
 
 REVERT_W, LEASE, VALUE, WATTS, START, STOP, GUARD_ON, GUARD_OFF = range(8)
 # model, offset, points: one request each
@@ -33,6 +34,7 @@ CHECKED = 56  # registers of 704, from its ID to WSet_SF
 _BEAT_MS = 300  # core's beat older than this: nobody stands behind the setpoint
 _FRESH_MS = 2000
 _RETRY_MS = 500  # after a second failure
+_GROW_MS = 500  # a setpoint that only grows has waited so long: it takes its turn
 _LOOK_MS = 2000  # after a write that was acknowledged and is still being carried out
 _RENEW_MIN_MS = 300
 _RENEW_MAX_MS = 10_000
@@ -61,6 +63,7 @@ class Control:
         self._high = self._low = 0  # words of the WSet last written
         self._obedience = 0  # OBEDIENCE last seen
         self._words = _SPEAKS
+        self._wanted = False  # something was, when it was last looked at
         self.forget()
 
     def forget(self):
@@ -123,6 +126,28 @@ class Control:
             return False
         wanted_w = self.wanted_w(now)
         return wanted_w > sent_w >= 0 or wanted_w < sent_w <= 0
+
+    def rank(self, now):
+        """Of what is due: a zero first; what only grows when nothing else is due, or waits for its
+        turn no longer."""
+        if self.stops(now):
+            return ZERO
+        if not self.grows(now):
+            return SETPOINT
+        return POLL if ticks_diff(now, self.written_ms) >= _GROW_MS else SPARE
+
+    def stops(self, now):
+        """Whether nothing is wanted of it, and it has yet to be told. The news wakes it."""
+        commands = self.image.commands
+        self._watch_beat(commands[im.BEAT], now)
+        forms = commands[im.SETPOINT_MODE + self.device] == im.MODE_FORM
+        if forms or self.wanted_w(now):
+            self._wanted = True
+            return False
+        if self._wanted:
+            self._wanted = False
+            self.inverter.peer.wake(now)
+        return not (self.settled() and self.sent_w == 0)
 
     def _may_wait(self):
         """As in core/limits/growth.py: only what the owner's goal wants, beside the grid."""

@@ -19,10 +19,10 @@ from binascii import crc32
 
 from firmware import image as im
 from firmware.base.clock import ticks_diff, ticks_ms
-from firmware.bus.line import HEARTBEAT, OK, POLL, SETPOINT, SPARE, Device, Job
+from firmware.bus.line import HEARTBEAT, OK, POLL, SETPOINT, Device, Job
 from firmware.bus.pdu import READ_HOLDING
+from firmware.bus.peer import EXCEPTION
 from firmware.bus.registers import INVALID, scaled
-from firmware.bus.rtu import EXCEPTION
 from firmware.drivers.sunspec_control import CHECKED, WRITE_MS, Control, measured
 from firmware.drivers.sunspec_models import (
     FOUND,
@@ -50,7 +50,6 @@ _TIMEOUT_MS = 300
 _AGAIN_MS = 5000  # after a refused register map
 _DOUBTED = 2  # time-outs in a row: 704 is read again before anything is written
 _LOST = 3  # it may have restarted, or be another: discovered anew
-_GROW_MS = 500  # a setpoint that only grows has waited so long: it takes its turn
 _STILL_MS = 3000  # 715.DERHb changes each second
 
 # 701.Alrm. Those about the grid are its own business, and normal in an outage.
@@ -139,6 +138,7 @@ class Inverter(Device):
         self.control.forget()
 
     def watch(self, now):
+        stops = self.control.stops(now)
         if self.ready and self.peer.silences >= _LOST:
             self._enter(False)
         if not self.ready:
@@ -146,13 +146,11 @@ class Inverter(Device):
         if self.peer.silences >= _DOUBTED and not self._doubted:
             self._doubted = True
             self._settings.after(0)
+        self._settings.rank = SETPOINT if self._doubted and stops else POLL
         speaks = not self._doubted and not self.control.muted()
         self._heartbeat.on = speaks
         self._setpoint.on = speaks and not self._hung and self.control.due(now)
-        self._setpoint.rank = SETPOINT
-        if self._setpoint.on and self.control.grows(now):
-            waited = ticks_diff(now, self.control.written_ms) >= _GROW_MS
-            self._setpoint.rank = POLL if waited else SPARE
+        self._setpoint.rank = self.control.rank(now)
 
     def state(self):
         if self.peer.silences:

@@ -13,8 +13,8 @@
 from firmware import image as im
 from firmware.base.viper import const
 from firmware.bus.pdu import READ_HOLDING
+from firmware.bus.peer import EXCEPTION, OK
 from firmware.bus.registers import INVALID, scaled, signed16, unsigned16
-from firmware.bus.rtu import EXCEPTION, OK
 from firmware.drivers.meter import Block, Meter
 from firmware.drivers.profile import (
     CURRENT,

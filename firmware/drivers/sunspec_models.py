@@ -13,7 +13,7 @@
 from firmware.base.clock import ticks_diff, ticks_ms
 from firmware.base.viper import const
 from firmware.bus.pdu import ACKNOWLEDGE, BUSY, READ_HOLDING
-from firmware.bus.rtu import CODE_NAMES, EXCEPTION, OK
+from firmware.bus.peer import CODE_NAMES, EXCEPTION, OK
 
 BASES = (40_000, 0, 50_000)
 END = 0xFFFF

@@ -5,6 +5,9 @@
 #
 #   islet report    one line of JSON: what runs here, what is energised, what answers
 #   islet state     the published state, of the text that page and MQTT are served from
+#   islet frames on, islet frames, islet frames off
+#                   keeps what goes over the lines (or `on LINE`), shows its last minute in hex,
+#                   keeps it no longer: for a report of a fault
 #   islet stop      leaves the firmware for the prompt, unless something is energised
 #
 # and any other word that the app has an answer to (islet readings: tools/calibrate), and every
@@ -48,6 +51,7 @@ class Console:
         self._errors = errors
         self._sections = {}  # of the report, besides its own
         self._answers = {}
+        self._tellers = {}
         self._command = None
         self._published: Published | None = None
         self._interruptible = True
@@ -60,6 +64,10 @@ class Console:
     def answer(self, word, function):
         """`function()` is what `islet word` gives, a dict."""
         self._answers[word] = function
+
+    def tell(self, word, function):
+        """`function(payload)` is what `islet word payload` gives, dict by dict."""
+        self._tellers[word] = function
 
     def obey(self, command):
         """`command(name, payload)` carries out an owner's command."""
@@ -135,6 +143,11 @@ class Console:
                 if self.farewell:
                     await self.farewell()  # pyright: ignore[reportGeneralTypeIssues]
                 stop()
+        elif word in self._tellers:
+            for part in self._tellers[word](payload):
+                part["islet"] = word
+                say(part)
+                await asyncio.sleep(0)
         elif word in self._answers and not payload:
             answer = self._answers[word]()
             answer["islet"] = word

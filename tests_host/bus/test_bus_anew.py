@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firmware.bus.pdu import READ_INPUT
-from firmware.bus.rtu import CRC, NOISE, OK
+from firmware.bus.peer import CRC, NOISE, OK
 from tests_host.bus.test_rtu import GOOD, VALUES, line, registers
 from tests_host.bus.wire import run
 

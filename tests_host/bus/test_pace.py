@@ -8,7 +8,8 @@ import pytest
 
 from firmware.bus.line import POLL, Device, Job, Line
 from firmware.bus.pdu import READ_INPUT
-from firmware.bus.rtu import OK, Peer, Rtu
+from firmware.bus.peer import OK, Peer
+from firmware.bus.rtu import Rtu
 from tests_host.bus.wire import Answer, Devices, Uart, meter_device, run
 
 SECOND = 1000

@@ -12,7 +12,19 @@ from pymodbus.framer import FramerRTU
 
 from firmware.bus import rtu
 from firmware.bus.pdu import READ_HOLDING, READ_INPUT
-from firmware.bus.rtu import BUSY, CRC, EXCEPTION, FOREIGN, NOISE, OK, SHAPE, TIMEOUT, Peer, Rtu
+from firmware.bus.peer import (
+    BUSY,
+    CRC,
+    EXCEPTION,
+    FOREIGN,
+    LINE,
+    NOISE,
+    OK,
+    SHAPE,
+    TIMEOUT,
+    Peer,
+)
+from firmware.bus.rtu import Rtu
 from tests_host.bus.wire import Answer, Devices, Uart, meter_device, run
 
 VALUES = [0x1234, 0xABCD, 0x0001, 0xFFFF]
@@ -81,14 +93,19 @@ def test_silence_times_out_and_the_device_rests_longer_each_time() -> None:
     async def main() -> None:
         master, peer, devices, uart = line()
         devices.fault = lambda request, answers: []
-        rests = []
-        for _ in range(5):
+        rests, at = [], 0
+        for _ in range(10):
             before = uart.time()
             assert await master.read(peer, READ_INPUT, 0, 4) == TIMEOUT
             assert 0.2 < uart.time() - before < 0.26
             at = round(uart.time() * 1000)
-            rests.append(next(ms for ms in range(0, 9000, 50) if not peer.resting(at + ms)))
-        assert rests == [500, 1000, 2000, 4000, 4000]
+            rests.append(next(ms for ms in range(0, 19000, 50) if not peer.resting(at + ms)))
+        assert rests == [500, 1000, 2000, *[4000] * 5, 10_000, 10_000]
+        peer.wake(at)
+        assert not peer.resting(at), "the news of a zero"
+        assert await master.read(peer, READ_INPUT, 0, 4) == TIMEOUT
+        at = round(uart.time() * 1000)
+        assert peer.resting(at + 450) and not peer.resting(at + 500)
         devices.fault = lambda request, answers: answers
         assert await master.read(peer, READ_INPUT, 0, 4) == OK
         assert not peer.resting(round(uart.time() * 1000))
@@ -253,8 +270,8 @@ def test_a_dead_uart_is_an_outcome_not_an_error() -> None:
     async def main() -> None:
         master = Rtu(Gone(lambda request: []), 19_200, 10)
         peer = Peer("meter", 1, 200)
-        assert await master.read(peer, READ_INPUT, 0, 4) == rtu.LINE
-        assert peer.counts[rtu.LINE] == 1
+        assert await master.read(peer, READ_INPUT, 0, 4) == LINE
+        assert peer.counts[LINE] == 1
 
     run(main)
 

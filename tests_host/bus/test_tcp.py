@@ -14,7 +14,7 @@ from pymodbus.server import ModbusTcpServer
 from firmware import image as im
 from firmware.bus.line import Line
 from firmware.bus.pdu import READ_HOLDING, READ_INPUT
-from firmware.bus.rtu import EXCEPTION, FOREIGN, LINE, OK, SHAPE, TIMEOUT, Peer
+from firmware.bus.peer import EXCEPTION, FOREIGN, LINE, OK, SHAPE, TIMEOUT, Peer
 from firmware.bus.tcp import Tcp
 from firmware.drivers.meter import Meter
 from firmware.net.link import Link

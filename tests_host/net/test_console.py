@@ -237,6 +237,16 @@ def test_further_words(
     assert [json.loads(line) for line in said] == [{"islet": "readings", "grid_mv": [1, 2]}]
 
 
+def test_what_is_told_in_pieces(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = console(chip, quiet())
+    made.tell("frames", lambda payload: ({"n": n, "of": payload.decode()} for n in range(2)))
+    type_in(made, b"islet frames on bus\r", monkeypatch)
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert said == [{"n": n, "of": "on bus", "islet": "frames"} for n in range(2)]
+
+
 @pytest.mark.parametrize("configured", [True, False])
 def test_a_board_on_a_desk_can_be_stopped(
     chip: Chip, monkeypatch: pytest.MonkeyPatch, configured: bool

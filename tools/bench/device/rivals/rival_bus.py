@@ -7,6 +7,7 @@ from machine import UART, Pin
 from rival_hold import longest_us
 
 from firmware.bus import pdu, rtu
+from firmware.bus.peer import CODE_NAMES, TIMEOUT, Peer
 from firmware.chips.rp2_serial import Rs485
 
 _BAUD, _TX, _RX, _DE = 19_200, 0, 1, 2
@@ -33,17 +34,18 @@ def rival(_limit_ms):
     return {"hold_us": us}
 
 
-async def _read(line):
-    peer = rtu.Peer("silent", _SILENT, _TIMEOUT_MS)
-    code = await rtu.Rtu(line, _BAUD, 10).read(peer, pdu.READ_INPUT, 0, _REGISTERS)
-    if code != rtu.TIMEOUT:
-        raise ValueError(rtu.CODE_NAMES[code])
+async def _read(master, peer):
+    code = await master.read(peer, pdu.READ_INPUT, 0, _REGISTERS)
+    if code != TIMEOUT:
+        raise ValueError(CODE_NAMES[code])
 
 
 def islet(_limit_ms):
     Pin(_RX, Pin.IN, Pin.PULL_UP)
     uart = UART(0, baudrate=_BAUD, tx=Pin(_TX), rx=Pin(_RX), txbuf=264, rxbuf=512)
     line = Rs485(0, uart, _TX, _DE, _BAUD, "N", 1)
-    us = longest_us(_read(line))
+    # made once, at a box's start, as the rival's object is before it is measured
+    master, peer = rtu.Rtu(line, _BAUD, 10), Peer("silent", _SILENT, _TIMEOUT_MS)
+    us = longest_us(_read(master, peer))
     line.stop()
     return {"hold_us": us}
