@@ -227,7 +227,8 @@ class Family(Device):
         live[im.DEVICE_W + device] = w
         live[im.DEVICE_SUN_W + device] = sun_w
         live[im.DEVICE_MODE + device] = im.MODE_FORM if state == _ISLAND else mode
-        live[im.DEVICE_FAULT + device] = 1 if faulty else 0
+        other = 2 if self.control.contest.stands else 0
+        live[im.DEVICE_FAULT + device] = 1 if faulty else other
         live[im.DEVICE_PLUGGED + device] = 1 if plugged else 0
         live[im.DEVICE_ANTI_ISLANDING + device] = _CANNOT_BE_ASKED
         live[im.DEVICE_IDENTITY + device] = 0

@@ -10,6 +10,7 @@ from firmware.base.clock import ticks_ms
 from firmware.bus.pdu import EXCEPTION_NAMES, READ_HOLDING
 from firmware.bus.peer import EXCEPTION, OK
 from firmware.bus.registers import INVALID
+from firmware.drivers.contest import Contest
 from firmware.drivers.plans import (
     CHARGE,
     DISCHARGE,
@@ -17,6 +18,7 @@ from firmware.drivers.plans import (
     LEASE,
     NONE,
     REGISTER,
+    SIGN,
     UNIT,
     WATTS,
     ZERO,
@@ -36,8 +38,10 @@ class FamilyControl(Control):
     def __init__(self, image, device, family, plans, write_ms=WRITE_MS):
         self.plans = plans
         self.wear = Wear(plans)
+        self.contest = Contest(image, family)
         self._held = [None] * len(plans.writes)  # registers last written, by write
         self._echoes = set()  # writes whose registers have been read back as written
+        self._proven = set()  # likewise, of any earlier ones too
         self._look = 0  # the write that is read back next
         Control.__init__(self, image, device, family, max(write_ms, plans.period_ms))
         self.may_form = 0
@@ -79,9 +83,23 @@ class FamilyControl(Control):
 
     # --- what is wanted -------------------------------------------------------------------
 
+    def due(self, now):
+        if self.contest.over():
+            self._again()
+        if self.contest.stands and self.way == ZERO and self.settled():
+            return False  # two hands would write without end
+        if self.way in (CHARGE, DISCHARGE):
+            self._hurry(now)
+        return Control.due(self, now)
+
+    def _hurry(self, now):
+        """A zero does not wait for what was refused before it."""
+        if self._failures > 1 and not self.wanted_w(now):
+            self._failures = 0
+
     def wanted_w(self, now):
         """More waits, where writes are counted and nothing but the owner's goal wants it."""
-        w = Control.wanted_w(self, now)
+        w = 0 if self.contest.stands else Control.wanted_w(self, now)
         if not w or not self.wear.paced or not Control._may_wait(self):
             return w
         most = im.DEVICE_CHARGE_W if w > 0 else im.DEVICE_DISCHARGE_W
@@ -234,7 +252,7 @@ class FamilyControl(Control):
         """Read back one write. Only who has ever given back what was written is believed when it
         gives back something else: some hold other things under the same number."""
         plans, family = self.plans, self.inverter
-        if not self.settled() or self._renewing:
+        if not self.settled() or self._renewing or self.contest.stands:
             return
         for _ in range(len(plans.writes)):
             which = self._look = (self._look + 1) % len(plans.writes)
@@ -254,9 +272,22 @@ class FamilyControl(Control):
             same = same and family.rtu.unsigned16(i) == held[i]
         if same:
             self._echoes.add(which)
+            self._proven.add(which)
             if family.errors:
                 family.right("held {}".format(register))
-        elif which in self._echoes:
+        elif which in self._echoes or (which in self._proven and self._foreign(which, held)):
             self._echoes.discard(which)  # once; not for ever where it is something else
             family.wrong("held {}".format(register), "is not as written, written again")
             self._begin()
+            self.contest.changed(ticks_ms())
+
+    def _foreign(self, which, held):
+        """Whether what was just read of a power cannot be less of it, by a limit of its own."""
+        write = self.plans.writes[which]
+        if not write[UNIT] or which == self.plans.lease or len(held) > 1:
+            return False
+        read, told = self.inverter.rtu.unsigned16(0), held[0]
+        if write[SIGN]:
+            read -= (read & 0x8000) << 1
+            told -= (told & 0x8000) << 1
+        return not (0 <= read <= told or told <= read <= 0)

@@ -39,7 +39,15 @@ REASONS = (
         ),
     ),
     ("trips", "Protection has tripped: {value}"),
-    ("", ("It reports a fault.", "Nothing is connected to it.")),
+    (
+        "",
+        (
+            "It reports a fault.",
+            "Nothing is connected to it.",
+            "Something else commands it too, its maker's app or an energy manager: switch that "
+            "off, then acknowledge.",
+        ),
+    ),
     ("ms", "It has not answered for {value}."),
     (
         "",

@@ -30,7 +30,8 @@ ENDS = {
     "PROTECTION": "what has tripped is set again, see the trip",
     "CONTACTOR": "by itself when it has moved; else see the fault `weld` or `stuck_open`",
     "TRIP": "see the trip",
-    "DEVICE_FAULT": "by itself when the device reports that it is well and connected",
+    "DEVICE_FAULT": "by itself when the device reports that it is well and connected; where "
+    "something else commands it too when you acknowledge",
     "DEVICE_SILENT": "by itself when it answers; check its line, address and power",
     "GRID_ABNORMAL": ITSELF,
     "GRID_WAIT": "by itself after the grid code's time",

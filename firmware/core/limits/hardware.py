@@ -57,10 +57,10 @@ def _silent(at):
 
 
 def _faulty(at):
-    """It reports a fault, or nothing is connected to it."""
+    """It reports a fault, something else commands it too, or nothing is connected to it."""
     readings, device = at.readings, at.device
     if readings[im.DEVICE_FAULT + device]:
-        return True
+        return 2 if readings[im.DEVICE_FAULT + device] == 2 else True
     return 1 if readings[im.DEVICE_PLUGGED + device] == 0 else False
 
 

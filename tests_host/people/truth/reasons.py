@@ -304,7 +304,7 @@ REASONS: dict[str, Row] = {
     "PROTECTION": _cut,
     "CONTACTOR": (_contactor_bad, None, _empties, _stands_open),
     "TRIP": _tripped,
-    "DEVICE_FAULT": (_faulty, _no_car),
+    "DEVICE_FAULT": (_faulty, _no_car, lambda w, s: False),  # no twin has a second hand
     "DEVICE_SILENT": _dumb,
     "GRID_ABNORMAL": (_abnormal, _dead, _unmeasured_grid),
     "GRID_WAIT": _grid_back,
