@@ -21,6 +21,7 @@ from tools.probe.__main__ import main
 from tools.probe.bus import Bus, Host, Serial, opened
 from tools.twin.buses import devices
 from tools.twin.buses.line import Responder, Timing
+from tools.twin.buses.recording import recorded
 from tools.twin.buses.serial import SerialBus
 from tools.twin.buses.tcp import RealGateway, Units
 
@@ -178,6 +179,23 @@ def test_a_recording_has_every_register(gateway: str, tmp_path: Path) -> None:
         3: dict.fromkeys(range(7, 11), 21845),
         4: dict.fromkeys(range(7, 11), 21845),
     }
+
+
+def test_a_recording_served_by_the_twin_is_the_device_again(
+    gateway: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "it.json"
+    words = ["--host", gateway, "--address", "1", "--record", str(kept), "--spans", "0-120"]
+    assert main(words) == 0
+    again = RealGateway(Units({"it": recorded(kept, 1)}))
+    again.start()
+    try:
+        capsys.readouterr()
+        assert main(["--host", f"127.0.0.1:{again.port}", "--address", "1"]) == 0
+    finally:
+        again.stop()
+    said = capsys.readouterr().out
+    assert "it is likely sdm630: " in said and "current L3: -1.25 A" in said
 
 
 def test_runs_of_registers_come_back(tmp_path: Path) -> None:
