@@ -297,6 +297,93 @@ def test_a_head_and_a_row_that_cannot_be_are_refused(at: int, value: int) -> Non
     assert "cannot be; python -m tools.site pack FILE writes it anew" in found.errors[0]
 
 
+BLOCK = json.loads(json.dumps(DEVICE))
+for write in BLOCK["writes"]:
+    write["function"] = 16
+BLOCK["plans"]["charge"] = [{"watts": "watts", "seconds": "lease"}]
+HEAD, ROWS, PLANS, WRITES, ITEMS = profile.HEAD, profile.ROW, plans.HEAD, plans.WRITE, plans.ITEM
+_LAST = -struct.calcsize(ITEMS)
+
+
+def put(data: bytearray, form: str, at: int, column: int, value: int) -> None:
+    values = list(struct.unpack_from(form, data, at))
+    values[column] = value
+    struct.pack_into(form, data, at, *values)
+
+
+def place(data: bytes, form: str, i: int) -> int:
+    """Where a row, the plans' head or a write begins; an item counts from the end."""
+    told = struct.unpack_from(HEAD, data)[9]
+    if form == ITEMS:
+        return len(data) + i
+    begins = {HEAD: 0, ROWS: profile.HEAD_SIZE, PLANS: told, WRITES: told + struct.calcsize(PLANS)}
+    return begins[form] + i * struct.calcsize(form)
+
+
+@pytest.mark.parametrize(
+    ("document", "form", "i", "changes", "why"),
+    [
+        (METER, HEAD, 0, {6: 20_000}, "a time"),
+        (METER, HEAD, 0, {7: 61}, "a time"),
+        (DEVICE, HEAD, 0, {2: 0}, "without power and state"),
+        (DEVICE, ROWS, 0, {0: 4}, "without power and state"),
+        (DEVICE, ROWS, 0, {0: 5, 1: 0, 9: 0, 10: 100}, "row 0, its leg"),
+        (METER, ROWS, 0, {1: 3}, "row 0, its leg"),
+        (METER, ROWS, 0, {3: 1, 4: 65_535}, "row 0"),
+        (METER, ROWS, 0, {5: 0}, "row 0"),
+        (METER, ROWS, 0, {10: 3_000_000}, "row 0, its range"),
+        (METER, ROWS, 0, {9: 5, 10: 5}, "row 0, its range"),
+        (DEVICE, PLANS, 0, {0: 3}, "head of its plans"),
+        (DEVICE, PLANS, 0, {2: 50}, "head of its plans"),
+        (DEVICE, PLANS, 0, {7: 1}, "head of its plans"),
+        (DEVICE, PLANS, 0, {4: 700}, "its lease"),
+        (DEVICE, PLANS, 0, {4: 0}, "its lease"),
+        (DEVICE, PLANS, 0, {3: 2}, "its lease"),
+        (DEVICE, PLANS, 0, {6: 0}, "its lease"),
+        (DEVICE, WRITES, 0, {1: 1}, "write 0"),
+        (BLOCK, WRITES, 0, {1: 1, 2: 65_535}, "write 0"),
+        (DEVICE, WRITES, 0, {3: 6}, "write 0"),
+        (DEVICE, WRITES, 0, {7: 0}, "write 0"),
+        (DEVICE, WRITES, 0, {7: 40_000}, "write 0"),
+        (DEVICE, WRITES, 0, {8: 4}, "write 0"),
+        (DEVICE, WRITES, 1, {4: 1}, "write 1, its sign"),
+        (BLOCK, WRITES, 0, {0: 6}, "plan 0"),
+        (BLOCK, WRITES, 1, {2: 207}, "plan 0"),
+        (DEVICE, ITEMS, _LAST, {2: 70_000}, "plan 3, a value"),
+        (DEVICE, ITEMS, _LAST, {1: 2}, "plan 3, a value"),
+        (DEVICE, ITEMS, _LAST, {1: 1}, "plan 3, its watts"),
+    ],
+)
+def test_each_thing_that_cannot_be_is_named(
+    document: Any, form: str, i: int, changes: dict[int, int], why: str
+) -> None:
+    data = bytearray(least(document))
+    rules.checked(bytes(data))
+    for column, value in changes.items():
+        put(data, form, place(data, form, i), column, value)
+    with pytest.raises(ValueError, match=why + ".* cannot be"):
+        rules.checked(bytes(data))
+
+
+def test_places_and_counts_stay_inside() -> None:
+    good = least(DEVICE)
+    table = struct.unpack_from(ROWS, good, place(good, ROWS, 1))[13]
+    for at, value, why in (
+        (table, 200, "row 1, its table"),
+        (len(good) + _LAST - 1, 200, "plan 3"),  # items
+        (len(good) + _LAST - 2, 0, "plan 3"),  # requests
+        (len(good) + _LAST - 2, 17, "plan 3"),
+    ):
+        data = bytearray(good)
+        data[at] = value
+        with pytest.raises(ValueError, match=f"^{why} cannot be"):
+            rules.checked(bytes(data))
+    longer = bytearray(good + b"\0")
+    put(longer, HEAD, 0, 10, len(longer))
+    with pytest.raises(ValueError, match="its end cannot be"):
+        rules.checked(bytes(longer))
+
+
 def test_the_chips_interpreter_looks_at_bytes_as_this_one_does(
     run_device: Callable[..., str], tmp_path: Path
 ) -> None:
