@@ -311,7 +311,7 @@ def put(data: bytearray, form: str, at: int, column: int, value: int) -> None:
     struct.pack_into(form, data, at, *values)
 
 
-def place(data: bytes, form: str, i: int) -> int:
+def place(data: bytes | bytearray, form: str, i: int) -> int:
     """Where a row, the plans' head or a write begins; an item counts from the end."""
     told = struct.unpack_from(HEAD, data)[9]
     if form == ITEMS:
