@@ -136,8 +136,10 @@ class App(Parts):
             self.image.live[im.WALL_MIN] = self.board.wall_minute()
             self.events.poll(POLICY_MS // 1000)
             self.notice()
+            await asyncio.sleep_ms(0)  # a turn each
             if self.console is not None:
                 self.console.step(POLICY_MS)
+                await asyncio.sleep_ms(0)
             if self.access is not None:
                 await self.access.second(POLICY_MS)  # pyright: ignore[reportGeneralTypeIssues]
             await asyncio.sleep_ms(POLICY_MS)

@@ -48,7 +48,9 @@ async def write(parts, gate):
     from firmware.ledger.audit import open_trail
 
     if gate.trail is None and parts.store is not None:
+        await sleep_ms(0)
         trail = open_trail(parts.board.storage, parts.image)
+        await sleep_ms(0)
         if trail is not None:
             for _ in trail.scan():  # 2 ms each
                 await sleep_ms(0)

@@ -102,7 +102,9 @@ class Gate:
 
     async def catch_up(self):
         """What was done goes into the trail."""
-        await self._entrance().write(self._parts, self)
+        entrance = self._entrance()
+        await sleep_ms(0)  # what was loaded, opened, read and written has a turn each
+        await entrance.write(self._parts, self)
 
     async def second(self, dt_ms):
         if self._held:

@@ -212,6 +212,9 @@ class Ring:
         return False
 
     def _used(self, sector):
+        """Whether it holds a record; an erased one is told by far fewer reads."""
+        if self._is_blank(sector):
+            return False
         first = sector * self.per_sector
         return any(decode(self._read(slot)) for slot in range(first, first + self.per_sector))
 
