@@ -26,6 +26,7 @@ MARGIN_MS = 10
 TURNAROUND_S = 0.02  # of each device
 PROFILE = "sdm630"
 STEP_MS = 10
+SILENCE_S = 0.004  # 3.5 characters at 9,600 baud
 HEAD = 4  # bytes of a frame before the count of what is asked
 
 
@@ -183,7 +184,12 @@ def measure(baud: int, seconds: int = 300, zeros: int = 60) -> Found:
             asked, before = site.time(), len(site.log)
             site.ask(0)
             await asyncio.sleep(0.8)
-            waits.append((site.zeroed(before) - site.free(asked)) * 1000)
+            zero = site.zeroed(before)
+            # one that was chosen before waits for the line to fall silent: it is under way too
+            chosen = [when for when, _, _ in site.log[before:] if when < zero]
+            falls_silent = site.free(asked) <= asked + SILENCE_S
+            since = chosen[0] + 1e-6 if chosen and falls_silent else asked
+            waits.append((zero - site.free(since)) * 1000)
         for task in tasks:
             if task.done():
                 task.result()

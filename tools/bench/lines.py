@@ -38,5 +38,6 @@ def measure(quick: bool) -> Iterator[Figure]:
             "≤ 5 ms",
             "",
             f"{len(found.zeros_ms)} zeros asked for amid a transaction, which ends with its answer"
-            " or time-out and 3.5 characters; on an idle line up to 20 ms more",
+            " or time-out and 3.5 characters, or while the line falls silent for one that is"
+            " chosen already, which goes first; on an idle line up to 20 ms more",
         )
