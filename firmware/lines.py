@@ -85,6 +85,9 @@ def _sunspec(image, line, device, row):
 
 
 def _family(image, line, device, row, profile):
-    from firmware.drivers.family import Family
+    if row["profile"] == "sunspec_124":
+        from firmware.drivers.sunspec_storage import Storage as Family
+    else:
+        from firmware.drivers.family import Family
 
     return Family(image, line, profile, device, row["address"], row["name"], row["write_ms"])

@@ -6,3 +6,4 @@
 #   sunspec_control   its setpoint, written and confirmed  sunspec_meter     a meter found likewise
 #   family            a converter as its profile says
 #   family_control    its setpoint, as its plans say (plans)
+#   sunspec_storage   a family whose registers are found: an older inverter with a storage

@@ -68,10 +68,7 @@ class Family(Device):
         self.legs = image.site[im.DEVICE_LEGS + device]
         head = struct.unpack_from(HEAD, profile, 0)
         self.rating_w = 0  # not read yet
-        self.values = array("i", [INVALID] * len(self.profile.rows))
-        self.meanings = array("i", [-1] * len(self.profile.rows))
-        self._blocks = blocks_of(self.profile.rows, head[7])
-        self._next = 0
+        self._describe(self.profile, blocks_of(self.profile.rows, head[7]))
         self._polls = 0
         self._begun_ms = 0
         self._forgotten = False
@@ -86,6 +83,14 @@ class Family(Device):
         for job in (self._setpoint, self._poll, self._look):
             self.jobs.append(job)
         line.add(self)
+
+    def _describe(self, profile, blocks):
+        """What is read, by which requests."""
+        self.profile = profile
+        self.values = array("i", [INVALID] * len(profile.rows))
+        self.meanings = array("i", [-1] * len(profile.rows))
+        self._blocks = blocks
+        self._next = 0
 
     def watch(self, now):
         if self.peer.silences < _LOST:

@@ -55,7 +55,7 @@ NEEDED = (tuple([model for kind in KINDS for model in range(kind[0], kind[1] + 1
 
 _WHOLE = const(4)  # the point of the power of all legs
 _FLOAT32, _UINT16, _INT16 = const(0), const(2), const(3)  # types of profile.py
-_UNIT = (3, 3, 0, 3)  # by quantity: power of ten from volts, amperes, watts and hertz
+_UNIT = b"\3\3\0\3\0\1\0\0\0\0\0\0"  # by quantity: power of ten from volts, amperes, %, watts
 _MOST = (400_000, 400_000, 120_000, 70_000)  # by quantity, in the project's unit
 _FACTOR_MOST = const(5)
 _TIMEOUT_MS = const(300)

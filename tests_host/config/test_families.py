@@ -39,6 +39,12 @@ HYBRID = QUASAR | {"devices.1.profile": "sungrow_sh", "devices.1.sun_w": 9200}
         (QUASAR | {"devices.1.profile": "sdm630"}, ["devices[1].profile"], "is no converter"),
         (HYBRID, [], ""),
         (HYBRID | {"devices.1.sun_w": 0}, [], ""),
+        (HYBRID | {"devices.1.profile": "sunspec_124", "nodes.2.instrument": "battery"}, [], ""),
+        (
+            HYBRID | {"devices.1.profile": "sunspec_124", "coordinated": True},
+            ["devices[1].profile"],
+            "nobody has measured",
+        ),
         (HYBRID | {"devices.1.sun_w": None}, ["devices[1].sun_w"], "of its battery"),
         (HYBRID | {"devices.1.charge_w": 14_000}, ["devices[1].charge_w"], "battery bears"),
         (

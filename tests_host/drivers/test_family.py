@@ -26,6 +26,8 @@ ALL = (Solax, Quasar, Evtec)
 class Home:
     """One device of a family, over a connection or on RS-485."""
 
+    DRIVER = Family
+
     def __init__(
         self,
         kind: type[Own],
@@ -51,7 +53,7 @@ class Home:
             self.rtu, self.answers, _ = master(self.own.device)
         self.line = Line(self.rtu)
         packed = packed or profile(self.own.NAME)
-        self.family = Family(self.image, self.line, packed, DEVICE, 1)
+        self.family = self.DRIVER(self.image, self.line, packed, DEVICE, 1)
         self.core_beats = True
         self.tasks: list[asyncio.Future[Any]] = []
 

@@ -60,9 +60,11 @@ NOT_HAD = (
      "AC power in two registers (16 delivers, 17 draws), state of charge in half of one (5)"),
     ("SolarEdge StorEdge, Alpha ESS",
      "can be read, above; no signed setpoint that could be cited"),
-    ("Fronius GEN24, others by SunSpec 103, 120 to 124, 160",
-     "are read by SunSpec, as instruments; commanding a storage by 124 is not there yet"),
+    ("inverters by SunSpec 101 to 103, 111 to 113 without a storage",
+     "are instruments, found by their chain; WMaxLimPct of 123 is not commanded"),
     ("a P1 port", "has no Modbus; its reader is taken by MQTT or HTTP: `meters[].values`"),
+    ("inverters by SunSpec 101 to 103, 111 to 113 without a storage",
+     "are instruments, found by their chain; WMaxLimPct of 123 is not commanded"),
 )  # fmt: skip
 ROLES = (
     ("meter", "Meters"),

@@ -170,8 +170,9 @@ def _worn_out(document: dict[str, Any]) -> str:
 
 @cache
 def known() -> dict[str, dict[str, Any]]:
-    """Profiles by name."""
+    """Profiles by name, without what SunSpec finds: its registers are not a device's."""
     paths = sorted(path for path in FOLDER.glob("*.json") if "." not in path.stem)
+    paths = [path for path in paths if not path.stem.startswith("sunspec_")]
     return {path.stem: json.loads(path.read_text()) for path in paths}
 
 
