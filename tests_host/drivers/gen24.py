@@ -3,6 +3,8 @@ Its storage goes its own way within two limits: out, and in; a negative one forc
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import Any
 
 from pymodbus.constants import ExcCodes
@@ -16,9 +18,14 @@ ROOM = 600  # registers
 OWN_W = -777
 
 
-def model(number: int, **data: Any) -> list[int]:
-    made: Any = Model(number, data=data)
+@cache
+def encoded(number: int, data: str) -> list[int]:
+    made: Any = Model(number, data=json.loads(data))
     return words(made.get_mb())
+
+
+def model(number: int, **data: Any) -> list[int]:
+    return encoded(number, json.dumps(data))
 
 
 def signed(word: int) -> int:
@@ -32,7 +39,7 @@ class Gen24(Hybrid):
     INVERTER = 103
     W_MAX = 6480
     NAMES = ("MPPT 1", "MPPT 2", "StCha 3", "StDisCha 4")
-    EXTRA = 0  # registers of a model of the maker's, before the others
+    EXTRA: int = 0  # registers of a model of the maker's, before the others
     END = True
 
     def __init__(self) -> None:
@@ -67,7 +74,7 @@ class Gen24(Hybrid):
     def modules(self) -> list[int]:
         powers = {"STCHA": max(self.said_w(), 0.0), "STDISCHA": max(-self.said_w(), 0.0)}
         strings = len(self.NAMES) - 2
-        rows = []
+        rows: list[dict[str, Any]] = []
         for i, name in enumerate(self.NAMES):
             w = powers.get(name.split(" ")[0].upper(), self.sun_w / strings)
             row = {"ID": i + 1, "IDStr": name, "DCW": round(w / 10**self.watt_factor)}
@@ -92,7 +99,8 @@ class Gen24(Hybrid):
         for number, registers in parts:
             self.at[number] = self.BASE + len(found)
             found += registers
-        found += END if self.END else []
+        if self.END:
+            found += END
         self.used = len(found)
         words[: len(found)] = found
 

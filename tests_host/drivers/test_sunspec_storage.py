@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,20 +14,19 @@ from tests_host.bus.wire import run
 from tests_host.drivers.gen24 import OWN_W, Floats, Gen24, Verto
 from tests_host.drivers.test_family import DEVICE
 from tests_host.drivers.test_hybrids import Roof
+from tests_host.pack.test_families import profile
 
 ALL = (Gen24, Floats, Verto)
 
 
 class Cellar(Roof):
     DRIVER = Storage
-    own: Gen24
+    own: Any
     family: Storage
 
 
 def test_our_offsets_are_those_of_the_model_files() -> None:
     """The profile's registers too: 256 times the model, and the point."""
-    from tests_host.pack.test_families import profile
-
     document = profile("sunspec_124")
     rows = {row["register"]: row["from"][0] for row in document["rows"] + document["writes"]}
     rows |= {31756: "sunspec: 124.OutWRte"}
@@ -104,17 +104,11 @@ def test_it_lets_go_when_islet_falls_silent() -> None:
         await home.run(20)
         await home.die()
         home.tasks = []
-        await home_waits(home, 14)
+        await asyncio.sleep(14)
+        home.own.move()
         assert home.own.target == OWN_W and home.own.lapses == 1
 
     run(main)
-
-
-async def home_waits(home: Cellar, seconds: float) -> None:
-    import asyncio
-
-    await asyncio.sleep(seconds)
-    home.own.move()
 
 
 @pytest.mark.parametrize("seconds", [0, 5, 30])
@@ -127,7 +121,7 @@ def test_models_that_moved_are_found_again_before_any_write(seconds: float) -> N
             home.answers.fault = lambda request, answers: []
             await home.run(seconds)
             home.answers.fault = lambda request, answers: answers
-        home.own.EXTRA = 20  # type: ignore[misc]
+        home.own.EXTRA = 20
         home.own.rate_factor = -1
         home.own.out = home.own.into = 1000
         home.own.at = {}
@@ -187,7 +181,7 @@ def test_what_cannot_be_commanded_honestly_is_refused_by_name(
 def test_without_a_rating_nothing_is_asked_of_it() -> None:
     async def main() -> None:
         home = Cellar(Gen24)
-        home.own.W_MAX = 0xFFFF  # type: ignore[misc]
+        home.own.W_MAX = 0xFFFF
         home.ask(1000)
         await home.run(20)
         assert home.own.target == 0 and home.own.sins == []
