@@ -50,7 +50,7 @@ class Gen24(Hybrid):
         self.seconds = 0
         self.soc = 55.3
         self.state = 4
-        self.busy = 0  # of so many requests one is answered at once, the others later
+        self.busy = 0  # of so many requests one is put off
         self.at: dict[int, int] = {}
         self.device = SimDevice(
             self.ADDRESS,
@@ -115,7 +115,7 @@ class Gen24(Hybrid):
 
     def _turn(self) -> bool:
         self._asked = getattr(self, "_asked", -1) + 1
-        return self._asked % self.busy == 0
+        return self._asked % self.busy != self.busy - 1
 
     # --- what it is told ------------------------------------------------------------------
 

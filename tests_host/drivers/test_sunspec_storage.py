@@ -193,7 +193,10 @@ def test_without_a_rating_nothing_is_asked_of_it() -> None:
 def test_a_busy_device_is_asked_again() -> None:
     async def main() -> None:
         home = Cellar(Gen24)
-        home.own.busy = 2
+        home.own.busy = 3
+        await home.run(10)
+        assert home.family.placed and home.reads(im.DEVICE_AGE_MS) < 5000
+        home.own.busy = 7
         home.ask(1000)
         await home.run(40)
         assert home.own.target == pytest.approx(1000, abs=1)
