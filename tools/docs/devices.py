@@ -63,8 +63,6 @@ NOT_HAD = (
     ("inverters by SunSpec 101 to 103, 111 to 113 without a storage",
      "are instruments, found by their chain; WMaxLimPct of 123 is not commanded"),
     ("a P1 port", "has no Modbus; its reader is taken by MQTT or HTTP: `meters[].values`"),
-    ("inverters by SunSpec 101 to 103, 111 to 113 without a storage",
-     "are instruments, found by their chain; WMaxLimPct of 123 is not commanded"),
 )  # fmt: skip
 ROLES = (
     ("meter", "Meters"),
