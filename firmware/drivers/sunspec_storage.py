@@ -17,7 +17,7 @@ from firmware.drivers.meter import Block
 from firmware.drivers.plans import DEN, MOST, PERCENT, UNIT
 from firmware.drivers.plans import REGISTER as REGISTER_OF_WRITE
 from firmware.drivers.profile import DEN as DEN_OF_ROW
-from firmware.drivers.profile import QUANTITY, REGISTER, SIGN, FACTOR
+from firmware.drivers.profile import FACTOR, QUANTITY, REGISTER, SIGN
 from firmware.drivers.sunspec_control import WRITE_MS
 from firmware.drivers.sunspec_meter import KINDS, Found, kind_of
 from firmware.drivers.sunspec_meter import least_of as least_of_inverter
