@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tests_host.twin import stubs
 from tests_host.twin.link_kit import CLOSE, OPEN, SYNTHESIS
 from tests_host.twin.stubs import StubDevice, StubHouse, StubStretch
-from tools.image.flash import MOVED
+from tools.image.flash import MOVED, MOVER
 from tools.twin import chips, flash
 from tools.twin.house import House, HouseSpec, from_dict
 from tools.twin.link import port, wire
@@ -416,4 +416,12 @@ def test_what_does_not_fit_the_flash_is_refused():
     with pytest.raises(flash.FlashError, match="files of 1000000 bytes, allowed 524288"):
         flash.file_system({"big": b"x" * 1_000_000})
     with pytest.raises(flash.FlashError, match="image of 917505 bytes, allowed 917504"):
-        flash.whole(b"x" * 917_505, {})
+        flash.whole((MOVER + bytes(917_505))[:917_505], {})
+    with pytest.raises(flash.FlashError, match="image of 1179649 bytes, allowed 1179648"):
+        flash.whole(b"x" * 1_179_649, {})
+
+
+def test_an_image_that_lies_where_files_were_is_left_whole():
+    """One that moves none may be larger than where older ones had them."""
+    image = MOVED + b"x" * 1_000_000
+    assert flash.whole(image, {"site.json": b"{}"}).startswith(image)

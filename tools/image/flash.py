@@ -11,6 +11,7 @@ SECTOR = 4096  # is erased at once
 # In the old place of a file system that was moved (islet_move.py); every image that has its files
 # in the new place looks for it there (islet_storage.py), also one that moves none.
 MOVED = b"moved   littlefs"
+MOVER = b"islet_move.py\0"  # named in an image that moves files
 _KB = 1024
 
 

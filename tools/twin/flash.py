@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import littlefs
 
-from tools.image.flash import LAYOUTS, MOVED, SECTOR, is_new
+from tools.image.flash import LAYOUTS, MOVED, MOVER, SECTOR, is_new
 
 LAYOUT = LAYOUTS["pico"]
 PROGRAM_BYTES = 256  # a page; MicroPython's VfsLfs2 is mounted with this progsize
@@ -47,12 +47,14 @@ def file_system(files: Mapping[str, bytes], size: int = LAYOUT.files) -> bytes:
 
 def whole(image: bytes, files: Mapping[str, bytes], ledger: bytes = b"") -> bytes:
     """The whole flash with this image, these files and what stands in the ledger."""
-    if len(image) > LAYOUT.code_now:
-        raise FlashError(f"image of {len(image)} bytes, allowed {LAYOUT.code_now}")
+    most = LAYOUT.code_now if MOVER in image else LAYOUT.code
+    if len(image) > most:
+        raise FlashError(f"image of {len(image)} bytes, allowed {most}")
     parts = {0: image, LAYOUT.records_at + LAYOUT.ahead: ledger}
     if is_new(image, LAYOUT):
         parts[LAYOUT.files_at] = file_system(files)
-        parts |= {LAYOUT.files_before + block: MOVED for block in (0, SECTOR)}
+        if len(image) <= LAYOUT.files_before:  # a larger one lies there itself, and moves nothing
+            parts |= {LAYOUT.files_before + block: MOVED for block in (0, SECTOR)}
     else:  # an image of before, to compare with
         parts[LAYOUT.files_before] = file_system(files, LAYOUT.size_before)
     return flash_of(parts)
