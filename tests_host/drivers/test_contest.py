@@ -56,7 +56,7 @@ def test_what_is_lost_now_and_then_is_no_second_hand() -> None:
         home.ask(2000)
         await home.run(30)
         for _ in range(15):
-            await fought(home, 220, POWER, 5000, 220)
+            await fought(home, 220, 83, 0, 220)
         await home.run(60)
         assert home.image.live[im.DEVICE_FAULT + DEVICE] == 0
         assert home.own.target == 2000 and home.errors() == []
@@ -115,11 +115,10 @@ def test_a_zero_does_not_wait_for_what_was_refused_before_it() -> None:
         home.own.refuses = {83}
         home.image.commands[im.DEVICE_OBEDIENCE + DEVICE] = im.OBEY_AGAIN
         await home.run(5)
-        for _ in range(200):  # until it rests after a refusal
-            before = len(home.own.seen)
-            await home.run(0.05)
-            if home.family.control._failures > 2 and len(home.own.seen) == before:
-                break
+        before = len(home.own.seen)
+        while len(home.own.seen) == before:  # refused once more: it rests for half a second
+            await home.run(0.01)
+        assert home.own.target == 2000
         home.ask(0)
         begin = home.own.time()
         while home.own.target:
