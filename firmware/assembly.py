@@ -301,7 +301,7 @@ def _add_console(parts, settings):
         console.add("network", parts.network.state)
     if hasattr(parts.network, "own"):
         console.answer("wifi", parts.network.own)
-    console.farewell = parts.farewell
+    console.leave, console.stay = parts.leave, parts.stay
     if settings["http.port"]:
         bound = "{}:{}".format(settings["http.host"], settings["http.port"])
         console.add("page", always(bound))

@@ -70,6 +70,22 @@ class Parts:
     network: "Any" = None  # net/plain.py says what it can do
     farewell: "Any" = None  # what it says before the board is stopped
 
+    async def leave(self):
+        """Before the board is stopped: devices and neighbours are told."""
+        if self.lines is not None:
+            from firmware.bus.line import leave  # only where there are some
+
+            await leave(self.lines.values())
+        if self.farewell is not None:
+            await self.farewell()
+
+    def stay(self):
+        """It is not stopped after all."""
+        if self.lines is not None:
+            from firmware.bus.line import stay
+
+            stay(self.lines.values())
+
     def task(self, row):
         """Name of what runs beside control: the links, then what is slow."""
         names = [name for name, _ in self.links + [("slow", None)] + self.slow_parts]

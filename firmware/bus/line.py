@@ -21,6 +21,7 @@ _IDLE_MS = 20  # longest sleep: a new setpoint is seen after so long
 _PATIENT = 2  # time-outs in a row, from which on a setpoint too keeps to the rest
 _SPAN_MS = 1_000  # after so long half of what each has taken of the line is forgotten
 _FADES = 8  # spans, after which one that was heard is forgotten
+_LEAVE_MS = 2_000  # for the last words to all devices
 
 
 class Job:
@@ -80,6 +81,13 @@ class Device:
 
     def watch(self, now):
         """Called before each choice of a job; may make a job due."""
+
+    def leave(self, so):
+        """So: it is told its last word, which gives it back to its own mode; or not after all."""
+
+    def left(self):
+        """Whether nothing is to be said to it any more."""
+        return True
 
     def state(self):
         """One word for people."""
@@ -204,6 +212,24 @@ class Line:
         from firmware.bus.diagnosis import said  # kept in the heap where it is needed
 
         return said(rtu, [device.peer for device in self.devices])
+
+
+async def leave(lines):
+    """Before islet ends: all devices are told their last word. Who does not take it in time is
+    left to what it does when islet falls silent."""
+    devices = [device for line in lines for device in line.devices]
+    for device in devices:
+        device.leave(True)
+    end = ticks_add(ticks_ms(), _LEAVE_MS)
+    while not all(device.left() for device in devices) and ticks_diff(end, ticks_ms()) > 0:
+        await sleep_ms(_IDLE_MS)
+
+
+def stay(lines):
+    """It does not end after all."""
+    for line in lines:
+        for device in line.devices:
+            device.leave(False)
 
 
 def reports(lines):

@@ -92,6 +92,14 @@ class Family(Device):
         self._blocks = blocks
         self._next = 0
 
+    def leave(self, so):
+        if self.control.leaves and not so:
+            self.control.forget()  # it is in its own mode, or on its way there
+        self.control.leaves = so
+
+    def left(self):
+        return self.control.left()
+
     def watch(self, now):
         if self.peer.silences < _LOST:
             self._forgotten = False

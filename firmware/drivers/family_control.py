@@ -18,6 +18,7 @@ from firmware.drivers.plans import (
     LEASE,
     NONE,
     REGISTER,
+    RELEASE,
     SIGN,
     UNIT,
     WATTS,
@@ -39,6 +40,7 @@ class FamilyControl(Control):
         self.plans = plans
         self.wear = Wear(plans)
         self.contest = Contest(image, family)
+        self.leaves = False  # islet ends: zero, then the plan `release`, then nothing
         self._held = [None] * len(plans.writes)  # registers last written, by write
         self._echoes = set()  # writes whose registers have been read back as written
         self._proven = set()  # likewise, of any earlier ones too
@@ -62,6 +64,12 @@ class FamilyControl(Control):
     def settled(self):
         return self.way != _NOWHERE and self._step >= len(self.plans.plans[self.way])
 
+    def left(self):
+        """Whether it has been given back, or was never told anything, or is another's."""
+        if self.contest.stands or self.way == _NOWHERE:
+            return True
+        return self.way == RELEASE and self.settled()
+
     def _knows_forming(self):
         return True  # that it cannot
 
@@ -84,6 +92,8 @@ class FamilyControl(Control):
     # --- what is wanted -------------------------------------------------------------------
 
     def due(self, now):
+        if self.leaves:
+            return not self.left()
         if self.contest.over():
             self._again()
         if self.contest.stands and self.way == ZERO and self.settled():
@@ -99,7 +109,7 @@ class FamilyControl(Control):
 
     def wanted_w(self, now):
         """More waits, where writes are counted and nothing but the owner's goal wants it."""
-        w = 0 if self.contest.stands else Control.wanted_w(self, now)
+        w = 0 if self.contest.stands or self.leaves else Control.wanted_w(self, now)
         if not w or not self.wear.paced or not Control._may_wait(self):
             return w
         most = im.DEVICE_CHARGE_W if w > 0 else im.DEVICE_DISCHARGE_W
@@ -134,6 +144,8 @@ class FamilyControl(Control):
     def _turn(self, w):
         """Choose the plan: from one direction to the other, and from the unknown, by zero."""
         wanted = self._way_of(w)
+        if self.leaves and self.way in (ZERO, RELEASE):
+            wanted = RELEASE
         if self.way == wanted:
             return
         if self.way != ZERO:
@@ -209,7 +221,7 @@ class FamilyControl(Control):
         elif self.way == ZERO and self._way_of(wanted_w) != ZERO:
             self.sent_w = INVALID  # and on, in the other direction
         else:
-            self._told(0 if self.way == ZERO else self._watts, ticks_ms())
+            self._told(self._watts if self.way in (CHARGE, DISCHARGE) else 0, ticks_ms())
 
     async def _send(self, request, w):
         """One request, of one register or of several that follow each other."""
@@ -252,7 +264,7 @@ class FamilyControl(Control):
         """Read back one write. Only who has ever given back what was written is believed when it
         gives back something else: some hold other things under the same number."""
         plans, family = self.plans, self.inverter
-        if not self.settled() or self._renewing or self.contest.stands:
+        if not self.settled() or self._renewing or self.contest.stands or self.leaves:
             return
         for _ in range(len(plans.writes)):
             which = self._look = (self._look + 1) % len(plans.writes)

@@ -55,7 +55,8 @@ class Console:
         self._command = None
         self._published: Published | None = None
         self._interruptible = True
-        self.farewell = None  # a coroutine function: what is said to others before a stop
+        self.leave = None  # a coroutine function: what is said to others before a stop
+        self.stay = None  # called where it is none after all
 
     def add(self, section, function):
         """`function()` gives a further section of the report."""
@@ -138,11 +139,14 @@ class Console:
             await self._state(self._published)
         elif word == "stop" and not payload:
             reasons = self._energised()
+            if not reasons and self.leave is not None:
+                await self.leave()  # pyright: ignore[reportGeneralTypeIssues]
+                reasons = self._energised()  # it has taken a while
             say({"islet": "stop", "refused": reasons})
             if not reasons:
-                if self.farewell:
-                    await self.farewell()  # pyright: ignore[reportGeneralTypeIssues]
                 stop()
+            elif self.stay is not None:
+                self.stay()
         elif word in self._tellers:
             for part in self._tellers[word](payload):
                 part["islet"] = word

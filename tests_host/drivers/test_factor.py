@@ -24,8 +24,12 @@ FIRST, FACTOR_A, FACTOR_W = 100, 130, 131
 
 def rows(**changes: Any) -> list[dict[str, object]]:
     """Amperes of one leg as the device has them, and watts."""
-    current = {"quantity": "current", "leg": 1, "function": 3, "register": FIRST, "type": "i16"}
-    power = {"quantity": "power", "leg": 1, "function": 3, "register": FIRST + 1, "type": "i16"}
+    current: dict[str, object] = {
+        "quantity": "current", "leg": 1, "function": 3, "register": FIRST, "type": "i16",
+    }  # fmt: skip
+    power: dict[str, object] = {
+        "quantity": "power", "leg": 1, "function": 3, "register": FIRST + 1, "type": "i16",
+    }  # fmt: skip
     current |= {"num": 1000, "factor": FACTOR_A}
     return [current | changes, power | {"factor": FACTOR_W}]
 

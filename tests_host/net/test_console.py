@@ -213,6 +213,44 @@ def test_stopped_for_one_start(
     assert not module.held()
 
 
+@pytest.mark.parametrize("begins", [False, True])
+def test_devices_are_told_before_a_stop_and_it_is_looked_once_more(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], begins: bool
+) -> None:
+    """The last words take a while, in which a car may begin to charge."""
+    image = quiet()
+    point_only(image)
+    made = console(chip, image)
+    said = []
+
+    async def leave() -> None:
+        said.append("leave")
+        if begins:
+            image.commands[im.PERMITS] = im.OUT_CONTACTOR
+
+    made.leave, made.stay = leave, lambda: said.append("stay")
+    type_in(made, b"islet stop\r", monkeypatch)
+    refused = json.loads(capsys.readouterr().out)["refused"]
+    assert (len(refused), chip.resets) == ((1, 0) if begins else (0, 1))
+    assert said == (["leave", "stay"] if begins else ["leave"])
+
+
+def test_nobody_is_told_where_a_stop_is_refused(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = quiet()
+    point_only(image)
+    image.commands[im.PERMITS] = im.OUT_CONTACTOR
+    made = console(chip, image)
+
+    async def leave() -> None:
+        raise AssertionError("told")
+
+    made.leave = leave
+    type_in(made, b"islet stop\r", monkeypatch)
+    assert json.loads(capsys.readouterr().out)["refused"] and chip.resets == 0
+
+
 def test_what_is_not_from_the_image_is_said(
     chip: Chip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,12 @@ its circuit that islet does not command; the state shows what it gives now. Whet
 obeys is judged by the battery's power. Two powers that contradict each other for 10 s (a sign is
 another, `sun_w` is too small) are not believed for five minutes. `export_limit_w` and a contactor
 are refused beside it.
+
+**When islet ends in order** (`islet stop`, which `make flash` says before it brings another
+configuration or image) each of them is told zero, then its plan `release`, which gives it back to
+its own mode; 2 s for all, and nothing if islet has told it nothing. Whoever does not take it then
+does what its lease says, as after a crash or a power cut. A converter by SunSpec is stopped
+(715.OpCtl) and stays so.
 """
 # What cannot be had as data, and why (sources by the name of the project that was read).
 NOT_HAD = (
