@@ -711,8 +711,8 @@ def forget_rows():
     if sys.implementation.name != "micropython":
         return
     for table in TABLES:
-        table.rows = []
-        table.shapes = {}
+        table.rows.clear()  # new ones would lie in the middle of what gets free, for good
+        table.shapes.clear()
 
 
 class _Slice:
