@@ -13,6 +13,7 @@ from tools.bench import (
     families,
     heap,
     hostile,
+    intruders,
     late,
     lines,
     loop,
@@ -43,6 +44,7 @@ PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "heap": heap.measure,
     "rivals": rivals.measure,
     "hostile": hostile.measure,
+    "intruders": intruders.measure,
 }
 
 
