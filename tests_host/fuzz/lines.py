@@ -17,7 +17,7 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,7 @@ from firmware.drivers.meter import Meter
 from firmware.drivers.sunspec_inverter import Inverter
 from tests_host.bus.connection import Behind
 from tests_host.bus.house import INVERTER, profile
-from tests_host.bus.wire import Devices, SunSpecDevice, meter_device, set_meter
+from tests_host.bus.wire import Devices, SunSpecDevice, meter_device, now, set_meter
 from tests_host.fields import columns
 from tests_host.fuzz.spoil import BAUD, HEAD, LOOK_MS, Connection, Spoil, Time, Uart
 
@@ -62,14 +62,6 @@ def clocked(clock: Time) -> Iterator[None]:
     finally:
         for module, name, value in before:
             setattr(module, name, value)
-
-
-def now(work: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        work.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("it waited")
 
 
 @dataclass

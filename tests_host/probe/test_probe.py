@@ -16,7 +16,7 @@ from firmware import image as im
 from tests_host.config.test_config import GOOD, rights
 from tests_host.twin.test_buses import make
 from tools.flash import FlashError
-from tools.probe import profiles, record, report, scan
+from tools.probe import profiles, recording, report, scan
 from tools.probe.__main__ import main
 from tools.probe.bus import Bus, Host, Serial, opened
 from tools.twin.buses import devices
@@ -173,7 +173,7 @@ def test_a_recording_has_every_register(gateway: str, tmp_path: Path) -> None:
     kept = tmp_path / "it.json"
     words = ["--host", gateway, "--address", "3", "--record", str(kept), "--spans", "0-120"]
     assert main(words) == 0
-    unit, found = record.load(kept)
+    unit, found = recording.load(kept)
     assert unit == 3
     assert found == {
         3: dict.fromkeys(range(7, 11), 21845),
@@ -200,9 +200,9 @@ def test_a_recording_served_by_the_twin_is_the_device_again(
 
 def test_runs_of_registers_come_back(tmp_path: Path) -> None:
     found = {3: {0: 1, 1: 2, 9: 3}, 4: {}}
-    record.save(tmp_path / "a", 5, {"where": "x"}, found)
-    assert record.runs(found[3]) == [[0, 1, 2], [9, 3]]
-    assert record.load(tmp_path / "a") == (5, found)
+    recording.save(tmp_path / "a", 5, {"where": "x"}, found)
+    assert recording.runs(found[3]) == [[0, 1, 2], [9, 3]]
+    assert recording.load(tmp_path / "a") == (5, found)
 
 
 GOOD_FILE = {"recording": 1, "unit": 5, "registers": {"3": [[0, 1, 2]], "4": []}}
@@ -224,10 +224,10 @@ def test_a_spoilt_recording_is_refused_by_field(
 ) -> None:
     path = tmp_path / "it.json"
     path.write_text(json.dumps(GOOD_FILE))
-    assert record.load(path) == (5, {3: {0: 1, 1: 2}, 4: {}})
+    assert recording.load(path) == (5, {3: {0: 1, 1: 2}, 4: {}})
     path.write_text(json.dumps(GOOD_FILE | {field: value}))
     with pytest.raises(FlashError) as error:
-        record.load(path)
+        recording.load(path)
     assert says in str(error.value)
 
 

@@ -5,7 +5,6 @@ that follow each other, a leg's power beside its current, who is cited) only the
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from firmware.drivers import plans as form
 from firmware.drivers import profile as packed
 from tools.pack import cited, plans, profiles
+from tools.pack.printed import command
 from tools.workshop import ROOT
 
 FILE = ROOT / "firmware" / "profiles" / "profile.schema.json"
@@ -279,16 +279,7 @@ def printed() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.pack.schema", description=f"Write {FILE.name} from the tables."
-    )
-    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    if not parser.parse_args(arguments).check:
-        FILE.write_text(printed())
-    elif not FILE.exists() or FILE.read_text() != printed():
-        print(f"{FILE.name} is out of date: python -m tools.pack.schema", file=sys.stderr)
-        return 1
-    return 0
+    return command("tools.pack.schema", FILE, printed(), arguments)
 
 
 if __name__ == "__main__":

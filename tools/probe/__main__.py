@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from tools.flash import FlashError, Voice
-from tools.probe import profiles, record, report, scan, sunspec, watch
+from tools.probe import profiles, record, recording, report, scan, sunspec, watch
 from tools.probe.board import Session, Through
 from tools.probe.bus import Bus, Host, Serial, Where, opened
 from tools.prove import __main__ as prove_tool
@@ -206,7 +206,7 @@ def keep(found: report.Found, path: Path, spans: list[str], voice: Voice) -> int
                 wanted,
                 lambda at, task=task: bar.update(task, completed=at),
             )
-    record.save(path, found.unit, told, got)
+    recording.save(path, found.unit, told, got)
     voice.say(f"{path}: {sum(map(len, got.values()))} registers of unit {found.unit}")
     return 0
 

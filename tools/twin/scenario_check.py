@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tools.twin.buses.recording import runs
+from tools.flash import FlashError
+from tools.probe.recording import load
 from tools.twin.buses.sunspec import FACTORS
 from tools.twin.house import House, Trace, controls
 
@@ -187,9 +188,9 @@ class Problems:
             ports += [port] if port else []
         for where, row in _rows(house, "recordings"):
             try:
-                runs(self.path.parent / row["file"])
-            except ValueError as error:
-                self.add(f"house.{where}.file", f"{row['file']!r} {error}")
+                load(self.path.parent / row["file"])
+            except FlashError as error:
+                self.add(f"house.{where}.file", str(error))
         for where, row in _rows(house, "meters", "converters", "recordings"):
             line = row.get("line") or (lines[0] if lines else "")
             if line not in lines and line:

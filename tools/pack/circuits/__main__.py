@@ -2,12 +2,12 @@
 # GPL-3.0-or-later
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import Any
 
 from tools.pack.circuits.tables import BOARD, CT, VOLTAGE
+from tools.pack.printed import command
 from tools.workshop import ROOT
 
 FILE = ROOT / "firmware" / "circuits" / "circuit.schema.json"
@@ -40,16 +40,7 @@ def printed() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.pack.circuits", description=f"Write {FILE.name} from the tables."
-    )
-    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    if not parser.parse_args(arguments).check:
-        FILE.write_text(printed())
-    elif not FILE.exists() or FILE.read_text() != printed():
-        print(f"{FILE.name} is out of date: python -m tools.pack.circuits", file=sys.stderr)
-        return 1
-    return 0
+    return command("tools.pack.circuits", FILE, printed(), arguments)
 
 
 if __name__ == "__main__":
